@@ -1,0 +1,52 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One floor a target (ARCHITECTURE.md). Imports are internal unless they say otherwise, so that no C type
+// can leave the adapter that wraps it.
+let floor: [SwiftSetting] = [
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "reengagement-api",
+    products: [.executable(name: "reengagement-api", targets: ["reengagement-api"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CFastCGI", pkgConfig: "fcgi", providers: [.apt(["libfcgi-dev"])]),
+        .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CJWT", pkgConfig: "libjwt", providers: [.apt(["libjwt-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+
+        .target(name: "JSON", swiftSettings: floor),
+        .target(name: "Threads", swiftSettings: floor),
+        .target(name: "FastCGI", dependencies: ["CFastCGI", "Threads"], swiftSettings: floor),
+        .target(name: "PostgreSQL", dependencies: ["CPostgreSQL", "Threads"], swiftSettings: floor),
+        .target(name: "JWT", dependencies: ["JSON", "Threads", "CJWT", "COpenSSL", "CCurl", logging], swiftSettings: floor),
+        .target(
+            name: "API", dependencies: ["JSON", "PostgreSQL"], resources: [.embedInCode("openapi.json")],
+            swiftSettings: floor),
+        .target(
+            name: "Server", dependencies: ["API", "FastCGI", "JSON", "JWT", "PostgreSQL", "Threads", logging],
+            swiftSettings: floor),
+        .executableTarget(
+            name: "reengagement-api",
+            dependencies: ["Server", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: floor),
+
+        .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+        .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
+        .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "Threads"]),
+        .testTarget(name: "PostgreSQLTests", dependencies: ["PostgreSQL", "Threads"]),
+        .testTarget(name: "JWTTests", dependencies: ["JWT", "JSON", "COpenSSL"]),
+        .testTarget(name: "APITests", dependencies: ["API", "JSON", "PostgreSQL"]),
+        .testTarget(name: "ServerTests", dependencies: ["Server", "API", "JWT", "PostgreSQL", logging]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,14 @@
+#pragma once
+#include <fastcgi.h>
+#include <fcgiapp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+// Enumerators of EPOLL_EVENTS arrive in Swift as values of differing types.
+static const unsigned int reengagement_EPOLLIN = EPOLLIN;
+static const unsigned int reengagement_EPOLLRDHUP = EPOLLRDHUP;
+static const unsigned int reengagement_EPOLLONESHOT = EPOLLONESHOT;
+
+// A GNU extension that the headers hide: declared here, since _GNU_SOURCE would make this module's view of
+// the system's types differ from that of Swift's Glibc module.
+int accept4(int descriptor, struct sockaddr *address, socklen_t *length, int flags);

@@ -1,0 +1,7 @@
+#pragma once
+#include <libpq-fe.h>
+
+// Swift does not import character-literal macros.
+static const int reengagement_PG_DIAG_SQLSTATE = PG_DIAG_SQLSTATE;
+static const int reengagement_PG_DIAG_MESSAGE_PRIMARY = PG_DIAG_MESSAGE_PRIMARY;
+static const int reengagement_PG_DIAG_CONSTRAINT_NAME = PG_DIAG_CONSTRAINT_NAME;

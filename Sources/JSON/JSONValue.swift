@@ -1,0 +1,90 @@
+/// A JSON value as RFC 8259 defines it, with nothing lost that a strict reader must see.
+///
+/// Objects keep their members in order and keep repeated names; numbers keep their spelling; strings say
+/// whether they are text at all (a lone surrogate is not).
+public indirect enum JSONValue: Sendable, Equatable {
+    case null
+    case bool(Bool)
+    /// The number exactly as it was written.
+    case number(String)
+    case string(JSONString)
+    case array([JSONValue])
+    case object(JSONObject)
+
+    /// The members, where this is an object.
+    public var object: JSONObject? {
+        if case .object(let object) = self { object } else { nil }
+    }
+
+    /// The elements, where this is an array.
+    public var array: [JSONValue]? {
+        if case .array(let elements) = self { elements } else { nil }
+    }
+
+    /// The text, where this is a string of Unicode scalar values without U+0000.
+    public var text: String? {
+        if case .string(let string) = self { string.text } else { nil }
+    }
+
+    /// The value of a number, where this is one and it is finite as a `Double`.
+    public var double: Double? {
+        guard case .number(let literal) = self, let value = Double(literal), value.isFinite else { return nil }
+        return value
+    }
+
+    /// Whether this is `null`.
+    public var isNull: Bool { self == .null }
+}
+
+/// A JSON string after its escapes were resolved.
+public struct JSONString: Sendable, Equatable {
+    /// The characters; U+FFFD stands where a lone surrogate was.
+    let scalars: String
+    /// Whether a `\uD800`–`\uDFFF` escape stood without its partner.
+    public let hasLoneSurrogate: Bool
+    /// Whether U+0000 occurs, which PostgreSQL's `text` cannot hold.
+    public let hasNUL: Bool
+
+    /// The text, or nil where it holds a lone surrogate or U+0000.
+    public var text: String? { hasLoneSurrogate || hasNUL ? nil : scalars }
+
+    public static func == (a: Self, b: Self) -> Bool {
+        a.hasLoneSurrogate == b.hasLoneSurrogate && a.scalars.utf8.elementsEqual(b.scalars.utf8)
+    }
+}
+
+/// The members of a JSON object, in order, repeated names included.
+public struct JSONObject: Sendable, Equatable {
+    /// One `"name": value`.
+    public struct Member: Sendable, Equatable {
+        public let name: JSONString
+        public let value: JSONValue
+    }
+
+    public let members: [Member]
+
+    /// Every value under `name`, compared byte by byte.
+    public func values(of name: String) -> [JSONValue] {
+        members.filter { $0.name.text?.utf8.elementsEqual(name.utf8) ?? false }.map(\.value)
+    }
+
+    /// The value under `name`, the first where it is repeated.
+    public subscript(name: String) -> JSONValue? {
+        members.first { $0.name.text?.utf8.elementsEqual(name.utf8) ?? false }?.value
+    }
+
+    /// Whether any name occurs twice.
+    public var hasDuplicateNames: Bool {
+        var seen: Set<[UInt8]> = []
+        return members.contains { !seen.insert(Array($0.name.scalars.utf8)).inserted }
+    }
+}
+
+/// Why a text is not JSON.
+public enum JSONError: Error, Equatable, Sendable {
+    case notUTF8
+    /// The first byte, from 0, at which it is not JSON.
+    case syntax(offset: Int)
+    /// Nested deeper than ``JSONValue/maximumDepth``.
+    case tooDeep
+}

@@ -1,0 +1,160 @@
+import CPostgreSQL
+import Glibc
+
+/// A connection to PostgreSQL, in pipeline mode for its whole life.
+///
+/// Why always pipelined: the organization that row-level security binds the server's role to is set in the
+/// same round trip, and the same implicit transaction, as the statement itself (libpq, section 34.5).
+// @unchecked: the pool leases a connection to one thread at a time, and nothing else holds one.
+final class Connection: @unchecked Sendable {
+    private let handle: OpaquePointer
+    private let statementTimeout: Duration
+    private var prepared: Set<String> = []
+    /// When it was opened, for its age.
+    let openedAt: ContinuousClock.Instant
+
+    private static let setOrganization = Statement(
+        name: "set_organization", sql: "SELECT set_config('reengagement.organization', $1, true)")
+    /// How long after the server's own timeout a statement is given up here, and its connection with it.
+    private static let graceAfterStatementTimeout = Duration.milliseconds(500)
+
+    private init(handle: OpaquePointer, statementTimeout: Duration) {
+        self.handle = handle
+        self.statementTimeout = statementTimeout
+        openedAt = .now
+    }
+
+    deinit { PQfinish(handle) }
+
+    /// Connects; gives up at `deadline`.
+    static func open(
+        _ parameters: ConnectionParameters, deadline: ContinuousClock.Instant
+    ) throws(PostgreSQLError) -> Connection {
+        let keywords = parameters.keywords.map { strdup($0.keyword) } + [nil]
+        let values = parameters.keywords.map { strdup($0.value) } + [nil]
+        defer { for pointer in keywords + values { free(pointer) } }
+        let handle = PQconnectStartParams(
+            keywords.map { UnsafePointer($0) }, values.map { UnsafePointer($0) }, 0)
+        guard let handle else { throw .connectionLost("out of memory") }
+        let connection = Connection(handle: handle, statementTimeout: parameters.statementTimeout)
+        try connection.finishConnecting(deadline)
+        // Notices would go to stderr, and may quote data.
+        PQsetNoticeProcessor(handle, { _, _ in }, nil)
+        guard PQsetnonblocking(handle, 1) == 0, PQenterPipelineMode(handle) == 1 else { throw connection.lost() }
+        return connection
+    }
+
+    private func finishConnecting(_ deadline: ContinuousClock.Instant) throws(PostgreSQLError) {
+        guard PQstatus(handle) != CONNECTION_BAD else { throw lost() }
+        var status = PGRES_POLLING_WRITING
+        while status != PGRES_POLLING_OK {
+            let events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT
+            guard wait(for: events, until: deadline) else { throw .connectionLost("connecting took too long") }
+            status = PQconnectPoll(handle)
+            guard status != PGRES_POLLING_FAILED else { throw lost() }
+        }
+    }
+
+    /// Runs a query as one implicit transaction, bound to `organization`.
+    ///
+    /// - Throws: ``PostgreSQLError``. After ``PostgreSQLError/statementTimeout`` or
+    ///   ``PostgreSQLError/connectionLost(_:)`` the connection may be unusable: ask ``isReusable()``.
+    func run(_ query: Query, organization: String) throws(PostgreSQLError) -> QueryResult {
+        let setOrganization = Query(Self.setOrganization, [organization])
+        let unprepared = [setOrganization.statement, query.statement].filter { !prepared.contains($0.name) }
+        for statement in unprepared { try sent(PQsendPrepare(handle, statement.name, statement.sql, 0, nil)) }
+        try send(setOrganization)
+        try send(query)
+        try sent(PQpipelineSync(handle))
+        return try receive(preparing: unprepared)
+    }
+
+    private func send(_ query: Query) throws(PostgreSQLError) {
+        let parameters = query.parameters.map { $0.flatMap { strdup($0) } }
+        defer { for parameter in parameters { free(parameter) } }
+        try sent(
+            PQsendQueryPrepared(
+                handle, query.statement.name, CInt(parameters.count), parameters.map { UnsafePointer($0) }, nil,
+                nil, 0))
+    }
+
+    private func sent(_ result: CInt) throws(PostgreSQLError) {
+        guard result == 1 else { throw lost() }
+    }
+
+    /// Reads every result up to the pipeline's end; the query's own is the last.
+    private func receive(preparing unprepared: [Statement]) throws(PostgreSQLError) -> QueryResult {
+        let deadline = ContinuousClock.now + statementTimeout + Self.graceAfterStatementTimeout
+        var remaining = unprepared[...]
+        var rows: QueryResult?
+        var failure: PostgreSQLError?
+        while true {
+            try awaitResult(until: deadline)
+            // NULL ends the results of one command.
+            guard let raw = PQgetResult(handle) else {
+                guard PQstatus(handle) == CONNECTION_OK else { throw lost() }
+                continue
+            }
+            let result = QueryResult(owning: raw)
+            switch PQresultStatus(raw) {
+            case PGRES_COMMAND_OK: if let statement = remaining.popFirst() { prepared.insert(statement.name) }
+            case PGRES_TUPLES_OK: rows = result
+            case PGRES_PIPELINE_ABORTED: break
+            case PGRES_PIPELINE_SYNC:
+                if let failure { throw failure }
+                guard let rows else { throw .unexpectedResult("no rows") }
+                return rows
+            default:
+                failure = failure ?? error(of: raw)
+                guard PQstatus(handle) == CONNECTION_OK else { throw failure ?? lost() }
+            }
+        }
+    }
+
+    /// Sends what is buffered and waits until the next result can be had without blocking.
+    private func awaitResult(until deadline: ContinuousClock.Instant) throws(PostgreSQLError) {
+        while true {
+            let unsent = PQflush(handle)
+            guard unsent >= 0 else { throw lost() }
+            if PQisBusy(handle) == 0 { return }
+            guard wait(for: unsent == 1 ? POLLIN | POLLOUT : POLLIN, until: deadline) else { throw .statementTimeout }
+            guard PQconsumeInput(handle) == 1 else { throw lost() }
+        }
+    }
+
+    private func wait(for events: CInt, until deadline: ContinuousClock.Instant) -> Bool {
+        var descriptor = pollfd(fd: PQsocket(handle), events: Int16(events), revents: 0)
+        while true {
+            let remaining = ContinuousClock.now.duration(to: deadline)
+            guard remaining > .zero else { return false }
+            let count = poll(&descriptor, 1, CInt(clamping: remaining.milliseconds + 1))
+            if count > 0 { return true }
+            guard count == 0 || errno == EINTR else { return false }
+        }
+    }
+
+    /// Whether the next request may have it: open, idle, and outside a transaction.
+    func isReusable() -> Bool {
+        PQstatus(handle) == CONNECTION_OK && PQtransactionStatus(handle) == PQTRANS_IDLE
+            && PQpipelineStatus(handle) == PQ_PIPELINE_ON
+    }
+
+    /// Whether the server has closed it while it was idle, which libpq itself would show only at the next statement.
+    func isStale() -> Bool {
+        var descriptor = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
+        guard poll(&descriptor, 1, 0) != 0 else { return false }
+        return PQconsumeInput(handle) == 0 || PQstatus(handle) != CONNECTION_OK
+    }
+
+    private func error(of result: OpaquePointer) -> PostgreSQLError {
+        let message = PQresultErrorField(result, reengagement_PG_DIAG_MESSAGE_PRIMARY).map { String(cString: $0) }
+        // A backend that was killed leaves no SQLSTATE.
+        guard let state = PQresultErrorField(result, reengagement_PG_DIAG_SQLSTATE) else { return lost() }
+        return PostgreSQLError(state: SQLState(String(cString: state)), message: message ?? "")
+    }
+
+    private func lost() -> PostgreSQLError {
+        let message = String(cString: PQerrorMessage(handle))
+        return .connectionLost(String(message.prefix { $0 != "\n" }))
+    }
+}

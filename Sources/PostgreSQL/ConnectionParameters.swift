@@ -1,0 +1,71 @@
+import CPostgreSQL
+
+/// How each connection is made: the operator's connection string and what the server adds to it.
+public struct ConnectionParameters: Sendable {
+    /// Keywords and values of libpq, section 34.1.2 of PostgreSQL's documentation.
+    let keywords: [(keyword: String, value: String)]
+    /// After this long the server cancels a statement itself.
+    public let statementTimeout: Duration
+
+    /// Reads a connection string, a URI or `keyword=value` pairs, and adds the server's settings.
+    ///
+    /// - Parameters:
+    ///   - role: the role that every connection becomes, set in the start-up packet, so that it costs no
+    ///     round trip and survives `RESET`.
+    /// - Throws: ``InvalidConnectionString``, without libpq's own words: they may quote the password.
+    public init(
+        connectionString: String, role: String, statementTimeout: Duration
+    ) throws(InvalidConnectionString) {
+        let given = try Self.parse(connectionString)
+        let settings = [
+            ("role", role),
+            ("statement_timeout", String(statementTimeout.milliseconds)),
+            // Planning these statements costs more than running them, and a plan must not depend on who asked first.
+            ("plan_cache_mode", "force_generic_plan"),
+            ("jit", "off"),
+            ("search_path", "pg_catalog"),
+            ("TimeZone", "UTC"),
+            ("DateStyle", "ISO"),
+        ]
+        let ours = settings.map { "-c \($0.0)=\(Self.escapeOption($0.1))" }.joined(separator: " ")
+        var keywords = given.filter { $0.keyword != "options" }
+        let theirs = given.first { $0.keyword == "options" }.map { $0.value + " " } ?? ""
+        keywords.append(("options", theirs + ours))
+        keywords.append(("client_encoding", "UTF8"))
+        if !given.contains(where: { $0.keyword == "application_name" }) {
+            keywords.append(("application_name", "reengagement-api"))
+        }
+        self.keywords = keywords
+        self.statementTimeout = statementTimeout
+    }
+
+    /// A connection string that libpq cannot read.
+    public struct InvalidConnectionString: Error {}
+
+    private static func parse(_ text: String) throws(InvalidConnectionString) -> [(keyword: String, value: String)] {
+        guard let options = PQconninfoParse(text, nil) else { throw InvalidConnectionString() }
+        defer { PQconninfoFree(options) }
+        var found: [(keyword: String, value: String)] = []
+        var option = options
+        while let keyword = option.pointee.keyword {
+            if let value = option.pointee.val { found.append((String(cString: keyword), String(cString: value))) }
+            option += 1
+        }
+        return found
+    }
+
+    /// Escapes a value inside `options`, where spaces separate and a backslash escapes.
+    private static func escapeOption(_ value: String) -> String {
+        value.reduce(into: "") { escaped, character in
+            if character == "\\" || character.isWhitespace { escaped.append("\\") }
+            escaped.append(character)
+        }
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, rounded down.
+    var milliseconds: Int64 {
+        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+    }
+}

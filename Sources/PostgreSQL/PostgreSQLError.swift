@@ -1,0 +1,78 @@
+/// A PostgreSQL error code (PostgreSQL documentation, appendix A), five characters.
+public struct SQLState: Sendable, Hashable, CustomStringConvertible {
+    public let code: String
+
+    public init(_ code: String) { self.code = code }
+
+    /// The first two characters: the class of the condition.
+    public var conditionClass: Substring { code.prefix(2) }
+
+    public var description: String { code }
+
+    public static let queryCanceled = SQLState("57014")
+    public static let readOnlyTransaction = SQLState("25006")
+}
+
+/// What can go wrong between the server and the database.
+///
+/// The texts are for the log alone: they may hold SQL and data, and no caller may see them.
+public enum PostgreSQLError: Error, Sendable {
+    /// No connection could be made, or it broke.
+    case connectionLost(String)
+    /// No connection came free before the deadline.
+    case acquireTimeout
+    /// The statement ran past its deadline.
+    case statementTimeout
+    /// The database is there but cannot serve now: starting, stopping, out of resources, read-only.
+    case unavailable(SQLState, String)
+    /// The database refused the statement.
+    case refused(SQLState, String)
+    /// A result that is not what the statement promises.
+    case unexpectedResult(String)
+
+    /// Whether the database is away or overloaded, so that the same request may succeed later.
+    public var isTemporary: Bool {
+        switch self {
+        case .connectionLost, .acquireTimeout, .statementTimeout, .unavailable: true
+        case .refused, .unexpectedResult: false
+        }
+    }
+
+    /// A short name of the class of error, for metrics.
+    public var kind: String {
+        switch self {
+        case .connectionLost: "connection_lost"
+        case .acquireTimeout: "acquire_timeout"
+        case .statementTimeout: "statement_timeout"
+        case .unavailable: "unavailable"
+        case .refused: "refused"
+        case .unexpectedResult: "unexpected_result"
+        }
+    }
+
+    /// The error that PostgreSQL's own code stands for.
+    init(state: SQLState, message: String) {
+        switch state.conditionClass {
+        case _ where state == .queryCanceled: self = .statementTimeout
+        case "08": self = .connectionLost(message)
+        // Resources, the operator, the system, and conflicts that another attempt would not meet.
+        case "53", "57", "58", "40": self = .unavailable(state, message)
+        // A standby that a failover has not promoted yet.
+        case _ where state == .readOnlyTransaction: self = .unavailable(state, message)
+        default: self = .refused(state, message)
+        }
+    }
+}
+
+extension PostgreSQLError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .connectionLost(let message): "connection lost: \(message)"
+        case .acquireTimeout: "no connection came free in time"
+        case .statementTimeout: "the statement ran past its deadline"
+        case .unavailable(let state, let message): "unavailable (\(state)): \(message)"
+        case .refused(let state, let message): "refused (\(state)): \(message)"
+        case .unexpectedResult(let message): "unexpected result: \(message)"
+        }
+    }
+}

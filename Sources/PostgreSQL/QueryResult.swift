@@ -1,0 +1,78 @@
+import CPostgreSQL
+import Glibc
+
+/// The rows a query returned, in text format.
+public final class QueryResult {
+    private let result: OpaquePointer
+
+    /// Takes ownership of a `PGresult`.
+    init(owning result: OpaquePointer) { self.result = result }
+
+    deinit { PQclear(result) }
+
+    public var rowCount: Int { Int(PQntuples(result)) }
+    public var columnCount: Int { Int(PQnfields(result)) }
+
+    /// The row at `index`, which must be below ``rowCount``.
+    public subscript(index: Int) -> Row { Row(result: self, index: CInt(index)) }
+
+    public var rows: some Sequence<Row> { (0..<rowCount).lazy.map { self[$0] } }
+
+    /// Runs `body` with the bytes of a field; nil is NULL, and so is what lies outside the result.
+    func withBytes<Value>(row: CInt, column: CInt, _ body: (UnsafeRawBufferPointer?) -> Value) -> Value {
+        guard row < PQntuples(result), column < PQnfields(result), PQgetisnull(result, row, column) == 0 else {
+            return body(nil)
+        }
+        return body(UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: Int(PQgetlength(result, row, column))))
+    }
+}
+
+/// One row of a ``QueryResult``.
+public struct Row {
+    let result: QueryResult
+    let index: CInt
+
+    /// Runs `body` with the bytes of the field at `column`; nil is NULL. The bytes are valid only inside it.
+    public func withBytes<Value>(_ column: Int, _ body: (UnsafeRawBufferPointer?) -> Value) -> Value {
+        result.withBytes(row: index, column: CInt(column), body)
+    }
+
+    /// The text of the field at `column`; nil is NULL.
+    public func text(_ column: Int) -> String? {
+        withBytes(column) { bytes in bytes.map { String(decoding: $0, as: UTF8.self) } }
+    }
+
+    /// The whole number in the field at `column`; nil is NULL or something else.
+    public func int(_ column: Int) -> Int? { text(column).flatMap { Int($0) } }
+
+    public func isNull(_ column: Int) -> Bool { withBytes(column) { $0 == nil } }
+}
+
+extension QueryResult {
+    /// Builds a result without a server, as `libpq` itself builds one: for tests of what reads results.
+    ///
+    /// - Returns: nil where memory ran out or a row has not as many fields as there are columns.
+    public static func make(columns: [String], rows: [[String?]]) -> QueryResult? {
+        guard let result = PQmakeEmptyPGresult(nil, PGRES_TUPLES_OK) else { return nil }
+        let made = QueryResult(owning: result)
+        let names = columns.map { strdup($0) }
+        defer { for name in names { free(name) } }
+        var attributes = names.map {
+            PGresAttDesc(name: $0, tableid: 0, columnid: 0, format: 0, typid: 25, typlen: -1, atttypmod: -1)
+        }
+        guard PQsetResultAttrs(result, CInt(columns.count), &attributes) != 0 else { return nil }
+        for (rowIndex, row) in rows.enumerated() {
+            guard row.count == columns.count else { return nil }
+            for (column, value) in row.enumerated() {
+                guard set(result, CInt(rowIndex), CInt(column), value) else { return nil }
+            }
+        }
+        return made
+    }
+
+    private static func set(_ result: OpaquePointer, _ row: CInt, _ column: CInt, _ value: String?) -> Bool {
+        guard let value else { return PQsetvalue(result, row, column, nil, -1) != 0 }
+        var bytes = value.utf8.map { CChar(bitPattern: $0) }
+        return PQsetvalue(result, row, column, &bytes, CInt(bytes.count)) != 0
+    }
+}

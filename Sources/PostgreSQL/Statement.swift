@@ -1,0 +1,23 @@
+/// A statement that every connection prepares once and then runs by name.
+public struct Statement: Sendable, Hashable {
+    /// What it is called on each connection and in the log.
+    public let name: String
+    /// The text, with parameters `$1`, `$2` ….
+    public let sql: String
+
+    public init(name: String, sql: String) {
+        self.name = name
+        self.sql = sql
+    }
+}
+
+/// A statement with its parameters, in PostgreSQL's text format; nil is NULL.
+public struct Query: Sendable {
+    public let statement: Statement
+    public let parameters: [String?]
+
+    public init(_ statement: Statement, _ parameters: [String?] = []) {
+        self.statement = statement
+        self.parameters = parameters
+    }
+}

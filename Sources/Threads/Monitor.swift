@@ -1,0 +1,74 @@
+import Glibc
+
+/// A value behind a lock, with a condition to wait for its changes until a deadline.
+///
+/// The standard library's `Mutex` has no condition variable, which waiting for a connection or a key needs.
+// @unchecked: `value` is touched only while `mutex` is held, and both pointers are freed by deinit alone.
+public final class Monitor<Value>: @unchecked Sendable {
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private let condition: UnsafeMutablePointer<pthread_cond_t>
+    private var value: Value
+
+    public init(_ value: sending Value) {
+        self.value = value
+        mutex = .allocate(capacity: 1)
+        condition = .allocate(capacity: 1)
+        pthread_mutex_init(mutex, nil)
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        // Deadlines must not move when somebody sets the machine's clock.
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(condition, &attributes)
+        pthread_condattr_destroy(&attributes)
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        condition.deallocate()
+        mutex.deallocate()
+    }
+
+    /// Runs `body` with exclusive access to the value.
+    public func withLock<Result, Failure: Error>(
+        _ body: (inout Value) throws(Failure) -> sending Result
+    ) throws(Failure) -> sending Result {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return try body(&value)
+    }
+
+    /// Asks `attempt` again after every ``notifyAll()`` until it returns a value; nil once `deadline` has passed.
+    public func wait<Result>(
+        until deadline: ContinuousClock.Instant, _ attempt: (inout Value) -> sending Result?
+    ) -> sending Result? {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while true {
+            if let result = attempt(&value) { return result }
+            let remaining = ContinuousClock.now.duration(to: deadline)
+            guard remaining > .zero else { return nil }
+            var absolute = timespec.monotonic(after: remaining)
+            pthread_cond_timedwait(condition, mutex, &absolute)
+        }
+    }
+
+    /// Wakes every waiter.
+    public func notifyAll() { pthread_cond_broadcast(condition) }
+}
+
+extension timespec {
+    /// The reading of CLOCK_MONOTONIC after `duration` from now.
+    fileprivate static func monotonic(after duration: Duration) -> timespec {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        let (seconds, attoseconds) = duration.components
+        time.tv_sec += Int(seconds)
+        time.tv_nsec += Int(attoseconds / 1_000_000_000)
+        if time.tv_nsec >= 1_000_000_000 {
+            time.tv_sec += 1
+            time.tv_nsec -= 1_000_000_000
+        }
+        return time
+    }
+}

@@ -1,0 +1,228 @@
+import Glibc
+import Synchronization
+import Testing
+import Threads
+
+@testable import PostgreSQL
+
+/// The database that `make test` starts; the suite is reported as skipped where there is none.
+private let databaseURL = getenv("TEST_DATABASE_URL").map { String(cString: $0) }
+
+@Suite("The connection pool", .enabled(if: databaseURL != nil, "TEST_DATABASE_URL names no database"))
+struct ConnectionPoolTests {
+    private func parameters(role: String = "none", timeout: Duration = .seconds(5)) throws -> ConnectionParameters {
+        try ConnectionParameters(
+            connectionString: try #require(databaseURL), role: role, statementTimeout: timeout)
+    }
+
+    private func pool(
+        capacity: Int = 2, acquireTimeout: Duration = .seconds(2), timeout: Duration = .seconds(5)
+    ) throws -> ConnectionPool {
+        ConnectionPool(
+            parameters: try parameters(timeout: timeout), capacity: capacity, acquireTimeout: acquireTimeout)
+    }
+
+    private func query(_ sql: String, _ parameters: [String?] = []) -> Query {
+        Query(Statement(name: "test: \(sql)", sql: sql), parameters)
+    }
+
+    /// Runs a statement that returns no rows.
+    private func execute(_ pool: ConnectionPool, _ sql: String) throws {
+        do throws(PostgreSQLError) {
+            _ = try pool.run(query(sql), organization: "o", repeatable: false)
+        } catch {
+            guard case .unexpectedResult = error else { throw error }
+        }
+    }
+
+    @Test("returns rows, NULLs and text in any script")
+    func rows() throws {
+        let result = try pool().run(query("SELECT $1::text, NULL, 'Ōtaki 😀'", ["O'Brien"]), organization: "o")
+        #expect(result.rowCount == 1)
+        #expect(result[0].text(0) == "O'Brien")
+        #expect(result[0].isNull(1))
+        #expect(result[0].text(2) == "Ōtaki 😀")
+        #expect(result[0].text(3) == nil)
+    }
+
+    @Test("binds each statement to its organization and leaves nothing behind for the next")
+    func organization() throws {
+        let pool = try pool(capacity: 1)
+        let read = query("SELECT current_setting('reengagement.organization')")
+        for organization in ["org_a", "org_b", "Ō' \\ ;--"] {
+            #expect(try pool.run(read, organization: organization)[0].text(0) == organization)
+        }
+        #expect(pool.statistics.idle == 1)
+    }
+
+    @Test("prepares a statement once on a connection")
+    func prepared() throws {
+        let pool = try pool(capacity: 1)
+        for _ in 0..<3 { _ = try pool.run(query("SELECT 1"), organization: "o") }
+        let count = query("SELECT count(*) FROM pg_prepared_statements WHERE name = 'test: SELECT 1'")
+        #expect(try pool.run(count, organization: "o")[0].int(0) == 1)
+    }
+
+    @Test("goes on with the same connection after the database refused a statement")
+    func refused() throws {
+        let pool = try pool(capacity: 1)
+        let process = query("SELECT pg_backend_pid()")
+        let before = try pool.run(process, organization: "o")[0].int(0)
+        for _ in 0..<2 {
+            let error = #expect(throws: PostgreSQLError.self) {
+                try pool.run(query("SELECT 1 / $1::int", ["0"]), organization: "o")
+            }
+            guard case .refused(let state, _) = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+            #expect(state == SQLState("22012"))
+        }
+        #expect(throws: PostgreSQLError.self) { try pool.run(query("SELEKT"), organization: "o") }
+        #expect(try pool.run(process, organization: "o")[0].int(0) == before)
+    }
+
+    @Test("reports a wrong number of parameters as an error")
+    func bindCount() throws {
+        #expect(throws: PostgreSQLError.self) { try pool().run(query("SELECT $1::text"), organization: "o") }
+    }
+
+    @Test("cancels a statement at its deadline and keeps the connection")
+    func timeout() throws {
+        let pool = try pool(capacity: 1, timeout: .milliseconds(50))
+        let error = #expect(throws: PostgreSQLError.self) {
+            try pool.run(query("SELECT pg_sleep(30)"), organization: "o")
+        }
+        #expect(error?.kind == "statement_timeout")
+        #expect(pool.statistics.idle == 1)
+        _ = try pool.run(query("SELECT 1"), organization: "o")
+    }
+
+    @Test("gives a connection up when the database does not answer at all")
+    func hangs() throws {
+        let pool = try pool(capacity: 1, timeout: .milliseconds(100))
+        let process = try #require(try pool.run(query("SELECT pg_backend_pid()"), organization: "o")[0].int(0))
+        kill(pid_t(process), SIGSTOP)
+        defer { kill(pid_t(process), SIGCONT) }
+        let error = #expect(throws: PostgreSQLError.self) { try pool.run(query("SELECT 2"), organization: "o") }
+        #expect(error?.kind == "statement_timeout")
+        #expect(pool.statistics.idle == 0)
+        _ = try pool.run(query("SELECT 3"), organization: "o")
+    }
+
+    @Test("replaces a connection whose backend was ended while it was idle")
+    func staleConnection() throws {
+        let (pool, other) = (try pool(capacity: 1), try pool(capacity: 1))
+        let process = query("SELECT pg_backend_pid()")
+        let before = try #require(try pool.run(process, organization: "o")[0].int(0))
+        _ = try other.run(query("SELECT pg_terminate_backend($1::int, 5000)", [String(before)]), organization: "o")
+        let after = try pool.run(process, organization: "o")[0].int(0)
+        #expect(after != before)
+        #expect(pool.statistics.idle == 1)
+    }
+
+    @Test("repeats a read whose connection broke under it, and never a write")
+    func repetition() throws {
+        let pool = try pool(capacity: 1)
+        // A sequence keeps count of the attempts, since nothing rolls it back.
+        let sequence = "attempts_\(getpid())"
+        try execute(pool, "CREATE SEQUENCE public.\(sequence)")
+        let attempt = query(
+            "SELECT nextval('public.\(sequence)'), pg_terminate_backend(pg_backend_pid()), pg_sleep(30)")
+        #expect(throws: PostgreSQLError.self) { try pool.run(attempt, organization: "o", repeatable: false) }
+        let count = query("SELECT last_value FROM public.\(sequence)")
+        #expect(try pool.run(count, organization: "o")[0].int(0) == 1)
+        #expect(throws: PostgreSQLError.self) { try pool.run(attempt, organization: "o") }
+        #expect(try pool.run(count, organization: "o")[0].int(0) == 3)
+        try execute(pool, "DROP SEQUENCE public.\(sequence)")
+        #expect(pool.statistics.leased == 0)
+        _ = try pool.run(query("SELECT 1"), organization: "o")
+    }
+
+    @Test("makes a caller wait no longer than its deadline for a connection")
+    func acquireTimeout() throws {
+        let pool = try pool(capacity: 1, acquireTimeout: .milliseconds(100))
+        let outcomes = Mutex<[String]>([])
+        let threads = try (0..<3).map { _ in
+            try Thread.start {
+                let outcome: String
+                do throws(PostgreSQLError) {
+                    _ = try pool.run(
+                        Query(Statement(name: "sleep", sql: "SELECT pg_sleep(1)")), organization: "o")
+                    outcome = "rows"
+                } catch { outcome = error.kind }
+                outcomes.withLock { $0.append(outcome) }
+            }
+        }
+        for thread in threads { thread.join() }
+        #expect(outcomes.withLock { $0.sorted() } == ["acquire_timeout", "acquire_timeout", "rows"])
+        #expect(pool.statistics.timeouts == 2)
+        #expect(pool.statistics.waiting == 0)
+    }
+
+    @Test("serves many threads with few connections, none of them lost")
+    func contention() throws {
+        let pool = try pool(capacity: 3, acquireTimeout: .seconds(30))
+        let sum = Mutex(0)
+        let threads = try (0..<8).map { index in
+            try Thread.start {
+                for round in 0..<50 {
+                    let number = String(index * 50 + round)
+                    let result = try? pool.run(
+                        Query(Statement(name: "echo", sql: "SELECT $1::int"), [number]), organization: "o")
+                    sum.withLock { $0 += result?[0].int(0) ?? 0 }
+                }
+            }
+        }
+        for thread in threads { thread.join() }
+        #expect(sum.withLock { $0 } == 399 * 400 / 2)
+        #expect(pool.statistics.leased == 0)
+        #expect(pool.statistics.idle <= 3)
+    }
+
+    @Test("says that the connection was lost where nobody listens, without waiting")
+    func nobodyListens() throws {
+        let parameters = try ConnectionParameters(
+            connectionString: "host=/nonexistent dbname=x", role: "none", statementTimeout: .seconds(1))
+        let pool = ConnectionPool(parameters: parameters, capacity: 1, acquireTimeout: .seconds(30))
+        let error = #expect(throws: PostgreSQLError.self) { try pool.run(query("SELECT 1"), organization: "o") }
+        #expect(error?.kind == "connection_lost")
+        #expect(pool.statistics.leased == 0)
+    }
+}
+
+@Suite("Connection parameters")
+struct ConnectionParametersTests {
+    @Test("refuse what libpq cannot read, without repeating it")
+    func invalid() {
+        #expect(throws: ConnectionParameters.InvalidConnectionString.self) {
+            try ConnectionParameters(connectionString: "host=x secret", role: "r", statementTimeout: .seconds(1))
+        }
+    }
+
+    @Test("keep the operator's own options and add the server's after them")
+    func options() throws {
+        let parameters = try ConnectionParameters(
+            connectionString: "postgresql://h1,h2/db?options=-c%20geqo%3Doff", role: #"odd \role"#,
+            statementTimeout: .milliseconds(1500))
+        let options = try #require(parameters.keywords.first { $0.keyword == "options" }?.value)
+        #expect(options.hasPrefix("-c geqo=off -c role=odd\\ \\\\role "))
+        #expect(options.contains("-c statement_timeout=1500 "))
+        #expect(parameters.keywords.first { $0.keyword == "host" }?.value == "h1,h2")
+    }
+}
+
+@Suite("A query result")
+struct QueryResultTests {
+    @Test("reads what it was made of, and nothing outside it")
+    func make() throws {
+        let result = try #require(QueryResult.make(columns: ["a", "b"], rows: [["1", nil], ["é", "x"]]))
+        #expect(result.rowCount == 2)
+        #expect(result.columnCount == 2)
+        #expect(result[0].int(0) == 1)
+        #expect(result[0].isNull(1))
+        #expect(result[1].text(0) == "é")
+        #expect(result[5].text(0) == nil)
+        #expect(QueryResult.make(columns: ["a"], rows: [["1", "2"]]) == nil)
+    }
+}

@@ -1,0 +1,81 @@
+import Testing
+
+@testable import PostgreSQL
+
+@Suite("The pool's state")
+struct PoolStateTests {
+    private let start = ContinuousClock.now
+    private func state(capacity: Int = 2) -> PoolState<String> {
+        PoolState(capacity: capacity, maximumAge: .seconds(60))
+    }
+
+    @Test("opens up to its capacity and then makes callers wait")
+    func capacity() {
+        var state = state()
+        for _ in 0..<2 {
+            let ticket = state.takeTicket()
+            #expect(state.lease(ticket).isOpen)
+        }
+        let third = state.takeTicket()
+        #expect(state.lease(third).isWait)
+        #expect(state.waiting == 1)
+        #expect(state.giveBack("a", openedAt: start, reusable: true, now: start) == nil)
+        #expect(state.lease(third).connection == "a")
+        #expect(state.leased == 2)
+        #expect(state.waiting == 0)
+    }
+
+    @Test("serves waiters in the order in which they came")
+    func fairness() {
+        var state = state(capacity: 1)
+        let holder = state.takeTicket()
+        _ = state.lease(holder)
+        let (first, second) = (state.takeTicket(), state.takeTicket())
+        _ = state.giveBack("a", openedAt: start, reusable: true, now: start)
+        #expect(state.lease(second).isWait)
+        #expect(state.lease(first).connection == "a")
+    }
+
+    @Test("lets the next waiter on when the one before gives up")
+    func givingUp() {
+        var state = state(capacity: 1)
+        let holder = state.takeTicket()
+        _ = state.lease(holder)
+        let (first, second) = (state.takeTicket(), state.takeTicket())
+        state.giveUp(first)
+        #expect(state.timeouts == 1)
+        _ = state.giveBack("a", openedAt: start, reusable: true, now: start)
+        #expect(state.lease(second).connection == "a")
+    }
+
+    @Test("never keeps a connection that is not clean, and opens another in its place")
+    func unclean() {
+        var state = state(capacity: 1)
+        _ = state.lease(state.takeTicket())
+        #expect(state.giveBack("a", openedAt: start, reusable: false, now: start) == "a")
+        #expect(state.idleCount == 0)
+        #expect(state.lease(state.takeTicket()).isOpen)
+        state.discard()
+        #expect(state.leased == 0)
+        #expect(state.lease(state.takeTicket()).isOpen)
+    }
+
+    @Test("replaces a connection that has reached its age")
+    func age() {
+        var state = state(capacity: 2)
+        _ = state.lease(state.takeTicket())
+        _ = state.lease(state.takeTicket())
+        let later = start + .seconds(60)
+        #expect(state.giveBack("old", openedAt: start, reusable: true, now: later) == "old")
+        #expect(state.giveBack("young", openedAt: start + .seconds(1), reusable: true, now: later) == nil)
+        #expect(state.expire(now: later).isEmpty)
+        #expect(state.expire(now: later + .seconds(1)) == ["young"])
+        #expect(state.idleCount == 0)
+    }
+}
+
+extension PoolState.Lease {
+    fileprivate var isOpen: Bool { if case .open = self { true } else { false } }
+    fileprivate var isWait: Bool { if case .wait = self { true } else { false } }
+    fileprivate var connection: Connection? { if case .use(let connection) = self { connection } else { nil } }
+}
