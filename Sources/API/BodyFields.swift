@@ -1,0 +1,84 @@
+import JSON
+
+/// The fields of a JSON object that was sent as a body, read one by one while their faults are collected.
+struct BodyFields {
+    private let object: JSONObject
+    var faults = Faults()
+
+    /// - Throws: a 400 where the body is not UTF-8, not JSON or not an object.
+    init(_ body: [UInt8]) throws(Problem) {
+        let value: JSONValue
+        do throws(JSONError) {
+            value = try JSONValue.parse(body)
+        } catch {
+            throw .badBody(Self.explain(error))
+        }
+        guard let object = value.object else { throw .badBody("The body has to be a JSON object.") }
+        self.object = object
+    }
+
+    private static func explain(_ error: JSONError) -> String {
+        switch error {
+        case .notUTF8: "The body is not UTF-8."
+        case .tooDeep: "The body nests deeper than \(JSONValue.maximumDepth) levels."
+        case .syntax(let offset): "The body is not JSON; the fault is at byte \(offset)."
+        }
+    }
+
+    /// A required text of so many Unicode code points.
+    mutating func text(_ name: StaticString, of length: ClosedRange<Int>) -> String {
+        guard let value = required(name) else { return "" }
+        guard let text = value.text, length.contains(text.unicodeScalars.count) else {
+            let range = "\(length.lowerBound) to \(length.upperBound)"
+            faults.add(name, "must be a string of \(range) characters, without U+0000 or lone surrogates")
+            return ""
+        }
+        return text
+    }
+
+    /// A text that may be absent or null, which means empty.
+    mutating func optionalText(_ name: StaticString, atMost length: Int) -> String {
+        guard let value = single(name), !value.isNull else { return "" }
+        guard let text = value.text, text.unicodeScalars.count <= length else {
+            faults.add(name, "must be a string of at most \(length) characters, without U+0000 or lone surrogates")
+            return ""
+        }
+        return text
+    }
+
+    /// A flag that may be absent or null, which means false.
+    mutating func optionalBool(_ name: StaticString) -> Bool {
+        guard let value = single(name), !value.isNull else { return false }
+        guard case .bool(let flag) = value else {
+            faults.add(name, "must be true or false")
+            return false
+        }
+        return flag
+    }
+
+    /// A required word; `placeholder` stands in where it is at fault, and is never used then.
+    mutating func choice<Value: Choice>(_ name: StaticString, default placeholder: Value) -> Value {
+        guard let value = required(name) else { return placeholder }
+        guard let choice = value.text.flatMap(Value.named) else {
+            faults.add(name, Value.expectation)
+            return placeholder
+        }
+        return choice
+    }
+
+    private mutating func required(_ name: StaticString) -> JSONValue? {
+        let before = faults.list.count
+        if let value = single(name), !value.isNull { return value }
+        if faults.list.count == before { faults.add(name, "is required") }
+        return nil
+    }
+
+    private mutating func single(_ name: StaticString) -> JSONValue? {
+        let values = object.values(of: "\(name)")
+        guard values.count <= 1 else {
+            faults.add(name, "is given \(values.count) times; give it once")
+            return nil
+        }
+        return values.first
+    }
+}

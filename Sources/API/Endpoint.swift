@@ -1,0 +1,68 @@
+public import PostgreSQL
+
+/// One endpoint's request: a value of this type *is* a validated request.
+///
+/// Both ends are pure: `init` turns what was sent into a query, `respond` turns rows into an answer.
+public protocol Endpoint: Sendable {
+    static var method: Method { get }
+    /// Where it answers, with `{org_id}` and `{patient_id}` for the parts that vary.
+    static var path: StaticString { get }
+    /// What it asks the database; run again where a connection breaks, if it only reads.
+    static var isRepeatable: Bool { get }
+
+    /// - Throws: ``Problem`` with status 400, 404 or 422.
+    init(_ call: Call) throws(Problem)
+
+    var query: Query { get }
+
+    /// - Throws: ``Problem`` where the rows say that there is no such thing, ``EndpointError`` where they are not
+    ///   what the query promises.
+    func respond(to rows: QueryResult) throws -> Response
+}
+
+extension Endpoint {
+    public static var method: Method { .get }
+    public static var isRepeatable: Bool { true }
+}
+
+/// A method that an endpoint may answer; HEAD and OPTIONS come with each of them.
+public enum Method: String, Sendable {
+    case get = "GET"
+    case post = "POST"
+}
+
+/// Everything an endpoint may look at.
+public struct Call: Sendable {
+    /// The organization of the path, which the token has been found to speak for.
+    public let organization: String
+    /// The user, as the token's `sub` names them.
+    public let subject: String
+    public let patientID: String?
+    public let parameters: QueryParameters
+    public let body: [UInt8]
+    public let idempotencyKey: [UInt8]?
+
+    public init(
+        organization: String, subject: String, patientID: String? = nil, request: Request, body: [UInt8] = []
+    ) {
+        self.organization = organization
+        self.subject = subject
+        self.patientID = patientID
+        parameters = request.parameters
+        idempotencyKey = request.idempotencyKey
+        self.body = body
+    }
+}
+
+/// Rows that do not have the shape which the query promises: a fault of ours.
+public struct EndpointError: Error, CustomStringConvertible {
+    public let description: String
+}
+
+extension QueryResult {
+    /// The first row, where the query promises at least one.
+    func firstRow() throws(EndpointError) -> Row {
+        guard rowCount > 0 else { throw EndpointError(description: "the query returned no row") }
+        return self[0]
+    }
+}

@@ -1,0 +1,97 @@
+import JSON
+import PostgreSQL
+
+/// `POST …/log-outreach`: one attempt to reach a patient, kept for good.
+struct LogOutreach: Endpoint {
+    static let method = Method.post
+    static let path: StaticString = "/api/v1/reengagement/{org_id}/log-outreach"
+    /// It may have been carried out when its connection broke.
+    static let isRepeatable = false
+
+    enum Channel: String, Choice {
+        case sms, email, phone
+    }
+
+    enum Outcome: String, Choice {
+        case success
+        case noResponse = "no_response"
+        case failed
+    }
+
+    let organization: String
+    let subject: String
+    let patientID: String
+    let channel: Channel
+    let outcome: Outcome
+    let opened: Bool
+    let notes: String
+    let idempotencyKey: String?
+
+    private static let longestNotes = 4000
+    private static let longestPatientID = 200
+    private static let longestKey = 255
+
+    init(_ call: Call) throws(Problem) {
+        var fields = try BodyFields(call.body)
+        patientID = fields.text("patient_id", of: 1...Self.longestPatientID)
+        channel = fields.choice("method", default: .sms)
+        outcome = fields.choice("outcome", default: .failed)
+        opened = fields.optionalBool("opened")
+        notes = fields.optionalText("notes", atMost: Self.longestNotes)
+        idempotencyKey = Self.key(call.idempotencyKey, &fields.faults)
+        try fields.faults.check()
+        organization = call.organization
+        subject = call.subject
+    }
+
+    private static func key(_ bytes: [UInt8]?, _ faults: inout Faults) -> String? {
+        guard let bytes else { return nil }
+        let isPrintable = bytes.allSatisfy { (0x20...0x7E).contains($0) }
+        guard isPrintable, (1...longestKey).contains(bytes.count) else {
+            faults.add("Idempotency-Key", "must be 1 to \(longestKey) printable ASCII characters")
+            return nil
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static let statement = Statement(
+        name: "log_outreach",
+        sql: """
+            SELECT result, outreach_id, logged_at
+            FROM re.log_outreach($1, $2, $3, $4, $5::boolean, $6, $7, $8)
+            """)
+
+    var query: Query {
+        Query(
+            Self.statement,
+            [
+                organization, patientID, channel.rawValue, outcome.rawValue, opened ? "true" : "false", notes, subject,
+                idempotencyKey,
+            ])
+    }
+
+    func respond(to rows: QueryResult) throws -> Response {
+        let row = try rows.firstRow()
+        switch row.text(0) {
+        case "created": return answer(row, status: 201, "The outreach attempt was logged.")
+        case "replayed": return answer(row, status: 200, "This outreach attempt had been logged already.")
+        case "no_patient": throw Problem.noPatient
+        case "conflict":
+            var faults = Faults()
+            faults.add("Idempotency-Key", "has been used for an attempt with other values; use a new key")
+            throw Problem.unprocessable(faults.list)
+        default: throw EndpointError(description: "log_outreach answered \(row.text(0) ?? "NULL")")
+        }
+    }
+
+    private func answer(_ row: Row, status: Int, _ message: String) -> Response {
+        var writer = JSONWriter(capacity: 256)
+        writer.object { writer in
+            writer.member("success", bool: true)
+            writer.member("message", string: message)
+            writer.member(.text("outreach_id"), of: row, 1)
+            writer.member(.text("logged_at"), of: row, 2)
+        }
+        return .json(writer.bytes, status: status)
+    }
+}

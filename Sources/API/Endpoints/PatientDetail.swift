@@ -1,0 +1,34 @@
+import JSON
+import PostgreSQL
+
+/// `GET …/patients/{patient_id}`: everything about one patient, with the last outreach.
+struct PatientDetail: Endpoint {
+    static let path: StaticString = "/api/v1/reengagement/{org_id}/patients/{patient_id}"
+
+    let organization: String
+    let patientID: String
+
+    init(_ call: Call) throws(Problem) {
+        guard let patientID = call.patientID else { throw .noPatient }
+        organization = call.organization
+        self.patientID = patientID
+    }
+
+    private static let fields =
+        patientFields + [
+            .text("organization_id"), .text("treatment_notes"), .text("created_at"), .text("last_contact_day"),
+            .json("outreach"),
+        ]
+
+    private static let statement = Statement(
+        name: "patient_detail", sql: "SELECT \(fields.columns) FROM re.patient_detail($1, $2)")
+
+    var query: Query { Query(Self.statement, [organization, patientID]) }
+
+    func respond(to rows: QueryResult) throws -> Response {
+        guard rows.rowCount > 0 else { throw Problem.noPatient }
+        var writer = JSONWriter(capacity: 4096)
+        writer.object { $0.members(Self.fields, of: rows[0]) }
+        return .json(writer.bytes)
+    }
+}

@@ -1,0 +1,66 @@
+import JSON
+import PostgreSQL
+
+/// `GET …/performance`: whether the outreach of the last days works, beside the industry's figures.
+struct Performance: Endpoint {
+    static let path: StaticString = "/api/v1/reengagement/{org_id}/performance"
+
+    enum Timeframe: String, Choice {
+        case last7Days = "last_7_days"
+        case last30Days = "last_30_days"
+        case last90Days = "last_90_days"
+    }
+
+    let organization: String
+    let timeframe: Timeframe
+
+    init(_ call: Call) throws(Problem) {
+        organization = call.organization
+        var faults = Faults()
+        timeframe = call.parameters.choice("timeframe", default: .last30Days, &faults)
+        try faults.check()
+    }
+
+    private static let totals: [Field] = [
+        .number("outreach_attempts"), .number("successful_contacts"), .number("contact_success_rate"),
+        .number("appointments_scheduled"), .number("conversion_rate"), .number("avg_days_to_reengage"),
+    ]
+    /// Each channel's members; its columns carry the channel's name in front.
+    private static let channels: [(name: StaticString, figures: [Field])] = [
+        ("sms", [.number("sent"), .number("delivered"), .number("responded"), .number("response_rate")]),
+        ("email", [.number("sent"), .number("opened"), .number("responded"), .number("response_rate")]),
+        (
+            "phone",
+            [.number("attempted"), .number("connected"), .number("appointment_booked"), .number("conversion_rate")]
+        ),
+    ]
+    private static let benchmarks: [Field] = [
+        .number("industry_avg_contact_rate"), .number("industry_avg_conversion"), .text("our_performance"),
+    ]
+
+    private static let statement: Statement = {
+        let channelColumns = channels.flatMap { channel in channel.figures.map { "\(channel.name)_\($0.name)" } }
+        let columns = ([totals.columns] + channelColumns + [benchmarks.columns]).joined(separator: ", ")
+        return Statement(name: "performance", sql: "SELECT \(columns) FROM re.performance($1, $2)")
+    }()
+
+    var query: Query { Query(Self.statement, [organization, timeframe.rawValue]) }
+
+    func respond(to rows: QueryResult) throws -> Response {
+        let row = try rows.firstRow()
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.member("timeframe", string: timeframe.rawValue)
+            writer.member("reengagement_metrics", object: { $0.members(Self.totals, of: row) })
+            writer.member("communication_channels", object: { writer in
+                var column = Self.totals.count
+                for channel in Self.channels {
+                    writer.member(channel.name, object: { $0.members(channel.figures, of: row, from: column) })
+                    column += channel.figures.count
+                }
+            })
+            writer.member("benchmark_comparison", object: { $0.members(Self.benchmarks, of: row, from: 18) })
+        }
+        return .json(writer.bytes)
+    }
+}

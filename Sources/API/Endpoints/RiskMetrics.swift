@@ -1,0 +1,39 @@
+import JSON
+import PostgreSQL
+
+/// `GET …/risk-metrics`: how many patients are at each level, and what needs attention now.
+struct RiskMetrics: Endpoint {
+    static let path: StaticString = "/api/v1/reengagement/{org_id}/risk-metrics"
+
+    let organization: String
+
+    init(_ call: Call) throws(Problem) { organization = call.organization }
+
+    private static let alerts: [Field] = [
+        .number("missed_appointments_14d"), .number("failed_communications"), .number("no_future_appointments"),
+    ]
+    private static let totals: [Field] = [.number("immediate_actions_required"), .text("last_updated")]
+
+    private static let statement = Statement(
+        name: "risk_metrics",
+        sql: "SELECT \((riskLevels + alerts + totals).columns) FROM re.risk_metrics($1)")
+
+    var query: Query { Query(Self.statement, [organization]) }
+
+    func respond(to rows: QueryResult) throws -> Response {
+        let row = try rows.firstRow()
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.member("organization_id", string: organization)
+            writer.member("risk_summary", object: { $0.members(riskLevels, of: row) })
+            writer.member("alerts", object: { $0.members(Self.alerts, of: row, from: 5) })
+            writer.members(Self.totals, of: row, from: 8)
+        }
+        return .json(writer.bytes)
+    }
+}
+
+/// The five levels, as counts (definitions.md section 3).
+let riskLevels: [Field] = [
+    .number("critical"), .number("high"), .number("medium"), .number("low"), .number("engaged"),
+]

@@ -1,0 +1,58 @@
+/// What is wrong with a parameter or a field, for the developer who sent it.
+public struct FieldFault: Sendable, Equatable {
+    public let field: String
+    public let message: String
+}
+
+/// The faults found while a request is validated, all of them rather than the first.
+struct Faults {
+    private(set) var list: [FieldFault] = []
+
+    mutating func add(_ field: StaticString, _ message: String) {
+        list.append(FieldFault(field: "\(field)", message: message))
+    }
+
+    /// - Throws: a 422 that lists every fault, where there is one.
+    func check() throws(Problem) {
+        guard list.isEmpty else { throw .unprocessable(list) }
+    }
+}
+
+/// A parameter or field that takes one of a few words.
+protocol Choice: CaseIterable, RawRepresentable, Sendable where RawValue == String {}
+
+extension Choice {
+    /// The case that `text` names, byte by byte.
+    static func named(_ text: String) -> Self? {
+        allCases.first { $0.rawValue.utf8.elementsEqual(text.utf8) }
+    }
+
+    static var expectation: String {
+        "must be one of " + allCases.map(\.rawValue).joined(separator: ", ")
+    }
+}
+
+extension QueryParameters {
+    /// The choice that a parameter names, or `standard` where it was not sent or is at fault.
+    func choice<Value: Choice>(_ name: StaticString, default standard: Value, _ faults: inout Faults) -> Value {
+        guard let text = value(of: name, &faults) else { return standard }
+        guard let choice = Value.named(text) else {
+            faults.add(name, Value.expectation)
+            return standard
+        }
+        return choice
+    }
+
+    /// The whole number in a parameter, written in decimal digits alone.
+    func number(
+        _ name: StaticString, in range: ClosedRange<Int>, default standard: Int, _ faults: inout Faults
+    ) -> Int {
+        guard let text = value(of: name, &faults) else { return standard }
+        let isDecimal = text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        guard isDecimal, !text.hasPrefix("0"), let number = Int(text), range.contains(number) else {
+            faults.add(name, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+            return standard
+        }
+        return number
+    }
+}

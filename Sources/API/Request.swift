@@ -1,0 +1,105 @@
+/// What nginx passed on of a request, before anything is known to be valid.
+public struct Request: Sendable {
+    /// The method, as it was sent: case matters (RFC 9110 section 9.1).
+    public let method: String
+    /// The path's segments, percent-decoded after splitting; nil where no route can have this path.
+    public let path: [String]?
+    public let parameters: QueryParameters
+    public let contentType: String?
+    public let idempotencyKey: [UInt8]?
+
+    /// - Parameter target: the request target in origin form, as raw bytes: nginx's `$request_uri`.
+    public init(method: String, target: [UInt8], contentType: String? = nil, idempotencyKey: [UInt8]? = nil) {
+        self.method = method
+        let parts = target.split(separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
+        path = parts.first.flatMap(Self.segments)
+        parameters = QueryParameters(parts.count > 1 ? parts[1] : [])
+        self.contentType = contentType
+        self.idempotencyKey = idempotencyKey
+    }
+
+    /// Whether the body is announced as `application/json`, with any parameters (RFC 9110 section 8.3).
+    public var hasJSONBody: Bool {
+        guard let mediaType = contentType?.utf8.split(separator: UInt8(ascii: ";"), maxSplits: 1).first else { return false }
+        let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        let trimmed = mediaType.drop(while: isBlank).reversed().drop(while: isBlank).reversed()
+        return trimmed.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
+            .elementsEqual("application/json".utf8)
+    }
+
+    /// An empty segment, from a trailing or a doubled slash, makes a path that no route has; so do bytes that
+    /// are not UTF-8 and U+0000, which PostgreSQL's `text` cannot hold.
+    private static func segments(of path: some Collection<UInt8>) -> [String]? {
+        guard path.first == UInt8(ascii: "/") else { return nil }
+        var segments: [String] = []
+        for raw in path.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
+            guard let bytes = percentDecoded(raw, plusIsSpace: false), !bytes.contains(0), !raw.isEmpty,
+                let segment = String(validating: bytes, as: UTF8.self)
+            else { return nil }
+            segments.append(segment)
+        }
+        return segments
+    }
+}
+
+/// The parameters of a query string, in order, repeated ones included.
+public struct QueryParameters: Sendable {
+    private let items: [(name: [UInt8], value: String?)]
+
+    /// Reads `application/x-www-form-urlencoded`, as browsers' `URLSearchParams` write it.
+    init(_ query: some Collection<UInt8>) {
+        items = query.split(separator: UInt8(ascii: "&")).compactMap { item in
+            let parts = item.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = percentDecoded(parts[0], plusIsSpace: true) else { return nil }
+            let value = parts.count > 1 ? percentDecoded(parts[1], plusIsSpace: true) : []
+            return (name, value.flatMap { $0.contains(0) ? nil : String(validating: $0, as: UTF8.self) })
+        }
+    }
+
+    /// The one value of a parameter, nil where it was not sent.
+    ///
+    /// A value that is empty, repeated or not text is a fault: there is no telling which one was meant.
+    func value(of name: StaticString, _ faults: inout Faults) -> String? {
+        let found = items.filter { $0.name.elementsEqual("\(name)".utf8) }
+        guard let first = found.first else { return nil }
+        guard found.count == 1 else {
+            faults.add(name, "is given \(found.count) times; give it once")
+            return nil
+        }
+        guard let value = first.value else {
+            faults.add(name, "is not percent-encoded UTF-8 text")
+            return nil
+        }
+        guard !value.isEmpty else {
+            faults.add(name, "is empty; leave it out for the default")
+            return nil
+        }
+        return value
+    }
+}
+
+/// Resolves `%XX`; nil where a percent sign is not followed by two hexadecimal digits.
+private func percentDecoded(_ text: some Collection<UInt8>, plusIsSpace: Bool) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(text.count)
+    var rest = text.makeIterator()
+    while let byte = rest.next() {
+        switch byte {
+        case UInt8(ascii: "%"):
+            guard let high = rest.next().flatMap(hexValue), let low = rest.next().flatMap(hexValue) else { return nil }
+            bytes.append(high << 4 | low)
+        case UInt8(ascii: "+") where plusIsSpace: bytes.append(UInt8(ascii: " "))
+        default: bytes.append(byte)
+        }
+    }
+    return bytes
+}
+
+private func hexValue(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+    default: nil
+    }
+}

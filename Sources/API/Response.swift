@@ -1,0 +1,49 @@
+/// One header field.
+public struct Header: Sendable, Equatable {
+    public let name: String
+    public let value: String
+
+    public init(_ name: String, _ value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
+/// What is sent back.
+public struct Response: Sendable {
+    public var status: Int
+    public var contentType: String?
+    public var headers: [Header]
+    public var body: [UInt8]
+
+    public init(status: Int, contentType: String?, headers: [Header] = [], body: [UInt8]) {
+        self.status = status
+        self.contentType = contentType
+        self.headers = headers
+        self.body = body
+    }
+
+    static func json(_ body: [UInt8], status: Int = 200) -> Response {
+        Response(status: status, contentType: "application/json", body: body)
+    }
+}
+
+/// The phrase that RFC 9110 section 15 gives to a status.
+public func reasonPhrase(_ status: Int) -> String {
+    switch status {
+    case 200: "OK"
+    case 201: "Created"
+    case 204: "No Content"
+    case 400: "Bad Request"
+    case 401: "Unauthorized"
+    case 403: "Forbidden"
+    case 404: "Not Found"
+    case 405: "Method Not Allowed"
+    case 413: "Content Too Large"
+    case 415: "Unsupported Media Type"
+    case 422: "Unprocessable Content"
+    case 429: "Too Many Requests"
+    case 503: "Service Unavailable"
+    default: "Internal Server Error"
+    }
+}

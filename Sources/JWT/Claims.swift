@@ -1,0 +1,98 @@
+internal import JSON
+
+/// What a verified token says of its bearer.
+public struct Claims: Sendable {
+    /// `sub`: the user.
+    public let subject: String
+    /// The organization that the session is active in, or nil where there is none.
+    public let organization: String?
+    /// `sid`: the session.
+    public let sessionID: String?
+    /// The user's role in the active organization.
+    public let organizationRole: String?
+    /// `act.sub`: who really acts, where somebody impersonates the subject.
+    public let actor: String?
+    /// `exp`, in seconds since 1970.
+    public let expiresAt: Double
+    /// `nbf`, in seconds since 1970.
+    public let notBefore: Double?
+    /// `iat`, in seconds since 1970.
+    public let issuedAt: Double?
+
+    /// Claims as given.
+    public init(
+        subject: String, organization: String? = nil, sessionID: String? = nil, organizationRole: String? = nil,
+        actor: String? = nil, expiresAt: Double, notBefore: Double? = nil, issuedAt: Double? = nil
+    ) {
+        self.subject = subject
+        self.organization = organization
+        self.sessionID = sessionID
+        self.organizationRole = organizationRole
+        self.actor = actor
+        self.expiresAt = expiresAt
+        self.notBefore = notBefore
+        self.issuedAt = issuedAt
+    }
+
+    /// Whether the session is active in `organization`, compared byte by byte.
+    public func isActive(in organization: String) -> Bool {
+        self.organization?.utf8.elementsEqual(organization.utf8) ?? false
+    }
+}
+
+extension Claims: Equatable {
+    /// Compares texts byte by byte; `String`'s own `==` takes composed and decomposed letters for equal.
+    public static func == (a: Self, b: Self) -> Bool {
+        a.texts == b.texts && a.expiresAt == b.expiresAt && a.notBefore == b.notBefore && a.issuedAt == b.issuedAt
+    }
+
+    private var texts: [[UInt8]?] {
+        [subject, organization, sessionID, organizationRole, actor].map { $0.map { Array($0.utf8) } }
+    }
+}
+
+extension Claims {
+    /// Reads the claims of a Clerk session token, of either version of its organization claims.
+    ///
+    /// An optional claim that is `null` counts as absent.
+    init(_ payload: JSONObject) throws(TokenError) {
+        guard let expiresAt = payload["exp"]?.double else { throw .invalid(.expirationMissing) }
+        guard let subject = try payload.text("sub"), !subject.isEmpty else { throw .invalid(.subjectMissing) }
+        let isSecondVersion = payload["v"]?.double == 2
+        let details = payload["o"]?.object
+        let organization = isSecondVersion ? try details?.text("id") : try payload.text("org_id")
+        self.init(
+            subject: subject,
+            organization: organization.flatMap { $0.isEmpty ? nil : $0 },
+            sessionID: try payload.text("sid"),
+            organizationRole: isSecondVersion ? try details?.text("rol") : try payload.text("org_role"),
+            actor: try payload["act"]?.object?.text("sub"),
+            expiresAt: expiresAt,
+            notBefore: try payload.time("nbf"),
+            issuedAt: try payload.time("iat"))
+    }
+}
+
+extension JSONObject {
+    /// The claim's text; nil where it is absent or no string. A string that is not text is refused, since
+    /// what stands for it elsewhere might equal another one.
+    func text(_ name: String) throws(TokenError) -> String? {
+        guard let value = self[name], case .string(let string) = value else { return nil }
+        guard let text = string.text else { throw .invalid(.claimMalformed) }
+        return text
+    }
+
+    /// The claim's text; nil where it is absent or `null`, and anything else but a text is refused.
+    func textOrNull(_ name: String) throws(TokenError) -> String? {
+        guard let value = self[name], !value.isNull else { return nil }
+        guard let text = value.text else { throw .invalid(.claimMalformed) }
+        return text
+    }
+
+    /// The claim's finite number; nil where it is absent or `null`, and anything else is refused.
+    fileprivate func time(_ name: String) throws(TokenError) -> Double? {
+        guard let value = self[name], !value.isNull else { return nil }
+        guard let time = value.double else { throw .invalid(.claimMalformed) }
+        return time
+    }
+}

@@ -1,0 +1,65 @@
+internal import JSON
+
+/// A token's text taken apart and found well formed; nothing in it is to be believed yet.
+struct CompactToken {
+    static let maximumLength = 8192
+
+    let bytes: [UInt8]
+    let header: TokenHeader
+    let payload: JSONObject
+
+    /// Everything that can be refused without a key, so that libjwt and jansson meet only texts
+    /// that a strict parser took first.
+    init(_ bytes: [UInt8]) throws(TokenError) {
+        let segments = bytes.split(separator: UInt8(ascii: "."), maxSplits: 3, omittingEmptySubsequences: false)
+        guard segments.count == 3, segments.allSatisfy({ !$0.isEmpty }) else { throw .invalid(.notThreeSegments) }
+        guard let header = Base64URL.decode(segments[0]), let payload = Base64URL.decode(segments[1]),
+            Base64URL.decode(segments[2]) != nil
+        else { throw .invalid(.notBase64URL) }
+        self.bytes = bytes
+        self.header = try TokenHeader(header)
+        self.payload = try strictObject(payload, else: .payloadNotAnObject)
+    }
+}
+
+/// What of a JOSE header decides how the token is checked.
+struct TokenHeader {
+    let keyID: [UInt8]?
+
+    init(_ bytes: [UInt8]) throws(TokenError) {
+        let object = try strictObject(bytes, else: .headerNotAnObject)
+        guard object["alg"].isText("RS256") else { throw .invalid(.algorithm) }
+        // RFC 7515 section 4.1.11: an extension marked critical and not understood makes the token invalid.
+        guard object["crit"] == nil else { throw .invalid(.critical) }
+        guard let keyID = object["kid"] else {
+            self.keyID = nil
+            return
+        }
+        guard let text = keyID.text else { throw .invalid(.keyIDNotAString) }
+        self.keyID = Array(text.utf8)
+    }
+}
+
+/// An object without a repeated name at any depth: of a repeated one, two parsers may see different values.
+private func strictObject(_ bytes: [UInt8], else reason: Reason) throws(TokenError) -> JSONObject {
+    guard let value = try? JSONValue.parse(bytes), let object = value.object, !value.repeatsAName else {
+        throw .invalid(reason)
+    }
+    return object
+}
+
+extension JSONValue {
+    /// Whether any object in this value, at any depth, has a name twice.
+    var repeatsAName: Bool {
+        switch self {
+        case .object(let object): object.hasDuplicateNames || object.members.contains { $0.value.repeatsAName }
+        case .array(let elements): elements.contains { $0.repeatsAName }
+        case .null, .bool, .number, .string: false
+        }
+    }
+}
+
+extension JSONValue? {
+    /// Whether this is exactly the string `text`, byte by byte.
+    func isText(_ text: String) -> Bool { self?.text?.utf8.elementsEqual(text.utf8) ?? false }
+}

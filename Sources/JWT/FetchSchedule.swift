@@ -1,0 +1,96 @@
+/// Decides when the keys are fetched; it starts nothing, reads no clock, and its tests need no sleep.
+struct FetchSchedule {
+    typealias Instant = ContinuousClock.Instant
+
+    /// The pace of fetching.
+    struct Pace: Sendable {
+        /// From the end of one fetch to the next.
+        var interval: Duration
+        /// The first pause after a failure, while no fetch has succeeded yet; each further one is twice as long.
+        var firstRetry: Duration
+        /// The longest of these pauses.
+        var longestRetry: Duration
+        /// The least time from one fetch for an unknown key to the next.
+        var unknownKeyGap: Duration
+        /// How long a request waits for a fetch, counted from when that is to begin.
+        var longestWait: Duration
+
+        /// A server of keys: it should not be bothered often, but a first answer is needed soon.
+        static let url = Pace(
+            interval: .seconds(300), firstRetry: .milliseconds(500), longestRetry: .seconds(10),
+            unknownKeyGap: .seconds(30), longestWait: .seconds(2))
+        /// A local file: reading it costs microseconds, so it is read again instead of watched.
+        static let file = Pace(
+            interval: .seconds(1), firstRetry: .seconds(1), longestRetry: .seconds(1),
+            unknownKeyGap: .zero, longestWait: .seconds(2))
+    }
+
+    /// What a request with an unknown key is to do.
+    enum Answer: Equatable {
+        /// Refuse the token: nothing new is to be had now.
+        case refuse
+        /// Wait until this many fetches have ended, or until an instant.
+        case wait(fetches: UInt64, until: Instant)
+    }
+
+    private let pace: Pace
+    private var inFlightSince: Instant?
+    private var lastForUnknownKey: Instant?
+    private var failures = 0
+    private var hasSucceeded: Bool
+    /// When the next fetch is to begin.
+    private(set) var due: Instant
+    /// How many fetches have ended.
+    private(set) var fetchesEnded: UInt64 = 0
+
+    /// - Parameters:
+    ///   - hasKeys: whether keys are there already, so that the first fetch is not urgent.
+    init(pace: Pace, hasKeys: Bool, now: Instant) {
+        self.pace = pace
+        hasSucceeded = hasKeys
+        due = hasKeys ? now + pace.interval : now
+    }
+
+    /// Whether a fetch is to begin now; true marks it as begun.
+    mutating func begin(now: Instant) -> Bool {
+        guard inFlightSince == nil, now >= due else { return false }
+        inFlightSince = now
+        return true
+    }
+
+    /// Notes the end of the fetch that was begun.
+    ///
+    /// - Parameter jitter: from 0 up to 1, so that many servers do not come back in step.
+    mutating func end(now: Instant, succeeded: Bool, jitter: Double) {
+        inFlightSince = nil
+        fetchesEnded += 1
+        hasSucceeded = hasSucceeded || succeeded
+        failures = succeeded ? 0 : failures + 1
+        due = now + (hasSucceeded ? pace.interval : retryPause(jitter: jitter))
+    }
+
+    /// Decides for a request whose token names a key that is not there.
+    mutating func unknownKey(now: Instant) -> Answer {
+        if let inFlightSince { return wait(from: inFlightSince, now: now) }
+        // A fetch that is due anyway serves as well.
+        if now >= due { return wait(from: due, now: now) }
+        if let last = lastForUnknownKey, now < last + pace.unknownKeyGap { return .refuse }
+        lastForUnknownKey = now
+        due = now
+        return wait(from: now, now: now)
+    }
+
+    /// Counted from the beginning of the fetch, so that a slow server of keys cannot hold one worker after
+    /// the other for its whole duration.
+    private func wait(from start: Instant, now: Instant) -> Answer {
+        let end = start + pace.longestWait
+        return now < end ? .wait(fetches: fetchesEnded + 1, until: end) : .refuse
+    }
+
+    /// Between half and the whole of the doubled pause.
+    private func retryPause(jitter: Double) -> Duration {
+        let doublings = min(max(failures - 1, 0), 16)
+        let whole = min(pace.firstRetry * (1 << doublings), pace.longestRetry)
+        return whole * (0.5 + jitter / 2)
+    }
+}

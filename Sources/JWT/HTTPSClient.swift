@@ -1,0 +1,144 @@
+import CCurl
+import Synchronization
+
+/// Told to a transfer that runs: end it.
+final class StopFlag: Sendable {
+    private let raised = Atomic<Bool>(false)
+
+    var isRaised: Bool { raised.load(ordering: .acquiring) }
+
+    func raise() { raised.store(true, ordering: .releasing) }
+}
+
+/// Gets small documents over https and nothing else, with deadlines.
+struct HTTPSClient: Sendable {
+    /// The authorities trusted instead of the system's, as a PEM file.
+    var caFile: String?
+    /// How long establishing a connection, TLS included, may take.
+    var connectDeadline: Duration = .seconds(3)
+    /// How long the whole transfer may take.
+    var deadline: Duration = .seconds(5)
+
+    /// Once in the process, before any transfer.
+    private static let isReady = reengagement_curl_global_init() == CURLE_OK
+
+    /// The body of a 200 answer of at most `limit` bytes.
+    func get(_ url: String, atMost limit: Int, stop: StopFlag) throws(KeyLoadError) -> [UInt8] {
+        guard Self.isReady, let handle = curl_easy_init() else { throw KeyLoadError(message: "libcurl does not start") }
+        // libcurl may leave what went wrong in OpenSSL's queue.
+        defer { OpenSSLErrors.clear() }
+        defer { curl_easy_cleanup(handle) }
+        let transfer = Transfer(limit: limit, stop: stop)
+        let (code, detail) = withExtendedLifetime(transfer) { perform(handle, url: url, transfer: transfer) }
+        guard !transfer.isTooLong else { throw KeyLoadError(message: "the answer has more than \(limit) bytes") }
+        guard code == CURLE_OK else {
+            throw KeyLoadError(message: detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail)
+        }
+        var status = 0
+        guard reengagement_curl_response_code(handle, &status) == CURLE_OK, status == 200 else {
+            throw KeyLoadError(message: "the answer has the status \(status), not 200")
+        }
+        return transfer.body
+    }
+
+    private func perform(_ handle: UnsafeMutableRawPointer, url: String, transfer: Transfer) -> (CURLcode, String) {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(CURL_ERROR_SIZE)) { buffer in
+            buffer.initialize(repeating: 0)
+            guard let detail = buffer.baseAddress else { return (CURLE_OUT_OF_MEMORY, "") }
+            let code = configure(handle, url: url, transfer: transfer, detail: detail)
+            let result = code == CURLE_OK ? curl_easy_perform(handle) : code
+            // The buffer ends with this closure; the handle does not.
+            _ = reengagement_curl_set_error_buffer(handle, nil)
+            return (result, String(cString: detail))
+        }
+    }
+
+    /// Sets every option, or says which code the first refused one gave: none of them may be missing.
+    private func configure(
+        _ handle: UnsafeMutableRawPointer, url: String, transfer: Transfer, detail: UnsafeMutablePointer<CChar>
+    ) -> CURLcode {
+        let context = Unmanaged.passUnretained(transfer).toOpaque()
+        let codes = [
+            reengagement_curl_set_error_buffer(handle, detail),
+            reengagement_curl_set_write(handle, writeBody, context),
+            reengagement_curl_set_progress(handle, checkStop, context),
+            set(handle, CURLOPT_URL, url),
+            set(handle, CURLOPT_USERAGENT, "reengagement-api"),
+            // The first request goes by this, and a redirect is never followed: keys come from the address
+            // that was configured or not at all.
+            set(handle, CURLOPT_PROTOCOLS_STR, "https"),
+            set(handle, CURLOPT_FOLLOWLOCATION, 0),
+            set(handle, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2),
+            set(handle, CURLOPT_SSL_VERIFYPEER, 1),
+            set(handle, CURLOPT_SSL_VERIFYHOST, 2),
+            // Signals belong to the process, not to a library in one of its threads.
+            set(handle, CURLOPT_NOSIGNAL, 1),
+            // A name server that does not answer must not outlast the deadline.
+            set(handle, CURLOPT_QUICK_EXIT, 1),
+            set(handle, CURLOPT_CONNECTTIMEOUT_MS, connectDeadline.milliseconds),
+            set(handle, CURLOPT_TIMEOUT_MS, deadline.milliseconds),
+        ]
+        return (codes + trustCodes(handle)).first { $0 != CURLE_OK } ?? CURLE_OK
+    }
+
+    private func trustCodes(_ handle: UnsafeMutableRawPointer) -> [CURLcode] {
+        guard let caFile else { return [] }
+        // Without the second one, Debian's libcurl goes on trusting the system's directory as well.
+        return [
+            set(handle, CURLOPT_CAINFO, caFile),
+            reengagement_curl_set_text(handle, CURLOPT_CAPATH, nil),
+        ]
+    }
+
+    private func set(_ handle: UnsafeMutableRawPointer, _ option: CURLoption, _ value: Int) -> CURLcode {
+        reengagement_curl_set_long(handle, option, value)
+    }
+
+    private func set(_ handle: UnsafeMutableRawPointer, _ option: CURLoption, _ value: String) -> CURLcode {
+        reengagement_curl_set_text(handle, option, value)
+    }
+}
+
+extension Duration {
+    fileprivate var milliseconds: Int { Int(components.seconds) * 1000 + Int(components.attoseconds / 1_000_000_000_000_000) }
+}
+
+/// What the callbacks of one transfer share; only the thread that performs it touches it.
+private final class Transfer {
+    private let limit: Int
+    private let stop: StopFlag
+    private(set) var body: [UInt8] = []
+    private(set) var isTooLong = false
+
+    init(limit: Int, stop: StopFlag) {
+        self.limit = limit
+        self.stop = stop
+    }
+
+    var isStopped: Bool { stop.isRaised }
+
+    /// Takes a piece of the body; false where it is one too many.
+    func append(_ piece: UnsafeRawBufferPointer) -> Bool {
+        isTooLong = isTooLong || body.count + piece.count > limit
+        if !isTooLong { body.append(contentsOf: piece) }
+        return !isTooLong
+    }
+}
+
+/// libcurl's CURLOPT_WRITEFUNCTION: any count but the one given ends the transfer.
+private func writeBody(
+    _ data: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ context: UnsafeMutableRawPointer?
+) -> Int {
+    guard let data, let context else { return 0 }
+    let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+    // An answer that has a body of 0 bytes is told with a call of 0 bytes; size is always 1.
+    return transfer.append(UnsafeRawBufferPointer(start: data, count: size * count)) ? size * count : -1
+}
+
+/// libcurl's CURLOPT_XFERINFOFUNCTION: anything but 0 ends the transfer.
+private func checkStop(
+    _ context: UnsafeMutableRawPointer?, _: curl_off_t, _: curl_off_t, _: curl_off_t, _: curl_off_t
+) -> CInt {
+    guard let context else { return 1 }
+    return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue().isStopped ? 1 : 0
+}

@@ -1,0 +1,119 @@
+public import Logging
+internal import Threads
+
+/// The keys that tokens are checked with, kept fresh by a thread where they may change.
+public final class KeySet: Sendable {
+    private let store: KeyStore
+    private let refresher: KeyRefresher?
+
+    /// Reads the keys of `source`, or begins to fetch them.
+    ///
+    /// - Throws: a ``KeySourceError`` for a configuration that can never work.
+    public convenience init(source: KeySource, logger: Logger) throws(KeySourceError) {
+        let pace: FetchSchedule.Pace = if case .jwksFile = source { .file } else { .url }
+        try self.init(source: source, pace: pace, client: HTTPSClient()) { $0.log(to: logger, source: source) }
+    }
+
+    /// As above, at another pace.
+    init(
+        source: KeySource, pace: FetchSchedule.Pace, client: HTTPSClient,
+        report: @escaping @Sendable (KeyEvent) -> Void
+    ) throws(KeySourceError) {
+        let initial = try source.initialKeys()
+        let store = KeyStore(keys: initial?.keys)
+        if let initial { report(.changed(keys: initial.keys.count, skipped: initial.skipped)) }
+        self.store = store
+        guard let load = Self.load(source, client: client) else {
+            refresher = nil
+            return
+        }
+        let refresher = KeyRefresher(store: store, pace: pace, load: load, report: report)
+        self.refresher = refresher
+        do {
+            try refresher.start()
+        } catch {
+            throw KeySourceError(variable: source.variable, problem: "needs a thread, which the system refuses (\(error.code))")
+        }
+    }
+
+    /// Checks `source` as ``init(source:logger:)`` does, and starts nothing.
+    public static func check(_ source: KeySource) throws(KeySourceError) { _ = try source.initialKeys() }
+
+    /// Rises with each change of the keys; what was verified with earlier ones no longer counts.
+    public var generation: UInt64 { store.generation }
+
+    /// Whether there are keys, so that tokens can be told from forgeries.
+    public var isAvailable: Bool { store.current.keys != nil }
+
+    /// Ends the thread that keeps the keys fresh; those in force stay.
+    public func shutdown() { refresher?.stop() }
+
+    deinit { shutdown() }
+
+    /// The key that a token names, with the generation it belongs to.
+    ///
+    /// A key that is not there is fetched, where the schedule allows it, and waited for.
+    func key(named keyID: [UInt8]?) throws(TokenError) -> (PublicKey, generation: UInt64) {
+        if let found = try knownKey(named: keyID) { return found }
+        // Twice: the first fetch may have begun before the key was published.
+        for _ in 0..<2 {
+            guard let refresher, refresher.awaitFetchForUnknownKey() else { break }
+            if let found = try knownKey(named: keyID) { return found }
+        }
+        throw .invalid(.keyUnknown)
+    }
+
+    private func knownKey(named keyID: [UInt8]?) throws(TokenError) -> (PublicKey, generation: UInt64)? {
+        let current = store.current
+        if case .one(let key) = current.keys { return (key, current.generation) }
+        guard let keyID else { throw .invalid(.keyIDMissing) }
+        guard case .named(let keys) = current.keys else { throw .keysUnavailable }
+        return keys[keyID].map { ($0, current.generation) }
+    }
+
+    private static func load(_ source: KeySource, client: HTTPSClient) -> KeyRefresher.Load? {
+        switch source {
+        case .pem:
+            return nil
+        case .jwksFile(let path):
+            return { (_: StopFlag) throws(KeyLoadError) in try JWKS.load(file: path) }
+        case .jwksURL(let url, let caFile):
+            var client = client
+            client.caFile = caFile
+            return { [client] (stop: StopFlag) throws(KeyLoadError) in
+                try JWKS.load(url: url, with: client, stop: stop)
+            }
+        }
+    }
+}
+
+extension KeySource {
+    /// The environment variable that names this source.
+    var variable: String {
+        switch self {
+        case .pem: "CLERK_JWT_KEY"
+        case .jwksFile: "CLERK_JWKS_FILE"
+        case .jwksURL: "CLERK_JWKS_URL"
+        }
+    }
+}
+
+extension KeyEvent {
+    /// One line a change; what lasts is not repeated.
+    fileprivate func log(to logger: Logger, source: KeySource) {
+        switch self {
+        case .changed(let keys, let skipped):
+            logger.info(
+                "signing keys in force", metadata: ["source": "\(source.variable)", "keys": "\(keys)"])
+            if !skipped.isEmpty {
+                logger.info("keys of the JWKS were skipped", metadata: ["reasons": "\(skipped.joined(separator: "; "))"])
+            }
+        case .failed(let reason):
+            logger.warning(
+                "no signing keys to be had from \(source.variable); earlier ones stay in force",
+                metadata: ["reason": "\(reason)"])
+        case .recovered:
+            logger.info("signing keys are to be had again", metadata: ["source": "\(source.variable)"])
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import CCurl
+import COpenSSL
+
+/// Where the signing keys come from.
+public enum KeySource: Sendable, Equatable {
+    /// The one key, as PEM: the value of `CLERK_JWT_KEY`.
+    case pem(String)
+    /// A JWKS in the file at this path, read again as it changes: `CLERK_JWKS_FILE`.
+    case jwksFile(String)
+    /// A JWKS at this https address, with the authorities in `caFile` instead of the system's:
+    /// `CLERK_JWKS_URL` and `CLERK_JWKS_CA_FILE`.
+    case jwksURL(String, caFile: String?)
+}
+
+/// A key source that cannot be used: a fault of the configuration.
+public struct KeySourceError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The environment variable at fault.
+    public let variable: String
+    /// What is wrong with its value, without the value.
+    public let problem: String
+
+    /// One line for the person who starts the server.
+    public var description: String { "\(variable) \(problem)" }
+}
+
+extension KeySource {
+    /// The keys that are there at the start; nil where they are yet to be fetched.
+    ///
+    /// A fault of the configuration shows here, and nothing is started.
+    func initialKeys() throws(KeySourceError) -> JWKS? {
+        switch self {
+        case .pem(let text):
+            return JWKS(keys: .one(try Self.key(inPEM: text)), skipped: [])
+        case .jwksFile(let path):
+            do throws(KeyLoadError) {
+                return try JWKS.load(file: path)
+            } catch {
+                throw KeySourceError(variable: "CLERK_JWKS_FILE", problem: error.message)
+            }
+        case .jwksURL(let url, let caFile):
+            try Self.check(url: url)
+            if let caFile { try Self.check(caFile: caFile) }
+            return nil
+        }
+    }
+
+    private static func key(inPEM text: String) throws(KeySourceError) -> PublicKey {
+        func fault(_ problem: String) -> KeySourceError { KeySourceError(variable: "CLERK_JWT_KEY", problem: problem) }
+        let blocks = PEMBlock.all(in: unescapingNewlines(Array(text.utf8)))
+        guard let block = blocks.first else {
+            throw fault("holds no PEM text; it starts with -----BEGIN PUBLIC KEY-----")
+        }
+        guard blocks.count == 1 else { throw fault("holds \(blocks.count) PEM blocks; exactly one public key is expected") }
+        guard !block.label.hasSuffix("PRIVATE KEY") else {
+            throw fault("holds a private key, which this server must not have; it needs the public key alone")
+        }
+        guard !block.label.hasSuffix("CERTIFICATE") else {
+            throw fault("holds a certificate; it needs the public key alone (openssl x509 -pubkey -noout)")
+        }
+        guard block.label == "PUBLIC KEY" || block.label == "RSA PUBLIC KEY", !block.hasHeaders else {
+            throw fault("holds no public key; it starts with -----BEGIN PUBLIC KEY-----")
+        }
+        do throws(PublicKey.Fault) {
+            return try PublicKey(der: block.der, isPKCS1: block.label == "RSA PUBLIC KEY")
+        } catch {
+            throw fault("holds a public key that cannot be used: \(error.text)")
+        }
+    }
+
+    /// Turns each `\n` of two characters, as .env files have them, into a line break; PEM has no backslash.
+    private static func unescapingNewlines(_ text: [UInt8]) -> [UInt8] {
+        var result: [UInt8] = []
+        result.reserveCapacity(text.count)
+        for byte in text {
+            if byte == UInt8(ascii: "n"), result.last == UInt8(ascii: "\\") {
+                result[result.count - 1] = UInt8(ascii: "\n")
+            } else {
+                result.append(byte)
+            }
+        }
+        return result
+    }
+
+    private static func check(url: String) throws(KeySourceError) {
+        func fault(_ problem: String) -> KeySourceError { KeySourceError(variable: "CLERK_JWKS_URL", problem: problem) }
+        guard let parts = URLParts(url), !parts.host.isEmpty else { throw fault("is not an absolute URL") }
+        guard parts.scheme == "https" else {
+            throw fault("must be an https address, since whoever can change the keys on the way can sign tokens")
+        }
+        // It would stand in logs and process lists.
+        guard !parts.hasCredentials else { throw fault("must not hold a user or a password") }
+    }
+
+    private static func check(caFile path: String) throws(KeySourceError) {
+        func fault(_ problem: String) -> KeySourceError { KeySourceError(variable: "CLERK_JWKS_CA_FILE", problem: problem) }
+        let text: [UInt8]
+        do throws(KeyLoadError) {
+            text = try readFile(path, atMost: 4 << 20)
+        } catch {
+            throw fault(error.message)
+        }
+        guard PEMBlock.all(in: text).contains(where: { $0.label.hasSuffix("CERTIFICATE") }) else {
+            throw fault("names a file without a certificate in PEM")
+        }
+    }
+}
+
+extension PublicKey.Fault {
+    /// What is wrong, for the person who configures or publishes the key.
+    var text: String {
+        switch self {
+        case .notAKey: "it is not a well-formed key"
+        case .notRSA: "it is not an RSA key"
+        case .tooShort(let bits): "it has \(bits) bits, and 2048 is the least"
+        case .tooLong(let bits): "it has \(bits) bits, and 8192 is the most"
+        case .unfitModulus: "its modulus is even"
+        case .unfitExponent: "its exponent is not an odd number from 3 to 2^32"
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import COpenSSL
+
+/// The owner of one OpenSSL object; it is freed once, when the owner goes.
+struct OpenSSLHandle<Pointer>: ~Copyable {
+    private let pointer: Pointer
+    private let free: (Pointer) -> Void
+
+    /// Takes over `pointer`; nil where OpenSSL made none.
+    init?(_ pointer: Pointer?, free: @escaping (Pointer) -> Void) {
+        guard let pointer else { return nil }
+        self.pointer = pointer
+        self.free = free
+    }
+
+    /// Lends the pointer, which must not outlive `body`.
+    borrowing func withPointer<Result: ~Copyable>(_ body: (Pointer) -> Result) -> Result { body(pointer) }
+
+    deinit { free(pointer) }
+}
+
+enum OpenSSLErrors {
+    /// Empties this thread's queue, in which the next TLS call would take what is left for its own.
+    static func clear() { ERR_clear_error() }
+}
+
+/// One block of a PEM text.
+struct PEMBlock {
+    /// What stands between `BEGIN` and the dashes.
+    let label: String
+    /// Whether it has headers, as encrypted keys have.
+    let hasHeaders: Bool
+    let der: [UInt8]
+
+    /// Every block of `text`, in order; whatever stands outside of blocks is skipped, as OpenSSL does.
+    static func all(in text: [UInt8]) -> [PEMBlock] {
+        defer { OpenSSLErrors.clear() }
+        guard let length = CInt(exactly: text.count),
+            let bio = OpenSSLHandle(BIO_new(BIO_s_mem()), free: { BIO_free_all($0) })
+        else { return [] }
+        return bio.withPointer { bio in
+            guard BIO_write(bio, text, length) == length else { return [] }
+            var blocks: [PEMBlock] = []
+            while let block = PEMBlock(nextOf: bio) { blocks.append(block) }
+            return blocks
+        }
+    }
+
+    private init?(nextOf bio: OpaquePointer) {
+        var label: UnsafeMutablePointer<CChar>?
+        var headers: UnsafeMutablePointer<CChar>?
+        var data: UnsafeMutablePointer<UInt8>?
+        var length = 0
+        guard PEM_read_bio(bio, &label, &headers, &data, &length) == 1 else { return nil }
+        defer {
+            reengagement_OPENSSL_free(label)
+            reengagement_OPENSSL_free(headers)
+            reengagement_OPENSSL_free(data)
+        }
+        guard let label, let headers, let data else { return nil }
+        self.label = String(cString: label)
+        hasHeaders = headers.pointee != 0
+        der = Array(UnsafeBufferPointer(start: data, count: length))
+    }
+}

@@ -1,0 +1,131 @@
+import COpenSSL
+
+/// An RSA public key that is fit for RS256, in the one spelling that libjwt gets to see.
+struct PublicKey: Hashable, Sendable {
+    /// The key as SPKI in PEM; never empty.
+    let pem: [UInt8]
+
+    /// Why a key is not fit.
+    enum Fault: Error, Equatable {
+        case notAKey
+        case notRSA
+        case tooShort(bits: Int)
+        case tooLong(bits: Int)
+        case unfitModulus
+        case unfitExponent
+    }
+
+    /// A longer modulus or exponent makes each check costly (CVE-2023-3446 is of this kind), a shorter one is unsafe.
+    private static let allowedBits = 2048...8192
+    private static let longestExponent = 32
+
+    /// The key with these unsigned big-endian numbers.
+    init(modulus: [UInt8], exponent: [UInt8]) throws(Fault) {
+        let modulus = modulus.drop { $0 == 0 }
+        let exponent = exponent.drop { $0 == 0 }
+        let bits = Self.bits(of: modulus)
+        guard bits >= Self.allowedBits.lowerBound else { throw .tooShort(bits: bits) }
+        guard bits <= Self.allowedBits.upperBound else { throw .tooLong(bits: bits) }
+        guard let last = modulus.last, last & 1 == 1 else { throw .unfitModulus }
+        guard let lowest = exponent.last, lowest & 1 == 1, Array(exponent) != [1],
+            Self.bits(of: exponent) <= Self.longestExponent
+        else { throw .unfitExponent }
+        guard let pem = Self.spki(modulus: Array(modulus), exponent: Array(exponent)), !pem.isEmpty else {
+            throw .notAKey
+        }
+        self.pem = pem
+    }
+
+    /// The key in `der`, an SPKI or, with `isPKCS1`, a bare RSAPublicKey.
+    init(der: [UInt8], isPKCS1: Bool) throws(Fault) {
+        defer { OpenSSLErrors.clear() }
+        guard let key = Self.parse(der, isPKCS1: isPKCS1) else { throw .notAKey }
+        // A key for RSASSA-PSS alone has another id, and is for another algorithm.
+        guard key.withPointer({ EVP_PKEY_get_base_id($0) }) == EVP_PKEY_RSA else { throw .notRSA }
+        guard let modulus = Self.number(OSSL_PKEY_PARAM_RSA_N, of: key),
+            let exponent = Self.number(OSSL_PKEY_PARAM_RSA_E, of: key)
+        else { throw .notAKey }
+        try self.init(modulus: modulus, exponent: exponent)
+    }
+
+    private static func bits(of number: ArraySlice<UInt8>) -> Int {
+        guard let first = number.first else { return 0 }
+        return number.count * 8 - first.leadingZeroBitCount
+    }
+
+    private static func parse(_ der: [UInt8], isPKCS1: Bool) -> OpenSSLHandle<OpaquePointer>? {
+        var isWhole = false
+        let key = der.withUnsafeBufferPointer { bytes in
+            var position = bytes.baseAddress
+            defer { isWhole = position == bytes.baseAddress.map { $0 + bytes.count } }
+            return isPKCS1
+                ? d2i_PublicKey(EVP_PKEY_RSA, nil, &position, bytes.count)
+                : d2i_PUBKEY(nil, &position, bytes.count)
+        }
+        guard let handle = OpenSSLHandle(key, free: { EVP_PKEY_free($0) }), isWhole else { return nil }
+        return handle
+    }
+
+    private static func number(_ name: String, of key: borrowing OpenSSLHandle<OpaquePointer>) -> [UInt8]? {
+        var number: OpaquePointer?
+        guard key.withPointer({ EVP_PKEY_get_bn_param($0, name, &number) }) == 1,
+            let handle = OpenSSLHandle(number, free: { BN_free($0) })
+        else { return nil }
+        return handle.withPointer { number in
+            var bytes = [UInt8](repeating: 0, count: Int(BN_num_bits(number) + 7) / 8)
+            return BN_bn2bin(number, &bytes) == CInt(bytes.count) ? bytes : nil
+        }
+    }
+}
+
+extension PublicKey {
+    private static func spki(modulus: [UInt8], exponent: [UInt8]) -> [UInt8]? {
+        defer { OpenSSLErrors.clear() }
+        guard let key = key(modulus: modulus, exponent: exponent),
+            let bio = OpenSSLHandle(BIO_new(BIO_s_mem()), free: { BIO_free_all($0) })
+        else { return nil }
+        return bio.withPointer { bio in
+            guard key.withPointer({ PEM_write_bio_PUBKEY(bio, $0) }) == 1 else { return nil }
+            var text = [UInt8](repeating: 0, count: BIO_ctrl_pending(bio))
+            guard let length = CInt(exactly: text.count), BIO_read(bio, &text, length) == length else { return nil }
+            return text
+        }
+    }
+
+    private static func key(modulus: [UInt8], exponent: [UInt8]) -> OpenSSLHandle<OpaquePointer>? {
+        guard let n = bigNumber(modulus), let e = bigNumber(exponent),
+            let builder = OpenSSLHandle(OSSL_PARAM_BLD_new(), free: { OSSL_PARAM_BLD_free($0) })
+        else { return nil }
+        // The builder keeps pointers to both numbers until it has made the parameters.
+        return n.withPointer { n in
+            e.withPointer { e in
+                builder.withPointer { builder in
+                    guard OSSL_PARAM_BLD_push_BN(builder, reengagement_OSSL_PKEY_PARAM_RSA_N(), n) == 1,
+                        OSSL_PARAM_BLD_push_BN(builder, reengagement_OSSL_PKEY_PARAM_RSA_E(), e) == 1
+                    else { return nil }
+                    return key(parameters: OSSL_PARAM_BLD_to_param(builder))
+                }
+            }
+        }
+    }
+
+    private static func key(parameters: UnsafeMutablePointer<OSSL_PARAM>?) -> OpenSSLHandle<OpaquePointer>? {
+        guard let parameters = OpenSSLHandle(parameters, free: { OSSL_PARAM_free($0) }),
+            let context = OpenSSLHandle(
+                EVP_PKEY_CTX_new_from_name(nil, "RSA", nil), free: { EVP_PKEY_CTX_free($0) })
+        else { return nil }
+        var key: OpaquePointer?
+        context.withPointer { context in
+            parameters.withPointer { parameters in
+                guard EVP_PKEY_fromdata_init(context) == 1 else { return }
+                EVP_PKEY_fromdata(context, &key, reengagement_EVP_PKEY_PUBLIC_KEY, parameters)
+            }
+        }
+        return OpenSSLHandle(key, free: { EVP_PKEY_free($0) })
+    }
+
+    private static func bigNumber(_ bytes: [UInt8]) -> OpenSSLHandle<OpaquePointer>? {
+        guard let length = CInt(exactly: bytes.count) else { return nil }
+        return OpenSSLHandle(BN_bin2bn(bytes, length, nil), free: { BN_free($0) })
+    }
+}

@@ -1,0 +1,63 @@
+/// Tells whether a bearer token is a session token to be trusted, and what it says.
+///
+/// Synchronous and safe to call from any number of threads.
+public final class Verifier: Sendable {
+    private let keys: KeySet
+    private let policy: Policy
+    private let cache: VerifiedTokenCache
+
+    /// A verifier with the current keys of `keys`.
+    ///
+    /// - Parameter cacheCapacity: how many verified tokens are remembered at most.
+    public init(keys: KeySet, policy: Policy, cacheCapacity: Int = 10_000) {
+        self.keys = keys
+        self.policy = policy
+        cache = VerifiedTokenCache(capacity: cacheCapacity)
+    }
+
+    /// How often a verified token was found, not found, and given up for another one.
+    public var cacheStatistics: (hits: Int, misses: Int, evictions: Int) { cache.statistics }
+
+    /// How many tokens are remembered now.
+    var cachedTokens: Int { cache.count }
+
+    /// The claims of `token`, which is the credential alone, without its scheme.
+    ///
+    /// - Parameter now: the wall clock, in seconds since 1970.
+    public func verify(_ token: String, now: Double) throws(TokenError) -> Claims {
+        // Not before the length is known to be small is the text copied.
+        guard token.utf8.count <= CompactToken.maximumLength else { throw .invalid(.tooLong) }
+        return try verify(Array(token.utf8), now: now)
+    }
+
+    /// The claims of `token`, which is the credential alone, without its scheme.
+    ///
+    /// - Parameter now: the wall clock, in seconds since 1970.
+    public func verify(_ token: [UInt8], now: Double) throws(TokenError) -> Claims {
+        guard token.count <= CompactToken.maximumLength else { throw .invalid(.tooLong) }
+        if let claims = cache.claims(
+            of: token, generation: keys.generation, isCurrent: { isCurrent($0, now: now) })
+        {
+            return claims
+        }
+        let compact = try CompactToken(token)
+        let (key, generation) = try keys.key(named: compact.header.keyID)
+        guard let decoded = DecodedToken(verifying: compact, with: key), decoded.isRS256 else {
+            throw .invalid(.signature)
+        }
+        let claims = try policy.claims(of: compact.payload, now: now)
+        cache.insert(token, claims: claims, generation: generation)
+        return claims
+    }
+
+    /// Whether a remembered token may stand without the full check: never from its `exp` on.
+    private func isCurrent(_ claims: Claims, now: Double) -> Bool {
+        guard now < claims.expiresAt else { return false }
+        do {
+            try policy.checkTimes(of: claims, now: now)
+            return true
+        } catch {
+            return false
+        }
+    }
+}

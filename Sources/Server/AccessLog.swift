@@ -1,0 +1,23 @@
+import Logging
+
+/// One line for each request: a hook after the answer.
+struct AccessLog: Sendable {
+    let sink: LogSink
+    let format: LogFormat
+
+    func write(_ observation: Observation) {
+        sink.write(
+            LogLine.bytes(format, time: wallClock(), level: Logger.Level.info.rawValue, message: "request") { line in
+                line.add("request_id", observation.requestID)
+                line.add("method", observation.method)
+                line.add("route", observation.route ?? "none")
+                if let principal = observation.principal {
+                    if let organization = principal.organization { line.add("organization", organization) }
+                    line.add("subject", principal.subject)
+                }
+                line.add("status", observation.status)
+                line.add("duration_us", Int((observation.duration / .microseconds(1)).rounded()))
+                line.add("bytes", observation.bytes)
+            })
+    }
+}

@@ -1,0 +1,127 @@
+import API
+import FastCGI
+import Glibc
+import JWT
+import Logging
+import PostgreSQL
+import Threads
+
+/// The composition root: builds the server from its configuration, runs it, and drains it.
+public struct Application: Sendable {
+    private let configuration: Configuration
+    private let logger: Logger
+    private let sink: LogSink
+
+    /// How long kept connections may still be answered after the signal; the process ends within 10 s of it.
+    private static let grace = Duration.seconds(7)
+    private static let longestStop = Duration.milliseconds(9500)
+
+    public init(configuration: Configuration, sink: LogSink = LogSink()) {
+        self.configuration = configuration
+        self.sink = sink
+        let (format, level) = (configuration.logFormat, configuration.logLevel)
+        logger = Logger(label: "reengagement-api") { _ in
+            StructuredLogHandler(sink: sink, format: format, level: level)
+        }
+    }
+
+    /// Why the server could not be started, in one line for the operator.
+    public struct StartError: Error, CustomStringConvertible {
+        public let description: String
+    }
+
+    /// Serves until SIGTERM or SIGINT, then finishes what was begun.
+    public func run() throws(StartError) {
+        let signals = StopSignals()
+        let keys = try keySet()
+        let acceptor = try acceptor()
+        let pool = ConnectionPool(
+            parameters: configuration.connection, capacity: configuration.poolSize,
+            acquireTimeout: configuration.acquireTimeout)
+        let workers = try startWorkers(acceptor, keys, pool)
+        logger.info(
+            "listening", metadata: ["version": "\(serverVersion)", "workers": "\(configuration.workers)"])
+        logger.info("stopping", metadata: ["signal": "\(signals.wait())"])
+        acceptor.stop(grace: Self.grace)
+        let drained = workers.waitUntilDone(.now + Self.longestStop)
+        keys.shutdown()
+        logger.info("stopped", metadata: ["drained": "\(drained)"])
+    }
+
+    private func keySet() throws(StartError) -> KeySet {
+        do throws(KeySourceError) {
+            return try KeySet(source: configuration.keys, logger: logger)
+        } catch {
+            throw StartError(description: error.description)
+        }
+    }
+
+    private func acceptor() throws(StartError) -> Acceptor {
+        do throws(ListenError) {
+            let listener =
+                switch configuration.listen {
+                case .address(let address): try Listener.open(address)
+                case .inherited(let descriptor): try Listener.inherited(descriptor: descriptor)
+                }
+            let logger = logger
+            return try Acceptor(listener: listener) { event in
+                switch event {
+                case .acceptFailed(let code):
+                    logger.error("no connection can be accepted", metadata: ["errno": "\(code)"])
+                }
+            }
+        } catch {
+            let variable = configuration.listen == .inherited(descriptor: 3) ? "LISTEN_FDS" : "FCGI_LISTEN"
+            throw StartError(description: "\(variable): \(error)")
+        }
+    }
+
+    private func startWorkers(
+        _ acceptor: Acceptor, _ keys: KeySet, _ pool: ConnectionPool
+    ) throws(StartError) -> WorkerThreads {
+        let metrics = Metrics()
+        let worker = Worker(
+            acceptor: acceptor, pipeline: pipeline(acceptor, keys, pool, metrics), metrics: metrics)
+        do throws(Thread.StartError) {
+            return try WorkerThreads(count: configuration.workers) { worker.run() }
+        } catch {
+            throw StartError(description: "WORKER_THREADS: the system refuses a thread (errno \(error.code))")
+        }
+    }
+
+    private func pipeline(
+        _ acceptor: Acceptor, _ keys: KeySet, _ pool: ConnectionPool, _ metrics: Metrics
+    ) -> Pipeline {
+        let verifier = Verifier(keys: keys, policy: configuration.policy)
+        let workers = configuration.workers
+        return Pipeline(
+            authenticator: Authenticator(verifier: verifier),
+            database: { (query, organization, repeatable) throws(PostgreSQLError) in
+                try pool.run(query, organization: organization, repeatable: repeatable)
+            },
+            cors: CORS(allowedOrigins: configuration.allowedOrigins),
+            logger: logger,
+            renderMetrics: {
+                metrics.render(
+                    pool: pool.statistics, tokens: verifier.cacheStatistics,
+                    connections: acceptor.openConnections, workers: workers)
+            },
+            afterAuthentication: afterAuthentication(),
+            afterAnswer: afterAnswer(metrics))
+    }
+
+    private func afterAuthentication() -> [@Sendable (Principal) throws -> Void] {
+        guard configuration.rateLimit > 0 else { return [] }
+        let limiter = RateLimiter(rate: configuration.rateLimit)
+        return [{ try limiter.admit($0) }]
+    }
+
+    private func afterAnswer(_ metrics: Metrics) -> [@Sendable (Observation) -> Void] {
+        var hooks: [@Sendable (Observation) -> Void] = [{ metrics.record($0) }]
+        if configuration.logLevel <= .info {
+            let log = AccessLog(sink: sink, format: configuration.logFormat)
+            hooks.append { log.write($0) }
+        }
+        return hooks
+    }
+}

@@ -1,0 +1,31 @@
+import API
+import JWT
+
+/// Turns an `Authorization` header into a principal (definitions.md section 7).
+struct Authenticator: Sendable {
+    let verifier: Verifier
+
+    /// - Parameter now: wall-clock seconds since 1970.
+    /// - Throws: a 401, or a 503 while no signing key has been fetched.
+    func authenticate(_ authorization: [UInt8]?, now: Double) throws(Problem) -> Principal {
+        guard let token = Self.bearerToken(authorization) else { throw .unauthorized(nil) }
+        do throws(TokenError) {
+            return Principal(try verifier.verify(token, now: now))
+        } catch {
+            switch error {
+            case .invalid(let reason): throw .unauthorized(reason.text)
+            case .keysUnavailable:
+                throw .unavailable("No signing key has been fetched from Clerk yet.", retryAfter: 5)
+            }
+        }
+    }
+
+    /// The credentials of the scheme Bearer, in any case (RFC 9110 section 11.1, RFC 6750 section 2.1).
+    static func bearerToken(_ authorization: [UInt8]?) -> [UInt8]? {
+        guard let authorization, let space = authorization.firstIndex(of: UInt8(ascii: " ")),
+            authorization[..<space].map({ $0 | 0x20 }).elementsEqual("bearer".utf8)
+        else { return nil }
+        let token = authorization[space...].drop { $0 == UInt8(ascii: " ") }
+        return token.isEmpty ? nil : Array(token)
+    }
+}

@@ -1,0 +1,69 @@
+public import FastCGI
+public import JWT
+public import Logging
+public import PostgreSQL
+
+/// Everything the server reads from its environment, once, at the start.
+public struct Configuration: Sendable {
+    public let connection: ConnectionParameters
+    public let poolSize: Int
+    public let acquireTimeout: Duration
+    public let listen: Listen
+    public let workers: Int
+    public let keys: KeySource
+    public let policy: Policy
+    /// Requests a second for one token subject; 0 is no limit.
+    public let rateLimit: Int
+    public let allowedOrigins: [String]
+    public let logLevel: Logger.Level
+    public let logFormat: LogFormat
+
+    /// Where connections come from.
+    public enum Listen: Sendable, Equatable {
+        case address(ListenAddress)
+        /// A listening socket that this process was started with.
+        case inherited(descriptor: CInt)
+    }
+
+    /// A variable with a value that it cannot have.
+    public struct Fault: Error, Sendable, Equatable, CustomStringConvertible {
+        public let variable: String
+        public let problem: String
+        public var description: String { "\(variable) \(problem)" }
+    }
+
+    /// All faults of an environment, so that nobody has to find them one start at a time.
+    public struct Faults: Error, Sendable {
+        public let list: [Fault]
+    }
+
+    /// Reads the variables of the README's table.
+    ///
+    /// - Parameters:
+    ///   - cores: what the defaults are taken from.
+    ///   - processID: whom an inherited socket has to be meant for (`sd_listen_fds(3)`).
+    /// - Throws: ``Faults``. No value is repeated in them: some are secrets.
+    public init(environment: [String: String], cores: Int, processID: Int32) throws(Faults) {
+        var reader = EnvironmentReader(environment)
+        workers = reader.number("WORKER_THREADS", in: 1...512, default: max(4, 2 * cores))
+        poolSize = reader.number("DB_POOL_SIZE", in: 1...1000, default: workers + 1)
+        acquireTimeout = .milliseconds(reader.number("DB_ACQUIRE_TIMEOUT_MS", in: 1...600_000, default: 2000))
+        let statementTimeout = reader.number("DB_STATEMENT_TIMEOUT_MS", in: 1...600_000, default: 5000)
+        let connection = reader.connection(statementTimeout: .milliseconds(statementTimeout))
+        let listen = reader.listen(processID: processID)
+        let keys = reader.keySource()
+        let issuer = reader.required("CLERK_ISSUER")
+        let parties = reader.list("CLERK_AUTHORIZED_PARTIES")
+        rateLimit = reader.number("RATE_LIMIT", in: 0...1_000_000, default: 50)
+        allowedOrigins = reader.origins()
+        logLevel = reader.choice("LOG_LEVEL", Logger.Level.allCases, default: .info)
+        logFormat = reader.choice("LOG_FORMAT", LogFormat.allCases, default: .json)
+        guard reader.faults.isEmpty, let connection, let listen, let keys, let issuer else {
+            throw Faults(list: reader.faults)
+        }
+        self.connection = connection
+        self.listen = listen
+        self.keys = keys
+        policy = Policy(issuer: issuer, authorizedParties: parties)
+    }
+}

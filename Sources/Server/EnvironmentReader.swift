@@ -1,0 +1,130 @@
+import FastCGI
+import JWT
+import PostgreSQL
+
+/// Reads variables one by one and collects what is wrong with them.
+///
+/// An empty variable counts as one that is not set: container files cannot leave one out.
+struct EnvironmentReader {
+    private let environment: [String: String]
+    private(set) var faults: [Configuration.Fault] = []
+
+    init(_ environment: [String: String]) { self.environment = environment }
+
+    private mutating func fault(_ variable: String, _ problem: String) {
+        faults.append(Configuration.Fault(variable: variable, problem: problem))
+    }
+
+    private func value(_ variable: String) -> String? {
+        environment[variable].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    mutating func required(_ variable: String) -> String? {
+        if let value = value(variable) { return value }
+        fault(variable, "is not set")
+        return nil
+    }
+
+    mutating func number(_ variable: String, in range: ClosedRange<Int>, default standard: Int) -> Int {
+        guard let text = value(variable) else { return standard }
+        guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let number = Int(text),
+            range.contains(number)
+        else {
+            fault(variable, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+            return standard
+        }
+        return number
+    }
+
+    mutating func choice<Value: RawRepresentable<String>>(
+        _ variable: String, _ values: [Value], default standard: Value
+    ) -> Value {
+        guard let text = value(variable) else { return standard }
+        if let value = values.first(where: { $0.rawValue == text }) { return value }
+        fault(variable, "must be one of " + values.map(\.rawValue).joined(separator: ", "))
+        return standard
+    }
+
+    /// The items between commas, without the spaces around them; nil where the variable is not set.
+    mutating func list(_ variable: String) -> [String]? {
+        guard let text = value(variable) else { return nil }
+        let items = text.split(separator: ",", omittingEmptySubsequences: false).map { item in
+            String(item.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+        }
+        if items.contains("") { fault(variable, "has an empty item between its commas") }
+        return items
+    }
+
+    mutating func connection(statementTimeout: Duration) -> ConnectionParameters? {
+        let role = value("DATABASE_ROLE") ?? "reengagement_api"
+        if role.utf8.count > 63 { fault("DATABASE_ROLE", "is longer than PostgreSQL's 63 bytes") }
+        guard let text = required("DATABASE_URL") else { return nil }
+        do throws(ConnectionParameters.InvalidConnectionString) {
+            return try ConnectionParameters(connectionString: text, role: role, statementTimeout: statementTimeout)
+        } catch {
+            fault("DATABASE_URL", "is not a connection string that libpq can read")
+            return nil
+        }
+    }
+
+    /// systemd hands sockets on from descriptor 3 (`sd_listen_fds(3)`); one is expected.
+    mutating func listen(processID: Int32) -> Configuration.Listen? {
+        if let count = value("LISTEN_FDS"), value("LISTEN_PID").map({ $0 == String(processID) }) ?? true {
+            guard count == "1" else {
+                fault("LISTEN_FDS", "must be 1: one listening socket is taken over")
+                return nil
+            }
+            return .inherited(descriptor: 3)
+        }
+        let text = value("FCGI_LISTEN") ?? ".local/run/reengagement.sock"
+        guard let address = ListenAddress(text) else {
+            fault(
+                "FCGI_LISTEN",
+                "must be a socket's path of at most \(ListenAddress.longestPath) bytes, or host:port with both named")
+            return nil
+        }
+        return .address(address)
+    }
+
+    mutating func keySource() -> KeySource? {
+        let caFile = value("CLERK_JWKS_CA_FILE")
+        let sources: [KeySource] = [
+            value("CLERK_JWT_KEY").map { .pem($0) },
+            value("CLERK_JWKS_FILE").map { .jwksFile($0) },
+            value("CLERK_JWKS_URL").map { .jwksURL($0, caFile: caFile) },
+        ].compactMap { $0 }
+        guard let source = sources.first, sources.count == 1 else {
+            fault("CLERK_JWT_KEY", "or CLERK_JWKS_FILE or CLERK_JWKS_URL: exactly one of the three must be set")
+            return nil
+        }
+        do throws(KeySourceError) {
+            try KeySet.check(source)
+            return source
+        } catch {
+            fault(error.variable, error.problem)
+            return nil
+        }
+    }
+
+    mutating func origins() -> [String] {
+        let origins = list("CORS_ALLOWED_ORIGINS") ?? []
+        if !origins.allSatisfy(Self.isOrigin) {
+            fault("CORS_ALLOWED_ORIGINS", "must list origins as browsers send them, such as https://app.example.com")
+        }
+        return origins
+    }
+
+    /// Whether it is `scheme://host[:port]` in lower case, as RFC 6454 section 6.2 serializes an origin.
+    private static func isOrigin(_ text: String) -> Bool {
+        let rest: Substring
+        if text.hasPrefix("https://") {
+            rest = text.dropFirst(8)
+        } else if text.hasPrefix("http://") {
+            rest = text.dropFirst(7)
+        } else {
+            return false
+        }
+        let allowed = Set("abcdefghijklmnopqrstuvwxyz0123456789.-_:[]".utf8)
+        return !rest.isEmpty && rest.utf8.allSatisfy(allowed.contains)
+    }
+}

@@ -1,0 +1,53 @@
+import Glibc
+
+/// Starts the server from the process's environment and reports in the operator's terms.
+public enum Launcher {
+    /// The exit status for a bad configuration: `EX_CONFIG` of sysexits.h, after which systemd need not retry.
+    private static let configurationFault: Int32 = 78
+
+    /// Serves until stopped; returns the exit status.
+    public static func serve() -> Int32 {
+        guard let configuration = configuration() else { return configurationFault }
+        do throws(Application.StartError) {
+            try Application(configuration: configuration).run()
+            return 0
+        } catch {
+            complain(error.description)
+            return 1
+        }
+    }
+
+    /// Only checks the environment; returns the exit status.
+    public static func checkConfiguration() -> Int32 {
+        guard configuration() != nil else { return configurationFault }
+        print("The configuration is valid.")
+        return 0
+    }
+
+    private static func configuration() -> Configuration? {
+        do throws(Configuration.Faults) {
+            let cores = Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))
+            return try Configuration(environment: environment(), cores: cores, processID: getpid())
+        } catch {
+            for fault in error.list { complain(fault.description) }
+            return nil
+        }
+    }
+
+    private static func complain(_ line: String) {
+        let bytes = Array("reengagement-api: \(line)\n".utf8)
+        // Nobody is left to tell where standard error is gone.
+        _ = write(STDERR_FILENO, bytes, bytes.count)
+    }
+
+    private static func environment() -> [String: String] {
+        var variables: [String: String] = [:]
+        var entry = environ
+        while let text = entry.pointee {
+            let parts = String(cString: text).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2 { variables[String(parts[0])] = String(parts[1]) }
+            entry += 1
+        }
+        return variables
+    }
+}

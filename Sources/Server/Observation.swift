@@ -1,0 +1,14 @@
+/// What is known of a request once it has been answered: for the log, the metrics and whoever keeps a record.
+public struct Observation: Sendable {
+    public let requestID: String
+    public let method: String
+    /// The route's template, never the path: a path may hold a patient's id.
+    public let route: String?
+    public let principal: Principal?
+    public let status: Int
+    public let duration: Duration
+    /// The length of the body that was sent.
+    public let bytes: Int
+    /// The class of the database's error, where there was one.
+    public let databaseError: String?
+}

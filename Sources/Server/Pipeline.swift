@@ -1,0 +1,150 @@
+import API
+import Logging
+import PostgreSQL
+
+/// A request on its way in: what nginx passed on, the body still unread.
+struct Incoming {
+    enum Body {
+        case complete([UInt8])
+        case tooLarge
+        case incomplete
+    }
+
+    let request: Request
+    let requestID: String
+    let authorization: [UInt8]?
+    let origin: [UInt8]?
+    /// Reads at most so many bytes of the body.
+    let body: (_ limit: Int) -> Body
+}
+
+/// A request's biography: the one place that knows the order of its stations and turns errors into answers.
+struct Pipeline: Sendable {
+    /// Runs a query bound to an organization; the pool's, or a test's own.
+    typealias Database =
+        @Sendable (_ query: Query, _ organization: String, _ repeatable: Bool) throws(PostgreSQLError) -> QueryResult
+
+    let authenticator: Authenticator
+    let database: Database
+    let cors: CORS
+    let logger: Logger
+    /// The text of `/metrics`.
+    let renderMetrics: @Sendable () -> String
+    /// Asked in order once it is known who asks, before anything is done for them.
+    let afterAuthentication: [@Sendable (Principal) throws -> Void]
+    /// Told in order of every answer that was sent.
+    let afterAnswer: [@Sendable (Observation) -> Void]
+
+    /// The most bytes of a body (definitions.md section 8).
+    static let bodyLimit = 64 * 1024
+
+    /// What has been found out about a request, for the record of it.
+    private struct Record {
+        var route: String?
+        var principal: Principal?
+        var databaseError: String?
+    }
+
+    /// Answers a request by way of `send`, then tells the hooks.
+    func serve(_ incoming: Incoming, started: ContinuousClock.Instant, send: (Response) -> Void) {
+        var record = Record()
+        var response = respond(to: incoming, &record)
+        response.headers.append(Header("X-Request-Id", incoming.requestID))
+        response.headers.append(Header("Cache-Control", "no-store"))
+        response.headers += cors.headers(origin: incoming.origin)
+        send(response)
+        let observation = Observation(
+            requestID: incoming.requestID, method: incoming.request.method, route: record.route,
+            principal: record.principal, status: response.status, duration: started.duration(to: .now),
+            bytes: incoming.request.method == "HEAD" ? 0 : response.body.count, databaseError: record.databaseError)
+        for hook in afterAnswer { hook(observation) }
+    }
+
+    private func respond(to incoming: Incoming, _ record: inout Record) -> Response {
+        do {
+            return try answer(incoming, &record)
+        } catch let problem as Problem {
+            return problem.response(requestID: incoming.requestID)
+        } catch let error as PostgreSQLError {
+            record.databaseError = error.kind
+            return problem(for: error, incoming, record).response(requestID: incoming.requestID)
+        } catch {
+            log(.error, "an unforeseen error", "\(error)", incoming, record)
+            return Problem.internalError.response(requestID: incoming.requestID)
+        }
+    }
+
+    /// The stations in the order that definitions.md section 8 gives to the errors.
+    private func answer(_ incoming: Incoming, _ record: inout Record) throws -> Response {
+        let request = incoming.request
+        let match = try Router.match(request)
+        record.route = match.route.template
+        try Router.check(request, match)
+        if request.method == "OPTIONS" { return preflight(incoming, match.route) }
+        switch match.route.target {
+        case .endpoint(let endpoint): return try answer(incoming, match, endpoint, &record)
+        case .health: return ServiceAnswers.health
+        case .readiness:
+            _ = try database(ServiceAnswers.readinessQuery, "", true)
+            return ServiceAnswers.ready
+        case .metrics: return ServiceAnswers.metrics(renderMetrics())
+        case .openAPI: return OpenAPI.response
+        }
+    }
+
+    private func answer(
+        _ incoming: Incoming, _ match: Router.Match, _ endpoint: any Endpoint.Type, _ record: inout Record
+    ) throws -> Response {
+        let principal = try authenticator.authenticate(incoming.authorization, now: wallClock())
+        record.principal = principal
+        for hook in afterAuthentication { try hook(principal) }
+        guard let organization = match.organization, principal.claims.isActive(in: organization) else {
+            throw Problem.otherOrganization
+        }
+        let body = endpoint.method == .post ? try readBody(incoming) : []
+        let call = Call(
+            organization: organization, subject: principal.subject, patientID: match.patientID,
+            request: incoming.request, body: body)
+        let value = try endpoint.init(call)
+        return try value.respond(to: database(value.query, organization, endpoint.isRepeatable))
+    }
+
+    private func readBody(_ incoming: Incoming) throws(Problem) -> [UInt8] {
+        guard incoming.request.hasJSONBody else { throw .notJSONType }
+        switch incoming.body(Self.bodyLimit) {
+        case .complete(let bytes): return bytes
+        case .tooLarge: throw .bodyTooLarge(limit: Self.bodyLimit)
+        case .incomplete: throw .incompleteBody
+        }
+    }
+
+    private func preflight(_ incoming: Incoming, _ route: Route) -> Response {
+        let headers = cors.preflightHeaders(origin: incoming.origin, allowedMethods: route.allowedMethods)
+        return Response(
+            status: 204, contentType: nil, headers: [Header("Allow", route.allowedMethods)] + headers, body: [])
+    }
+
+    /// What the caller is told of a database error; the whole of it goes to the log.
+    private func problem(for error: PostgreSQLError, _ incoming: Incoming, _ record: Record) -> Problem {
+        guard error.isTemporary else {
+            log(.error, "the database refused a statement", error.description, incoming, record)
+            return .internalError
+        }
+        log(.warning, "the database could not answer", error.description, incoming, record)
+        switch error {
+        case .acquireTimeout: return .unavailable("All database connections are busy; try again shortly.")
+        case .statementTimeout: return .unavailable("The database took too long; try again shortly.")
+        default: return .unavailable("The database is away; try again shortly.")
+        }
+    }
+
+    private func log(
+        _ level: Logger.Level, _ message: Logger.Message, _ reason: String, _ incoming: Incoming, _ record: Record
+    ) {
+        logger.log(
+            level: level, message,
+            metadata: [
+                "request_id": "\(incoming.requestID)", "route": "\(record.route ?? "none")", "reason": "\(reason)",
+            ])
+    }
+}

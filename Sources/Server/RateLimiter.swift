@@ -1,0 +1,54 @@
+import API
+import Synchronization
+
+/// How often each subject may ask, without a clock: the generic cell rate algorithm.
+///
+/// For each subject it keeps one instant: when all its requests so far would have been spread out at the
+/// allowed rate. A request may come early by as much as the burst allows.
+struct RateLimit {
+    private let interval: Duration
+    private let tolerance: Duration
+    private var spreadUntil: [[UInt8]: ContinuousClock.Instant] = [:]
+    private var sweepAt = 10_000
+
+    /// - Parameters:
+    ///   - rate: requests a second, at least 1.
+    ///   - burst: requests at once.
+    init(rate: Int, burst: Int) {
+        interval = .seconds(1) / rate
+        tolerance = interval * burst
+    }
+
+    /// Counts a request; returns how long to wait where it is one too many, which then does not count.
+    mutating func take(_ subject: [UInt8], now: ContinuousClock.Instant) -> Duration? {
+        let next = max(spreadUntil[subject] ?? now, now) + interval
+        let excess = now.duration(to: next) - tolerance
+        guard excess <= .zero else { return excess }
+        spreadUntil[subject] = next
+        if spreadUntil.count >= sweepAt { sweep(now) }
+        return nil
+    }
+
+    var subjects: Int { spreadUntil.count }
+
+    /// Forgets whoever has all of the burst again, so that memory follows the active subjects.
+    private mutating func sweep(_ now: ContinuousClock.Instant) {
+        spreadUntil = spreadUntil.filter { $0.value > now }
+        sweepAt = max(10_000, 2 * spreadUntil.count)
+    }
+}
+
+/// The limit on all worker threads together: a hook after authentication.
+final class RateLimiter: Sendable {
+    private let limit: Mutex<RateLimit>
+
+    init(rate: Int) { limit = Mutex(RateLimit(rate: rate, burst: 2 * rate)) }
+
+    /// - Throws: a 429 with `Retry-After`.
+    func admit(_ principal: Principal) throws(Problem) {
+        let subject = Array(principal.subject.utf8)
+        let wait = limit.withLock { $0.take(subject, now: .now) }
+        guard let wait else { return }
+        throw .tooManyRequests(retryAfter: max(1, Int((wait / .seconds(1)).rounded(.up))))
+    }
+}

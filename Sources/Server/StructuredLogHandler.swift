@@ -1,0 +1,29 @@
+public import Logging
+
+/// swift-log's lines in the server's own format.
+public struct StructuredLogHandler: LogHandler {
+    private let sink: LogSink
+    private let format: LogFormat
+    public var logLevel: Logger.Level
+    public var metadata: Logger.Metadata = [:]
+
+    public init(sink: LogSink, format: LogFormat, level: Logger.Level) {
+        self.sink = sink
+        self.format = format
+        logLevel = level
+    }
+
+    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    public func log(event: LogEvent) {
+        let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
+        sink.write(
+            LogLine.bytes(format, time: wallClock(), level: event.level.rawValue, message: "\(event.message)") { line in
+                for (name, value) in all.sorted(by: { $0.key < $1.key }) { line.add(name, "\(value)") }
+                if let error = event.error { line.add("error", "\(error)") }
+            })
+    }
+}

@@ -1,0 +1,20 @@
+import ArgumentParser
+import Server
+
+/// The program: reads its configuration from the environment and serves until it is told to stop.
+@main
+struct ReengagementAPI: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reengagement-api",
+        abstract: "Answers the Reengagement API behind nginx, over FastCGI.",
+        discussion: "It is configured by environment variables alone; the README lists them.",
+        version: serverVersion)
+
+    @Flag(help: "Check the environment, say what is wrong with it, and start nothing.")
+    var checkConfig = false
+
+    func run() throws {
+        let status = checkConfig ? Launcher.checkConfiguration() : Launcher.serve()
+        if status != 0 { throw ExitCode(status) }
+    }
+}

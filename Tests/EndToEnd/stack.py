@@ -1,0 +1,190 @@
+"""A whole stack of its own — PostgreSQL, server, nginx — driven through scripts/stack as a person would."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import psycopg2
+
+import fastcgi
+from client import API, Client, Response
+from rows import timestamp
+from tokens import Signer
+
+ROOT = Path(__file__).resolve().parents[2]
+ORIGINS = ("http://localhost:3000", "http://localhost:5173", "https://app.example.com")
+VARIABLES = ("DATABASE_URL", "DATABASE_ROLE", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "FCGI_LISTEN", "WORKER_THREADS", "CLERK_JWT_KEY",
+             "CLERK_JWKS_FILE", "CLERK_JWKS_URL", "CLERK_JWKS_CA_FILE", "CLERK_ISSUER", "CLERK_AUTHORIZED_PARTIES", "RATE_LIMIT", "CORS_ALLOWED_ORIGINS", "LOG_LEVEL",
+             "LOG_FORMAT", "HTTPS_PORT", "HTTP_PORT", "STACK_DIR", "STACK_DEMO", "STACK_NGINX", "ORG", "TOKEN_TTL")
+
+
+def clean_environment(**changes):
+    """The caller's, without what would change the stack."""
+    kept = {name: value for name, value in os.environ.items() if name not in VARIABLES and not name.startswith("PG")}
+    return {**kept, "SWIFT_BACKTRACE": "interactive=no", **changes}
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+class Stack:
+    def __init__(self, directory, **environment):
+        self.directory = Path(directory)
+        self.environment = {"STACK_DIR": str(directory), "RATE_LIMIT": "0", "CORS_ALLOWED_ORIGINS": ",".join(ORIGINS), **environment}
+        self.settings = {}
+
+    def call(self, *arguments, **environment):
+        done = subprocess.run([ROOT / "scripts/stack", *arguments], env=clean_environment(**self.environment, **environment), cwd=ROOT,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=180)
+        assert done.returncode == 0, f"stack {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}"
+        return done.stdout
+
+    def look(self):
+        lines = self.call("env").splitlines()
+        self.settings = dict(line.split("=", 1) for line in lines if "=" in line)
+
+    def up(self):
+        self.call("up")
+        self.look()
+        self.signer = Signer.from_file(self.settings["PRIVATE_KEY"], self.settings["ISSUER"], self.settings["KEY_ID"])
+        self.client = Client(int(self.settings["HTTPS_PORT"]), self.settings["CA_FILE"])
+        self.plain = Client(int(self.settings["HTTP_PORT"]))
+        self.api = API(self.client, self.signer)
+        return self
+
+    def down(self):
+        self.call("down")
+
+    def restart_server(self, **environment):
+        self.call("server-stop")
+        self.call("server-start", **environment)
+        self.look()
+
+    @property
+    def socket(self):
+        return self.settings["FCGI_LISTEN"]
+
+    @property
+    def server_pid(self):
+        return int(self.settings["SERVER_PID"])
+
+    @property
+    def binary(self):
+        return self.settings["SERVER_BINARY"]
+
+    def database_url(self, name):
+        return self.settings["DATABASE_URL"].replace("///reengagement?", f"///{name}?")
+
+    def connect(self):
+        """As the superuser, each statement by itself."""
+        return connect(self.settings["DATABASE_URL"])
+
+    def plain_on_tls_port(self, data):
+        with socket.create_connection(("127.0.0.1", int(self.settings["HTTPS_PORT"])), timeout=10) as channel:
+            channel.sendall(data)
+            received = b""
+            while chunk := channel.recv(65536):
+                received += chunk
+            return received
+
+    is_running = staticmethod(is_running)
+
+
+def connect(url):
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("SET TIME ZONE 'UTC'")
+    return connection
+
+
+class Frozen:
+    """A second stack on the first one's PostgreSQL, whose now is where it is put."""
+
+    def __init__(self, main, directory):
+        with main.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("CREATE DATABASE frozen")
+        self.stack = Stack(directory, DATABASE_URL=main.database_url("frozen")).up()
+        self.database, self.now = self.stack.connect(), None
+        self.api = self.stack.api
+
+    def at(self, now):
+        """The setting holds for sessions opened afterwards: the server starts again."""
+        if now != self.now:
+            with self.database.cursor() as cursor:
+                cursor.execute(f"ALTER DATABASE frozen SET reengagement.now = '{timestamp(now)}'")
+            self.stack.restart_server()
+            self.now = now
+
+
+class Server:
+    """The binary alone, with an environment of its own, asked over its own socket."""
+
+    def __init__(self, stack, directory, **environment):
+        self.socket = str(Path(directory) / "api.sock")
+        defaults = {"DATABASE_URL": stack.settings["DATABASE_URL"], "FCGI_LISTEN": self.socket, "CLERK_ISSUER": stack.settings["ISSUER"],
+                    "CLERK_JWT_KEY": Path(stack.settings["PUBLIC_KEY"]).read_text(), "RATE_LIMIT": "0"}
+        self.environment = {name: value for name, value in {**defaults, **environment}.items() if value is not None}
+        self.socket = self.environment["FCGI_LISTEN"]
+        self.binary, self.log, self.process = stack.binary, Path(directory) / "server.log", None
+
+    def start(self, **how):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([self.binary], env=clean_environment(**self.environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log, **how)
+        return self.wait()
+
+    def wait(self, seconds=10):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.log.read_text()}"
+            try:
+                if self.get("/health").status == 200:
+                    return self
+            except OSError:
+                time.sleep(0.02)
+        raise AssertionError(f"not there after {seconds} s: {self.log.read_text()}")
+
+    def request(self, method, uri, headers=None, body=b"", timeout=15):
+        values = fastcgi.environment(method, uri, CONTENT_LENGTH=str(len(body)) if body else "")
+        for name, value in (headers or {}).items():
+            key = name.upper().replace("-", "_")
+            values[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
+        with fastcgi.Connection(self.socket, timeout) as connection:
+            connection.send(fastcgi.request(values, body))
+            output = connection.answer()
+        if output is None:
+            raise ConnectionResetError("closed without an answer")
+        return response_of(output)
+
+    def get(self, uri, headers=None, **how):
+        return self.request("GET", uri, headers, **how)
+
+    def stop(self, sign=signal.SIGTERM, within=10):
+        """Returns the exit code; whatever happens, no process stays."""
+        try:
+            if self.process.poll() is None:
+                self.process.send_signal(sign)
+            return self.process.wait(within)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+
+    def __enter__(self):
+        return self if self.process else self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def response_of(output):
+    head, _, body = output.partition(b"\r\n\r\n")
+    headers = [tuple(line.split(": ", 1)) for line in head.decode().split("\r\n") if ": " in line]
+    return Response(fastcgi.status_of(output), [(n, v) for n, v in headers if n.lower() != "status"], body)

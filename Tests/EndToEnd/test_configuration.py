@@ -1,0 +1,107 @@
+"""A bad environment stops the start at once, with one clear line that names the variable."""
+
+import os
+import re
+import subprocess
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from stack import Server, clean_environment
+from tokens import generate_key, private_pem, public_pem
+
+NUMBERS = ("-1", "abc", "1.5", "1e3", "0x10", "99999999999999999999", "5 ", "٣", "five")
+ELLIPTIC = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+BAD = {
+    "DATABASE_URL": ("nonsense", "postgresql://[", "postgresql:///x?no_such_option=1", "host='unclosed", "postgresql://h:port/x"),
+    "DB_POOL_SIZE": ("0", *NUMBERS), "DB_ACQUIRE_TIMEOUT_MS": NUMBERS, "DB_STATEMENT_TIMEOUT_MS": NUMBERS, "WORKER_THREADS": ("0", *NUMBERS), "RATE_LIMIT": NUMBERS,
+    "FCGI_LISTEN": ("/tmp/" + "x" * 120, "/no/such/folder/api.sock", "127.0.0.1:99999", "127.0.0.1:0x50", "127.0.0.1:-1"),
+    "CLERK_JWT_KEY": ("junk", "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n", private_pem(generate_key()), public_pem(generate_key(1024)), ELLIPTIC,
+                      "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"),
+    "CLERK_ISSUER": (None, ""), "LOG_LEVEL": ("loud", "INFO!", "5"), "LOG_FORMAT": ("xml", "jsonl"),
+    "CORS_ALLOWED_ORIGINS": ("localhost:3000", "https://a.example/path", "https://a.example/", "https://a b.example", "ftp//x"),
+}
+FILES = {"CLERK_JWKS_FILE": ("/no/such/file", "/etc/passwd", "/tmp"), "CLERK_JWKS_URL": ("http://localhost/jwks", "ftp://x/jwks", "nonsense", "https://"), }
+
+
+def start(stack, folder, **environment):
+    server = Server(stack, folder, **environment)
+    return subprocess.run([stack.binary], env=clean_environment(**server.environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=15)
+
+
+def refused(done, variable):
+    """Not zero, no crash, and one line that names the variable."""
+    text = done.stdout.decode()
+    assert done.returncode > 0, (done.returncode, text)
+    lines = [line for line in text.splitlines() if line.strip()]
+    assert len([line for line in lines if re.search(rf"\b{variable}\b", line)]) == 1, text
+    assert len(lines) <= 2 and all(len(line) < 600 for line in lines), text
+    assert "Fatal error" not in text and "PRIVATE KEY-----\\n" not in text
+
+
+@pytest.mark.parametrize("variable, value", [(v, x) for v, values in BAD.items() for x in values])
+def test_a_bad_value_stops_the_start(stack, folder, variable, value):
+    refused(start(stack, folder, **{variable: value}), variable)
+
+
+@pytest.mark.parametrize("variable, value", [(v, x) for v, values in FILES.items() for x in values])
+def test_a_bad_key_source_stops_the_start(stack, folder, variable, value):
+    refused(start(stack, folder, CLERK_JWT_KEY=None, **{variable: value}), variable)
+
+
+def test_a_missing_authority_file_stops_the_start(stack, folder):
+    refused(start(stack, folder, CLERK_JWT_KEY=None, CLERK_JWKS_URL="https://localhost:1/jwks", CLERK_JWKS_CA_FILE="/no/such/file"), "CLERK_JWKS_CA_FILE")
+
+
+def test_exactly_one_key_source_must_be_set(stack, folder):
+    none = start(stack, folder, CLERK_JWT_KEY=None)
+    assert none.returncode > 0 and b"CLERK_JWT_KEY" in none.stdout and b"CLERK_JWKS_URL" in none.stdout
+    two = start(stack, folder, CLERK_JWKS_URL="https://localhost:1/jwks")
+    assert two.returncode > 0 and b"CLERK_JWT_KEY" in two.stdout and b"CLERK_JWKS_URL" in two.stdout
+
+
+def test_a_file_that_is_no_socket_is_not_taken_away(stack, folder):
+    precious = folder / "precious"
+    precious.write_text("keep me")
+    refused(start(stack, folder, FCGI_LISTEN=str(precious)), "FCGI_LISTEN")
+    assert precious.read_text() == "keep me"
+
+
+def test_every_fault_is_told_at_once(stack, folder):
+    done = start(stack, folder, WORKER_THREADS="x", RATE_LIMIT="y", LOG_LEVEL="z", DB_POOL_SIZE="0")
+    assert done.returncode > 0 and all(name in done.stdout.decode() for name in ("WORKER_THREADS", "RATE_LIMIT", "LOG_LEVEL", "DB_POOL_SIZE"))
+
+
+def test_check_config_says_the_same_without_starting(stack, folder):
+    server = Server(stack, folder)
+    def check(**changes):
+        return subprocess.run([stack.binary, "--check-config"], env=clean_environment(**{**server.environment, **changes}), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=15)
+    assert check().returncode == 0 and not os.path.exists(server.socket)
+    refused(check(RATE_LIMIT="x"), "RATE_LIMIT")
+
+
+def test_the_version_is_told(stack):
+    done = subprocess.run([stack.binary, "--version"], env=clean_environment(), stdout=subprocess.PIPE, timeout=15)
+    assert done.returncode == 0 and re.search(rb"\d+\.\d+", done.stdout)
+    assert stack.client.request("GET", "/health").json()["version"].encode() in done.stdout
+
+
+def test_an_unknown_argument_is_refused(stack):
+    done = subprocess.run([stack.binary, "--no-such-option"], env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=15)
+    assert done.returncode > 0 and b"--no-such-option" in done.stdout
+
+
+@pytest.mark.parametrize("environment", [{"LOG_FORMAT": "text"}, {"LOG_LEVEL": "critical"}, {"LOG_LEVEL": "trace"}, {"WORKER_THREADS": "1"}, {"WORKER_THREADS": "1", "DB_POOL_SIZE": "1"}, {"WORKER_THREADS": "40", "DB_POOL_SIZE": "3"},
+                                         {"RATE_LIMIT": "1000000"}, {"CORS_ALLOWED_ORIGINS": "https://a.example, https://b.example"}, {"CLERK_AUTHORIZED_PARTIES": "https://a.example"}])
+def test_good_values_start(server_with, environment):
+    assert server_with(**environment).get("/health").status == 200
+
+
+def test_a_pem_may_have_its_line_breaks_escaped_or_be_of_the_older_form(server_with, stack):
+    key = stack.signer.key.public_key()
+    older = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1).decode()
+    for value in (public_pem(stack.signer.key).replace("\n", "\\n"), older, public_pem(stack.signer.key).strip()):
+        server = server_with(CLERK_JWT_KEY=value)
+        headers = {"Authorization": f"Bearer {stack.signer.token('o')}"}
+        assert server.get("/api/v1/reengagement/o/dashboard", headers).status == 200

@@ -1,0 +1,134 @@
+"""Over HTTPS, every field of every endpoint equals the oracle at instants that are edges somewhere."""
+
+import random
+
+import pytest
+
+import generate
+import rows
+from checks import COMBINATIONS, check_everything, check_lists, check_patients, check_summaries, check_trends, must_equal
+from oracle import METRICS, Oracle
+
+SEED, PATIENTS, LARGE = 2025, 45, 1500
+
+
+@pytest.fixture(scope="module")
+def loaded(frozen):
+    """One organization for each instant and zone; the others are there meanwhile and must not shine through."""
+    known = {}
+    for name, text in generate.NOWS.items():
+        for zone in generate.ZONES:
+            organization = f"{name}/{zone}"
+            known[organization] = generate.history(SEED, organization, zone, rows.instant(text), PATIENTS)
+    known["large"] = generate.history(SEED, "large", "America/New_York", rows.instant(generate.NOWS["noon"]), LARGE)
+    everything = rows.Rows()
+    for history in known.values():
+        everything.extend(history)
+    rows.write(frozen.database, everything)
+    return known
+
+
+@pytest.mark.parametrize("name", generate.NOWS)
+def test_every_endpoint_equals_the_oracle_in_every_zone(frozen, loaded, name):
+    now = rows.instant(generate.NOWS[name])
+    frozen.at(now)
+    chooser = random.Random(name)
+    for zone in generate.ZONES:
+        organization = f"{name}/{zone}"
+        oracle = Oracle(loaded[organization], organization, now)
+        chosen = COMBINATIONS if zone == "Australia/Sydney" else (METRICS, chooser.choice(COMBINATIONS))
+        check_everything(frozen.api, oracle, chosen, limits=(chooser.choice((1, 2, 3)), 7), every=2)
+
+
+@pytest.mark.parametrize("zone", ["Australia/Lord_Howe", "America/New_York"])
+def test_the_same_rows_seen_from_a_microsecond_and_from_months_away(frozen, loaded, zone):
+    """Rows made around one instant, asked at others: what was upcoming is past, and the reverse."""
+    noon = rows.instant(generate.NOWS["noon"])
+    organization = f"noon/{zone}"
+    for now in (noon - 1, noon + 1, noon - 40 * generate.DAY, noon + 100 * generate.DAY):
+        frozen.at(now)
+        oracle = Oracle(loaded[organization], organization, now)
+        check_summaries(frozen.api, oracle)
+        check_trends(frozen.api, oracle)
+        check_lists(frozen.api, oracle, limits=())
+        check_patients(frozen.api, oracle, every=5)
+
+
+def test_a_larger_organization_page_by_page(frozen, loaded):
+    now = rows.instant(generate.NOWS["noon"])
+    frozen.at(now)
+    oracle = Oracle(loaded["large"], "large", now)
+    check_summaries(frozen.api, oracle)
+    check_trends(frozen.api, oracle)
+    check_lists(frozen.api, oracle, limits=(200, 37))
+    check_patients(frozen.api, oracle, every=10)
+
+
+def test_the_contracts_own_example_is_answered_as_printed(frozen):
+    from test_oracle import EXAMPLE, ORGANIZATION, expected
+    with frozen.database.cursor() as cursor:
+        cursor.execute((EXAMPLE / "rows.sql").read_text())
+    frozen.at(rows.instant("2025-06-30T12:00:00Z"))
+    for name, path in {"risk-metrics": "risk-metrics", "dashboard": "dashboard", "performance.last_30_days": "performance?timeframe=last_30_days",
+                       "patients.prioritized": "patients/prioritized", "patients.patient_123": "patients/patient_123", "trends.30d": "trends?period=30d",
+                       "trends.7d.risk_levels": "trends?period=7d&metrics=risk_levels"}.items():
+        must_equal(expected(name), frozen.api.answer(ORGANIZATION, path), path)
+
+
+def test_a_cursor_goes_on_where_it_was_though_its_patient_is_gone(frozen, loaded, fresh_id):
+    now, organization = rows.instant(generate.NOWS["noon"]), fresh_id("cursor")
+    frozen.at(now)
+    history = generate.history(7, organization, "Europe/London", now, 30)
+    rows.write(frozen.database, history)
+    oracle = Oracle(history, organization, now)
+    everyone = [p.row.id for p in oracle.patients]
+    first = frozen.api.answer(organization, "patients/prioritized?limit=5")
+    with frozen.database.cursor() as cursor:
+        cursor.execute("DELETE FROM patients WHERE organization_id = %s AND id = %s", (organization, everyone[4]))
+    rest = frozen.api.answer(organization, f"patients/prioritized?limit=200&cursor={first['summary']['next_cursor']}")
+    assert [p["id"] for p in rest["patients"]] == everyone[5:]
+
+
+def at_two_days(organization, before, after, now):
+    """`before` patients are critical on the first of seven days, and `after` of them today."""
+    made = rows.Rows()
+    made.organizations.append(rows.Organization(organization, organization, "UTC", 140))
+    for number in range(max(before, after)):
+        intake = 47 if number >= before else 60
+        made.patients.append(rows.PatientRow(organization, f"p{number}", "x", None, None, None, now - intake * generate.DAY, None))
+        if number >= after:
+            made.conversations.append(rows.Conversation(organization, f"c{number}", f"p{number}", now - generate.DAY, None))
+    return made
+
+
+@pytest.mark.parametrize("before, after, trend", [(20, 21, "stable"), (20, 22, "increasing"), (20, 19, "stable"), (20, 18, "decreasing"), (0, 1, "increasing"), (0, 0, "stable"),
+                                                  (1, 0, "decreasing"), (40, 42, "stable"), (40, 43, "increasing"), (19, 20, "increasing"), (21, 20, "stable"), (3, 3, "stable")])
+def test_five_percent_exactly_is_stable(frozen, fresh_id, before, after, trend):
+    now, organization = rows.instant("2025-06-30T12:00:00Z"), fresh_id("five")
+    frozen.at(now)
+    made = at_two_days(organization, before, after, now)
+    rows.write(frozen.database, made)
+    oracle = Oracle(made, organization, now)
+    answer = frozen.api.answer(organization, "trends?period=7d&metrics=risk_levels")
+    must_equal(oracle.trends("7d", ("risk_levels",)), answer, "trends")
+    days = [d["risk_levels"]["critical"] for d in answer["daily_trends"]]
+    assert (days[0], days[-1], answer["risk_distribution_changes"]["critical_trend"]) == (before, after, trend)
+
+
+@pytest.mark.parametrize("old, new, change, trend", [((1, 20), (1, 19), "5.3", "improving"), ((20, 40), (21, 40), "5.0", "stable"), ((20, 40), (19, 40), "-5.0", "stable"), ((0, 5), (1, 5), "100.0", "improving"),
+                                                     ((1, 3), (0, 4), "-100.0", "declining"), ((0, 3), (0, 4), "0.0", "stable"), ((0, 0), (2, 2), "100.0", "improving"), ((2, 2), (0, 0), "-100.0", "declining"),
+                                                     ((1, 1), (1, 3), "-66.7", "declining"), ((400, 800), (421, 801), "5.1", "improving"), ((1, 3), (1, 3), "0.0", "stable"), ((1, 8), (1, 3), "166.7", "improving")])
+def test_the_change_of_a_channel_is_judged_after_rounding(frozen, fresh_id, old, new, change, trend):
+    now, organization = rows.instant("2025-06-30T12:00:00Z"), fresh_id("change")
+    frozen.at(now)
+    made = rows.Rows()
+    made.organizations.append(rows.Organization(organization, organization, "UTC", 140))
+    made.patients.append(rows.PatientRow(organization, "p", "x", None, None, None, now - 900 * generate.DAY, None))
+    for (good, total), at in ((old, now - 7 * generate.DAY), (new, now - generate.DAY)):
+        for number in range(total):
+            made.outreach_log.append(rows.Outreach(organization, f"{len(made.outreach_log):08x}-0000-4000-8000-000000000000", "p", "email", "success" if number < good else "failed", False, "", "u", at))
+    rows.write(frozen.database, made)
+    answer = frozen.api.answer(organization, "trends?period=7d")
+    must_equal(Oracle(made, organization, now).trends("7d"), answer, "trends")
+    assert answer["channel_performance_trends"]["email"]["success_rate_trend"] == trend
+    assert str(answer["channel_performance_trends"]["email"]["change_pct"]) == change

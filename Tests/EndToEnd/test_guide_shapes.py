@@ -1,0 +1,78 @@
+"""A frontend written from the guide finds every field of its examples, of the kind shown there."""
+
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from client import strict_json
+
+GUIDE = Path(__file__).parent / "guide"
+ADDED = {"patients-prioritized": {"engagement_status", "risk_tier", "attendance_rate_percent", "lifetime_value", "next_cursor"}}
+PATHS = {"risk-metrics": "risk-metrics", "performance": "performance?timeframe=last_30_days", "patients-prioritized": "patients/prioritized?risk_level=critical&limit=20",
+         "trends": "trends?period=30d", "dashboard": "dashboard"}
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
+NULLABLE = {"phone", "email", "last_appointment_date", "next_scheduled_appointment", "previous_response_rate", "attendance_rate_percent", "next_cursor"}
+
+
+def kind(name, value):
+    if value is None or name in NULLABLE:
+        return "nullable"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, (int, Decimal)):
+        return "whole number" if isinstance(value, int) else "number"
+    if isinstance(value, str):
+        return "time" if TIME.fullmatch(value) else "date" if DATE.fullmatch(value) else "text"
+    return type(value).__name__
+
+
+def compare(example, answer, path, added):
+    if isinstance(example, dict):
+        assert set(example) <= set(answer) <= set(example) | added, f"{path}: {sorted(set(example) ^ set(answer))}"
+        for name in example:
+            assert kind(name, example[name]) == kind(name, answer[name]), f"{path}.{name}: {example[name]!r} and {answer[name]!r}"
+            compare(example[name], answer[name], f"{path}.{name}", added)
+    elif isinstance(example, list):
+        assert answer, f"{path} is empty"
+        for number, item in enumerate(answer):
+            compare(example[0], item, f"{path}[{number}]", added)
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_an_answer_has_the_fields_of_the_guides_example_and_the_known_additions_alone(api, clinic, name):
+    example = strict_json((GUIDE / f"{name}.json").read_text())
+    compare(example, api.answer(clinic, PATHS[name]), name, ADDED.get(name, set()))
+
+
+def test_the_guides_own_post_is_taken(api, clinic):
+    response = api.post(clinic, (GUIDE / "log-outreach.json").read_text())
+    assert response.status == 201 and response.json()["success"] is True
+
+
+def test_fields_come_in_the_order_of_the_guide(api, clinic):
+    """JSON does not ask for it, but people read it."""
+    for name, path in PATHS.items():
+        example, answer = strict_json((GUIDE / f"{name}.json").read_text()), api.answer(clinic, path)
+        assert [k for k in answer if k in example] == list(example)
+
+
+def test_rates_and_averages_are_written_with_one_decimal(api, clinic):
+    for path in ("performance", "dashboard", "trends?metrics=success_rates,channel_performance", "patients/prioritized"):
+        text = api.get(clinic, path).body.decode()
+        found = re.findall(r'"(\w*(?:rate|avg_\w+|change_pct|conversion|percent|industry\w+))":\s*(-?[0-9.eE+-]+)', text)
+        assert found and all(re.fullmatch(r"-?\d+\.\d", value) for _, value in found), found
+
+
+def test_text_leaves_as_utf8_and_reads_back_as_it_was(api, database, clinic):
+    names = ["Ana Ōtaki", "\"quoted\" \\ / \b\f\n\r\t", "\x01\x1f\x7f\x85\u2028\u2029\ufeff", "👩‍⚕️", "\U0010ffff\uffff\ue000", "</script><!--", "a\u0301 á"]
+    with database.cursor() as cursor:
+        for number, name in enumerate(names):
+            cursor.execute("INSERT INTO patients (organization_id, id, name, treatment_notes) VALUES (%s, %s, %s, %s)", (clinic, f"named{number}", name, name))
+    for number, name in enumerate(names):
+        response = api.get(clinic, f"patients/named{number}")
+        answer = json.loads(response.body.decode("utf-8", "strict"))
+        assert (answer["name"], answer["treatment_notes"]) == (name, name)

@@ -1,0 +1,111 @@
+"""Where the keys come from, how they change, and what else the environment says about who may ask."""
+
+import http.server
+import os
+import socket
+import ssl
+import threading
+import time
+from pathlib import Path
+
+import tokens
+from asking import dashboard, eventually, token_headers
+from problems import must_be_problem
+from tokens import Signer
+
+
+def ask(server, stack, key, kid, **claims):
+    return server.get(dashboard("o"), token_headers(stack, "o", Signer(key, stack.signer.issuer, kid), **claims)).status
+
+
+def test_a_jwks_file_is_read_again_when_it_changes(server_with, stack, folder):
+    old, new, path = tokens.generate_key(), tokens.generate_key(), folder / "jwks.json"
+    path.write_text(tokens.jwks({"old": old}))
+    server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path))
+    assert [ask(server, stack, old, "old"), ask(server, stack, new, "new"), ask(server, stack, old, "new"), ask(server, stack, old, None)] == [200, 401, 401, 401]
+    replacement = folder / "next.json"
+    replacement.write_text(tokens.jwks({"old": old, "new": new}))
+    os.replace(replacement, path)
+    eventually(lambda: ask(server, stack, new, "new") == 200)
+    assert [ask(server, stack, old, "old"), ask(server, stack, new, "old"), ask(server, stack, old, "new")] == [200, 401, 401]
+    path.write_text(tokens.jwks({"new": new}))
+    eventually(lambda: ask(server, stack, old, "old") == 401)
+    assert ask(server, stack, new, "new") == 200
+    path.write_text("{ broken")
+    time.sleep(2.5)
+    assert ask(server, stack, new, "new") == 200
+    path.unlink()
+    time.sleep(2.5)
+    assert ask(server, stack, new, "new") == 200
+    path.write_text(tokens.jwks({"new": old}))               # the same name, another key: what was cached is void
+    eventually(lambda: ask(server, stack, old, "new") == 200)
+    assert ask(server, stack, new, "new") == 401
+
+
+def test_with_a_pem_the_kid_does_not_matter(stack, server_with):
+    server = server_with()
+    assert [ask(server, stack, stack.signer.key, kid) for kid in (None, "x", "")] == [200] * 3
+
+
+def test_before_the_first_key_is_fetched_it_is_503(server_with, stack):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=f"https://127.0.0.1:{probe.getsockname()[1]}/jwks")
+        must_be_problem(server.get(dashboard("o"), token_headers(stack, "o")), 503)
+        assert server.get("/health").status == 200
+        must_be_problem(server.get(dashboard("o")), 401)
+
+
+def test_keys_are_fetched_over_https_with_the_authority_named(server_with, stack):
+    key, served = tokens.generate_key(), []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            served.append(self.path)
+            body = tokens.jwks({"far": key}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+    far = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate = Path(stack.settings["CA_FILE"])
+    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    far.socket = context.wrap_socket(far.socket, server_side=True)
+    threading.Thread(target=far.serve_forever, daemon=True).start()
+    try:
+        url = f"https://localhost:{far.server_address[1]}/jwks"
+        server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url, CLERK_JWKS_CA_FILE=str(certificate))
+        eventually(lambda: ask(server, stack, key, "far") == 200)
+        assert ask(server, stack, key, "other") == 401
+        stranger = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url)      # not trusted without the authority
+        time.sleep(1)
+        assert ask(stranger, stack, key, "far") == 503
+    finally:
+        far.shutdown()
+        far.server_close()
+
+
+def test_authorized_parties_are_required_where_they_are_set(server_with, stack):
+    server = server_with(CLERK_AUTHORIZED_PARTIES="https://a.example,https://b.example")
+    def with_azp(azp):
+        return server.get(dashboard("o"), token_headers(stack, "o", azp=azp)).status
+    assert [with_azp(a) for a in ("https://a.example", "https://b.example")] == [200, 200]
+    assert {with_azp(a) for a in (..., None, "", "https://c.example", "https://a.example/", "HTTPS://A.EXAMPLE", "https://a.example,https://b.example", ["https://a.example"], 5, True)} == {401}
+
+
+def test_another_name_for_the_role_works(server_with, stack, clinic, database):
+    with database.cursor() as cursor:
+        cursor.execute("DROP ROLE IF EXISTS e2e_powerless; CREATE ROLE e2e_powerless")
+    try:
+        server = server_with(DATABASE_ROLE="e2e_powerless")
+        response = server.get(dashboard(clinic), token_headers(stack, clinic))
+        assert response.status in (500, 503), "it became the role, which may do nothing"
+        assert b"permission" not in response.body
+    finally:
+        server.stop()
+        with database.cursor() as cursor:
+            cursor.execute("DROP ROLE e2e_powerless")

@@ -1,0 +1,53 @@
+"""The limit of one subject, by the server itself."""
+
+import time
+
+from asking import dashboard, token_headers
+from problems import must_be_problem
+
+
+def statuses(server, headers, organization, count):
+    return [server.get(dashboard(organization), headers) for _ in range(count)]
+
+
+def test_one_subject_too_fast_is_429_and_another_is_not_touched(server_with, stack):
+    server = server_with(RATE_LIMIT="5")
+    eager, calm = token_headers(stack, "o", sub="eager"), token_headers(stack, "o", sub="calm")
+    began = time.monotonic()
+    answers = statuses(server, eager, "o", 40)
+    allowed = sum(a.status == 200 for a in answers)
+    assert 10 <= allowed <= 10 + 5 * (time.monotonic() - began) + 1
+    refused = [a for a in answers if a.status == 429]
+    assert len(refused) + allowed == 40
+    for answer in refused:
+        must_be_problem(answer, 429)
+    assert [a.status for a in statuses(server, calm, "o", 8)] == [200] * 8
+    time.sleep(int(refused[-1].header("Retry-After")))
+    assert server.get(dashboard("o"), eager).status == 200
+
+
+def test_the_limit_is_of_the_subject_whatever_the_token_and_comes_before_403(server_with, stack):
+    server = server_with(RATE_LIMIT="1")
+    seen = [server.get(dashboard("o"), token_headers(stack, f"org{n}", sub="same", jti=str(n))).status for n in range(8)]
+    assert seen[:2] == [403, 403] and 429 in seen and set(seen) == {403, 429}
+
+
+def test_what_fails_authentication_uses_no_ones_allowance(server_with, stack):
+    server = server_with(RATE_LIMIT="2")
+    for _ in range(30):
+        assert server.get(dashboard("o"), token_headers(stack, "o", sub="victim", exp=1)).status == 401
+        assert server.get(dashboard("o")).status == 401
+    assert server.get(dashboard("o"), token_headers(stack, "o", sub="victim")).status == 200
+
+
+def test_health_and_unknown_routes_are_never_limited(server_with, stack):
+    server = server_with(RATE_LIMIT="1")
+    assert {server.get("/health", token_headers(stack, "o")).status for _ in range(20)} == {200}
+    assert {server.get("/nowhere", token_headers(stack, "o")).status for _ in range(20)} == {404}
+
+
+def test_zero_is_no_limit(server_with, stack):
+    server, headers = server_with(RATE_LIMIT="0"), token_headers(stack, "o")
+    assert {a.status for a in statuses(server, headers, "o", 150)} == {200}
+
+

@@ -1,0 +1,159 @@
+"""A stop loses nothing, takes away what is its own, and a start finds its way around what it meets."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+import fastcgi
+from asking import dashboard, eventually, post, token_headers
+from stack import Server, clean_environment
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_soon_with_zero_and_takes_the_socket_away(server_with, sign):
+    server = server_with()
+    began = time.monotonic()
+    assert server.stop(sign) == 0
+    assert time.monotonic() - began < 5 and not os.path.exists(server.socket)
+
+
+def test_it_ends_though_connections_are_open_idle_and_half_way(server_with):
+    server = server_with()
+    held = [fastcgi.Connection(server.socket) for _ in range(20)]
+    for connection in held[:5]:
+        connection.send(fastcgi.request(fastcgi.environment("GET", "/health"), keep=True))
+        assert connection.answer()
+    for connection in held[5:10]:
+        connection.send(fastcgi.begin())
+    assert server.stop() == 0
+    for connection in held:
+        connection.socket.close()
+
+
+def test_a_second_signal_does_no_harm(server_with):
+    server = server_with()
+    server.process.send_signal(signal.SIGTERM)
+    server.process.send_signal(signal.SIGTERM)
+    assert server.stop() in (0, -signal.SIGTERM)
+
+
+def test_a_stop_under_load_loses_no_answer_and_no_row(server_with, stack, database, clinic):
+    """Each row has its 201, each 201 its row, and whoever got a part of an answer got it whole."""
+    server, answered, broken, stopping = server_with(), [], [], threading.Event()
+
+    def keep_posting(number):
+        for count in range(100000):
+            try:
+                response = post(server, stack, clinic, notes=f"{number}/{count}")
+            except ConnectionResetError:
+                return                                      # closed before the request was read
+            except OSError:
+                if stopping.is_set():
+                    return
+                raise
+            if response.status != 201:
+                broken.append(response)
+            answered.append(response.json().get("outreach_id"))
+    threads = [threading.Thread(target=keep_posting, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: len(answered) > 100)
+    stopping.set()
+    began = time.monotonic()
+    code = server.stop()
+    for thread in threads:
+        thread.join(20)
+    assert code == 0 and time.monotonic() - began < 10 and not broken
+    with database.cursor() as cursor:
+        cursor.execute("SELECT id::text FROM outreach_log WHERE organization_id = %s AND notes LIKE '%%/%%'", (clinic,))
+        assert sorted(row[0] for row in cursor) == sorted(answered)
+
+
+def test_a_request_on_a_kept_connection_is_still_answered_after_the_signal(server_with, stack, clinic, database):
+    server = server_with()
+    with fastcgi.Connection(server.socket) as kept:
+        kept.send(fastcgi.request(fastcgi.environment("GET", "/health"), keep=True))
+        assert fastcgi.status_of(kept.answer()) == 200
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        kept.send(fastcgi.request(fastcgi.environment("GET", dashboard(clinic), HTTP_AUTHORIZATION=token_headers(stack, clinic)["Authorization"]), keep=True))
+        answer = kept.answer()
+        assert answer is not None and fastcgi.status_of(answer) == 200
+        assert kept.closed_within(5)
+    assert server.stop() == 0
+
+
+def test_a_socket_that_is_another_ones_by_now_is_left_alone(server_with):
+    server = server_with()
+    os.unlink(server.socket)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(server.socket)
+        other.listen()
+        assert server.stop() == 0
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.connect(server.socket)
+
+
+def test_two_servers_on_one_path_do_not_leave_it_without_one(server_with, stack):
+    first = server_with()
+    second = Server(stack, first.log.parent, FCGI_LISTEN=first.socket)
+    with open(first.log.parent / "second.log", "wb") as log:
+        second.process = subprocess.Popen([stack.binary], env=clean_environment(**second.environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        time.sleep(1.5)
+        if second.process.poll() is None:                   # it took the path over
+            assert first.stop() == 0
+            assert second.get("/health").status == 200
+        else:                                               # it refused, and the first goes on
+            assert second.process.returncode != 0 and b"FCGI_LISTEN" in (first.log.parent / "second.log").read_bytes()
+            assert first.get("/health").status == 200
+    finally:
+        second.stop()
+
+
+def test_a_socket_left_behind_by_a_killed_server_is_no_hindrance(server_with, stack):
+    first = server_with()
+    first.process.kill()
+    first.process.wait()
+    assert os.path.exists(first.socket)
+    again = Server(stack, first.log.parent, FCGI_LISTEN=first.socket)
+    with again.start():
+        assert again.get("/health").status == 200
+
+
+def test_an_inherited_socket_is_served_and_stays_its_owners(stack, folder):
+    """As systemd hands it over: descriptor 3, LISTEN_FDS=1, LISTEN_PID."""
+    server = Server(stack, folder)
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(server.socket)
+    listening.listen(64)
+    command = ["sh", "-c", 'exec 3<&%d; LISTEN_PID=$$ LISTEN_FDS=1 exec "$0"' % listening.fileno(), server.binary]
+    log = open(server.log, "wb")
+    server.process = subprocess.Popen(command, env=clean_environment(**server.environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[listening.fileno()])
+    try:
+        server.wait()
+        assert server.stop() == 0
+        with socket.socket(socket.AF_UNIX) as caller:       # waits in the backlog for the next server
+            caller.connect(server.socket)
+    finally:
+        server.stop()
+        log.close()
+        listening.close()
+
+
+def test_listen_fds_for_another_process_is_not_taken(server_with):
+    server = server_with(LISTEN_FDS="1", LISTEN_PID="1")
+    assert server.get("/health").status == 200 and os.path.exists(server.socket)
+
+
+def test_it_listens_on_a_port_of_loopback_too(server_with):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = server_with(FCGI_LISTEN=f"127.0.0.1:{port}")
+    assert server.get("/health").status == 200 and server.stop() == 0

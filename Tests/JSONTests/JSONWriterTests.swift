@@ -1,0 +1,37 @@
+import JSON
+import Testing
+
+@Suite("The JSON writer")
+struct JSONWriterTests {
+    @Test("separates members and elements with commas, and nests")
+    func structure() {
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.member("a", number: -1)
+            writer.member("b", array: { writer in
+                writer.bool(true)
+                writer.null()
+                writer.object { _ in }
+                writer.array { _ in }
+                writer.string("x")
+            })
+            writer.member("c", string: nil)
+            writer.member("d", object: { $0.member("e", bool: false) })
+            writer.name("f")
+            writer.raw("12.50")
+        }
+        let text = String(decoding: writer.bytes, as: UTF8.self)
+        #expect(text == #"{"a":-1,"b":[true,null,{},[],"x"],"c":null,"d":{"e":false},"f":12.50}"#)
+    }
+
+    @Test("writes strings that the parser reads back, every ASCII character and any script among them")
+    func strings() throws {
+        let ascii = (1...127).map { String(Character(Unicode.Scalar($0 as UInt8))) }.joined()
+        for text in ["", ascii, "\"", "\\", "Ōtaki 😀 \u{2028}\u{FEFF}e\u{301}", "\u{10FFFF}"] {
+            var writer = JSONWriter()
+            writer.string(text)
+            let read = try #require(try JSONValue.parse(writer.bytes).text)
+            #expect(read.utf8.elementsEqual(text.utf8))
+        }
+    }
+}

@@ -1,0 +1,141 @@
+import Testing
+
+@testable import JWT
+
+struct OrganizationCase: CustomTestStringConvertible, Sendable {
+    let claims: [String: String?]
+    let organization: String?
+    var testDescription: String { json([:], claims) + " → " + (organization ?? "none") }
+
+    init(_ claims: [String: String?], _ organization: String?) {
+        self.claims = claims
+        self.organization = organization
+    }
+}
+
+@Suite struct ClaimsTests {
+    private let verifier: Verifier
+
+    init() throws { verifier = try .pem() }
+
+    @Test("All claims that are used are read")
+    func all() throws {
+        let claims = try verifier.verify(
+            Token(["act": "{\"sub\":\"user_9\",\"iss\":\"x\"}", "exp": "1750000060.25"]).text, now: now)
+        #expect(
+            claims
+                == Claims(
+                    subject: "user_1", organization: "org_1", sessionID: "sess_1", organizationRole: "admin",
+                    actor: "user_9", expiresAt: 1_750_000_060.25, notBefore: 1_749_999_990, issuedAt: 1_749_999_990))
+    }
+
+    @Test(
+        "The active organization is o.id where v is the number 2, and org_id otherwise",
+        arguments: [
+            OrganizationCase(["v": "2", "o": "{\"id\":\"org_2\"}"], "org_2"),
+            OrganizationCase(["v": "2.0", "o": "{\"id\":\"org_2\"}"], "org_2"),
+            OrganizationCase(["v": "2e0", "o": "{\"id\":\"org_2\"}"], "org_2"),
+            OrganizationCase(["v": "20E-1", "o": "{\"id\":\"org_2\"}"], "org_2"),
+            OrganizationCase(["v": "\"2\"", "o": "{\"id\":\"org_2\"}"], "org_1"),
+            OrganizationCase(["v": "1", "o": "{\"id\":\"org_2\"}"], "org_1"),
+            OrganizationCase(["v": "3", "o": "{\"id\":\"org_2\"}"], "org_1"),
+            OrganizationCase(["v": "2.5", "o": "{\"id\":\"org_2\"}"], "org_1"),
+            OrganizationCase(["v": "true", "o": "{\"id\":\"org_2\"}"], "org_1"),
+            OrganizationCase(["v": "[2]", "o": "{\"id\":\"org_2\"}"], "org_1"),
+            OrganizationCase(["v": "null", "o": "{\"id\":\"org_2\"}"], "org_1"),
+            OrganizationCase(["o": "{\"id\":\"org_2\"}"], "org_1"),
+            OrganizationCase(["v": "2"], nil),
+            OrganizationCase(["v": "2", "o": "null"], nil),
+            OrganizationCase(["v": "2", "o": "{}"], nil),
+            OrganizationCase(["v": "2", "o": "\"org_2\""], nil),
+            OrganizationCase(["v": "2", "o": "[{\"id\":\"org_2\"}]"], nil),
+            OrganizationCase(["v": "2", "o": "{\"id\":\"\"}"], nil),
+            OrganizationCase(["v": "2", "o": "{\"id\":null}"], nil),
+            OrganizationCase(["v": "2", "o": "{\"id\":7}"], nil),
+            OrganizationCase(["v": "2", "o": "{\"ID\":\"org_2\"}"], nil),
+            OrganizationCase(["org_id": nil], nil),
+            OrganizationCase(["org_id": "null"], nil),
+            OrganizationCase(["org_id": "\"\""], nil),
+            OrganizationCase(["org_id": "{\"id\":\"org_1\"}"], nil),
+            OrganizationCase(["org_id": "7"], nil),
+        ])
+    func organization(_ example: OrganizationCase) throws {
+        #expect(try verifier.verify(Token(example.claims).text, now: now).organization == example.organization)
+    }
+
+    @Test("The role comes from the same place as the organization")
+    func role() throws {
+        let second = try verifier.verify(
+            Token(["v": "2", "o": "{\"id\":\"org_2\",\"rol\":\"member\"}"]).text, now: now)
+        #expect(second.organizationRole == "member")
+        #expect(try verifier.verify(Token().text, now: now).organizationRole == "admin")
+    }
+
+    @Test(
+        "Optional claims may be null, absent, or of no known kind where nothing is decided by them",
+        arguments: [
+            ["nbf": nil, "iat": nil], ["nbf": "null", "iat": "null"], ["sid": nil], ["sid": "null"], ["sid": "7"],
+            ["act": "null"], ["act": "[]"], ["sts": "null"], ["sts": "\"active\""], ["sts": "\"\""],
+            ["unknown": "{\"deep\":[1,2,{\"a\":null}]}"], ["aud": "[\"a\",\"b\"]"], ["azp": "\"\(party)\""],
+        ] as [[String: String?]])
+    func optional(_ claims: [String: String?]) {
+        #expect(verifier.reason(Token(claims).text) == nil)
+    }
+
+    @Test("Each time claim has exactly 5 seconds of leeway")
+    func leeway() throws {
+        let token = Token(["exp": "1750000060", "nbf": "1750000000", "iat": "1750000001"]).text
+        #expect(verifier.reason(token, now: 1_750_000_064.999) == nil)
+        #expect(verifier.reason(token, now: 1_750_000_065) == .invalid(.expired))
+        #expect(verifier.reason(token, now: 1_749_999_996) == nil)
+        #expect(verifier.reason(token, now: 1_749_999_995.5) == .invalid(.issuedInTheFuture))
+        #expect(verifier.reason(token, now: 1_749_999_994.5) == .invalid(.notYetValid))
+        #expect(verifier.reason(Token(["nbf": "1750000005"]).text) == nil)
+        #expect(verifier.reason(Token(["iat": "1750000005"]).text) == nil)
+        #expect(verifier.reason(Token(["exp": "1749999995.001"]).text) == nil)
+        #expect(verifier.reason(token, now: .nan) == .invalid(.expired))
+    }
+
+    @Test("Any azp or none will do where no party is named, but it is a string")
+    func anyParty() throws {
+        let verifier = try Verifier.pem(parties: nil)
+        #expect(verifier.reason(Token(["azp": nil]).text) == nil)
+        #expect(verifier.reason(Token(["azp": "\"https://other.example.test\""]).text) == nil)
+        #expect(verifier.reason(Token(["azp": "7"]).text) == .invalid(.claimMalformed))
+        #expect(try Verifier.pem(parties: []).reason(Token().text) == .invalid(.authorizedParty))
+        #expect(try Verifier.pem(parties: ["https://x.test", party]).reason(Token().text) == nil)
+    }
+
+    @Test("Composed and decomposed letters are different texts")
+    func bytes() throws {
+        let composed = "caf\u{E9}"
+        let decomposed = "cafe\u{301}"
+        #expect(composed == decomposed)
+        let keys = try KeySet.quiet(.pem(SigningKey.first.publicPEM))
+        let issuers = Verifier(keys: keys, policy: Policy(issuer: composed))
+        #expect(issuers.reason(Token(["iss": "\"\(composed)\""]).text) == nil)
+        #expect(issuers.reason(Token(["iss": "\"\(decomposed)\""]).text) == .invalid(.issuer))
+        let parties = Verifier(keys: keys, policy: Policy(issuer: issuer, authorizedParties: [composed]))
+        #expect(parties.reason(Token(["azp": "\"\(decomposed)\""]).text) == .invalid(.authorizedParty))
+        let claims = try verifier.verify(Token(["org_id": "\"\(decomposed)\""]).text, now: now)
+        #expect(claims.isActive(in: decomposed) && !claims.isActive(in: composed))
+        #expect(Claims(subject: composed, expiresAt: 1) != Claims(subject: decomposed, expiresAt: 1))
+    }
+
+    @Test("With a PEM any kid is taken, and none")
+    func anyKeyID() {
+        #expect(verifier.reason(Token(header: ["kid": nil]).text) == nil)
+        #expect(verifier.reason(Token(header: ["kid": "\"whatever\""]).text) == nil)
+        #expect(verifier.reason(Token(header: ["typ": nil]).text) == nil)
+    }
+
+    @Test("A token of 8192 bytes passes")
+    func longest() {
+        var token = Token()
+        let base = token.text.utf8.count
+        // Three characters of base64 for four bytes of text, and a few to spare.
+        token.payload = "{\"pad\":\"" + String(repeating: "x", count: (8192 - base) * 3 / 4 - 8) + "\"," + token.payload.dropFirst()
+        #expect(token.text.utf8.count > 8180 && token.text.utf8.count <= 8192)
+        #expect(verifier.reason(token.text) == nil)
+    }
+}

@@ -1,0 +1,130 @@
+import Foundation
+
+/// A certificate authority made for the tests, and a certificate of it for 127.0.0.1 alone.
+struct TestAuthority {
+    let folder: TemporaryFolder
+    let certificate: String
+
+    var caFile: String { folder.path + "/ca.pem" }
+
+    init() throws {
+        folder = try TemporaryFolder()
+        let path = folder.path
+        func openssl(_ arguments: String) throws {
+            try run("/usr/bin/openssl", arguments.split(separator: " ").map(String.init))
+        }
+        try openssl("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout \(path)/ca.key -out \(path)/ca.pem")
+        try openssl(
+            "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=server -addext subjectAltName=IP:127.0.0.1"
+                + " -addext basicConstraints=critical,CA:FALSE"
+                + " -CA \(path)/ca.pem -CAkey \(path)/ca.key -keyout \(path)/server.key -out \(path)/server.pem")
+        certificate = try String(contentsOfFile: path + "/ca.pem", encoding: .utf8)
+    }
+}
+
+/// A real HTTPS server on a free port of the loopback, which answers as a test tells it.
+final class HTTPSServer {
+    /// How it answers from now on.
+    enum Mode: String { case ok, error, redirect, slow, huge, drip, plain }
+
+    let authority: TestAuthority
+    private let process = Process()
+    private let stdin = Pipe()
+    private(set) var port = 0
+
+    var url: String { "https://127.0.0.1:\(port)/jwks.json" }
+
+    init(_ document: String, mode: Mode = .ok) throws {
+        authority = try TestAuthority()
+        try answer(document, mode)
+        let script = try authority.folder.write(Self.script, to: "server.py")
+        let stdout = Pipe()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
+        process.arguments = [script, authority.folder.path]
+        process.standardInput = stdin
+        process.standardOutput = stdout
+        try process.run()
+        let line = String(decoding: stdout.fileHandleForReading.availableData, as: UTF8.self)
+        guard let port = Int(line.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+            throw CommandError(program: "server.py", status: 0)
+        }
+        self.port = port
+    }
+
+    deinit { stop() }
+
+    /// Answers with `document` from now on.
+    func answer(_ document: String, _ mode: Mode = .ok) throws {
+        try authority.folder.write(document, to: "document")
+        try authority.folder.write(mode.rawValue, to: "mode")
+    }
+
+    /// How many requests came.
+    var requests: Int {
+        ((try? String(contentsOfFile: authority.folder.path + "/requests", encoding: .utf8)) ?? "").count { $0 == "\n" }
+    }
+
+    func stop() {
+        guard process.isRunning else { return }
+        process.terminate()
+        process.waitUntilExit()
+    }
+
+    // It ends with its standard input as well, so that a test that dies leaves nothing behind.
+    private static let script = """
+        import http.server, os, ssl, sys, threading, time
+        folder = sys.argv[1]
+
+        def read(name):
+            with open(f"{folder}/{name}", "rb") as file:
+                return file.read()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                with open(f"{folder}/requests", "a") as file:
+                    file.write(self.path + "\\n")
+                mode, body = read("mode").decode(), read("document")
+                if mode == "slow":
+                    time.sleep(30)
+                if mode == "error":
+                    return self.answer(500, body)
+                if mode == "redirect":
+                    return self.answer(302, body, {"Location": "/elsewhere" if self.path != "/elsewhere" else "/x"})
+                if mode == "huge":
+                    return self.answer(200, b" " * (300 << 10) + body)
+                if mode == "drip":
+                    return self.drip()
+                self.answer(200, body)
+
+            def answer(self, status, body, headers={}):
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def drip(self):
+                self.send_response(200)
+                self.end_headers()
+                for _ in range(300):
+                    self.wfile.write(b" ")
+                    time.sleep(0.1)
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+            def handle_error(self, *_):
+                pass
+
+        server = Server(("127.0.0.1", 0), Handler)
+        if read("mode") != b"plain":
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(f"{folder}/server.pem", f"{folder}/server.key")
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        print(server.server_address[1], flush=True)
+        threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+        server.serve_forever()
+        """
+}

@@ -1,0 +1,144 @@
+import Foundation
+import Synchronization
+import Testing
+
+@testable import JWT
+
+/// Keeps the events of a key set.
+final class Events: Sendable {
+    private let events = Mutex<[KeyEvent]>([])
+
+    var all: [KeyEvent] { events.withLock { $0 } }
+    var report: @Sendable (KeyEvent) -> Void { { event in self.events.withLock { $0.append(event) } } }
+    var failures: Int {
+        all.count { if case .failed = $0 { true } else { false } }
+    }
+}
+
+/// Waits until something is so, for a few seconds at most.
+func eventually(_ condition: () -> Bool) -> Bool {
+    let deadline = ContinuousClock.now + .seconds(8)
+    while ContinuousClock.now < deadline {
+        if condition() { return true }
+        usleep(5_000)
+    }
+    return condition()
+}
+
+@Suite struct KeyFileTests {
+    private let folder: TemporaryFolder
+    private let path: String
+    private let first = SigningKey.first.jwk("first")
+    private let second = SigningKey.second.jwk("second")
+    private let firstToken = Token().text
+    private let secondToken = Token(header: ["kid": "\"second\""], key: .second).text
+
+    init() throws {
+        folder = try TemporaryFolder()
+        path = try folder.write(jwks(SigningKey.first.jwk("first")), to: "jwks.json")
+    }
+
+    private func verifier(_ keys: KeySet) -> Verifier { Verifier(keys: keys, policy: Policy(issuer: issuer)) }
+
+    @Test("The key that kid names is used, and none other")
+    func byKeyID() throws {
+        try folder.write(jwks(first, second), to: "jwks.json")
+        let keys = try KeySet.quiet(.jwksFile(path))
+        let verifier = verifier(keys)
+        #expect(verifier.reason(firstToken) == nil)
+        #expect(verifier.reason(secondToken) == nil)
+        #expect(verifier.reason(Token(header: ["kid": "\"second\""]).text) == .invalid(.signature))
+        #expect(verifier.reason(Token(header: ["kid": nil]).text) == .invalid(.keyIDMissing))
+        #expect(verifier.reason(Token(header: ["kid": "\"third\""]).text) == .invalid(.keyUnknown))
+        #expect(verifier.reason(Token(header: ["kid": "\"\""]).text) == .invalid(.keyUnknown))
+        #expect(verifier.reason(Token(header: ["kid": "\"FIRST\""]).text) == .invalid(.keyUnknown))
+    }
+
+    @Test("A token of a new key passes at once, and one of a removed key fails within moments")
+    func rotation() throws {
+        let keys = try KeySet.quiet(.jwksFile(path))
+        let verifier = verifier(keys)
+        #expect(verifier.reason(firstToken) == nil)
+        #expect(verifier.reason(secondToken) == .invalid(.keyUnknown))
+        try folder.write(jwks(second), to: "jwks.json")
+        #expect(verifier.reason(secondToken) == nil)
+        #expect(verifier.reason(firstToken) == .invalid(.keyUnknown))
+        #expect(keys.generation == 1)
+    }
+
+    @Test("A remembered token is forgotten when the file changes, though no unknown key was asked for")
+    func forgotten() throws {
+        let keys = try KeySet.quiet(.jwksFile(path))
+        let verifier = verifier(keys)
+        #expect(verifier.reason(firstToken) == nil)
+        #expect(verifier.reason(firstToken) == nil)
+        #expect(verifier.cacheStatistics.hits == 1)
+        try folder.write(jwks(SigningKey.third.jwk("first")), to: "jwks.json")
+        #expect(eventually { keys.generation == 1 })
+        #expect(verifier.reason(firstToken) == .invalid(.signature))
+    }
+
+    @Test("The same keys in another spelling change nothing")
+    func sameKeys() throws {
+        try folder.write(jwks(first, second), to: "jwks.json")
+        let keys = try KeySet.quiet(.jwksFile(path))
+        try folder.write(jwks(second, first) + "\n\n", to: "jwks.json")
+        #expect(verifier(keys).reason(Token(header: ["kid": "\"third\""]).text) == .invalid(.keyUnknown))
+        #expect(keys.generation == 0)
+    }
+
+    @Test("A broken or missing new file keeps the old keys, is told once, and mends by itself")
+    func broken() throws {
+        let events = Events()
+        var pace = FetchSchedule.Pace.file
+        pace.interval = .milliseconds(20)
+        let keys = try KeySet.quiet(.jwksFile(path), pace: pace, report: events.report)
+        let verifier = verifier(keys)
+        try folder.write("{\"keys\":", to: "jwks.json")
+        #expect(eventually { events.failures == 1 })
+        usleep(200_000)
+        #expect(events.failures == 1)
+        #expect(verifier.reason(firstToken) == nil)
+        try FileManager.default.removeItem(atPath: path)
+        #expect(eventually { events.failures == 2 })
+        #expect(verifier.reason(Token(["sub": "\"user_2\""]).text) == nil)
+        try folder.write(jwks(second), to: "jwks.json")
+        #expect(eventually { events.all.last == .recovered })
+        #expect(verifier.reason(secondToken) == nil)
+        #expect(events.all.contains(.changed(keys: 1, skipped: [])))
+    }
+
+    @Test("A change of the same length in the same moment is seen")
+    func sameLength() throws {
+        let keys = try KeySet.quiet(.jwksFile(path))
+        try folder.write(jwks(SigningKey.second.jwk("other")), to: "jwks.json")
+        #expect(verifier(keys).reason(Token(header: ["kid": "\"other\""], key: .second).text) == nil)
+    }
+
+    @Test(
+        "A file that cannot be used stops the start, naming the variable",
+        arguments: ["missing.json", "", "broken.json", "fifo", "huge.json", "empty.json"])
+    func atTheStart(_ name: String) throws {
+        try folder.write("{", to: "broken.json")
+        try folder.write(jwks(), to: "empty.json")
+        try folder.write(String(repeating: " ", count: 300 << 10) + jwks(first), to: "huge.json")
+        mkfifo(folder.path + "/fifo", 0o600)
+        do throws(KeySourceError) {
+            try KeySet.check(.jwksFile("\(folder.path)/\(name)"))
+            Issue.record("\(name) was taken")
+        } catch {
+            #expect(error.description.hasPrefix("CLERK_JWKS_FILE names "))
+        }
+    }
+
+    @Test("After the shutdown, which may be repeated, keys stay and nothing is waited for")
+    func shutdown() throws {
+        let keys = try KeySet.quiet(.jwksFile(path))
+        keys.shutdown()
+        keys.shutdown()
+        let started = ContinuousClock.now
+        #expect(verifier(keys).reason(firstToken) == nil)
+        #expect(verifier(keys).reason(secondToken) == .invalid(.keyUnknown))
+        #expect(started.duration(to: .now) < .seconds(1))
+    }
+}

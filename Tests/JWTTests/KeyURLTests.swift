@@ -1,0 +1,218 @@
+import Foundation
+import Testing
+
+@testable import JWT
+
+@Suite struct KeyURLTests {
+    private let firstToken = Token().text
+    private let secondToken = Token(header: ["kid": "\"second\""], key: .second).text
+    private let thirdToken = Token(header: ["kid": "\"third\""], key: .third).text
+    private let document = jwks(SigningKey.first.jwk("first"))
+
+    private func keys(
+        _ server: HTTPSServer, pace: FetchSchedule.Pace = .url, client: HTTPSClient = HTTPSClient(), events: Events = Events()
+    ) throws -> KeySet {
+        try KeySet.quiet(
+            .jwksURL(server.url, caFile: server.authority.caFile), pace: pace, client: client, report: events.report)
+    }
+
+    private func verifier(_ keys: KeySet) -> Verifier { Verifier(keys: keys, policy: Policy(issuer: issuer)) }
+
+    /// The text of the failure that fetching ends in.
+    private func failure(_ server: HTTPSServer, url: String? = nil, client: HTTPSClient = HTTPSClient()) -> String? {
+        var client = client
+        if client.caFile == nil { client.caFile = server.authority.caFile }
+        do throws(KeyLoadError) {
+            _ = try JWKS.load(url: url ?? server.url, with: client, stop: StopFlag())
+            return nil
+        } catch {
+            return error.message
+        }
+    }
+
+    @Test("Keys come from an HTTPS server, and a token of one of them passes")
+    func fetch() throws {
+        let server = try HTTPSServer(document)
+        let keys = try keys(server)
+        #expect(eventually { keys.isAvailable })
+        #expect(verifier(keys).reason(firstToken) == nil)
+        #expect(server.requests == 1)
+    }
+
+    @Test("Before the first success no token is judged that needs a key, and malformed ones are refused")
+    func unavailable() throws {
+        let server = try HTTPSServer(document, mode: .error)
+        var pace = FetchSchedule.Pace.url
+        pace.firstRetry = .milliseconds(20)
+        let events = Events()
+        let keys = try keys(server, pace: pace, events: events)
+        let verifier = verifier(keys)
+        #expect(verifier.reason(firstToken) == .keysUnavailable)
+        #expect(verifier.reason("a.b") == .invalid(.notThreeSegments))
+        #expect(verifier.reason(Token(header: ["kid": nil]).text) == .invalid(.keyIDMissing))
+        #expect(eventually { server.requests >= 3 })
+        #expect(events.failures == 1)
+        try server.answer(document)
+        #expect(eventually { keys.isAvailable })
+        #expect(verifier.reason(firstToken) == nil)
+        #expect(eventually { events.all == [.failed("the answer has the status 500, not 200"), .changed(keys: 1, skipped: []), .recovered] })
+    }
+
+    @Test("A new kid is fetched at once, a second one within 30 seconds is not")
+    func rotation() throws {
+        let server = try HTTPSServer(document)
+        let keys = try keys(server)
+        #expect(eventually { keys.isAvailable })
+        let verifier = verifier(keys)
+        #expect(verifier.reason(firstToken) == nil)
+        try server.answer(jwks(SigningKey.second.jwk("second")))
+        #expect(verifier.reason(secondToken) == nil)
+        #expect(server.requests == 2)
+        // The first key is gone, and its remembered token with it.
+        #expect(verifier.reason(firstToken) == .invalid(.keyUnknown))
+        try server.answer(jwks(SigningKey.third.jwk("third")))
+        let started = ContinuousClock.now
+        for _ in 0..<20 { #expect(verifier.reason(thirdToken) == .invalid(.keyUnknown)) }
+        #expect(started.duration(to: .now) < .seconds(1))
+        #expect(server.requests == 2)
+    }
+
+    @Test("Many requests with a new kid at the same time share one fetch")
+    func shared() async throws {
+        let server = try HTTPSServer(document)
+        let keys = try keys(server)
+        #expect(eventually { keys.isAvailable })
+        let verifier = verifier(keys)
+        try server.answer(jwks(SigningKey.first.jwk("first"), SigningKey.second.jwk("second")))
+        let token = secondToken
+        await withTaskGroup(of: TokenError?.self) { group in
+            for _ in 0..<8 { group.addTask { verifier.reason(token) } }
+            for await reason in group { #expect(reason == nil) }
+        }
+        #expect(server.requests == 2)
+    }
+
+    @Test("When a fetch fails the old keys go on working")
+    func keptOnFailure() throws {
+        let server = try HTTPSServer(document)
+        var pace = FetchSchedule.Pace.url
+        pace.interval = .milliseconds(50)
+        let events = Events()
+        let keys = try keys(server, pace: pace, events: events)
+        #expect(eventually { keys.isAvailable })
+        let verifier = verifier(keys)
+        for mode in [HTTPSServer.Mode.error, .redirect, .huge] {
+            let before = server.requests
+            try server.answer(document, mode)
+            #expect(eventually { server.requests >= before + 3 })
+            #expect(verifier.reason(firstToken) == nil)
+        }
+        let before = server.requests
+        try server.answer("{\"keys\":[]}")
+        #expect(eventually { server.requests >= before + 3 })
+        server.stop()
+        #expect(eventually { events.failures >= 5 })
+        #expect(verifier.reason(Token(["sub": "\"user_2\""]).text) == nil)
+        #expect(keys.generation == 1)
+    }
+
+    @Test("A request waits at most 2 seconds for a server that does not answer, and the shutdown not even that")
+    func slow() throws {
+        let server = try HTTPSServer(document)
+        let keys = try keys(server)
+        #expect(eventually { keys.isAvailable })
+        try server.answer(document, .slow)
+        var started = ContinuousClock.now
+        #expect(verifier(keys).reason(secondToken) == .invalid(.keyUnknown))
+        let waited = started.duration(to: .now)
+        #expect(waited > .seconds(1.9) && waited < .seconds(2.6))
+        // A known key is not held up, nor does a second request wait again for the same fetch.
+        started = .now
+        #expect(verifier(keys).reason(firstToken) == nil)
+        #expect(verifier(keys).reason(secondToken) == .invalid(.keyUnknown))
+        #expect(started.duration(to: .now) < .seconds(0.5))
+        started = .now
+        keys.shutdown()
+        #expect(started.duration(to: .now) < .seconds(2))
+    }
+
+    @Test("A transfer ends at its deadline, whether the server is silent or drips", arguments: [HTTPSServer.Mode.slow, .drip])
+    func deadline(_ mode: HTTPSServer.Mode) throws {
+        let server = try HTTPSServer(document, mode: mode)
+        let started = ContinuousClock.now
+        #expect(failure(server, client: HTTPSClient(deadline: .milliseconds(700)))?.contains("timed out") == true)
+        #expect(started.duration(to: .now) < .seconds(2))
+    }
+
+    @Test("Answers that are not a set of keys are failures with their reason")
+    func answers() throws {
+        let server = try HTTPSServer(document)
+        #expect(failure(server) == nil)
+        try server.answer(document, .error)
+        #expect(failure(server)?.contains("status 500") == true)
+        try server.answer(document, .redirect)
+        #expect(failure(server)?.contains("status 302") == true)
+        try server.answer(document, .huge)
+        #expect(failure(server)?.contains("more than 262144 bytes") == true)
+        try server.answer("")
+        #expect(failure(server)?.contains("not JSON") == true)
+    }
+
+    @Test("A server that cannot prove who it is gets no word in")
+    func authenticity() throws {
+        let server = try HTTPSServer(document)
+        let stranger = try TestAuthority()
+        #expect(failure(server, client: HTTPSClient(caFile: stranger.caFile))?.contains("certificate") == true)
+        // The certificate is for the address, not for this name.
+        #expect(failure(server, url: "https://localhost:\(server.port)/")?.contains("localhost") == true)
+        #expect(server.requests == 0)
+    }
+
+    @Test("The system's authorities do not vouch for the server, and with a CA file they are not asked")
+    func systemAuthorities() throws {
+        let server = try HTTPSServer(document)
+        do throws(KeyLoadError) {
+            _ = try HTTPSClient().get(server.url, atMost: 1000, stop: StopFlag())
+            Issue.record("a server of an unknown authority was believed")
+        } catch {
+            #expect(error.message.contains("certificate"))
+        }
+    }
+
+    @Test("Nothing but https is ever spoken")
+    func plain() throws {
+        let server = try HTTPSServer(document, mode: .plain)
+        #expect(failure(server, url: "http://127.0.0.1:\(server.port)/") != nil)
+        #expect(failure(server, url: "file://\(server.authority.caFile)") != nil)
+        #expect(failure(server) != nil)
+        #expect(server.requests == 0)
+    }
+
+    @Test(
+        "An address that cannot be used stops the start, naming the variable",
+        arguments: [
+            "http://127.0.0.1/jwks.json", "HTTP://127.0.0.1/", "ftp://127.0.0.1/", "file:///etc/passwd", "", "jwks.json",
+            "//127.0.0.1/", "https://", "https://user:secret@127.0.0.1/", "https://user@127.0.0.1/", "https://exa mple/",
+        ])
+    func address(_ url: String) {
+        do throws(KeySourceError) {
+            try KeySet.check(.jwksURL(url, caFile: nil))
+            Issue.record("\(url) was taken")
+        } catch {
+            #expect(error.variable == "CLERK_JWKS_URL" && !error.description.contains("secret"))
+        }
+    }
+
+    @Test("A missing or empty file of authorities stops the start, naming the variable")
+    func authorities() throws {
+        let folder = try TemporaryFolder()
+        for path in ["\(folder.path)/missing", try folder.write("nothing", to: "empty"), folder.path] {
+            do throws(KeySourceError) {
+                try KeySet.check(.jwksURL("https://127.0.0.1/", caFile: path))
+                Issue.record("\(path) was taken")
+            } catch {
+                #expect(error.variable == "CLERK_JWKS_CA_FILE")
+            }
+        }
+    }
+}

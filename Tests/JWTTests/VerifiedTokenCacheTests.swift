@@ -1,0 +1,141 @@
+import Testing
+
+@testable import JWT
+
+@Suite struct VerifiedTokenCacheTests {
+    private func token(_ number: Int) -> [UInt8] { Array("token \(number)".utf8) }
+    private func claims(_ number: Int) -> Claims { Claims(subject: "\(number)", expiresAt: 1) }
+
+    @Test("A token is found again, with its own claims")
+    func found() {
+        let cache = VerifiedTokenCache(capacity: 1000)
+        for number in 0..<100 { cache.insert(token(number), claims: claims(number), generation: 3) }
+        for number in 0..<100 {
+            #expect(cache.claims(of: token(number), generation: 3, isCurrent: { _ in true })?.subject == "\(number)")
+        }
+        #expect(cache.claims(of: token(100), generation: 3, isCurrent: { _ in true }) == nil)
+        #expect(cache.statistics == (hits: 100, misses: 1, evictions: 0))
+    }
+
+    @Test("The number of tokens never passes the capacity", arguments: [0, 1, 2, 15, 16, 17, 100, 1000])
+    func bounded(_ capacity: Int) {
+        let cache = VerifiedTokenCache(capacity: capacity)
+        for number in 0..<3000 {
+            cache.insert(token(number), claims: claims(number), generation: 0)
+            if number % 500 == 0 { #expect(cache.count <= capacity) }
+        }
+        #expect(cache.count <= capacity)
+        // Buckets fill unevenly, but not so much that much room is wasted.
+        #expect(cache.count >= capacity * 9 / 10)
+        #expect(cache.statistics.evictions == (capacity == 0 ? 0 : 3000 - cache.count))
+    }
+
+    @Test("The token that was not used for the longest time gives way")
+    func leastRecentlyUsed() {
+        let cache = VerifiedTokenCache(capacity: 16)
+        for number in 0..<16 { cache.insert(token(number), claims: claims(number), generation: 0) }
+        #expect(cache.claims(of: token(0), generation: 0, isCurrent: { _ in true }) != nil)
+        cache.insert(token(16), claims: claims(16), generation: 0)
+        #expect(cache.claims(of: token(0), generation: 0, isCurrent: { _ in true }) != nil)
+        #expect(cache.claims(of: token(1), generation: 0, isCurrent: { _ in true }) == nil)
+        #expect(cache.statistics.evictions == 1)
+    }
+
+    @Test("A token of another generation is not found, and its place is taken without a loss")
+    func generation() {
+        let cache = VerifiedTokenCache(capacity: 16)
+        cache.insert(token(0), claims: claims(0), generation: 1)
+        #expect(cache.claims(of: token(0), generation: 2, isCurrent: { _ in true }) == nil)
+        #expect(cache.claims(of: token(0), generation: 0, isCurrent: { _ in true }) == nil)
+        cache.insert(token(0), claims: claims(7), generation: 2)
+        #expect(cache.claims(of: token(0), generation: 2, isCurrent: { _ in true })?.subject == "7")
+        #expect(cache.count == 1 && cache.statistics.evictions == 0)
+    }
+
+    @Test("What is no longer current is not found")
+    func current() {
+        let cache = VerifiedTokenCache(capacity: 16)
+        cache.insert(token(0), claims: claims(0), generation: 0)
+        #expect(cache.claims(of: token(0), generation: 0, isCurrent: { $0.subject != "0" }) == nil)
+        #expect(cache.statistics == (hits: 0, misses: 1, evictions: 0))
+    }
+}
+
+@Suite struct VerifierCacheTests {
+    @Test("The second time a token is not verified again, and says the same")
+    func hit() throws {
+        let verifier = try Verifier.pem()
+        let token = Token().text
+        let claims = try verifier.verify(token, now: now)
+        #expect(try verifier.verify(Array(token.utf8), now: now + 1) == claims)
+        #expect(verifier.cacheStatistics == (hits: 1, misses: 1, evictions: 0))
+    }
+
+    @Test("From exp on the full check runs, up to the leeway and no further")
+    func expiry() throws {
+        let verifier = try Verifier.pem()
+        let token = Token(["exp": "1750000060"]).text
+        _ = try verifier.verify(token, now: now)
+        _ = try verifier.verify(token, now: 1_750_000_059.999)
+        #expect(verifier.cacheStatistics.hits == 1)
+        _ = try verifier.verify(token, now: 1_750_000_060)
+        _ = try verifier.verify(token, now: 1_750_000_064.999)
+        #expect(verifier.cacheStatistics == (hits: 1, misses: 3, evictions: 0))
+        #expect(verifier.reason(token, now: 1_750_000_065) == .invalid(.expired))
+    }
+
+    @Test("A remembered token is refused where the clock went back before its nbf or iat")
+    func clockWentBack() throws {
+        let verifier = try Verifier.pem()
+        let token = Token(["nbf": "1750000000", "iat": nil]).text
+        let issued = Token(["nbf": nil, "iat": "1750000000"]).text
+        _ = try verifier.verify(token, now: now)
+        _ = try verifier.verify(issued, now: now)
+        #expect(verifier.reason(token, now: now - 6) == .invalid(.notYetValid))
+        #expect(verifier.reason(issued, now: now - 6) == .invalid(.issuedInTheFuture))
+        #expect(verifier.cacheStatistics.hits == 0)
+    }
+
+    @Test("A token that differs from a remembered one by a byte is checked whole")
+    func differs() throws {
+        let verifier = try Verifier.pem()
+        let token = Token().text
+        _ = try verifier.verify(token, now: now)
+        let flipped = token.dropLast(20) + (token.dropLast(19).last == "A" ? "B" : "A") + token.suffix(19)
+        #expect(flipped.count == token.count)
+        #expect(verifier.reason(String(flipped)) == .invalid(.signature))
+    }
+
+    @Test("A full cache still verifies every token")
+    func full() throws {
+        let verifier = try Verifier.pem(cacheCapacity: 16)
+        for number in 0..<40 {
+            #expect(try verifier.verify(Token(["sub": "\"user_\(number)\""]).text, now: now).subject == "user_\(number)")
+        }
+        #expect(verifier.cachedTokens == 16)
+        #expect(verifier.cacheStatistics.evictions == 24)
+        #expect(try Verifier.pem(cacheCapacity: 0).reason(Token().text) == nil)
+    }
+
+    @Test("Threads that verify the same and different tokens at once agree")
+    func concurrent() async throws {
+        let verifier = try Verifier.pem(cacheCapacity: 32)
+        let tokens = (0..<40).map { Token(["sub": "\"user_\($0)\""]).text }
+        let bad = Token(key: .second).text
+        await withTaskGroup(of: Bool.self) { group in
+            for worker in 0..<8 {
+                group.addTask {
+                    for round in 0..<200 {
+                        let index = (worker * 7 + round) % tokens.count
+                        guard (try? verifier.verify(tokens[index], now: now))?.subject == "user_\(index)",
+                            verifier.reason(bad) == .invalid(.signature)
+                        else { return false }
+                    }
+                    return true
+                }
+            }
+            for await passed in group { #expect(passed) }
+        }
+        #expect(verifier.cachedTokens <= 32)
+    }
+}

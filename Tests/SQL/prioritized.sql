@@ -1,0 +1,68 @@
+-- The prioritized list: its order, its filter, and its pages.
+BEGIN;
+\ir support/given.sql
+SELECT plan(16);
+SELECT given.now('2025-06-30T12:00:00Z');
+SELECT given.clinic();
+SELECT given.clinic('other');
+SELECT given.patient('elsewhere', organization => 'other');
+
+CREATE FUNCTION pg_temp.seen(patient text, days integer) RETURNS void LANGUAGE sql AS $$
+    SELECT given.patient($1);
+    SELECT given.appointment($1, '2025-06-30T11:00Z'::timestamptz - $2 * interval '1 day');
+$$;
+-- Ids whose order by byte is not that of any dictionary: upper case before lower, é after z, a decomposed é before it.
+SELECT pg_temp.seen(id, 60) FROM unnest(ARRAY['Z', 'a', 'B', 'z', E'\u00e9', E'e\u0301', '10', '9', E'\u00df', '😀', E'\uffee']) id;
+SELECT pg_temp.seen('score', 400);                                  -- 90
+SELECT pg_temp.seen('older', 61);                                   -- 80 as well, but a day more
+SELECT pg_temp.seen('second', 44);                                  -- 74: dormant, tier high
+SELECT pg_temp.seen('personal', 35);                                -- 65: priority 2
+SELECT pg_temp.seen('monitor', 20);                                 -- 50: priority 3
+SELECT pg_temp.seen('engaged', 1);
+SELECT given.patient('stale');
+
+CREATE FUNCTION pg_temp.ids(level text, lim integer, p integer DEFAULT NULL, s integer DEFAULT NULL, d integer DEFAULT NULL, i text DEFAULT NULL)
+RETURNS text[] LANGUAGE sql AS $$
+    SELECT array_agg(r.id) FROM re.prioritized_patients('clinic', $1, $2, $3, $4, $5, $6) r
+$$;
+SELECT is(pg_temp.ids(NULL, 200),
+    ARRAY['score', 'older', '10', '9', 'B', 'Z', 'a', E'e\u0301', 'z', E'\u00df', E'\u00e9', E'\uffee', '😀', 'second',
+        'personal', 'monitor', 'stale', 'engaged'], 'priority, score, days, then the id by byte');
+SELECT is(pg_temp.ids(NULL, 3), ARRAY['score', 'older', '10'], 'the limit');
+SELECT is(pg_temp.ids(level, 200), ids, 'filter ' || level)
+FROM (VALUES ('high', ARRAY['second', 'personal']), ('medium', ARRAY['monitor']), ('engaged', ARRAY['engaged'])) v(level, ids);
+SELECT is(pg_temp.ids('low', 200), ARRAY[NULL], 'a filter that none fits: one row without an id');
+SELECT is((SELECT r."timestamp" FROM re.prioritized_patients('clinic', 'low', 50, NULL, NULL, NULL, NULL) r), '2025-06-30T12:00:00Z', 'but with now');
+SELECT is((SELECT (r."timestamp", r.id)::text FROM re.prioritized_patients('nobody', NULL, 50, NULL, NULL, NULL, NULL) r),
+    '(2025-06-30T12:00:00Z,)', 'no such organization');
+
+-- Pages of every size, walked by the last row of each.
+CREATE FUNCTION pg_temp.walk(level text, size integer) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+    last record;
+    page text[];
+    walked text[] := '{}';
+BEGIN
+    SELECT NULL::integer AS action_priority, NULL::integer AS risk_score, NULL::integer AS days_since_last_contact, NULL::text AS id INTO last;
+    LOOP
+        SELECT array_agg(r.id) FROM re.prioritized_patients('clinic', level, size,
+            last.action_priority, last.risk_score, last.days_since_last_contact, last.id) r INTO page;
+        EXIT WHEN page[1] IS NULL;
+        walked := walked || page;
+        SELECT r.action_priority, r.risk_score, r.days_since_last_contact, r.id
+        FROM re.prioritized_patients('clinic', NULL, 200, NULL, NULL, NULL, NULL) r WHERE r.id = page[cardinality(page)] INTO last;
+    END LOOP;
+    RETURN walked;
+END $$;
+SELECT is(pg_temp.walk(level, size), pg_temp.ids(level, 200), format('pages of %s, %s', size, level))
+FROM (VALUES (NULL, 1), (NULL, 2), (NULL, 5), (NULL, 17), (NULL, 18), ('critical', 4)) v(level, size);
+SELECT is(pg_temp.ids(NULL, 2, 1, 79, 58, 'm'), ARRAY['second', 'personal'], 'after a place that no patient holds');
+
+-- Times leave truncated to the second.
+SELECT given.appointment('engaged', '2025-06-30T11:59:59.999999Z');
+SELECT given.appointment('engaged', '2025-07-01T00:00:00.500000Z', 'scheduled');
+SELECT is((SELECT (r.last_appointment_date, r.next_scheduled_appointment)::text FROM re.prioritized_patients('clinic', 'engaged', 1, NULL, NULL, NULL, NULL) r),
+    '(2025-06-30T11:59:59Z,2025-07-01T00:00:00Z)', 'seconds are cut off, not rounded');
+
+SELECT * FROM finish();
+ROLLBACK;

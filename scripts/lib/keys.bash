@@ -1,0 +1,41 @@
+# The key pair that signs development tokens, and the certificate of localhost.
+
+keys=$STACK_DIR/keys
+certificate=$STACK_DIR/tls/localhost.pem
+
+# With a key source of the caller's, ours would be useless: none is made.
+uses_own_keys() {
+    [[ -z ${CLERK_JWT_KEY-}${CLERK_JWKS_FILE-}${CLERK_JWKS_URL-} ]]
+}
+
+make_key_pair() {
+    [[ ! -s $keys/key-id ]] || return 0
+    say "making a key pair in $keys"
+    (
+        umask 077
+        rm -rf -- "$keys"
+        mkdir -p -- "$keys"
+        openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$keys/private.pem"
+        openssl pkey -in "$keys/private.pem" -pubout -out "$keys/public.pem"
+        # Last, so that its presence says that all are there.
+        openssl pkey -pubin -in "$keys/public.pem" -outform DER | sha256sum | cut -c 1-16 >"$keys/key-id"
+    ) || fail "openssl could not make a key pair in $keys"
+}
+
+# Good for a year, renewed in its last two weeks.
+make_certificate() {
+    local key=$STACK_DIR/tls/localhost.key
+    if [[ -s $certificate && -s $key ]] &&
+        openssl x509 -in "$certificate" -noout -checkend 1209600 >/dev/null; then return 0; fi
+    say "making a certificate for localhost"
+    (
+        umask 077
+        mkdir -p -- "$STACK_DIR/tls"
+        chmod 755 -- "$STACK_DIR/tls"
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 365 \
+            -subj "/CN=localhost" -addext "subjectAltName=DNS:localhost,IP:127.0.0.1" \
+            -addext "extendedKeyUsage=serverAuth" -keyout "$key" -out "$certificate.new"
+        chmod 644 -- "$certificate.new"
+        mv -- "$certificate.new" "$certificate"
+    ) 2>"$STACK_DIR/log/openssl.log" || fail_with_log "$STACK_DIR/log/openssl.log" "openssl made no certificate"
+}

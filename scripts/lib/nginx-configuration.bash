@@ -1,0 +1,62 @@
+# nginx's configuration, filled in from nginx/ for one stack.
+
+nginx_configuration=$STACK_DIR/nginx/nginx.conf
+default_origins=http://localhost:3000,http://localhost:5173
+
+# One "origin origin;" a line: nothing that means something to nginx gets through.
+origins_map() { # comma-separated origins
+    local origins origin
+    IFS=, read -ra origins <<<"$1"
+    for origin in "${origins[@]}"; do
+        read -r origin <<<"$origin"
+        [[ $origin ]] || continue
+        [[ $origin =~ ^[a-z][a-z0-9+.-]*://[][A-Za-z0-9._:-]+$ ]] ||
+            fail "CORS_ALLOWED_ORIGINS: \"$origin\" is not an origin such as https://app.example.com"
+        printf '%s %s;\n' "$origin" "$origin"
+    done | sort -u
+}
+
+upstream_address() {
+    local address
+    address=$(listen_address)
+    if is_socket_path "$address"; then address=unix:$address; fi
+    [[ $address =~ ^[][A-Za-z0-9._/:-]+$ ]] || fail "FCGI_LISTEN: nginx cannot reach \"$address\""
+    printf '%s' "$address"
+}
+
+# Written beside the one in use, so that the two can be compared. With
+# STACK_NGINX=production the production configuration, on the same two ports.
+render_nginx() { # https port, http port
+    local directory=$STACK_DIR/nginx.new
+    rm -rf -- "$directory"
+    mkdir -p -- "$directory" "$workspace/nginx-temporary"
+    cp -r -- "$root/nginx/snippets" "$directory/"
+    origins_map "${CORS_ALLOWED_ORIGINS-$default_origins}" >"$directory/cors-origins.map"
+    "render_${STACK_NGINX:-local}" "$1" "$2" >"$directory/nginx.conf"
+}
+
+render_local() { # https port, http port
+    local user='#' upstream
+    ! is_root || user='user www-data;'
+    upstream=$(upstream_address)
+    sed -e "s|@USER@|$user|" -e "s|@WORKSPACE@|$workspace|" -e "s|@UPSTREAM@|$upstream|" \
+        -e "s|@HTTPS_PORT@|$1|" -e "s|@HTTP_PORT@|$2|" "$root/nginx/local.conf.template"
+}
+
+# Only what no other machine could have: places, ports of loopback, the certificate.
+render_production() { # https port, http port
+    local upstream temporary
+    upstream=$(upstream_address)
+    temporary=$(sed -n "s|@WORKSPACE@|$workspace|p" "$root/nginx/local.conf.template" | tr -d '\n')
+    sed -e "s|^user .*|$(! is_root || printf 'user www-data;')|" \
+        -e "s|/run/nginx.pid|state/nginx.pid|" -e "s|/var/log/nginx/|log/nginx-|" \
+        -e "s|^http {|http { $temporary|" -e "/listen \[::\]/d" \
+        -e "s|listen 443 |listen 127.0.0.1:$1 |" -e "s|listen 80 |listen 127.0.0.1:$2 |" \
+        -e "s|unix:/run/reengagement-api/reengagement.sock|$upstream|" \
+        -e "s|tls/fullchain.pem|../tls/localhost.pem|" -e "s|tls/privkey.pem|../tls/localhost.key|" \
+        "$root/nginx/production.conf"
+}
+
+is_changed_configuration() {
+    ! diff -rq -- "$STACK_DIR/nginx.new" "$STACK_DIR/nginx" >/dev/null || { rm -rf -- "$STACK_DIR/nginx.new" && return 1; }
+}

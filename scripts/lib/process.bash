@@ -1,0 +1,40 @@
+# Processes that outlive the script that started them. Each is recorded by its
+# pid and the tick it started at, so that a pid used again, even after a reboot,
+# is never taken for ours.
+
+# The tick, for a process that runs: a zombie waiting for its parent does not.
+start_tick() { # pid
+    local line fields
+    # Not $(<…), which ends the whole script in bash 5.2 where there is no such file.
+    line=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+    # The name, in parentheses, may hold anything: count from behind it.
+    read -ra fields <<<"${line##*) }"
+    [[ ${fields[0]} != [ZX] ]] && printf '%s' "${fields[19]}"
+}
+
+record_process() { # name, pid
+    printf '%s %s\n' "$2" "$(start_tick "$2")" >"$state/$1.process"
+}
+
+running_pid() { # name
+    local pid tick
+    { read -r pid tick <"$state/$1.process"; } 2>/dev/null || return 1
+    [[ $(start_tick "$pid") == "$tick" ]] && printf '%s' "$pid"
+}
+
+is_running() { running_pid "$1" >/dev/null; }
+
+# Sends a signal and waits; what does not end in time is killed, and said.
+stop_process() { # name, signal, seconds
+    local pid deadline
+    if pid=$(running_pid "$1"); then
+        kill -s "$2" "$pid" 2>/dev/null || true
+        deadline=$((EPOCHSECONDS + $3))
+        while is_running "$1" && ((EPOCHSECONDS <= deadline)); do sleep 0.05; done
+        if is_running "$1"; then
+            say "$1 (pid $pid) did not stop in $3 s: killing it"
+            kill -s KILL "$pid" 2>/dev/null || true
+        fi
+    fi
+    rm -f -- "$state/$1.process"
+}

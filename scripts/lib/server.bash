@@ -1,0 +1,119 @@
+# The server: its environment, its start and its stop.
+
+binary=${SERVER_BINARY:-$root/${BUILD_DIR:-.build}/release/reengagement-api}
+server_log=$STACK_DIR/log/server.log
+
+# What decides how the server behaves (contract: "Environment").
+server_variables=(DATABASE_URL DATABASE_ROLE DB_POOL_SIZE DB_ACQUIRE_TIMEOUT_MS DB_STATEMENT_TIMEOUT_MS
+    FCGI_LISTEN WORKER_THREADS CLERK_JWT_KEY CLERK_JWKS_FILE CLERK_JWKS_URL CLERK_JWKS_CA_FILE
+    CLERK_ISSUER CLERK_AUTHORIZED_PARTIES RATE_LIMIT CORS_ALLOWED_ORIGINS LOG_LEVEL LOG_FORMAT)
+
+# A socket's path, absolute, or host:port as it stands.
+listen_address() {
+    local address=${FCGI_LISTEN:-$workspace/run/reengagement.sock}
+    if is_socket_path "$address"; then realpath -ms -- "$address"; else printf '%s' "$address"; fi
+}
+
+is_socket_path() { # address
+    [[ $1 == */* || ! $1 =~ :[0-9]+$ ]]
+}
+
+# The caller's environment, completed. No origin at all is said with an empty list.
+set_server_environment() {
+    local url address
+    url=$(database_url)
+    address=$(listen_address)
+    if uses_own_keys; then
+        make_key_pair
+        CLERK_JWT_KEY=$(<"$keys/public.pem")
+        state_set own-keys yes
+    else
+        rm -f -- "$state/own-keys"
+    fi
+    export DATABASE_URL=$url FCGI_LISTEN=$address CLERK_JWT_KEY=${CLERK_JWT_KEY-}
+    export CLERK_ISSUER=${CLERK_ISSUER:-https://clerk.localhost}
+    export CORS_ALLOWED_ORIGINS=${CORS_ALLOWED_ORIGINS-$default_origins}
+    # A crashed Swift program would otherwise wait at a prompt for ever.
+    export SWIFT_BACKTRACE=${SWIFT_BACKTRACE:-interactive=no}
+    [[ $CLERK_JWT_KEY ]] || unset CLERK_JWT_KEY
+}
+
+check_server_configuration() {
+    [[ -x $binary ]] || fail "there is no $binary: run scripts/build"
+    (
+        set_server_environment
+        exec "$binary" --check-config
+    ) >&2 </dev/null 9>&- || fail "the server refuses its environment (see the line above)"
+}
+
+# Differs whenever a start now would give another server than the one that runs.
+server_fingerprint() {
+    (
+        set_server_environment
+        stat -Lc '%i %Y %s' -- "$binary"
+        for name in "${server_variables[@]}"; do printf '%s=%s\0' "$name" "${!name-}"; done
+    ) | sha256sum
+}
+
+server_start() {
+    local fingerprint address before
+    [[ -x $binary ]] || fail "there is no $binary: run scripts/build"
+    fingerprint=$(server_fingerprint)
+    if is_running server; then
+        [[ $(state_get server-fingerprint) != "$fingerprint" ]] || return 0
+        say "the server's binary or environment has changed: restarting it"
+        server_stop
+    fi
+    address=$(listen_address)
+    before=$(socket_identity "$address")
+    launch_server &
+    # Its end is for us to tell, not for the shell.
+    disown
+    wait_for_server "$!" "$address" "$before"
+    state_set server-fingerprint "$fingerprint"
+    state_set issuer "${CLERK_ISSUER:-https://clerk.localhost}"
+    state_set authorized-parties "${CLERK_AUTHORIZED_PARTIES-}"
+}
+
+# Runs in a process of its own, which becomes the server: recorded before that, so
+# that it can be stopped however soon this script is killed. In a session of its
+# own, so that Ctrl-C reaches `stack run` alone, which stops all in order.
+# As root it stays root, because the binary and the files that variables name may
+# be where only root reads, but in nginx's group, which its socket gets.
+launch_server() {
+    local group=()
+    set_server_environment
+    exec </dev/null >>"$server_log" 2>&1 9>&-
+    record_process server "$BASHPID"
+    ! is_root || group=(setpriv --regid www-data --clear-groups --)
+    # A shell's background job is born with these two ignored.
+    exec "${group[@]}" env --default-signal=INT,QUIT setsid "$binary"
+}
+
+wait_for_server() { # pid, address, what was there before
+    local deadline=$((EPOCHSECONDS + 20))
+    until is_listening "$2" "$3"; do
+        start_tick "$1" >/dev/null || fail_with_log "$server_log" "the server did not start"
+        ((EPOCHSECONDS <= deadline)) || fail_with_log "$server_log" "the server does not listen on $2"
+        sleep 0.05
+    done
+}
+
+# A socket that a killed server left, or that another still serves, is not the new one.
+is_listening() { # address, what was there before
+    if is_socket_path "$1"; then
+        [[ -S $1 && $(socket_identity "$1") != "$2" ]]
+    else
+        (exec 3<>"/dev/tcp/${1%:*}/${1##*:}") 2>/dev/null
+    fi
+}
+
+socket_identity() { # path
+    stat -c '%i %z' -- "$1" 2>/dev/null || true
+}
+
+# The contract gives the server 10 s.
+server_stop() {
+    stop_process server TERM 12
+    rm -f -- "$state/server-fingerprint"
+}

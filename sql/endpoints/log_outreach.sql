@@ -1,0 +1,57 @@
+-- One row whatever happens, so that a refusal is an answer and not an error. Each look at the key is a statement of its
+-- own, hence sees what the request it waited for has committed (under READ COMMITTED).
+CREATE OR REPLACE FUNCTION re.log_outreach(
+    organization text, patient text, method text, outcome text, opened boolean, notes text, logged_by text,
+    key text)
+RETURNS TABLE (result text, outreach_id uuid, logged_at text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    logged record;
+BEGIN
+    -- The answer promises durability. Only ever raised: a stronger setting stays.
+    IF current_setting('synchronous_commit') IN ('off', 'local') THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+
+    FOR attempt IN 1..10 LOOP
+        IF key IS NOT NULL THEN
+            SELECT CASE
+                    WHEN (o.patient_id, o.method, o.outcome, o.opened, o.notes)
+                        = (patient, log_outreach.method, log_outreach.outcome, log_outreach.opened, log_outreach.notes)
+                    THEN 'replayed' ELSE 'conflict'
+                END AS result, o.id, o.created_at
+            INTO logged
+            FROM public.outreach_log o
+            WHERE o.organization_id = organization AND o.idempotency_key = key;
+            IF FOUND THEN
+                RETURN QUERY SELECT logged.result, logged.id, re.rfc3339(logged.created_at);
+                RETURN;
+            END IF;
+        END IF;
+
+        IF NOT EXISTS (SELECT FROM re.patient p WHERE p.organization_id = organization AND p.id = patient) THEN
+            RETURN QUERY SELECT 'no_patient', NULL::uuid, NULL::text;
+            RETURN;
+        END IF;
+
+        BEGIN
+            INSERT INTO public.outreach_log AS o
+                (organization_id, patient_id, method, outcome, opened, notes, logged_by, idempotency_key, created_at)
+            VALUES (organization, patient, log_outreach.method, log_outreach.outcome, log_outreach.opened,
+                log_outreach.notes, log_outreach.logged_by, key, re.now())
+            ON CONFLICT (organization_id, idempotency_key) DO NOTHING
+            RETURNING o.id, o.created_at INTO logged;
+        EXCEPTION WHEN foreign_key_violation THEN
+            -- Deleted since it was looked up.
+            RETURN QUERY SELECT 'no_patient', NULL::uuid, NULL::text;
+            RETURN;
+        END;
+        IF FOUND THEN
+            RETURN QUERY SELECT 'created', logged.id, re.rfc3339(logged.created_at);
+            RETURN;
+        END IF;
+    END LOOP;
+
+    -- Ten times in a row somebody took the key and deleted the row again.
+    RAISE serialization_failure USING MESSAGE = format('the idempotency key "%s" changes hands too fast', key);
+END $$;

@@ -1,0 +1,26 @@
+-- Now, and the texts in which instants and days leave the API.
+
+CREATE OR REPLACE FUNCTION re.now() RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce(nullif(current_setting('reengagement.now', true), '')::timestamptz, now());
+
+-- RFC 3339 in UTC; to_char cuts the second's fraction off, it does not round.
+CREATE OR REPLACE FUNCTION re.rfc3339(at timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"');
+
+-- The first hours of year 1 in UTC are still year 0 west of it, which PostgreSQL would write as 0001 BC.
+CREATE OR REPLACE FUNCTION re.iso_date(day date) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN day < '0001-01-01' THEN '0000' ELSE to_char(day, 'YYYY') END || to_char(day, '-MM-DD');
+
+-- An instant before the day begins in any zone, to narrow an index scan down; the exact day is compared beside it, since
+-- the local midnight of a day may come twice or not at all. To be worked out in a fenced subquery: row-level security
+-- admits only plain comparisons with a column to an index.
+CREATE OR REPLACE FUNCTION re.before(day date) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (day - 1)::timestamp AT TIME ZONE 'UTC';
+
+CREATE OR REPLACE FUNCTION re.day_of(at timestamptz, time_zone text) RETURNS date
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (at AT TIME ZONE time_zone)::date;
