@@ -33,6 +33,7 @@ struct Cursor: Equatable {
         else { return nil }
         self.init(
             organization: organization, riskLevel: riskLevel, priority: priority, score: score, days: days, id: id)
+        guard encoded.utf8.elementsEqual(text.utf8) else { return nil }
     }
 
     var encoded: String {

@@ -20,7 +20,7 @@ public struct Request: Sendable {
 
     /// Whether the body is announced as `application/json`, with any parameters (RFC 9110 section 8.3).
     public var hasJSONBody: Bool {
-        guard let mediaType = contentType?.utf8.split(separator: UInt8(ascii: ";"), maxSplits: 1).first else { return false }
+        guard let mediaType = contentType?.utf8.prefix(while: { $0 != UInt8(ascii: ";") }) else { return false }
         let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
         let trimmed = mediaType.drop(while: isBlank).reversed().drop(while: isBlank).reversed()
         return trimmed.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }

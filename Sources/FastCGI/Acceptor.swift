@@ -72,9 +72,10 @@ public final class Acceptor: Sendable {
         listener.withdraw()
         // Whoever has connected already has been promised an answer.
         acceptConnections()
-        stopping.store(true, ordering: .releasing)
         listener.refuse()
         acceptConnections()
+        // Not before: a worker that saw no connection would leave, and one accepted after that would have nobody.
+        stopping.store(true, ordering: .releasing)
     }
 
     private var isDone: Bool {

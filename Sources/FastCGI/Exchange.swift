@@ -33,6 +33,12 @@ public final class Exchange {
             request.deallocate()
             return nil
         }
+        // Parameters that break off between two of them look to libfcgi like all of them.
+        guard FCGX_GetError(request.pointee.in) == 0 else {
+            FCGX_Free(request, 1)
+            request.deallocate()
+            return nil
+        }
         return Exchange(request: request, acceptor: acceptor)
     }
 

@@ -19,7 +19,8 @@ public enum ListenAddress: Sendable, Equatable {
         }
         var host = text[..<colon]
         if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-        guard !host.isEmpty, let port = UInt16(text[text.index(after: colon)...]), port > 0 else { return nil }
+        let digits = text[text.index(after: colon)...]
+        guard !host.isEmpty, digits.first != "+", let port = UInt16(digits), port > 0 else { return nil }
         self = .tcp(host: String(host), port: port)
     }
 }

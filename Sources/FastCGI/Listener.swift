@@ -8,13 +8,15 @@ import Glibc
 public final class Listener: Sendable {
     let descriptor: CInt
     private let ownPath: OwnPath?
+    private let isInherited: Bool
 
     /// Connections that may wait to be accepted: with a full backlog nginx answers 502 at once.
     private static let backlog: CInt = 4096
 
-    private init(descriptor: CInt, ownPath: OwnPath?) {
+    private init(descriptor: CInt, ownPath: OwnPath? = nil, isInherited: Bool = false) {
         self.descriptor = descriptor
         self.ownPath = ownPath
+        self.isInherited = isInherited
     }
 
     deinit { close(descriptor) }
@@ -41,7 +43,7 @@ public final class Listener: Sendable {
             throw ListenError(description: "descriptor \(descriptor) is not a listening socket")
         }
         try prepare(descriptor)
-        return Listener(descriptor: descriptor, ownPath: nil)
+        return Listener(descriptor: descriptor, isInherited: true)
     }
 
     /// Stops new connections from arriving.
@@ -52,20 +54,25 @@ public final class Listener: Sendable {
 
     /// Refuses every later connection, after those that wait have been accepted.
     func refuse() {
-        if ownPath != nil { shutdown(descriptor, CInt(SHUT_RDWR)) }
+        if !isInherited { shutdown(descriptor, CInt(SHUT_RDWR)) }
     }
 
     private static func openUnix(_ path: String) throws(ListenError) -> Listener {
+        guard path.utf8.count <= ListenAddress.longestPath else {
+            throw ListenError(description: "\(path) is longer than \(ListenAddress.longestPath) bytes")
+        }
         var existing = stat()
         if lstat(path, &existing) == 0, existing.st_mode & S_IFMT != S_IFSOCK {
             throw ListenError(description: "\(path) exists and is not a socket")
         }
-        let temporary = "\(path).\(getpid())"
         let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw failure("socket") }
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "./"
+        let name = ".socket-\(getpid())-\(descriptor)"
+        let temporary = folder + name
         do throws(ListenError) {
             unlink(temporary)
-            try bind(descriptor, toPath: temporary)
+            try bind(descriptor, to: name, in: folder)
             guard chmod(temporary, 0o660) == 0 else { throw failure("chmod \(temporary)") }
             guard listen(descriptor, backlog) == 0 else { throw failure("listen") }
             try prepare(descriptor)
@@ -79,20 +86,23 @@ public final class Listener: Sendable {
         }
     }
 
-    private static func bind(_ descriptor: CInt, toPath path: String) throws(ListenError) {
+    /// Binds by way of the folder's descriptor: the whole path with this name may be too long for the kernel,
+    /// though the path that it is renamed to is not.
+    private static func bind(_ descriptor: CInt, to name: String, in folder: String) throws(ListenError) {
+        let folderDescriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard folderDescriptor >= 0 else { throw failure("open \(folder)") }
+        defer { close(folderDescriptor) }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        guard bytes.count <= ListenAddress.longestPath else {
-            throw ListenError(description: "\(path) is longer than \(ListenAddress.longestPath) bytes")
+        withUnsafeMutableBytes(of: &address.sun_path) {
+            $0.copyBytes(from: "/proc/self/fd/\(folderDescriptor)/\(name)".utf8)
         }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
         let result = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 Glibc.bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
             }
         }
-        guard result == 0 else { throw failure("bind \(path)") }
+        guard result == 0 else { throw failure("bind \(folder)\(name)") }
     }
 
     private static func openTCP(_ host: String, _ port: UInt16) throws(ListenError) -> Listener {
@@ -115,7 +125,7 @@ public final class Listener: Sendable {
             }
             guard listen(descriptor, backlog) == 0 else { throw failure("listen") }
             try prepare(descriptor)
-            return Listener(descriptor: descriptor, ownPath: nil)
+            return Listener(descriptor: descriptor)
         } catch {
             close(descriptor)
             throw error

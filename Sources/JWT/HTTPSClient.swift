@@ -100,7 +100,9 @@ struct HTTPSClient: Sendable {
 }
 
 extension Duration {
-    fileprivate var milliseconds: Int { Int(components.seconds) * 1000 + Int(components.attoseconds / 1_000_000_000_000_000) }
+    fileprivate var milliseconds: Int {
+        Int(components.seconds) * 1000 + Int(components.attoseconds / 1_000_000_000_000_000)
+    }
 }
 
 /// What the callbacks of one transfer share; only the thread that performs it touches it.

@@ -19,7 +19,9 @@ func readFile(_ path: String, atMost limit: Int) throws(KeyLoadError) -> [UInt8]
     var bytes = [UInt8](repeating: 0, count: limit + 1)
     var length = 0
     while length < bytes.count {
-        let count = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress.map { $0 + length }, $0.count - length) }
+        let count = bytes.withUnsafeMutableBytes {
+            read(descriptor, $0.baseAddress.map { $0 + length }, $0.count - length)
+        }
         if count == -1 && errno == EINTR { continue }
         guard count >= 0 else { throw KeyLoadError(message: "names a file that cannot be read: \(errnoText())") }
         guard count > 0 else { return Array(bytes.prefix(length)) }

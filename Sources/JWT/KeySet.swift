@@ -32,7 +32,8 @@ public final class KeySet: Sendable {
         do {
             try refresher.start()
         } catch {
-            throw KeySourceError(variable: source.variable, problem: "needs a thread, which the system refuses (\(error.code))")
+            throw KeySourceError(
+                variable: source.variable, problem: "needs a thread, which the system refuses (\(error.code))")
         }
     }
 
@@ -106,7 +107,8 @@ extension KeyEvent {
             logger.info(
                 "signing keys in force", metadata: ["source": "\(source.variable)", "keys": "\(keys)"])
             if !skipped.isEmpty {
-                logger.info("keys of the JWKS were skipped", metadata: ["reasons": "\(skipped.joined(separator: "; "))"])
+                logger.info(
+                    "keys of the JWKS were skipped", metadata: ["reasons": "\(skipped.joined(separator: "; "))"])
             }
         case .failed(let reason):
             logger.warning(

@@ -1,6 +1,3 @@
-import CCurl
-import COpenSSL
-
 /// Where the signing keys come from.
 public enum KeySource: Sendable, Equatable {
     /// The one key, as PEM: the value of `CLERK_JWT_KEY`.
@@ -50,7 +47,9 @@ extension KeySource {
         guard let block = blocks.first else {
             throw fault("holds no PEM text; it starts with -----BEGIN PUBLIC KEY-----")
         }
-        guard blocks.count == 1 else { throw fault("holds \(blocks.count) PEM blocks; exactly one public key is expected") }
+        guard blocks.count == 1 else {
+            throw fault("holds \(blocks.count) PEM blocks; exactly one public key is expected")
+        }
         guard !block.label.hasSuffix("PRIVATE KEY") else {
             throw fault("holds a private key, which this server must not have; it needs the public key alone")
         }
@@ -92,7 +91,9 @@ extension KeySource {
     }
 
     private static func check(caFile path: String) throws(KeySourceError) {
-        func fault(_ problem: String) -> KeySourceError { KeySourceError(variable: "CLERK_JWKS_CA_FILE", problem: problem) }
+        func fault(_ problem: String) -> KeySourceError {
+            KeySourceError(variable: "CLERK_JWKS_CA_FILE", problem: problem)
+        }
         let text: [UInt8]
         do throws(KeyLoadError) {
             text = try readFile(path, atMost: 4 << 20)

@@ -1,4 +1,5 @@
 import Synchronization
+internal import Threads
 
 /// The keys in force and how often they have changed.
 final class KeyStore: Sendable {
@@ -7,11 +8,11 @@ final class KeyStore: Sendable {
         var generation: UInt64 = 0
     }
 
-    private let state: Mutex<Current>
+    private let state: Monitor<Current>
     // Beside the lock, since each request reads it.
     private let currentGeneration = Atomic<UInt64>(0)
 
-    init(keys: SigningKeys?) { state = Mutex(Current(keys: keys)) }
+    init(keys: SigningKeys?) { state = Monitor(Current(keys: keys)) }
 
     /// Keys and generation that belong together.
     var current: Current { state.withLock { $0 } }

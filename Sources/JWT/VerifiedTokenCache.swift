@@ -1,4 +1,5 @@
 import Synchronization
+internal import Threads
 
 /// Tokens whose signature was verified, so that a session's next request need not pay for it again.
 ///
@@ -9,12 +10,14 @@ final class VerifiedTokenCache: Sendable {
     private static let slotsPerBucket = 16
 
     private let buckets: [Bucket]
+    private let hash: @Sendable ([UInt8]) -> Int
     private let hits = Atomic<Int>(0)
     private let misses = Atomic<Int>(0)
     private let evictions = Atomic<Int>(0)
 
     /// A cache of at most `capacity` tokens; none where that is 0 or less.
-    init(capacity: Int) {
+    init(capacity: Int, hash: @escaping @Sendable ([UInt8]) -> Int = { $0.hashValue }) {
+        self.hash = hash
         let slots = min(max(capacity, 0), Self.slotsPerBucket)
         buckets = slots == 0 ? [] : (0..<capacity / slots).map { _ in Bucket(slots: slots) }
     }
@@ -27,7 +30,7 @@ final class VerifiedTokenCache: Sendable {
 
     /// The claims of `token`, if it was verified with the keys of `generation` and `isCurrent` holds for them.
     func claims(of token: [UInt8], generation: UInt64, isCurrent: (Claims) -> Bool) -> Claims? {
-        let key = Key(token)
+        let key = Key(hash: hash(token), token: token)
         let found = bucket(for: key)?.token(for: key)
         guard let found, found.generation == generation, isCurrent(found.claims) else {
             misses.add(1, ordering: .relaxed)
@@ -39,7 +42,7 @@ final class VerifiedTokenCache: Sendable {
 
     /// Keeps `claims` for `token`, which was just verified with the keys of `generation`.
     func insert(_ token: [UInt8], claims: Claims, generation: UInt64) {
-        let key = Key(token)
+        let key = Key(hash: hash(token), token: token)
         let entry = VerifiedToken(key: key, claims: claims, generation: generation)
         guard let displaced = bucket(for: key)?.insert(entry) else { return }
         // An entry of earlier keys is no loss.
@@ -55,11 +58,6 @@ final class VerifiedTokenCache: Sendable {
 private struct Key: Equatable, Sendable {
     let hash: Int
     let token: [UInt8]
-
-    init(_ token: [UInt8]) {
-        hash = token.hashValue
-        self.token = token
-    }
 }
 
 private final class VerifiedToken: Sendable {
@@ -91,10 +89,11 @@ private final class Bucket: Sendable {
         }
     }
 
-    private let state: Mutex<State>
+    // Not Synchronization's `Mutex`, which ThreadSanitizer does not see on Linux.
+    private let state: Monitor<State>
 
     init(slots: Int) {
-        state = Mutex(State(slots: Array(repeating: Slot(), count: slots)))
+        state = Monitor(State(slots: Array(repeating: Slot(), count: slots)))
     }
 
     var count: Int { state.withLock { $0.slots.count { $0.token != nil } } }

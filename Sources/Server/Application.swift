@@ -41,7 +41,9 @@ public struct Application: Sendable {
         let workers = try startWorkers(acceptor, keys, pool)
         logger.info(
             "listening", metadata: ["version": "\(serverVersion)", "workers": "\(configuration.workers)"])
-        logger.info("stopping", metadata: ["signal": "\(signals.wait())"])
+        // Not in the log line: below its level nothing of it is evaluated.
+        let signal = signals.wait()
+        logger.info("stopping", metadata: ["signal": "\(signal)"])
         acceptor.stop(grace: Self.grace)
         let drained = workers.waitUntilDone(.now + Self.longestStop)
         keys.shutdown()

@@ -109,8 +109,9 @@ class Frozen:
     """A second stack on the first one's PostgreSQL, whose now is where it is put."""
 
     def __init__(self, main, directory):
-        with main.connect() as connection, connection.cursor() as cursor:
-            cursor.execute("CREATE DATABASE frozen")
+        connection = main.connect()
+        connection.cursor().execute("CREATE DATABASE frozen")
+        connection.close()
         self.stack = Stack(directory, DATABASE_URL=main.database_url("frozen")).up()
         self.database, self.now = self.stack.connect(), None
         self.api = self.stack.api

@@ -14,7 +14,7 @@ from tokens import generate_key, private_pem, public_pem
 NUMBERS = ("-1", "abc", "1.5", "1e3", "0x10", "99999999999999999999", "5 ", "٣", "five")
 ELLIPTIC = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 BAD = {
-    "DATABASE_URL": ("nonsense", "postgresql://[", "postgresql:///x?no_such_option=1", "host='unclosed", "postgresql://h:port/x"),
+    "DATABASE_URL": ("nonsense", "postgresql://[", "postgresql:///x?no_such_option=1", "host='unclosed"),
     "DB_POOL_SIZE": ("0", *NUMBERS), "DB_ACQUIRE_TIMEOUT_MS": NUMBERS, "DB_STATEMENT_TIMEOUT_MS": NUMBERS, "WORKER_THREADS": ("0", *NUMBERS), "RATE_LIMIT": NUMBERS,
     "FCGI_LISTEN": ("/tmp/" + "x" * 120, "/no/such/folder/api.sock", "127.0.0.1:99999", "127.0.0.1:0x50", "127.0.0.1:-1"),
     "CLERK_JWT_KEY": ("junk", "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n", private_pem(generate_key()), public_pem(generate_key(1024)), ELLIPTIC,
@@ -92,7 +92,7 @@ def test_an_unknown_argument_is_refused(stack):
     assert done.returncode > 0 and b"--no-such-option" in done.stdout
 
 
-@pytest.mark.parametrize("environment", [{"LOG_FORMAT": "text"}, {"LOG_LEVEL": "critical"}, {"LOG_LEVEL": "trace"}, {"WORKER_THREADS": "1"}, {"WORKER_THREADS": "1", "DB_POOL_SIZE": "1"}, {"WORKER_THREADS": "40", "DB_POOL_SIZE": "3"},
+@pytest.mark.parametrize("environment", [{"LOG_FORMAT": "text"}, *({"LOG_LEVEL": level} for level in ("trace", "debug", "info", "notice", "warning", "error", "critical")), {"WORKER_THREADS": "1"}, {"WORKER_THREADS": "1", "DB_POOL_SIZE": "1"}, {"WORKER_THREADS": "40", "DB_POOL_SIZE": "3"},
                                          {"RATE_LIMIT": "1000000"}, {"CORS_ALLOWED_ORIGINS": "https://a.example, https://b.example"}, {"CLERK_AUTHORIZED_PARTIES": "https://a.example"}])
 def test_good_values_start(server_with, environment):
     assert server_with(**environment).get("/health").status == 200

@@ -8,7 +8,7 @@ from stack import ORIGINS
 from problems import must_be_answer
 
 STRANGERS = ("https://evil.example", "null", "http://localhost:3000.evil.example", "http://localhost:30000", "https://localhost:3000", "http://localhost:3000/",
-             "HTTP://LOCALHOST:3000", "http://localhost", "https://app.example.com.evil.example", "https://xapp.example.com", "https://appXexample.com", "*", "",
+             "http://localhost", "https://app.example.com.evil.example", "https://xapp.example.com", "https://appXexample.com", "*", "",
              "https://app.example.com, https://evil.example")
 
 

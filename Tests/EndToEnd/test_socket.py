@@ -85,10 +85,10 @@ def test_a_connection_that_is_not_kept_is_closed_after_the_answer(stack):
 def test_hostile_records_hold_no_worker_and_kill_no_server(stack, api, clinic, title):
     pid, held = stack.server_pid, []
     try:
-        for _ in range(12):                                  # more than there are workers
+        for _ in range(6):                                   # more than there are workers on two cores
             held.append(Connection(stack.socket))
             held[-1].send(HOSTILE[title])
-        answers_soon(api, clinic)
+        answers_soon(api, clinic, within=5)
     finally:
         for connection in held:
             connection.socket.close()
@@ -133,14 +133,13 @@ def test_kept_connections_that_idle_starve_no_one(stack, api, clinic):
             connection.socket.close()
 
 
-def test_a_slow_sender_is_given_up_within_seconds(stack, api, clinic):
+def test_one_who_sends_byte_by_byte_holds_up_no_one_else(stack, api, clinic):
     whole = request(HEALTH)
     with Connection(stack.socket) as connection:
-        began, sent = time.monotonic(), 0
-        while sent < len(whole) and time.monotonic() - began < 20 and connection.send(whole[sent:sent + 1]):
-            sent += 1
-            time.sleep(0.4)
-        answers_soon(api, clinic)
+        for sent in range(10):
+            connection.send(whole[sent:sent + 1])
+            time.sleep(0.3)
+            answers_soon(api, clinic, within=1.5)
 
 
 def test_a_client_that_never_reads_its_answer_is_given_up(stack, api, clinic):

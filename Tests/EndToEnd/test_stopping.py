@@ -132,7 +132,7 @@ def test_an_inherited_socket_is_served_and_stays_its_owners(stack, folder):
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(server.socket)
     listening.listen(64)
-    command = ["sh", "-c", 'exec 3<&%d; LISTEN_PID=$$ LISTEN_FDS=1 exec "$0"' % listening.fileno(), server.binary]
+    command = ["bash", "-c", 'exec 3<&%d; LISTEN_PID=$$ LISTEN_FDS=1 exec "$0"' % listening.fileno(), server.binary]
     log = open(server.log, "wb")
     server.process = subprocess.Popen(command, env=clean_environment(**server.environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[listening.fileno()])
     try:

@@ -6,7 +6,6 @@ import hmac
 import json
 import time
 
-import pytest
 from cryptography.hazmat.primitives import hashes
 
 from problems import must_be_problem
@@ -142,9 +141,9 @@ def test_a_token_in_a_query_or_a_cookie_is_none(api, clinic):
     must_be_problem(api.get(clinic, "dashboard", headers={"Cookie": f"__session={token}"}), 401)
 
 
-@pytest.mark.parametrize("tail", ["", "\t", " "])
-def test_blanks_after_the_token_are_not_part_of_it(api, clinic, tail):
-    assert api.get(clinic, "dashboard", headers={"Authorization": f"Bearer {api.signer.token(clinic)}{tail}"}).status == 200
+def test_blanks_around_the_token_are_not_part_of_it(api, clinic):
+    for value in ("Bearer  {}", " Bearer {}", "Bearer {}  "):
+        assert api.get(clinic, "dashboard", headers={"Authorization": value.format(api.signer.token(clinic))}).status == 200
 
 
 def test_two_authorization_headers_give_no_one_anothers_rights(api, clinic, second_clinic):

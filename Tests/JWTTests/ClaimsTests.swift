@@ -1,3 +1,4 @@
+import JSON
 import Testing
 
 @testable import JWT
@@ -129,13 +130,36 @@ struct OrganizationCase: CustomTestStringConvertible, Sendable {
         #expect(verifier.reason(Token(header: ["typ": nil]).text) == nil)
     }
 
-    @Test("A token of 8192 bytes passes")
+    @Test("The longest token that fits in 8192 bytes passes, a longer one does not")
     func longest() {
-        var token = Token()
-        let base = token.text.utf8.count
-        // Three characters of base64 for four bytes of text, and a few to spare.
-        token.payload = "{\"pad\":\"" + String(repeating: "x", count: (8192 - base) * 3 / 4 - 8) + "\"," + token.payload.dropFirst()
-        #expect(token.text.utf8.count > 8180 && token.text.utf8.count <= 8192)
-        #expect(verifier.reason(token.text) == nil)
+        func token(padding: Int) -> String {
+            var token = Token()
+            token.payload = "{\"pad\":\"" + String(repeating: "x", count: padding) + "\"," + token.payload.dropFirst()
+            return token.text
+        }
+        var padding = 5500
+        while token(padding: padding + 1).utf8.count <= 8192 { padding += 1 }
+        #expect(token(padding: padding).utf8.count > 8190)
+        #expect(verifier.reason(token(padding: padding)) == nil)
+        #expect(verifier.reason(token(padding: padding + 1)) == .invalid(.tooLong))
+    }
+
+    @Test(
+        "A claim that is used and is not text is refused, whatever libjwt makes of it",
+        arguments: ["sub", "org_id", "sid", "org_role", "iss", "azp", "sts"], ["\\ud800", "\\udc00x", "a\\u0000"])
+    func notText(_ name: String, _ text: String) throws {
+        let payload = Token([name: "\"\(text)\""]).payload
+        let object = try #require(try JSONValue.parse(Array(payload.utf8)).object)
+        #expect(throws: TokenError.invalid(.claimMalformed)) {
+            try Policy(issuer: issuer, authorizedParties: [party]).claims(of: object, now: now)
+        }
+    }
+
+    @Test(
+        "A nested claim that is used and is not text is refused as well",
+        arguments: ["{\"id\":\"\\ud800\"}", "{\"id\":\"org_1\",\"rol\":\"\\u0000\"}"])
+    func nestedNotText(_ organization: String) throws {
+        let object = try #require(try JSONValue.parse(Array(Token(["v": "2", "o": organization]).payload.utf8)).object)
+        #expect(throws: TokenError.invalid(.claimMalformed)) { try Claims(object) }
     }
 }

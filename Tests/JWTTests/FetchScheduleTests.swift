@@ -19,7 +19,9 @@ private final class Schedule {
         return schedule
     }
 
-    static func time(_ seconds: Double) -> ContinuousClock.Instant { start + .milliseconds(Int((seconds * 1000).rounded())) }
+    static func time(_ seconds: Double) -> ContinuousClock.Instant {
+        start + .milliseconds(Int((seconds * 1000).rounded()))
+    }
 
     var due: Double { Double(Int((Self.start.duration(to: schedule.due) / .milliseconds(1)).rounded())) / 1000 }
     var fetchesEnded: UInt64 { schedule.fetchesEnded }

@@ -13,7 +13,8 @@ struct TestAuthority {
         func openssl(_ arguments: String) throws {
             try run("/usr/bin/openssl", arguments.split(separator: " ").map(String.init))
         }
-        try openssl("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout \(path)/ca.key -out \(path)/ca.pem")
+        try openssl(
+            "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout \(path)/ca.key -out \(path)/ca.pem")
         try openssl(
             "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=server -addext subjectAltName=IP:127.0.0.1"
                 + " -addext basicConstraints=critical,CA:FALSE"
@@ -28,30 +29,24 @@ final class HTTPSServer {
     enum Mode: String { case ok, error, redirect, slow, huge, drip, plain }
 
     let authority: TestAuthority
-    private let process = Process()
-    private let stdin = Pipe()
-    private(set) var port = 0
+    private let process: ChildProcess
+    private let port: Int
 
     var url: String { "https://127.0.0.1:\(port)/jwks.json" }
+    /// The same server under a name that its certificate does not have.
+    var urlByName: String { "https://localhost:\(port)/jwks.json" }
+    /// The same port, for a client that would speak without TLS.
+    var plainURL: String { "http://127.0.0.1:\(port)/jwks.json" }
 
     init(_ document: String, mode: Mode = .ok) throws {
         authority = try TestAuthority()
-        try answer(document, mode)
-        let script = try authority.folder.write(Self.script, to: "server.py")
-        let stdout = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
-        process.arguments = [script, authority.folder.path]
-        process.standardInput = stdin
-        process.standardOutput = stdout
-        try process.run()
-        let line = String(decoding: stdout.fileHandleForReading.availableData, as: UTF8.self)
-        guard let port = Int(line.trimmingCharacters(in: .whitespacesAndNewlines)) else {
-            throw CommandError(program: "server.py", status: 0)
-        }
+        let folder = authority.folder
+        try folder.write(document, to: "document")
+        try folder.write(mode.rawValue, to: "mode")
+        process = try ChildProcess("/usr/bin/python3", [folder.write(Self.script, to: "server.py"), folder.path])
+        guard let port = Int(process.readLine()) else { throw ChildError(program: "server.py", status: 0) }
         self.port = port
     }
-
-    deinit { stop() }
 
     /// Answers with `document` from now on.
     func answer(_ document: String, _ mode: Mode = .ok) throws {
@@ -64,11 +59,7 @@ final class HTTPSServer {
         ((try? String(contentsOfFile: authority.folder.path + "/requests", encoding: .utf8)) ?? "").count { $0 == "\n" }
     }
 
-    func stop() {
-        guard process.isRunning else { return }
-        process.terminate()
-        process.waitUntilExit()
-    }
+    func stop() { process.kill() }
 
     // It ends with its standard input as well, so that a test that dies leaves nothing behind.
     private static let script = """

@@ -84,7 +84,9 @@ private let headers: [Hostile] = [
         Token().signed { hmac($0, secret: SigningKey.first.publicPEM) }
     },
     Hostile("HS512 keyed with the public PEM", .algorithm) {
-        Token(header: ["alg": "\"HS512\""]).signed { hmac($0, secret: SigningKey.first.publicPEM, digest: EVP_sha512()) }
+        Token(header: ["alg": "\"HS512\""]).signed {
+            hmac($0, secret: SigningKey.first.publicPEM, digest: EVP_sha512())
+        }
     },
     Hostile("RS512, well signed", .algorithm) {
         Token(header: ["alg": "\"RS512\""]).signed { SigningKey.first.sign($0, digest: EVP_sha512()) }
@@ -160,9 +162,10 @@ private let payloads: [Hostile] = [
     .claims("sub empty", .subjectMissing, ["sub": "\"\""]),
     .claims("sub null", .subjectMissing, ["sub": "null"]),
     .claims("sub a number", .subjectMissing, ["sub": "7"]),
-    .claims("sub with half a character", .claimMalformed, ["sub": "\"user\\udc00\""]),
+    // jansson, inside libjwt, takes neither half a character nor NUL.
+    .claims("sub with half a character", .signature, ["sub": "\"user\\udc00\""]),
     .claims("sub with NUL", .signature, ["sub": "\"user\\u0000\""]),
-    .claims("organization with half a character", .claimMalformed, ["org_id": "\"org\\ud800\""]),
+    .claims("organization with half a character", .signature, ["org_id": "\"org\\ud800\""]),
     Hostile("signed with another key", .signature) { Token(key: .second).text },
     Hostile("payload changed after signing", .signature) {
         segments { $0[1] = base64URL(Token(["sub": "\"user_2\""]).payload.utf8) }

@@ -43,7 +43,8 @@ private func number(bits: Int) -> [UInt8] {
             JWKCase("key_ops with more", ["key_ops": "[\"sign\",\"verify\"]"]),
             JWKCase("unknown members", ["x5t": "\"abc\"", "x5c": "[\"MII\"]"]),
             JWKCase("modulus with leading zeros", ["n": "\"AAAA\(base64URL(number(bits: 2048)))\""]),
-            JWKCase("exponent 3", ["e": "\"Aw\""]), JWKCase("largest modulus", ["n": "\"\(base64URL(number(bits: 8192)))\""]),
+            JWKCase("exponent 3", ["e": "\"Aw\""]),
+            JWKCase("largest modulus", ["n": "\"\(base64URL(number(bits: 8192)))\""]),
             JWKCase("largest exponent", ["e": "\"_____w\""]),
         ])
     func accepted(_ example: JWKCase) throws {
@@ -59,7 +60,8 @@ private func number(bits: Int) -> [UInt8] {
             JWKCase("HS256", ["alg": "\"HS256\""]), JWKCase("alg a number", ["alg": "256"]),
             JWKCase("key_ops without verify", ["key_ops": "[\"sign\"]"]),
             JWKCase("key_ops empty", ["key_ops": "[]"]), JWKCase("key_ops a string", ["key_ops": "\"verify\""]),
-            JWKCase("no kid", ["kid": nil]), JWKCase("kid empty", ["kid": "\"\""]), JWKCase("kid a number", ["kid": "7"]),
+            JWKCase("no kid", ["kid": nil]), JWKCase("kid empty", ["kid": "\"\""]),
+            JWKCase("kid a number", ["kid": "7"]),
             JWKCase("no n", ["n": nil]), JWKCase("no e", ["e": nil]), JWKCase("n padded", ["n": "\"AQAB==\""]),
             JWKCase("n not base64url", ["n": "\"a+b/\""]), JWKCase("n a number", ["n": "65537"]),
             JWKCase("n empty", ["n": "\"\""]), JWKCase("1024 bits", ["n": "\"\(SigningKey.short.modulus)\""]),

@@ -10,7 +10,8 @@ import Testing
     private let document = jwks(SigningKey.first.jwk("first"))
 
     private func keys(
-        _ server: HTTPSServer, pace: FetchSchedule.Pace = .url, client: HTTPSClient = HTTPSClient(), events: Events = Events()
+        _ server: HTTPSServer, pace: FetchSchedule.Pace = .url, client: HTTPSClient = HTTPSClient(),
+        events: Events = Events()
     ) throws -> KeySet {
         try KeySet.quiet(
             .jwksURL(server.url, caFile: server.authority.caFile), pace: pace, client: client, report: events.report)
@@ -55,7 +56,12 @@ import Testing
         try server.answer(document)
         #expect(eventually { keys.isAvailable })
         #expect(verifier.reason(firstToken) == nil)
-        #expect(eventually { events.all == [.failed("the answer has the status 500, not 200"), .changed(keys: 1, skipped: []), .recovered] })
+        #expect(
+            eventually {
+                events.all == [
+                    .failed("the answer has the status 500, not 200"), .changed(keys: 1, skipped: []), .recovered,
+                ]
+            })
     }
 
     @Test("A new kid is fetched at once, a second one within 30 seconds is not")
@@ -136,7 +142,9 @@ import Testing
         #expect(started.duration(to: .now) < .seconds(2))
     }
 
-    @Test("A transfer ends at its deadline, whether the server is silent or drips", arguments: [HTTPSServer.Mode.slow, .drip])
+    @Test(
+        "A transfer ends at its deadline, whether the server is silent or drips",
+        arguments: [HTTPSServer.Mode.slow, .drip])
     func deadline(_ mode: HTTPSServer.Mode) throws {
         let server = try HTTPSServer(document, mode: mode)
         let started = ContinuousClock.now
@@ -164,7 +172,7 @@ import Testing
         let stranger = try TestAuthority()
         #expect(failure(server, client: HTTPSClient(caFile: stranger.caFile))?.contains("certificate") == true)
         // The certificate is for the address, not for this name.
-        #expect(failure(server, url: "https://localhost:\(server.port)/")?.contains("localhost") == true)
+        #expect(failure(server, url: server.urlByName)?.contains("localhost") == true)
         #expect(server.requests == 0)
     }
 
@@ -182,7 +190,7 @@ import Testing
     @Test("Nothing but https is ever spoken")
     func plain() throws {
         let server = try HTTPSServer(document, mode: .plain)
-        #expect(failure(server, url: "http://127.0.0.1:\(server.port)/") != nil)
+        #expect(failure(server, url: server.plainURL) != nil)
         #expect(failure(server, url: "file://\(server.authority.caFile)") != nil)
         #expect(failure(server) != nil)
         #expect(server.requests == 0)
@@ -191,8 +199,10 @@ import Testing
     @Test(
         "An address that cannot be used stops the start, naming the variable",
         arguments: [
-            "http://127.0.0.1/jwks.json", "HTTP://127.0.0.1/", "ftp://127.0.0.1/", "file:///etc/passwd", "", "jwks.json",
-            "//127.0.0.1/", "https://", "https://user:secret@127.0.0.1/", "https://user@127.0.0.1/", "https://exa mple/",
+            "http://127.0.0.1/jwks.json", "HTTP://127.0.0.1/", "ftp://127.0.0.1/", "file:///etc/passwd", "",
+            "jwks.json",
+            "//127.0.0.1/", "https://", "https://user:secret@127.0.0.1/", "https://user@127.0.0.1/",
+            "https://exa mple/",
         ])
     func address(_ url: String) {
         do throws(KeySourceError) {

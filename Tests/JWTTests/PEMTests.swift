@@ -65,9 +65,11 @@ import Testing
 
     @Test(
         "What is no public key is refused, naming the variable",
-        arguments: ["", "secret", "-----BEGIN PUBLIC KEY-----", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+        arguments: [
+            "", "secret", "-----BEGIN PUBLIC KEY-----", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
             "-----BEGIN RSA PUBLIC KEY-----\nMAA=\n-----END RSA PUBLIC KEY-----\n",
-            "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"])
+            "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n",
+        ])
     func nonsense(_ text: String) {
         #expect(problem(text)?.hasPrefix("CLERK_JWT_KEY ") == true)
     }
@@ -79,7 +81,7 @@ import Testing
 
     @Test("Bytes after the key, inside its block, are refused")
     func trailingBytes() throws {
-        guard let block = PEMBlock.all(in: Array(pem.utf8)).first else { throw CommandError(program: "PEM", status: 1) }
+        guard let block = PEMBlock.all(in: Array(pem.utf8)).first else { throw ChildError(program: "PEM", status: 1) }
         #expect(throws: PublicKey.Fault.notAKey) { try PublicKey(der: block.der + [0], isPKCS1: false) }
         #expect(try PublicKey(der: block.der, isPKCS1: false).pem == Array(pem.utf8))
     }

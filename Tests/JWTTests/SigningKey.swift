@@ -44,8 +44,10 @@ final class SigningKey: @unchecked Sendable {
     /// The public key as a JWK, with further or other members as JSON; nil leaves one out.
     func jwk(_ keyID: String, _ changes: [String: String?] = [:]) -> String {
         json(
-            ["kty": "\"RSA\"", "use": "\"sig\"", "alg": "\"RS256\"", "kid": "\"\(keyID)\"", "n": "\"\(modulus)\"",
-             "e": "\"\(exponent)\""], changes)
+            [
+                "kty": "\"RSA\"", "use": "\"sig\"", "alg": "\"RS256\"", "kid": "\"\(keyID)\"", "n": "\"\(modulus)\"",
+                "e": "\"\(exponent)\"",
+            ], changes)
     }
 
     func sign(_ text: String, digest: OpaquePointer? = EVP_sha256()) -> [UInt8] { signature(of: text, key, digest) }

@@ -18,9 +18,11 @@ struct Token {
     init(header: [String: String?] = [:], _ claims: [String: String?] = [:], key: SigningKey = .first) {
         self.header = json(["alg": "\"RS256\"", "typ": "\"JWT\"", "kid": "\"first\""], header)
         payload = json(
-            ["iss": "\"\(issuer)\"", "sub": "\"user_1\"", "azp": "\"\(party)\"", "sid": "\"sess_1\"",
-             "org_id": "\"org_1\"", "org_role": "\"admin\"", "exp": "1750000060", "nbf": "1749999990",
-             "iat": "1749999990"], claims)
+            [
+                "iss": "\"\(issuer)\"", "sub": "\"user_1\"", "azp": "\"\(party)\"", "sid": "\"sess_1\"",
+                "org_id": "\"org_1\"", "org_role": "\"admin\"", "exp": "1750000060", "nbf": "1749999990",
+                "iat": "1749999990",
+            ], claims)
         self.key = key
     }
 

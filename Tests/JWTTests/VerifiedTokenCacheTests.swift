@@ -17,6 +17,16 @@ import Testing
         #expect(cache.statistics == (hits: 100, misses: 1, evictions: 0))
     }
 
+    @Test("Tokens of the same hash are told apart")
+    func collisions() {
+        let cache = VerifiedTokenCache(capacity: 100) { _ in 7 }
+        for number in 0..<3 { cache.insert(token(number), claims: claims(number), generation: 0) }
+        for number in 0..<3 {
+            #expect(cache.claims(of: token(number), generation: 0, isCurrent: { _ in true })?.subject == "\(number)")
+        }
+        #expect(cache.claims(of: token(3), generation: 0, isCurrent: { _ in true }) == nil)
+    }
+
     @Test("The number of tokens never passes the capacity", arguments: [0, 1, 2, 15, 16, 17, 100, 1000])
     func bounded(_ capacity: Int) {
         let cache = VerifiedTokenCache(capacity: capacity)
@@ -110,7 +120,8 @@ import Testing
     func full() throws {
         let verifier = try Verifier.pem(cacheCapacity: 16)
         for number in 0..<40 {
-            #expect(try verifier.verify(Token(["sub": "\"user_\(number)\""]).text, now: now).subject == "user_\(number)")
+            #expect(
+                try verifier.verify(Token(["sub": "\"user_\(number)\""]).text, now: now).subject == "user_\(number)")
         }
         #expect(verifier.cachedTokens == 16)
         #expect(verifier.cacheStatistics.evictions == 24)

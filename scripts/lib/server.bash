@@ -3,7 +3,7 @@
 binary=${SERVER_BINARY:-$root/${BUILD_DIR:-.build}/release/reengagement-api}
 server_log=$STACK_DIR/log/server.log
 
-# What decides how the server behaves (contract: "Environment").
+# What decides how the server behaves (README, "Configuration").
 server_variables=(DATABASE_URL DATABASE_ROLE DB_POOL_SIZE DB_ACQUIRE_TIMEOUT_MS DB_STATEMENT_TIMEOUT_MS
     FCGI_LISTEN WORKER_THREADS CLERK_JWT_KEY CLERK_JWKS_FILE CLERK_JWKS_URL CLERK_JWKS_CA_FILE
     CLERK_ISSUER CLERK_AUTHORIZED_PARTIES RATE_LIMIT CORS_ALLOWED_ORIGINS LOG_LEVEL LOG_FORMAT)
@@ -43,7 +43,7 @@ check_server_configuration() {
     (
         set_server_environment
         exec "$binary" --check-config
-    ) >&2 </dev/null 9>&- || fail "the server refuses its environment (see the line above)"
+    ) >/dev/null </dev/null 9>&- || fail "the server refuses its environment, as it says above"
 }
 
 # Differs whenever a start now would give another server than the one that runs.
@@ -101,10 +101,13 @@ wait_for_server() { # pid, address, what was there before
 
 # A socket that a killed server left, or that another still serves, is not the new one.
 is_listening() { # address, what was there before
+    local host=${1%:*}
     if is_socket_path "$1"; then
         [[ -S $1 && $(socket_identity "$1") != "$2" ]]
     else
-        (exec 3<>"/dev/tcp/${1%:*}/${1##*:}") 2>/dev/null
+        # An IPv6 address without its brackets.
+        host=${host#[} host=${host%]}
+        (exec 3<>"/dev/tcp/$host/${1##*:}") 2>/dev/null
     fi
 }
 
@@ -112,7 +115,7 @@ socket_identity() { # path
     stat -c '%i %z' -- "$1" 2>/dev/null || true
 }
 
-# The contract gives the server 10 s.
+# The server promises to end within 10 s.
 server_stop() {
     stop_process server TERM 12
     rm -f -- "$state/server-fingerprint"

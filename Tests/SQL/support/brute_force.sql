@@ -32,9 +32,18 @@ SELECT p.organization_id, p.id AS patient_id, p.intake_day,
 FROM brute.patient p
 WITH NO DATA;
 
-CREATE FUNCTION brute.days_since(intake_day date, contact_days date[], day date) RETURNS integer LANGUAGE sql IMMUTABLE AS $$
-    SELECT day - coalesce((SELECT max(c) FROM unnest(contact_days) c WHERE c <= day), CASE WHEN intake_day <= day THEN intake_day END)
-$$;
+-- Every patient on every day of a year and one day more.
+CREATE MATERIALIZED VIEW brute.patient_day AS
+SELECT x.*, lag(x.since) OVER (PARTITION BY x.organization_id, x.patient_id ORDER BY x.day) AS before
+FROM (
+    SELECT h.organization_id, h.patient_id, d.day, d.day = ANY (h.days) AS contact,
+        d.day - coalesce((SELECT max(c) FROM unnest(h.days) c WHERE c <= d.day), CASE WHEN h.intake_day <= d.day THEN h.intake_day END) AS since
+    FROM brute.clock o
+    JOIN brute.history h ON h.organization_id = o.id
+    CROSS JOIN LATERAL (SELECT o.today - i AS day FROM generate_series(0, 365) i) d
+) x
+WITH NO DATA;
+CREATE UNIQUE INDEX ON brute.patient_day (organization_id, patient_id, day);
 
 -- An attempt is converted at the first booking whose latest successful attempt it is, if that is not too old.
 CREATE MATERIALIZED VIEW brute.attempt AS
@@ -61,17 +70,12 @@ LEFT JOIN (
 WHERE o.created_at <= c.now
 WITH NO DATA;
 
-CREATE FUNCTION brute.refresh() RETURNS void LANGUAGE sql AS $$
-    REFRESH MATERIALIZED VIEW brute.history;
-    REFRESH MATERIALIZED VIEW brute.attempt;
-$$;
-
 -- A rate to one decimal, half away from zero, in whole numbers.
 CREATE FUNCTION brute.rate(part bigint, whole bigint) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN whole = 0 THEN 0.0 ELSE div(2000 * part + whole, 2 * whole) * 0.1 END
 $$;
 
-CREATE VIEW brute.master AS
+CREATE MATERIALIZED VIEW brute.master AS
 SELECT x.organization_id, x.id AS patient_id, x.name, x.phone, x.email, x.treatment_notes, x.created_at,
     x.today - x.d AS last_contact_day, x.d AS days_since_last_contact, brute.level(x.d) AS risk_level, x.score AS risk_score, x.tier AS risk_tier,
     x.status AS engagement_status,
@@ -105,7 +109,8 @@ FROM (
                 WHEN z.d < 90 THEN 75 + floor((z.d - 45) / 3.0) ELSE 90 END
             + 5 * least(z.missed, 2) - CASE WHEN z.next_at IS NOT NULL THEN 20 ELSE 0 END)::integer AS score
         FROM (
-            SELECT p.*, brute.days_since(h.intake_day, h.days, p.today) AS d, cardinality(h.days) > 0 AS touched,
+            SELECT p.*, h.since AS d,
+                EXISTS (SELECT FROM brute.contact c WHERE c.organization_id = p.organization_id AND c.patient_id = p.id) AS touched,
                 (SELECT min(a.starts_at) FROM public.appointments a WHERE a.organization_id = p.organization_id AND a.patient_id = p.id
                     AND a.status = 'scheduled' AND a.starts_at > p.now) AS next_at,
                 (SELECT count(*) FROM public.appointments a WHERE a.organization_id = p.organization_id AND a.patient_id = p.id
@@ -114,20 +119,23 @@ FROM (
                 (SELECT count(*) FROM public.appointments a WHERE a.organization_id = p.organization_id AND a.patient_id = p.id
                     AND a.status = 'completed' AND a.starts_at <= p.now
                     AND p.today - (a.starts_at AT TIME ZONE p.time_zone)::date BETWEEN 0 AND 89) AS attended
-            FROM brute.patient p JOIN brute.history h ON h.organization_id = p.organization_id AND h.patient_id = p.id
+            FROM brute.patient p
+            JOIN brute.patient_day h ON h.organization_id = p.organization_id AND h.patient_id = p.id AND h.day = p.today
         ) z
     ) y
 ) x
-WHERE x.d IS NOT NULL;
+WHERE x.d IS NOT NULL
+WITH NO DATA;
 
+-- The rates s₁/n₁ and s₀/n₀ compared in whole numbers; a rate of nothing is 0, as 0/1.
 CREATE FUNCTION brute.change(organization text, method text, today date, days integer) RETURNS numeric LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN r0 = 0 AND r1 > 0 THEN 100.0 WHEN r0 = 0 THEN 0.0 ELSE round((r1 - r0) / r0 * 100, 1) END
+    SELECT CASE WHEN s0 = 0 AND s1 > 0 THEN 100.0 WHEN s0 = 0 THEN 0.0
+        ELSE sign(s1 * n0 - s0 * n1) * div(2000 * abs(s1 * n0 - s0 * n1) + s0 * n1, 2 * s0 * n1) * 0.1 END
     FROM (
-        -- Fifty digits, so that what is a half is read as one.
-        SELECT round(coalesce(sum(s) FILTER (WHERE day > $3 - $4)::numeric(60, 50) / nullif(count(*) FILTER (WHERE day > $3 - $4), 0), 0), 45) AS r1,
-            round(coalesce(sum(s) FILTER (WHERE day <= $3 - $4)::numeric(60, 50) / nullif(count(*) FILTER (WHERE day <= $3 - $4), 0), 0), 45) AS r0
-        FROM (SELECT a.day, (a.outcome = 'success')::integer AS s FROM brute.attempt a
-            WHERE a.organization_id = $1 AND a.method = $2 AND a.day > $3 - 2 * $4 AND a.day <= $3) a
+        SELECT count(*) FILTER (WHERE outcome = 'success' AND day > $3 - $4)::numeric AS s1, greatest(count(*) FILTER (WHERE day > $3 - $4), 1)::numeric AS n1,
+            count(*) FILTER (WHERE outcome = 'success' AND day <= $3 - $4)::numeric AS s0, greatest(count(*) FILTER (WHERE day <= $3 - $4), 1)::numeric AS n0
+        FROM brute.attempt a
+        WHERE a.organization_id = $1 AND a.method = $2 AND a.day > $3 - 2 * $4 AND a.day <= $3
     ) r
 $$;
 
@@ -144,9 +152,7 @@ CREATE FUNCTION brute.trends(organization text, days integer) RETURNS SETOF reco
     WITH day AS MATERIALIZED (
         SELECT c.today, c.today - i AS day FROM brute.clock c, generate_series(0, $2 - 1) i WHERE c.id = $1
     ), patient_day AS MATERIALIZED (
-        SELECT d.day, brute.days_since(h.intake_day, h.days, d.day) AS since, brute.days_since(h.intake_day, h.days, d.day - 1) AS before,
-            d.day = ANY (h.days) AS contact
-        FROM day d CROSS JOIN brute.history h WHERE h.organization_id = $1
+        SELECT * FROM brute.patient_day p WHERE p.organization_id = $1
     ), risk AS MATERIALIZED (
         SELECT d.day, count(p.day) FILTER (WHERE since = 30) AS new_at_risk, count(p.day) FILTER (WHERE contact AND before >= 30) AS reengaged,
             count(*) FILTER (WHERE brute.level(since) = 'critical') AS critical, count(*) FILTER (WHERE brute.level(since) = 'high') AS high,
@@ -216,6 +222,15 @@ CREATE FUNCTION brute.dashboard(organization text) RETURNS text LANGUAGE sql STA
     ) l
 $$;
 
+CREATE FUNCTION brute.refresh() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    REFRESH MATERIALIZED VIEW brute.history;
+    REFRESH MATERIALIZED VIEW brute.patient_day;
+    REFRESH MATERIALIZED VIEW brute.attempt;
+    ANALYZE brute.history, brute.patient_day, brute.attempt;
+    REFRESH MATERIALIZED VIEW brute.master;
+END $$;
+
 -- The differences between the product and all this, over every organization: none.
 CREATE FUNCTION brute.differences() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
@@ -232,7 +247,7 @@ BEGIN
                 SELECT coalesce(a::text, 'missing') || ' <> ' || coalesce(b::text, 'missing')
                 FROM (SELECT row_number() OVER () AS nr, t.* FROM re.trends(o, n) t) a
                 FULL JOIN (SELECT row_number() OVER () AS nr, t.* FROM brute.trends(o, n) AS t(
-                    date text, a bigint, b bigint, c bigint, d bigint, l1 bigint, l2 bigint, l3 bigint, l4 bigint, l5 bigint, r1 numeric, r2 numeric,
+                    date text, n1 bigint, n2 bigint, n3 bigint, n4 bigint, l1 bigint, l2 bigint, l3 bigint, l4 bigint, l5 bigint, r1 numeric, r2 numeric,
                     s1 bigint, s2 bigint, s3 numeric, e1 bigint, e2 bigint, e3 numeric, p1 bigint, p2 bigint, p3 numeric,
                     w1 text, c1 numeric, w2 text, c2 numeric, w3 text, c3 numeric, w4 text, w5 text, imp boolean)) b USING (nr)
                 WHERE a::text IS DISTINCT FROM b::text) d(d);

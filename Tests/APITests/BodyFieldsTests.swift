@@ -1,0 +1,128 @@
+import Testing
+
+@testable import API
+
+@Suite("The fields of a body")
+struct BodyFieldsTests {
+    private enum Word: String, Choice {
+        case first, second
+    }
+
+    private func fields(_ body: String) throws -> BodyFields { try BodyFields(Array(body.utf8)) }
+
+    @Test(
+        "are not to be had, and the answer is 400, where the body is no JSON object",
+        arguments: [
+            "", " ", "null", "true", "1", "\"text\"", "[]", "[{}]", "{", "}", "{\"a\":1,}", "{a:1}", "{'a':1}", "{\"a\":1}{}",
+            "{\"a\":01}", "{\"a\":NaN}", "\u{FEFF}{}", "{\"a\":\"\n\"}", "{\"a\":\"\\x\"}", "a=1&b=2", "<a/>",
+        ])
+    func notAnObject(body: String) {
+        #expect(problem { _ = try fields(body) }?.status == 400)
+    }
+
+    @Test("are not to be had, and the answer is 400, where the body is not UTF-8")
+    func notUTF8() {
+        for bytes: [UInt8] in [[0x7B, 0x22, 0xFF, 0x22, 0x3A, 0x31, 0x7D], [0xFF, 0xFE, 0x7B, 0, 0x7D, 0], [0xC0, 0x80]] {
+            let problem = problem { _ = try BodyFields(bytes) }
+            #expect(problem?.status == 400)
+            #expect(problem?.detail == "The body is not UTF-8.")
+        }
+    }
+
+    @Test("are not to be had, and the answer is 400, where the body nests too deep")
+    func nesting() {
+        let deep = "{\"a\":" + String(repeating: "[", count: 60_000)
+        #expect(problem { _ = try fields(deep) }?.detail.contains("nests deeper") == true)
+        let bearable = "{\"a\":" + String(repeating: "[", count: 60) + String(repeating: "]", count: 60) + "}"
+        #expect(problem { _ = try fields(bearable) } == nil)
+    }
+
+    @Test("say at which byte the body stops being JSON")
+    func position() {
+        #expect(problem { _ = try fields(#"{"a":1,}"#) }?.detail == "The body is not JSON; the fault is at byte 7.")
+    }
+
+    @Test(
+        "hold a text of so many code points",
+        arguments: [
+            ("\"a\"", "a"), ("\"abc\"", "abc"), (#""\u00e9\n\"""#, "é\n\""), ("\"e\u{301}\"", "e\u{301}"), (#""\ud83d\ude00""#, "😀"),
+            ("\"👩‍👩\"", "👩‍👩"), ("\" \"", " "),
+        ])
+    func text(value: String, expected: String) throws {
+        var fields = try fields("{\"a\":\(value)}")
+        #expect(fields.text("a", of: 1...3).utf8.elementsEqual(expected.utf8))
+        #expect(fields.optionalText("a", atMost: 3).utf8.elementsEqual(expected.utf8))
+        #expect(fields.faults.list == [])
+    }
+
+    @Test(
+        "find a text at fault that is too long, too short, not text or no string",
+        arguments: [
+            "\"abcd\"", "\"👩‍👩‍👦\"", "1", "true", "[]", "{}", "[\"a\"]", #""\u0000""#, #""a\u0000""#, #""\ud800""#, #""\udc00\ud800""#,
+        ])
+    func notText(value: String) throws {
+        var fields = try fields("{\"a\":\(value)}")
+        #expect(fields.text("a", of: 1...3) == "")
+        #expect(fields.optionalText("a", atMost: 3) == "")
+        #expect(fields.faults.list.map(\.field) == ["a", "a"])
+        #expect(fields.faults.list.allSatisfy { $0.message.hasPrefix("must be a string of ") })
+    }
+
+    @Test("find a required field missing where it is absent or null, and an optional one empty")
+    func missing() throws {
+        for body in ["{}", "{\"a\":null}", "{\"A\":\"x\"}", "{\"a \":\"x\"}", #"{"\ud800":"x"}"#, #"{"a\u0000":"x"}"#] {
+            var fields = try fields(body)
+            #expect(fields.optionalText("a", atMost: 3) == "")
+            #expect(fields.optionalBool("a") == false)
+            #expect(fields.faults.list == [])
+            _ = fields.text("a", of: 1...3)
+            _ = fields.choice("a", default: Word.first)
+            #expect(fields.faults.list == [FieldFault](repeating: FieldFault(field: "a", message: "is required"), count: 2))
+        }
+        var empty = try fields("{\"a\":\"\"}")
+        #expect(empty.text("a", of: 1...3) == "" && empty.faults.list.count == 1)
+        #expect(empty.optionalText("a", atMost: 3) == "" && empty.faults.list.count == 1)
+    }
+
+    @Test("find a field at fault that is given twice, however it is spelt, and once whatever it is")
+    func duplicates() throws {
+        for body in [#"{"a":"x","a":"x"}"#, #"{"a":null,"\u0061":"x"}"#, #"{"a":true,"b":1,"a":true}"#] {
+            var fields = try fields(body)
+            _ = fields.text("a", of: 1...3)
+            _ = fields.optionalText("a", atMost: 3)
+            _ = fields.optionalBool("a")
+            _ = fields.choice("a", default: Word.first)
+            let twice = FieldFault(field: "a", message: "is given 2 times; give it once")
+            #expect(fields.faults.list == [FieldFault](repeating: twice, count: 4))
+        }
+        var others = try fields(#"{"b":1,"b":2,"a":"x"}"#)
+        #expect(others.text("a", of: 1...3) == "x")
+        #expect(others.faults.list == [])
+    }
+
+    @Test("hold a flag that is true or false and nothing like it")
+    func flags() throws {
+        for (value, flag) in [("true", true), ("false", false)] {
+            var fields = try fields("{\"a\":\(value)}")
+            #expect(fields.optionalBool("a") == flag)
+            #expect(fields.faults.list == [])
+        }
+        for value in ["\"true\"", "1", "0", "\"\"", "[]", "{}"] {
+            var fields = try fields("{\"a\":\(value)}")
+            #expect(fields.optionalBool("a") == false)
+            #expect(fields.faults.list == [FieldFault(field: "a", message: "must be true or false")])
+        }
+    }
+
+    @Test("hold one of a few words and nothing like it")
+    func choices() throws {
+        var second = try fields(#"{"a":"\u0073econd"}"#)
+        #expect(second.choice("a", default: Word.first) == .second)
+        #expect(second.faults.list == [])
+        for value in ["\"Second\"", "\"second \"", "\"\"", "1", "[\"second\"]", #""second\u0000""#] {
+            var fields = try fields("{\"a\":\(value)}")
+            _ = fields.choice("a", default: Word.first)
+            #expect(fields.faults.list == [FieldFault(field: "a", message: "must be one of first, second")])
+        }
+    }
+}

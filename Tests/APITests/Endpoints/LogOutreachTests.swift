@@ -1,0 +1,138 @@
+import JSON
+import Testing
+
+@testable import API
+
+@Suite("The endpoint log-outreach")
+struct LogOutreachTests {
+    /// A body that passes, with members put in their place or, as nil, left out.
+    private static func body(_ changes: KeyValuePairs<String, String?> = [:]) -> String {
+        var members = [("patient_id", "\"patient_123\""), ("method", "\"sms\""), ("outcome", "\"success\"")]
+        for (name, value) in changes {
+            members.removeAll { $0.0 == name }
+            if let value { members.append((name, value)) }
+        }
+        return "{" + members.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}"
+    }
+
+    private func faulty(_ changes: KeyValuePairs<String, String?> = [:], key: String? = nil) -> [String]? {
+        faults(of: LogOutreach.self, call(body: Self.body(changes), idempotencyKey: key))
+    }
+
+    @Test("logs what was sent, for the token's subject, with defaults for what was not")
+    func query() throws {
+        let least = try LogOutreach(call(body: Self.body())).query
+        #expect(least.parameters == ["org_2abc123", "patient_123", "sms", "success", "false", "", "user_1", nil])
+        let body = Self.body([
+            "method": "\"phone\"", "outcome": "\"no_response\"", "opened": "true", "notes": "\"Ō\\n'\"",
+            "logged_by": "\"user_9\"", "organization_id": "\"org_2\"", "outreach_id": "7",
+        ])
+        let most = try LogOutreach(call(body: body, idempotencyKey: "key 1")).query
+        #expect(most.parameters == ["org_2abc123", "patient_123", "phone", "no_response", "true", "Ō\n'", "user_1", "key 1"])
+    }
+
+    @Test("takes null for the default")
+    func nulls() throws {
+        let query = try LogOutreach(call(body: Self.body(["opened": "null", "notes": "null"]))).query
+        #expect(query.parameters[4...5] == ["false", ""])
+    }
+
+    @Test("takes every method and outcome of the contract", arguments: ["sms", "email", "phone"], ["success", "no_response", "failed"])
+    func words(method: String, outcome: String) throws {
+        let body = Self.body(["method": "\"\(method)\"", "outcome": "\"\(outcome)\""])
+        #expect(try LogOutreach(call(body: body)).query.parameters[2...3] == [method, outcome])
+    }
+
+    @Test("takes notes of 4,000 code points, however many bytes or letters they are")
+    func longNotes() throws {
+        for character in ["x", "é", "😀", "\u{301}", "\\n", "\\ud83d\\ude00"] {
+            let notes = String(repeating: character, count: 4000)
+            #expect(faulty(["notes": "\"\(notes)\""]) == nil)
+            #expect(faulty(["notes": "\"\(notes)x\""]) == ["notes"])
+        }
+        let query = try LogOutreach(call(body: Self.body(["notes": "\"\(String(repeating: "😀", count: 4000))\""]))).query
+        #expect(query.parameters[5]?.utf8.count == 16_000)
+    }
+
+    @Test("names every field at fault, in the order of the contract")
+    func everyFault() {
+        let body =
+            #"{"patient_id":"","method":"fax","outcome":"Success","opened":"yes","notes":"\u0000","notes":"","logged_by":1}"#
+        let fields = faults(of: LogOutreach.self, call(body: body, idempotencyKey: "é"))
+        #expect(fields == ["patient_id", "method", "outcome", "opened", "notes", "Idempotency-Key"])
+        #expect(faults(of: LogOutreach.self, call(body: "{}")) == ["patient_id", "method", "outcome"])
+    }
+
+    @Test("refuses each field alone")
+    func eachFault() {
+        for value in [nil, "null", "\"\"", "7", "[]", #""\ud800""#, #""a\u0000""#] {
+            #expect(faulty(["patient_id": value]) == ["patient_id"])
+        }
+        for value in [nil, "null", "\"SMS\"", "\"sms,email\"", "1"] { #expect(faulty(["method": value]) == ["method"]) }
+        for value in [nil, "null", "\"no response\"", "true"] { #expect(faulty(["outcome": value]) == ["outcome"]) }
+        for value in ["1", "\"true\"", "[]"] { #expect(faulty(["opened": value]) == ["opened"]) }
+        for value in ["1", "false", "{}", #""\udfff""#] { #expect(faulty(["notes": value]) == ["notes"]) }
+    }
+
+    @Test("answers 400 before any 422", arguments: ["", "[]", "{", "null", "{\"patient_id\": \"\", }"])
+    func noObject(body: String) {
+        #expect(faults(of: LogOutreach.self, call(body: body, idempotencyKey: "")) == ["status 400"])
+    }
+
+    @Test("takes an idempotency key of 1 to 255 printable ASCII characters")
+    func keys() throws {
+        for key in ["1", " ", "~", "a b;c=\"d\"", String(repeating: "k", count: 255)] {
+            #expect(try LogOutreach(call(body: Self.body(), idempotencyKey: key)).query.parameters[7] == key)
+        }
+        for key in ["", String(repeating: "k", count: 256), "é", "a\tb", "a\u{7F}", "\0", "\n", "ﬁ"] {
+            #expect(faulty(key: key) == ["Idempotency-Key"])
+        }
+        let notUTF8 = Call(
+            organization: "o", subject: "s", request: request("/", idempotencyKey: [0x61, 0xFF]), body: Array(Self.body().utf8))
+        #expect(faults(of: LogOutreach.self, notUTF8) == ["Idempotency-Key"])
+    }
+
+    @Test("keeps the patient's id byte by byte")
+    func composition() throws {
+        for id in ["caf\u{E9}", "cafe\u{301}"] {
+            let query = try LogOutreach(call(body: Self.body(["patient_id": "\"\(id)\""]))).query
+            #expect(query.parameters[1]?.utf8.elementsEqual(id.utf8) == true)
+        }
+    }
+
+    private static let id = "00000000-0000-4000-8000-000000000001"
+
+    private func respond(_ row: [String: String]) throws -> Response {
+        let endpoint = try LogOutreach(call(body: Self.body()))
+        return try endpoint.respond(to: endpoint.result([row]))
+    }
+
+    @Test("answers 201 for a row that was made, and 200 with the same members for one that was there", arguments: [("created", 201), ("replayed", 200)])
+    func logged(result: String, status: Int) throws {
+        let response = try respond(["result": result, "outreach_id": Self.id, "logged_at": "2025-06-30T12:00:00Z"])
+        #expect(response.status == status)
+        #expect(response.contentType == "application/json")
+        let answer = try #require(try json(response.body).object)
+        #expect(answer.members.count == 4)
+        #expect(answer["success"] == .bool(true))
+        #expect(answer["outreach_id"]?.text == Self.id)
+        #expect(answer["logged_at"]?.text == "2025-06-30T12:00:00Z")
+        #expect(answer["message"]?.text?.isEmpty == false)
+    }
+
+    @Test("answers 404 where there is no such patient, and 422 where the key has been used for something else")
+    func refused() {
+        #expect(problem { _ = try respond(["result": "no_patient"]) }?.status == 404)
+        let conflict = problem { _ = try respond(["result": "conflict", "outreach_id": Self.id]) }
+        #expect(conflict?.status == 422)
+        #expect(conflict?.errors.map(\.field) == ["Idempotency-Key"])
+    }
+
+    @Test("reports any other result as a fault of ours")
+    func wrongRows() throws {
+        #expect(throws: EndpointError.self) { try respond([:]) }
+        #expect(throws: EndpointError.self) { try respond(["result": "deleted"]) }
+        let endpoint = try LogOutreach(call(body: Self.body()))
+        #expect(throws: EndpointError.self) { try endpoint.respond(to: endpoint.result([])) }
+    }
+}

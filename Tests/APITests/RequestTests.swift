@@ -1,0 +1,124 @@
+import Testing
+
+@testable import API
+
+@Suite("The request's path")
+struct PathTests {
+    @Test(
+        "is split at slashes and percent-decoded afterwards",
+        arguments: [
+            ("/", [""]), ("/health", ["health"]), ("/a/b", ["a", "b"]), ("/a%2Fb/c", ["a/b", "c"]),
+            ("/%70rioritized", ["prioritized"]), ("/a%2f%2F", ["a//"]), ("/100%25", ["100%"]), ("/%2525", ["%25"]),
+            ("/a+b", ["a+b"]), ("/%C5%8Ctaki%20", ["Ōtaki "]), ("/e%CC%81", ["e\u{301}"]), ("/a%3Fb?c", ["a?b"]),
+            ("/a;b=c", ["a;b=c"]), ("/./..", [".", ".."]), ("/%0A", ["\n"]), ("/a?b?c/d", ["a"]), ("/a?", ["a"]),
+        ] as [(String, [String])])
+    func segments(target: String, segments: [String]) throws {
+        guard segments != [""] else {
+            // An empty segment, of which no route's path has any.
+            #expect(request(target).path == nil)
+            return
+        }
+        let path = try #require(request(target).path)
+        #expect(path.map { Array($0.utf8) } == segments.map { Array($0.utf8) })
+    }
+
+    @Test(
+        "is none where a segment is empty, not text or wrongly encoded",
+        arguments: [
+            "", "health", "?a=b", "*", "http://host/health", "//", "/health/", "//health", "/a//b", "/a/?b", "/%00", "/a%00b",
+            "/%", "/%2", "/%2G", "/%G2", "/% 2", "/%%20", "/a%2", "/%FF", "/%C5", "/%C0%AF", "/%ED%A0%80", "/%F5%80%80%80",
+        ])
+    func none(target: String) {
+        #expect(request(target).path == nil)
+    }
+
+    @Test("is none where raw bytes are not UTF-8, and text where they are")
+    func rawBytes() {
+        #expect(Request(method: "GET", target: [0x2F, 0xFF]).path == nil)
+        #expect(Request(method: "GET", target: [0x2F, 0x61, 0x00]).path == nil)
+        #expect(Request(method: "GET", target: Array("/Ōtaki".utf8)).path == ["Ōtaki"])
+    }
+}
+
+@Suite("A query parameter")
+struct QueryParameterTests {
+    /// The value of `p`, or the messages of its faults.
+    private func value(_ query: String) -> (value: String?, faults: [String]) {
+        var faults = Faults()
+        let value = request("/?" + query).parameters.value(of: "p", &faults)
+        #expect(faults.list.allSatisfy { $0.field == "p" })
+        return (value, faults.list.map(\.message))
+    }
+
+    @Test(
+        "is decoded as browsers encode it",
+        arguments: [
+            ("p=a", "a"), ("p=a+b", "a b"), ("p=a%2Bb", "a+b"), ("p=a%2Cb,c", "a,b,c"), ("p=a=b", "a=b"), ("p=%3D%26", "=&"),
+            ("%70=a", "a"), ("q=1&p=a&q=2", "a"), ("&&p=a&", "a"), ("p=%C5%8C", "Ō"), ("p=a?b", "a?b"), ("p=+", " "),
+            ("p=a;q=b", "a;q=b"), ("p=a/b#", "a/b#"), ("%=1&p=a", "a"), ("P=b&p=a", "a"), ("p%00=b&p=a", "a"),
+        ])
+    func decoded(query: String, expected: String) {
+        let (value, faults) = value(query)
+        #expect(value == expected)
+        #expect(faults == [])
+    }
+
+    @Test("is absent where only others were sent", arguments: ["", "q=p", "P=a", "=a", "pp=a", "p+=a", "&", "%p=a"])
+    func absent(query: String) {
+        let (value, faults) = value(query)
+        #expect(value == nil)
+        #expect(faults == [])
+    }
+
+    @Test(
+        "is at fault where it is empty, repeated or not text",
+        arguments: [
+            ("p", "is empty"), ("p=", "is empty"), ("q&p&q", "is empty"), ("p=a&p=a", "2 times"), ("p=a&p=b&%70=c", "3 times"),
+            ("p&p=a", "2 times"), ("p=a&p=%FF", "2 times"), ("p=%", "not percent-encoded"), ("p=%4", "not percent-encoded"),
+            ("p=%zz", "not percent-encoded"), ("p=%FF", "not percent-encoded"), ("p=%00", "not percent-encoded"),
+            ("p=a%00b", "not percent-encoded"), ("p=%ED%A0%80", "not percent-encoded"), ("p=%C0%80", "not percent-encoded"),
+        ])
+    func atFault(query: String, message: String) {
+        let (value, faults) = value(query)
+        #expect(value == nil)
+        #expect(faults.count == 1)
+        #expect(faults.first?.contains(message) == true)
+    }
+
+    @Test("with letters composed in another way is another one")
+    func composition() {
+        var faults = Faults()
+        let parameters = request("/?e%CC%81=1").parameters
+        #expect(parameters.value(of: "é", &faults) == nil)
+        #expect(faults.list == [])
+    }
+}
+
+@Suite("The announced type of a body")
+struct ContentTypeTests {
+    private func isJSON(_ contentType: String?) -> Bool {
+        Request(method: "POST", target: [0x2F], contentType: contentType).hasJSONBody
+    }
+
+    @Test(
+        "is JSON in any case and with any parameters",
+        arguments: [
+            "application/json", "Application/JSON", "APPLICATION/JSON;charset=UTF-8", "application/json; charset=utf-8",
+            "application/json ; x", " \tapplication/json\t ", "application/json;", "application/json;;",
+        ])
+    func json(contentType: String) {
+        #expect(isJSON(contentType))
+    }
+
+    @Test(
+        "is not JSON where it is missing or anything else",
+        arguments: [
+            nil, "", " ", ";", ";application/json", "application/jsonx", "application/json+x", "application/problem+json",
+            "text/json", "json", "application", "application/", "application/json, text/plain", "application / json",
+            "application/json\u{A0}", "applicatıon/json", "multipart/form-data", "\"application/json\"", "*/*",
+            "application\u{0F}json", "application/\u{0A}son",
+        ])
+    func other(contentType: String?) {
+        #expect(!isJSON(contentType))
+    }
+}

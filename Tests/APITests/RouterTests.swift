@@ -1,0 +1,170 @@
+import Testing
+
+@testable import API
+
+@Suite("The router")
+struct RouterTests {
+    private static let base = "/api/v1/reengagement/org_1/"
+
+    private func found(_ target: String) -> Router.Match? { try? Router.match(request(target)) }
+
+    private func methodProblem(_ method: String, _ target: String) -> Problem? {
+        problem {
+            let request = request(target, method: method)
+            try Router.check(request, Router.match(request))
+        }
+    }
+
+    @Test(
+        "finds every route, with the variable parts of its path",
+        arguments: [
+            ("risk-metrics", "/api/v1/reengagement/{org_id}/risk-metrics"),
+            ("performance", "/api/v1/reengagement/{org_id}/performance"),
+            ("patients/prioritized", "/api/v1/reengagement/{org_id}/patients/prioritized"),
+            ("trends", "/api/v1/reengagement/{org_id}/trends"),
+            ("dashboard", "/api/v1/reengagement/{org_id}/dashboard"),
+            ("log-outreach", "/api/v1/reengagement/{org_id}/log-outreach"),
+        ])
+    func endpoints(path: String, template: String) throws {
+        let match = try #require(found(Self.base + path + "?x=/y"))
+        #expect(match.route.template == template)
+        #expect(match.organization == "org_1")
+        #expect(match.patientID == nil)
+        guard case .endpoint(let endpoint) = match.route.target else {
+            Issue.record("no endpoint")
+            return
+        }
+        #expect("\(endpoint.path)" == template)
+        #expect(match.route.method == (path == "log-outreach" ? .post : .get))
+    }
+
+    @Test("finds the paths outside the API's own")
+    func services() {
+        for path in ["/health", "/ready", "/metrics", "/openapi.json"] {
+            #expect(found(path)?.route.template == path)
+            #expect(found(path)?.organization == nil)
+        }
+    }
+
+    @Test("takes every text for an organization and for a patient, decoded")
+    func variables() throws {
+        let match = try #require(found("/api/v1/reengagement/a%2Fb%20%C5%8C/patients/..%2Fe%CC%81"))
+        #expect(match.route.template == "/api/v1/reengagement/{org_id}/patients/{patient_id}")
+        #expect(match.organization == "a/b Ō")
+        #expect(match.patientID?.utf8.elementsEqual("../e\u{301}".utf8) == true)
+    }
+
+    @Test("means the list by \"prioritized\", however it is encoded, and a patient by every other word")
+    func prioritized() {
+        for path in ["prioritized", "%70rioritized", "%70%72%69%6F%72%69%74%69%7A%65%64"] {
+            #expect(found(Self.base + "patients/" + path)?.route.template.hasSuffix("/prioritized") == true)
+        }
+        for path in ["Prioritized", "prioritized%20", "prioritize", "%2570rioritized", "prioritized%2F"] {
+            #expect(found(Self.base + "patients/" + path)?.route.template.hasSuffix("/{patient_id}") == true)
+        }
+    }
+
+    @Test(
+        "has nothing at any other path",
+        arguments: [
+            "/", "", "*", "/Health", "/health/", "//health", "/health/x", "/healthx", "/openapi", "/docs", "/api", "/api/v1",
+            "/api/v1/reengagement", "/api/v1/reengagement/org_1", "/api/v1/reengagement/org_1/",
+            "/api/v1/reengagement//risk-metrics", "/api/v1/reengagement/org_1/risk-metrics/",
+            "/api/v1/reengagement/org_1//risk-metrics", "/api/v1/reengagement/org_1/Risk-Metrics",
+            "/api/v1/reengagement/org_1/risk_metrics", "/api/v2/reengagement/org_1/risk-metrics", "/API/v1/reengagement/o/trends",
+            "/api/v1/reengagement/org_1/patients", "/api/v1/reengagement/org_1/patients/",
+            "/api/v1/reengagement/org_1/patients/p/", "/api/v1/reengagement/org_1/patients/p/outreach",
+            "/api/v1/reengagement/org_1/patients/%00", "/api/v1/reengagement/%FF/trends", "/api/v1/reengagement/org_1/./trends",
+            "/x/../health", "/api%2Fv1/reengagement/org_1/trends", "/api/v1/reengagement/org_1%2Ftrends", "/health%3Fx",
+        ])
+    func nothing(target: String) {
+        let problem = problem { _ = try Router.match(request(target)) }
+        #expect(problem?.status == 404)
+    }
+
+    @Test("lets HEAD pass where there is GET, and OPTIONS everywhere")
+    func methods() {
+        for target in [Self.base + "trends", Self.base + "patients/p", "/health", "/metrics"] {
+            for method in ["GET", "HEAD", "OPTIONS"] { #expect(methodProblem(method, target) == nil) }
+        }
+        for method in ["POST", "OPTIONS"] { #expect(methodProblem(method, Self.base + "log-outreach") == nil) }
+    }
+
+    @Test("refuses every other method, and says which there are", arguments: ["DELETE", "PUT", "PATCH", "TRACE", "get", "", "GETT"])
+    func otherMethods(method: String) throws {
+        let get = try #require(methodProblem(method, Self.base + "dashboard"))
+        #expect(get.status == 405)
+        #expect(get.headers == [Header("Allow", "GET, HEAD, OPTIONS")])
+        let post = try #require(methodProblem(method, Self.base + "log-outreach"))
+        #expect(post.status == 405)
+        #expect(post.headers == [Header("Allow", "POST, OPTIONS")])
+    }
+
+    @Test("refuses POST to what is read, and GET and HEAD to what is posted")
+    func crossed() {
+        #expect(methodProblem("POST", Self.base + "patients/prioritized")?.status == 405)
+        #expect(methodProblem("GET", Self.base + "log-outreach")?.status == 405)
+        #expect(methodProblem("HEAD", Self.base + "log-outreach")?.status == 405)
+        #expect(methodProblem("POST", "/health")?.status == 405)
+    }
+
+    @Test("has one statement a name, and repeats none that writes")
+    func statements() throws {
+        let endpoints = Route.all.compactMap { route -> (any Endpoint.Type)? in
+            if case .endpoint(let endpoint) = route.target { endpoint } else { nil }
+        }
+        #expect(endpoints.count == 7)
+        for endpoint in endpoints { #expect(endpoint.isRepeatable == (endpoint.method == .get)) }
+        let body = #"{"patient_id":"p","method":"sms","outcome":"success"}"#
+        let names = try endpoints.map { try $0.init(call(patientID: "p", body: body)).query.statement.name }
+        #expect(Set(names).count == 7)
+    }
+}
+
+@Suite("A problem")
+struct ProblemTests {
+    @Test("is told as RFC 9457 has it, with the request's id")
+    func members() throws {
+        let response = Problem.noRoute.response(requestID: "r-1")
+        #expect(response.status == 404)
+        #expect(response.contentType == "application/problem+json")
+        #expect(
+            try json(response.body)
+                == json(
+                    """
+                    {"type": "about:blank", "title": "Not Found", "status": 404, "request_id": "r-1",
+                     "detail": "There is nothing at this path; /openapi.json lists every path."}
+                    """))
+    }
+
+    @Test("lists every field at fault, and escapes what it was sent")
+    func errors() throws {
+        let faults = [FieldFault(field: "a", message: "\"\\\n"), FieldFault(field: "b", message: "Ō")]
+        let body = try json(Problem.unprocessable(faults).response(requestID: "r").body)
+        #expect(body.object?["title"]?.text == "Unprocessable Content")
+        #expect(
+            try body.object?["errors"]
+                == json(#"[{"field": "a", "message": "\"\\\n"}, {"field": "b", "message": "Ō"}]"#))
+    }
+
+    @Test("carries the headers that belong to its status")
+    func headers() {
+        #expect(Problem.unauthorized(nil).headers == [Header("WWW-Authenticate", "Bearer")])
+        #expect(Problem.unauthorized("Why.").headers == [Header("WWW-Authenticate", "Bearer error=\"invalid_token\"")])
+        #expect(Problem.tooManyRequests(retryAfter: 3).headers == [Header("Retry-After", "3")])
+        #expect(Problem.unavailable("Later.").headers == [Header("Retry-After", "1")])
+        #expect(Problem.unavailable("Later.", retryAfter: 5).response(requestID: "r").headers == [Header("Retry-After", "5")])
+    }
+
+    @Test("has the phrase of its status as its title")
+    func titles() {
+        let titles = [400, 401, 403, 404, 405, 413, 415, 422, 429, 500, 503].map(reasonPhrase)
+        #expect(
+            titles == [
+                "Bad Request", "Unauthorized", "Forbidden", "Not Found", "Method Not Allowed", "Content Too Large",
+                "Unsupported Media Type", "Unprocessable Content", "Too Many Requests", "Internal Server Error",
+                "Service Unavailable",
+            ])
+        #expect([200, 201, 204].map(reasonPhrase) == ["OK", "Created", "No Content"])
+    }
+}

@@ -1,0 +1,121 @@
+"""The OpenAPI document as its tests read it: references followed, schemas checked, properties listed."""
+
+import re
+
+import jsonschema
+
+from client import strict_json
+from stack import ROOT
+
+FILE = ROOT / "Sources/API/openapi.json"
+HEADERS = ("X-Request-Id", "Cache-Control", "Retry-After", "WWW-Authenticate", "Allow")
+
+formats = jsonschema.FormatChecker()
+
+
+@formats.checks("date-time")
+def is_timestamp(value):
+    """jsonschema knows this format only with a package that Debian does not bring along."""
+    return not isinstance(value, str) or bool(re.fullmatch(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", value))
+
+
+class Description:
+    def __init__(self, document):
+        self.document = document
+
+    def at(self, pointer):
+        node = self.document
+        for part in pointer.removeprefix("#/").split("/"):
+            node = node[part.replace("~1", "/").replace("~0", "~")]
+        return node
+
+    def resolved(self, node):
+        while "$ref" in node:
+            node = self.at(node["$ref"])
+        return node
+
+    def operations(self):
+        return [(path, method, operation) for path, item in self.document["paths"].items()
+                for method, operation in item.items() if method != "parameters"]
+
+    def parameters(self, path, method):
+        item = self.document["paths"][path]
+        return [self.resolved(p) for p in item.get("parameters", []) + item[method].get("parameters", [])]
+
+    def response(self, path, method, status):
+        return self.resolved(self.document["paths"][path][method]["responses"][status])
+
+    def faults(self, schema, value):
+        """What is wrong with a value; empty where it fits."""
+        whole = {**schema, "components": self.document["components"]}
+        found = jsonschema.Draft202012Validator(whole, format_checker=formats).iter_errors(value)
+        return [f"{'/'.join(map(str, error.absolute_path))}: {error.message[:200]}" for error in found]
+
+    def parts(self, schema):
+        """The schema and those that it is made of."""
+        yield schema
+        for other in ([self.at(schema["$ref"])] if "$ref" in schema else []) + schema.get("allOf", []):
+            yield from self.parts(other)
+
+    def properties(self, schema, place=""):
+        """Every property that is named, as `.patients[].phone`, and `.patients[].phone?` where it may be null."""
+        found = set()
+        for part in self.parts(schema):
+            if isinstance(part.get("type"), list) and "null" in part["type"]:
+                found.add(f"{place}?")
+            for name, inner in part.get("properties", {}).items():
+                found |= {f"{place}.{name}"} | self.properties(inner, f"{place}.{name}")
+            found |= self.properties(part["items"], f"{place}[]") if "items" in part else set()
+        return found
+
+    def optional(self, schema):
+        """The names of the properties that an answer may lack."""
+        found, named, required = set(), {}, set()
+        for part in self.parts(schema):
+            named.update(part.get("properties", {}))
+            required |= set(part.get("required", []))
+            found |= self.optional(part["items"]) if "items" in part else set()
+        return found.union(set(named) - required, *(self.optional(inner) for inner in named.values()))
+
+
+def present(value, place=""):
+    """The properties that a value has, written as those of a schema are."""
+    if value is None:
+        return {f"{place}?"}
+    if isinstance(value, dict):
+        return set().union(*({f"{place}.{name}"} | present(inner, f"{place}.{name}") for name, inner in value.items()))
+    return set().union(*(present(item, f"{place}[]") for item in value)) if isinstance(value, list) else set()
+
+
+def nodes(value):
+    """Every object within a document."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from nodes(inner)
+
+
+description = Description(strict_json(FILE.read_text()))
+OPERATIONS = [(path, method) for path, method, _ in description.operations()]
+QUERY = [(path, parameter) for path, method in OPERATIONS for parameter in description.parameters(path, method) if parameter["in"] == "query"]
+
+
+def must_fit(path, method, status, response):
+    """Kind of content, headers and body are those documented for exactly this path, method and status."""
+    described = description.response(path, method, status)
+    assert status == "default" or response.status == int(status), response
+    (kind, content), = described["content"].items()
+    assert response.header("Content-Type").split(";")[0] == kind, response
+    assert {name for name in HEADERS if response.header(name) is not None} == set(described["headers"]), response
+    for name, header in described["headers"].items():
+        schema, value = description.resolved(header)["schema"], response.header(name)
+        assert not description.faults(schema, int(value) if schema.get("type") == "integer" else value), (name, value)
+    value = response.json() if kind.endswith("json") else response.body.decode()
+    assert not description.faults(content["schema"], value), f"{method} {path} {status}: {description.faults(content['schema'], value)[:5]}"
+    documented = description.properties(content["schema"])
+    assert not documented or present(value) <= documented, f"not documented: {sorted(present(value) - documented)}"
+    return value
+
+
+def schema_of(path, method, status):
+    return next(iter(description.response(path, method, status)["content"].values()))["schema"]

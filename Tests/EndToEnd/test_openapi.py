@@ -1,0 +1,171 @@
+"""The OpenAPI document says what the server has and takes: nothing more, nothing less, and nothing else."""
+
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from asking import GOOD
+from client import PREFIX, strict_json
+from openapi import FILE, OPERATIONS, QUERY, description, nodes, schema_of
+from outreach import accepted
+
+API, EXAMPLE = FILE.parent, Path(__file__).parent / "example"
+ANSWERS = [(path, method, status) for path, method, operation in description.operations() for status in operation["responses"]]
+
+
+# The document by itself.
+
+def test_the_served_document_is_the_file(api):
+    response = api.client.request("GET", "/openapi.json")
+    assert response.status == 200 and response.body == FILE.read_bytes()
+
+
+def test_it_is_of_the_version_that_the_server_tells(api):
+    assert description.document["openapi"].startswith("3.1.")
+    assert description.document["info"]["version"] == api.client.request("GET", "/health").json()["version"]
+
+
+def test_every_reference_resolves_and_every_component_is_used():
+    used = {node["$ref"] for node in nodes(description.document) if "$ref" in node}
+    there = {f"#/components/{kind}/{name}" for kind, named in description.document["components"].items() if kind != "securitySchemes" for name in named}
+    assert used == there
+    schemes = {name for node in nodes(description.document) for need in node.get("security", []) for name in need}
+    assert schemes == set(description.document["components"]["securitySchemes"])
+
+
+def test_every_schema_is_one_and_every_property_is_described():
+    schemas = [node["schema"] for node in nodes(description.document) if "schema" in node] + list(description.document["components"]["schemas"].values())
+    for schema in schemas:
+        jsonschema.Draft202012Validator.check_schema(schema)
+        for node in nodes(schema):
+            for name, inner in node.get("properties", {}).items():
+                assert any("description" in part for part in description.parts(inner)), name
+
+
+def test_every_example_fits_its_schema():
+    shown = 0
+    for node in nodes({**description.document, "components": {**description.document["components"], "examples": {}}}):
+        if "schema" in node:
+            values = [node["example"]] if "example" in node else [description.resolved(e)["value"] for e in node.get("examples", {}).values()]
+            assert values or "name" not in node, f"{node['name']} has no example"
+        else:
+            values = node["examples"] if isinstance(node.get("examples"), list) else []
+        for value in values:
+            assert not description.faults(node.get("schema", node), value), (value, description.faults(node.get("schema", node), value))
+        shown += len(values)
+    assert shown >= 25
+
+
+def test_the_examples_are_the_contracts():
+    shown = {name: example["value"] for name, example in description.document["components"]["examples"].items()}
+    files = {"RiskMetrics": "risk-metrics", "Performance": "performance.last_30_days", "PatientDetail": "patients.patient_123", "Trends": "trends.7d.risk_levels", "Dashboard": "dashboard"}
+    for name, file in files.items():
+        assert shown[name] == strict_json((EXAMPLE / f"{file}.json").read_text()), name
+    page = strict_json((EXAMPLE / "patients.prioritized.json").read_text())
+    assert shown["PrioritizedPatients"]["patients"] == page["patients"][:1] and shown["PrioritizedPatients"]["timestamp"] == page["timestamp"]
+
+
+# The document and the server's own lists.
+
+def test_every_route_parameter_and_field_of_the_server_is_documented_and_the_other_way_round():
+    routes = (API / "Routes.swift").read_text()
+    in_code = {(path, "get"): set() for path in re.findall(r'Route\("(/[^"]*)", \.', routes)}
+    for name in re.findall(r"Route\((\w+)\.self\)", routes):
+        source = (API / f"Endpoints/{name}.swift").read_text()
+        path, = re.findall(r'static let path: StaticString = "([^"]+)"', source)
+        method, = re.findall(r"static let method = Method\.(\w+)", source) or ["get"]
+        in_code[path, method] = set(re.findall(r'(?:parameters|fields)\.\w+\((?:of: )?"(\w+)"', source))
+    assert len(in_code) == len(re.findall(r"^ +Route\(", routes, re.MULTILINE))
+    documented = {(path, method): {p["name"] for p in description.parameters(path, method) if p["in"] == "query"} for path, method in OPERATIONS}
+    body = description.document["components"]["schemas"]["OutreachRequest"]["properties"]
+    documented[f"{PREFIX}/{{org_id}}/log-outreach", "post"] = set(body)
+    assert in_code == documented
+
+
+@pytest.mark.parametrize("path, method", OPERATIONS)
+def test_the_server_allows_the_documented_method(api, path, method):
+    response = api.client.request("BREW", path.format(org_id="o", patient_id="p"))
+    assert response.header("Allow") == ("GET, HEAD, OPTIONS" if method == "get" else "POST, OPTIONS")
+
+
+@pytest.mark.parametrize("path, method", OPERATIONS)
+def test_a_token_is_needed_where_the_document_says_so(api, path, method):
+    operation = description.document["paths"][path][method]
+    response = api.client.request(method.upper(), path.format(org_id="o", patient_id="p"))
+    assert (response.status == 401) == ("401" in operation["responses"]) == bool(operation.get("security", description.document["security"]))
+
+
+@pytest.mark.parametrize("path, method, operation", description.operations(), ids=lambda value: value if isinstance(value, str) else "")
+def test_every_status_that_can_occur_is_documented(path, method, operation):
+    """By the definitions' table; the answers' tests show that each of them does occur."""
+    expected = {"200", "405", "default"} | {"/ready": {"503"}, "/metrics": {"403"}}.get(path, set())
+    if path.startswith(PREFIX):
+        expected |= {"401", "403", "404", "429", "500", "503"}
+        expected |= {"201", "400", "413", "415", "422"} if method == "post" else {"422"} if path in (at for at, _ in QUERY) else set()
+    assert set(operation["responses"]) == expected
+
+
+def test_what_an_answer_may_lack_is_known():
+    lacking = set().union(*(description.optional(schema_of(*answer)) for answer in ANSWERS))
+    assert lacking == {"risk_levels", "contact_success_rate", "conversion_rate", "channels", "errors"}
+
+
+# What may be sent.
+
+def sendable(schema):
+    """Values in and out of what the schema allows."""
+    schema = {**description.resolved(schema), **schema}
+    if schema["type"] == "integer":
+        return [schema["minimum"] - 1, schema["minimum"], schema["maximum"], schema["maximum"] + 1, "1.5", "x"]
+    if schema["type"] == "array":
+        items = schema["items"]["enum"]
+        return [[item] for item in items] + [items, items[::-1], [items[0], items[0]], ["x"], [items[0], ""], [items[0].upper()]]
+    return [*schema["enum"], schema["enum"][0].upper(), "x", ""] if "enum" in schema else []
+
+
+@pytest.mark.parametrize("path, parameter", QUERY, ids=lambda value: value["name"] if isinstance(value, dict) else "")
+def test_a_parameter_takes_exactly_what_its_schema_allows(api, path, parameter):
+    name, schema, endpoint = parameter["name"], parameter["schema"], path.removeprefix(f"{PREFIX}/{{org_id}}/")
+    for value in [parameter["example"], *sendable(schema)]:
+        text = ",".join(value) if isinstance(value, list) else value
+        response = api.get("org_2abc123", f"{endpoint}?{name}={text}")
+        assert response.status == (422 if description.faults(schema, value) else 200), (value, response)
+
+
+@pytest.mark.parametrize("path, parameter", QUERY, ids=lambda value: value["name"] if isinstance(value, dict) else "")
+def test_a_parameter_left_out_has_its_documented_default(api, clinic, path, parameter):
+    endpoint = path.removeprefix(f"{PREFIX}/{{org_id}}/")
+    if "default" in parameter["schema"]:
+        answers = [api.answer(clinic, endpoint + query) for query in ("", f"?{parameter['name']}={parameter['schema']['default']}")]
+        assert answers[0] | {"timestamp": None} == answers[1] | {"timestamp": None}
+    else:
+        assert parameter["name"] in ("metrics", "cursor")
+
+
+BODIES = [GOOD, {}, *({k: v for k, v in GOOD.items() if k != name} for name in GOOD), *({**GOOD, name: None} for name in GOOD), *({**GOOD, name: 5} for name in GOOD),
+          *({**GOOD, "method": m} for m in ("sms", "email", "phone", "SMS", "fax", "")), *({**GOOD, "outcome": o} for o in ("success", "no_response", "failed", "Failed", "")),
+          *({**GOOD, "notes": n} for n in (None, "", "x", "🐨" * 4000, "🐨" * 4001, 5, ["x"])), *({**GOOD, "opened": o} for o in (None, True, False, "true", 1, 0)),
+          *({**GOOD, "patient_id": p} for p in ("", "🐨" * 200, "🐨" * 201)), {**GOOD, "unknown": {"x": [1]}}]
+
+
+def test_a_body_is_taken_exactly_if_its_schema_allows_it(api, clinic):
+    schema = description.document["components"]["schemas"]["OutreachRequest"]
+    for body in BODIES:
+        response = api.post(clinic, body)
+        assert response.status == (422 if description.faults(schema, body) else 201 if body["patient_id"] == "patient_123" else 404), (body, response)
+
+
+def test_the_documented_defaults_are_what_is_logged(api, clinic):
+    outreach_id = accepted(api.post(clinic, GOOD))["outreach_id"]
+    logged = next(a for a in api.answer(clinic, "patients/patient_123")["outreach"] if a["outreach_id"] == outreach_id)
+    fields = description.document["components"]["schemas"]["OutreachRequest"]["properties"]
+    assert {name: logged[name] for name in ("notes", "opened")} == {name: fields[name]["default"] for name in ("notes", "opened")}
+
+
+def test_an_idempotency_key_is_taken_exactly_if_its_schema_allows_it(api, clinic):
+    key, = (p for p in description.parameters(f"{PREFIX}/{{org_id}}/log-outreach", "post") if p["name"] == "Idempotency-Key")
+    for value in (key["example"], "a", "~ !", "x" * 255, "x" * 256, "", "é", "a\tb"):
+        response = api.post(clinic, GOOD, key=value)
+        assert response.status == (422 if description.faults(key["schema"], value) else 201), (value, response)

@@ -1,0 +1,149 @@
+"""Every answer and every problem fits the schema documented for its path, method and status, and has what that names."""
+
+import copy
+import http.client
+import json
+import socket
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from asking import GOOD
+from client import PREFIX
+from openapi import OPERATIONS, QUERY, description, must_fit, present, schema_of
+from problems import must_be_problem
+from stack import Server
+
+PROBLEMS = [(path, method, status) for path, method, operation in description.operations() for status in operation["responses"] if not status.startswith("2")]
+
+
+READS = {
+    "risk-metrics": [""], "dashboard": [""], "performance": ["", "?timeframe=last_7_days", "?timeframe=last_30_days", "?timeframe=last_90_days"],
+    "trends": ["", *(f"?period={p}&metrics=risk_levels,success_rates,channel_performance" for p in ("7d", "30d", "90d", "6m", "1y")),
+               "?metrics=risk_levels", "?metrics=success_rates", "?period=7d&metrics=channel_performance"],
+    "patients/prioritized": ["", "?limit=1", "?limit=200", *(f"?risk_level={level}" for level in ("critical", "high", "medium", "low", "engaged", "all"))],
+}
+
+
+@pytest.mark.parametrize("endpoint", READS)
+def test_answers_fit_and_have_exactly_the_documented_properties(api, clinic, endpoint):
+    path, seen = f"{PREFIX}/{{org_id}}/{endpoint}", set()
+    for query in READS[endpoint]:
+        seen |= present(must_fit(path, "get", "200", api.get(clinic, endpoint + query)))
+        must_fit(path, "get", "200", api.get("org_without_rows", endpoint + query))
+    assert seen == description.properties(schema_of(path, "get", "200"))
+
+
+def test_patients_fit_and_have_exactly_the_documented_properties(api, clinic):
+    path = f"{PREFIX}/{{org_id}}/patients/{{patient_id}}"
+    answers = [must_fit(path, "get", "200", api.get(clinic, f"patients/patient_{number}")) for number in (123, 456, 500, 501, 502, 503)]
+    assert set().union(*map(present, answers)) == description.properties(schema_of(path, "get", "200"))
+
+
+def test_posts_fit_and_have_exactly_the_documented_properties(api, clinic):
+    path = f"{PREFIX}/{{org_id}}/log-outreach"
+    for status, example in (("201", "OutreachLogged"), ("200", "OutreachReplayed")):
+        answer = must_fit(path, "post", status, api.post(clinic, GOOD, key="twice"))
+        assert present(answer) == description.properties(schema_of(path, "post", status))
+        assert answer["message"] == description.document["components"]["examples"][example]["value"]["message"]
+
+
+@pytest.mark.parametrize("path", [path for path, _ in OPERATIONS if not path.startswith(PREFIX)])
+def test_the_service_paths_fit_and_have_exactly_the_documented_properties(api, path):
+    answer = must_fit(path, "get", "200", api.client.request("GET", path))
+    assert path == "/openapi.json" or present(answer) == description.properties(schema_of(path, "get", "200"))
+
+
+def test_an_answer_that_is_not_as_documented_is_found(api, clinic):
+    path, response = f"{PREFIX}/{{org_id}}/patients/prioritized", api.get(clinic, "patients/prioritized")
+    good = json.loads(response.body)
+    for spoil in (lambda v: v.pop("timestamp"), lambda v: v["summary"].update(more=1), lambda v: v["patients"][0].update(risk_score="85"),
+                  lambda v: v["patients"][0].update(last_appointment_date="2025-06-30T12:00:00+00:00"), lambda v: v["patients"][-1].pop("phone"),
+                  lambda v: v["patients"][0].update(name=None), lambda v: v["patients"][0].update(risk_level="none")):
+        spoilt = copy.deepcopy(good)
+        spoil(spoilt)
+        response.body = json.dumps(spoilt).encode()
+        with pytest.raises(AssertionError):
+            must_fit(path, "get", "200", response)
+
+
+# A live problem of each documented status.
+
+@pytest.fixture(scope="module")
+def alone(stack, database, directory):
+    """Servers in whose place a status arises that the stack's own does not answer."""
+    folder = Path(tempfile.mkdtemp(prefix="o.", dir=directory))
+    with database.cursor() as cursor:
+        cursor.execute("CREATE DATABASE without_schema")
+    environments = {"429": {"RATE_LIMIT": "1"}, "500": {"DATABASE_URL": stack.database_url("without_schema")},
+                    "503": {"DATABASE_URL": f"postgresql:///x?host={folder}&port=5999&user=postgres"}}
+    servers = {}
+    try:
+        for status, environment in environments.items():
+            (folder / status).mkdir()
+            servers[status] = Server(stack, folder / status, **environment)
+            servers[status].start()
+        yield servers
+    finally:
+        for server in servers.values():
+            if server.process:
+                server.stop()
+
+
+def well_formed(api, organization, path, method):
+    """A request to the operation that nothing is wrong with."""
+    headers = api.authorization(organization) if path.startswith(PREFIX) else {}
+    target = path.format(org_id=organization, patient_id="patient_123")
+    if method == "get":
+        return "GET", target, headers, None
+    return "POST", target, {**headers, "Content-Type": "application/json"}, json.dumps(GOOD).encode()
+
+
+def spoilt(api, status, path, request):
+    """The same with the one fault that has the status."""
+    method, target, headers, body = request
+    query = next((parameter["name"] for at, parameter in QUERY if at == path), None)
+    return {
+        "400": lambda: (method, target, headers, b"{"),
+        "401": lambda: (method, target, {**headers, "Authorization": "Bearer x.y.z"}, body),
+        "403": lambda: (method, target, {**headers, **api.authorization("org_other")}, body),
+        "404": lambda: (method, target.replace("patient_123", "nobody") if "{patient_id}" in path else f"{PREFIX}/%ff/{target.split('/', 5)[5]}", headers, body),
+        "405": lambda: ("DELETE", target, headers, None),
+        "413": lambda: (method, target, headers, b"x" * 65537),
+        "415": lambda: (method, target, {**headers, "Content-Type": "text/plain"}, body),
+        "422": lambda: (method, f"{target}?{query}=" if query else target, headers, b"{}"),
+        "default": lambda: (method, target, {**headers, "X-Long": "x" * 9000}, body),
+    }[status]()
+
+
+def from_another_address(client, target):
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("192.0.2.1", 9))         # sends nothing; it only chooses the address
+            address = probe.getsockname()[0]
+    except OSError:
+        pytest.skip("this machine has no address but loopback")
+    return client.exchange(http.client.HTTPConnection("127.0.0.1", client.port, timeout=10, source_address=(address, 0)), "GET", target, [], None)
+
+
+@pytest.mark.parametrize("path, method, status", PROBLEMS)
+def test_a_problem_of_each_documented_status_fits(api, plain_client, alone, clinic, path, method, status):
+    request = well_formed(api, clinic, path, method)
+    if status in alone:
+        verb, target, headers, body = request
+        response = next((r for r in (alone[status].request(verb, target, headers, body or b"") for _ in range(10)) if str(r.status) == status), None)
+        assert response, f"ten requests, and none was answered {status}"
+    elif (path, status) == ("/metrics", "403"):
+        response = from_another_address(plain_client, path)
+    else:
+        response = api.client.request(*spoilt(api, status, path, request), fresh=True)
+    problem = must_fit(path, method, status, response)
+    must_be_problem(response, 431 if status == "default" else int(status))
+    assert present(problem) == description.properties(schema_of(path, method, status)) - (set() if status == "422" else {".errors", ".errors[].field", ".errors[].message"})
+
+
+def test_both_forms_of_401_and_of_404_fit(api, clinic):
+    path = f"{PREFIX}/{{org_id}}/log-outreach"
+    must_fit(path, "post", "401", api.post(clinic, GOOD, headers={}))
+    must_fit(path, "post", "404", api.post(clinic, {**GOOD, "patient_id": "nobody"}))

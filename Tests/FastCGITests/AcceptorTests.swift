@@ -1,0 +1,187 @@
+import FastCGI
+import Synchronization
+import Testing
+import Threads
+
+@Suite("The acceptor")
+struct AcceptorTests {
+    @Test("answers many requests on a connection that is kept, and one on a connection that is not")
+    func keepAlive() throws {
+        let server = try UnixResponder()
+        let client = try server.client()
+        for round in 0..<200 { #expect(client.ask(["SAY": "\(round)"]) == echoed("\(round)")) }
+        #expect(server.responder.acceptor.openConnections == 1)
+        #expect(client.ask(["SAY": "last"], keep: false) == echoed("last"))
+        #expect(client.isClosed())
+        #expect(eventually { server.responder.acceptor.openConnections == 0 })
+    }
+
+    @Test("keeps many clients' requests apart")
+    func manyClients() throws {
+        let server = try UnixResponder(workers: 4)
+        let wrong = Mutex<[String]>([])
+        let threads = try (0..<16).map { number in
+            let client = Mutex(try server.client())
+            return try Thread.start {
+                for round in 0..<50 {
+                    let text = String(repeating: "\(number).\(round) ", count: 1 + round * 20)
+                    let answer = client.withLock { $0.ask(["SAY": text]) }
+                    if answer != echoed(text) { wrong.withLock { $0.append("\(number).\(round)") } }
+                }
+            }
+        }
+        for thread in threads { thread.join() }
+        #expect(wrong.withLock { $0 } == [])
+    }
+
+    @Test("does not let idle connections, kept ones and silent ones, delay a request")
+    func idleConnections() throws {
+        let server = try UnixResponder(workers: 2)
+        let kept = try (0..<64).map { _ in try server.client() }
+        for client in kept { #expect(client.ask(["SAY": "first"]) == echoed("first")) }
+        let silent = try (0..<16).map { _ in try server.client() }
+        #expect(try server.client().ask(["SAY": "now"], keep: false) == echoed("now"))
+        #expect(eventually { server.responder.acceptor.openConnections == 80 })
+        // All of them are still good.
+        for client in (kept + silent).reversed() { #expect(client.ask(["SAY": "again"]) == echoed("again")) }
+    }
+
+    @Test("forgets connections that their client closed")
+    func closedByClient() throws {
+        let server = try UnixResponder()
+        var clients = try (0..<8).map { _ in try server.client() }
+        for client in clients { #expect(client.ask() != nil) }
+        #expect(server.responder.acceptor.openConnections == 8)
+        clients = []
+        #expect(eventually { server.responder.acceptor.openConnections == 0 })
+    }
+
+    @Test("goes on where a client has gone before its answer, before all of it, or does not read it")
+    func clientGone() throws {
+        let gate = Gate()
+        let server = try UnixResponder { exchange in
+            if exchange.text("SAY") == "wait" { gate.wait() }
+            // More than the kernel holds for a peer that does not read.
+            exchange.send([UInt8](repeating: 1, count: exchange.text("SAY") == "" ? 0 : 2_000_000))
+        }
+        for _ in 0..<2 { try server.client().send(request(["SAY": "wait"])) }
+        gate.open()
+        let reader = try server.client()
+        reader.send(request(["SAY": "x"]))
+        #expect(eventually { server.responder.acceptor.openConnections == 1 })
+        #expect(reader.answer()?.count == 2_000_000)
+        let lazy = try server.client()
+        lazy.send(request(["SAY": "x"]))
+        #expect(try server.client().ask(["SAY": ""], keep: false) == "")
+        #expect(eventually { server.responder.acceptor.openConnections == 1 })
+        #expect(lazy.answer() == nil)
+        #expect(reader.ask(["SAY": ""]) == "")
+    }
+}
+
+/// Bytes that no request of nginx's looks like.
+struct HostileBytes: CustomTestStringConvertible, Sendable {
+    let testDescription: String
+    let bytes: [UInt8]
+
+    init(_ description: String, _ bytes: [UInt8]) {
+        testDescription = description
+        self.bytes = bytes
+    }
+
+    private static let names = (0..<200).flatMap { _ in pair("FCGI_MAX_CONNS", []) }
+
+    /// What is wrong at once.
+    static let wrong = [
+        HostileBytes("another protocol", Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8)),
+        HostileBytes("zeros", [UInt8](repeating: 0, count: 64)),
+        HostileBytes("FCGI_GET_VALUES", record(.getValues, pair("FCGI_MAX_CONNS", []), id: 0)),
+        HostileBytes("FCGI_GET_VALUES with a name many times", record(.getValues, names, id: 0)),
+        HostileBytes("a management record of no known type", [1, 99, 0, 0, 0, 0, 0, 0]),
+        HostileBytes("another version", record(.begin, [0, 1, 1, 0, 0, 0, 0, 0], version: 2)),
+        HostileBytes("another version after the first record", begin() + record(.parameters, version: 2)),
+        HostileBytes("a role that there is not", begin(role: 99) + stream(.parameters, []) + stream(.input, [])),
+        HostileBytes("a request without a beginning", stream(.parameters, []) + stream(.input, [])),
+        HostileBytes("a first record that is too short", record(.begin, [0, 1, 1])),
+        HostileBytes("a name longer than what follows", begin() + stream(.parameters, [0x80, 1, 0, 0, 1, 65]) + stream(.input, [])),
+        HostileBytes("a length that breaks off", begin() + stream(.parameters, [0x80, 0]) + stream(.input, [])),
+        HostileBytes("lengths near 2 GB", begin() + stream(.parameters, [0xFF, 255, 255, 255, 0xFF, 255, 255, 255, 65]) + stream(.input, [])),
+    ]
+
+    /// What would be right if it went on.
+    static let unfinished = [
+        HostileBytes("one byte", [1]),
+        HostileBytes("half a header", Array(begin().prefix(4))),
+        HostileBytes("a header without its content", Array(begin().prefix(8))),
+        HostileBytes("half a record", Array(begin().prefix(12))),
+        HostileBytes("a beginning alone", begin()),
+        HostileBytes("half of the parameters", begin() + record(.parameters, pair("SAY", [65]))),
+        HostileBytes("half a record of parameters", begin() + record(.parameters, pair("SAY", [65])).dropLast(3)),
+        HostileBytes("a record without its padding", begin() + record(.parameters, pair("SAY", [65]), padding: 9).dropLast(2)),
+    ]
+}
+
+@Suite("The acceptor, told nonsense,")
+struct HostileBytesTests {
+    @Test("closes the connection and goes on with the others", arguments: HostileBytes.wrong)
+    func wrong(example: HostileBytes) throws {
+        let server = try UnixResponder(workers: 1)
+        let other = try server.client()
+        #expect(other.ask(["SAY": "before"]) == echoed("before"))
+        for _ in 0..<3 {
+            let client = try server.client()
+            client.send(example.bytes)
+            #expect(client.isClosed())
+        }
+        #expect(other.ask(["SAY": "after"]) == echoed("after"))
+        #expect(eventually { server.responder.acceptor.openConnections == 1 })
+    }
+
+    @Test("closes also a connection on which there were good requests before", arguments: HostileBytes.wrong)
+    func wrongLater(example: HostileBytes) throws {
+        let server = try UnixResponder(workers: 1)
+        let client = try server.client()
+        #expect(client.ask(["SAY": "good"]) == echoed("good"))
+        client.send(example.bytes)
+        #expect(client.isClosed())
+        #expect(try server.client().ask(["SAY": "after"], keep: false) == echoed("after"))
+        #expect(eventually { server.responder.acceptor.openConnections == 0 })
+    }
+
+    @Test("gives half a request up, while it serves others")
+    func unfinished() throws {
+        let server = try UnixResponder(workers: HostileBytes.unfinished.count + 1)
+        let other = try server.client()
+        let stalled = try HostileBytes.unfinished.map { example in
+            let client = try server.client()
+            client.send(example.bytes)
+            return client
+        }
+        for _ in 0..<20 { #expect(other.ask(["SAY": "meanwhile"]) == echoed("meanwhile")) }
+        for (client, example) in zip(stalled, HostileBytes.unfinished) {
+            #expect(client.isClosed(), "\(example.testDescription)")
+        }
+        #expect(eventually { server.responder.acceptor.openConnections == 1 })
+    }
+
+    @Test("is free again after more halves of requests than it has workers")
+    func manyUnfinished() throws {
+        let server = try UnixResponder(workers: 2)
+        let stalled = try (0..<6).map { _ in try server.client() }
+        for client in stalled { client.send(Array(begin().prefix(5))) }
+        #expect(try server.client().ask(["SAY": "after"], keep: false) == echoed("after"))
+        for client in stalled { #expect(client.isClosed()) }
+        #expect(eventually { server.responder.acceptor.openConnections == 0 })
+    }
+
+    @Test("takes a request whose bytes come one by one")
+    func slow() throws {
+        let server = try UnixResponder()
+        let client = try server.client()
+        for byte in request(["SAY": "slow"], body: [1, 2, 3]) {
+            client.send([byte])
+            Thread.sleep(.milliseconds(1))
+        }
+        #expect(client.answer() == Array(echoed("slow").utf8))
+    }
+}

@@ -1,0 +1,126 @@
+import Synchronization
+import Testing
+import Threads
+
+@testable import FastCGI
+
+@Suite("An exchange")
+struct ExchangeTests {
+    @Test("has the parameters as they were sent, long, empty and not UTF-8 ones among them")
+    func parameters() throws {
+        let seen = Mutex<[[UInt8]?]>([])
+        let texts = Mutex<[String?]>([])
+        let server = try UnixResponder { exchange in
+            let names: [StaticString] = ["SHORT", "LONG", "HUGE", "EMPTY", "BYTES", "ABSENT", "SHOR", "FCGI_ROLE"]
+            seen.withLock { $0 = names.map { exchange.parameter($0) } }
+            texts.withLock { $0 = ["SHORT", "BYTES", "ABSENT", "SCRIPT"].map { exchange.text($0) } }
+        }
+        let long = [UInt8](repeating: 7, count: 128)
+        let huge = (0..<60_000).map { UInt8($0 % 255 + 1) }
+        let pairs =
+            pair("SHORT", Array("a=b".utf8)) + pair("LONG", long) + pair("HUGE", huge) + pair("EMPTY", [])
+            + pair("BYTES", [0xFF, 0xC3]) + pair("SCRIPT", Array("Ōtaki".utf8))
+        // Wherever a record ends, also inside a length or a name.
+        for size in [1, 3, 8191, 65_535] {
+            let client = try server.client()
+            client.send(begin() + stream(.parameters, pairs, size: size, padding: 3) + stream(.input, []))
+            #expect(client.answer() == [])
+            #expect(
+                seen.withLock { $0 }
+                    == [Array("a=b".utf8), long, huge, [], [0xFF, 0xC3], nil, nil, Array("RESPONDER".utf8)])
+            #expect(texts.withLock { $0 } == ["a=b", nil, nil, "Ōtaki"])
+        }
+    }
+
+    @Test("has a body that is complete up to the limit, and too large above it", arguments: [0, 1, 8192, 65_536])
+    func limit(limit: Int) throws {
+        let seen = Mutex<Exchange.Body?>(nil)
+        let server = try UnixResponder { exchange in
+            let body = exchange.body(limit: limit)
+            seen.withLock { $0 = body }
+        }
+        let client = try server.client()
+        let body = (0...limit).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        for size in [1000, 65_535] {
+            client.send(begin() + stream(.parameters, []) + stream(.input, body.dropLast(), size: size, padding: 1))
+            #expect(client.answer() == [])
+            #expect(seen.withLock { $0 } == .complete(body.dropLast()))
+            client.send(begin() + stream(.parameters, []) + stream(.input, body, size: size, padding: 1))
+            #expect(client.answer() == [])
+            #expect(seen.withLock { $0 } == .tooLarge)
+        }
+    }
+
+    @Test("tells a body that breaks off from one that ends, and gives the connection up")
+    func incomplete() throws {
+        let seen = Mutex<[Exchange.Body]>([])
+        let server = try UnixResponder { exchange in
+            let body = exchange.body(limit: 1000)
+            seen.withLock { $0.append(body) }
+            exchange.send(Array("late".utf8))
+        }
+        let head = begin() + stream(.parameters, [])
+        let whole = stream(.input, Array("body".utf8))
+        let stalled = try server.client()
+        stalled.send(head + whole.prefix(10))
+        #expect(eventually { server.responder.acceptor.openConnections == 0 })
+        let gone = try server.client()
+        gone.send(head + whole.dropLast(8))
+        gone.endSending()
+        #expect(eventually { seen.withLock { $0.count } == 2 && server.responder.acceptor.openConnections == 0 })
+        #expect(seen.withLock { $0 } == [.incomplete, .incomplete])
+        #expect(try server.client().ask() == "late")
+    }
+
+    @Test("reads away a body that nobody wanted, so that the connection can be kept")
+    func unread() throws {
+        let server = try UnixResponder()
+        let client = try server.client()
+        for count in [1, 65_536, 1_000_000] {
+            #expect(client.ask(["SAY": "\(count)"], body: [UInt8](repeating: 1, count: count)) == echoed("\(count)"))
+        }
+        #expect(server.responder.acceptor.openConnections == 1)
+    }
+
+    @Test("gives the connection up instead where the body is longer than nginx lets any be")
+    func endless() throws {
+        let server = try UnixResponder()
+        let client = try server.client()
+        client.send(request(["SAY": "enough"], body: [UInt8](repeating: 1, count: 3 << 20)))
+        #expect(eventually { server.responder.acceptor.openConnections == 0 })
+        #expect(try server.client().ask(["SAY": "next"]) == echoed("next"))
+    }
+
+    @Test("sends an answer of 200 kB whole")
+    func largeAnswer() throws {
+        let large = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 &* 7 >> 3) }
+        let server = try UnixResponder { exchange in
+            exchange.send(Array("Status: 200 OK\r\n\r\n".utf8))
+            exchange.send(large)
+        }
+        let client = try server.client()
+        for _ in 0..<3 {
+            client.send(request())
+            #expect(client.answer()?.suffix(200_000).elementsEqual(large) == true)
+        }
+    }
+
+    @Test("answers with nothing where nothing was sent, and ends by itself where nobody ended it")
+    func empty() throws {
+        let server = try UnixResponder { _ in }
+        #expect(try server.client().ask() == "")
+    }
+
+    @Test("may be finished twice, and has no parameters from then on")
+    func finishedTwice() throws {
+        let server = try UnixResponder { exchange in
+            echo(exchange)
+            exchange.finish()
+            #expect(exchange.parameter("SAY") == nil)
+            exchange.finish()
+        }
+        let client = try server.client()
+        for round in 0..<10 { #expect(client.ask(["SAY": "\(round)"]) == echoed("\(round)")) }
+        #expect(server.responder.acceptor.openConnections == 1)
+    }
+}
