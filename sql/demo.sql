@@ -55,7 +55,7 @@ FROM generate_series(1, :organizations) AS number, (SELECT
     ARRAY['Australia/Sydney', 'Europe/London', 'America/New_York', 'Asia/Kolkata',
         'Pacific/Auckland', 'America/Winnipeg', 'Europe/Berlin', 'America/Santiago'] AS zones,
     -- Numbers that are set aside for fiction, where the country has any.
-    ARRAY['+61491570', '+447700900', '+12025550', '+91000000', '+64000000', '+12045550', '+49000000', '+56000000'] AS prefixes
+    ARRAY['+614915701', '+4477009001', '+120255501', '+910000000', '+640000000', '+120455501', '+490000000', '+560000000'] AS prefixes
 ) AS lists;
 
 INSERT INTO public.organizations (id, name, time_zone, appointment_value, created_at)
@@ -87,8 +87,8 @@ INSERT INTO public.patients (organization_id, id, name, phone, email, treatment_
 SELECT p.organization_id, p.id,
     pg_temp.pick(given, p.seed, 11) || ' ' || pg_temp.pick(family, p.seed, 12),
     CASE WHEN pg_temp.dice(p.seed, 13) < 0.92
-        THEN p.phone_prefix || lpad(floor(pg_temp.dice(p.seed, 14) * 1000)::text, 3, '0') END,
-    CASE WHEN pg_temp.dice(p.seed, 15) < 0.88 THEN p.id || '@' || p.organization_id || '.example' END,
+        THEN p.phone_prefix || lpad(floor(pg_temp.dice(p.seed, 14) * 100)::text, 2, '0') END,
+    CASE WHEN pg_temp.dice(p.seed, 15) < 0.88 THEN replace(p.id || '@' || p.organization_id || '.example', '_', '-') END,
     CASE WHEN pg_temp.dice(p.seed, 16) < 0.8 THEN pg_temp.pick(notes, p.seed, 17) END,
     pg_temp.opening_hour(p.today - p.came - 3, p.time_zone, p.seed, 18),
     CASE WHEN p.archived THEN pg_temp.opening_hour(

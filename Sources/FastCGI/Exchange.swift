@@ -53,13 +53,23 @@ public final class Exchange {
     }
 
     /// The bytes of a FastCGI parameter, such as `REQUEST_METHOD` or `HTTP_AUTHORIZATION`; nil where nginx sent none.
+    ///
+    /// A header that was sent twice arrives as two parameters and counts as one list (RFC 9110 section 5.3):
+    /// `FCGX_GetParam` would drop all but the first, and which one that is would be the client's to choose.
     public func parameter(_ name: StaticString) -> [UInt8]? {
-        guard !isFinished, let envp = request.pointee.envp,
-            let value = name.withUTF8Buffer({ buffer in
-                buffer.withMemoryRebound(to: CChar.self) { FCGX_GetParam($0.baseAddress, envp) }
-            })
-        else { return nil }
-        return Array(UnsafeBufferPointer(start: value, count: strlen(value)).lazy.map { UInt8(bitPattern: $0) })
+        guard !isFinished, var next = request.pointee.envp else { return nil }
+        var found: [UInt8]?
+        while let entry = next.pointee {
+            if strncmp(entry, name.utf8Start, name.utf8CodeUnitCount) == 0,
+                entry[name.utf8CodeUnitCount] == CChar(bitPattern: UInt8(ascii: "="))
+            {
+                let value = entry + name.utf8CodeUnitCount + 1
+                let bytes = UnsafeRawBufferPointer(start: value, count: strlen(value))
+                found = found.map { $0 + ", ".utf8 + bytes } ?? Array(bytes)
+            }
+            next += 1
+        }
+        return found
     }
 
     /// A parameter as text; nil where nginx sent none or it is not UTF-8.

@@ -16,7 +16,7 @@ final class VerifiedTokenCache: Sendable {
     private let evictions = Atomic<Int>(0)
 
     /// A cache of at most `capacity` tokens; none where that is 0 or less.
-    init(capacity: Int, hash: @escaping @Sendable ([UInt8]) -> Int = { $0.hashValue }) {
+    init(capacity: Int, hash: @escaping @Sendable ([UInt8]) -> Int = Key.hash) {
         self.hash = hash
         let slots = min(max(capacity, 0), Self.slotsPerBucket)
         buckets = slots == 0 ? [] : (0..<capacity / slots).map { _ in Bucket(slots: slots) }
@@ -58,6 +58,13 @@ final class VerifiedTokenCache: Sendable {
 private struct Key: Equatable, Sendable {
     let hash: Int
     let token: [UInt8]
+
+    /// Seeded anew in each process; in one piece, where `Array` hashes byte after byte.
+    static func hash(_ token: [UInt8]) -> Int {
+        var hasher = Hasher()
+        token.withUnsafeBytes { hasher.combine(bytes: $0) }
+        return hasher.finalize()
+    }
 }
 
 private final class VerifiedToken: Sendable {

@@ -18,7 +18,8 @@ def dashboard(organization):
 
 def post(server, stack, organization, **fields):
     headers = {**token_headers(stack, organization), "Content-Type": "application/json"}
-    return server.request("POST", f"{PREFIX}/{organization}/log-outreach", headers, json.dumps({**GOOD, **fields}).encode())
+    return server.request("POST", f"{PREFIX}/{organization}/log-outreach", headers,
+                          json.dumps({**GOOD, **fields}).encode())
 
 
 def eventually(question, seconds=10, every=0.1):

@@ -23,11 +23,12 @@ def check_summaries(api, oracle):
     must_equal(oracle.performance(), api.answer(organization, "performance"), f"{organization} performance")
 
 
-def check_trends(api, oracle, periods=PERIODS, metrics=(METRICS,)):
+def check_trends(api, oracle, periods=PERIODS, metrics=(METRICS, )):
     for period in periods:
         for chosen in metrics:
             path = f"trends?period={period}" + (f"&metrics={','.join(chosen)}" if chosen else "")
-            must_equal(oracle.trends(period, chosen), api.answer(oracle.organization, path), f"{oracle.organization} {path}")
+            must_equal(oracle.trends(period, chosen), api.answer(oracle.organization, path),
+                       f"{oracle.organization} {path}")
 
 
 def page(api, oracle, risk_level, limit, skip=0, cursor=None):
@@ -51,7 +52,7 @@ def walk(api, oracle, risk_level, limit):
             return
 
 
-def check_lists(api, oracle, limits=(7,)):
+def check_lists(api, oracle, limits=(7, )):
     must_equal({**oracle.prioritized(), "summary": ...},
                {**api.answer(oracle.organization, "patients/prioritized"), "summary": ...}, "the default page")
     for risk_level in ("all", *LEVELS):
@@ -72,7 +73,7 @@ def check_patients(api, oracle, every=1):
             must_equal(expected, response.json(), f"{oracle.organization} {row.id!r}")
 
 
-def check_everything(api, oracle, metrics=(METRICS,), limits=(7,), every=1):
+def check_everything(api, oracle, metrics=(METRICS, ), limits=(7, ), every=1):
     check_summaries(api, oracle)
     check_trends(api, oracle, metrics=metrics)
     check_lists(api, oracle, limits)

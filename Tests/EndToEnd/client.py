@@ -26,6 +26,7 @@ def strict_json(text):
 
 
 class Response:
+
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body
 
@@ -66,7 +67,7 @@ class Client:
             except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
                 if method not in ("GET", "HEAD", "OPTIONS"):
                     raise
-                self.local.connection = None       # it was kept, and nginx had closed it meanwhile
+                self.local.connection = None  # it was kept, and nginx had closed it meanwhile
         connection = self.open()
         try:
             return self.exchange(connection, method, target, pairs, body)
@@ -77,11 +78,12 @@ class Client:
                 self.local.connection = connection
 
     def exchange(self, connection, method, target, pairs, body):
+        names = {name.lower() for name, _ in pairs}
         try:
-            connection.putrequest(method, target, skip_accept_encoding=True)
+            connection.putrequest(method, target, skip_host="host" in names, skip_accept_encoding=True)
             if isinstance(body, str):
                 body = body.encode()
-            if body is not None and not any(name.lower() in ("content-length", "transfer-encoding") for name, _ in pairs):
+            if body is not None and not names & {"content-length", "transfer-encoding"}:
                 pairs = pairs + [("Content-Length", str(len(body)))]
             for name, value in pairs:
                 connection.putheader(name, value)
@@ -104,7 +106,7 @@ class Client:
                     if half_close and not self.context:
                         channel.shutdown(socket.SHUT_WR)
                 except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
-                    pass                            # refused before it was all sent; the answer may be there
+                    pass  # refused before it was all sent; the answer may be there
                 received = b""
                 try:
                     while chunk := channel.recv(65536):
@@ -138,7 +140,8 @@ class API:
             headers = {**headers, "Idempotency-Key": key}
         if not isinstance(body, (bytes, str, type(None))):
             body = json.dumps(body)
-        return self.client.request("POST", self.target(organization, "log-outreach"), {**headers, **(more or {})}, body, fresh)
+        return self.client.request("POST", self.target(organization, "log-outreach"), {**headers, **(more or {})}, body,
+                                   fresh)
 
     def answer(self, organization, path):
         response = self.get(organization, path)
@@ -156,7 +159,10 @@ def difference(expected, got, path="$"):
             return f"{path}: missing {sorted(set(expected) - set(got))}, unexpected {sorted(set(got) - set(expected))}"
         return next(filter(None, (difference(expected[k], got[k], f"{path}.{k}") for k in expected)), None)
     if isinstance(expected, list) and isinstance(got, list):
-        found = next(filter(None, (difference(e, g, f"{path}[{i}]") for i, (e, g) in enumerate(zip(expected, got)))), None)
+        found = next(filter(None, (difference(e, g, f"{path}[{i}]") for i, (e, g) in enumerate(zip(expected, got)))),
+                     None)
         return found or (f"{path}: {len(expected)} expected, {len(got)} given" if len(expected) != len(got) else None)
-    kinds = [bool if isinstance(v, bool) else Decimal if isinstance(v, (int, Decimal)) else type(v) for v in (expected, got)]
+    kinds = [
+        bool if isinstance(v, bool) else Decimal if isinstance(v, (int, Decimal)) else type(v) for v in (expected, got)
+    ]
     return None if kinds[0] is kinds[1] and expected == got else f"{path}: expected {expected!r}, got {got!r}"

@@ -16,8 +16,10 @@ EXAMPLE_NOW = rows.instant("2025-06-30T12:00:00Z")
 
 def pytest_configure():
     """Ended from outside, it must still stop what it started, as after Ctrl-C."""
+
     def interrupt(*_):
         raise KeyboardInterrupt
+
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGHUP, interrupt)
 
@@ -76,6 +78,7 @@ def server_with(stack, folder):
         own.mkdir()
         started.append(Server(stack, own, **environment))
         return started[-1].start()
+
     yield start
     for server in started:
         if server.process:
@@ -122,7 +125,8 @@ def clinic(database, fresh_id):
 def second_clinic(database, fresh_id):
     organization = load_clinic(database, fresh_id("second"))
     with database.cursor() as cursor:
-        cursor.execute("INSERT INTO patients (organization_id, id, name) VALUES (%s, 'only_here', 'Only Here')", (organization,))
+        cursor.execute("INSERT INTO patients (organization_id, id, name) VALUES (%s, 'only_here', 'Only Here')",
+                       (organization, ))
     return organization
 
 

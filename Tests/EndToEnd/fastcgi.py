@@ -7,7 +7,8 @@ BEGIN, ABORT, END, PARAMS, STDIN, STDOUT, STDERR, DATA, GET_VALUES, GET_VALUES_R
 
 
 def record(kind, content=b"", request=1, version=1, padding=0, length=None):
-    return struct.pack(">BBHHBB", version, kind, request, len(content) if length is None else length, padding, 0) + content + bytes(padding)
+    return struct.pack(">BBHHBB", version, kind, request,
+                       len(content) if length is None else length, padding, 0) + content + bytes(padding)
 
 
 def begin(keep=False, role=1, request=1):
@@ -28,18 +29,22 @@ def parameters(values):
 
 def environment(method, uri, **more):
     path, _, query = uri.partition("?")
-    return {"REQUEST_METHOD": method, "REQUEST_URI": uri, "QUERY_STRING": query, "REMOTE_ADDR": "127.0.0.1", "CONTENT_TYPE": "", "CONTENT_LENGTH": "",
-            "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_X_REQUEST_ID": "direct", **more}
+    return {
+        "REQUEST_METHOD": method, "REQUEST_URI": uri, "QUERY_STRING": query, "REMOTE_ADDR": "127.0.0.1",
+        "CONTENT_TYPE": "", "CONTENT_LENGTH": "", "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_X_REQUEST_ID": "direct", **more
+    }
 
 
 def request(values, body=b"", keep=False):
     encoded = parameters(values)
     pieces = [record(PARAMS, encoded[i:i + 65535]) for i in range(0, len(encoded), 65535)]
-    pieces += [record(PARAMS)] + [record(STDIN, body[i:i + 65535]) for i in range(0, len(body), 65535)] + [record(STDIN)]
+    pieces += [record(PARAMS)] + [record(STDIN, body[i:i + 65535])
+                                  for i in range(0, len(body), 65535)] + [record(STDIN)]
     return begin(keep) + b"".join(pieces)
 
 
 class Connection:
+
     def __init__(self, address, timeout=10):
         """The address as FCGI_LISTEN has it: a path, or host:port."""
         host, _, port = address.rpartition(":")

@@ -3,7 +3,8 @@
 import re
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-NEVER_TOLD = re.compile(r"SELECT|INSERT|pg_|psql|libpq|SQLSTATE|relation \"|Fatal error|\.swift|/usr/|/tmp/|connection to server")
+NEVER_TOLD = re.compile(
+    r"SELECT|INSERT|pg_|psql|libpq|SQLSTATE|relation \"|Fatal error|\.swift|/usr/|/tmp/|connection to server")
 
 
 def must_be_answer(response, status):
@@ -25,7 +26,8 @@ def must_be_problem(response, status):
     assert problem["request_id"] == response.header("X-Request-Id")
     assert not NEVER_TOLD.search(response.body.decode()), problem
     if status == 422:
-        assert problem["errors"] and all(set(e) == {"field", "message"} and e["field"] and e["message"] for e in problem["errors"]), problem
+        assert problem["errors"] and all(
+            set(e) == {"field", "message"} and e["field"] and e["message"] for e in problem["errors"]), problem
     if status in (429, 503):
         assert int(response.header("Retry-After")) >= 1
     if status == 401:

@@ -6,7 +6,7 @@ from collections import namedtuple
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from oracle import rfc3339
+from measures import rfc3339
 
 Organization = namedtuple("Organization", "id name time_zone appointment_value")
 PatientRow = namedtuple("PatientRow", "organization_id id name phone email treatment_notes created_at archived_at")
@@ -14,8 +14,10 @@ Appointment = namedtuple("Appointment", "organization_id id patient_id starts_at
 Conversation = namedtuple("Conversation", "organization_id id patient_id occurred_at sentiment")
 Outreach = namedtuple("Outreach", "organization_id id patient_id method outcome opened notes logged_by created_at")
 
-TABLES = {"organizations": Organization, "patients": PatientRow, "appointments": Appointment,
-          "conversations": Conversation, "outreach_log": Outreach}
+TABLES = {
+    "organizations": Organization, "patients": PatientRow, "appointments": Appointment, "conversations": Conversation,
+    "outreach_log": Outreach
+}
 INSTANTS = {"created_at", "archived_at", "starts_at", "occurred_at"}
 
 
@@ -47,10 +49,12 @@ def read(connection, organization_id):
     with connection.cursor() as cursor:
         cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         for table, kind in TABLES.items():
-            columns = [f"(extract(epoch FROM {c}) * 1000000)::bigint" if c in INSTANTS
-                       else f"{c}::text" if (table, c) == ("outreach_log", "id") else c for c in kind._fields]
+            columns = [
+                f"(extract(epoch FROM {c}) * 1000000)::bigint" if c in INSTANTS else f"{c}::text" if
+                (table, c) == ("outreach_log", "id") else c for c in kind._fields
+            ]
             key = "id" if table == "organizations" else "organization_id"
-            cursor.execute(f"SELECT {', '.join(columns)} FROM public.{table} WHERE {key} = %s", (organization_id,))
+            cursor.execute(f"SELECT {', '.join(columns)} FROM public.{table} WHERE {key} = %s", (organization_id, ))
             getattr(rows, table).extend(kind(*row) for row in cursor)
         cursor.execute("COMMIT")
     return rows

@@ -16,9 +16,11 @@ from tokens import Signer
 
 ROOT = Path(__file__).resolve().parents[2]
 ORIGINS = ("http://localhost:3000", "http://localhost:5173", "https://app.example.com")
-VARIABLES = ("DATABASE_URL", "DATABASE_ROLE", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "FCGI_LISTEN", "WORKER_THREADS", "CLERK_JWT_KEY",
-             "CLERK_JWKS_FILE", "CLERK_JWKS_URL", "CLERK_JWKS_CA_FILE", "CLERK_ISSUER", "CLERK_AUTHORIZED_PARTIES", "RATE_LIMIT", "CORS_ALLOWED_ORIGINS", "LOG_LEVEL",
-             "LOG_FORMAT", "HTTPS_PORT", "HTTP_PORT", "STACK_DIR", "STACK_DEMO", "STACK_NGINX", "ORG", "TOKEN_TTL")
+VARIABLES = ("DATABASE_URL", "DATABASE_ROLE", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS",
+             "FCGI_LISTEN", "WORKER_THREADS", "CLERK_JWT_KEY", "CLERK_JWKS_FILE", "CLERK_JWKS_URL",
+             "CLERK_JWKS_CA_FILE", "CLERK_ISSUER", "CLERK_AUTHORIZED_PARTIES", "RATE_LIMIT", "CORS_ALLOWED_ORIGINS",
+             "LOG_LEVEL", "LOG_FORMAT", "HTTPS_PORT", "HTTP_PORT", "STACK_DIR", "STACK_DEMO", "STACK_NGINX", "ORG",
+             "TOKEN_TTL")
 
 
 def clean_environment(**changes):
@@ -35,14 +37,24 @@ def is_running(pid):
 
 
 class Stack:
+
     def __init__(self, directory, **environment):
         self.directory = Path(directory)
-        self.environment = {"STACK_DIR": str(directory), "RATE_LIMIT": "0", "CORS_ALLOWED_ORIGINS": ",".join(ORIGINS), **environment}
+        self.environment = {
+            "STACK_DIR": str(directory), "RATE_LIMIT": "0", "CORS_ALLOWED_ORIGINS": ",".join(ORIGINS), **environment
+        }
         self.settings = {}
 
     def call(self, *arguments, **environment):
-        done = subprocess.run([ROOT / "scripts/stack", *arguments], env=clean_environment(**self.environment, **environment), cwd=ROOT,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=180)
+        done = subprocess.run([ROOT / "scripts/stack", *arguments],
+                              env=clean_environment(**self.environment, **environment),
+                              cwd=ROOT,
+                              stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT,
+                              text=True,
+                              errors="replace",
+                              timeout=180)
         assert done.returncode == 0, f"stack {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}"
         return done.stdout
 
@@ -52,6 +64,10 @@ class Stack:
 
     def up(self):
         self.call("up")
+        return self.attach()
+
+    def attach(self):
+        """Learns where everything is, for those who ask."""
         self.look()
         self.signer = Signer.from_file(self.settings["PRIVATE_KEY"], self.settings["ISSUER"], self.settings["KEY_ID"])
         self.client = Client(int(self.settings["HTTPS_PORT"]), self.settings["CA_FILE"])
@@ -130,15 +146,23 @@ class Server:
 
     def __init__(self, stack, directory, **environment):
         self.socket = str(Path(directory) / "api.sock")
-        defaults = {"DATABASE_URL": stack.settings["DATABASE_URL"], "FCGI_LISTEN": self.socket, "CLERK_ISSUER": stack.settings["ISSUER"],
-                    "CLERK_JWT_KEY": Path(stack.settings["PUBLIC_KEY"]).read_text(), "RATE_LIMIT": "0"}
+        defaults = {
+            "DATABASE_URL": stack.settings["DATABASE_URL"], "FCGI_LISTEN": self.socket,
+            "CLERK_ISSUER": stack.settings["ISSUER"], "CLERK_JWT_KEY": Path(stack.settings["PUBLIC_KEY"]).read_text(),
+            "RATE_LIMIT": "0"
+        }
         self.environment = {name: value for name, value in {**defaults, **environment}.items() if value is not None}
         self.socket = self.environment["FCGI_LISTEN"]
         self.binary, self.log, self.process = stack.binary, Path(directory) / "server.log", None
 
     def start(self, **how):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([self.binary], env=clean_environment(**self.environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log, **how)
+            self.process = subprocess.Popen([self.binary],
+                                            env=clean_environment(**self.environment),
+                                            stdin=subprocess.DEVNULL,
+                                            stdout=log,
+                                            stderr=log,
+                                            **how)
         return self.wait()
 
     def wait(self, seconds=10):

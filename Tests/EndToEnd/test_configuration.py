@@ -12,22 +12,40 @@ from stack import Server, clean_environment
 from tokens import generate_key, private_pem, public_pem
 
 NUMBERS = ("-1", "abc", "1.5", "1e3", "0x10", "99999999999999999999", "5 ", "٣", "five")
-ELLIPTIC = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+ELLIPTIC = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(
+    serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 BAD = {
     "DATABASE_URL": ("nonsense", "postgresql://[", "postgresql:///x?no_such_option=1", "host='unclosed"),
-    "DB_POOL_SIZE": ("0", *NUMBERS), "DB_ACQUIRE_TIMEOUT_MS": NUMBERS, "DB_STATEMENT_TIMEOUT_MS": NUMBERS, "WORKER_THREADS": ("0", *NUMBERS), "RATE_LIMIT": NUMBERS,
-    "FCGI_LISTEN": ("/tmp/" + "x" * 120, "/no/such/folder/api.sock", "127.0.0.1:99999", "127.0.0.1:0x50", "127.0.0.1:-1"),
-    "CLERK_JWT_KEY": ("junk", "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n", private_pem(generate_key()), public_pem(generate_key(1024)), ELLIPTIC,
+    "DB_POOL_SIZE": ("0", *NUMBERS),
+    "DB_ACQUIRE_TIMEOUT_MS": NUMBERS,
+    "DB_STATEMENT_TIMEOUT_MS": NUMBERS,
+    "WORKER_THREADS": ("0", *NUMBERS),
+    "RATE_LIMIT": NUMBERS,
+    "FCGI_LISTEN": ("/tmp/" + "x" * 120, "/no/such/folder/api.sock", "127.0.0.1:99999", "127.0.0.1:0x50",
+                    "127.0.0.1:-1"),
+    "CLERK_JWT_KEY": ("junk", "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n",
+                      private_pem(generate_key()), public_pem(generate_key(1024)), ELLIPTIC,
                       "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"),
-    "CLERK_ISSUER": (None, ""), "LOG_LEVEL": ("loud", "INFO!", "5"), "LOG_FORMAT": ("xml", "jsonl"),
-    "CORS_ALLOWED_ORIGINS": ("localhost:3000", "https://a.example/path", "https://a.example/", "https://a b.example", "ftp//x"),
+    "CLERK_ISSUER": (None, ""),
+    "LOG_LEVEL": ("loud", "INFO!", "5"),
+    "LOG_FORMAT": ("xml", "jsonl"),
+    "CORS_ALLOWED_ORIGINS": ("localhost:3000", "https://a.example/path", "https://a.example/", "https://a b.example",
+                             "ftp//x"),
 }
-FILES = {"CLERK_JWKS_FILE": ("/no/such/file", "/etc/passwd", "/tmp"), "CLERK_JWKS_URL": ("http://localhost/jwks", "ftp://x/jwks", "nonsense", "https://"), }
+FILES = {
+    "CLERK_JWKS_FILE": ("/no/such/file", "/etc/passwd", "/tmp"),
+    "CLERK_JWKS_URL": ("http://localhost/jwks", "ftp://x/jwks", "nonsense", "https://"),
+}
 
 
 def start(stack, folder, **environment):
     server = Server(stack, folder, **environment)
-    return subprocess.run([stack.binary], env=clean_environment(**server.environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=15)
+    return subprocess.run([stack.binary],
+                          env=clean_environment(**server.environment),
+                          stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT,
+                          timeout=15)
 
 
 def refused(done, variable):
@@ -51,7 +69,12 @@ def test_a_bad_key_source_stops_the_start(stack, folder, variable, value):
 
 
 def test_a_missing_authority_file_stops_the_start(stack, folder):
-    refused(start(stack, folder, CLERK_JWT_KEY=None, CLERK_JWKS_URL="https://localhost:1/jwks", CLERK_JWKS_CA_FILE="/no/such/file"), "CLERK_JWKS_CA_FILE")
+    refused(
+        start(stack,
+              folder,
+              CLERK_JWT_KEY=None,
+              CLERK_JWKS_URL="https://localhost:1/jwks",
+              CLERK_JWKS_CA_FILE="/no/such/file"), "CLERK_JWKS_CA_FILE")
 
 
 def test_exactly_one_key_source_must_be_set(stack, folder):
@@ -70,13 +93,21 @@ def test_a_file_that_is_no_socket_is_not_taken_away(stack, folder):
 
 def test_every_fault_is_told_at_once(stack, folder):
     done = start(stack, folder, WORKER_THREADS="x", RATE_LIMIT="y", LOG_LEVEL="z", DB_POOL_SIZE="0")
-    assert done.returncode > 0 and all(name in done.stdout.decode() for name in ("WORKER_THREADS", "RATE_LIMIT", "LOG_LEVEL", "DB_POOL_SIZE"))
+    assert done.returncode > 0 and all(name in done.stdout.decode()
+                                       for name in ("WORKER_THREADS", "RATE_LIMIT", "LOG_LEVEL", "DB_POOL_SIZE"))
 
 
 def test_check_config_says_the_same_without_starting(stack, folder):
     server = Server(stack, folder)
+
     def check(**changes):
-        return subprocess.run([stack.binary, "--check-config"], env=clean_environment(**{**server.environment, **changes}), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=15)
+        return subprocess.run([stack.binary, "--check-config"],
+                              env=clean_environment(**{**server.environment, **changes}),
+                              stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT,
+                              timeout=15)
+
     assert check().returncode == 0 and not os.path.exists(server.socket)
     refused(check(RATE_LIMIT="x"), "RATE_LIMIT")
 
@@ -88,12 +119,22 @@ def test_the_version_is_told(stack):
 
 
 def test_an_unknown_argument_is_refused(stack):
-    done = subprocess.run([stack.binary, "--no-such-option"], env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=15)
+    done = subprocess.run([stack.binary, "--no-such-option"],
+                          env=clean_environment(),
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT,
+                          timeout=15)
     assert done.returncode > 0 and b"--no-such-option" in done.stdout
 
 
-@pytest.mark.parametrize("environment", [{"LOG_FORMAT": "text"}, *({"LOG_LEVEL": level} for level in ("trace", "debug", "info", "notice", "warning", "error", "critical")), {"WORKER_THREADS": "1"}, {"WORKER_THREADS": "1", "DB_POOL_SIZE": "1"}, {"WORKER_THREADS": "40", "DB_POOL_SIZE": "3"},
-                                         {"RATE_LIMIT": "1000000"}, {"CORS_ALLOWED_ORIGINS": "https://a.example, https://b.example"}, {"CLERK_AUTHORIZED_PARTIES": "https://a.example"}])
+@pytest.mark.parametrize(
+    "environment",
+    [{"LOG_FORMAT": "text"}, *({"LOG_LEVEL": level}
+                               for level in ("trace", "debug", "info", "notice", "warning", "error", "critical")),
+     {"WORKER_THREADS": "1"}, {"WORKER_THREADS": "1", "DB_POOL_SIZE": "1"}, {
+         "WORKER_THREADS": "40", "DB_POOL_SIZE": "3"
+     }, {"RATE_LIMIT": "1000000"}, {"CORS_ALLOWED_ORIGINS": "https://a.example, https://b.example"
+                                    }, {"CLERK_AUTHORIZED_PARTIES": "https://a.example"}])
 def test_good_values_start(server_with, environment):
     assert server_with(**environment).get("/health").status == 200
 

@@ -7,8 +7,9 @@ import pytest
 from stack import ORIGINS
 from problems import must_be_answer
 
-STRANGERS = ("https://evil.example", "null", "http://localhost:3000.evil.example", "http://localhost:30000", "https://localhost:3000", "http://localhost:3000/",
-             "http://localhost", "https://app.example.com.evil.example", "https://xapp.example.com", "https://appXexample.com", "*", "",
+STRANGERS = ("https://evil.example", "null", "http://localhost:3000.evil.example", "http://localhost:30000",
+             "https://localhost:3000", "http://localhost:3000/", "http://localhost",
+             "https://app.example.com.evil.example", "https://xapp.example.com", "https://appXexample.com", "*", "",
              "https://app.example.com, https://evil.example")
 
 
@@ -16,11 +17,14 @@ def kinds(api, clinic):
     """One request for each place an answer can come from: the application and nginx itself."""
     path, token = api.target(clinic, "dashboard"), api.authorization(clinic)
     post, as_json = api.target(clinic, "log-outreach"), {**token, "Content-Type": "application/json"}
-    return {200: ("GET", path, token, None), 401: ("GET", path, {}, None), 403: ("GET", path, api.authorization("org_x"), None),
-            404: ("GET", "/nowhere", {}, None), 405: ("PUT", path, {}, None), 400: ("POST", post, as_json, "{"),
-            415: ("POST", post, token, "{}"), 422: ("POST", post, as_json, "{}"),
-            201: ("POST", post, as_json, json.dumps({"patient_id": "patient_123", "method": "sms", "outcome": "failed"})),
-            413: ("POST", post, as_json, "x" * ((1 << 20) + 1)), 431: ("GET", path, {"X-Long": "x" * 9000}, None)}
+    return {
+        200: ("GET", path, token, None), 401: ("GET", path, {}, None), 403: ("GET", path, api.authorization("org_x"),
+                                                                             None), 404: ("GET", "/nowhere", {}, None),
+        405: ("PUT", path, {}, None), 400: ("POST", post, as_json, "{"), 415: ("POST", post, token, "{}"),
+        422: ("POST", post, as_json, "{}"),
+        201: ("POST", post, as_json, json.dumps({"patient_id": "patient_123", "method": "sms", "outcome": "failed"})),
+        413: ("POST", post, as_json, "x" * ((1 << 20) + 1)), 431: ("GET", path, {"X-Long": "x" * 9000}, None)
+    }
 
 
 @pytest.mark.parametrize("origin", ORIGINS)
@@ -43,11 +47,17 @@ def test_a_stranger_gets_no_permission_on_any_answer(api, clinic, origin):
         assert response.all("Access-Control-Allow-Credentials") == [], response
 
 
-@pytest.mark.parametrize("path, wanted", [("dashboard", "GET"), ("trends", "GET"), ("patients/prioritized", "GET"), ("patients/x", "GET"), ("log-outreach", "POST")])
+@pytest.mark.parametrize("path, wanted", [("dashboard", "GET"), ("trends", "GET"), ("patients/prioritized", "GET"),
+                                          ("patients/x", "GET"), ("log-outreach", "POST")])
 @pytest.mark.parametrize("origin", ORIGINS)
 def test_the_preflight_lets_the_guides_own_requests_through(api, clinic, path, wanted, origin):
-    response = api.get(clinic, path, method="OPTIONS", headers={
-        "Origin": origin, "Access-Control-Request-Method": wanted, "Access-Control-Request-Headers": "authorization,content-type,idempotency-key,x-request-id"})
+    response = api.get(clinic,
+                       path,
+                       method="OPTIONS",
+                       headers={
+                           "Origin": origin, "Access-Control-Request-Method": wanted,
+                           "Access-Control-Request-Headers": "authorization,content-type,idempotency-key,x-request-id"
+                       })
     assert response.status in (200, 204) and response.body == b""
     must_be_answer(response, response.status)
     assert response.header("Access-Control-Allow-Origin") == origin
@@ -58,7 +68,10 @@ def test_the_preflight_lets_the_guides_own_requests_through(api, clinic, path, w
 
 def test_a_preflight_of_a_stranger_gets_no_permission(api, clinic):
     for origin in STRANGERS:
-        response = api.get(clinic, "dashboard", method="OPTIONS", headers={"Origin": origin, "Access-Control-Request-Method": "GET"})
+        response = api.get(clinic,
+                           "dashboard",
+                           method="OPTIONS",
+                           headers={"Origin": origin, "Access-Control-Request-Method": "GET"})
         assert response.status < 500 and response.all("Access-Control-Allow-Origin") == [], response
 
 

@@ -39,7 +39,8 @@ def test_connections_killed_in_the_database_are_replaced_and_reads_repeated(frag
     with fragile.connect() as connection, connection.cursor() as cursor:
         for _ in range(10):
             assert fragile.api.get("org_a", "dashboard").status == 200
-            cursor.execute("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+            cursor.execute("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                           "WHERE datname = current_database() AND pid <> pg_backend_pid()")
             assert cursor.fetchone()[0] >= 1
             for _ in range(8):
                 assert fragile.api.get("org_a", "dashboard").status == 200
@@ -49,7 +50,10 @@ def test_a_post_is_durable_once_it_was_answered(fragile):
     """PostgreSQL is killed at once after the answer; the row is there when it is back."""
     organization = "org_durable"
     with fragile.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("INSERT INTO organizations (id, name) VALUES (%s, 'x') ON CONFLICT DO NOTHING; INSERT INTO patients (organization_id, id, name) VALUES (%s, 'patient_123', 'x')", (organization, organization))
+        cursor.execute(
+            "INSERT INTO organizations (id, name) VALUES (%s, 'x'); "
+            "INSERT INTO patients (organization_id, id, name) VALUES (%s, 'patient_123', 'x')",
+            (organization, organization))
         cursor.execute("ALTER DATABASE reengagement SET synchronous_commit = off")
     fragile.restart_server()
     for number in range(3):
@@ -61,8 +65,8 @@ def test_a_post_is_durable_once_it_was_answered(fragile):
         eventually(lambda: not is_running(pid))
         fragile.call("postgres-start")
         with fragile.connect() as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT notes FROM outreach_log WHERE id = %s", (response.json()["outreach_id"],))
-            assert cursor.fetchall() == [(f"durable {number}",)]
+            cursor.execute("SELECT notes FROM outreach_log WHERE id = %s", (response.json()["outreach_id"], ))
+            assert cursor.fetchall() == [(f"durable {number}", )]
         eventually(lambda: fragile.client.request("GET", "/ready").status == 200)
 
 
@@ -81,9 +85,11 @@ def test_a_statement_past_its_deadline_is_503_and_the_next_is_served(server_with
         cursor.execute("BEGIN; LOCK TABLE patients IN ACCESS EXCLUSIVE MODE")
         try:
             results = []
+
             def ask():
                 began = time.monotonic()
                 results.append((server.get(dashboard(clinic), headers), time.monotonic() - began))
+
             threads = [threading.Thread(target=ask) for _ in range(3)]
             for thread in threads:
                 thread.start()
@@ -104,15 +110,16 @@ def test_a_locked_log_lets_no_post_through_twice(server_with, stack, connection,
     """A post that was told 503 may be sent again with its key: one row."""
     server, key = server_with(DB_STATEMENT_TIMEOUT_MS="500"), str(uuid.uuid4())
     headers = {**token_headers(stack, clinic), "Content-Type": "application/json", "Idempotency-Key": key}
+
     def send():
         return server.request("POST", f"{PREFIX}/{clinic}/log-outreach", headers, json.dumps(GOOD).encode())
+
     with connection.cursor() as cursor:
         cursor.execute("BEGIN; LOCK TABLE outreach_log IN ACCESS EXCLUSIVE MODE")
         must_be_problem(send(), 503)
         cursor.execute("ROLLBACK")
     assert [send().status, send().status] == [201, 200]
     with database.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM outreach_log WHERE organization_id = %s AND idempotency_key = %s", (clinic, key))
-        assert cursor.fetchone() == (1,)
-
-
+        cursor.execute("SELECT count(*) FROM outreach_log WHERE organization_id = %s AND idempotency_key = %s",
+                       (clinic, key))
+        assert cursor.fetchone() == (1, )

@@ -7,6 +7,7 @@ import pytest
 import generate
 import rows
 from checks import COMBINATIONS, check_everything, check_lists, check_patients, check_summaries, check_trends, must_equal
+from measures import rfc3339
 from oracle import METRICS, Oracle
 
 SEED, PATIENTS, LARGE = 2025, 45, 1500
@@ -69,9 +70,12 @@ def test_the_contracts_own_example_is_answered_as_printed(frozen):
     with frozen.database.cursor() as cursor:
         cursor.execute((EXAMPLE / "rows.sql").read_text())
     frozen.at(rows.instant("2025-06-30T12:00:00Z"))
-    for name, path in {"risk-metrics": "risk-metrics", "dashboard": "dashboard", "performance.last_30_days": "performance?timeframe=last_30_days",
-                       "patients.prioritized": "patients/prioritized", "patients.patient_123": "patients/patient_123", "trends.30d": "trends?period=30d",
-                       "trends.7d.risk_levels": "trends?period=7d&metrics=risk_levels"}.items():
+    for name, path in {
+            "risk-metrics": "risk-metrics", "dashboard": "dashboard",
+            "performance.last_30_days": "performance?timeframe=last_30_days",
+            "patients.prioritized": "patients/prioritized", "patients.patient_123": "patients/patient_123",
+            "trends.30d": "trends?period=30d", "trends.7d.risk_levels": "trends?period=7d&metrics=risk_levels"
+    }.items():
         must_equal(expected(name), frozen.api.answer(ORGANIZATION, path), path)
 
 
@@ -89,20 +93,53 @@ def test_a_cursor_goes_on_where_it_was_though_its_patient_is_gone(frozen, loaded
     assert [p["id"] for p in rest["patients"]] == everyone[5:]
 
 
+def test_what_the_api_writes_is_stamped_with_the_frozen_now(frozen, fresh_id):
+    """All at one instant: the greater id is the newer one, and no booking is after an attempt of its own instant."""
+    now, organization = rows.instant(generate.NOWS["noon"]), fresh_id("stamped")
+    frozen.at(now)
+    made = generate.history(8, organization, "Asia/Kolkata", now, 30)
+    rows.write(frozen.database, made)
+    patient = Oracle(made, organization, now).patients[0].row.id
+    for number in range(25):
+        body = {
+            "patient_id": patient, "method": ("sms", "email", "phone")[number % 3],
+            "outcome": ("success", "failed")[number % 2]
+        }
+        response = frozen.api.post(organization, body, key=f"k{number}")
+        assert response.status == 201 and response.json()["logged_at"] == rfc3339(now)
+    with frozen.database.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO appointments (organization_id, id, patient_id, starts_at, status, created_at) "
+            "SELECT %s, 'booked' || n, %s, %s, 'scheduled', %s FROM generate_series(1, 2) n",
+            (organization, patient, rows.timestamp(now + generate.DAY), rows.timestamp(now)))
+    written = rows.read(frozen.database, organization)
+    assert sum(o.created_at == now and o.patient_id == patient for o in written.outreach_log) >= 25
+    check_everything(frozen.api, Oracle(written, organization, now))
+    later = now + 3 * generate.DAY
+    frozen.at(later)
+    assert frozen.api.post(organization, {"patient_id": patient, "method": "sms", "outcome": "success"},
+                           key="k0").json()["logged_at"] == rfc3339(now)
+    check_everything(frozen.api, Oracle(written, organization, later))
+
+
 def at_two_days(organization, before, after, now):
     """`before` patients are critical on the first of seven days, and `after` of them today."""
     made = rows.Rows()
     made.organizations.append(rows.Organization(organization, organization, "UTC", 140))
     for number in range(max(before, after)):
         intake = 47 if number >= before else 60
-        made.patients.append(rows.PatientRow(organization, f"p{number}", "x", None, None, None, now - intake * generate.DAY, None))
+        made.patients.append(
+            rows.PatientRow(organization, f"p{number}", "x", None, None, None, now - intake * generate.DAY, None))
         if number >= after:
-            made.conversations.append(rows.Conversation(organization, f"c{number}", f"p{number}", now - generate.DAY, None))
+            made.conversations.append(
+                rows.Conversation(organization, f"c{number}", f"p{number}", now - generate.DAY, None))
     return made
 
 
-@pytest.mark.parametrize("before, after, trend", [(20, 21, "stable"), (20, 22, "increasing"), (20, 19, "stable"), (20, 18, "decreasing"), (0, 1, "increasing"), (0, 0, "stable"),
-                                                  (1, 0, "decreasing"), (40, 42, "stable"), (40, 43, "increasing"), (19, 20, "increasing"), (21, 20, "stable"), (3, 3, "stable")])
+@pytest.mark.parametrize("before, after, trend", [(20, 21, "stable"), (20, 22, "increasing"), (20, 19, "stable"),
+                                                  (20, 18, "decreasing"), (0, 1, "increasing"), (0, 0, "stable"),
+                                                  (1, 0, "decreasing"), (40, 42, "stable"), (40, 43, "increasing"),
+                                                  (19, 20, "increasing"), (21, 20, "stable"), (3, 3, "stable")])
 def test_five_percent_exactly_is_stable(frozen, fresh_id, before, after, trend):
     now, organization = rows.instant("2025-06-30T12:00:00Z"), fresh_id("five")
     frozen.at(now)
@@ -110,14 +147,23 @@ def test_five_percent_exactly_is_stable(frozen, fresh_id, before, after, trend):
     rows.write(frozen.database, made)
     oracle = Oracle(made, organization, now)
     answer = frozen.api.answer(organization, "trends?period=7d&metrics=risk_levels")
-    must_equal(oracle.trends("7d", ("risk_levels",)), answer, "trends")
+    must_equal(oracle.trends("7d", ("risk_levels", )), answer, "trends")
     days = [d["risk_levels"]["critical"] for d in answer["daily_trends"]]
     assert (days[0], days[-1], answer["risk_distribution_changes"]["critical_trend"]) == (before, after, trend)
 
 
-@pytest.mark.parametrize("old, new, change, trend", [((1, 20), (1, 19), "5.3", "improving"), ((20, 40), (21, 40), "5.0", "stable"), ((20, 40), (19, 40), "-5.0", "stable"), ((0, 5), (1, 5), "100.0", "improving"),
-                                                     ((1, 3), (0, 4), "-100.0", "declining"), ((0, 3), (0, 4), "0.0", "stable"), ((0, 0), (2, 2), "100.0", "improving"), ((2, 2), (0, 0), "-100.0", "declining"),
-                                                     ((1, 1), (1, 3), "-66.7", "declining"), ((400, 800), (421, 801), "5.1", "improving"), ((1, 3), (1, 3), "0.0", "stable"), ((1, 8), (1, 3), "166.7", "improving")])
+@pytest.mark.parametrize("old, new, change, trend", [((1, 20), (1, 19), "5.3", "improving"),
+                                                     ((20, 40), (21, 40), "5.0", "stable"),
+                                                     ((20, 40), (19, 40), "-5.0", "stable"),
+                                                     ((0, 5), (1, 5), "100.0", "improving"),
+                                                     ((1, 3), (0, 4), "-100.0", "declining"),
+                                                     ((0, 3), (0, 4), "0.0", "stable"),
+                                                     ((0, 0), (2, 2), "100.0", "improving"),
+                                                     ((2, 2), (0, 0), "-100.0", "declining"),
+                                                     ((1, 1), (1, 3), "-66.7", "declining"),
+                                                     ((400, 800), (421, 801), "5.1", "improving"),
+                                                     ((1, 3), (1, 3), "0.0", "stable"),
+                                                     ((1, 8), (1, 3), "166.7", "improving")])
 def test_the_change_of_a_channel_is_judged_after_rounding(frozen, fresh_id, old, new, change, trend):
     now, organization = rows.instant("2025-06-30T12:00:00Z"), fresh_id("change")
     frozen.at(now)
@@ -126,7 +172,9 @@ def test_the_change_of_a_channel_is_judged_after_rounding(frozen, fresh_id, old,
     made.patients.append(rows.PatientRow(organization, "p", "x", None, None, None, now - 900 * generate.DAY, None))
     for (good, total), at in ((old, now - 7 * generate.DAY), (new, now - generate.DAY)):
         for number in range(total):
-            made.outreach_log.append(rows.Outreach(organization, f"{len(made.outreach_log):08x}-0000-4000-8000-000000000000", "p", "email", "success" if number < good else "failed", False, "", "u", at))
+            made.outreach_log.append(
+                rows.Outreach(organization, f"{len(made.outreach_log):08x}-0000-4000-8000-000000000000", "p", "email",
+                              "success" if number < good else "failed", False, "", "u", at))
     rows.write(frozen.database, made)
     answer = frozen.api.answer(organization, "trends?period=7d")
     must_equal(Oracle(made, organization, now).trends("7d"), answer, "trends")

@@ -1,13 +1,17 @@
-"""While the database's own clock runs, each answer equals the oracle at some instant between the question and the answer."""
+"""While the database's own clock runs, each answer equals the oracle at some instant between question and answer."""
 
 import generate
 import rows
 from client import difference
-from oracle import METRICS, SECOND, Oracle
+from measures import SECOND
+from oracle import METRICS, Oracle
 
 QUESTIONS = {
-    "risk-metrics": lambda o: o.risk_metrics(), "dashboard": lambda o: o.dashboard(), "performance?timeframe=last_7_days": lambda o: o.performance("last_7_days"),
-    "patients/prioritized?limit=200": lambda o: o.prioritized("all", 200), "trends?period=7d&metrics=" + ",".join(METRICS): lambda o: o.trends("7d", METRICS),
+    "risk-metrics": lambda o: o.risk_metrics(),
+    "dashboard": lambda o: o.dashboard(),
+    "performance?timeframe=last_7_days": lambda o: o.performance("last_7_days"),
+    "patients/prioritized?limit=200": lambda o: o.prioritized("all", 200),
+    "trends?period=7d&metrics=" + ",".join(METRICS): lambda o: o.trends("7d", METRICS),
 }
 
 
@@ -25,29 +29,47 @@ def coming_up(organization, zone, now):
         at, patient = now + SECOND + number * SECOND // 10 + 7 * number, patients[number % len(patients)]
         kind = number % 6
         if kind == 0:
-            made.appointments.append(rows.Appointment(organization, f"soon{number}", patient, at, "completed", None, now - 40 * generate.DAY))
+            made.appointments.append(
+                rows.Appointment(organization, f"soon{number}", patient, at, "completed", None,
+                                 now - 40 * generate.DAY))
         elif kind == 1:
-            made.appointments.append(rows.Appointment(organization, f"soon{number}", patient, at, "scheduled", None, at))
+            made.appointments.append(rows.Appointment(organization, f"soon{number}", patient, at, "scheduled", None,
+                                                      at))
         elif kind == 2:
-            made.appointments.append(rows.Appointment(organization, f"soon{number}", patient, at, "no_show", None, at + SECOND))
+            made.appointments.append(
+                rows.Appointment(organization, f"soon{number}", patient, at, "no_show", None, at + SECOND))
         elif kind == 3:
             made.conversations.append(rows.Conversation(organization, f"soon{number}", patient, at, None))
         elif kind == 4:
-            made.outreach_log.append(rows.Outreach(organization, f"{number:08x}-1111-4000-8000-000000000000", patient, "sms", "success", False, "", "u", at))
+            made.outreach_log.append(
+                rows.Outreach(organization, f"{number:08x}-1111-4000-8000-000000000000", patient, "sms", "success",
+                              False, "", "u", at))
         else:
-            made.patients.append(rows.PatientRow(organization, f"soon{number}", "Soon", None, None, None, at, at + 2 * SECOND))
+            made.patients.append(
+                rows.PatientRow(organization, f"soon{number}", "Soon", None, None, None, at, at + 2 * SECOND))
     return made
 
 
 def stamps(made):
-    return sorted({i for p in made.patients for i in (p.created_at, p.archived_at) if i} | {i for a in made.appointments for i in (a.starts_at, a.created_at)}
-                  | {c.occurred_at for c in made.conversations} | {o.created_at for o in made.outreach_log})
+    return sorted({i
+                   for p in made.patients
+                   for i in (p.created_at, p.archived_at) if i}
+                  | {i
+                     for a in made.appointments
+                     for i in (a.starts_at, a.created_at)}
+                  | {c.occurred_at
+                     for c in made.conversations} | {o.created_at
+                                                     for o in made.outreach_log})
 
 
 def candidates(begin, end, instants):
     """The instants between at which an answer can change: events, and the seconds that are told."""
     seconds = range(begin // SECOND * SECOND, end + SECOND, SECOND)
-    return sorted({begin, end} | {i for i in instants if begin <= i <= end} | {i - 1 for i in instants if begin < i <= end} | {s for s in seconds if begin <= s <= end})
+    return sorted({begin, end} | {i
+                                  for i in instants if begin <= i <= end}
+                  | {i - 1
+                     for i in instants if begin < i <= end} | {s
+                                                               for s in seconds if begin <= s <= end})
 
 
 def without_cursor(answer):
@@ -85,13 +107,22 @@ def test_every_change_of_a_row_shows_in_the_next_answer(api, database, fresh_id)
     organization, now = fresh_id("edited"), database_clock(database)
     rows.write(database, generate.history(5, organization, "Europe/London", now - SECOND, 30))
     edits = [
-        "UPDATE appointments SET status = 'no_show' WHERE organization_id = %(o)s AND status = 'completed'", "UPDATE appointments SET status = 'completed' WHERE organization_id = %(o)s AND status = 'no_show'",
-        "UPDATE organizations SET time_zone = 'Pacific/Apia' WHERE id = %(o)s", "UPDATE organizations SET time_zone = 'Pacific/Pago_Pago', appointment_value = 1 WHERE id = %(o)s",
-        "UPDATE outreach_log SET outcome = 'success' WHERE organization_id = %(o)s AND method = 'email'", "UPDATE outreach_log SET created_at = created_at - interval '7 days' WHERE organization_id = %(o)s AND created_at < now()",
-        "UPDATE patients SET archived_at = now() - interval '1 s' WHERE organization_id = %(o)s AND id LIKE 'p%%'", "UPDATE patients SET archived_at = NULL WHERE organization_id = %(o)s",
-        "UPDATE appointments SET patient_id = (SELECT min(id) FROM patients WHERE organization_id = %(o)s) WHERE organization_id = %(o)s AND id LIKE '%%1'",
-        "DELETE FROM conversations WHERE organization_id = %(o)s", "DELETE FROM outreach_log WHERE organization_id = %(o)s AND method = 'sms'", "DELETE FROM appointments WHERE organization_id = %(o)s",
-        "DELETE FROM patients WHERE organization_id = %(o)s AND id LIKE '%%2'", "DELETE FROM organizations WHERE id = %(o)s",
+        "UPDATE appointments SET status = 'no_show' WHERE organization_id = %(o)s AND status = 'completed'",
+        "UPDATE appointments SET status = 'completed' WHERE organization_id = %(o)s AND status = 'no_show'",
+        "UPDATE organizations SET time_zone = 'Pacific/Apia' WHERE id = %(o)s",
+        "UPDATE organizations SET time_zone = 'Pacific/Pago_Pago', appointment_value = 1 WHERE id = %(o)s",
+        "UPDATE outreach_log SET outcome = 'success' WHERE organization_id = %(o)s AND method = 'email'",
+        "UPDATE outreach_log SET created_at = created_at - interval '7 days' "
+        "WHERE organization_id = %(o)s AND created_at < now()",
+        "UPDATE patients SET archived_at = now() - interval '1 s' WHERE organization_id = %(o)s AND id LIKE 'p%%'",
+        "UPDATE patients SET archived_at = NULL WHERE organization_id = %(o)s",
+        "UPDATE appointments SET patient_id = (SELECT min(id) FROM patients WHERE organization_id = %(o)s) "
+        "WHERE organization_id = %(o)s AND id LIKE '%%1'",
+        "DELETE FROM conversations WHERE organization_id = %(o)s",
+        "DELETE FROM outreach_log WHERE organization_id = %(o)s AND method = 'sms'",
+        "DELETE FROM appointments WHERE organization_id = %(o)s",
+        "DELETE FROM patients WHERE organization_id = %(o)s AND id LIKE '%%2'",
+        "DELETE FROM organizations WHERE id = %(o)s",
     ]
     for edit in edits:
         with database.cursor() as cursor:

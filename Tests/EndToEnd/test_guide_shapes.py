@@ -10,12 +10,22 @@ import pytest
 from client import strict_json
 
 GUIDE = Path(__file__).parent / "guide"
-ADDED = {"patients-prioritized": {"engagement_status", "risk_tier", "attendance_rate_percent", "lifetime_value", "next_cursor"}}
-PATHS = {"risk-metrics": "risk-metrics", "performance": "performance?timeframe=last_30_days", "patients-prioritized": "patients/prioritized?risk_level=critical&limit=20",
-         "trends": "trends?period=30d", "dashboard": "dashboard"}
+ADDED = {
+    "patients-prioritized": {
+        "engagement_status", "risk_tier", "attendance_rate_percent", "lifetime_value", "next_cursor"
+    }
+}
+PATHS = {
+    "risk-metrics": "risk-metrics", "performance": "performance?timeframe=last_30_days",
+    "patients-prioritized": "patients/prioritized?risk_level=critical&limit=20", "trends": "trends?period=30d",
+    "dashboard": "dashboard"
+}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
-NULLABLE = {"phone", "email", "last_appointment_date", "next_scheduled_appointment", "previous_response_rate", "attendance_rate_percent", "next_cursor"}
+NULLABLE = {
+    "phone", "email", "last_appointment_date", "next_scheduled_appointment", "previous_response_rate",
+    "attendance_rate_percent", "next_cursor"
+}
 
 
 def kind(name, value):
@@ -34,7 +44,9 @@ def compare(example, answer, path, added):
     if isinstance(example, dict):
         assert set(example) <= set(answer) <= set(example) | added, f"{path}: {sorted(set(example) ^ set(answer))}"
         for name in example:
-            assert kind(name, example[name]) == kind(name, answer[name]), f"{path}.{name}: {example[name]!r} and {answer[name]!r}"
+            assert kind(name,
+                        example[name]) == kind(name,
+                                               answer[name]), f"{path}.{name}: {example[name]!r} and {answer[name]!r}"
             compare(example[name], answer[name], f"{path}.{name}", added)
     elif isinstance(example, list):
         assert answer, f"{path} is empty"
@@ -61,17 +73,23 @@ def test_fields_come_in_the_order_of_the_guide(api, clinic):
 
 
 def test_rates_and_averages_are_written_with_one_decimal(api, clinic):
-    for path in ("performance", "dashboard", "trends?metrics=success_rates,channel_performance", "patients/prioritized"):
+    for path in ("performance", "dashboard", "trends?metrics=success_rates,channel_performance",
+                 "patients/prioritized"):
         text = api.get(clinic, path).body.decode()
-        found = re.findall(r'"(\w*(?:rate|avg_\w+|change_pct|conversion|percent|industry\w+))":\s*(-?[0-9.eE+-]+)', text)
+        found = re.findall(r'"(\w*(?:rate|avg_\w+|change_pct|conversion|percent|industry\w+))":\s*(-?[0-9.eE+-]+)',
+                           text)
         assert found and all(re.fullmatch(r"-?\d+\.\d", value) for _, value in found), found
 
 
 def test_text_leaves_as_utf8_and_reads_back_as_it_was(api, database, clinic):
-    names = ["Ana Ōtaki", "\"quoted\" \\ / \b\f\n\r\t", "\x01\x1f\x7f\x85\u2028\u2029\ufeff", "👩‍⚕️", "\U0010ffff\uffff\ue000", "</script><!--", "a\u0301 á"]
+    names = [
+        "Ana Ōtaki", "\"quoted\" \\ / \b\f\n\r\t", "\x01\x1f\x7f\x85\u2028\u2029\ufeff", "👩‍⚕️",
+        "\U0010ffff\uffff\ue000", "</script><!--", "a\u0301 á"
+    ]
     with database.cursor() as cursor:
         for number, name in enumerate(names):
-            cursor.execute("INSERT INTO patients (organization_id, id, name, treatment_notes) VALUES (%s, %s, %s, %s)", (clinic, f"named{number}", name, name))
+            cursor.execute("INSERT INTO patients (organization_id, id, name, treatment_notes) VALUES (%s, %s, %s, %s)",
+                           (clinic, f"named{number}", name, name))
     for number, name in enumerate(names):
         response = api.get(clinic, f"patients/named{number}")
         answer = json.loads(response.body.decode("utf-8", "strict"))

@@ -26,7 +26,7 @@ def organizations_seen(role, view):
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_forgotten_filter_shows_the_own_organization_alone(role, clinic, second_clinic, view):
     for organization in (clinic, second_clinic):
-        role.execute("SELECT set_config('reengagement.organization', %s, false)", (organization,))
+        role.execute("SELECT set_config('reengagement.organization', %s, false)", (organization, ))
         assert organizations_seen(role, view) == {organization}
 
 
@@ -34,15 +34,16 @@ def test_a_forgotten_filter_shows_the_own_organization_alone(role, clinic, secon
 def test_without_an_organization_set_nothing_is_seen(role, clinic, view):
     assert organizations_seen(role, view) == set()
     for value in ("", "%", "*", "clinic_%", "' OR true --", "no_such"):
-        role.execute("SELECT set_config('reengagement.organization', %s, false)", (value,))
+        role.execute("SELECT set_config('reengagement.organization', %s, false)", (value, ))
         assert organizations_seen(role, view) == set()
 
 
 @pytest.mark.parametrize("table", SOURCES)
 def test_the_role_reads_and_changes_no_source_table_of_another(role, clinic, second_clinic, table):
     key = "id" if table == "organizations" else "organization_id"
-    role.execute("SELECT set_config('reengagement.organization', %s, false)", (clinic,))
-    for statement in (f"SELECT * FROM public.{table}", f"UPDATE public.{table} SET {key} = {key}", f"DELETE FROM public.{table}", f"TRUNCATE public.{table} CASCADE"):
+    role.execute("SELECT set_config('reengagement.organization', %s, false)", (clinic, ))
+    for statement in (f"SELECT * FROM public.{table}", f"UPDATE public.{table} SET {key} = {key}",
+                      f"DELETE FROM public.{table}", f"TRUNCATE public.{table} CASCADE"):
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             role.execute(statement)
     try:
@@ -53,18 +54,22 @@ def test_the_role_reads_and_changes_no_source_table_of_another(role, clinic, sec
 
 
 def test_the_role_logs_nothing_for_another_organization(role, database, clinic, second_clinic):
-    role.execute("SELECT set_config('reengagement.organization', %s, false)", (clinic,))
-    row = "INSERT INTO outreach_log (organization_id, patient_id, method, outcome, opened, notes, logged_by, created_at) VALUES (%s, 'patient_123', 'sms', 'failed', false, 'planted', 'u', now())"
+    role.execute("SELECT set_config('reengagement.organization', %s, false)", (clinic, ))
+    row = (
+        "INSERT INTO outreach_log (organization_id, patient_id, method, outcome, opened, notes, logged_by, created_at) "
+        "VALUES (%s, 'patient_123', 'sms', 'failed', false, 'planted', 'u', now())")
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        role.execute(row, (second_clinic,))
+        role.execute(row, (second_clinic, ))
     with database.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM outreach_log WHERE notes = 'planted'")
-        assert cursor.fetchone() == (0,)
+        assert cursor.fetchone() == (0, )
 
 
 def test_the_role_makes_no_objects_and_becomes_no_one(role):
-    for statement in ("CREATE TABLE public.x (a int)", "CREATE SCHEMA x", "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "ALTER TABLE patients DISABLE ROW LEVEL SECURITY",
-                      "ALTER ROLE reengagement_api BYPASSRLS", "COPY (SELECT 1) TO PROGRAM 'true'", "SELECT pg_read_file('/etc/passwd')"):
+    for statement in ("CREATE TABLE public.x (a int)", "CREATE SCHEMA x",
+                      "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+                      "ALTER TABLE patients DISABLE ROW LEVEL SECURITY", "ALTER ROLE reengagement_api BYPASSRLS",
+                      "COPY (SELECT 1) TO PROGRAM 'true'", "SELECT pg_read_file('/etc/passwd')"):
         with pytest.raises(psycopg2.Error):
             role.execute(statement)
 
@@ -75,7 +80,9 @@ def test_under_load_each_answer_is_the_askers_own(api, database, fresh_id):
     with database.cursor() as cursor:
         for number, organization in enumerate(organizations):
             cursor.execute("INSERT INTO organizations (id, name) VALUES (%s, %s)", (organization, organization))
-            cursor.execute("INSERT INTO patients (organization_id, id, name) SELECT %s, 'p' || n, %s FROM generate_series(1, %s) n", (organization, organization, number + 1))
+            cursor.execute(
+                "INSERT INTO patients (organization_id, id, name) SELECT %s, 'p' || n, %s FROM generate_series(1, %s) n",
+                (organization, organization, number + 1))
     gate = threading.Barrier(12)
 
     def ask(number):
@@ -87,19 +94,25 @@ def test_under_load_each_answer_is_the_askers_own(api, database, fresh_id):
             assert api.answer(organization, "dashboard")["summary"]["total_patients"] == number + 1
             detail = api.answer(organization, "patients/p1")
             assert (detail["organization_id"], detail["name"]) == (organization, organization)
-            assert api.post(organization, {"patient_id": "p1", "method": "sms", "outcome": "failed", "notes": organization}).status == 201
+            assert api.post(
+                organization,
+                {"patient_id": "p1", "method": "sms", "outcome": "failed", "notes": organization}).status == 201
             stranger = organizations[(number + 1) % 12]
             assert api.get(stranger, "dashboard", headers=api.authorization(organization)).status == 403
+
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(ask, range(12)))
     with database.cursor() as cursor:
-        cursor.execute("SELECT organization_id, notes, count(*) FROM outreach_log WHERE organization_id = ANY(%s) GROUP BY 1, 2", (organizations,))
+        cursor.execute(
+            "SELECT organization_id, notes, count(*) FROM outreach_log WHERE organization_id = ANY(%s) GROUP BY 1, 2",
+            (organizations, ))
         assert sorted(cursor.fetchall()) == sorted((o, o, 25) for o in organizations)
 
 
 def test_the_same_patient_id_in_two_organizations_is_two_patients(api, database, clinic, second_clinic):
     with database.cursor() as cursor:
-        cursor.execute("UPDATE patients SET name = 'Other Name' WHERE organization_id = %s AND id = 'patient_123'", (second_clinic,))
+        cursor.execute("UPDATE patients SET name = 'Other Name' WHERE organization_id = %s AND id = 'patient_123'",
+                       (second_clinic, ))
     api.post(second_clinic, {"patient_id": "patient_123", "method": "sms", "outcome": "success", "notes": "theirs"})
     ours, theirs = api.answer(clinic, "patients/patient_123"), api.answer(second_clinic, "patients/patient_123")
     assert (ours["name"], theirs["name"]) == ("John Smith", "Other Name")

@@ -22,12 +22,19 @@ def test_a_jwks_file_is_read_again_when_it_changes(server_with, stack, folder):
     old, new, path = tokens.generate_key(), tokens.generate_key(), folder / "jwks.json"
     path.write_text(tokens.jwks({"old": old}))
     server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path))
-    assert [ask(server, stack, old, "old"), ask(server, stack, new, "new"), ask(server, stack, old, "new"), ask(server, stack, old, None)] == [200, 401, 401, 401]
+    assert [
+        ask(server, stack, old, "old"),
+        ask(server, stack, new, "new"),
+        ask(server, stack, old, "new"),
+        ask(server, stack, old, None)
+    ] == [200, 401, 401, 401]
     replacement = folder / "next.json"
     replacement.write_text(tokens.jwks({"old": old, "new": new}))
     os.replace(replacement, path)
     eventually(lambda: ask(server, stack, new, "new") == 200)
-    assert [ask(server, stack, old, "old"), ask(server, stack, new, "old"), ask(server, stack, old, "new")] == [200, 401, 401]
+    assert [ask(server, stack, old, "old"),
+            ask(server, stack, new, "old"),
+            ask(server, stack, old, "new")] == [200, 401, 401]
     path.write_text(tokens.jwks({"new": new}))
     eventually(lambda: ask(server, stack, old, "old") == 401)
     assert ask(server, stack, new, "new") == 200
@@ -37,7 +44,7 @@ def test_a_jwks_file_is_read_again_when_it_changes(server_with, stack, folder):
     path.unlink()
     time.sleep(2.5)
     assert ask(server, stack, new, "new") == 200
-    path.write_text(tokens.jwks({"new": old}))               # the same name, another key: what was cached is void
+    path.write_text(tokens.jwks({"new": old}))  # the same name, another key: what was cached is void
     eventually(lambda: ask(server, stack, old, "new") == 200)
     assert ask(server, stack, new, "new") == 401
 
@@ -60,6 +67,7 @@ def test_keys_are_fetched_over_https_with_the_authority_named(server_with, stack
     key, served = tokens.generate_key(), []
 
     class Handler(http.server.BaseHTTPRequestHandler):
+
         def do_GET(self):
             served.append(self.path)
             body = tokens.jwks({"far": key}).encode()
@@ -70,6 +78,7 @@ def test_keys_are_fetched_over_https_with_the_authority_named(server_with, stack
 
         def log_message(self, *_):
             pass
+
     far = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate = Path(stack.settings["CA_FILE"])
@@ -81,7 +90,7 @@ def test_keys_are_fetched_over_https_with_the_authority_named(server_with, stack
         server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url, CLERK_JWKS_CA_FILE=str(certificate))
         eventually(lambda: ask(server, stack, key, "far") == 200)
         assert ask(server, stack, key, "other") == 401
-        stranger = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url)      # not trusted without the authority
+        stranger = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url)  # not trusted without the authority
         time.sleep(1)
         assert ask(stranger, stack, key, "far") == 503
     finally:
@@ -91,10 +100,16 @@ def test_keys_are_fetched_over_https_with_the_authority_named(server_with, stack
 
 def test_authorized_parties_are_required_where_they_are_set(server_with, stack):
     server = server_with(CLERK_AUTHORIZED_PARTIES="https://a.example,https://b.example")
+
     def with_azp(azp):
         return server.get(dashboard("o"), token_headers(stack, "o", azp=azp)).status
+
     assert [with_azp(a) for a in ("https://a.example", "https://b.example")] == [200, 200]
-    assert {with_azp(a) for a in (..., None, "", "https://c.example", "https://a.example/", "HTTPS://A.EXAMPLE", "https://a.example,https://b.example", ["https://a.example"], 5, True)} == {401}
+    assert {
+        with_azp(a)
+        for a in (..., None, "", "https://c.example", "https://a.example/", "HTTPS://A.EXAMPLE",
+                  "https://a.example,https://b.example", ["https://a.example"], 5, True)
+    } == {401}
 
 
 def test_another_name_for_the_role_works(server_with, stack, clinic, database):

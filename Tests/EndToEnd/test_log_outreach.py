@@ -13,14 +13,20 @@ from outreach import accepted, logged
 def seen_everywhere(api, database, organization):
     """All endpoints agree with the oracle, asked again where now's second turned meanwhile."""
     for _ in range(5):
-        answers = {path: api.answer(organization, path) for path in
-                   ("risk-metrics", "dashboard", "performance", "patients/prioritized", "trends?metrics=risk_levels,success_rates,channel_performance")}
+        answers = {
+            path: api.answer(organization, path)
+            for path in ("risk-metrics", "dashboard", "performance", "patients/prioritized",
+                         "trends?metrics=risk_levels,success_rates,channel_performance")
+        }
         with database.cursor() as cursor:
             cursor.execute("SELECT (extract(epoch FROM now()) * 1000000)::bigint")
             oracle = Oracle(rows.read(database, organization), organization, cursor.fetchone()[0])
-        expected = {"risk-metrics": oracle.risk_metrics(), "dashboard": oracle.dashboard(), "performance": oracle.performance(),
-                    "patients/prioritized": oracle.prioritized(),
-                    "trends?metrics=risk_levels,success_rates,channel_performance": oracle.trends("30d", ("risk_levels", "success_rates", "channel_performance"))}
+        expected = {
+            "risk-metrics": oracle.risk_metrics(), "dashboard": oracle.dashboard(), "performance": oracle.performance(),
+            "patients/prioritized": oracle.prioritized(),
+            "trends?metrics=risk_levels,success_rates,channel_performance": oracle.trends(
+                "30d", ("risk_levels", "success_rates", "channel_performance"))
+        }
         for answer in (*answers.values(), *expected.values()):
             for stamp in ("last_updated", "timestamp"):
                 answer.pop(stamp, None)
@@ -34,18 +40,26 @@ def seen_everywhere(api, database, organization):
 
 def test_the_very_next_read_shows_its_effect_on_every_endpoint(api, database, clinic):
     seen_everywhere(api, database, clinic)
-    for number, (patient, method, outcome) in enumerate([("patient_456", "phone", "success"), ("patient_502", "email", "success"), ("patient_123", "sms", "failed")]):
-        answer = accepted(api.post(clinic, {"patient_id": patient, "method": method, "outcome": outcome, "opened": number == 1}))
+    for number, (patient, method, outcome) in enumerate([("patient_456", "phone", "success"),
+                                                         ("patient_502", "email", "success"),
+                                                         ("patient_123", "sms", "failed")]):
+        answer = accepted(
+            api.post(clinic, {"patient_id": patient, "method": method, "outcome": outcome, "opened": number == 1}))
         detail = api.answer(clinic, f"patients/{patient}")
-        assert detail["outreach"][0] == {"outreach_id": answer["outreach_id"], "method": method, "outcome": outcome, "opened": number == 1,
-                                         "notes": "", "logged_by": "user_test", "logged_at": answer["logged_at"]}
+        assert detail["outreach"][0] == {
+            "outreach_id": answer["outreach_id"], "method": method, "outcome": outcome, "opened": number == 1,
+            "notes": "", "logged_by": "user_test", "logged_at": answer["logged_at"]
+        }
         if outcome == "success":
             assert detail["days_since_last_contact"] == 0 and detail["risk_level"] == "engaged"
         seen_everywhere(api, database, clinic)
 
 
 def test_the_row_holds_what_was_sent_and_who_sent_it(api, database, clinic):
-    body = {"patient_id": "patient_500", "method": "email", "outcome": "no_response", "opened": True, "notes": "Ō \"q\" \\ \n\t\r \x01 \u2028 🐨 '; --"}
+    body = {
+        "patient_id": "patient_500", "method": "email", "outcome": "no_response", "opened": True,
+        "notes": "Ō \"q\" \\ \n\t\r \x01 \u2028 🐨 '; --"
+    }
     answer = accepted(api.post(clinic, body, subject="user_ünï"))
     [row] = logged(database, clinic, "id = %s", answer["outreach_id"])
     assert row[1:8] == ("patient_500", "email", "no_response", True, body["notes"], "user_ünï", None)
@@ -54,9 +68,17 @@ def test_the_row_holds_what_was_sent_and_who_sent_it(api, database, clinic):
 
 
 @pytest.mark.parametrize("body, opened, notes", [
-    ({}, False, ""), ({"notes": None, "opened": None}, False, ""), ({"notes": ""}, False, ""), ({"opened": True}, True, ""), ({"opened": False, "notes": "x"}, False, "x"),
-    ({"unknown": {"deep": [1, None, "x"]}, "outreach_id": 5, "logged_by": "someone", "organization_id": "other", "created_at": "2000-01-01"}, False, ""),
-    ({"Notes": 5, "OPENED": "x"}, False, ""), ({"big": 10 ** 400}, False, ""),
+    ({}, False, ""),
+    ({"notes": None, "opened": None}, False, ""),
+    ({"notes": ""}, False, ""),
+    ({"opened": True}, True, ""),
+    ({"opened": False, "notes": "x"}, False, "x"),
+    ({
+        "unknown": {"deep": [1, None, "x"]}, "outreach_id": 5, "logged_by": "someone", "organization_id": "other",
+        "created_at": "2000-01-01"
+    }, False, ""),
+    ({"Notes": 5, "OPENED": "x"}, False, ""),
+    ({"big": 10**400}, False, ""),
 ])
 def test_defaults_null_and_unknown_fields(api, database, clinic, body, opened, notes):
     answer = accepted(api.post(clinic, {"patient_id": "patient_123", "method": "phone", "outcome": "failed", **body}))

@@ -16,12 +16,14 @@ def test_a_replay_answers_the_same_id_with_200_and_logs_nothing(api, database, c
     again = accepted(api.post(clinic, GOOD, key="key-1"), 200)
     assert (again["outreach_id"], again["logged_at"]) == (first["outreach_id"], first["logged_at"])
     same = {**GOOD, "opened": None, "unknown": 5}
-    assert accepted(api.post(clinic, same, key="key-1", subject="user_other"), 200)["outreach_id"] == first["outreach_id"]
+    assert accepted(api.post(clinic, same, key="key-1", subject="user_other"),
+                    200)["outreach_id"] == first["outreach_id"]
     assert len(logged(database, clinic, "idempotency_key = %s", "key-1")) == 1
 
 
-@pytest.mark.parametrize("change", [{"patient_id": "patient_456"}, {"method": "email"}, {"outcome": "failed"}, {"notes": "other"}, {"notes": ""}, {"opened": True},
-                                    {"notes": "called back "}, {"notes": "Called back"}])
+@pytest.mark.parametrize("change",
+                         [{"patient_id": "patient_456"}, {"method": "email"}, {"outcome": "failed"}, {"notes": "other"},
+                          {"notes": ""}, {"opened": True}, {"notes": "called back "}, {"notes": "Called back"}])
 def test_the_same_key_with_other_values_is_422_and_logs_nothing(api, database, clinic, change):
     key = str(uuid.uuid4())
     accepted(api.post(clinic, GOOD, key=key))
@@ -42,7 +44,11 @@ def test_a_refused_request_uses_no_key_up(api, clinic, second_clinic):
     must_be_problem(api.post(clinic, "{", key=key), 400)
     must_be_problem(api.post(clinic, {**GOOD, "patient_id": "nobody"}, key=key), 404)
     must_be_problem(api.post(clinic, GOOD, key=key, headers={"Content-Type": "application/json"}), 401)
-    must_be_problem(api.post(clinic, GOOD, key=key, headers={**api.authorization(second_clinic), "Content-Type": "application/json"}), 403)
+    must_be_problem(
+        api.post(clinic,
+                 GOOD,
+                 key=key,
+                 headers={**api.authorization(second_clinic), "Content-Type": "application/json"}), 403)
     must_be_problem(api.post(clinic, GOOD, key=key, headers=api.authorization(clinic)), 415)
     must_be_problem(api.post(clinic, json.dumps({**GOOD, "x": "x" * 65536}), key=key), 413)
     accepted(api.post(clinic, {**GOOD, "notes": "at last"}, key=key))
@@ -53,29 +59,33 @@ def test_a_key_belongs_to_its_organization(api, database, clinic, second_clinic)
     first = accepted(api.post(clinic, GOOD, key=key))
     other = accepted(api.post(second_clinic, {**GOOD, "patient_id": "only_here"}, key=key))
     assert first["outreach_id"] != other["outreach_id"]
-    assert len(logged(database, clinic, "idempotency_key = %s", key)) == len(logged(database, second_clinic, "idempotency_key = %s", key)) == 1
+    assert len(logged(database, clinic, "idempotency_key = %s", key)) == len(
+        logged(database, second_clinic, "idempotency_key = %s", key)) == 1
 
 
 def test_a_key_replays_even_after_its_patient_was_archived(api, database, clinic):
     first = accepted(api.post(clinic, GOOD, key="before"))
     with database.cursor() as cursor:
-        cursor.execute("UPDATE patients SET archived_at = now() WHERE organization_id = %s AND id = 'patient_123'", (clinic,))
+        cursor.execute("UPDATE patients SET archived_at = now() WHERE organization_id = %s AND id = 'patient_123'",
+                       (clinic, ))
     assert accepted(api.post(clinic, GOOD, key="before"), 200)["outreach_id"] == first["outreach_id"]
     must_be_problem(api.post(clinic, GOOD, key="after"), 404)
 
 
-@pytest.mark.parametrize("key", ["k", "x" * 255, "with space", "~!@#$%^&*()_+{}|:\"<>?", "'; --", "a  b", "%00", "0", "\\u0041"])
+@pytest.mark.parametrize(
+    "key", ["k", "x" * 255, "with space", "~!@#$%^&*()_+{}|:\"<>?", "'; --", "a  b", "%00", "0", "\\u0041"])
 def test_a_key_of_printable_ascii_is_taken(api, database, clinic, key):
     first = accepted(api.post(clinic, GOOD, key=key))
     assert accepted(api.post(clinic, GOOD, key=key), 200)["outreach_id"] == first["outreach_id"]
     assert [row[7] for row in logged(database, clinic, "id = %s", first["outreach_id"])] == [key]
 
 
-@pytest.mark.parametrize("key", ["x" * 256, "x" * 3000, "é", "é".encode(), "a\tb", "🐨".encode(), b"\xff", b"a\x7fb", b"a\x01b", b"\x80"])
+@pytest.mark.parametrize(
+    "key", ["x" * 256, "x" * 3000, "é", "é".encode(), "a\tb", "🐨".encode(), b"\xff", b"a\x7fb", b"a\x01b", b"\x80"])
 def test_any_other_key_is_422_and_logs_nothing(api, database, clinic, key):
     before = logged(database, clinic)
     response = api.post(clinic, GOOD, key=key, fresh=True)
-    if response.status == 400 and isinstance(key, bytes):      # nginx itself may refuse control characters
+    if response.status == 400 and isinstance(key, bytes):  # nginx itself may refuse control characters
         must_be_problem(response, 400)
     else:
         assert "Idempotency-Key" in [e["field"] for e in must_be_problem(response, 422)["errors"]]
@@ -91,9 +101,11 @@ def test_keys_are_compared_by_byte(api, clinic):
 def together(count, task):
     """Runs the task that many times, all let go at one moment."""
     gate = threading.Barrier(count)
+
     def one(number):
         gate.wait()
         return task(number)
+
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(one, range(count)))
 
@@ -115,7 +127,8 @@ def test_at_once_with_one_key_and_two_bodies_the_first_wins(api, database, clini
 
 def test_two_hundred_at_once_are_all_there_and_counted(api, database, clinic):
     before = api.answer(clinic, "performance?timeframe=last_7_days")["reengagement_metrics"]["outreach_attempts"]
-    responses = together(200, lambda n: api.post(clinic, {**GOOD, "notes": f"post {n}"}, subject=f"user_{n}", fresh=True))
+    responses = together(200,
+                         lambda n: api.post(clinic, {**GOOD, "notes": f"post {n}"}, subject=f"user_{n}", fresh=True))
     assert [r.status for r in responses] == [201] * 200
     after = api.answer(clinic, "performance?timeframe=last_7_days")["reengagement_metrics"]["outreach_attempts"]
     assert after - before == 200
@@ -124,9 +137,11 @@ def test_two_hundred_at_once_are_all_there_and_counted(api, database, clinic):
 
 
 def test_each_read_after_a_post_sees_that_post_under_load(api, clinic):
+
     def post_and_look(number):
         patient = ("patient_123", "patient_456", "patient_500", "patient_501")[number % 4]
         answer = accepted(api.post(clinic, {**GOOD, "patient_id": patient}))
         ids = [o["outreach_id"] for o in api.answer(clinic, f"patients/{patient}")["outreach"]]
         return answer["outreach_id"] in ids or len(ids) == 20
+
     assert all(together(16, lambda n: all(post_and_look(n) for _ in range(5))))

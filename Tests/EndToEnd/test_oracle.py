@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import rows
-from oracle import Oracle, one_decimal, recency
+from measures import one_decimal, recency
+from oracle import Oracle
 from fractions import Fraction
 
 EXAMPLE = Path(__file__).parent / "example"
@@ -43,8 +44,14 @@ def test_the_oracle_gives_the_example_answer(example, name):
 
 
 def test_rounding_is_half_away_from_zero():
-    halves = {Fraction(25, 100): "0.3", Fraction(35, 100): "0.4", Fraction(-25, 100): "-0.3",
-              Fraction(-5, 100): "-0.1", Fraction(4, 100): "0.0", Fraction(200, 3): "66.7"}
+    halves = {
+        Fraction(25, 100): "0.3",
+        Fraction(35, 100): "0.4",
+        Fraction(-25, 100): "-0.3",
+        Fraction(-5, 100): "-0.1",
+        Fraction(4, 100): "0.0",
+        Fraction(200, 3): "66.7"
+    }
     assert {k: str(one_decimal(k)) for k in halves} == halves
 
 

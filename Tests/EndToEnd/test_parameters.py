@@ -14,19 +14,26 @@ CHOICES = [("performance", "timeframe", value) for value in TIMEFRAMES] + \
           [("trends", "metrics", ",".join(chosen)) for chosen in COMBINATIONS if chosen] + \
           [("trends", "metrics", ",".join(reversed(chosen))) for chosen in COMBINATIONS if len(chosen) > 1]
 WRONG = {
-    "timeframe": ("", "LAST_7_DAYS", "Last_7_days", "last_8_days", "last_7_days,last_30_days", "last_7_days+", "+last_7_days", "last_7_days%20",
-                  "last_7_days%00", "7", "7d", "null", "%ff", "%zz", "%", "%2", "last_7_days%0a", "last_7_days%2C", "last_7_days;x=1",
-                  "last_7_day%C5%BF", "x" * 3000),
-    "period": ("", "7D", "30D", "1Y", "6M", "31d", "07d", "7", "d", "365d", "182d", "7d,30d", "7d+", "%ff", "7d%00", "-7d"),
-    "risk_level": ("", "Critical", "CRITICAL", "ALL", "critical,high", "none", "at_risk", "critical+", "%20critical", "%ff"),
-    "limit": ("", "0", "201", "-1", "-0", "1.0", "1e1", "1.", ".5", "%2B5", "+5", "5+", "5%20", "0x10", "1_0", "1,0", "abc", "null", "NaN", "%D9%A5",
-              "%EF%BC%95", "999999999999999999999999", "4294967297", "18446744073709551617", "9223372036854775808", "5%00", "%ff"),
-    "metrics": ("", ",", "risk_levels,", ",risk_levels", "risk_levels,,success_rates", "Risk_Levels", "RISK_LEVELS", "risk_levels,+success_rates",
-                "risk_levels,risk_levels", "success_rates,risk_levels,success_rates", "all", "risk_levels;success_rates", "%ff", "risk_levels%00"),
-    "cursor": ("", "x", "null", "%00", "%ff", "AAAA", "e30", "e30=", "MTox", "x" * 4000, "../../etc", "1", "%F0%9F%90%A8", "eyJhIjoxfQ"),
+    "timeframe": ("", "LAST_7_DAYS", "Last_7_days", "last_8_days", "last_7_days,last_30_days", "last_7_days+",
+                  "+last_7_days", "last_7_days%20", "last_7_days%00", "7", "7d", "null", "%ff", "%zz", "%", "%2",
+                  "last_7_days%0a", "last_7_days%2C", "last_7_days;x=1", "last_7_day%C5%BF", "x" * 3000),
+    "period": ("", "7D", "30D", "1Y", "6M", "31d", "07d", "7", "d", "365d", "182d", "7d,30d", "7d+", "%ff", "7d%00",
+               "-7d"),
+    "risk_level": ("", "Critical", "CRITICAL", "ALL", "critical,high", "none", "at_risk", "critical+", "%20critical",
+                   "%ff"),
+    "limit": ("", "0", "201", "-1", "-0", "1.0", "1e1", "1.", ".5", "%2B5", "+5", "5+", "5%20", "0x10", "1_0", "1,0",
+              "abc", "null", "NaN", "%D9%A5", "%EF%BC%95", "999999999999999999999999", "4294967297",
+              "18446744073709551617", "9223372036854775808", "5%00", "%ff"),
+    "metrics": ("", ",", "risk_levels,", ",risk_levels", "risk_levels,,success_rates", "Risk_Levels", "RISK_LEVELS",
+                "risk_levels,+success_rates", "risk_levels,risk_levels", "success_rates,risk_levels,success_rates",
+                "all", "risk_levels;success_rates", "%ff", "risk_levels%00"),
+    "cursor": ("", "x", "null", "%00", "%ff", "AAAA", "e30", "e30=", "MTox", "x" * 4000, "../../etc", "1",
+               "%F0%9F%90%A8", "eyJhIjoxfQ"),
 }
-PATH_OF = {"timeframe": "performance", "period": "trends", "metrics": "trends", "risk_level": "patients/prioritized",
-           "limit": "patients/prioritized", "cursor": "patients/prioritized"}
+PATH_OF = {
+    "timeframe": "performance", "period": "trends", "metrics": "trends", "risk_level": "patients/prioritized",
+    "limit": "patients/prioritized", "cursor": "patients/prioritized"
+}
 
 
 @pytest.mark.parametrize("path, name, value", CHOICES)
@@ -38,18 +45,23 @@ def test_each_allowed_value_is_taken_and_told_back(api, clinic, path, name, valu
         applied = answer["summary"]["filters_applied"]
         assert applied == {"risk_level": "all", "limit": 50, name: int(value) if name == "limit" else value}
     else:
-        extra = {"risk_levels": {"risk_levels"}, "success_rates": {"contact_success_rate", "conversion_rate"},
-                 "channel_performance": {"channels"}}
+        extra = {
+            "risk_levels": {"risk_levels"}, "success_rates": {"contact_success_rate", "conversion_rate"},
+            "channel_performance": {"channels"}
+        }
         wanted = set().union(*(extra[m] for m in value.split(",")))
         for day in answer["daily_trends"]:
-            assert set(day) == wanted | {"date", "new_at_risk", "reengaged_successfully", "outreach_attempts", "appointments_scheduled"}
+            assert set(day) == wanted | {
+                "date", "new_at_risk", "reengaged_successfully", "outreach_attempts", "appointments_scheduled"
+            }
 
 
 @pytest.mark.parametrize("path", DEFAULTS)
 def test_the_defaults_are_those_of_the_definitions(api, clinic, path):
     name, value = DEFAULTS[path]
     assert api.answer(clinic, path) == api.answer(clinic, f"{path}?{name}={value}")
-    assert api.answer(clinic, "patients/prioritized")["summary"]["filters_applied"] == {"risk_level": "all", "limit": 50}
+    assert api.answer(clinic,
+                      "patients/prioritized")["summary"]["filters_applied"] == {"risk_level": "all", "limit": 50}
 
 
 @pytest.mark.parametrize("name, value", [(n, v) for n, values in WRONG.items() for v in values])
@@ -59,7 +71,8 @@ def test_each_impossible_value_is_422_and_names_its_parameter(api, clinic, name,
     assert [error["field"] for error in problem["errors"]] == [name]
 
 
-@pytest.mark.parametrize("name, value", [("timeframe", "last_7_days"), ("period", "7d"), ("metrics", "risk_levels"), ("risk_level", "all"), ("limit", "5")])
+@pytest.mark.parametrize("name, value", [("timeframe", "last_7_days"), ("period", "7d"), ("metrics", "risk_levels"),
+                                         ("risk_level", "all"), ("limit", "5")])
 @pytest.mark.parametrize("form", ["{n}={v}&{n}={v}", "{n}={v}&x=1&{n}=", "{n}&{n}={v}", "{n}={v}&%{c:02x}{rest}={v}"])
 def test_a_repeated_parameter_is_422_even_with_the_same_value(api, clinic, name, value, form):
     query = form.format(n=name, v=value, c=ord(name[0]), rest=name[1:])
@@ -72,9 +85,11 @@ def test_a_parameter_without_an_equals_sign_is_empty(api, clinic, query):
     must_be_problem(api.get(clinic, f"performance?{query}"), 422)
 
 
-@pytest.mark.parametrize("query", ["", "&", "&&", "x", "x=1", "x=1&x=2", "=1", "=", "Timeframe=last_7_days", "TIMEFRAME=x", "timeframe%20=x", "x=%ff", "x=%zz",
-                                   "%ff=1", "%zz=1", "timeframe[]=last_7_days", "limit=5", "%F0%9F%90%A8=%F0%9F%90%A8", "x=" + "y" * 4000, "a=1;timeframe=x",
-                                   "__proto__=1", "time%00frame=1", "&".join(f"p{n}={n}" for n in range(500))])
+@pytest.mark.parametrize("query", [
+    "", "&", "&&", "x", "x=1", "x=1&x=2", "=1", "=", "Timeframe=last_7_days", "TIMEFRAME=x", "timeframe%20=x", "x=%ff",
+    "x=%zz", "%ff=1", "%zz=1", "timeframe[]=last_7_days", "limit=5", "%F0%9F%90%A8=%F0%9F%90%A8", "x=" + "y" * 4000,
+    "a=1;timeframe=x", "__proto__=1", "time%00frame=1", "&".join(f"p{n}={n}" for n in range(500))
+])
 def test_an_unknown_parameter_is_ignored(api, clinic, query):
     assert api.answer(clinic, f"performance?{query}") == api.answer(clinic, "performance")
 
@@ -131,7 +146,8 @@ def test_a_cursor_of_another_organization_is_422(api, clinic, second_clinic):
 
 def test_a_cursor_that_was_cut_or_lengthened_is_422(api, clinic):
     cursor = first_cursor(api, clinic)
-    for wrong in (cursor[:-1], cursor[1:], cursor[:len(cursor) // 2], cursor + "A", cursor + "=", cursor * 2, cursor + "%00", cursor.swapcase()):
+    for wrong in (cursor[:-1], cursor[1:], cursor[:len(cursor) // 2], cursor + "A", cursor + "=", cursor * 2,
+                  cursor + "%00", cursor.swapcase()):
         response = api.get(clinic, f"patients/prioritized?cursor={wrong}")
         assert response.status == 422, f"{cursor} -> {wrong}: {response}"
 

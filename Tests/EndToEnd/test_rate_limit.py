@@ -28,7 +28,9 @@ def test_one_subject_too_fast_is_429_and_another_is_not_touched(server_with, sta
 
 def test_the_limit_is_of_the_subject_whatever_the_token_and_comes_before_403(server_with, stack):
     server = server_with(RATE_LIMIT="1")
-    seen = [server.get(dashboard("o"), token_headers(stack, f"org{n}", sub="same", jti=str(n))).status for n in range(8)]
+    seen = [
+        server.get(dashboard("o"), token_headers(stack, f"org{n}", sub="same", jti=str(n))).status for n in range(8)
+    ]
     assert seen[:2] == [403, 403] and 429 in seen and set(seen) == {403, 429}
 
 
@@ -49,5 +51,3 @@ def test_health_and_unknown_routes_are_never_limited(server_with, stack):
 def test_zero_is_no_limit(server_with, stack):
     server, headers = server_with(RATE_LIMIT="0"), token_headers(stack, "o")
     assert {a.status for a in statuses(server, headers, "o", 150)} == {200}
-
-

@@ -12,36 +12,66 @@ def texts(stack):
 
 
 def test_no_log_holds_a_name_a_note_an_id_or_a_token(api, stack, database, clinic, fresh_id):
-    secret = {name: fresh_id(f"secret{name}") for name in ("patient", "person", "phone", "mail", "treatment", "note", "cursor", "unknown", "key", "text", "query", "origin")}
+    secret = {
+        name: fresh_id(f"secret{name}")
+        for name in ("patient", "person", "phone", "mail", "treatment", "note", "cursor", "unknown", "key", "text",
+                     "query", "origin")
+    }
     with database.cursor() as cursor:
-        cursor.execute("INSERT INTO patients (organization_id, id, name, phone, email, treatment_notes, created_at) VALUES (%s, %s, %s, %s, %s, %s, now() - interval '90 days')",
-                       (clinic, secret["patient"], secret["person"], secret["phone"], secret["mail"], secret["treatment"]))
+        cursor.execute(
+            "INSERT INTO patients (organization_id, id, name, phone, email, treatment_notes, created_at) "
+            "VALUES (%s, %s, %s, %s, %s, %s, now() - interval '90 days')",
+            (clinic, secret["patient"], secret["person"], secret["phone"], secret["mail"], secret["treatment"]))
     good = {"patient_id": secret["patient"], "method": "sms", "outcome": "failed", "notes": secret["note"]}
-    tokens = [api.signer.token(clinic, sub="user_first"), api.signer.token("org_other"), api.signer.token(clinic, exp=1), api.signer.token(clinic)[:-5] + "AAAAA"]
+    tokens = [
+        api.signer.token(clinic, sub="user_first"),
+        api.signer.token("org_other"),
+        api.signer.token(clinic, exp=1),
+        api.signer.token(clinic)[:-5] + "AAAAA"
+    ]
     for token in tokens:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        for path in ("dashboard", "risk-metrics", "patients/prioritized?limit=200", f"patients/{secret['patient']}", f"patients/{secret['unknown']}", f"patients/prioritized?cursor={secret['cursor']}",
-                     f"performance?timeframe={secret['query']}", f"performance?{secret['query']}=1", f"patients/{secret['patient']}/more", f"{secret['unknown']}", f"patients/{secret['patient']}%ff"):
+        for path in ("dashboard", "risk-metrics", "patients/prioritized?limit=200", f"patients/{secret['patient']}",
+                     f"patients/{secret['unknown']}", f"patients/prioritized?cursor={secret['cursor']}",
+                     f"performance?timeframe={secret['query']}", f"performance?{secret['query']}=1",
+                     f"patients/{secret['patient']}/more", f"{secret['unknown']}", f"patients/{secret['patient']}%ff"):
             for method in ("GET", "HEAD", "DELETE", "OPTIONS"):
-                api.get(clinic, path, method=method, headers={**headers, "Origin": f"https://{secret['origin']}.example"})
-        for body in (good, {**good, "patient_id": secret["unknown"]}, {**good, "method": secret["text"]}, {**good, "notes": secret["note"] * 200}, {**good, "opened": secret["text"]},
-                     json.dumps(good)[:-1], f"{secret['text']}", f"{{\"{secret['text']}\": 1", f"[\"{secret['text']}\"]"):
+                api.get(clinic,
+                        path,
+                        method=method,
+                        headers={**headers, "Origin": f"https://{secret['origin']}.example"})
+        for body in (good, {**good, "patient_id": secret["unknown"]}, {**good, "method": secret["text"]},
+                     {**good, "notes": secret["note"] * 200}, {**good, "opened": secret["text"]}, json.dumps(good)[:-1],
+                     f"{secret['text']}", f"{{\"{secret['text']}\": 1", f"[\"{secret['text']}\"]"):
             api.post(clinic, body, headers=headers, key=secret["key"])
-    api.client.request("GET", api.target(clinic, f"patients/{secret['patient']}") + "?" + "x" * 9000, headers, fresh=True)
+    api.client.request("GET",
+                       api.target(clinic, f"patients/{secret['patient']}") + "?" + "x" * 9000,
+                       headers,
+                       fresh=True)
     api.client.request("POST", api.target(clinic, "log-outreach"), headers, secret["text"] * 80000, fresh=True)
     time.sleep(0.5)
-    found = {(log, name) for log, text in texts(stack).items() for name, value in secret.items() if value.encode() in text}
-    found |= {(log, f"token {n}") for log, text in texts(stack).items() for n, token in enumerate(tokens) for part in token.split(".")[1:] if part.encode() in text}
+    found = {(log, name)
+             for log, text in texts(stack).items()
+             for name, value in secret.items() if value.encode() in text}
+    found |= {(log, f"token {n}")
+              for log, text in texts(stack).items()
+              for n, token in enumerate(tokens)
+              for part in token.split(".")[1:] if part.encode() in text}
     assert not found
 
 
 def test_the_server_logs_one_json_line_a_request_with_what_operators_need(api, stack, clinic, fresh_id):
     request_id = fresh_id("request")
-    response = api.get(clinic, "patients/patient_123?x=1", headers={**api.authorization(clinic, sub="user_logged"), "X-Request-Id": request_id})
+    response = api.get(clinic,
+                       "patients/patient_123?x=1",
+                       headers={**api.authorization(clinic, sub="user_logged"), "X-Request-Id": request_id})
     assert response.status == 200
     deadline = time.monotonic() + 5
     while True:
-        lines = [json.loads(line) for line in Path(stack.settings["SERVER_LOG"]).read_text().splitlines() if request_id in line]
+        lines = [
+            json.loads(line) for line in Path(stack.settings["SERVER_LOG"]).read_text().splitlines()
+            if request_id in line
+        ]
         access = [line for line in lines if {"status", "route"} & set(flat(line))]
         if access or time.monotonic() > deadline:
             break
@@ -49,7 +79,8 @@ def test_the_server_logs_one_json_line_a_request_with_what_operators_need(api, s
     assert len(access) == 1
     values = flat(access[0])
     assert request_id in values.values() and clinic in values.values() and "user_logged" in values.values()
-    assert str(values["status"]) == "200" and "patient_id" in str(values["route"]) and float(str(values["bytes"])) == len(response.body)
+    assert str(values["status"]) == "200" and "patient_id" in str(values["route"]) and float(str(
+        values["bytes"])) == len(response.body)
 
 
 def flat(line):

@@ -20,28 +20,86 @@ def management(content):
 
 
 HOSTILE = {
-    "nothing": b"", "one byte": b"\x01", "zeros": bytes(4096), "ones": b"\xff" * 4096, "HTTP": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "text": b"hello\n" * 100,
-    "a wrong version": record(fastcgi.BEGIN, bytes(8), version=2), "version 0": record(fastcgi.BEGIN, bytes(8), version=0), "a wrong role": begin(role=2) + record(fastcgi.PARAMS) + record(fastcgi.STDIN),
-    "role 65535": begin(role=65535), "params first": record(fastcgi.PARAMS, parameters(HEALTH)), "stdin first": record(fastcgi.STDIN, b"x" * 100), "end first": record(fastcgi.END, bytes(8)), "abort first": record(fastcgi.ABORT),
-    "abort after begin": begin() + record(fastcgi.ABORT), "an unknown kind": record(99, b"x"), "an unknown management kind": record(99, b"x", request=0), "begin too short": record(fastcgi.BEGIN, b"\x00\x01"), "begin too long": record(fastcgi.BEGIN, bytes(1000)),
-    "begin twice": begin() + begin(), "begin of id 0": begin(request=0), "two ids": begin() + record(fastcgi.PARAMS, parameters(HEALTH), request=2), "get values": management(pair(b"FCGI_MAX_CONNS", b"")), "get values, empty": management(b""),
-    "get values, all": management(b"".join(pair(n, b"") for n in (b"FCGI_MAX_CONNS", b"FCGI_MAX_REQS", b"FCGI_MPXS_CONNS"))), "get values, repeated": management(pair(b"FCGI_MPXS_CONNS", b"") * 3000), "get values, a name of 4 GB": management(HUGE + HUGE + b"x"),
-    "get values, a name of 2 GB": management(struct.pack(">II", 0xFFFFFFF0, 0xFFFFFFF0) + b"x" * 100), "get values, long names": management(pair(b"x" * 60000, b"")), "get values, cut": management(b"\x0e\x00FCGI"),
-    "get values after begin": begin() + management(pair(b"FCGI_MPXS_CONNS", b"") * 3000), "get values within params": begin() + record(fastcgi.PARAMS, parameters(HEALTH)) + management(pair(b"FCGI_MPXS_CONNS", b"") * 3000),
-    "a parameter name of 2 GB": begin() + record(fastcgi.PARAMS, struct.pack(">II", 0xFFFFFFFF, 0xFFFFFFFF) + b"x" * 50), "a parameter value of 2 GB": begin() + record(fastcgi.PARAMS, length(4) + HUGE + b"NAME" + b"x" * 50),
-    "a parameter cut short": begin() + record(fastcgi.PARAMS, length(4) + length(100) + b"NAME") + record(fastcgi.PARAMS) + record(fastcgi.STDIN), "params of zeros": begin() + record(fastcgi.PARAMS, bytes(60000)) + record(fastcgi.PARAMS) + record(fastcgi.STDIN),
-    "half a header": begin()[:5], "half a begin": begin()[:12], "half of params": begin() + record(fastcgi.PARAMS, b"x" * 10, length=5000), "params without an end": begin() + record(fastcgi.PARAMS, parameters(HEALTH)),
+    "nothing": b"",
+    "one byte": b"\x01",
+    "zeros": bytes(4096),
+    "ones": b"\xff" * 4096,
+    "HTTP": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "text": b"hello\n" * 100,
+    "a wrong version": record(fastcgi.BEGIN, bytes(8), version=2),
+    "version 0": record(fastcgi.BEGIN, bytes(8), version=0),
+    "a wrong role": begin(role=2) + record(fastcgi.PARAMS) + record(fastcgi.STDIN),
+    "role 65535": begin(role=65535),
+    "params first": record(fastcgi.PARAMS, parameters(HEALTH)),
+    "stdin first": record(fastcgi.STDIN, b"x" * 100),
+    "end first": record(fastcgi.END, bytes(8)),
+    "abort first": record(fastcgi.ABORT),
+    "abort after begin": begin() + record(fastcgi.ABORT),
+    "an unknown kind": record(99, b"x"),
+    "an unknown management kind": record(99, b"x", request=0),
+    "begin too short": record(fastcgi.BEGIN, b"\x00\x01"),
+    "begin too long": record(fastcgi.BEGIN, bytes(1000)),
+    "begin twice": begin() + begin(),
+    "begin of id 0": begin(request=0),
+    "two ids": begin() + record(fastcgi.PARAMS, parameters(HEALTH), request=2),
+    "get values": management(pair(b"FCGI_MAX_CONNS", b"")),
+    "get values, empty": management(b""),
+    "get values, all": management(b"".join(
+        pair(n, b"") for n in (b"FCGI_MAX_CONNS", b"FCGI_MAX_REQS", b"FCGI_MPXS_CONNS"))),
+    "get values, repeated": management(pair(b"FCGI_MPXS_CONNS", b"") * 3000),
+    "get values, a name of 4 GB": management(HUGE + HUGE + b"x"),
+    "get values, a name of 2 GB": management(struct.pack(">II", 0xFFFFFFF0, 0xFFFFFFF0) + b"x" * 100),
+    "get values, long names": management(pair(b"x" * 60000, b"")),
+    "get values, cut": management(b"\x0e\x00FCGI"),
+    "get values after begin": begin() + management(pair(b"FCGI_MPXS_CONNS", b"") * 3000),
+    "get values within params": begin() + record(fastcgi.PARAMS, parameters(HEALTH)) +
+    management(pair(b"FCGI_MPXS_CONNS", b"") * 3000),
+    "a parameter name of 2 GB": begin() + record(fastcgi.PARAMS,
+                                                 struct.pack(">II", 0xFFFFFFFF, 0xFFFFFFFF) + b"x" * 50),
+    "a parameter value of 2 GB": begin() + record(fastcgi.PARAMS,
+                                                  length(4) + HUGE + b"NAME" + b"x" * 50),
+    "a parameter cut short": begin() + record(fastcgi.PARAMS,
+                                              length(4) + length(100) + b"NAME") + record(fastcgi.PARAMS) +
+    record(fastcgi.STDIN),
+    "params of zeros": begin() + record(fastcgi.PARAMS, bytes(60000)) + record(fastcgi.PARAMS) + record(fastcgi.STDIN),
+    "half a header": begin()[:5],
+    "half a begin": begin()[:12],
+    "half of params": begin() + record(fastcgi.PARAMS, b"x" * 10, length=5000),
+    "params without an end": begin() + record(fastcgi.PARAMS, parameters(HEALTH)),
     "no stdin": begin() + record(fastcgi.PARAMS, parameters(HEALTH)) + record(fastcgi.PARAMS),
-    "a body shorter than said": request(environment("POST", "/api/v1/reengagement/o/log-outreach", CONTENT_LENGTH="5000", CONTENT_TYPE="application/json"), b"{}")[:-8],
+    "a body shorter than said": request(
+        environment("POST",
+                    "/api/v1/reengagement/o/log-outreach",
+                    CONTENT_LENGTH="5000",
+                    CONTENT_TYPE="application/json"), b"{}")[:-8],
 }
 
 # Requests that are whole records but odd inside; each wants an answer below 500, or the connection closed.
 ODD = {
-    "no parameters": {}, "no method": {k: v for k, v in HEALTH.items() if k != "REQUEST_METHOD"}, "no URI": {k: v for k, v in HEALTH.items() if k != "REQUEST_URI"}, "an empty URI": environment("GET", ""), "an empty method": environment("", "/health"),
-    "a URI without a slash": environment("GET", "health"), "a star": environment("OPTIONS", "*"), "an absolute URI": environment("GET", "http://localhost/health"), "length text": environment("POST", "/health", CONTENT_LENGTH="abc"), "length negative": environment("POST", "/health", CONTENT_LENGTH="-1"),
-    "length beyond 64 bits": environment("POST", "/api/v1/reengagement/o/log-outreach", CONTENT_LENGTH="9" * 30), "length with a sign": environment("POST", "/api/v1/reengagement/o/log-outreach", CONTENT_LENGTH="+2"), "a long URI": environment("GET", "/" + "x" * 60000),
-    "200 kB of parameters": environment("GET", "/health", **{f"HTTP_X_{n}": "y" * 1000 for n in range(200)}), "2000 parameters": environment("GET", "/health", **{f"HTTP_X_{n}": "y" for n in range(2000)}), "a method of odd bytes": environment("G\x01T\xff", "/health"), "a zero byte in the URI": environment("GET", "/hea\x00lth"),
-    "a line break in the request id": environment("GET", "/health", HTTP_X_REQUEST_ID="a\r\nX-Evil: 1"), "a line break in the origin": environment("GET", "/health", HTTP_ORIGIN="http://localhost:3000\r\nX-Evil: 1"), "an odd query": environment("GET", "/health?%&=&&=%zz"),
+    "no parameters": {},
+    "no method": {k: v
+                  for k, v in HEALTH.items() if k != "REQUEST_METHOD"},
+    "no URI": {k: v
+               for k, v in HEALTH.items() if k != "REQUEST_URI"},
+    "an empty URI": environment("GET", ""),
+    "an empty method": environment("", "/health"),
+    "a URI without a slash": environment("GET", "health"),
+    "a star": environment("OPTIONS", "*"),
+    "an absolute URI": environment("GET", "http://localhost/health"),
+    "length text": environment("POST", "/health", CONTENT_LENGTH="abc"),
+    "length negative": environment("POST", "/health", CONTENT_LENGTH="-1"),
+    "length beyond 64 bits": environment("POST", "/api/v1/reengagement/o/log-outreach", CONTENT_LENGTH="9" * 30),
+    "length with a sign": environment("POST", "/api/v1/reengagement/o/log-outreach", CONTENT_LENGTH="+2"),
+    "a long URI": environment("GET", "/" + "x" * 60000),
+    "200 kB of parameters": environment("GET", "/health", **{f"HTTP_X_{n}": "y" * 1000
+                                                             for n in range(200)}),
+    "2000 parameters": environment("GET", "/health", **{f"HTTP_X_{n}": "y"
+                                                        for n in range(2000)}),
+    "a method of odd bytes": environment("G\x01T\xff", "/health"),
+    "a zero byte in the URI": environment("GET", "/hea\x00lth"),
+    "a line break in the request id": environment("GET", "/health", HTTP_X_REQUEST_ID="a\r\nX-Evil: 1"),
+    "a line break in the origin": environment("GET", "/health", HTTP_ORIGIN="http://localhost:3000\r\nX-Evil: 1"),
+    "an odd query": environment("GET", "/health?%&=&&=%zz"),
 }
 
 
@@ -85,7 +143,7 @@ def test_a_connection_that_is_not_kept_is_closed_after_the_answer(stack):
 def test_hostile_records_hold_no_worker_and_kill_no_server(stack, api, clinic, title):
     pid, held = stack.server_pid, []
     try:
-        for _ in range(6):                                   # more than there are workers on two cores
+        for _ in range(6):  # more than there are workers on two cores
             held.append(Connection(stack.socket))
             held[-1].send(HOSTILE[title])
         answers_soon(api, clinic, within=5)
@@ -101,7 +159,8 @@ def test_odd_parameters_get_an_error_below_500_or_none(stack, api, clinic, title
     output = direct(stack, ODD[title])
     if output is not None:
         assert status_of(output) < 500, output
-        assert b"X-Evil" not in output.partition(b"\r\n\r\n")[0].split(b"\r\n", 1)[1].replace(b"\\r\\nX-Evil", b"") or b"\r\nX-Evil" not in output
+        assert b"X-Evil" not in output.partition(b"\r\n\r\n")[0].split(b"\r\n", 1)[1].replace(
+            b"\\r\\nX-Evil", b"") or b"\r\nX-Evil" not in output
     answers_soon(api, clinic)
 
 

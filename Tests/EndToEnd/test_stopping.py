@@ -51,7 +51,7 @@ def test_a_stop_under_load_loses_no_answer_and_no_row(server_with, stack, databa
             try:
                 response = post(server, stack, clinic, notes=f"{number}/{count}")
             except ConnectionResetError:
-                return                                      # closed before the request was read
+                return  # closed before the request was read
             except OSError:
                 if stopping.is_set():
                     return
@@ -59,7 +59,8 @@ def test_a_stop_under_load_loses_no_answer_and_no_row(server_with, stack, databa
             if response.status != 201:
                 broken.append(response)
             answered.append(response.json().get("outreach_id"))
-    threads = [threading.Thread(target=keep_posting, args=(n,)) for n in range(6)]
+
+    threads = [threading.Thread(target=keep_posting, args=(n, )) for n in range(6)]
     for thread in threads:
         thread.start()
     eventually(lambda: len(answered) > 100)
@@ -70,7 +71,8 @@ def test_a_stop_under_load_loses_no_answer_and_no_row(server_with, stack, databa
         thread.join(20)
     assert code == 0 and time.monotonic() - began < 10 and not broken
     with database.cursor() as cursor:
-        cursor.execute("SELECT id::text FROM outreach_log WHERE organization_id = %s AND notes LIKE '%%/%%'", (clinic,))
+        cursor.execute("SELECT id::text FROM outreach_log WHERE organization_id = %s AND notes LIKE '%%/%%'",
+                       (clinic, ))
         assert sorted(row[0] for row in cursor) == sorted(answered)
 
 
@@ -81,7 +83,11 @@ def test_a_request_on_a_kept_connection_is_still_answered_after_the_signal(serve
         assert fastcgi.status_of(kept.answer()) == 200
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.2)
-        kept.send(fastcgi.request(fastcgi.environment("GET", dashboard(clinic), HTTP_AUTHORIZATION=token_headers(stack, clinic)["Authorization"]), keep=True))
+        kept.send(
+            fastcgi.request(fastcgi.environment("GET",
+                                                dashboard(clinic),
+                                                HTTP_AUTHORIZATION=token_headers(stack, clinic)["Authorization"]),
+                            keep=True))
         answer = kept.answer()
         assert answer is not None and fastcgi.status_of(answer) == 200
         assert kept.closed_within(5)
@@ -103,13 +109,17 @@ def test_two_servers_on_one_path_do_not_leave_it_without_one(server_with, stack)
     first = server_with()
     second = Server(stack, first.log.parent, FCGI_LISTEN=first.socket)
     with open(first.log.parent / "second.log", "wb") as log:
-        second.process = subprocess.Popen([stack.binary], env=clean_environment(**second.environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        second.process = subprocess.Popen([stack.binary],
+                                          env=clean_environment(**second.environment),
+                                          stdin=subprocess.DEVNULL,
+                                          stdout=log,
+                                          stderr=log)
     try:
         time.sleep(1.5)
-        if second.process.poll() is None:                   # it took the path over
+        if second.process.poll() is None:  # it took the path over
             assert first.stop() == 0
             assert second.get("/health").status == 200
-        else:                                               # it refused, and the first goes on
+        else:  # it refused, and the first goes on
             assert second.process.returncode != 0 and b"FCGI_LISTEN" in (first.log.parent / "second.log").read_bytes()
             assert first.get("/health").status == 200
     finally:
@@ -134,11 +144,16 @@ def test_an_inherited_socket_is_served_and_stays_its_owners(stack, folder):
     listening.listen(64)
     command = ["bash", "-c", 'exec 3<&%d; LISTEN_PID=$$ LISTEN_FDS=1 exec "$0"' % listening.fileno(), server.binary]
     log = open(server.log, "wb")
-    server.process = subprocess.Popen(command, env=clean_environment(**server.environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[listening.fileno()])
+    server.process = subprocess.Popen(command,
+                                      env=clean_environment(**server.environment),
+                                      stdin=subprocess.DEVNULL,
+                                      stdout=log,
+                                      stderr=log,
+                                      pass_fds=[listening.fileno()])
     try:
         server.wait()
         assert server.stop() == 0
-        with socket.socket(socket.AF_UNIX) as caller:       # waits in the backlog for the next server
+        with socket.socket(socket.AF_UNIX) as caller:  # waits in the backlog for the next server
             caller.connect(server.socket)
     finally:
         server.stop()

@@ -7,7 +7,8 @@ import pytest
 import generate
 import rows
 from checks import must_equal
-from oracle import SECOND, TIMEFRAMES, Oracle
+from measures import SECOND
+from oracle import TIMEFRAMES, Oracle
 
 MASTER = """organization_id, patient_id, name, phone, email, treatment_notes, created_at, last_contact_day, days_since_last_contact,
 risk_level, risk_score, risk_tier, engagement_status, action_priority, recommended_action, next_scheduled_appointment,
@@ -25,18 +26,26 @@ def columns_of(connection, view):
 def read_view(connection, view, organization):
     """The rows as the API would write them, in the order of the patients' ids."""
     with connection.cursor() as cursor:
-        chosen = ["to_char(last_contact_day, 'YYYY-MM-DD')" if c == "last_contact_day" else
-                  f"(extract(epoch FROM {c}) * 1000000)::bigint" if c in INSTANTS else c for c in MASTER]
-        cursor.execute(f"SELECT {', '.join(chosen)} FROM public.{view} WHERE organization_id = %s "
-                       'ORDER BY patient_id COLLATE "C"', (organization,))
+        chosen = [
+            "to_char(last_contact_day, 'YYYY-MM-DD')"
+            if c == "last_contact_day" else f"(extract(epoch FROM {c}) * 1000000)::bigint" if c in INSTANTS else c
+            for c in MASTER
+        ]
+        cursor.execute(
+            f"SELECT {', '.join(chosen)} FROM public.{view} WHERE organization_id = %s "
+            'ORDER BY patient_id COLLATE "C"', (organization, ))
         return [dict(zip(MASTER, row)) for row in cursor]
 
 
 def expected_master(oracle):
+
     def one(p):
-        detail = {**oracle.patient(p.row.id), "patient_id": p.row.id, "created_at": p.row.created_at,
-                  "next_scheduled_appointment": p.next_scheduled, "last_appointment_date": p.last_appointment}
+        detail = {
+            **oracle.patient(p.row.id), "patient_id": p.row.id, "created_at": p.row.created_at,
+            "next_scheduled_appointment": p.next_scheduled, "last_appointment_date": p.last_appointment
+        }
         return {name: detail[name] for name in MASTER}
+
     return [one(p) for p in sorted(oracle.patients, key=lambda p: p.row.id.encode())]
 
 
@@ -51,22 +60,28 @@ def flattened_performance(oracle, timeframe):
 
 def read_performance(connection, organization):
     with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM public.reengagement_performance_view WHERE organization_id = %s", (organization,))
+        cursor.execute("SELECT * FROM public.reengagement_performance_view WHERE organization_id = %s",
+                       (organization, ))
         names = [column.name for column in cursor.description]
         return {row["timeframe"]: row for row in (dict(zip(names, r)) for r in cursor)}
 
 
 def check_views(connection, organization, now):
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('reengagement.now', %s, false)", (rows.timestamp(now),))
+        cursor.execute("SELECT set_config('reengagement.now', %s, false)", (rows.timestamp(now), ))
     oracle = Oracle(rows.read(connection, organization), organization, now)
     for view in ("patient_reengagement_master_view", "patient_reengagement_master"):
-        must_equal(expected_master(oracle), read_view(connection, view, organization), f"{view} of {organization} at {rows.timestamp(now)}")
+        must_equal(expected_master(oracle), read_view(connection, view, organization),
+                   f"{view} of {organization} at {rows.timestamp(now)}")
     performance = read_performance(connection, organization)
     assert sorted(performance) == sorted(TIMEFRAMES)
     for timeframe in TIMEFRAMES:
-        got = {name: value for name, value in performance[timeframe].items() if name not in ("organization_id", "timeframe")}
-        must_equal(flattened_performance(oracle, timeframe), got, f"{timeframe} of {organization} at {rows.timestamp(now)}")
+        got = {
+            name: value
+            for name, value in performance[timeframe].items() if name not in ("organization_id", "timeframe")
+        }
+        must_equal(flattened_performance(oracle, timeframe), got,
+                   f"{timeframe} of {organization} at {rows.timestamp(now)}")
 
 
 def test_the_master_views_have_the_columns_of_the_definitions_in_their_order(connection):
@@ -92,4 +107,4 @@ def test_the_views_follow_random_histories_to_random_instants(connection, fresh_
     finally:
         with connection.cursor() as cursor:
             cursor.execute("RESET reengagement.now")
-            cursor.execute("DELETE FROM organizations WHERE id = %s", (organization,))
+            cursor.execute("DELETE FROM organizations WHERE id = %s", (organization, ))

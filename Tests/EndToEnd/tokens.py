@@ -28,8 +28,10 @@ def private_pem(key):
 
 def jwk(key, kid):
     numbers = key.public_key().public_numbers()
+
     def number(value):
         return base64url(value.to_bytes((value.bit_length() + 7) // 8, "big"))
+
     return {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": number(numbers.n), "e": number(numbers.e)}
 
 
@@ -38,6 +40,7 @@ def jwks(keys):
 
 
 class Signer:
+
     def __init__(self, key, issuer, kid=None):
         self.key, self.issuer, self.kid = key, issuer, kid
 
@@ -48,8 +51,10 @@ class Signer:
 
     def claims(self, organization, **changes):
         now = int(time.time())
-        claims = {"iss": self.issuer, "sub": "user_test", "sid": "sess_test", "iat": now - 1, "nbf": now - 1, "exp": now + 3600,
-                  "v": 2, "o": {"id": organization, "rol": "admin", "slg": "clinic"}, **changes}
+        claims = {
+            "iss": self.issuer, "sub": "user_test", "sid": "sess_test", "iat": now - 1, "nbf": now - 1,
+            "exp": now + 3600, "v": 2, "o": {"id": organization, "rol": "admin", "slg": "clinic"}, **changes
+        }
         return {name: value for name, value in claims.items() if value is not ...}
 
     def header(self, **changes):

@@ -54,6 +54,15 @@ struct LogOutreachTests {
         #expect(query.parameters[5]?.utf8.count == 16_000)
     }
 
+    @Test("takes a patient's id of 1 to 200 code points")
+    func patientIDs() {
+        for character in ["x", "é", "😀", "\u{301}"] {
+            let longest = String(repeating: character, count: 200)
+            #expect(faulty(["patient_id": "\"\(longest)\""]) == nil)
+            #expect(faulty(["patient_id": "\"\(longest)x\""]) == ["patient_id"])
+        }
+    }
+
     @Test("names every field at fault, in the order of the contract")
     func everyFault() {
         let body =

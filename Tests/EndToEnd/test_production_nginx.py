@@ -1,0 +1,108 @@
+"""The configuration for production, on loopback: what it adds to the local one, and what it refuses by itself."""
+
+import re
+import socket
+import ssl
+import time
+from pathlib import Path
+
+import pytest
+
+from problems import REQUEST_ID, must_be_answer, must_be_problem
+from stack import ORIGINS, Stack
+
+
+@pytest.fixture(scope="module")
+def production(stack, directory):
+    made = Stack(directory / "production", DATABASE_URL=stack.settings["DATABASE_URL"], STACK_NGINX="production")
+    try:
+        made.call("server-start")
+        made.call("nginx-start")
+        yield made.attach()
+    finally:
+        made.down()
+
+
+@pytest.fixture(autouse=True)
+def calm(production):
+    """So that one test does not use up the next one's allowance."""
+    yield
+    time.sleep(0.3)
+
+
+def test_it_answers_and_pins_browsers_to_tls(production, clinic):
+    response = must_be_answer(production.api.get(clinic, "dashboard"), 200)
+    assert int(re.search(r"max-age=(\d+)", response.header("Strict-Transport-Security"))[1]) >= 15768000
+    assert response.header("X-Content-Type-Options") == "nosniff"
+    assert not re.search(r"\d", response.header("Server") or "")
+    assert production.api.get(clinic, "dashboard", headers={}).header("Strict-Transport-Security")
+
+
+def test_plain_http_only_shows_the_way(production):
+    response = production.plain.request("POST", "/api/v1/reengagement/o/log-outreach?x=1", {"Host": "api.example.com"},
+                                        "{}")
+    assert response.status in (
+        301, 308) and response.header("Location") == "https://api.example.com/api/v1/reengagement/o/log-outreach?x=1"
+    assert REQUEST_ID.fullmatch(response.header("X-Request-Id"))
+
+
+def handshake(production, version):
+    context = ssl.create_default_context(cafile=production.settings["CA_FILE"])
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = version
+    with socket.create_connection(("127.0.0.1", production.client.port), timeout=5) as plain:
+        with context.wrap_socket(plain, server_hostname="localhost") as channel:
+            return channel.version()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_tls_is_1_2_or_1_3(production):
+    assert handshake(production, ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
+    assert handshake(production, ssl.TLSVersion.TLSv1_3) == "TLSv1.3"
+    for old in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+        with pytest.raises((ssl.SSLError, ConnectionResetError)):
+            handshake(production, old)
+
+
+def test_an_address_too_fast_is_429_in_the_same_form(production):
+    answers = [production.client.request("GET", "/health", {"Origin": ORIGINS[0]}) for _ in range(700)]
+    refused = [a for a in answers if a.status != 200]
+    assert len(answers) - len(refused) >= 200 and refused
+    must_be_problem(refused[0], 429)
+    assert refused[0].header("Access-Control-Allow-Origin") == ORIGINS[0]
+    time.sleep(max(1, int(refused[-1].header("Retry-After"))))
+    assert production.client.request("GET", "/health").status == 200
+
+
+def test_no_log_of_nginx_quotes_a_path_of_the_api(production, clinic, fresh_id):
+    """Not even where it refuses or fails."""
+    secret = fresh_id("secret")
+    target = production.api.target(clinic, f"patients/{secret}")
+    for method, path, body in (("GET", target, None), ("POST", target, "x" * ((1 << 20) + 1)),
+                               ("GET", target + "?" + secret * 900, None), ("GET", target + "/%zz", None)):
+        production.client.request(method, path, production.api.authorization(clinic), body, fresh=True)
+    production.call("server-stop")
+    try:
+        must_be_problem(production.client.request("GET", target, production.api.authorization(clinic), fresh=True), 502)
+    finally:
+        production.call("server-start")
+    time.sleep(0.3)
+    for log in ("NGINX_ACCESS_LOG", "NGINX_ERROR_LOG"):
+        assert secret not in Path(production.settings[log]).read_text()
+
+
+def test_while_no_server_is_there_it_is_502_in_the_same_form_and_readable_by_browsers(production, clinic):
+    production.call("server-stop")
+    try:
+        for method, body in (("GET", None), ("POST", "{}")):
+            response = production.client.request(method,
+                                                 production.api.target(clinic, "dashboard"),
+                                                 {"Origin": ORIGINS[0], "X-Request-Id": "mine"},
+                                                 body,
+                                                 fresh=True)
+            must_be_problem(response, 502)
+            assert response.header("X-Request-Id") == "mine" and response.header(
+                "Access-Control-Allow-Origin") == ORIGINS[0]
+    finally:
+        production.call("server-start")
+    assert production.api.get(clinic, "dashboard", fresh=True).status == 200

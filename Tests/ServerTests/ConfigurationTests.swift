@@ -1,0 +1,231 @@
+import JWT
+import Logging
+import PostgreSQL
+import Testing
+
+@testable import Server
+
+@Suite("The configuration")
+struct ConfigurationTests {
+    private let key: String
+    /// The least that is needed.
+    private let least: [String: String]
+
+    init() throws {
+        key = try SigningKey.shared.get().publicPEM
+        least = ["DATABASE_URL": "host=/nonexistent", "CLERK_JWT_KEY": key, "CLERK_ISSUER": testIssuer]
+    }
+
+    private func read(_ changes: [String: String?] = [:], cores: Int = 2) throws -> Configuration {
+        var environment = least
+        for (name, value) in changes { environment[name] = value }
+        return try Configuration(environment: environment, cores: cores, processID: 4711)
+    }
+
+    private func faults(_ changes: [String: String?]) -> [Configuration.Fault] {
+        do {
+            _ = try read(changes)
+            return []
+        } catch {
+            return (error as? Configuration.Faults)?.list ?? []
+        }
+    }
+
+    /// The variables at fault.
+    private func variables(_ changes: [String: String?]) -> [String] { faults(changes).map(\.variable) }
+
+    @Test("has the defaults of the contract")
+    func defaults() throws {
+        let configuration = try read()
+        #expect(configuration.workers == 4)
+        #expect(configuration.poolSize == 5)
+        #expect(configuration.acquireTimeout == .seconds(2))
+        #expect(configuration.connection.statementTimeout == .seconds(5))
+        #expect(configuration.listen == .address(.unix(path: ".local/run/reengagement.sock")))
+        #expect(configuration.keys == .pem(key))
+        #expect(configuration.rateLimit == 50)
+        #expect(configuration.allowedOrigins == [])
+        #expect(configuration.logLevel == .info)
+        #expect(configuration.logFormat == .json)
+    }
+
+    @Test("has twice as many workers as cores, four at least, and a connection for each and one more")
+    func cores() throws {
+        for (cores, workers) in [(1, 4), (2, 4), (3, 6), (16, 32)] {
+            #expect(try read(cores: cores).workers == workers)
+            #expect(try read(cores: cores).poolSize == workers + 1)
+        }
+        #expect(try read(["WORKER_THREADS": "3"], cores: 16).poolSize == 4)
+    }
+
+    @Test("takes each number from its least to its greatest value, and none beyond", arguments: [
+        ("WORKER_THREADS", 1, 512), ("DB_POOL_SIZE", 1, 1000), ("DB_ACQUIRE_TIMEOUT_MS", 1, 600_000),
+        ("DB_STATEMENT_TIMEOUT_MS", 1, 600_000), ("RATE_LIMIT", 0, 1_000_000),
+    ])
+    func numbers(variable: String, least: Int, greatest: Int) throws {
+        for value in [least, greatest] {
+            let configuration = try read([variable: "\(value)"])
+            let found =
+                switch variable {
+                case "WORKER_THREADS": configuration.workers
+                case "DB_POOL_SIZE": configuration.poolSize
+                case "DB_ACQUIRE_TIMEOUT_MS": Int(configuration.acquireTimeout / .milliseconds(1))
+                case "DB_STATEMENT_TIMEOUT_MS": Int(configuration.connection.statementTimeout / .milliseconds(1))
+                default: configuration.rateLimit
+                }
+            #expect(found == value)
+        }
+        for value in ["\(least - 1)", "\(greatest + 1)", "-1", "+1", "1.5", "1e3", "0x10", " 1", "1 ", "one", "1,000", "١", "99999999999999999999"] {
+            #expect(variables([variable: value]) == [variable])
+            #expect(faults([variable: value]).first?.problem == "must be a whole number from \(least) to \(greatest)")
+        }
+    }
+
+    @Test("takes an empty variable for one that is not set")
+    func empty() throws {
+        let optional = [
+            "WORKER_THREADS", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "DATABASE_ROLE",
+            "FCGI_LISTEN", "RATE_LIMIT", "CORS_ALLOWED_ORIGINS", "LOG_LEVEL", "LOG_FORMAT", "CLERK_JWKS_FILE", "CLERK_JWKS_URL",
+            "CLERK_JWKS_CA_FILE", "CLERK_AUTHORIZED_PARTIES", "LISTEN_FDS", "LISTEN_PID",
+        ]
+        let configuration = try read(Dictionary(uniqueKeysWithValues: optional.map { ($0, "") }))
+        #expect(configuration.workers == 4 && configuration.rateLimit == 50 && configuration.logLevel == .info)
+        for variable in ["DATABASE_URL", "CLERK_ISSUER", "CLERK_JWT_KEY"] {
+            #expect(variables([variable: ""]) == [variable])
+            #expect(variables([variable: nil]) == [variable])
+        }
+    }
+
+    @Test("takes any connection string of libpq's, and a role of 63 bytes")
+    func database() throws {
+        for text in ["postgres://u:p@a,b:5433/db?target_session_attrs=read-write", "host=a,b port=1,2 dbname='x y'", "dbname=x"] {
+            #expect(variables(["DATABASE_URL": text]) == [])
+        }
+        for text in ["host=x secret", "postgres://[", "nonsense=1", "host='x"] {
+            #expect(variables(["DATABASE_URL": text]) == ["DATABASE_URL"])
+        }
+        #expect(variables(["DATABASE_ROLE": String(repeating: "r", count: 63)]) == [])
+        #expect(variables(["DATABASE_ROLE": String(repeating: "r", count: 64)]) == ["DATABASE_ROLE"])
+        #expect(variables(["DATABASE_ROLE": String(repeating: "é", count: 32)]) == ["DATABASE_ROLE"])
+    }
+
+    @Test("listens where it is told to")
+    func listen() throws {
+        #expect(try read(["FCGI_LISTEN": "/run/x.sock"]).listen == .address(.unix(path: "/run/x.sock")))
+        #expect(try read(["FCGI_LISTEN": "127.0.0.1:9000"]).listen == .address(.tcp(host: "127.0.0.1", port: 9000)))
+        for text in [":9000", "host:0", "host:65536", "/" + String(repeating: "x", count: 107)] {
+            #expect(variables(["FCGI_LISTEN": text]) == ["FCGI_LISTEN"])
+        }
+    }
+
+    @Test("takes over a socket that was meant for this process, and leaves one that was meant for another")
+    func inherited() throws {
+        #expect(try read(["LISTEN_FDS": "1"]).listen == .inherited(descriptor: 3))
+        #expect(try read(["LISTEN_FDS": "1", "LISTEN_PID": "4711"]).listen == .inherited(descriptor: 3))
+        #expect(try read(["LISTEN_FDS": "1", "FCGI_LISTEN": "/x"]).listen == .inherited(descriptor: 3))
+        for (count, process) in [("1", "4712"), ("2", "1"), ("x", "0"), ("1", "x")] {
+            let changes = ["LISTEN_FDS": count, "LISTEN_PID": process, "FCGI_LISTEN": "/x"]
+            #expect(try read(changes).listen == .address(.unix(path: "/x")))
+        }
+        #expect(try read(["LISTEN_PID": "4711"]).listen == .address(.unix(path: ".local/run/reengagement.sock")))
+        for count in ["0", "2", "-1", "one", "01"] { #expect(variables(["LISTEN_FDS": count]) == ["LISTEN_FDS"]) }
+    }
+
+    @Test("has exactly one source of keys")
+    func keySources() throws {
+        let url = "https://clerk.example.test/.well-known/jwks.json"
+        let sources = ["CLERK_JWT_KEY": key, "CLERK_JWKS_FILE": "/nonexistent", "CLERK_JWKS_URL": url]
+        for (one, _) in sources {
+            for (other, _) in sources where other != one {
+                var changes: [String: String?] = ["CLERK_JWT_KEY": nil]
+                changes[one] = sources[one]
+                changes[other] = sources[other]
+                #expect(faults(changes).map(\.problem).contains { $0.contains("exactly one of the three") })
+            }
+        }
+        #expect(faults(["CLERK_JWT_KEY": nil]).first?.description.contains("CLERK_JWKS_URL: exactly one") == true)
+        let fetched = try read(["CLERK_JWT_KEY": nil, "CLERK_JWKS_URL": url])
+        #expect(fetched.keys == .jwksURL(url, caFile: nil))
+    }
+
+    @Test("names the source of keys that cannot be used")
+    func brokenKeys() {
+        #expect(variables(["CLERK_JWT_KEY": "not a key"]) == ["CLERK_JWT_KEY"])
+        #expect(variables(["CLERK_JWT_KEY": nil, "CLERK_JWKS_FILE": "/nonexistent/jwks.json"]) == ["CLERK_JWKS_FILE"])
+        for url in ["http://clerk.example.test/jwks", "clerk.example.test", "https://", "https://u:p@clerk.example.test/"] {
+            #expect(variables(["CLERK_JWT_KEY": nil, "CLERK_JWKS_URL": url]) == ["CLERK_JWKS_URL"])
+        }
+        let changes = [
+            "CLERK_JWT_KEY": nil, "CLERK_JWKS_URL": "https://clerk.example.test/", "CLERK_JWKS_CA_FILE": "/nonexistent/ca.pem",
+        ]
+        #expect(variables(changes) == ["CLERK_JWKS_CA_FILE"])
+    }
+
+    @Test("makes a policy of the issuer and the authorized parties, with the spaces around these left out")
+    func policy() throws {
+        let configuration = try read(["CLERK_AUTHORIZED_PARTIES": " https://a.test , https://b.test"])
+        let verifier = Verifier(
+            keys: try KeySet(source: configuration.keys, logger: quietLogger), policy: configuration.policy)
+        let key = try SigningKey.shared.get()
+        #expect(throws: Never.self) { try verifier.verify(key.token(["azp": "https://b.test"]), now: wallClock()) }
+        for claims in [[:], ["azp": "https://c.test"], ["azp": "https://a.test", "iss": "https://x.test"]] {
+            #expect(throws: TokenError.self) { try verifier.verify(key.token(claims), now: wallClock()) }
+        }
+        for text in [",", "https://a.test,", " ", "a,,b"] {
+            #expect(variables(["CLERK_AUTHORIZED_PARTIES": text]) == ["CLERK_AUTHORIZED_PARTIES"])
+        }
+    }
+
+    @Test("takes origins as browsers send them, and nothing that never equals one")
+    func origins() throws {
+        let configuration = try read(["CORS_ALLOWED_ORIGINS": "https://app.example.com, http://localhost:3000,http://[::1]:5173"])
+        #expect(configuration.allowedOrigins == ["https://app.example.com", "http://localhost:3000", "http://[::1]:5173"])
+        for text in [
+            "*", "null", "app.example.com", "https://app.example.com/", "https://App.example.com", "https://", "ftp://a.test",
+            "HTTPS://a.test", "https://a.test/path", "https://a.test?x", "https://u@a.test", "https://a.test https://b.test",
+            "https://é.test", "https://a.test\r\nX: y",
+        ] {
+            #expect(variables(["CORS_ALLOWED_ORIGINS": text]) == ["CORS_ALLOWED_ORIGINS"])
+        }
+        #expect(Set(variables(["CORS_ALLOWED_ORIGINS": "https://a.test,"])) == ["CORS_ALLOWED_ORIGINS"])
+    }
+
+    @Test("takes every level and format of the log by its exact name")
+    func log() throws {
+        for level in Logger.Level.allCases { #expect(try read(["LOG_LEVEL": level.rawValue]).logLevel == level) }
+        #expect(try read(["LOG_FORMAT": "text"]).logFormat == .text)
+        for text in ["INFO", "warn", "7", "info "] { #expect(variables(["LOG_LEVEL": text]) == ["LOG_LEVEL"]) }
+        for text in ["JSON", "logfmt"] { #expect(variables(["LOG_FORMAT": text]) == ["LOG_FORMAT"]) }
+        #expect(faults(["LOG_FORMAT": "x"]).first?.description == "LOG_FORMAT must be one of json, text")
+    }
+
+    @Test("reports all faults at once, and repeats no value, which may be a secret")
+    func allFaults() {
+        let secret = "s3cr3t"
+        let names = [
+            "WORKER_THREADS", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "DATABASE_URL", "RATE_LIMIT",
+            "LISTEN_FDS", "CLERK_JWT_KEY", "CORS_ALLOWED_ORIGINS", "LOG_LEVEL", "LOG_FORMAT",
+        ]
+        var changes: [String: String?] = Dictionary(uniqueKeysWithValues: names.map { ($0, secret) })
+        changes["DATABASE_URL"] = "postgres://user:\(secret)@[host"
+        changes["CLERK_JWT_KEY"] = "-----BEGIN \(secret)-----"
+        changes["CLERK_AUTHORIZED_PARTIES"] = "\(secret),"
+        changes.updateValue(nil, forKey: "CLERK_ISSUER")
+        changes["DATABASE_ROLE"] = String(repeating: secret, count: 11)
+        let found = faults(changes)
+        #expect(Set(found.map(\.variable)) == Set(names + ["CLERK_AUTHORIZED_PARTIES", "CLERK_ISSUER", "DATABASE_ROLE"]))
+        #expect(found.count == Set(found.map(\.variable)).count)
+        for fault in found {
+            #expect(!fault.description.contains(secret))
+            #expect(fault.description.hasPrefix(fault.variable + " "))
+            #expect(!fault.description.contains("\n"))
+        }
+        for (variable, value) in [
+            ("CLERK_JWKS_URL", "https://user:\(secret)@clerk.example.test/"), ("CLERK_JWKS_URL", "http://\(secret)/"),
+        ] {
+            let found = faults(["CLERK_JWT_KEY": nil, variable: value])
+            #expect(found.map(\.variable) == [variable])
+            #expect(found.allSatisfy { !$0.description.contains(secret) })
+        }
+    }
+}

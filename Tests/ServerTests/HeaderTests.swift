@@ -1,0 +1,102 @@
+import API
+import Testing
+
+@testable import Server
+
+@Suite("CORS")
+struct CORSTests {
+    private let cors = CORS(allowedOrigins: ["https://app.example.com", "http://localhost:3000"])
+    private let allowed = Array("https://app.example.com".utf8)
+
+    @Test("names the one origin that asks, if it is allowed, and what its pages may read")
+    func allowedOrigin() {
+        #expect(
+            cors.headers(origin: allowed) == [
+                Header("Vary", "Origin"), Header("Access-Control-Allow-Origin", "https://app.example.com"),
+                Header("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, Server-Timing"),
+            ])
+        #expect(cors.headers(origin: Array("http://localhost:3000".utf8))[1].value == "http://localhost:3000")
+    }
+
+    @Test(
+        "allows no other origin, and tells caches that the answer depends on it",
+        arguments: [
+            nil, "", "null", "*", "https://app.example.com/", "https://App.example.com", "http://app.example.com",
+            "https://app.example.com:443", "https://app.example.com.evil.test", "https://evil.test",
+            "https://app.example.com, http://localhost:3000", "https://app.example.com\r\nX: y",
+        ])
+    func otherOrigins(origin: String?) {
+        #expect(cors.headers(origin: origin.map { Array($0.utf8) }) == [Header("Vary", "Origin")])
+        #expect(cors.preflightHeaders(origin: origin.map { Array($0.utf8) }, allowedMethods: "GET") == [])
+    }
+
+    @Test("says nothing at all where no origin is configured")
+    func none() {
+        let cors = CORS(allowedOrigins: [])
+        for origin in [nil, allowed] {
+            #expect(cors.headers(origin: origin) == [])
+            #expect(cors.preflightHeaders(origin: origin, allowedMethods: "GET") == [])
+        }
+    }
+
+    @Test("tells a preflight the route's methods and the headers that the frontend sends")
+    func preflight() {
+        let headers = cors.preflightHeaders(origin: allowed, allowedMethods: "POST, OPTIONS")
+        #expect(headers.contains(Header("Access-Control-Allow-Methods", "POST, OPTIONS")))
+        let names = headers.first { $0.name == "Access-Control-Allow-Headers" }?.value.split(separator: ", ") ?? []
+        #expect(Set(names) == ["Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id"])
+        #expect(!headers.contains { $0.name == "Access-Control-Allow-Credentials" })
+    }
+}
+
+@Suite("The request's id")
+struct RequestIDTests {
+    @Test(
+        "is the caller's, if that is a sane one",
+        arguments: ["a", "0", "-", ".", "_", "Az09._-", "3f2b8c1e-0d4a-4f5e-9a1b-000000000000", String(repeating: "x", count: 128)])
+    func sane(text: String) {
+        #expect(RequestID.from(Array(text.utf8)) == text)
+    }
+
+    @Test(
+        "is a new one otherwise",
+        arguments: [
+            "", " ", "a b", "a,b", "a/b", "a:b", "é", "a\n", "a\r\nX: y", "\0", "<script>", "ﬁ", String(repeating: "x", count: 129),
+        ])
+    func insane(text: String) {
+        let id = RequestID.from(Array(text.utf8))
+        #expect(id != text)
+        #expect(id.utf8.count == 32)
+        #expect(RequestID.from(Array(id.utf8)) == id)
+    }
+
+    @Test("is another one each time")
+    func unique() {
+        #expect(Set((0..<10_000).map { _ in RequestID.from(nil) }).count == 10_000)
+        #expect(RequestID.from([0xFF]).utf8.count == 32)
+    }
+}
+
+@Suite("The bearer token")
+struct BearerTokenTests {
+    private func token(_ header: String?) -> String? {
+        Authenticator.bearerToken(header.map { Array($0.utf8) }).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    @Test("follows its scheme in any case and any number of spaces")
+    func present() {
+        for header in ["Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c", "bEaReR    a.b.c"] { #expect(token(header) == "a.b.c") }
+        #expect(token("Bearer a b") == "a b")
+        #expect(token("Bearer a.b.c ") == "a.b.c ")
+    }
+
+    @Test(
+        "is not there without a scheme, with another one, or where nothing follows",
+        arguments: [
+            nil, "", " ", "Bearer", "Bearer ", "Bearer   ", "a.b.c", "Bearera.b.c", "Bearer\ta.b.c", " Bearer a.b.c", "Basic a.b.c",
+            "Bearer: a.b.c", "Token a.b.c", "Bearer,a b", "Beare a.b.c", "\"Bearer\" a", "\u{2}earer a",
+        ])
+    func absent(header: String?) {
+        #expect(token(header) == nil)
+    }
+}

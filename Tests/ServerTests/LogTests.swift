@@ -1,0 +1,123 @@
+import Foundation
+import JWT
+import Logging
+import Testing
+
+@testable import Server
+
+@Suite("A log line")
+struct LogLineTests {
+    private static let nasty = [
+        "plain", "", " ", "\"quoted\"", "back\\slash", "two\nlines", "\r\n", "tab\t", "\0\u{1}\u{1B}[31m\u{7F}", "Ōtaki 😀 e\u{301}",
+        "\u{2028}\u{85}", "{\"a\":1}", "a=b status=500",
+    ]
+
+    private func line(_ format: LogFormat, _ text: String) -> String {
+        let bytes = LogLine.bytes(format, time: 1_750_000_000.5, level: "info", message: text) { line in
+            line.add("name", text)
+            line.add(text + "x", text)
+            line.add("count", -7)
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    @Test("of JSON is one object that holds what was put in, whatever that was", arguments: nasty)
+    func json(text: String) throws {
+        let line = line(.json, text)
+        #expect(line.utf8.last == UInt8(ascii: "\n"))
+        #expect(!line.dropLast().utf8.contains { $0 < 0x20 })
+        let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        #expect(object["time"] as? String == "2025-06-15T15:06:40.500Z")
+        #expect(object["level"] as? String == "info")
+        for name in ["message", "name", text + "x"] {
+            #expect((object[name] as? String)?.utf8.elementsEqual(text.utf8) == true)
+        }
+        #expect(object["count"] as? Int == -7)
+    }
+
+    @Test("of text stays one line without control characters, whatever was put in", arguments: nasty.map { $0 })
+    func text(text: String) {
+        let bytes = LogLine.bytes(.text, time: 1_750_000_000.5, level: "info", message: text) { line in
+            line.add("name", text)
+            line.add("count", -7)
+        }
+        #expect(bytes.last == UInt8(ascii: "\n"))
+        #expect(!bytes.dropLast().contains { $0 < 0x20 || $0 == 0x7F })
+        let line = String(decoding: bytes, as: UTF8.self)
+        #expect(line.hasPrefix("2025-06-15T15:06:40.500Z info "))
+        #expect(line.hasSuffix(" count=-7\n"))
+    }
+
+    @Test("of text has its values as they are where they are harmless")
+    func harmless() {
+        let bytes = LogLine.bytes(.text, time: 0, level: "error", message: "a message") { $0.add("name", "Ō value") }
+        #expect(String(decoding: bytes, as: UTF8.self) == "1970-01-01T00:00:00.000Z error a message name=Ō value\n")
+    }
+
+    @Test(
+        "has its time in UTC to the millisecond, cut off",
+        arguments: [
+            (0, "1970-01-01T00:00:00.000Z"), (0.9999, "1970-01-01T00:00:00.999Z"), (-0.5, "1969-12-31T23:59:59.500Z"),
+            (951_782_400, "2000-02-29T00:00:00.000Z"), (1_750_000_000.125, "2025-06-15T15:06:40.125Z"),
+            (2_147_483_648, "2038-01-19T03:14:08.000Z"), (4_102_444_799.75, "2099-12-31T23:59:59.750Z"),
+            (253_402_300_799.5, "9999-12-31T23:59:59.500Z"), (-62_135_596_800, "0001-01-01T00:00:00.000Z"),
+        ] as [(Double, String)])
+    func time(seconds: Double, text: String) {
+        #expect(timestamp(seconds) == text)
+    }
+
+    @Test("that cannot be written stops nothing")
+    func unwritable() {
+        LogSink(descriptor: -1).write(Array("lost\n".utf8))
+    }
+}
+
+@Suite("The log")
+struct LogTests {
+    private struct Fault: Error, CustomStringConvertible { let description = "what\nhappened" }
+
+    @Test("has the logger's events with their metadata, from its level on")
+    func events() throws {
+        let log = CapturedLog()
+        var logger = Logger(label: "test") { _ in StructuredLogHandler(sink: log.sink, format: .json, level: .info) }
+        logger[metadataKey: "common"] = "yes"
+        logger[metadataKey: "other"] = "no"
+        logger.debug("not this")
+        logger.info("started", metadata: ["other": "overridden", "list": ["a", "b"]])
+        logger.error("failed", error: Fault())
+        let events = try log.objects()
+        #expect(events.map { $0["message"] as? String } == ["started", "failed"])
+        #expect(events.map { $0["level"] as? String } == ["info", "error"])
+        #expect(events[0]["common"] as? String == "yes")
+        #expect(events[0]["other"] as? String == "overridden")
+        #expect(events[1]["error"] as? String == "what\nhappened")
+        #expect(logger[metadataKey: "common"] == "yes")
+    }
+
+    private func observation(_ principal: Principal?, route: String?) -> Observation {
+        Observation(
+            requestID: "r-1", method: "GET", route: route, principal: principal, status: 200,
+            duration: .microseconds(1500), bytes: 42, databaseError: nil)
+    }
+
+    @Test("has one line a request: who asked for what, how it ended, how long it took")
+    func access() throws {
+        let log = CapturedLog()
+        let access = AccessLog(sink: log.sink, format: .json)
+        access.write(observation(Principal(Claims(subject: "user_1", organization: "org_1", expiresAt: 0)), route: "/x/{org_id}"))
+        access.write(observation(Principal(Claims(subject: "user\n2", expiresAt: 0)), route: "/health"))
+        access.write(observation(nil, route: nil))
+        let lines = try log.objects()
+        #expect(lines.count == 3)
+        let first = lines[0].filter { $0.key != "time" }.mapValues { "\($0)" }
+        #expect(
+            first == [
+                "level": "info", "message": "request", "request_id": "r-1", "method": "GET", "route": "/x/{org_id}",
+                "organization": "org_1", "subject": "user_1", "status": "200", "duration_us": "1500", "bytes": "42",
+            ])
+        #expect(lines[1]["subject"] as? String == "user\n2")
+        #expect(lines[1]["organization"] == nil)
+        #expect(lines[2]["subject"] == nil)
+        #expect(lines[2]["route"] as? String == "none")
+    }
+}

@@ -1,0 +1,158 @@
+import API
+import Foundation
+import Logging
+import PostgreSQL
+import Synchronization
+
+@testable import Server
+
+/// A pipeline with a real key and a stubbed database, and all that came of it.
+final class Harness: Sendable {
+    /// What the database was asked.
+    struct Question: Equatable {
+        let statement: String
+        let organization: String
+        let repeatable: Bool
+    }
+
+    typealias Answer = @Sendable (Query) throws(PostgreSQLError) -> QueryResult
+
+    private let journal = Mutex<(questions: [Question], steps: [String], observations: [Observation])>(([], [], []))
+    private let authenticator: Authenticator
+    private let answer: Answer
+    private let refusal: (any Error)?
+    let log = CapturedLog()
+
+    /// - Parameters:
+    ///   - refusal: what the second hook after authentication throws.
+    ///   - answer: the database.
+    init(
+        authenticator: Authenticator? = nil, refusal: (any Error)? = nil,
+        answer: @escaping Answer = { _ throws(PostgreSQLError) in throw .unexpectedResult("not asked for") }
+    ) throws {
+        self.authenticator = try authenticator ?? .test()
+        self.refusal = refusal
+        self.answer = answer
+    }
+
+    var questions: [Question] { journal.withLock { $0.questions } }
+    /// The hooks and the sending, in the order in which they came.
+    var steps: [String] { journal.withLock { $0.steps } }
+    var observations: [Observation] { journal.withLock { $0.observations } }
+
+    private func note(_ step: String) { journal.withLock { $0.steps.append(step) } }
+
+    private var pipeline: Pipeline {
+        Pipeline(
+            authenticator: authenticator,
+            database: { (query, organization, repeatable) throws(PostgreSQLError) in
+                self.journal.withLock {
+                    $0.questions.append(
+                        Question(statement: query.statement.name, organization: organization, repeatable: repeatable))
+                    $0.steps.append("database")
+                }
+                return try self.answer(query)
+            },
+            cors: CORS(allowedOrigins: [Ask.origin]),
+            logger: Logger(label: "test") { _ in StructuredLogHandler(sink: self.log.sink, format: .json, level: .trace) },
+            renderMetrics: { "metrics 1\n" },
+            afterAuthentication: [
+                { self.note("first: \($0.subject)") },
+                {
+                    self.note("second: \($0.organization ?? "none")")
+                    if let refusal = self.refusal { throw refusal }
+                },
+            ],
+            afterAnswer: [
+                { observation in self.journal.withLock { $0.observations.append(observation) } },
+                { self.note("after: \($0.status)") },
+            ])
+    }
+
+    /// What is sent to this request.
+    func serve(_ ask: Ask) -> Response {
+        var sent: [Response] = []
+        let incoming = Incoming(
+            request: Request(
+                method: ask.method, target: Array(ask.target.utf8), contentType: ask.contentType,
+                idempotencyKey: ask.idempotencyKey.map { Array($0.utf8) }),
+            requestID: ask.requestID, authorization: ask.authorization.map { Array($0.utf8) },
+            origin: ask.origin.map { Array($0.utf8) },
+            body: { limit in
+                self.note("body")
+                return ask.body.count > limit ? .tooLarge : ask.breaksOff ? .incomplete : .complete(ask.body)
+            })
+        pipeline.serve(incoming, started: .now) { response in
+            self.note("sent")
+            sent.append(response)
+        }
+        precondition(sent.count == 1, "exactly one answer to a request")
+        return sent[0]
+    }
+}
+
+/// A request in the terms of a test.
+struct Ask {
+    static let origin = "https://app.example.com"
+
+    var method = "GET"
+    var target: String
+    var authorization: String?
+    var contentType: String?
+    var idempotencyKey: String?
+    var origin: String? = Ask.origin
+    var requestID = "request-1"
+    var body: [UInt8] = []
+    var breaksOff = false
+
+    /// A call of the API with a token that passes.
+    static func api(_ path: String, method: String = "GET", organization: String = "org_1") throws -> Ask {
+        Ask(
+            method: method, target: "/api/v1/reengagement/\(organization)/\(path)",
+            authorization: "Bearer " + (try goodToken.get()))
+    }
+
+    /// A POST that passes.
+    static func post() throws -> Ask {
+        var ask = try Ask.api("log-outreach", method: "POST")
+        ask.contentType = "application/json"
+        ask.body = Array(#"{"patient_id": "p", "method": "sms", "outcome": "success"}"#.utf8)
+        return ask
+    }
+
+    private static let goodToken = Result { try SigningKey.shared.get().token() }
+}
+
+extension Response {
+    func header(_ name: String) -> String? {
+        let values = headers.filter { $0.name == name }.map(\.value)
+        return values.isEmpty ? nil : values.joined(separator: " | ")
+    }
+
+    /// The members of its body.
+    var object: [String: Any] {
+        ((try? JSONSerialization.jsonObject(with: Data(body))) as? [String: Any]) ?? [:]
+    }
+
+    var text: String { String(decoding: body, as: UTF8.self) }
+}
+
+/// Rows as the database returns them for risk-metrics.
+@Sendable func riskMetricsRow(_ query: Query) throws(PostgreSQLError) -> QueryResult {
+    let values = (1...9).map { "\($0)" } + ["2025-06-30T12:00:00Z"]
+    guard let result = QueryResult.make(columns: values.map { "c\($0)" }, rows: [values]) else {
+        throw .unexpectedResult("no memory")
+    }
+    return result
+}
+
+/// A row as the database returns it for log-outreach.
+func outreachRow(_ result: String) -> Harness.Answer {
+    { _ throws(PostgreSQLError) in
+        let row = [result, "00000000-0000-4000-8000-000000000001", "2025-06-30T12:00:00Z"]
+        guard let made = QueryResult.make(columns: ["result", "outreach_id", "logged_at"], rows: [row]) else {
+            throw .unexpectedResult("no memory")
+        }
+        return made
+    }
+}

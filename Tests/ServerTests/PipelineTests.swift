@@ -1,0 +1,158 @@
+import API
+import JWT
+import PostgreSQL
+import Testing
+
+@testable import Server
+
+@Suite("The pipeline")
+struct PipelineTests {
+    @Test("answers an endpoint from the database, bound to the organization of the path")
+    func answers() throws {
+        let harness = try Harness(answer: riskMetricsRow)
+        let response = harness.serve(try .api("risk-metrics"))
+        #expect(response.status == 200)
+        #expect(response.contentType == "application/json")
+        #expect(response.object["organization_id"] as? String == "org_1")
+        #expect(harness.questions == [.init(statement: "risk_metrics", organization: "org_1", repeatable: true)])
+    }
+
+    @Test("never lets a statement that writes run twice")
+    func writes() throws {
+        let harness = try Harness(answer: outreachRow("created"))
+        let response = harness.serve(try .post())
+        #expect(response.status == 201)
+        #expect(response.object["success"] as? Bool == true)
+        #expect(harness.questions == [.init(statement: "log_outreach", organization: "org_1", repeatable: false)])
+    }
+
+    @Test("tells the hooks in order: before anything is done for the user, and after the answer was sent")
+    func hooks() throws {
+        let harness = try Harness(answer: outreachRow("created"))
+        _ = harness.serve(try .post())
+        #expect(harness.steps == ["first: user_1", "second: org_1", "body", "database", "sent", "after: 201"])
+    }
+
+    @Test("keeps what it found out about a request for the record")
+    func observations() throws {
+        let harness = try Harness(answer: riskMetricsRow)
+        let response = harness.serve(try .api("risk-metrics"))
+        _ = harness.serve(try .api("risk-metrics", method: "HEAD"))
+        _ = harness.serve(Ask(target: "/api/v1/reengagement/org_1/risk-metrics"))
+        _ = harness.serve(Ask(method: "BREW", target: "/nothing"))
+        let records = harness.observations
+        #expect(records.map(\.status) == [200, 200, 401, 404])
+        #expect(records.map(\.method) == ["GET", "HEAD", "GET", "BREW"])
+        #expect(records.map(\.bytes).prefix(2) == [response.body.count, 0])
+        #expect(records.map(\.route?.description) == [String?](repeating: "/api/v1/reengagement/{org_id}/risk-metrics", count: 3) + [nil])
+        #expect(records.map { $0.principal?.subject } == ["user_1", "user_1", nil, nil])
+        #expect(records.map(\.requestID) == [String](repeating: "request-1", count: 4))
+        #expect(records.allSatisfy { $0.databaseError == nil && $0.duration >= .zero })
+    }
+
+    @Test("answers HEAD as GET; the worker leaves the body out")
+    func head() throws {
+        let harness = try Harness(answer: riskMetricsRow)
+        let (get, head) = (harness.serve(try .api("risk-metrics")), harness.serve(try .api("risk-metrics", method: "HEAD")))
+        #expect(head.status == 200)
+        #expect(head.body == get.body)
+        #expect(head.headers == get.headers)
+    }
+
+    @Test("says with every answer whose it is, that it is not to be stored, and which pages may read it")
+    func commonHeaders() throws {
+        let harness = try Harness(answer: riskMetricsRow)
+        let limited = try Harness(refusal: Problem.tooManyRequests(retryAfter: 2))
+        let broken = try Harness(refusal: PostgreSQLError.acquireTimeout)
+        var wrongType = try Ask.post()
+        wrongType.contentType = nil
+        var large = try Ask.post()
+        large.body = [UInt8](repeating: 0x20, count: 70_000)
+        var noJSON = try Ask.post()
+        noJSON.body = []
+        var anonymous = try Ask.api("trends")
+        anonymous.authorization = nil
+        let answers = [
+            harness.serve(try .api("risk-metrics")), harness.serve(try .api("trends", method: "OPTIONS")),
+            harness.serve(noJSON), harness.serve(anonymous), harness.serve(try .api("trends", organization: "org_2")),
+            harness.serve(Ask(target: "/")), harness.serve(Ask(method: "POST", target: "/health")), harness.serve(large),
+            harness.serve(wrongType), harness.serve(try .api("trends?period=x")), limited.serve(try .api("trends")),
+            harness.serve(try .api("trends")), broken.serve(try .api("trends")), harness.serve(Ask(target: "/health")),
+            harness.serve(Ask(target: "/ready")), harness.serve(Ask(target: "/metrics")),
+            harness.serve(Ask(target: "/openapi.json")),
+        ]
+        #expect(
+            answers.map(\.status)
+                == [200, 204, 400, 401, 403, 404, 405, 413, 415, 422, 429, 500, 503, 200, 200, 200, 200])
+        for answer in answers {
+            #expect(answer.header("X-Request-Id") == "request-1")
+            #expect(answer.header("Cache-Control") == "no-store")
+            #expect(answer.header("Vary") == "Origin")
+            #expect(answer.header("Access-Control-Allow-Origin") == Ask.origin)
+            guard answer.status >= 400 else { continue }
+            #expect(answer.contentType == "application/problem+json")
+            #expect(answer.object["request_id"] as? String == "request-1")
+            #expect(answer.object["status"] as? Int == answer.status)
+        }
+    }
+
+    @Test("lets no page of another origin read an answer")
+    func otherOrigin() throws {
+        let harness = try Harness(answer: riskMetricsRow)
+        for origin in [nil, "https://evil.test", "null"] {
+            var ask = try Ask.api("risk-metrics")
+            ask.origin = origin
+            let response = harness.serve(ask)
+            #expect(response.status == 200)
+            #expect(response.header("Vary") == "Origin")
+            #expect(response.header("Access-Control-Allow-Origin") == nil)
+        }
+    }
+
+    @Test("answers a preflight without a token, a hook or the database")
+    func preflight() throws {
+        let harness = try Harness()
+        for (path, methods) in [("dashboard", "GET, HEAD, OPTIONS"), ("log-outreach", "POST, OPTIONS")] {
+            let response = harness.serve(Ask(method: "OPTIONS", target: "/api/v1/reengagement/org_1/\(path)"))
+            #expect(response.status == 204)
+            #expect(response.contentType == nil)
+            #expect(response.body == [])
+            #expect(response.header("Allow") == methods)
+            #expect(response.header("Access-Control-Allow-Methods") == methods)
+            #expect(response.header("Access-Control-Allow-Headers")?.contains("Authorization") == true)
+        }
+        #expect(harness.serve(Ask(method: "OPTIONS", target: "/nothing")).status == 404)
+        let stranger = Ask(method: "OPTIONS", target: "/health", origin: "https://evil.test")
+        #expect(harness.serve(stranger).header("Access-Control-Allow-Methods") == nil)
+        #expect(harness.questions == [])
+        #expect(!harness.steps.contains { $0.hasPrefix("first") })
+    }
+
+    @Test("says that it is alive without a token or the database")
+    func health() throws {
+        let harness = try Harness { _ throws(PostgreSQLError) in throw .acquireTimeout }
+        let response = harness.serve(Ask(target: "/health"))
+        #expect(response.status == 200)
+        #expect(response.object as? [String: String] == ["status": "ok", "version": serverVersion])
+        #expect(harness.questions == [])
+    }
+
+    @Test("is ready only while the database answers")
+    func ready() throws {
+        let harness = try Harness(answer: riskMetricsRow)
+        #expect(harness.serve(Ask(target: "/ready")).status == 200)
+        #expect(harness.questions == [.init(statement: "ready", organization: "", repeatable: true)])
+        let away = try Harness { _ throws(PostgreSQLError) in throw .connectionLost("gone") }
+        #expect(away.serve(Ask(target: "/ready")).status == 503)
+    }
+
+    @Test("tells its metrics as Prometheus reads them, and its document as JSON")
+    func documents() throws {
+        let harness = try Harness()
+        let metrics = harness.serve(Ask(target: "/metrics"))
+        #expect(metrics.contentType == "text/plain; version=0.0.4; charset=utf-8")
+        #expect(metrics.text == "metrics 1\n")
+        #expect(harness.serve(Ask(target: "/openapi.json")).object["openapi"] is String)
+        #expect(harness.questions == [])
+    }
+}
