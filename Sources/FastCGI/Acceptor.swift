@@ -21,7 +21,7 @@ public final class Acceptor: Sendable {
     private let observe: @Sendable (Event) -> Void
     private let connections = Atomic<Int>(0)
     /// When idle connections are given up; nil while serving.
-    private let stopDeadline = Mutex<ContinuousClock.Instant?>(nil)
+    private let stopDeadline = Monitor<ContinuousClock.Instant?>(nil)
     private let stopping = Atomic<Bool>(false)
 
     /// The mark of the listening socket among the epoll's events.

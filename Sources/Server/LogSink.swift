@@ -1,6 +1,6 @@
 import Glibc
 import JSON
-import Synchronization
+import Threads
 
 /// How a log line looks.
 public enum LogFormat: String, CaseIterable, Sendable {
@@ -13,7 +13,7 @@ public enum LogFormat: String, CaseIterable, Sendable {
 /// A log that cannot be written, because its disk is full or its reader gone, never stops the service.
 public final class LogSink: Sendable {
     private let descriptor: CInt
-    private let lock = Mutex(())
+    private let lock = Monitor(())
 
     /// - Parameter descriptor: standard output, unless a test looks at the lines itself.
     public init(descriptor: CInt = 1) { self.descriptor = descriptor }

@@ -1,6 +1,7 @@
 import JWT
 import PostgreSQL
 import Synchronization
+import Threads
 
 /// Counts what has been answered: a hook after the answer, told as Prometheus' text.
 final class Metrics: Sendable {
@@ -33,7 +34,7 @@ final class Metrics: Sendable {
     /// Methods that may be a label: whatever else a client sends must not grow the series.
     private static let methods: Set<String> = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"]
 
-    private let state = Mutex(State())
+    private let state = Monitor(State())
     private let busyWorkers = Atomic<Int>(0)
 
     /// Runs `body` as a worker's work on one request.

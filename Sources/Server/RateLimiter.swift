@@ -1,5 +1,5 @@
 import API
-import Synchronization
+import Threads
 
 /// How often each subject may ask, without a clock: the generic cell rate algorithm.
 ///
@@ -40,9 +40,9 @@ struct RateLimit {
 
 /// The limit on all worker threads together: a hook after authentication.
 final class RateLimiter: Sendable {
-    private let limit: Mutex<RateLimit>
+    private let limit: Monitor<RateLimit>
 
-    init(rate: Int) { limit = Mutex(RateLimit(rate: rate, burst: 2 * rate)) }
+    init(rate: Int) { limit = Monitor(RateLimit(rate: rate, burst: 2 * rate)) }
 
     /// - Throws: a 429 with `Retry-After`.
     func admit(_ principal: Principal) throws(Problem) {

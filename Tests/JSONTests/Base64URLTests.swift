@@ -23,7 +23,7 @@ struct Base64URLTests {
 
     @Test(
         "refuses padding, other alphabets, impossible lengths and unused bits that are not zero",
-        arguments: ["Zg==", "Zm8=", "Z", "Zm9vY", "Zh", "Zm9", "+/+/", "Zm 9v", "Zm9v\n", "Zmé"])
+        arguments: ["Zg==", "Zm8=", "Z", "Zm9vY", "Zh", "Zm9", "+/+/", "Zm 9v", "Zm9v\n", "Zmé", "AAA.", "\0AAA"])
     func refused(text: String) {
         #expect(Base64URL.decode(text.utf8) == nil)
     }
