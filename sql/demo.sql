@@ -45,7 +45,7 @@ DELETE FROM public.organizations WHERE id IN (SELECT id FROM earlier);
 \o /dev/null
 CREATE TEMPORARY TABLE clinic ON COMMIT DROP AS
 SELECT number, 'org_demo_' || number AS id,
-    CASE WHEN number <= cardinality(names) THEN names[number] ELSE names[1 + number % cardinality(names)] || ' ' || number END AS name,
+    names[1 + (number - 1) % cardinality(names)] || CASE WHEN number > cardinality(names) THEN ' ' || number ELSE '' END AS name,
     zones[1 + (number - 1) % cardinality(zones)] AS time_zone,
     prefixes[1 + (number - 1) % cardinality(zones)] AS phone_prefix,
     CASE WHEN number = 3 THEN 0 ELSE :patients END AS patients
@@ -227,6 +227,13 @@ FROM (
     WHERE c.outcome = 'success' AND pg_temp.dice(c.talk, 54) < 0.5
 ) b
 WHERE b.booked_at <= b.now;
+-- A few of those who stayed away for long have booked again.
+INSERT INTO public.appointments (organization_id, id, patient_id, starts_at, status, created_at)
+SELECT p.organization_id, format('appt_%s_again', p.number), p.id,
+    pg_temp.opening_hour(p.today + 2 + floor(pg_temp.dice(p.seed, 60) * 12)::integer, p.time_zone, p.seed, 61), 'scheduled',
+    p.now - interval '1 hour' * (1 + floor(pg_temp.dice(p.seed, 62) * 100))
+FROM person p
+WHERE NOT p.never_came AND NOT p.archived AND p.stopped > 60 AND pg_temp.dice(p.seed, 63) < 0.08;
 COMMIT;
 
 \o

@@ -1,5 +1,4 @@
 import FastCGI
-import Synchronization
 import Testing
 import Threads
 
@@ -19,9 +18,9 @@ struct AcceptorTests {
     @Test("keeps many clients' requests apart")
     func manyClients() throws {
         let server = try UnixResponder(workers: 4)
-        let wrong = Mutex<[String]>([])
+        let wrong = Monitor<[String]>([])
         let threads = try (0..<16).map { number in
-            let client = Mutex(try server.client())
+            let client = Monitor(try server.client())
             return try Thread.start {
                 for round in 0..<50 {
                     let text = String(repeating: "\(number).\(round) ", count: 1 + round * 20)

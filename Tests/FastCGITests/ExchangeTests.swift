@@ -1,4 +1,3 @@
-import Synchronization
 import Testing
 import Threads
 
@@ -8,8 +7,8 @@ import Threads
 struct ExchangeTests {
     @Test("has the parameters as they were sent, long, empty and not UTF-8 ones among them")
     func parameters() throws {
-        let seen = Mutex<[[UInt8]?]>([])
-        let texts = Mutex<[String?]>([])
+        let seen = Monitor<[[UInt8]?]>([])
+        let texts = Monitor<[String?]>([])
         let server = try UnixResponder { exchange in
             let names: [StaticString] = ["SHORT", "LONG", "HUGE", "EMPTY", "BYTES", "ABSENT", "SHOR", "FCGI_ROLE"]
             seen.withLock { $0 = names.map { exchange.parameter($0) } }
@@ -34,7 +33,7 @@ struct ExchangeTests {
 
     @Test("has a body that is complete up to the limit, and too large above it", arguments: [0, 1, 8192, 65_536])
     func limit(limit: Int) throws {
-        let seen = Mutex<Exchange.Body?>(nil)
+        let seen = Monitor<Exchange.Body?>(nil)
         let server = try UnixResponder { exchange in
             let body = exchange.body(limit: limit)
             seen.withLock { $0 = body }
@@ -53,7 +52,7 @@ struct ExchangeTests {
 
     @Test("tells a body that breaks off from one that ends, and gives the connection up")
     func incomplete() throws {
-        let seen = Mutex<[Exchange.Body]>([])
+        let seen = Monitor<[Exchange.Body]>([])
         let server = try UnixResponder { exchange in
             let body = exchange.body(limit: 1000)
             seen.withLock { $0.append(body) }

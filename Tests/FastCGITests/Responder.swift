@@ -36,12 +36,13 @@ final class TemporaryFolder: Sendable {
 final class Responder: Sendable {
     let acceptor: Acceptor
     private let running: Monitor<Int>
+    private let threads: [Thread]
 
     init(_ listener: Listener, workers: Int = 2, _ answer: @escaping @Sendable (Exchange) -> Void) throws {
         let acceptor = try Acceptor(listener: listener)
         let running = Monitor(workers)
-        for _ in 0..<workers {
-            _ = try Thread.start {
+        threads = try (0..<workers).map { _ in
+            try Thread.start {
                 while let exchange = acceptor.accept() {
                     answer(exchange)
                     exchange.finish()
@@ -54,7 +55,11 @@ final class Responder: Sendable {
         self.running = running
     }
 
-    deinit { acceptor.stop(grace: .zero) }
+    deinit {
+        acceptor.stop(grace: .zero)
+        // A worker that hangs has failed its test; this one must not hang for it.
+        if ends() { for thread in threads { thread.join() } }
+    }
 
     /// Whether all workers return, within half a minute.
     func ends() -> Bool { running.wait(until: .now + .seconds(30)) { $0 == 0 ? true : nil } ?? false }

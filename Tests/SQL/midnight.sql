@@ -1,7 +1,7 @@
 -- The day of an event is its date in the organization's zone: a microsecond decides, and summer time moves it.
 BEGIN;
 \ir support/given.sql
-SELECT plan(54);
+SELECT plan(57);
 
 -- Noon of 30 June 2025 by each local clock; the midnight that began 24 June, six days before, in UTC.
 CREATE TEMPORARY TABLE zone ON COMMIT DROP AS
@@ -73,14 +73,19 @@ SELECT is(pg_temp.days('2025-09-07T04:00Z', 'gap', 'santiago'), 1, 'a day that b
 -- Newfoundland put its clock back from 00:01 to 23:01 of the day before: a day can lie after today although it is not
 -- after now.
 SELECT given.clinic('st_johns', 'America/St_Johns');
-SELECT given.patient(id, '2010-10-01T12:00Z', organization => 'st_johns') FROM unnest(ARRAY['back', 'only', 'missing']) id;
-SELECT given.conversation('back', '2010-11-01T12:00Z', 'st_johns');
+SELECT given.patient(id, '2010-10-01T12:00Z', organization => 'st_johns') FROM unnest(ARRAY['back', 'visited', 'answered', 'only', 'missing']) id;
+SELECT given.conversation(id, '2010-11-01T12:00Z', 'st_johns') FROM unnest(ARRAY['back', 'visited', 'answered']) id;
 SELECT given.conversation(id, '2010-11-07T02:30:30Z', 'st_johns') FROM unnest(ARRAY['back', 'only']) id;
+SELECT given.appointment('visited', '2010-11-07T02:30:30Z', organization => 'st_johns');
+SELECT given.outreach('answered', '2010-11-07T02:30:30Z', organization => 'st_johns');
 SELECT given.appointment('missing', '2010-11-07T02:30:30Z', 'no_show', organization => 'st_johns');
 SELECT is(pg_temp.days('2010-11-07T02:30:59Z', 'back', 'st_johns'), 0, 'on 7 November for a minute');
-SELECT is(pg_temp.days('2010-11-07T02:45Z', 'back', 'st_johns'), 5, 'on 6 November again, the contact of 7 November is not yet one');
+SELECT is(pg_temp.days('2010-11-07T02:45Z', id, 'st_johns'), 5, id || ' on 6 November again: the contact of 7 November is not yet one')
+FROM unnest(ARRAY['back', 'visited', 'answered']) id;
 SELECT is(pg_temp.days('2010-11-07T02:45Z', 'only', 'st_johns'), 36, 'so that the intake counts');
 SELECT is((given.row_of('only', 'st_johns')).engagement_status, 'dormant', 'of somebody who had a contact all the same');
+SELECT given.patient('tomorrow', '2010-11-07T02:30:30Z', organization => 'st_johns');
+SELECT is((given.row_of('tomorrow', 'st_johns')).patient_id, NULL, 'and an intake of 7 November alone is not counted on the 6th');
 SELECT is((given.row_of('missing', 'st_johns')).missed_appointments_last_90d, 0, 'nor is the miss in the days that end with today');
 SELECT is(pg_temp.days('2010-11-07T03:30Z', 'back', 'st_johns'), 0, 'and on 7 November for good');
 

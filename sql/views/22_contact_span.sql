@@ -1,5 +1,6 @@
 -- For each patient the stretches of days with the same last contact: from_day up to, not including, to_day. A second
--- contact on one day makes an empty stretch. Intake opens the first one, but only where it precedes every contact.
+-- contact on one day makes an empty stretch, and so does an intake that is not before the first contact: from_day is then
+-- not before to_day.
 CREATE OR REPLACE VIEW re.contact_span AS
 SELECT p.organization_id, p.id AS patient_id, s.from_day, coalesce(s.to_day, 'infinity') AS to_day
 FROM re.patient p
@@ -19,6 +20,4 @@ CROSS JOIN LATERAL (
     ) c
 ) k
 -- Pairs each day with the one after it, since unnest fills the shorter array up with null.
-CROSS JOIN LATERAL unnest(
-    least(re.day_of(p.created_at, p.time_zone), k.days[1]) || k.days, k.days
-) AS s(from_day, to_day);
+CROSS JOIN LATERAL unnest(re.day_of(p.created_at, p.time_zone) || k.days, k.days) AS s(from_day, to_day);
