@@ -2,11 +2,11 @@
 # make (`make token ORG=org_2`) reach it as its environment.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test nightly build migrate demo token bench
+.PHONY: help run up down test nightly build migrate demo verify rebuild token property mutants bench bench-scale
 .NOTPARALLEL:
 
 help: ## Lists the commands
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 13
 
 run: build ## Starts everything with demo data, in the foreground until Ctrl-C
 	@STACK_DEMO=1 exec scripts/stack run
@@ -20,7 +20,7 @@ down: ## Stops what `up` or a killed `run` left running
 test: ## Proves it, from unit to end to end
 	@exec scripts/test
 
-nightly: ## The tests, and again under the address and thread sanitizers
+nightly: ## The tests, mutants, a long property run, and again under the sanitizers
 	@exec scripts/nightly
 
 build: ## Builds the release binary
@@ -35,8 +35,27 @@ demo: ## Loads demo data into it; ORGANIZATIONS and PATIENTS set its size
 	@scripts/install database
 	@exec scripts/stack demo
 
+verify: ## Compares the flat layer's answers and counters with the plain views
+	@scripts/install database
+	@exec scripts/stack verify
+
+rebuild: ## Builds the flat layer's data anew, online; ORGANIZATION names a single one
+	@scripts/install database
+	@exec scripts/stack rebuild
+
 token: ## Prints a development token for ORG, good for TOKEN_TTL seconds
 	@exec scripts/token
 
+property: ## Flat against plain answers on random histories, for MINUTES, from SEED
+	@scripts/install test
+	@exec Tests/Property/run
+
+mutants: ## Breaks the flat layer on purpose: the property test must notice each time
+	@scripts/install test
+	@exec Tests/Mutants/run
+
 bench: ## The benchmark
 	@echo 'there is no benchmark yet' >&2; exit 1
+
+bench-scale: ## What an answer costs as a clinic grows to PATIENTS
+	@exec bench/scale/run

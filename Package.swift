@@ -46,7 +46,7 @@ let package = Package(
         .testTarget(name: "PostgreSQLTests", dependencies: ["PostgreSQL", "Threads"]),
         .testTarget(name: "JWTTests", dependencies: ["JWT", "JSON", "COpenSSL"]),
         .testTarget(name: "APITests", dependencies: ["API", "JSON", "PostgreSQL"]),
-        .testTarget(name: "ServerTests", dependencies: ["Server", "API", "JWT", "PostgreSQL", logging]),
+        .testTarget(name: "ServerTests", dependencies: ["Server", "API", "JWT", "PostgreSQL", "Threads", logging]),
     ],
     swiftLanguageModes: [.v6]
 )

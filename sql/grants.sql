@@ -3,15 +3,18 @@
 DO $$
 DECLARE
     server_role text := current_setting('re.server_role');
+    endpoints text[] := string_to_array(current_setting('re.endpoints'), ',');
     statement text;
     number integer := 0;
 BEGIN
     IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
-        -- Only to be handed a view; taken back below.
+        -- Only to be handed a view or a function; taken back below.
         FOR statement IN
-            SELECT DISTINCT format('GRANT CREATE ON SCHEMA %I TO reengagement_definer', v.schemaname)
-            FROM pg_views v
-            WHERE v.schemaname IN ('re', 'public') AND v.viewowner = current_user
+            SELECT format('GRANT CREATE ON SCHEMA re, public TO %I', role)
+            FROM unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler']) AS role
+            WHERE EXISTS (SELECT FROM pg_views v WHERE v.schemaname IN ('re', 'public') AND v.viewowner = current_user)
+                OR EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 're'::regnamespace AND p.prosecdef
+                    AND p.proowner = to_regrole(quote_ident(current_user)))
         LOOP
             EXECUTE statement;
         END LOOP;
@@ -24,33 +27,73 @@ BEGIN
             JOIN pg_namespace n ON n.oid = c.relnamespace
             WHERE c.relkind = 'v' AND (n.nspname = 're' OR (n.nspname = 'public' AND c.relname IN (
                 'patient_reengagement_master_view', 'patient_reengagement_master', 'reengagement_performance_view')))
-        ), source AS (
-            SELECT unnest(ARRAY['public.organizations', 'public.patients', 'public.appointments',
-                'public.conversations', 'public.outreach_log']::regclass[]) AS oid
-        ), endpoint AS (
-            SELECT p.oid, p.oid::regprocedure AS name, p.proacl, p.proowner
+        ), owned_function AS (
+            -- What runs with rights of its own, and what only that calls.
+            SELECT p.oid::regprocedure AS name, p.proowner, o.owner
             FROM pg_proc p
-            WHERE p.pronamespace = 're'::regnamespace AND p.proname = ANY (string_to_array(current_setting('re.endpoints'), ','))
+            JOIN (VALUES
+                ('reengagement_definer', ARRAY['advance', 'catch_up_in_time', 'refresh', 'settle']),
+                ('reengagement_marker', ARRAY['mark_patients', 'mark_patients_of_rows', 'mark_organizations',
+                    'mark_changed_organizations']),
+                ('reengagement_scheduler', ARRAY['mark_everything', 'organizations_due'])
+            ) AS o(owner, names) ON p.proname = ANY (o.names)
+            WHERE p.pronamespace = 're'::regnamespace
+        ), guarded_function AS (
+            -- Endpoints, and whatever writes or runs with rights of its own.
+            SELECT p.oid, p.oid::regprocedure AS name, p.proacl, p.proowner,
+                regexp_replace(p.proname, '^(plain|flat)_', '') = ANY (
+                    endpoints || ARRAY['advance', 'catch_up', 'catch_up_in_time', 'organizations_due']) AS for_server
+            FROM pg_proc p
+            WHERE p.pronamespace = 're'::regnamespace AND (p.provolatile = 'v' OR p.prosecdef
+                OR regexp_replace(p.proname, '^(plain|flat)_', '') = ANY (endpoints))
+        ), table_right(role, relation, privileges) AS (
+            SELECT 'reengagement_definer', source, 'SELECT'
+            FROM unnest(ARRAY['public.organizations', 'public.patients', 'public.appointments', 'public.conversations',
+                'public.outreach_log']) AS source
+            UNION ALL
+            SELECT 'reengagement_definer', derived, 'SELECT, INSERT, UPDATE, DELETE'
+            FROM unnest(ARRAY['re.patient_state', 're.cell', 're.risk_day', 're.outreach_day']) AS derived
+            UNION ALL
+            SELECT server_role, derived, 'SELECT'
+            FROM unnest(ARRAY['re.dirty', 're.organization_state', 're.patient_state', 're.cell', 're.risk_day',
+                're.outreach_day']) AS derived
+            UNION ALL
+            VALUES ('reengagement_definer', 're.dirty', 'SELECT, DELETE'),
+                ('reengagement_definer', 're.organization_state', 'SELECT, UPDATE'),
+                ('reengagement_marker', 're.dirty', 'INSERT'),
+                ('reengagement_marker', 're.organization_state', 'INSERT'),
+                ('reengagement_scheduler', 're.dirty', 'SELECT, INSERT'),
+                ('reengagement_scheduler', 're.organization_state', 'SELECT')
         )
         SELECT format('ALTER VIEW %s OWNER TO reengagement_definer', name)
         FROM product_view WHERE relowner <> 'reengagement_definer'::regrole
         UNION ALL
+        SELECT format('ALTER FUNCTION %s OWNER TO %I', name, owner)
+        FROM owned_function WHERE proowner <> to_regrole(owner)
+        UNION ALL
         SELECT format('GRANT SELECT ON %s TO %I', name, server_role)
         FROM product_view WHERE NOT has_table_privilege(server_role, oid, 'SELECT')
         UNION ALL
-        SELECT format('GRANT SELECT ON %s TO reengagement_definer', oid::regclass)
-        FROM source WHERE NOT has_table_privilege('reengagement_definer', oid, 'SELECT')
+        SELECT format('GRANT %s ON %s TO %I', r.privileges, r.relation, r.role)
+        FROM table_right r
+        WHERE EXISTS (SELECT FROM unnest(string_to_array(r.privileges, ', ')) AS privilege
+            WHERE NOT has_table_privilege(r.role, r.relation, privilege))
+        UNION ALL
+        SELECT format('GRANT USAGE ON SCHEMA re TO %I', role)
+        FROM unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler']) AS role
+        WHERE NOT has_schema_privilege(role, 're', 'USAGE')
         UNION ALL
         SELECT format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', c.oid::regclass)
         FROM pg_class c WHERE c.relnamespace = 're'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
         UNION ALL
         SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', name)
-        FROM endpoint
+        FROM guarded_function
         WHERE EXISTS (SELECT FROM aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE grantee = 0)
         UNION ALL
         SELECT format('GRANT EXECUTE ON FUNCTION %s TO %I', name, server_role)
-        FROM endpoint
-        WHERE NOT EXISTS (SELECT FROM aclexplode(proacl) WHERE grantee = to_regrole(quote_ident(server_role)))
+        FROM guarded_function
+        WHERE for_server AND NOT EXISTS (
+            SELECT FROM aclexplode(proacl) WHERE grantee = to_regrole(quote_ident(server_role)))
         UNION ALL
         SELECT format('GRANT USAGE ON SCHEMA %s TO %I', schema, server_role)
         FROM unnest(ARRAY['re', 'public']) AS schema WHERE NOT has_schema_privilege(server_role, schema, 'USAGE')
@@ -76,9 +119,10 @@ BEGIN
 
     IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
         FOR statement IN
-            SELECT format('REVOKE CREATE ON SCHEMA %I FROM reengagement_definer', schema)
-            FROM unnest(ARRAY['re', 'public']) AS schema
-            WHERE has_schema_privilege('reengagement_definer', schema, 'CREATE')
+            SELECT format('REVOKE CREATE ON SCHEMA %I FROM %I', schema, role)
+            FROM unnest(ARRAY['re', 'public']) AS schema,
+                unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler']) AS role
+            WHERE has_schema_privilege(role, schema, 'CREATE')
         LOOP
             EXECUTE statement;
         END LOOP;

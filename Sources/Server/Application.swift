@@ -39,11 +39,13 @@ public struct Application: Sendable {
             parameters: configuration.connection, capacity: configuration.poolSize,
             acquireTimeout: configuration.acquireTimeout)
         let workers = try startWorkers(acceptor, keys, pool)
+        let maintenance = try startMaintenance(pool)
         logger.info(
             "listening", metadata: ["version": "\(serverVersion)", "workers": "\(configuration.workers)"])
         // Not in the log line: below its level nothing of it is evaluated.
         let signal = signals.wait()
         logger.info("stopping", metadata: ["signal": "\(signal)"])
+        maintenance.stop()
         acceptor.stop(grace: Self.grace)
         let drained = workers.waitUntilDone(.now + Self.longestStop)
         keys.shutdown()
@@ -88,6 +90,19 @@ public struct Application: Sendable {
             return try WorkerThreads(count: configuration.workers) { worker.run() }
         } catch {
             throw StartError(description: "WORKER_THREADS: the system refuses a thread (errno \(error.code))")
+        }
+    }
+
+    private func startMaintenance(_ pool: ConnectionPool) throws(StartError) -> Maintenance {
+        let maintenance = Maintenance(
+            database: { (query, organization) throws(PostgreSQLError) in
+                try pool.run(query, organization: organization, repeatable: false)
+            }, logger: logger)
+        do throws(Thread.StartError) {
+            try maintenance.start()
+            return maintenance
+        } catch {
+            throw StartError(description: "the system refuses a thread for the background work (errno \(error.code))")
         }
     }
 

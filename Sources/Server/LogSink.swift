@@ -67,7 +67,7 @@ struct LogLine {
         case .json:
             json.name(escaping: name)
             json.string(value)
-        case .text: text += " \(name)=\(Self.escaped(value))".utf8
+        case .text: text += " \(name)=\(Self.quoted(value))".utf8
         }
     }
 
@@ -80,7 +80,13 @@ struct LogLine {
         }
     }
 
-    /// A line stays a line, whatever a value holds.
+    /// A value cannot pass for another field.
+    private static func quoted(_ value: String) -> String {
+        let isPlain = value.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value != 0x7F && $0 != "\"" && $0 != "=" }
+        return isPlain && !value.isEmpty ? value : value.debugDescription
+    }
+
+    /// A line stays a line, whatever a message holds.
     private static func escaped(_ value: String) -> String {
         value.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F } ? value.debugDescription : value
     }

@@ -8,7 +8,7 @@ struct AcceptorTests {
     func keepAlive() throws {
         let server = try UnixResponder()
         let client = try server.client()
-        for round in 0..<200 { #expect(client.ask(["SAY": "\(round)"]) == echoed("\(round)")) }
+        for round in 0..<200 { try #require(client.ask(["SAY": "\(round)"]) == echoed("\(round)")) }
         #expect(server.responder.acceptor.openConnections == 1)
         #expect(client.ask(["SAY": "last"], keep: false) == echoed("last"))
         #expect(client.isClosed())
@@ -25,7 +25,7 @@ struct AcceptorTests {
                 for round in 0..<50 {
                     let text = String(repeating: "\(number).\(round) ", count: 1 + round * 20)
                     let answer = client.withLock { $0.ask(["SAY": text]) }
-                    if answer != echoed(text) { wrong.withLock { $0.append("\(number).\(round)") } }
+                    guard answer == echoed(text) else { return wrong.withLock { $0.append("\(number).\(round)") } }
                 }
             }
         }
@@ -37,19 +37,19 @@ struct AcceptorTests {
     func idleConnections() throws {
         let server = try UnixResponder(workers: 2)
         let kept = try (0..<64).map { _ in try server.client() }
-        for client in kept { #expect(client.ask(["SAY": "first"]) == echoed("first")) }
+        for client in kept { try #require(client.ask(["SAY": "first"]) == echoed("first")) }
         let silent = try (0..<16).map { _ in try server.client() }
         #expect(try server.client().ask(["SAY": "now"], keep: false) == echoed("now"))
         #expect(eventually { server.responder.acceptor.openConnections == 80 })
         // All of them are still good.
-        for client in (kept + silent).reversed() { #expect(client.ask(["SAY": "again"]) == echoed("again")) }
+        for client in (kept + silent).reversed() { try #require(client.ask(["SAY": "again"]) == echoed("again")) }
     }
 
     @Test("forgets connections that their client closed")
     func closedByClient() throws {
         let server = try UnixResponder()
         var clients = try (0..<8).map { _ in try server.client() }
-        for client in clients { #expect(client.ask() != nil) }
+        for client in clients { try #require(client.ask() != nil) }
         #expect(server.responder.acceptor.openConnections == 8)
         clients = []
         #expect(eventually { server.responder.acceptor.openConnections == 0 })
@@ -130,7 +130,7 @@ struct HostileBytesTests {
         for _ in 0..<3 {
             let client = try server.client()
             client.send(example.bytes)
-            #expect(client.isClosed())
+            try #require(client.isClosed())
         }
         #expect(other.ask(["SAY": "after"]) == echoed("after"))
         #expect(eventually { server.responder.acceptor.openConnections == 1 })
@@ -156,9 +156,9 @@ struct HostileBytesTests {
             client.send(example.bytes)
             return client
         }
-        for _ in 0..<20 { #expect(other.ask(["SAY": "meanwhile"]) == echoed("meanwhile")) }
+        for _ in 0..<20 { try #require(other.ask(["SAY": "meanwhile"]) == echoed("meanwhile")) }
         for (client, example) in zip(stalled, HostileBytes.unfinished) {
-            #expect(client.isClosed(), "\(example.testDescription)")
+            try #require(client.isClosed(), "\(example.testDescription)")
         }
         #expect(eventually { server.responder.acceptor.openConnections == 1 })
     }
@@ -169,7 +169,7 @@ struct HostileBytesTests {
         let stalled = try (0..<6).map { _ in try server.client() }
         for client in stalled { client.send(Array(begin().prefix(5))) }
         #expect(try server.client().ask(["SAY": "after"], keep: false) == echoed("after"))
-        for client in stalled { #expect(client.isClosed()) }
+        for client in stalled { try #require(client.isClosed()) }
         #expect(eventually { server.responder.acceptor.openConnections == 0 })
     }
 

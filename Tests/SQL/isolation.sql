@@ -1,11 +1,12 @@
 -- Who sees what: the server's role one organization, other readers all that they may read.
 BEGIN;
 \ir support/given.sql
-SELECT plan(47);
+SELECT plan(48);
 SELECT given.now('2025-06-30T12:00:00Z');
 SELECT given.clinic(o), given.patient('p_' || o, organization => o), given.appointment('p_' || o, '2025-06-25T10:00Z', organization => o),
     given.conversation('p_' || o, '2025-06-24T10:00Z', o), given.outreach('p_' || o, '2025-06-23T10:00Z', organization => o)
 FROM unnest(ARRAY['a', 'b']) o;
+SELECT given.clinic('');   -- even an organization without a name is not whom an empty setting means
 -- The tests themselves are asked as these roles.
 GRANT USAGE ON SCHEMA given TO PUBLIC;
 CREATE ROLE test_view_reader NOLOGIN;
@@ -32,7 +33,7 @@ CREATE FUNCTION given.seen() RETURNS text LANGUAGE sql AS $$
         (SELECT 'alias ' || string_agg(patient_id, ',' ORDER BY patient_id) FROM public.patient_reengagement_master),
         (SELECT 'performance ' || string_agg(DISTINCT organization_id, ',') FROM public.reengagement_performance_view))
 $$;
-\set everything '\'master p_a,p_b; alias p_a,p_b; performance a,b\''
+\set everything '\'master p_a,p_b; alias p_a,p_b; performance ,a,b\''
 \set only_a '\'master p_a; alias p_a; performance a\''
 
 -- The views.
@@ -51,6 +52,7 @@ SET LOCAL reengagement.organization = 'b';
 SELECT is((SELECT string_agg(patient_id, ',') FROM public.patient_reengagement_master_view), 'p_b', 'the setting decides at once');
 SET LOCAL reengagement.organization = '';
 SELECT is(given.seen(), '', 'nothing where it is empty');
+SELECT is_empty('SELECT FROM re.clock', 'not even a clock');
 SET LOCAL reengagement.organization = 'A';
 SELECT is(given.seen(), '', 'nothing of another spelling');
 SET LOCAL reengagement.organization = 'a';

@@ -1,7 +1,7 @@
 -- The day of an event is its date in the organization's zone: a microsecond decides, and summer time moves it.
 BEGIN;
 \ir support/given.sql
-SELECT plan(57);
+SELECT plan(58);
 
 -- Noon of 30 June 2025 by each local clock; the midnight that began 24 June, six days before, in UTC.
 CREATE TEMPORARY TABLE zone ON COMMIT DROP AS
@@ -87,6 +87,8 @@ SELECT is((given.row_of('only', 'st_johns')).engagement_status, 'dormant', 'of s
 SELECT given.patient('tomorrow', '2010-11-07T02:30:30Z', organization => 'st_johns');
 SELECT is((given.row_of('tomorrow', 'st_johns')).patient_id, NULL, 'and an intake of 7 November alone is not counted on the 6th');
 SELECT is((given.row_of('missing', 'st_johns')).missed_appointments_last_90d, 0, 'nor is the miss in the days that end with today');
+SELECT is((SELECT outreach_attempts FROM reengagement_performance_view WHERE organization_id = 'st_johns' AND timeframe = 'last_7_days'), 0::bigint,
+    'nor the attempt');
 SELECT is(pg_temp.days('2010-11-07T03:30Z', 'back', 'st_johns'), 0, 'and on 7 November for good');
 
 -- The windows of days, in Sydney.

@@ -1,7 +1,7 @@
 -- Everything there is in the two schemas, and what the server's role may do with it. A new object fails this test until
 -- somebody has decided on it.
 BEGIN;
-SELECT plan(13);
+SELECT plan(20);
 
 CREATE TEMPORARY VIEW ours AS
 SELECT c.oid, c.relname, c.relkind, c.relnamespace::regnamespace::text || '.' || c.relname AS name FROM pg_class c
@@ -25,11 +25,19 @@ SELECT results_eq(
         'public.patients: ',
         'public.reengagement_performance_view: SELECT',
         're.attempt: SELECT',
+        're.cell: SELECT',
         're.clock: SELECT',
         're.contact_span: SELECT',
+        're.dirty: SELECT',
         're.migration: ',
         're.missed_appointment: SELECT',
-        're.patient: SELECT']) v $$,
+        're.organization_state: SELECT',
+        're.outreach_day: SELECT',
+        're.past_appointment: SELECT',
+        're.patient: SELECT',
+        're.patient_state: SELECT',
+        're.risk_day: SELECT',
+        're.status: SELECT']) v $$,
     'tables and views');
 
 SELECT results_eq(
@@ -39,7 +47,7 @@ SELECT results_eq(
             CASE WHEN has_column_privilege('reengagement_api', o.oid, a.attnum, 'UPDATE') THEN 'UPDATE' END,
             CASE WHEN has_column_privilege('reengagement_api', o.oid, a.attnum, 'REFERENCES') THEN 'REFERENCES' END)) COLLATE "C"
         FROM ours o JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped
-        WHERE relkind IN ('r', 'p') AND (name = 'public.outreach_log' OR has_any_column_privilege('reengagement_api', o.oid, 'SELECT, INSERT, UPDATE, REFERENCES'))
+        WHERE relkind IN ('r', 'p') AND pg_temp.may(o.oid) = '' AND (name = 'public.outreach_log' OR has_any_column_privilege('reengagement_api', o.oid, 'SELECT, INSERT, UPDATE, REFERENCES'))
         ORDER BY 1 $$,
     $$ SELECT v COLLATE "C" FROM unnest(ARRAY[
         'public.outreach_log.created_at: SELECT INSERT',
@@ -52,47 +60,81 @@ SELECT results_eq(
         'public.outreach_log.organization_id: SELECT INSERT',
         'public.outreach_log.outcome: SELECT INSERT',
         'public.outreach_log.patient_id: SELECT INSERT']) v $$,
-    'columns of tables');
+    'columns of tables that it has no right to as a whole');
 
 -- Functions: who may call them, and as whom they run. PUBLIC stands for what the views call on behalf of their readers.
 SELECT results_eq(
     $$ SELECT (p.oid::regprocedure || ' ' || CASE WHEN p.prosecdef THEN 'definer ' ELSE '' END
-            || (SELECT string_agg(CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END, ' ' ORDER BY x.grantee)
-                FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x WHERE x.grantee <> p.proowner)) COLLATE "C"
+            || coalesce((SELECT string_agg(CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END, ' ' ORDER BY x.grantee)
+                FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x WHERE x.grantee <> p.proowner), '')) COLLATE "C"
         FROM pg_proc p
         WHERE p.pronamespace IN ('public'::regnamespace, 're'::regnamespace)
             AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
         ORDER BY 1 $$,
     $$ SELECT v COLLATE "C" FROM unnest(ARRAY[
         're.action_priority(text,text) PUBLIC',
+        're.advance(text,integer) definer reengagement_api',
+        're.are_unmarked(text,text[]) PUBLIC',
         're.average(numeric,bigint) PUBLIC',
         're.before(date) PUBLIC',
+        're.catch_up(text) reengagement_api',
+        're.catch_up_in_time(text) definer reengagement_api',
         're.change_pct(bigint,bigint,bigint,bigint) PUBLIC',
-        're.check_inserted_time_zones() PUBLIC',
+        're.check_inserted_time_zones() ',
         're.check_time_zones(text[]) PUBLIC',
-        're.check_updated_time_zones() PUBLIC',
+        're.check_updated_time_zones() ',
+        're.class_of(boolean,text,integer) PUBLIC',
+        're.class_priority(integer,integer,integer) PUBLIC',
+        're.class_score(integer,integer) PUBLIC',
         're.clock_of(text) PUBLIC',
         're.count_trend(bigint,bigint) PUBLIC',
         're.dashboard(text) reengagement_api',
         're.day_of(timestamp with time zone,text) PUBLIC',
+        're.due_patients(text,integer) PUBLIC',
         're.engagement_status(boolean,boolean,integer) PUBLIC',
+        're.flat_clock(text) PUBLIC',
+        're.flat_dashboard(text) reengagement_api',
+        're.flat_page(text,text,integer,integer,integer,integer,text) PUBLIC',
+        're.flat_performance(text,text) reengagement_api',
+        're.flat_population(text) PUBLIC',
+        're.flat_prioritized_patients(text,text,integer,integer,integer,integer,text) reengagement_api',
+        're.flat_risk_metrics(text) reengagement_api',
+        're.flat_trends(text,integer) reengagement_api',
+        're.fresh_state(text,text[]) PUBLIC',
         're.is_bound() PUBLIC',
+        're.is_current(text,boolean) PUBLIC',
+        're.is_due_for_at_most(text,integer) PUBLIC',
         're.iso_date(date) PUBLIC',
+        're.level_range(text) PUBLIC',
         're.log_outreach(text,text,text,text,boolean,text,text,text) reengagement_api',
+        're.mark_changed_organizations() definer ',
+        're.mark_everything() definer ',
+        're.mark_organizations() definer ',
+        're.mark_patients() definer ',
+        're.mark_patients_of_rows() definer ',
         're.now() PUBLIC',
+        're.organizations_due(integer) definer reengagement_api',
         're.patient_detail(text,text) reengagement_api',
+        're.patients_after(text,text,integer) PUBLIC',
         're.performance(text,text) reengagement_api',
+        're.plain_dashboard(text) reengagement_api',
+        're.plain_performance(text,text) reengagement_api',
+        're.plain_prioritized_patients(text,text,integer,integer,integer,integer,text) reengagement_api',
+        're.plain_risk_metrics(text) reengagement_api',
+        're.plain_trends(text,integer) reengagement_api',
         're.prioritized_patients(text,text,integer,integer,integer,integer,text) reengagement_api',
         're.rate(bigint,bigint) PUBLIC',
         're.rate_or_null(bigint,bigint) PUBLIC',
         're.rate_trend(numeric) PUBLIC',
         're.recency(integer) PUBLIC',
         're.recommended_action(text,text,boolean) PUBLIC',
+        're.refresh(text,text[]) ',
         're.rfc3339(timestamp with time zone) PUBLIC',
         're.risk_level(integer) PUBLIC',
         're.risk_metrics(text) reengagement_api',
         're.risk_score(integer,bigint,boolean) PUBLIC',
         're.risk_tier(integer) PUBLIC',
+        're.settle(text,text,text) ',
         're.trends(text,integer) reengagement_api']) v $$,
     'functions');
 
@@ -103,8 +145,49 @@ SELECT results_eq(
     $$ SELECT v COLLATE "C" FROM unnest(ARRAY['public USAGE', 're USAGE']) v $$,
     'schemas');
 SELECT is(has_schema_privilege('public', 're', 'USAGE'), false, 'schema re is not everybody''s');
-SELECT is(has_schema_privilege('reengagement_definer', schema, 'CREATE'), false, 'reengagement_definer creates nothing in ' || schema)
-FROM unnest(ARRAY['public', 're']) schema;
+SELECT is(has_schema_privilege(role, schema, 'CREATE'), false, role || ' creates nothing in ' || schema)
+FROM unnest(ARRAY['public', 're']) schema, unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler']) role;
+
+-- What the internal roles may do, which own what runs with rights of its own.
+SELECT results_eq(
+    $$ SELECT (r.role || ' ' || o.name || ': ' || string_agg(p, ' ' ORDER BY p)) COLLATE "C"
+        FROM ours o, unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler']) r(role),
+            unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) p
+        WHERE o.relkind IN ('r', 'p') AND has_table_privilege(r.role, o.oid, p)
+        GROUP BY r.role, o.name ORDER BY 1 $$,
+    $$ SELECT v COLLATE "C" FROM unnest(ARRAY[
+        'reengagement_definer public.appointments: SELECT',
+        'reengagement_definer public.conversations: SELECT',
+        'reengagement_definer public.organizations: SELECT',
+        'reengagement_definer public.outreach_log: SELECT',
+        'reengagement_definer public.patients: SELECT',
+        'reengagement_definer re.cell: DELETE INSERT SELECT UPDATE',
+        'reengagement_definer re.dirty: DELETE SELECT',
+        'reengagement_definer re.organization_state: SELECT UPDATE',
+        'reengagement_definer re.outreach_day: DELETE INSERT SELECT UPDATE',
+        'reengagement_definer re.patient_state: DELETE INSERT SELECT UPDATE',
+        'reengagement_definer re.risk_day: DELETE INSERT SELECT UPDATE',
+        'reengagement_marker re.dirty: INSERT',
+        'reengagement_marker re.organization_state: INSERT',
+        'reengagement_scheduler re.dirty: INSERT SELECT',
+        'reengagement_scheduler re.organization_state: SELECT']) v $$,
+    'tables of the internal roles');
+SELECT results_eq(
+    $$ SELECT (p.proowner::regrole || ' ' || p.proname) COLLATE "C" FROM pg_proc p WHERE p.prosecdef AND p.pronamespace = 're'::regnamespace ORDER BY 1 $$,
+    $$ SELECT v COLLATE "C" FROM unnest(ARRAY[
+        'reengagement_definer advance',
+        'reengagement_definer catch_up_in_time',
+        'reengagement_marker mark_changed_organizations',
+        'reengagement_marker mark_organizations',
+        'reengagement_marker mark_patients',
+        'reengagement_marker mark_patients_of_rows',
+        'reengagement_scheduler mark_everything',
+        'reengagement_scheduler organizations_due']) v $$,
+    'what runs as whom');
+SELECT is_empty($$ SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 're'::regnamespace
+    AND NOT 'search_path=pg_catalog, pg_temp' = ANY (proconfig) $$, 'and all of that with a fixed search_path');
+SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 're'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname <> 'migration'
+    AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'one_organization') $$, 'every derived table has the policy');
 
 -- The views and their owner.
 SELECT is_empty($$ SELECT name FROM ours WHERE relkind = 'v' AND (SELECT relowner FROM pg_class c WHERE c.oid = ours.oid) <> 'reengagement_definer'::regrole $$,
@@ -112,13 +195,10 @@ SELECT is_empty($$ SELECT name FROM ours WHERE relkind = 'v' AND (SELECT relowne
 SELECT is_empty($$ SELECT name FROM ours JOIN pg_class c USING (oid) WHERE c.relkind = 'v' AND c.reloptions IS NOT NULL $$, 'and none is security_invoker');
 SELECT is((SELECT string_agg(rolname || ' ' || concat_ws(' ', CASE WHEN rolsuper THEN 'superuser' END, CASE WHEN rolbypassrls THEN 'bypassrls' END,
         CASE WHEN rolcanlogin THEN 'login' END, CASE WHEN rolcreaterole THEN 'createrole' END), ',' ORDER BY rolname)
-    FROM pg_roles WHERE rolname IN ('reengagement_api', 'reengagement_bound', 'reengagement_definer')),
-    'reengagement_api ,reengagement_bound ,reengagement_definer ', 'the roles have no powers of their own');
+    FROM pg_roles WHERE rolname IN ('reengagement_api', 'reengagement_bound', 'reengagement_definer', 'reengagement_marker', 'reengagement_scheduler')),
+    'reengagement_api ,reengagement_bound ,reengagement_definer ,reengagement_marker ,reengagement_scheduler ', 'the roles have no powers of their own');
 SELECT is_empty($$ SELECT r.rolname FROM pg_roles r WHERE pg_has_role('reengagement_api', r.oid, 'MEMBER')
     AND r.rolname NOT IN ('reengagement_api', 'reengagement_bound') $$, 'the server''s role may become no other');
 SELECT is_member_of('reengagement_bound', ARRAY['reengagement_api', 'reengagement_definer'], 'both are bound');
-SELECT is((SELECT count(*) FROM pg_proc WHERE prosecdef AND pronamespace = 're'::regnamespace AND proowner <> 'reengagement_definer'::regrole), 0::bigint,
-    'a function that runs as its definer runs as reengagement_definer');
-
 SELECT * FROM finish();
 ROLLBACK;

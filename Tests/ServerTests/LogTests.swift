@@ -48,10 +48,15 @@ struct LogLineTests {
         #expect(line.hasSuffix(" count=-7\n"))
     }
 
-    @Test("of text has its values as they are where they are harmless")
+    @Test("of text has its values as they are where they are harmless, and quoted where they could pass for a field")
     func harmless() {
-        let bytes = LogLine.bytes(.text, time: 0, level: "error", message: "a message") { $0.add("name", "Ō value") }
-        #expect(String(decoding: bytes, as: UTF8.self) == "1970-01-01T00:00:00.000Z error a message name=Ō value\n")
+        let bytes = LogLine.bytes(.text, time: 0, level: "error", message: "a message") { line in
+            line.add("name", "Ō")
+            line.add("subject", "user status=200")
+        }
+        #expect(
+            String(decoding: bytes, as: UTF8.self)
+                == "1970-01-01T00:00:00.000Z error a message name=Ō subject=\"user status=200\"\n")
     }
 
     @Test(

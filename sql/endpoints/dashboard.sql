@@ -1,4 +1,4 @@
-CREATE OR REPLACE FUNCTION re.dashboard(organization text)
+CREATE OR REPLACE FUNCTION re.plain_dashboard(organization text)
 RETURNS TABLE (
     total_patients bigint,
     critical_count bigint, critical_avg_score numeric, high_count bigint, high_avg_score numeric,

@@ -1,4 +1,4 @@
-CREATE OR REPLACE FUNCTION re.performance(organization text, wanted_timeframe text)
+CREATE OR REPLACE FUNCTION re.plain_performance(organization text, wanted_timeframe text)
 RETURNS TABLE (
     outreach_attempts bigint, successful_contacts bigint, contact_success_rate numeric,
     appointments_scheduled bigint, conversion_rate numeric, avg_days_to_reengage numeric,

@@ -1,5 +1,5 @@
 -- The list goes on after the patient whose place in the order of priority is given; all four null is the first page.
-CREATE OR REPLACE FUNCTION re.prioritized_patients(
+CREATE OR REPLACE FUNCTION re.plain_prioritized_patients(
     organization text, wanted_level text, row_limit integer,
     after_priority integer, after_score integer, after_days integer, after_id text)
 RETURNS TABLE (

@@ -1,4 +1,4 @@
-CREATE OR REPLACE FUNCTION re.risk_metrics(organization text)
+CREATE OR REPLACE FUNCTION re.plain_risk_metrics(organization text)
 RETURNS TABLE (
     critical bigint, high bigint, medium bigint, low bigint, engaged bigint,
     missed_appointments_14d bigint, failed_communications bigint, no_future_appointments bigint,

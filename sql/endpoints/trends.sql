@@ -1,6 +1,6 @@
 -- The levels come from changes: a stretch of days with the same last contact passes each threshold at most once and
 -- ends at most once, so that sums of changes, day after day, replace a count of every patient on every day.
-CREATE OR REPLACE FUNCTION re.trends(organization text, days integer)
+CREATE OR REPLACE FUNCTION re.plain_trends(organization text, days integer)
 RETURNS TABLE (
     date text, new_at_risk bigint, reengaged_successfully bigint, outreach_attempts bigint, appointments_scheduled bigint,
     critical bigint, high bigint, medium bigint, low bigint, engaged bigint,

@@ -29,11 +29,17 @@ struct LogOutreach: Endpoint {
 
     private static let longestNotes = 4000
     private static let longestPatientID = 200
+    /// What no path could address (definitions.md section 1).
+    private static let impossibleIDs = [".", "..", "prioritized"]
     private static let longestKey = 255
 
     init(_ call: Call) throws(Problem) {
         var fields = try BodyFields(call.body)
-        patientID = fields.text("patient_id", of: 1...Self.longestPatientID)
+        let id = fields.text("patient_id", of: 1...Self.longestPatientID)
+        if Self.impossibleIDs.contains(where: { $0.utf8.elementsEqual(id.utf8) }) {
+            fields.faults.add("patient_id", "cannot be the id of a patient")
+        }
+        patientID = id
         channel = fields.choice("method", default: .sms)
         outcome = fields.choice("outcome", default: .failed)
         opened = fields.optionalBool("opened")

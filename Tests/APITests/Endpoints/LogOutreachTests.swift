@@ -54,6 +54,12 @@ struct LogOutreachTests {
         #expect(query.parameters[5]?.utf8.count == 16_000)
     }
 
+    @Test("refuses an id that no path could address", arguments: [".", "..", "prioritized"])
+    func impossibleIDs(id: String) {
+        #expect(faulty(["patient_id": "\"\(id)\""]) == ["patient_id"])
+        #expect(faulty(["patient_id": "\"\(id)x\""]) == nil)
+    }
+
     @Test("takes a patient's id of 1 to 200 code points")
     func patientIDs() {
         for character in ["x", "é", "😀", "\u{301}"] {

@@ -1,0 +1,84 @@
+import Logging
+import PostgreSQL
+import Threads
+
+/// The background work: brings the derived data of each organization up to its source rows.
+///
+/// Answers do not depend on it: a reader that finds something pending does the work itself, or reads the
+/// source. It needs nothing of PostgreSQL but the functions of `sql/flat`, and several servers may run it at once.
+final class Maintenance: Sendable {
+    /// Runs a query bound to an organization; "" where it looks across all of them.
+    typealias Database = @Sendable (_ query: Query, _ organization: String) throws(PostgreSQLError) -> QueryResult
+
+    private let database: Database
+    private let logger: Logger
+    private let stopped = Monitor(false)
+
+    /// How long between two looks for work.
+    private static let pause = Duration.seconds(1)
+    /// After a look that failed: the database is away, or its schema is older than the server.
+    private static let pauseAfterFailure = Duration.seconds(10)
+    /// Patients in one transaction: small, so that readers never wait long for its lock.
+    private static let chunk = 1000
+    private static let organizationsAtOnce = 100
+
+    private static let due = Statement(
+        name: "organizations_due", sql: "SELECT * FROM re.organizations_due($1::int)")
+    private static let advance = Statement(
+        name: "advance", sql: "SELECT refreshed, remaining FROM re.advance($1, $2::int)")
+
+    init(database: @escaping Database, logger: Logger) {
+        self.database = database
+        self.logger = logger
+    }
+
+    /// Starts the thread.
+    func start() throws(Thread.StartError) {
+        _ = try Thread.start { [self] in
+            var pause = Duration.zero
+            while !sleep(pause) { pause = lookForWork() ? Self.pause : Self.pauseAfterFailure }
+        }
+    }
+
+    /// Lets the thread end after the chunk it is at.
+    func stop() {
+        stopped.withLock { $0 = true }
+        stopped.notifyAll()
+    }
+
+    /// Returns whether it was told to stop meanwhile.
+    private func sleep(_ duration: Duration) -> Bool {
+        stopped.wait(until: .now + duration) { $0 ? true : nil } ?? false
+    }
+
+    private func lookForWork() -> Bool {
+        do throws(PostgreSQLError) {
+            let due = try database(Query(Self.due, [String(Self.organizationsAtOnce)]), "")
+            for row in due.rows {
+                if let organization = row.text(0) { try bringUpToDate(organization) }
+            }
+            return true
+        } catch {
+            logger.warning("the background work could not go on", metadata: ["reason": "\(error)"])
+            return false
+        }
+    }
+
+    private func bringUpToDate(_ organization: String) throws(PostgreSQLError) {
+        let started = ContinuousClock.now
+        var refreshed = 0
+        while !stopped.withLock({ $0 }) {
+            let row = try database(Query(Self.advance, [organization, String(Self.chunk)]), organization)[0]
+            refreshed += row.int(0) ?? 0
+            // Of several organizations none waits for another's backlog: the rest comes with the next look.
+            guard row.text(1) == "t", started.duration(to: .now) < Self.pause else { break }
+        }
+        guard refreshed >= Self.chunk else { return }
+        logger.info(
+            "derived data brought up to date",
+            metadata: [
+                "organization": "\(organization)", "patients": "\(refreshed)",
+                "duration_ms": "\(Int(started.duration(to: .now) / .milliseconds(1)))",
+            ])
+    }
+}

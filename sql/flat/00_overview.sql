@@ -1,0 +1,42 @@
+-- Answers whose cost does not grow with the clinic, and why they are exact.
+--
+-- The plain answers (endpoints/, over views/) read every patient. The flat ones read counters of days and classes of
+-- patients, which follow the source in three steps, one file each:
+--
+--   20_marks        A writer of a source table leaves marks in re.dirty: which patients, or that it is the whole organization.
+--   30_fresh_state  What a patient adds to the counters is computed anew, from the source through the plain views, so there is
+--                   no second definition of anything, and no case for each kind of change that could be forgotten.
+--   40_refresh      The counters change by the patient's new state less its old one, which re.patient_state has kept.
+--
+-- A state holds between two instants and two dates, its bounds. All that the views compare with now is a stamp of the
+-- patient's rows, so that between two stamps nothing changes but today; and as today changes, days since a contact grow by
+-- themselves, since cells are kept by the day of the last contact and re.risk_day already says what the days to come
+-- change. What is left for a date to change, a miss that leaves its 90 days, is a bound. Where now goes back, the
+-- lower bounds say so.
+--
+-- So with S(p) the state of patient p, a snapshot's flat answers are its plain answers if for each p in it S(p) is what
+-- re.fresh_state(p) gives. That holds where re.is_current says so:
+--
+--   1. A change of p's rows that is committed has its mark committed with it (one transaction, AFTER triggers, rolled back
+--      together, savepoints included).
+--   2. A mark is deleted by the very statement, hence in the snapshot, that computes S(p) anew from the source
+--      (re.refresh); or, with the whole organization marked, before every patient is read again, and the organization is
+--      not current until that is done. So whoever sees a change sees its mark or a state that was computed after it.
+--   3. Whoever sees the mark gone sees the new state and counters: one transaction has written all three. Advances of an
+--      organization take turns by the lock of its row in re.organization_state, whose bounds are the narrowest of its patients.
+--   4. No mark of the organization in the snapshot, and now and today between the bounds: every S(p) is fresh.
+--
+-- A reader (90_dispatch) asks "current?" and the question in one statement, that is of one snapshot. If not, it advances
+-- itself (60_catch_up), and may then disregard marks that have come since: the advance has seen a moment with no other
+-- marks, that moment lies after the read began, the derived rows are of that moment, and nobody else changes them while the
+-- reader holds the lock. Else writers who never pause could keep a reader from ever being served. What a page takes from
+-- the source itself must be of that same moment, hence re.are_unmarked. If much is due, or another is at it for long, or the
+-- transaction may not write or has one snapshot for all its statements, the answer is the plain one.
+--
+-- A generation (re.organization_state) moves with every advance. So what was answered is what would be answered, for the
+-- same today and apart from the time of day it tells, as long as the organization is current and its generation the same.
+--
+-- All keys, joins and locks are within one organization; only re.organizations_due looks over several. What
+-- leaves no mark: disabled triggers, session_replication_role = replica, the apply of logical replication, new time-zone data.
+-- After these, ../rebuild; ../verify finds them. A change to what 10_class or 40_refresh make of a state needs a migration
+-- that sets building_after to '' and empties the derived tables, as ../rebuild does.

@@ -1,0 +1,66 @@
+-- A patient's state, computed from the source rows through the plain views: all there is to be derived. A patient that
+-- the source does not have gets no row; one that is archived or not created yet has attempts and bounds only.
+CREATE OR REPLACE FUNCTION re.fresh_state(organization text, patients text[])
+RETURNS TABLE (
+    patient_id text, class smallint, last_contact_day date, contact_days date[], missed_days date[],
+    attempts re.attempt_summary[], valid_from timestamptz, valid_until timestamptz, day_from date, day_until date)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT p.id, m.class, m.last_contact_day, contact.days, missed.days, made.attempts,
+        coalesce(instant.valid_from, '-infinity'), coalesce(instant.valid_until, 'infinity'),
+        coalesce(date.day_from, '-infinity'), coalesce(date.day_until, 'infinity')
+    FROM re.clock k
+    JOIN public.patients p ON p.organization_id = k.organization_id
+    LEFT JOIN LATERAL (
+        SELECT v.last_contact_day, re.class_of(v.next_scheduled_appointment IS NOT NULL, v.engagement_status,
+            v.missed_appointments_last_90d) AS class
+        FROM public.patient_reengagement_master_view v
+        WHERE v.organization_id = organization AND v.patient_id = p.id
+        OFFSET 0
+    ) m ON true
+    CROSS JOIN LATERAL (
+        -- The days on which the last contact changes, intake included where it comes first.
+        SELECT coalesce(array_agg(s.from_day ORDER BY s.from_day), '{}') AS days
+        FROM re.contact_span s
+        WHERE s.organization_id = organization AND s.patient_id = p.id AND s.from_day < s.to_day
+    ) contact
+    CROSS JOIN LATERAL (
+        SELECT coalesce(array_agg(a.day ORDER BY a.day) FILTER (WHERE a.missed), '{}') AS days
+        FROM re.past_appointment a
+        WHERE a.organization_id = organization AND a.patient_id = p.id
+    ) missed
+    CROSS JOIN LATERAL (
+        SELECT coalesce(array_agg(ROW(a.day, a.method, a.outcome = 'success', a.outcome = 'failed', a.opened,
+                a.converted_day, extract(epoch FROM a.converted_at - a.created_at) * 1000000)::re.attempt_summary
+            ORDER BY a.created_at, a.id), '{}') AS attempts
+        FROM re.attempt a
+        WHERE a.organization_id = organization AND a.patient_id = p.id
+    ) made
+    CROSS JOIN LATERAL (
+        -- Whatever the views compare with now is one of these stamps, and each comparison turns exactly as now reaches
+        -- the stamp: between two of them nothing changes but the date.
+        SELECT max(s.at) FILTER (WHERE s.at <= k.now) AS valid_from, min(s.at) FILTER (WHERE s.at > k.now) AS valid_until
+        FROM (
+            SELECT p.created_at AS at
+            UNION ALL SELECT p.archived_at
+            UNION ALL SELECT stamp.at
+            FROM public.appointments a CROSS JOIN LATERAL (VALUES (a.starts_at), (a.created_at)) AS stamp(at)
+            WHERE a.organization_id = organization AND a.patient_id = p.id
+            UNION ALL SELECT v.occurred_at FROM public.conversations v
+            WHERE v.organization_id = organization AND v.patient_id = p.id
+            UNION ALL SELECT o.created_at FROM public.outreach_log o
+            WHERE o.organization_id = organization AND o.patient_id = p.id
+        ) s
+    ) instant
+    CROSS JOIN LATERAL (
+        -- As the date alone changes: a miss leaves its 90 days; and where a zone has put its clocks back across midnight,
+        -- a day that lies after today, or would again if now went back, comes.
+        SELECT greatest(max(e.day) FILTER (WHERE e.day <= k.today), max(e.left_on) FILTER (WHERE e.left_on <= k.today)) AS day_from,
+            least(min(e.day) FILTER (WHERE e.day > k.today), min(e.left_on) FILTER (WHERE e.left_on > k.today)) AS day_until
+        FROM (
+            SELECT c.day, NULL::date AS left_on FROM unnest(contact.days) AS c(day)
+            UNION ALL SELECT m.day, m.day + 90 FROM unnest(missed.days) AS m(day)
+        ) e
+    ) date
+    WHERE k.organization_id = organization AND p.organization_id = organization AND p.id = ANY (patients);
+END;

@@ -1,0 +1,132 @@
+-- Whether the derived rows say of this moment what the source says: built, now between the bounds of every patient,
+-- today between theirs, and no mark. Of the statement that asks, since a STABLE function sees its snapshot. A caller that
+-- has caught up (re.catch_up) and so holds the organization's lock may leave later marks to later readers.
+CREATE OR REPLACE FUNCTION re.is_current(organization text, caught_up boolean DEFAULT false) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM re.organization_state s
+        CROSS JOIN LATERAL (SELECT t.now, re.day_of(t.now, s.time_zone) AS today FROM (SELECT re.now() AS now OFFSET 0) t OFFSET 0) k
+        WHERE s.organization_id = organization AND s.building_after IS NULL
+            AND s.valid_from <= k.now AND k.now < s.valid_until AND s.day_from <= k.today AND k.today < s.day_until
+    ) AND (caught_up OR NOT EXISTS (SELECT FROM re.dirty d WHERE d.organization_id = organization));
+END $$;
+
+-- At most so many of the patients that are marked, or whose state does not hold now. Each by the first entries of an
+-- index; today is the state's, in the zone that it was computed with.
+CREATE OR REPLACE FUNCTION re.due_patients(organization text, most integer) RETURNS text[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashagg = off AS $$
+DECLARE
+    now timestamptz := re.now();
+    today date := (SELECT re.day_of(re.now(), s.time_zone) FROM re.organization_state s WHERE s.organization_id = organization);
+BEGIN
+    RETURN ARRAY(
+        (SELECT DISTINCT d.patient_id FROM re.dirty d
+            WHERE d.organization_id = organization AND d.patient_id IS NOT NULL ORDER BY d.patient_id LIMIT most)
+        UNION
+        (SELECT s.patient_id FROM re.patient_state s
+            WHERE s.organization_id = organization AND s.valid_until < 'infinity' AND s.valid_until <= now
+            ORDER BY s.valid_until LIMIT most)
+        UNION
+        (SELECT s.patient_id FROM re.patient_state s
+            WHERE s.organization_id = organization AND s.valid_from > now ORDER BY s.valid_from DESC LIMIT most)
+        UNION
+        (SELECT s.patient_id FROM re.patient_state s
+            WHERE s.organization_id = organization AND s.day_until < 'infinity' AND s.day_until <= today
+            ORDER BY s.day_until LIMIT most)
+        UNION
+        (SELECT s.patient_id FROM re.patient_state s
+            WHERE s.organization_id = organization AND s.day_from > today ORDER BY s.day_from DESC LIMIT most)
+        LIMIT most);
+END $$;
+
+-- The next patients of a build: those of the source, and those that the source has no more.
+CREATE OR REPLACE FUNCTION re.patients_after(organization text, patient text, most integer) RETURNS text[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashagg = off AS $$
+BEGIN
+    RETURN ARRAY(
+        (SELECT p.id FROM public.patients p
+            WHERE p.organization_id = organization AND p.id > patient ORDER BY p.id LIMIT most)
+        UNION
+        (SELECT s.patient_id FROM re.patient_state s
+            WHERE s.organization_id = organization AND s.patient_id > patient ORDER BY s.patient_id LIMIT most)
+        ORDER BY 1 LIMIT most);
+END $$;
+
+-- Works off what is due for at most so many patients. remaining: there is more, or has come meanwhile; busy: another
+-- holds the organization's lock, or there is no such organization, and nothing was done.
+CREATE OR REPLACE FUNCTION re.advance(
+    organization text, most integer, OUT refreshed integer, OUT remaining boolean, OUT busy boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE
+    state re.organization_state;
+    marked boolean;
+    whole boolean;
+    due text[];
+    next text[];
+    room integer;
+    seen record;
+BEGIN
+    refreshed := 0;
+    remaining := false;
+    SELECT * INTO state FROM re.organization_state s WHERE s.organization_id = organization FOR NO KEY UPDATE SKIP LOCKED;
+    busy := NOT FOUND;
+    IF busy THEN
+        RETURN;
+    END IF;
+
+    -- Every statement from here on sees what the one before saw, and more. So a mark is taken no later than the source
+    -- that it speaks of is read, and what is written in between leaves a mark that stays.
+    WITH taken AS (
+        DELETE FROM re.dirty d WHERE d.organization_id = organization AND d.patient_id IS NULL RETURNING d.answers_only
+    )
+    SELECT count(*) > 0, coalesce(bool_or(NOT t.answers_only), false) INTO marked, whole FROM taken t;
+    IF whole THEN
+        -- Everything is read again from here on, which settles all that is marked now.
+        DELETE FROM re.dirty d WHERE d.organization_id = organization;
+        state.building_after := '';
+    END IF;
+
+    due := re.due_patients(organization, most);
+    room := most - cardinality(due);
+    IF state.building_after IS NOT NULL AND room > 0 THEN
+        next := re.patients_after(organization, state.building_after, room);
+        state.building_after := next[room];
+        due := due || next;
+    END IF;
+    IF next IS NULL AND due = '{}' AND NOT marked THEN
+        RETURN;
+    END IF;
+
+    seen := re.refresh(organization, due);
+    refreshed := cardinality(due);
+    PERFORM re.settle(organization, seen.time_zone, state.building_after);
+    remaining := NOT seen.complete OR NOT re.is_current(organization, true);
+END $$;
+
+-- Writes down what an advance has reached: the narrowest bounds of all patients, by the ends of four indexes.
+CREATE OR REPLACE FUNCTION re.settle(organization text, zone text, built_up_to text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+BEGIN
+    UPDATE re.organization_state o
+    SET generation = o.generation + 1, time_zone = zone, building_after = built_up_to, advanced_at = now(),
+        built_at = CASE WHEN built_up_to IS NOT NULL THEN NULL ELSE coalesce(o.built_at, now()) END,
+        valid_from = coalesce((SELECT s.valid_from FROM re.patient_state s
+            WHERE s.organization_id = organization ORDER BY s.valid_from DESC LIMIT 1), '-infinity'),
+        valid_until = coalesce((SELECT s.valid_until FROM re.patient_state s
+            WHERE s.organization_id = organization AND s.valid_until < 'infinity' ORDER BY s.valid_until LIMIT 1), 'infinity'),
+        day_from = coalesce((SELECT s.day_from FROM re.patient_state s
+            WHERE s.organization_id = organization ORDER BY s.day_from DESC LIMIT 1), '-infinity'),
+        day_until = coalesce((SELECT s.day_until FROM re.patient_state s
+            WHERE s.organization_id = organization AND s.day_until < 'infinity' ORDER BY s.day_until LIMIT 1), 'infinity')
+    WHERE o.organization_id = organization;
+END $$;

@@ -1,0 +1,129 @@
+-- What the flat answers are made of. They read the derived tables alone, whose snapshot need not be the source's.
+
+CREATE OR REPLACE FUNCTION re.flat_clock(organization text) RETURNS TABLE (now timestamptz, today date)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT t.now, re.day_of(t.now, s.time_zone)
+    FROM re.organization_state s
+    CROSS JOIN LATERAL (SELECT re.now() AS now OFFSET 0) t
+    WHERE s.organization_id = organization
+    OFFSET 0;
+END;
+
+-- The patients counted today by class and days since last contact, in at most 9 × 91 rows: from 90 days on neither level
+-- nor score changes any more, so that these are the class's total less the cells of the last 90 days.
+CREATE OR REPLACE FUNCTION re.flat_population(organization text)
+RETURNS TABLE (days integer, number bigint, upcoming boolean, score integer, priority integer)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT s.days, s.number, s.class / 3 = 0, s.score, re.class_priority(s.class, s.days, s.score)
+    FROM (
+        SELECT c.days, c.number, c.class, re.class_score(c.class, c.days) AS score
+        FROM (
+            SELECT n.class::integer AS class, n.days, sum(n.number)::bigint AS number
+            FROM (
+                SELECT r.class, d.days, d.number
+                FROM re.flat_clock(organization) k
+                JOIN re.cell r ON r.last_contact_day > k.today - 90
+                CROSS JOIN LATERAL (VALUES (k.today - r.last_contact_day, r.number), (90, -r.number)) AS d(days, number)
+                WHERE r.organization_id = organization
+                UNION ALL
+                SELECT t.class, 90, t.number FROM re.cell t
+                WHERE t.organization_id = organization AND t.last_contact_day = '-infinity'
+            ) n
+            GROUP BY n.class, n.days
+            HAVING sum(n.number) <> 0
+        ) c
+        OFFSET 0
+    ) s;
+END;
+
+-- The days since last contact that a level takes; null is all. No most is no end.
+CREATE OR REPLACE FUNCTION re.level_range(wanted_level text) RETURNS TABLE (least_days integer, most_days integer)
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT min(d), nullif(max(d), 45)
+    FROM generate_series(0, 45) AS d
+    WHERE wanted_level IS NULL OR re.risk_level(d) = wanted_level;
+END;
+
+-- The patients that come next in the order of priority. Within a class that order is (last contact day, id): with more
+-- days since the last contact the score never falls (re.recency does not, and the rest is the class's), and the number of
+-- the action priority never rises (within a class it is always 4, or falls as the tier rises with the score and as
+-- dormant comes with 30 days). So each class is one stream, in the order of an index, and the list a merge of the nine.
+--
+-- Where a stream goes on after the cursor follows from the formulas, for the same reason: the days since last contact
+-- at which a class's patients come after the cursor are all those up to some number, beyond 90 days all alike.
+CREATE OR REPLACE FUNCTION re.flat_page(
+    organization text, wanted_level text, row_limit integer,
+    after_priority integer, after_score integer, after_days integer, after_id text)
+RETURNS TABLE (patient_id text, days integer, score integer, priority integer)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT p.patient_id, p.days, p.score, re.class_priority(p.class, p.days, p.score)
+    FROM (
+        SELECT s.patient_id, c.class, s.days, re.class_score(c.class, s.days) AS score
+        FROM (
+            -- No day lies further back than the calendar of the source, which begins with year 1 in UTC.
+            SELECT k.today, k.today - date '0001-01-01' + 1 AS most_days FROM re.flat_clock(organization) k OFFSET 0
+        ) k
+        CROSS JOIN re.level_range(wanted_level) l
+        CROSS JOIN generate_series(0, 8) AS c(class)
+        CROSS JOIN LATERAL (
+            SELECT CASE
+                    WHEN after_priority IS NULL THEN '-infinity'
+                    WHEN f.is_here THEN k.today - after_days
+                    WHEN f.is_before_all THEN '-infinity'
+                    ELSE k.today - (
+                        SELECT max(d.days)
+                        FROM (SELECT e.days, re.class_score(c.class, e.days) AS score FROM generate_series(0, 89) AS e(days) OFFSET 0) d
+                        WHERE (re.class_priority(c.class, d.days, d.score), -d.score, -d.days)
+                            > (after_priority, -after_score, -after_days))
+                END AS day,
+                CASE WHEN f.is_here THEN after_id ELSE '' END AS id
+            FROM (
+                SELECT g.days = after_days AND g.score = after_score
+                        AND re.class_priority(c.class, g.days, g.score) = after_priority AS is_here,
+                    (re.class_priority(c.class, 90, h.score), -h.score, -k.most_days)
+                        > (after_priority, -after_score, -after_days) AS is_before_all
+                FROM (
+                    SELECT g.days, re.class_score(c.class, g.days) AS score
+                    FROM (SELECT CASE WHEN after_days BETWEEN 0 AND k.most_days THEN after_days END AS days OFFSET 0) g
+                    OFFSET 0
+                ) g
+                CROSS JOIN (SELECT re.class_score(c.class, 90) AS score OFFSET 0) h
+                OFFSET 0
+            ) f
+            OFFSET 0
+        ) cursor
+        CROSS JOIN LATERAL (
+            SELECT greatest(cursor.day, k.today - l.most_days) AS day,
+                CASE WHEN cursor.day >= coalesce(k.today - l.most_days, '-infinity') THEN cursor.id ELSE '' END AS id
+            OFFSET 0
+        ) start
+        CROSS JOIN LATERAL (
+            SELECT t.patient_id, k.today - t.last_contact_day AS days
+            FROM re.patient_state t
+            WHERE t.organization_id = organization AND t.class = c.class
+                AND (t.last_contact_day, t.patient_id) > (start.day, start.id)
+                AND t.last_contact_day <= k.today - l.least_days
+            ORDER BY t.last_contact_day, t.patient_id
+            LIMIT row_limit
+        ) s
+        WHERE cursor.day IS NOT NULL
+        OFFSET 0
+    ) p
+    ORDER BY 4, p.score DESC, p.days DESC, p.patient_id
+    LIMIT row_limit;
+END;
+
+-- Whether what an answer takes from the source is of the moment that the derived rows are of, for a reader who has
+-- caught up and leaves later marks to later readers: none of them may be of a patient it shows, or of the organization.
+CREATE OR REPLACE FUNCTION re.are_unmarked(organization text, patients text[]) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+BEGIN
+    RETURN NOT EXISTS (
+        SELECT FROM re.dirty d
+        WHERE d.organization_id = organization AND (d.patient_id IS NULL OR d.patient_id = ANY (patients)));
+END $$;

@@ -1,0 +1,159 @@
+-- The twins of the plain answers in endpoints/, column for column, from the counters. Each gives at least one row, so
+-- that none means: not current. What a page takes from the view is fenced by OFFSET 0, lest the planner, which may know
+-- nothing of a table just filled, work the view out for everybody and then pick the page.
+
+CREATE OR REPLACE FUNCTION re.flat_risk_metrics(organization text)
+RETURNS TABLE (
+    critical bigint, high bigint, medium bigint, low bigint, engaged bigint,
+    missed_appointments_14d bigint, failed_communications bigint, no_future_appointments bigint,
+    immediate_actions_required bigint, last_updated text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT p.critical, p.high, p.medium, p.low, p.engaged, d.missed, d.failed, p.no_future, p.immediate, re.rfc3339(k.now)
+    FROM re.flat_clock(organization) k
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(r.missed), 0)::bigint AS missed, coalesce(sum(r.failed), 0)::bigint AS failed
+        FROM re.risk_day r
+        WHERE r.organization_id = organization AND r.day BETWEEN k.today - 13 AND k.today
+    ) d
+    CROSS JOIN (
+        SELECT coalesce(sum(p.number) FILTER (WHERE l.level = 'critical'), 0)::bigint AS critical,
+            coalesce(sum(p.number) FILTER (WHERE l.level = 'high'), 0)::bigint AS high,
+            coalesce(sum(p.number) FILTER (WHERE l.level = 'medium'), 0)::bigint AS medium,
+            coalesce(sum(p.number) FILTER (WHERE l.level = 'low'), 0)::bigint AS low,
+            coalesce(sum(p.number) FILTER (WHERE l.level = 'engaged'), 0)::bigint AS engaged,
+            coalesce(sum(p.number) FILTER (WHERE NOT p.upcoming), 0)::bigint AS no_future,
+            coalesce(sum(p.number) FILTER (WHERE p.priority = 1), 0)::bigint AS immediate
+        FROM re.flat_population(organization) p
+        CROSS JOIN LATERAL (SELECT re.risk_level(p.days) AS level OFFSET 0) l
+    ) p;
+END;
+
+CREATE OR REPLACE FUNCTION re.flat_performance(organization text, wanted_timeframe text)
+RETURNS TABLE (
+    outreach_attempts bigint, successful_contacts bigint, contact_success_rate numeric,
+    appointments_scheduled bigint, conversion_rate numeric, avg_days_to_reengage numeric,
+    sms_sent bigint, sms_delivered bigint, sms_responded bigint, sms_response_rate numeric,
+    email_sent bigint, email_opened bigint, email_responded bigint, email_response_rate numeric,
+    phone_attempted bigint, phone_connected bigint, phone_appointment_booked bigint, phone_conversion_rate numeric,
+    industry_avg_contact_rate numeric, industry_avg_conversion numeric, our_performance text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT f.attempts, f.successes, re.rate(f.successes, f.attempts), f.converted, re.rate(f.converted, f.successes),
+        re.average(f.microseconds, 86400000000 * f.converted),
+        f.sms, f.sms - f.sms_failed, f.sms_successes, re.rate(f.sms_successes, f.sms - f.sms_failed),
+        f.email, f.email_opened, f.email_successes, re.rate(f.email_successes, f.email_opened),
+        f.phone, f.phone_successes, f.phone_converted, re.rate(f.phone_converted, f.phone_successes),
+        55.0, 68.0,
+        CASE
+            WHEN f.attempts = 0 THEN 'insufficient_data'
+            WHEN re.rate(f.successes, f.attempts) >= 60.0 THEN 'above_average'
+            WHEN re.rate(f.successes, f.attempts) >= 50.0 THEN 'average'
+            ELSE 'below_average'
+        END
+    FROM re.flat_clock(organization) k
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(d.attempts), 0)::bigint AS attempts,
+            coalesce(sum(d.successes), 0)::bigint AS successes,
+            coalesce(sum(d.converted), 0)::bigint AS converted,
+            coalesce(sum(d.microseconds_to_booking), 0) AS microseconds,
+            coalesce(sum(d.attempts) FILTER (WHERE d.method = 'sms'), 0)::bigint AS sms,
+            coalesce(sum(d.failed) FILTER (WHERE d.method = 'sms'), 0)::bigint AS sms_failed,
+            coalesce(sum(d.successes) FILTER (WHERE d.method = 'sms'), 0)::bigint AS sms_successes,
+            coalesce(sum(d.attempts) FILTER (WHERE d.method = 'email'), 0)::bigint AS email,
+            coalesce(sum(d.opened) FILTER (WHERE d.method = 'email'), 0)::bigint AS email_opened,
+            coalesce(sum(d.successes) FILTER (WHERE d.method = 'email'), 0)::bigint AS email_successes,
+            coalesce(sum(d.attempts) FILTER (WHERE d.method = 'phone'), 0)::bigint AS phone,
+            coalesce(sum(d.successes) FILTER (WHERE d.method = 'phone'), 0)::bigint AS phone_successes,
+            coalesce(sum(d.converted) FILTER (WHERE d.method = 'phone'), 0)::bigint AS phone_converted
+        FROM (VALUES ('last_7_days', 7), ('last_30_days', 30), ('last_90_days', 90)) AS t(timeframe, days)
+        JOIN re.outreach_day d ON d.day BETWEEN k.today - t.days + 1 AND k.today
+        WHERE t.timeframe = wanted_timeframe AND d.organization_id = organization
+    ) f;
+END;
+
+CREATE OR REPLACE FUNCTION re.flat_prioritized_patients(
+    organization text, wanted_level text, row_limit integer,
+    after_priority integer, after_score integer, after_days integer, after_id text)
+RETURNS TABLE (
+    "timestamp" text, id text, name text, phone text, email text, risk_level text, risk_score integer,
+    days_since_last_contact integer, last_appointment_date text, next_scheduled_appointment text,
+    recommended_action text, action_priority integer, previous_response_rate numeric,
+    total_lifetime_appointments integer, missed_appointments_last_90d integer, engagement_status text,
+    risk_tier text, attendance_rate_percent numeric, lifetime_value numeric)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH page AS MATERIALIZED (
+        SELECT p.patient_id
+        FROM re.flat_page(organization, wanted_level, row_limit, after_priority, after_score, after_days, after_id) p
+    )
+    SELECT re.rfc3339(k.now), v.patient_id, v.name, v.phone, v.email, v.risk_level, v.risk_score,
+        v.days_since_last_contact, re.rfc3339(v.last_appointment_date), re.rfc3339(v.next_scheduled_appointment),
+        v.recommended_action, v.action_priority, v.previous_response_rate, v.total_lifetime_appointments,
+        v.missed_appointments_last_90d, v.engagement_status, v.risk_tier, v.attendance_rate_percent, v.lifetime_value
+    FROM re.flat_clock(organization) k
+    LEFT JOIN (
+        SELECT m.*
+        FROM page p
+        CROSS JOIN LATERAL (
+            SELECT * FROM public.patient_reengagement_master_view m
+            WHERE m.organization_id = organization AND m.patient_id = p.patient_id
+            OFFSET 0
+        ) m
+    ) v ON true
+    WHERE re.are_unmarked(organization, ARRAY(SELECT p.patient_id FROM page p))
+    ORDER BY v.action_priority, v.risk_score DESC, v.days_since_last_contact DESC, v.patient_id;
+END;
+
+CREATE OR REPLACE FUNCTION re.flat_dashboard(organization text)
+RETURNS TABLE (
+    total_patients bigint,
+    critical_count bigint, critical_avg_score numeric, high_count bigint, high_avg_score numeric,
+    medium_count bigint, medium_avg_score numeric, low_count bigint, low_avg_score numeric,
+    engaged_count bigint, engaged_avg_score numeric,
+    immediate_actions_needed bigint, last_updated text,
+    id text, name text, risk_level text, risk_score integer, action text, days_since_contact integer)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH level AS (
+        SELECT re.risk_level(p.days) AS level, sum(p.number)::bigint AS number, sum(p.number * p.score) AS score,
+            coalesce(sum(p.number) FILTER (WHERE p.priority = 1), 0) AS immediate
+        FROM re.flat_population(organization) p
+        GROUP BY 1
+    ), summary AS (
+        SELECT coalesce(sum(l.number), 0)::bigint AS total_patients,
+            coalesce(sum(l.number) FILTER (WHERE l.level = 'critical'), 0)::bigint AS critical,
+            coalesce(sum(l.number) FILTER (WHERE l.level = 'high'), 0)::bigint AS high,
+            coalesce(sum(l.number) FILTER (WHERE l.level = 'medium'), 0)::bigint AS medium,
+            coalesce(sum(l.number) FILTER (WHERE l.level = 'low'), 0)::bigint AS low,
+            coalesce(sum(l.number) FILTER (WHERE l.level = 'engaged'), 0)::bigint AS engaged,
+            sum(l.score) FILTER (WHERE l.level = 'critical') AS critical_score,
+            sum(l.score) FILTER (WHERE l.level = 'high') AS high_score,
+            sum(l.score) FILTER (WHERE l.level = 'medium') AS medium_score,
+            sum(l.score) FILTER (WHERE l.level = 'low') AS low_score,
+            sum(l.score) FILTER (WHERE l.level = 'engaged') AS engaged_score,
+            coalesce(sum(l.immediate), 0)::bigint AS immediate
+        FROM level l
+    ), page AS MATERIALIZED (
+        SELECT p.patient_id FROM re.flat_page(organization, NULL, 10, NULL, NULL, NULL, NULL) p
+    )
+    SELECT s.total_patients,
+        s.critical, re.average(s.critical_score, s.critical), s.high, re.average(s.high_score, s.high),
+        s.medium, re.average(s.medium_score, s.medium), s.low, re.average(s.low_score, s.low),
+        s.engaged, re.average(s.engaged_score, s.engaged),
+        s.immediate, re.rfc3339(k.now),
+        t.patient_id, t.name, t.risk_level, t.risk_score, t.recommended_action, t.days_since_last_contact
+    FROM re.flat_clock(organization) k
+    CROSS JOIN summary s
+    LEFT JOIN (
+        SELECT m.*
+        FROM page p
+        CROSS JOIN LATERAL (
+            SELECT * FROM public.patient_reengagement_master_view m
+            WHERE m.organization_id = organization AND m.patient_id = p.patient_id
+            OFFSET 0
+        ) m
+    ) t ON true
+    WHERE re.are_unmarked(organization, ARRAY(SELECT p.patient_id FROM page p))
+    ORDER BY t.action_priority, t.risk_score DESC, t.days_since_last_contact DESC, t.patient_id;
+END;

@@ -1,0 +1,49 @@
+SET client_min_messages = notice;
+SET statement_timeout = 0;
+SET jit = off;
+SET search_path = pg_catalog;
+\o /dev/null
+-- What is there may be wrong, so nothing is subtracted from it: it goes at once, under the organization's lock, and is
+-- built up in small transactions, as a first build is.
+CREATE PROCEDURE pg_temp.rebuild(organization text) LANGUAGE plpgsql AS $$
+DECLARE
+    patients bigint := (SELECT count(*) FROM public.patients p WHERE p.organization_id = organization);
+    done bigint := 0;
+    advance record;
+    began timestamptz := clock_timestamp();
+    told timestamptz := began;
+BEGIN
+    PERFORM set_config('reengagement.organization', organization, false);
+    INSERT INTO re.organization_state (organization_id) VALUES (organization) ON CONFLICT DO NOTHING;
+    PERFORM FROM re.organization_state s WHERE s.organization_id = organization FOR UPDATE;
+    UPDATE re.organization_state s SET building_after = '', built_at = NULL, generation = s.generation + 1
+    WHERE s.organization_id = organization;
+    DELETE FROM re.patient_state s WHERE s.organization_id = organization;
+    DELETE FROM re.cell c WHERE c.organization_id = organization;
+    DELETE FROM re.risk_day d WHERE d.organization_id = organization;
+    DELETE FROM re.outreach_day d WHERE d.organization_id = organization;
+    COMMIT;
+    LOOP
+        advance := re.advance(organization, 1000);
+        COMMIT;
+        done := done + advance.refreshed;
+        IF clock_timestamp() > told + interval '1 second' THEN
+            told := clock_timestamp();
+            RAISE NOTICE '%: % of % patients, % a second', organization, least(done, patients), patients,
+                round(done / extract(epoch FROM told - began));
+        END IF;
+        IF advance.busy THEN
+            PERFORM pg_sleep(0.05);
+        ELSE
+            EXIT WHEN NOT advance.remaining;
+        END IF;
+    END LOOP;
+    RAISE NOTICE '%: built, % patients in % s', organization, patients,
+        round(extract(epoch FROM clock_timestamp() - began), 1);
+END $$;
+
+SELECT format('CALL pg_temp.rebuild(%L)', o.id)
+FROM (SELECT id FROM public.organizations UNION SELECT organization_id FROM re.organization_state) o
+WHERE :'organization' IN ('', o.id)
+ORDER BY o.id
+\gexec

@@ -1,0 +1,231 @@
+-- One snapshot an organization: what is marked in it is worked off in the same transaction, so that writers need not pause.
+SET client_min_messages = notice;
+SET statement_timeout = 0;
+SET jit = off;
+SET search_path = pg_catalog;
+\o /dev/null
+CREATE TEMPORARY TABLE fault (organization_id text, what text);
+CREATE TEMPORARY TABLE walked (nr bigserial, priority integer, score integer, days integer, id text, answer text);
+
+CREATE FUNCTION pg_temp.note(organization text, what text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO pg_temp.fault VALUES (organization, what);
+    IF (SELECT count(*) FROM pg_temp.fault f WHERE f.organization_id = organization) <= 20 THEN
+        RAISE WARNING '%: %', organization, what;
+    END IF;
+END $$;
+
+CREATE FUNCTION pg_temp.compare(organization text, call text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    difference text;
+BEGIN
+    EXECUTE format($query$
+        SELECT format('flat %%s, plain %%s', coalesce(f.answer, 'nothing'), coalesce(p.answer, 'nothing'))
+        FROM (SELECT row_number() OVER () AS nr, t::text AS answer FROM re.flat_%1$s t) f
+        FULL JOIN (SELECT row_number() OVER () AS nr, t::text AS answer FROM re.plain_%1$s t) p USING (nr)
+        WHERE f.answer IS DISTINCT FROM p.answer
+        ORDER BY nr
+        LIMIT 1
+        $query$, format(call, quote_literal(organization))) INTO difference;
+    IF difference IS NOT NULL THEN
+        PERFORM pg_temp.note(organization, format('%s: %s', format(call, quote_literal(organization)), difference));
+    END IF;
+END $$;
+
+-- The whole list page by page, for all and for each level, beside the plain list in one piece.
+CREATE FUNCTION pg_temp.walk(organization text, level text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    last record;
+    page integer;
+    difference text;
+BEGIN
+    TRUNCATE pg_temp.walked RESTART IDENTITY;
+    SELECT NULL::integer AS priority, NULL::integer AS score, NULL::integer AS days, NULL::text AS id INTO last;
+    LOOP
+        INSERT INTO pg_temp.walked (priority, score, days, id, answer)
+        SELECT t.action_priority, t.risk_score, t.days_since_last_contact, t.id, t::text
+        FROM re.flat_prioritized_patients(organization, level, 200, last.priority, last.score, last.days, last.id) t
+        WHERE t.id IS NOT NULL;
+        GET DIAGNOSTICS page = ROW_COUNT;
+        EXIT WHEN page < 200;
+        SELECT * INTO last FROM pg_temp.walked w ORDER BY w.nr DESC LIMIT 1;
+    END LOOP;
+    SELECT format('flat %s, plain %s', coalesce(f.answer, 'nothing'), coalesce(p.answer, 'nothing')) INTO difference
+    FROM (SELECT w.nr, w.answer FROM pg_temp.walked w) f
+    FULL JOIN (SELECT row_number() OVER () AS nr, t::text AS answer
+        FROM re.plain_prioritized_patients(organization, level, NULL, NULL, NULL, NULL, NULL) t WHERE t.id IS NOT NULL) p USING (nr)
+    WHERE f.answer IS DISTINCT FROM p.answer
+    ORDER BY nr
+    LIMIT 1;
+    IF difference IS NOT NULL THEN
+        PERFORM pg_temp.note(organization, format('walk through %s: %s', coalesce(level, 'all'), difference));
+    END IF;
+END $$;
+
+CREATE FUNCTION pg_temp.compare_states(organization text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    patients text[];
+    last text := '';
+    difference text;
+    done bigint := 0;
+BEGIN
+    LOOP
+        patients := re.patients_after(organization, last, 10000);
+        EXIT WHEN patients = '{}';
+        FOR difference IN
+            WITH kept AS (
+                SELECT s.patient_id::text, s.class, s.last_contact_day, s.contact_days, s.missed_days, s.attempts,
+                    s.valid_from, s.valid_until, s.day_from, s.day_until
+                FROM re.patient_state s WHERE s.organization_id = organization AND s.patient_id = ANY (patients)
+            ), fresh AS (
+                SELECT f.patient_id::text, f.class, f.last_contact_day, f.contact_days, f.missed_days, f.attempts,
+                    f.valid_from, f.valid_until, f.day_from, f.day_until
+                FROM re.fresh_state(organization, patients) f
+            )
+            SELECT 'state kept: ' || k::text FROM (TABLE kept EXCEPT TABLE fresh) k
+            UNION ALL
+            SELECT 'state should be: ' || f::text FROM (TABLE fresh EXCEPT TABLE kept) f
+        LOOP
+            PERFORM pg_temp.note(organization, difference);
+        END LOOP;
+        last := patients[cardinality(patients)];
+        done := done + cardinality(patients);
+        IF cardinality(patients) = 10000 THEN
+            RAISE NOTICE '%: % states compared', organization, done;
+        END IF;
+    END LOOP;
+END $$;
+
+-- Counters anew from the plain views, in the plainest way.
+CREATE FUNCTION pg_temp.compare_counters(organization text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    difference text;
+BEGIN
+    FOR difference IN
+        WITH span AS MATERIALIZED (
+            SELECT s.from_day, s.to_day FROM re.contact_span s WHERE s.organization_id = organization AND s.from_day < s.to_day
+        ), attempt AS MATERIALIZED (
+            SELECT a.*, EXISTS (SELECT FROM re.patient p WHERE p.organization_id = organization AND p.id = a.patient_id) AS exists
+            FROM re.attempt a WHERE a.organization_id = organization
+        ), member AS MATERIALIZED (
+            SELECT v.last_contact_day, re.class_of(v.next_scheduled_appointment IS NOT NULL, v.engagement_status,
+                v.missed_appointments_last_90d) AS class
+            FROM public.patient_reengagement_master_view v WHERE v.organization_id = organization
+        ), counter(name, number) AS (
+            SELECT format('cell %s %s', m.class, m.last_contact_day), count(*) FROM member m GROUP BY m.class, m.last_contact_day
+            UNION ALL SELECT format('cell %s -infinity', m.class), count(*) FROM member m GROUP BY m.class
+            UNION ALL
+            SELECT format('risk_day %s %s', c.day, c.kind), c.number
+            FROM span s
+            CROSS JOIN LATERAL (
+                SELECT s.from_day + t.days AS day, CASE t.days WHEN 30 THEN 'new_at_risk' ELSE 'd' || t.days END AS kind, 1 AS number
+                FROM unnest(ARRAY[0, 7, 14, 30, 45]) AS t(days) WHERE s.from_day + t.days < s.to_day
+                UNION ALL
+                SELECT s.to_day, CASE t.days WHEN 30 THEN 'reengaged' ELSE 'd' || t.days END, CASE t.days WHEN 30 THEN 1 ELSE -1 END
+                FROM unnest(ARRAY[0, 7, 14, 30, 45]) AS t(days) WHERE s.from_day + t.days < s.to_day AND s.to_day < 'infinity'
+            ) c
+            UNION ALL SELECT format('risk_day %s missed', m.day), 1 FROM re.missed_appointment m WHERE m.organization_id = organization
+            UNION ALL SELECT format('risk_day %s failed', a.day), 1 FROM attempt a WHERE a.outcome = 'failed' AND a.exists
+            UNION ALL
+            SELECT format('outreach_day %s %s %s', c.day, a.method, c.kind), c.number
+            FROM attempt a
+            CROSS JOIN LATERAL (VALUES (a.day, 'attempts', 1), (a.day, 'successes', (a.outcome = 'success')::integer),
+                (a.day, 'failed', (a.outcome = 'failed')::integer),
+                (a.day, 'opened', (a.outcome = 'success' OR a.opened)::integer),
+                (a.day, 'converted', (a.converted_at IS NOT NULL)::integer),
+                (a.day, 'microseconds', extract(epoch FROM a.converted_at - a.created_at) * 1000000),
+                (a.converted_day, 'booked', (a.converted_at IS NOT NULL)::integer)) AS c(day, kind, number)
+        ), kept(name, number) AS (
+            SELECT format('cell %s %s', c.class, c.last_contact_day), c.number FROM re.cell c WHERE c.organization_id = organization
+            UNION ALL
+            SELECT format('risk_day %s %s', r.day, c.kind), c.number
+            FROM re.risk_day r
+            CROSS JOIN LATERAL (VALUES ('d0', r.d0), ('d7', r.d7), ('d14', r.d14), ('d45', r.d45), ('new_at_risk', r.new_at_risk),
+                ('reengaged', r.reengaged), ('missed', r.missed), ('failed', r.failed)) AS c(kind, number)
+            WHERE r.organization_id = organization
+            UNION ALL
+            SELECT format('outreach_day %s %s %s', o.day, o.method, c.kind), c.number
+            FROM re.outreach_day o
+            CROSS JOIN LATERAL (VALUES ('attempts', o.attempts), ('successes', o.successes), ('failed', o.failed),
+                ('opened', o.opened), ('converted', o.converted), ('microseconds', o.microseconds_to_booking),
+                ('booked', o.booked)) AS c(kind, number)
+            WHERE o.organization_id = organization
+        )
+        SELECT format('counter %s: %s kept, %s counted', b.name, coalesce(sum(b.number) FILTER (WHERE b.is_kept), 0),
+            coalesce(sum(b.number) FILTER (WHERE NOT b.is_kept), 0))
+        FROM (SELECT k.name, k.number, true AS is_kept FROM kept k UNION ALL SELECT c.name, c.number, false FROM counter c) b
+        GROUP BY b.name
+        HAVING coalesce(sum(b.number) FILTER (WHERE b.is_kept), 0) <> coalesce(sum(b.number) FILTER (WHERE NOT b.is_kept), 0)
+    LOOP
+        PERFORM pg_temp.note(organization, difference);
+    END LOOP;
+END $$;
+
+CREATE FUNCTION pg_temp.compare_all(organization text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    call text;
+    level text;
+BEGIN
+    FOREACH call IN ARRAY ARRAY['risk_metrics(%s)', 'dashboard(%s)'] LOOP
+        PERFORM pg_temp.compare(organization, call);
+    END LOOP;
+    FOREACH call IN ARRAY ARRAY['last_7_days', 'last_30_days', 'last_90_days'] LOOP
+        PERFORM pg_temp.compare(organization, format('performance(%%s, %L)', call));
+    END LOOP;
+    FOREACH call IN ARRAY ARRAY['7', '30', '90', '182', '365'] LOOP
+        PERFORM pg_temp.compare(organization, format('trends(%%s, %s)', call));
+    END LOOP;
+    FOREACH level IN ARRAY ARRAY[NULL, 'critical', 'high', 'medium', 'low', 'engaged'] LOOP
+        PERFORM pg_temp.walk(organization, level);
+    END LOOP;
+    PERFORM pg_temp.compare_states(organization);
+    PERFORM pg_temp.compare_counters(organization);
+END $$;
+
+-- Of an advance in a transaction with one snapshot: another's may have come in between.
+CREATE FUNCTION pg_temp.is_caught_up(organization text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM re.advance(organization, 100000);
+    RETURN re.is_current(organization);
+EXCEPTION WHEN serialization_failure THEN
+    RETURN false;
+END $$;
+
+CREATE PROCEDURE pg_temp.verify(organization text) LANGUAGE plpgsql AS $$
+DECLARE
+    advance record;
+    found_before bigint := (SELECT count(*) FROM pg_temp.fault);
+    faults bigint;
+BEGIN
+    PERFORM set_config('reengagement.organization', organization, false);
+    FOR attempt IN 1..50 LOOP
+        LOOP
+            advance := re.advance(organization, 1000);
+            COMMIT;
+            EXIT WHEN advance.busy OR NOT advance.remaining;
+        END LOOP;
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+        IF pg_temp.is_caught_up(organization) THEN
+            PERFORM pg_temp.compare_all(organization);
+            faults := (SELECT count(*) FROM pg_temp.fault) - found_before;
+            RAISE NOTICE '%: %', organization, CASE faults WHEN 0 THEN 'equal' ELSE faults || ' differences' END;
+            COMMIT;
+            RETURN;
+        END IF;
+        ROLLBACK;
+        PERFORM pg_sleep(0.1);
+    END LOOP;
+    PERFORM pg_temp.note(organization, 'could not be brought up to date: others hold its lock');
+    COMMIT;
+END $$;
+
+SELECT pg_temp.note(o.id, 'has no organization_state')
+FROM public.organizations o WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = o.id);
+SELECT format('CALL pg_temp.verify(%L)', s.organization_id)
+FROM re.organization_state s
+WHERE :'organization' IN ('', s.organization_id)
+ORDER BY s.organization_id
+\gexec
+\o
+SELECT count(*) FROM fault;
