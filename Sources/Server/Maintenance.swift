@@ -73,9 +73,10 @@ final class Maintenance: Sendable {
             // Of several organizations none waits for another's backlog: the rest comes with the next look.
             guard row.text(1) == "t", started.duration(to: .now) < Self.pause else { break }
         }
-        guard refreshed >= Self.chunk else { return }
-        logger.info(
-            "derived data brought up to date",
+        guard refreshed > 0 else { return }
+        // A patient now and then is everyday life; a backlog is news.
+        logger.log(
+            level: refreshed >= Self.chunk ? .info : .debug, "derived data brought up to date",
             metadata: [
                 "organization": "\(organization)", "patients": "\(refreshed)",
                 "duration_ms": "\(Int(started.duration(to: .now) / .milliseconds(1)))",

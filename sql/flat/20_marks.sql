@@ -41,10 +41,17 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- TRUNCATE does not say what it took: every organization there has been.
+-- TRUNCATE does not say what it took: every organization there has been. It also takes rows that the transaction's
+-- snapshot does not have, so that an older snapshot would not know whom to mark.
 CREATE OR REPLACE FUNCTION re.mark_everything() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('"%s" cannot be truncated in a transaction that is %s', TG_TABLE_NAME,
+                upper(current_setting('transaction_isolation'))),
+            HINT = 'Use READ COMMITTED, or DELETE.';
+    END IF;
     INSERT INTO re.dirty (organization_id) SELECT s.organization_id FROM re.organization_state s;
     RETURN NULL;
 END $$;

@@ -16,24 +16,29 @@ CREATE OR REPLACE FUNCTION re.flat_population(organization text)
 RETURNS TABLE (days integer, number bigint, upcoming boolean, score integer, priority integer)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
+    WITH recent AS MATERIALIZED (
+        SELECT c.class, k.today - c.last_contact_day AS days, c.number
+        FROM re.flat_clock(organization) k
+        -- Fenced, so that today is a parameter in it: row-level security keeps calculations with a column off an index.
+        CROSS JOIN LATERAL (
+            SELECT r.class::integer AS class, r.last_contact_day, r.number
+            FROM re.cell r
+            WHERE r.organization_id = organization AND r.last_contact_day > k.today - 90
+            OFFSET 0
+        ) c
+    )
     SELECT s.days, s.number, s.class / 3 = 0, s.score, re.class_priority(s.class, s.days, s.score)
     FROM (
         SELECT c.days, c.number, c.class, re.class_score(c.class, c.days) AS score
         FROM (
-            SELECT n.class::integer AS class, n.days, sum(n.number)::bigint AS number
-            FROM (
-                SELECT r.class, d.days, d.number
-                FROM re.flat_clock(organization) k
-                JOIN re.cell r ON r.last_contact_day > k.today - 90
-                CROSS JOIN LATERAL (VALUES (k.today - r.last_contact_day, r.number), (90, -r.number)) AS d(days, number)
-                WHERE r.organization_id = organization
-                UNION ALL
-                SELECT t.class, 90, t.number FROM re.cell t
-                WHERE t.organization_id = organization AND t.last_contact_day = '-infinity'
-            ) n
-            GROUP BY n.class, n.days
-            HAVING sum(n.number) <> 0
+            SELECT r.class, r.days, r.number FROM recent r
+            UNION ALL
+            SELECT t.class::integer, 90, t.number - coalesce(l.number, 0)
+            FROM re.cell t
+            LEFT JOIN (SELECT r.class, sum(r.number)::bigint AS number FROM recent r GROUP BY r.class) l ON l.class = t.class
+            WHERE t.organization_id = organization AND t.last_contact_day = '-infinity'
         ) c
+        WHERE c.number <> 0
         OFFSET 0
     ) s;
 END;

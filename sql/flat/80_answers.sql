@@ -52,6 +52,7 @@ BEGIN ATOMIC
             ELSE 'below_average'
         END
     FROM re.flat_clock(organization) k
+    CROSS JOIN (VALUES ('last_7_days', 7), ('last_30_days', 30), ('last_90_days', 90)) AS t(timeframe, days)
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(d.attempts), 0)::bigint AS attempts,
             coalesce(sum(d.successes), 0)::bigint AS successes,
@@ -66,10 +67,10 @@ BEGIN ATOMIC
             coalesce(sum(d.attempts) FILTER (WHERE d.method = 'phone'), 0)::bigint AS phone,
             coalesce(sum(d.successes) FILTER (WHERE d.method = 'phone'), 0)::bigint AS phone_successes,
             coalesce(sum(d.converted) FILTER (WHERE d.method = 'phone'), 0)::bigint AS phone_converted
-        FROM (VALUES ('last_7_days', 7), ('last_30_days', 30), ('last_90_days', 90)) AS t(timeframe, days)
-        JOIN re.outreach_day d ON d.day BETWEEN k.today - t.days + 1 AND k.today
-        WHERE t.timeframe = wanted_timeframe AND d.organization_id = organization
-    ) f;
+        FROM re.outreach_day d
+        WHERE d.organization_id = organization AND d.day BETWEEN k.today - t.days + 1 AND k.today
+    ) f
+    WHERE t.timeframe = wanted_timeframe;
 END;
 
 CREATE OR REPLACE FUNCTION re.flat_prioritized_patients(
