@@ -51,7 +51,15 @@ public struct ConnectionParameters: Sendable {
             if let value = option.pointee.val { found.append((String(cString: keyword), String(cString: value))) }
             option += 1
         }
+        guard found.allSatisfy({ $0.keyword != "port" || arePorts($0.value) }) else { throw InvalidConnectionString() }
         return found
+    }
+
+    /// libpq looks at a port no sooner than it connects, when a wrong one would pass for a database that is away.
+    private static func arePorts(_ list: String) -> Bool {
+        list.split(separator: ",", omittingEmptySubsequences: false).allSatisfy { port in
+            port.isEmpty || UInt16(port).map { $0 > 0 } ?? false
+        }
     }
 
     /// Escapes a value inside `options`, where spaces separate and a backslash escapes.

@@ -193,11 +193,18 @@ struct ConnectionPoolTests {
 
 @Suite("Connection parameters")
 struct ConnectionParametersTests {
-    @Test("refuse what libpq cannot read, without repeating it")
-    func invalid() {
+    @Test(
+        "refuse what libpq cannot read or could not connect with, without repeating it",
+        arguments: ["host=x secret", "postgresql://h:port/x", "host=a,b port=5432,0", "port=65536", "port=-1"])
+    func invalid(text: String) {
         #expect(throws: ConnectionParameters.InvalidConnectionString.self) {
-            try ConnectionParameters(connectionString: "host=x secret", role: "r", statementTimeout: .seconds(1))
+            try ConnectionParameters(connectionString: text, role: "r", statementTimeout: .seconds(1))
         }
+    }
+
+    @Test("take one port for each host, or the default", arguments: ["host=a,b port=5432,", "postgresql://h1:1,h2:65535/x"])
+    func ports(text: String) throws {
+        _ = try ConnectionParameters(connectionString: text, role: "r", statementTimeout: .seconds(1))
     }
 
     @Test("keep the operator's own options and add the server's after them")
