@@ -1,0 +1,118 @@
+"""Patients who come, go, or pass from level to level."""
+
+import rows
+from instants import DAY, HOUR, SECOND, day_of, instant, literal, midnight
+from script import ID, NOW, around, case
+from steps import ALL, LEVELS, SUMMARIES, TRENDS, USUAL, walk
+
+
+@case("a patient is archived, now or with time, and restored")
+def archive(s):
+    s.clinic()
+    s.outreach(NOW - 3 * DAY, "failed")
+    s.outreach(NOW - 2 * DAY, method="phone")
+    s.booking(NOW - DAY)
+    s.appointment(NOW - DAY, "no_show")
+    s.conversation(NOW - 40 * DAY)
+    s.check()
+    for archived in (NOW, NOW - 1, NOW + 1, NOW - 50 * DAY, NOW + HOUR):
+        s.sql(f"UPDATE public.patients SET archived_at = {literal(archived)} WHERE id = 'p1'")
+        s.check(ALL)
+    s.look_at(*around(NOW + HOUR), NOW, NOW + HOUR, questions=USUAL)
+    s.outreach(NOW - HOUR, "failed", "email")
+    s.booking(NOW - HOUR)
+    s.check(USUAL)
+    s.sql("UPDATE public.patients SET archived_at = NULL WHERE id = 'p1'")
+    s.check(ALL)
+    s.sql("DELETE FROM public.patients WHERE id = 'p1'")
+    s.check(ALL)
+
+
+@case("a patient who is not created yet has outreach that counts, and comes with the instant")
+def not_yet(s):
+    created = NOW + 2 * HOUR
+    s.clinic()
+    s.sql(rows.patient(ID, "later", created))
+    s.outreach(NOW - 3 * DAY, "failed", patient="later")
+    s.outreach(NOW - 40 * DAY, "success", "phone", patient="later")
+    s.booking(NOW - 39 * DAY, "later")
+    s.appointment(NOW - 2 * DAY, "no_show", patient="later")
+    s.check(ALL)
+    s.look_at(*around(created), NOW, created + DAY, questions=ALL)
+    s.sql(f"UPDATE public.patients SET created_at = {literal(NOW + 50 * HOUR)} WHERE id = 'later'")
+    s.check(ALL)
+
+
+@case("a contact before intake is the first day a patient is counted on")
+def before_intake(s):
+    s.clinic()
+    s.sql(rows.patient(ID, "old", NOW - 10 * DAY), rows.patient(ID, "new", NOW - 10 * DAY))
+    s.conversation(NOW - 60 * DAY, "old")
+    s.check(ALL)
+    s.conversation(NOW - 3 * DAY, "new")
+    s.check(ALL)
+    s.sql("DELETE FROM public.conversations")
+    s.check(ALL)
+
+
+@case("nobody, and nothing but patients")
+def empty(s):
+    s.at(NOW)
+    s.check(ALL)
+    s.sql(rows.organization(ID, "Australia/Sydney"))
+    s.check(ALL)
+    s.sql(rows.patient(ID, "p1", NOW))
+    s.check(ALL)
+    s.sql("DELETE FROM public.patients")
+    s.check(ALL)
+    s.sql("DELETE FROM public.organizations")
+    s.check(ALL)
+    s.clinic("Asia/Kolkata")
+    s.check(ALL)
+
+
+@case("every day from contact to oblivion, for every class, in the order of priority")
+def every_day(s):
+    s.at(NOW)
+    s.sql(rows.organization(ID, "Europe/London"))
+    first = day_of(NOW, "Europe/London")
+    for missed in range(4):
+        for kind in ("upcoming", "some", "never"):
+            for twin in ("a", "b"):
+                patient = f"{kind}{missed}{twin}"
+                s.sql(rows.patient(ID, patient, midnight(first, "Europe/London")))
+                if kind != "never":
+                    s.conversation(midnight(first, "Europe/London") + HOUR, patient)
+                for _ in range(missed):
+                    s.appointment(midnight(first + 60, "Europe/London"), "no_show", patient=patient)
+                if kind == "upcoming":
+                    s.appointment(NOW + 900 * DAY, "scheduled", NOW - DAY, patient)
+    page = walk(None, 5, 20)
+    for days in (*range(0, 9), *range(12, 16), *range(28, 33), *range(43, 49), *range(58, 63), *range(73, 78), *range(84, 93),
+                 149, 150, 151, 160, 30, 1):
+        s.look_at(midnight(first + days, "Europe/London"), questions=(page, *SUMMARIES))
+        if days in (7, 14, 30, 45, 60, 90, 151):
+            s.check((*(walk(level, 3, 10) for level in LEVELS), *TRENDS))
+
+
+@case("several contacts on one day, and the one in the middle goes")
+def contacts(s):
+    s.clinic("Asia/Kolkata")
+    for days in (50, 30, 30, 9):
+        s.conversation(NOW - days * DAY)
+    s.conversation(NOW - 30 * DAY + SECOND)
+    s.check(ALL)
+    for number in (2, 3, 5, 4, 1):
+        s.sql(f"DELETE FROM public.conversations WHERE id = 'c{number}'")
+        s.check(ALL)
+
+
+@case("a contact on the very day on which a level begins, the day before and the day after")
+def gaps(s):
+    s.clinic("Europe/London")
+    for days in (7, 14, 30, 45):
+        for gap in (days - 1, days, days + 1):
+            s.sql("DELETE FROM public.conversations")
+            s.conversation(NOW - 60 * DAY)
+            s.conversation(NOW - (60 - gap) * DAY)
+            s.check((*SUMMARIES, *TRENDS[1:3]))

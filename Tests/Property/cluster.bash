@@ -1,0 +1,59 @@
+# Sourced by the scripts that run the property test: a private PostgreSQL for as long as they run.
+
+. "${BASH_SOURCE[0]%/*}/../../scripts/lib/common.bash"
+
+# What the caller has set up for a stack of his own is not meant for this one.
+unset "${!PG@}" "${!STACK_@}" DATABASE_URL DATABASE_ROLE
+export PYTHONDONTWRITEBYTECODE=1
+
+start_cluster() {
+    temporary=$(mktemp -d "${TMPDIR:-/tmp}/reengagement-property.XXXXXXXX")
+    trap stop_cluster EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    # As root, PostgreSQL runs as a user of its own, who passes through here.
+    chmod 755 -- "$temporary"
+    stack postgres-start
+    # Nothing here has to outlive a power cut.
+    psql_of postgres --command='ALTER SYSTEM SET fsync = off' --command='SELECT pg_reload_conf()' >/dev/null
+}
+
+stop_cluster() {
+    local status=$?
+    trap '' INT TERM HUP
+    [[ -z ${job-} ]] || kill "$job" 2>/dev/null || true
+    stack postgres-stop || true
+    stack down || true
+    rm -rf -- "$temporary"
+    exit "$status"
+}
+
+stack() { STACK_DIR=$temporary/stack "$root/scripts/stack" "$@"; }
+
+url_of() { stack env | sed -n "s|^DATABASE_URL=postgresql:///reengagement|postgresql:///$1|p"; } # database
+
+psql_of() { # database, options…
+    local url
+    url=$(url_of "$1")
+    psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$url" "${@:2}" </dev/null
+}
+
+# A database made by one sql/ folder, whose own collation is not the order by byte that answers are in.
+create_database() { # name, sql folder
+    psql_of postgres --command="CREATE DATABASE $1 TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+    DATABASE_URL=$(url_of "$1") timeout 120 "$2/migrate"
+}
+
+# In the background, so that a signal to this script is heard at once. The deadline is for what hangs in spite of the
+# sessions' own: minutes, the directed cases (on a slow machine) and a search for a shorter sequence.
+run_property() { # database, sql folder, MINUTES, SEED, SHRINK_SECONDS
+    local seconds
+    seconds=$(awk -v minutes="$3" -v shrink="$5" 'BEGIN { print int(minutes * 60 + shrink + 600) }')
+    PROPERTY_DATABASE_URL=$(url_of "$1") PROPERTY_SQL=$2 MINUTES=$3 SEED=$4 SHRINK_SECONDS=$5 timeout "$seconds" \
+        /usr/bin/python3 "$root/Tests/Property/property.py" &
+    job=$!
+    local status=0
+    wait "$job" || status=$?
+    job=
+    return "$status"
+}

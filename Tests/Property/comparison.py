@@ -1,0 +1,178 @@
+"""Flat answers against plain ones."""
+
+import json
+import time
+
+from psycopg2.extensions import TRANSACTION_STATUS_INERROR
+
+from asking import Mismatch, ask
+from steps import FIRST, Question
+
+ADVANCES = 10_000
+# All that answers are made of; what a patient's own page shows is included.
+GENERATION = """SELECT re.now(), (SELECT generation FROM re.organization_state WHERE organization_id = $1), md5(concat(
+    (SELECT string_agg(m::text, E'\\n' ORDER BY patient_id) FROM public.patient_reengagement_master_view m WHERE organization_id = $1),
+    (SELECT string_agg(a::text, E'\\n' ORDER BY id) FROM re.attempt a WHERE organization_id = $1),
+    (SELECT string_agg(w::text, E'\\n' ORDER BY id) FROM re.missed_appointment w WHERE organization_id = $1)))"""
+
+
+class Comparer:
+    """Compares in the sessions' state of the moment, which nobody else is changing meanwhile."""
+
+    def __init__(self, sessions):
+        self.sessions, self.comparisons = sessions, 0
+        self.reset()
+
+    def reset(self):
+        self.kept, self.seen = {}, {}
+
+    def check(self, check):
+        getattr(self, check.way)(check)
+
+    # The ways to compare.
+
+    def dispatcher(self, check):
+        """What the server would answer now, whatever is pending."""
+        self.sessions.reader.bind(check.organization)
+        self.compare(check, self.sessions.reader, ("",))
+
+    def flat(self, check):
+        # Of an organization that there has never been, nothing is derived.
+        if self.advance_all(check.organization, 1000):
+            self.compare(check, self.sessions.reader, ("flat_",))
+            self.check_generation(check.organization)
+
+    def both(self, check):
+        """As the server would answer; then from the derived rows, which must be current now."""
+        self.sessions.reader.bind(check.organization)
+        self.compare(check, self.sessions.reader, ("",))
+        self.flat(check)
+
+    def operator(self, check):
+        """By a superuser, who is not bound to the organization that his setting names."""
+        self.sessions.writer.run("SET reengagement.organization = 'elsewhere'")
+        self.compare(check, self.sessions.writer, ("",))
+
+    def repeatable(self, check):
+        self.in_transaction(check, self.sessions.reader, "BEGIN ISOLATION LEVEL REPEATABLE READ")
+
+    def read_only(self, check):
+        self.in_transaction(check, self.sessions.reader, "BEGIN READ ONLY")
+
+    def one_transaction(self, check):
+        """Several answers in one transaction, as the server's pipeline."""
+        self.in_transaction(check, self.sessions.reader, "BEGIN")
+
+    def uncommitted(self, check):
+        """By a writer who has not committed yet, and may not."""
+        *statements, end = check.within
+        self.sessions.writer.run("BEGIN")
+        try:
+            if all(self.sessions.writer.try_to(statement) for statement in statements):
+                self.compare(check, self.sessions.writer, ("",))
+        finally:
+            self.sessions.writer.try_to(end)
+
+    def deep(self, check):
+        """The derived rows against those that a build from nothing gives."""
+        organization, writer = check.organization, self.sessions.writer
+        self.advance_all(organization, 1000)
+        grown = self.derived_rows(organization)
+        writer.run("BEGIN")
+        try:
+            writer.run(f"SET LOCAL reengagement.organization = '{organization}'")
+            for table in self.sessions.derived:
+                if table != "organization_state":
+                    writer.run(f"DELETE FROM re.\"{table}\" WHERE organization_id = '{organization}'")
+            writer.run(f"INSERT INTO re.dirty (organization_id) VALUES ('{organization}')")
+            for _ in range(ADVANCES):
+                if not writer.run(f"SELECT remaining FROM re.advance('{organization}', 1000)")[0][0]:
+                    break
+            built = self.derived_rows(organization)
+        finally:
+            writer.run("ROLLBACK")
+        self.comparisons += 1
+        if grown != built:
+            raise Mismatch(organization, "deep", Question("derived rows, grown and built anew"),
+                           "\n".join(sorted(grown - built)), "\n".join(sorted(built - grown)))
+
+    # What they are made of.
+
+    def in_transaction(self, check, session, begin):
+        if session is self.sessions.reader:
+            session.bind(check.organization)
+        session.run(begin)
+        try:
+            self.compare(check, session, ("",))
+        finally:
+            failed = session.connection.get_transaction_status() == TRANSACTION_STATUS_INERROR
+            session.run("ROLLBACK" if failed else "COMMIT")
+
+    def compare(self, check, session, prefixes):
+        for question in check.questions:
+            if question.function == "walk":
+                self.walk(check, session, prefixes, *question.arguments)
+            elif question.function == "from_kept":
+                level, limit, which = question.arguments
+                kept = self.kept.get(check.organization, [FIRST])
+                self.compare_one(check, session, prefixes, Question("prioritized_patients", (level, limit, *kept[which % len(kept)])))
+            else:
+                self.compare_one(check, session, prefixes, question)
+
+    def walk(self, check, session, prefixes, level, limit, most_pages):
+        """From page to page, whose ends are kept as places to go on from at another time."""
+        place = FIRST
+        for _ in range(most_pages):
+            place = self.compare_one(check, session, prefixes, Question("prioritized_patients", (level, limit, *place)))
+            if place is None or place[3] is None:
+                break
+            self.kept.setdefault(check.organization, []).append(tuple(place))
+
+    def compare_one(self, check, session, prefixes, question):
+        plain, place = ask(session, "plain_", check.organization, question)
+        for prefix in prefixes:
+            flat, _ = ask(session, prefix, check.organization, question)
+            self.comparisons += 1
+            if flat != plain:
+                raise Mismatch(check.organization, check.way, question, flat, plain)
+        return place
+
+    def advance_all(self, organization, most):
+        """Works off all there is. Whether the derived rows are current now, as those of an organization that exists must be."""
+        reader = self.sessions.reader
+        known = self.sessions.writer.run(f"SELECT FROM public.organizations WHERE id = '{organization}'")
+        for _ in range(ADVANCES):
+            _, remaining, busy = reader.advance(organization, most)
+            if not remaining and not (busy and known):
+                break
+            time.sleep(0.001 if busy else 0)
+        else:
+            raise Mismatch(organization, "advance", Question("advance"), "something remains for ever", "an end")
+        current = reader.execute_prepared("is_current", "SELECT re.is_current($1)", "(text)", (organization,))[0][0]
+        if not current and known:
+            raise Mismatch(organization, "advance", Question("is_current"), "not current, though nothing remains", "current")
+        return current
+
+    def check_generation(self, organization):
+        """At one now, another answer has another generation."""
+        [(now, generation, answers)] = self.sessions.writer.execute_prepared("generation", GENERATION, "(text)", (organization,))
+        before = self.seen.setdefault((organization, now, generation), answers)
+        self.comparisons += 1
+        if before != answers:
+            raise Mismatch(organization, "generation", Question("generation"),
+                           f"generation {generation} again", "another generation, since some answer has changed")
+
+    def derived_rows(self, organization):
+        """All but the bounds of validity, which may differ, and counters at nought."""
+        rows = set()
+        for table in self.sessions.derived:
+            if table in ("dirty", "organization_state"):
+                continue
+            for text, in self.sessions.writer.run(f"""
+                SELECT (to_jsonb(t) - '{{valid_from,valid_until,day_from,day_until}}'::text[])::text
+                FROM re."{table}" t WHERE organization_id = '{organization}'"""):
+                row = json.loads(text)
+                if "patient_id" in row or any(value for name, value in row.items()
+                                              if isinstance(value, int) and name not in ("class", "day", "last_contact_day")):
+                    rows.add(f"{table} {text}")
+        return rows

@@ -1,0 +1,91 @@
+"""Readers and background work of a crowd."""
+
+import time
+
+from asking import ask, ask_both, difference
+from crowd_writers import BUSY, NOW, QUIET
+from steps import FIRST, LISTS, PERFORMANCE, SUMMARIES, TRENDS, Question
+
+QUESTIONS = SUMMARIES + PERFORMANCE + TRENDS[:2] + LISTS[:1] + (Question("prioritized_patients", (None, 3, *FIRST)),)
+# Each figure twice, from different derived rows.
+FIGURES = (("attempts", "SELECT outreach_attempts FROM re.performance($1, 'last_90_days')"),
+           ("attempts", "SELECT sum(outreach_attempts)::bigint FROM re.trends($1, 90)"),
+           ("patients", "SELECT max(total_patients) FROM re.dashboard($1)"),
+           ("patients", "SELECT count(id) FROM re.prioritized_patients($1, NULL, 200, NULL, NULL, NULL, NULL)"),
+           ("missed", "SELECT missed_appointments_14d FROM re.risk_metrics($1)"))
+
+
+class Reading:
+    def __init__(self, shared, clock, random):
+        self.shared, self.random, self.reader = shared, random, shared.reader(clock)
+
+    @classmethod
+    def loop(cls, shared, clock, random):
+        reading = cls(shared, clock, random)
+        ways = [reading.in_one_statement, reading.in_one_snapshot, reading.one_piece] + [reading.acknowledged] * 3 * (clock == NOW)
+        while not shared.over.is_set():
+            random.choice(ways)()
+            time.sleep(random.choice((0, 0, 0.002)))
+
+    def acknowledged(self):
+        """What was acknowledged before the read began is in it, and nothing that begins after it has ended."""
+        self.reader.bind(BUSY)
+        number = self.random.randrange(len(FIGURES))
+        figure, body = FIGURES[number]
+        tally = self.shared.tallies[figure]
+        before = tally.before()
+        value = self.reader.execute_prepared(f"figure{number}", body, "(text)", (BUSY,))[0][0]
+        least, most = tally.range_since(before)
+        self.shared.count("comparisons")
+        if not least <= value <= most:
+            self.shared.fail(f"{body} gives {value}; what is acknowledged and what has begun allow {least} to {most}")
+
+    def one_piece(self):
+        """An answer is of one moment in all its parts, whatever is written meanwhile."""
+        self.reader.bind(BUSY)
+        total, levels, listed = self.reader.execute_prepared("piece", """
+            SELECT max(total_patients), max(critical_count + high_count + medium_count + low_count + engaged_count), count(id)
+            FROM re.dashboard($1)""", "(text)", (BUSY,))[0]
+        self.shared.count("comparisons")
+        if levels != total or listed != min(total, 10):
+            self.shared.fail(f"the dashboard has {total} patients, {levels} at the five levels, and lists {listed} of at most 10")
+
+    def in_one_statement(self):
+        organization, question = self.random.choice((BUSY, QUIET)), self.random.choice(QUESTIONS)
+        self.reader.advance(organization, 1000)
+        current, flat, plain = ask_both(self.reader, organization, question)
+        if current:
+            self.same("one statement", organization, question, flat, plain)
+            self.shared.count("current")
+
+    def in_one_snapshot(self):
+        """A transaction with one snapshot, where the server's own function must answer from it too."""
+        organization = self.random.choice((BUSY, QUIET))
+        self.reader.advance(organization, self.random.choice((1, 1000)))
+        self.reader.run("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        current = self.reader.execute_prepared("is_current", "SELECT re.is_current($1)", "(text)", (organization,))[0][0]
+        for question in self.random.sample(QUESTIONS, 3):
+            plain, _ = ask(self.reader, "plain_", organization, question)
+            for prefix in ("", "flat_") if current else ("",):
+                self.same("one snapshot", organization, question, ask(self.reader, prefix, organization, question)[0], plain)
+        self.reader.run("COMMIT")
+        if current:
+            self.shared.count("current")
+
+    def same(self, way, organization, question, flat, plain):
+        self.shared.count("comparisons")
+        if flat != plain:
+            self.shared.fail(f"{question} of {organization} in {way}\n{difference(flat, plain)}")
+
+
+def advancing(shared, number, random):
+    """As a server's background thread, but in odd chunks."""
+    reader = shared.reader()
+    while not shared.over.is_set():
+        for organization, in reader.execute_prepared("due", "SELECT d FROM re.organizations_due($1) d", "(integer)", (10,)):
+            most = random.choice((1, 3, 1000))
+            while not shared.over.is_set():
+                _, remaining, busy = reader.advance(organization, most)
+                if busy or not remaining:
+                    break
+        time.sleep(random.choice((0.001, 0.01, 0.03)))

@@ -1,0 +1,14 @@
+"""The cases that random steps miss, or meet too seldom."""
+
+import cases_of_attribution  # noqa: F401: each registers its cases
+import cases_of_days  # noqa: F401
+import cases_of_patients  # noqa: F401
+import cases_of_writing  # noqa: F401
+from script import CASES, Script
+
+
+def cases():
+    for title, write in CASES:
+        script = Script()
+        write(script)
+        yield title, script.steps

@@ -1,0 +1,142 @@
+"""Random steps on several organizations. The same seed gives the same steps, whatever the database answers."""
+
+from random import Random
+
+import rows
+from instants import HOUR, NOWS, ZONES, instant, literal
+from rows import METHODS, OUTCOMES
+from steps import ALL, LEVELS, USUAL, Advance, Check, Everywhere, Question, Write, from_kept, quoted, walk
+from writes import NAMES, PATIENTS, TABLES, Clinic, Writes
+
+SESSION_ZONES = ("UTC", "UTC", "America/New_York", "Europe/London", "Australia/Lord_Howe")
+
+
+class Generator(Writes):
+    def __init__(self, seed):
+        self.random = r = Random(seed)
+        now = instant(r.choice(NOWS)) if r.random() < 0.7 else instant("2023-01-01T00:00:00") + r.randrange(1000 * 24) * HOUR + r.randrange(HOUR)
+        zones = r.sample(ZONES, r.choice((1, 2, 2, 3)))
+        self.clinics = [Clinic(r, f"o{i + 1}", zone, now) for i, zone in enumerate(zones)]
+        self.is_other_busy = False
+
+    # Steps.
+
+    def beginning(self):
+        r = self.random
+        yield self.to(self.clinics[0].edges.now)
+        yield Everywhere(f"SET TimeZone = '{r.choice(SESSION_ZONES)}'")
+        for clinic in self.clinics:
+            yield Write("writer", (rows.organization(clinic.id, clinic.zone),))
+            for write in [self.insert_patient] * 6 + [self.insert_appointment] * 12 + [self.insert_conversation] * 5 + [self.insert_outreach] * 8:
+                yield Write("writer", (write(clinic),))
+
+    def steps(self, number):
+        """So many steps of writing and moving, with looks in between."""
+        yield from self.beginning()
+        kinds = (self.write, self.write, self.write, self.write, self.write, self.jump, self.jump, self.transaction, self.second_session,
+                 self.background, self.post, self.rare)
+        for _ in range(number):
+            yield from self.random.choice(kinds)(self.random.choice(self.clinics))
+            if self.random.random() < 0.6:
+                yield self.look(self.random.choice(self.clinics))
+        if self.is_other_busy:
+            yield Write("other", ("COMMIT",))
+        for clinic in self.clinics:
+            yield Check(clinic.id, "both", ALL)
+            yield Check(clinic.id, "deep", ())
+
+    def write(self, clinic):
+        yield Write("writer", (self.one_write(clinic),))
+
+    def jump(self, clinic):
+        yield self.to(clinic.edges.jump())
+
+    def to(self, now):
+        for clinic in self.clinics:
+            clinic.edges.now = now
+        return Everywhere(f"SET reengagement.now = {literal(now)}")
+
+    def transaction(self, clinic):
+        yield Write("writer", ("BEGIN", *self.some_writes(clinic), self.end()))
+
+    def some_writes(self, clinic):
+        r, writes = self.random, []
+        for _ in range(r.randint(1, 4)):
+            writes.append(self.one_write(clinic))
+        if r.random() < 0.5:
+            writes += ["SAVEPOINT s", self.one_write(clinic), r.choice(("ROLLBACK TO s", "ROLLBACK TO s", "RELEASE s"))]
+        if r.random() < 0.3:
+            writes.append(self.one_write(clinic))
+        return writes
+
+    def end(self):
+        return self.random.choice(("COMMIT", "COMMIT", "ROLLBACK"))
+
+    def second_session(self, clinic):
+        """A transaction that stays open over other steps."""
+        if self.is_other_busy:
+            self.is_other_busy = False
+            yield Write("other", (self.end(),))
+        else:
+            self.is_other_busy = True
+            yield Write("other", ("BEGIN", self.one_write(clinic)))
+
+    def background(self, clinic):
+        yield Advance(clinic.id, self.random.choice((1, 2, 3, 7, 1000)), self.random.choice((1, 1, 2, 50)))
+
+    def post(self, clinic):
+        r = self.random
+        clinic.edges.keep(clinic.edges.now)
+        outcome = r.choice(OUTCOMES)
+        if outcome == "success":
+            clinic.edges.successes.append(clinic.edges.now)
+        key = quoted(r.choice((None, None, "k1", "k2")))
+        yield Write("writer", (
+            "BEGIN", "SET LOCAL ROLE reengagement_api", f"SET LOCAL reengagement.organization = {quoted(clinic.id)}",
+            f"SELECT re.log_outreach({quoted(clinic.id)}, {quoted(clinic.some_patient())}, {quoted(r.choice(METHODS))}, {quoted(outcome)}, "
+            f"{quoted(r.random() < 0.4)}, {quoted(r.choice(NAMES))}, 'user_1', {key})", "COMMIT"))
+
+    def look(self, clinic):
+        r = self.random
+        way = r.choices(("both", "dispatcher", "flat", "operator", "repeatable", "read_only", "one_transaction", "uncommitted", "deep"),
+                        (6, 6, 4, 1, 1, 1, 1, 1, 0.6))[0]
+        if way == "deep":
+            return Check(clinic.id, way, ())
+        questions = tuple(r.sample(USUAL + ALL, 4)) + (self.random_page(clinic), from_kept(self.level(), r.choice((1, 3, 200)), r.randrange(1000)),
+                                                       walk(self.level(), r.choice((1, 2, 3, 5)), 6))
+        within = (*self.some_writes(clinic), self.end()) if way == "uncommitted" else ()
+        return Check(clinic.id, way, tuple(r.sample(questions, 5)), within)
+
+    def level(self):
+        return self.random.choice((None, None, *LEVELS))
+
+    def random_page(self, clinic):
+        """After a place where perhaps nobody is, or can be."""
+        r = self.random
+        place = (r.choice((0, 1, 2, 3, 4, 5)), r.choice((r.randint(0, 100), 75, 60, 40, -1, 101)),
+                 r.choice((r.randint(0, 100), 0, 30, 45, 90, 300, 800_000, 2**31 - 1)), r.choice(PATIENTS + ("", "zz")))
+        return Question("prioritized_patients", (self.level(), r.choice((1, 2, 10, 200)), *place))
+
+    def rare(self, clinic):
+        """What one does to a whole table or organization."""
+        r, id = self.random, quoted(clinic.id)
+        bulk = (self.bulk_appointments, self.bulk_patients, self.copy)
+        kind = r.choice((*bulk, None, None))
+        if kind:
+            yield Write("writer", (kind(clinic),))
+            return
+        # A TRUNCATE waits for every reader and writer: not beside an open transaction.
+        yield Write("other", ("COMMIT",) if self.is_other_busy else ())
+        self.is_other_busy = False
+        yield Write("writer", (r.choice((
+            f"DELETE FROM public.organizations WHERE id = {id}",
+            rows.organization(clinic.id, clinic.zone, appointment_value="10.00"),
+            "TRUNCATE public." + r.choice(TABLES[1:]),
+            "TRUNCATE public.patients CASCADE", "TRUNCATE public.organizations CASCADE",
+            f"UPDATE public.organizations SET id = {id} WHERE id = {id}",
+            "ANALYZE",
+            f"DELETE FROM public.patients WHERE organization_id = {id} AND id < 'p4'")),))
+        if r.random() < 0.7:
+            yield Write("writer", (rows.organization(clinic.id, clinic.zone),))
+            for write in [self.insert_patient] * 4 + [self.insert_outreach, self.insert_appointment] * 3:
+                yield Write("writer", (write(clinic),))

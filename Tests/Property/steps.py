@@ -1,0 +1,84 @@
+"""What a sequence is made of: plain values, so that a sequence can be replayed, cut down and printed as SQL."""
+
+from typing import NamedTuple
+
+
+def quoted(value):
+    if value is None:
+        return "NULL"
+    if isinstance(value, (bool, int)):
+        return str(value).lower()
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+class Write(NamedTuple):
+    """Statements in one of the two superuser sessions; an error is a write that did not happen."""
+    session: str
+    statements: tuple
+
+    def __str__(self):
+        note = "" if self.session == "writer" else "   -- in a second writer's session"
+        return "\n".join(f"{statement};{note}" for statement in self.statements)
+
+
+class Everywhere(NamedTuple):
+    """A setting of the writer's and the reader's session: now, the session's time zone."""
+    statement: str
+
+    def __str__(self):
+        return f"{self.statement};   -- in both sessions"
+
+
+class Advance(NamedTuple):
+    """The background work, so many times at most."""
+    organization: str
+    most: int
+    times: int
+
+    def __str__(self):
+        return f"SELECT re.advance({quoted(self.organization)}, {self.most});   -- as the server, at most {self.times} times"
+
+
+class Check(NamedTuple):
+    """Flat against plain; the ways are in comparison.py. What is in `within` is written first, in the same transaction."""
+    organization: str
+    way: str
+    questions: tuple
+    within: tuple = ()
+
+    def __str__(self):
+        compare = f"-- compare ({self.way}) of {self.organization}: " + ", ".join(map(str, self.questions))
+        if not self.within:
+            return compare
+        *statements, end = self.within
+        return "\n".join(["BEGIN;", *(f"{statement};" for statement in statements), compare, f"{end};"])
+
+
+class Question(NamedTuple):
+    function: str
+    arguments: tuple = ()
+
+    def __str__(self):
+        return f"{self.function}({', '.join(map(quoted, self.arguments))})"
+
+
+LEVELS = ("critical", "high", "medium", "low", "engaged")
+FIRST = (None, None, None, None)
+SUMMARIES = (Question("risk_metrics"), Question("dashboard"))
+PERFORMANCE = tuple(Question("performance", (f"last_{days}_days",)) for days in (7, 30, 90))
+TRENDS = tuple(Question("trends", (days,)) for days in (7, 30, 90, 182, 365))
+LISTS = tuple(Question("prioritized_patients", (level, 200, *FIRST)) for level in (None, *LEVELS))
+
+
+def walk(level, limit, most_pages):
+    """From page to page by the cursors that the pages give."""
+    return Question("walk", (level, limit, most_pages))
+
+
+def from_kept(level, limit, which):
+    """One page, from a place that an earlier page has shown."""
+    return Question("from_kept", (level, limit, which))
+
+
+USUAL = SUMMARIES + PERFORMANCE + (TRENDS[0], TRENDS[1], TRENDS[4], LISTS[0], walk(None, 1, 20))
+ALL = SUMMARIES + PERFORMANCE + TRENDS + LISTS + (walk(None, 1, 50),) + tuple(walk(level, 2, 50) for level in LEVELS)
