@@ -1,0 +1,133 @@
+"""While the running server works off a large import: another organization's reads, and the loaded one's exactness."""
+
+import itertools
+import threading
+import time
+
+from database import Database
+from exactness import Wrong, check_flat
+from loading import organization_of
+from questions import figures, questions
+from reading import summary
+from stack import say
+from writing import IMPORT, forget_import, import_size
+
+PAUSE = 0.01  # between two reads of the undisturbed clinic: a busy clinic, not a flood
+PATIENCE = 900  # seconds for a backlog to be worked off
+
+
+class Reader(threading.Thread):
+    """Reads one organization at a steady pace until it is told to stop; each sample carries the moment."""
+
+    def __init__(self, connection, asked):
+        super().__init__(daemon=True)
+        self.connection, self.asked = connection, asked
+        self.samples, self.failure, self.stopped = [], None, threading.Event()
+
+    def run(self):
+        try:
+            for question in itertools.cycle(self.asked):
+                if self.stopped.wait(PAUSE):
+                    return
+                answer = self.connection.get(question.path)
+                if answer.status != 200:
+                    raise Wrong(f"an undisturbed organization's {question.name} answers {answer.status}")
+                self.samples.append((time.monotonic(), answer.milliseconds))
+        except Exception as error:
+            self.failure = error
+
+    def stop(self):
+        self.stopped.set()
+        self.join()
+        if self.failure:
+            raise self.failure
+
+    def between(self, since, until):
+        return summary([ms for at, ms in self.samples if since <= at < until])
+
+
+def has_marks(operator, organization):
+    return operator.value("SELECT EXISTS (SELECT FROM re.dirty WHERE organization_id = %s)", (organization,))
+
+
+def wait_until_worked_off(operator, organization):
+    deadline = time.monotonic() + PATIENCE
+    while has_marks(operator, organization):
+        if time.monotonic() > deadline:
+            raise Wrong(f"the backlog of {organization} is not worked off in {PATIENCE} s")
+        time.sleep(0.1)
+    return time.monotonic()
+
+
+def state_of(operator, organization):
+    return operator.value("SELECT generation FROM re.organization_state WHERE organization_id = %s", (organization,))
+
+
+def neighbour_during(plan, operator, connection, loaded):
+    """Another organization's reads: before, during the statement, and while its backlog is worked off."""
+    neighbour = organization_of(plan.sizes[0])
+    reads = [q for q in questions(neighbour, {"cursor": None, "place": (None,) * 4, "patient": "patient_2"})
+             if q.name in ("risk-metrics", "dashboard", "list of 50", "trends 30 d", "performance 30 d")]
+    wait_until_worked_off(operator, loaded)
+    reader = Reader(connection, reads)
+    reader.start()
+    began = time.monotonic()
+    time.sleep(plan.quiet_seconds)
+    loading = time.monotonic()
+    before = state_of(operator, loaded)
+    operator.execute(IMPORT, (loaded, "backlog", plan.imported))
+    loaded_at = time.monotonic()
+    done = wait_until_worked_off(operator, loaded)
+    reader.stop()
+    return {"undisturbed": reader.between(began, loading), "during_statement": reader.between(loading, loaded_at),
+            "during_backlog": reader.between(loaded_at, done), "statement_seconds": loaded_at - loading,
+            "backlog_seconds": done - loaded_at, "transactions": state_of(operator, loaded) - before}
+
+
+def plain_figures(database, question):
+    return question.found(database.call(f"plain_{question.function}", question.types, question.arguments)[0])
+
+
+def check_beside_plain(database, connection, question, tries=5):
+    """One read of the loaded organization: right, or not answered in time, or wrong. Time passes between two looks."""
+    for _ in range(tries):
+        before = plain_figures(database, question)
+        answer = connection.get(question.path)
+        if answer.status == 503:
+            return "not answered", answer.milliseconds
+        if answer.status != 200:
+            raise Wrong(f"{question.name} of the loaded organization answers {answer.status}")
+        got = figures(answer.json())
+        if got == before or got == plain_figures(database, question):
+            return "exact", answer.milliseconds
+    raise Wrong(f"{question.name} of the loaded organization is not what the plain views say")
+
+
+def loaded_during(plan, operator, url, options, connection, loaded):
+    """Takes the import back, which is a backlog again, and reads the organization itself until it is gone."""
+    database = Database(url, options)
+    database.bind(loaded)
+    asked = questions(loaded, {"cursor": None, "place": (None,) * 4, "patient": "patient_2"})
+    reads = [q for q in asked if q.name in ("risk-metrics", "dashboard", "performance 30 d", "list of 50", "patient")]
+    results, times = {"exact": 0, "not answered": 0}, []
+    forget_import(operator, loaded, "backlog")
+    for question in itertools.cycle([q for q in reads if q.has_flat]):
+        if not has_marks(operator, loaded):
+            break
+        verdict, milliseconds = check_beside_plain(database, connection, question)
+        results[verdict] += 1
+        times.append(milliseconds)
+    for question in asked:
+        check_flat(database, question, plan.plain_seconds)
+    return {**results, "latency": summary(times) if times else None}
+
+
+def measure_backlog(plan, operator, url, options, connections):
+    size = import_size(plan)
+    loaded = organization_of(size)
+    found = {"rows": plan.imported, "patients": size,
+             "neighbour": neighbour_during(plan, operator, connections[plan.sizes[0]], loaded)}
+    say(f"  backlog worked off in {found['neighbour']['backlog_seconds']:.1f} s by the running server")
+    found["loaded"] = loaded_during(plan, operator, url, options, connections[size], loaded)
+    say(f"  the loaded organization meanwhile: {found['loaded']['exact']} reads exact")
+    return found

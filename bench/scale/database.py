@@ -1,0 +1,78 @@
+"""Connections as the server makes them, and as the operator who sees all organizations."""
+
+import time
+from contextlib import contextmanager
+
+import psycopg2
+import psycopg2.errors
+
+SERVER_ROLE = "reengagement_api"
+# As in Sources/PostgreSQL/ConnectionParameters.swift.
+SERVER_SETTINGS = {"role": SERVER_ROLE, "plan_cache_mode": "force_generic_plan", "jit": "off",
+                   "search_path": "pg_catalog", "TimeZone": "UTC", "DateStyle": "ISO"}
+SERVER_OPTIONS = " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items())
+
+
+class Database:
+
+    def __init__(self, url, options=""):
+        self.connection = psycopg2.connect(url, options=options)
+        self.connection.autocommit = True
+        self.prepared = set()
+
+    def rows(self, sql, arguments=None):
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, arguments)
+            return cursor.fetchall() if cursor.description else []
+
+    def value(self, sql, arguments=None):
+        return self.rows(sql, arguments)[0][0]
+
+    def execute(self, sql, arguments=None):
+        """The number of rows touched."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, arguments)
+            return cursor.rowcount
+
+    def bind(self, organization):
+        self.rows("SELECT set_config('reengagement.organization', %s, false)", (organization,))
+
+    def call(self, function, types, arguments):
+        """All columns of a function of schema re, by a prepared statement; and the milliseconds it took."""
+        if function not in self.prepared:
+            placeholders = ", ".join(f"${i + 1}" for i in range(len(types)))
+            self.execute(f"PREPARE {function} ({', '.join(types)}) AS SELECT * FROM re.{function}({placeholders})")
+            self.prepared.add(function)
+        began = time.perf_counter()
+        found = self.rows(f"EXECUTE {function} ({', '.join(['%s'] * len(types))})", tuple(arguments))
+        return found, (time.perf_counter() - began) * 1000
+
+    @contextmanager
+    def one_snapshot(self):
+        self.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            yield
+        finally:
+            self.execute("ROLLBACK")
+
+    @contextmanager
+    def transaction(self):
+        self.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self.execute("ROLLBACK")
+            raise
+        self.execute("COMMIT")
+
+    @contextmanager
+    def at_most(self, seconds):
+        """Yields a list that tells afterwards, by not being empty, that a statement took longer and was given up."""
+        given_up = []
+        self.execute(f"SET statement_timeout = {int(seconds * 1000)}")
+        try:
+            yield given_up
+        except psycopg2.errors.QueryCanceled:
+            given_up.append(True)
+        finally:
+            self.execute("SET statement_timeout = 0")

@@ -1,0 +1,126 @@
+"""Organizations of each size, loaded in sets with the triggers at work, and their derived data built."""
+
+import json
+import time
+from pathlib import Path
+
+from stack import say
+
+CHUNK = 25_000  # patients a transaction
+BUILD_CHUNK = 1000  # patients an advance, as the server's background work takes them
+# What each table's rows came in by: a patient's rows lie as scattered as years of writing leave them.
+ARRIVAL = {"patients": "created_at", "appointments": "created_at", "conversations": "occurred_at", "outreach": "created_at"}
+COLUMNS = {
+    "patients": "organization_id, id, name, phone, email, treatment_notes, created_at, archived_at",
+    "appointments": "organization_id, id, patient_id, starts_at, status, value, created_at",
+    "conversations": "organization_id, id, patient_id, occurred_at, sentiment",
+    "outreach": "organization_id, id, patient_id, method, outcome, opened, notes, logged_by, created_at",
+}
+
+
+def organization_of(size):
+    return f"org_scale_{size}"
+
+
+class Progress:
+    """A line every few seconds, and one at the end."""
+
+    def __init__(self, what, total, unit):
+        self.what, self.total, self.unit = what, total, unit
+        self.began = self.said = time.monotonic()
+        self.over = False
+
+    def seconds(self):
+        return max(time.monotonic() - self.began, 1e-6)
+
+    def line(self, done, counted):
+        now = time.monotonic()
+        if self.over or now - self.said < 5 and done < self.total:
+            return
+        self.said, self.over = now, done >= self.total
+        say(f"  {self.what}: {done:,} of {self.total:,} patients, {counted / self.seconds():,.0f} {self.unit}/s, "
+            f"{self.seconds():.0f} s")
+
+
+def prepare(database):
+    if not database.value("SELECT to_regnamespace('bench') IS NOT NULL"):
+        database.execute((Path(__file__).parent / "generate.sql").read_text())
+
+
+def tidy(operator, server_role, size):
+    """What a run that was cut off left in a kept directory; taken back with the triggers at work."""
+    organization = organization_of(size)
+    for table in ("appointments", "outreach_log"):
+        operator.execute(f"ALTER TABLE public.{table} ENABLE TRIGGER USER")
+    operator.execute("DELETE FROM public.appointments WHERE organization_id = %s AND id LIKE 'import\\_%%'", (organization,))
+    operator.execute("DELETE FROM public.outreach_log WHERE organization_id = %s AND logged_by = 'user_bench'", (organization,))
+    build(server_role, size)
+
+
+def is_loaded(database, size):
+    return database.value("SELECT count(*) FROM public.patients WHERE organization_id = %s",
+                          (organization_of(size),)) == size
+
+
+def load(database, size):
+    """Rows and seconds."""
+    organization, rows = organization_of(size), 0
+    database.execute("INSERT INTO public.organizations (id, name, time_zone) SELECT %s, %s, time_zone FROM bench.clock",
+                     (organization, f"Clinic of {size:,}"))
+    progress = Progress(f"loading {organization}", size, "rows")
+    for first in range(1, size + 1, CHUNK):
+        last = min(first + CHUNK - 1, size)
+        with database.transaction():
+            for source, columns in COLUMNS.items():
+                table = "outreach_log" if source == "outreach" else source
+                rows += database.execute(
+                    f"INSERT INTO public.{table} ({columns}) SELECT {columns} FROM bench.{source}(%s, %s, %s) ORDER BY {ARRIVAL[source]}",
+                    (organization, first, last))
+        progress.line(last, rows)
+    seconds = progress.seconds()
+    # As autovacuum would a minute later: the first plans of a build are kept.
+    for table in ("patients", "appointments", "conversations", "outreach_log"):
+        database.execute(f"ANALYZE public.{table}")
+    return {"rows": rows, "seconds": seconds}
+
+
+def build(database, size):
+    """Derived data, as the server's background work builds them: advance after advance. Patients and seconds."""
+    organization, refreshed, worked = organization_of(size), 0, time.monotonic()
+    database.bind(organization)
+    progress = Progress(f"building {organization}", size, "patients")
+    while True:
+        number, remaining = database.rows("SELECT refreshed, remaining FROM re.advance(%s, %s)",
+                                          (organization, BUILD_CHUNK))[0]
+        refreshed += number
+        worked = time.monotonic() if number else worked
+        progress.line(min(refreshed, size), refreshed)
+        if not remaining and database.value("SELECT re.is_current(%s)", (organization,)):
+            return {"patients": refreshed, "seconds": progress.seconds()}
+        if time.monotonic() - worked > 60:
+            raise SystemExit(f"error: {organization} has nothing to do and is not current")
+
+
+def load_all(operator, server_role, sizes):
+    """What each size took; of those that a kept directory had already, what they took then."""
+    prepare(operator)
+    for size in sizes:
+        if is_loaded(operator, size):
+            say(f"  {organization_of(size)} is there from before")
+            tidy(operator, server_role, size)
+            continue
+        took = {"load": load(operator, size), "build": build(server_role, size)}
+        operator.execute("INSERT INTO bench.loading VALUES (%s, %s)", (size, json.dumps(took)))
+    settle(operator)
+    return dict(operator.rows("SELECT patients, took FROM bench.loading WHERE patients = ANY (%s) ORDER BY 1",
+                              (list(sizes),)))
+
+
+def settle(operator):
+    """Statistics and visibility as autovacuum would have them after a while, and nothing left to write."""
+    for table in operator.rows("""
+            SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+            WHERE schemaname = 're' OR (schemaname = 'public' AND tablename IN
+                ('organizations', 'patients', 'appointments', 'conversations', 'outreach_log'))"""):
+        operator.execute(f"VACUUM (ANALYZE) {table[0]}")
+    operator.execute("CHECKPOINT")

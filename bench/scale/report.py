@@ -1,0 +1,143 @@
+"""The tables, as Markdown and as JSON."""
+
+from targets import ratio
+
+
+def number(ms):
+    if ms is None:
+        return ""
+    return f"{ms:,.0f}" if ms >= 100 else f"{ms:.1f}" if ms >= 10 else f"{ms:.2f}"
+
+
+def median_of(table, size, name, otherwise):
+    found = table.get((size, name))
+    return number(found["median"]) if found else otherwise
+
+
+def short(size):
+    return f"{size // 1_000_000}M" if size % 1_000_000 == 0 else f"{size // 1000}k" if size % 1000 == 0 else f"{size:,}"
+
+
+def table(heads, rows):
+    """The first column to the left, the others to the right."""
+    lines = [heads, ["---"] + ["---:"] * (len(heads) - 1), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def reads_table(plan, asked, reads):
+    give_up = f"> {plan.plain_seconds * 1000:,.0f}"
+    heads = (["median ms"] + [short(s) for s in plan.sizes] + ["p95, " + short(plan.largest), "ratio"]
+             + ["plain " + short(s) for s in plan.sizes] + ["ratio"])
+    rows = []
+    for question in asked[plan.largest]:
+        flat, plain = reads["http"], reads["plain"]
+        grown = ratio(plain, plan.sizes, question.name)
+        rows.append([question.name] + [median_of(flat, s, question.name, "") for s in plan.sizes]
+                    + [number(flat[plan.largest, question.name]["p95"]),
+                       f"**{ratio(flat, plan.sizes, question.name):.2f}**"]
+                    + [median_of(plain, s, question.name, give_up) for s in plan.sizes]
+                    + ["" if grown is None else f"{grown:,.0f}" if grown >= 10 else f"{grown:.1f}"])
+    return table(heads, rows)
+
+
+def megabytes(count):
+    return f"{count / 1e6:,.0f}"
+
+
+def storage_table(sizes, patients):
+    scale = 1_000_000 / patients
+    rows = [[f"`{name}`", f"{found['rows'] * scale:,.0f}", megabytes(found["table"] * scale),
+             megabytes(found["indexes"] * scale)] for name, found in sizes.items()]
+    for what, of_it in (("source", lambda n: n.startswith("public.")), ("derived", lambda n: n.startswith("re."))):
+        chosen = [found for name, found in sizes.items() if of_it(name)]
+        rows.append([f"**{what}**", "", megabytes(sum(f["table"] for f in chosen) * scale),
+                     megabytes(sum(f["indexes"] for f in chosen) * scale)])
+    return table(["per million patients", "rows", "table MB", "index MB"], rows)
+
+
+def loading_table(loading):
+    rows = [[f"{size:,}", f"{done['load']['rows']:,}", f"{done['load']['rows'] / done['load']['seconds']:,.0f}",
+             f"{done['build']['seconds']:,.1f}", f"{1e6 * done['build']['seconds'] / size:,.0f}"]
+            for size, done in loading.items()]
+    return table(["patients", "rows loaded", "rows/s", "build, s", "µs a patient"], rows)
+
+
+def writes(result):
+    posts, imports, backlog = result["posts"], result["imports"], result["backlog"]
+    neighbour, loaded = backlog["neighbour"], backlog["loaded"]
+    latency = loaded["latency"]
+    lines = [
+        table(["", "with triggers", "without", "ratio"], [
+            [f"`log-outreach`, {posts['clients']} clients on {posts['patients']:,} patients, a second",
+             f"{posts['with']:,.0f}", f"{posts['without']:,.0f}", f"**{posts['ratio']:.2f}**"],
+            [f"{imports['rows']:,} appointments in one statement, {imports['patients']:,} patients, s",
+             f"{imports['with']:.2f}", f"{imports['without']:.2f}", f"**{imports['ratio']:.2f}**"]]),
+        "",
+        f"Such an import leaves a backlog, which the running server worked off in {neighbour['backlog_seconds']:.1f} s, in "
+        f"{neighbour['transactions']:,} transactions. Another organization's reads meanwhile, ms:",
+        "",
+        table(["", "median", "p95", "reads"], [
+            [name, number(found["median"]), number(found["p95"]), found["samples"]] for name, found in (
+                ("undisturbed", neighbour["undisturbed"]), ("beside the statement", neighbour["during_statement"]),
+                ("beside the backlog", neighbour["during_backlog"]))]),
+        "",
+        f"Reads of the loaded organization during a second such backlog: {loaded['exact']} exact, none wrong, "
+        f"{loaded['not answered']} not answered in time (503)"
+        + (f"; median {number(latency['median'])} ms, p95 {number(latency['p95'])} ms." if latency else "."),
+    ]
+    return "\n".join(lines)
+
+
+def facts(machine):
+    settings = ", ".join(f"{name} {value}" for name, value in machine["settings"].items())
+    return (f"{machine['cores']} cores and {machine['memory_gb']} GB, client, nginx, server and PostgreSQL on one machine; "
+            f"PostgreSQL {machine['postgresql']} ({settings}; the rest default), nginx {machine['nginx']}, "
+            f"Swift {machine['swift']}.")
+
+
+def markdown(plan, asked, result):
+    reads, midnight, walk = result["reads"], result["midnight"], result["reads"]["walk"][plan.largest]
+    missed = [row for row in result["targets"] if not row[3]]
+    rates = "; ".join(f"{name} {rate:,.0f}" for name, rate in result["reads_per_second"].items())
+    return "\n".join([
+        "# Reads and writes by the size of the clinic", "",
+        "Made by `make bench-scale`; what it means stands in [scaling.md](../scaling.md). " + facts(result["machine"]), "",
+        "Left: GET through nginx over HTTPS, one client on a kept connection, sizes in turns. Right: the plain views, the "
+        "same figures counted afresh, as prepared statements in the database alone. Each plain answer was compared with "
+        "the counters in one snapshot, and each HTTP answer with the database's.", "",
+        reads_table(plan, asked, reads), "",
+        f"A walk through the list of {plan.largest:,} by its cursors, 200 at a time, {walk['pages']:,} pages to the middle: "
+        f"the first 20 took {number(walk['first_pages']['median'])} ms (median), the last 20 "
+        f"{number(walk['last_pages']['median'])} ms.", "",
+        "## Writes", "", writes(result), "",
+        "## Loading and building", "",
+        loading_table(result["loading"]), "",
+        f"Midnight at {plan.largest:,} patients: {midnight['patients']:,} patients to recompute, {midnight['seconds']:.2f} s.",
+        "", "## Storage", "", storage_table(result["storage"], sum(plan.sizes)), "",
+        f"## Reads a second at {plan.largest:,} patients", "",
+        f"The database alone, 8 clients: {rates}.", "",
+        "## Ready to be distributed by organization", "",
+        "Looked up in the catalog, all of them: "
+        + "; ".join(f"{count} {what}" for what, count in result["distribution"].items()) + ".", "",
+        "## Targets", "",
+        f"{len(result['targets']) - len(missed)} of {len(result['targets'])} met."
+        + "".join(f"\n- missed: {name}: {measured} ({limit})" for name, measured, limit, _ in missed), ""])
+
+
+def as_json(plan, result):
+    """Keys of pairs become a list, since JSON knows no pairs."""
+    def table_of(found):
+        return [{"patients": size, "question": name, **(entry or {"median": None})} for (size, name), entry in found.items()]
+    reads = {"http": table_of(result["reads"]["http"]), "plain": table_of(result["reads"]["plain"]),
+             "walk": {size: {k: v for k, v in found.items() if k not in ("cursor", "place", "patient")}
+                      for size, found in result["reads"]["walk"].items()}}
+    targets = [dict(zip(("target", "measured", "limit", "met"), row)) for row in result["targets"]]
+    return rounded({"sizes": plan.sizes, **result, "reads": reads, "targets": targets})
+
+
+def rounded(value):
+    if isinstance(value, dict):
+        return {str(key): rounded(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(member) for member in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
