@@ -103,8 +103,9 @@ def markdown(plan, asked, result):
         "# Reads and writes by the size of the clinic", "",
         "Made by `make bench-scale`; what it means stands in [scaling.md](../scaling.md). " + facts(result["machine"]), "",
         "Left: GET through nginx over HTTPS, one client on a kept connection, sizes in turns. Right: the plain views, the "
-        "same figures counted afresh, as prepared statements in the database alone. Each plain answer was compared with "
-        "the counters in one snapshot, and each HTTP answer with the database's.", "",
+        "same figures counted afresh, as prepared statements in the database alone. Each plain answer that came in time was "
+        "compared with the counters in one snapshot (where it says > it was given up and not compared), each HTTP answer with "
+        "the database's.", "",
         reads_table(plan, asked, reads), "",
         f"A walk through the list of {plan.largest:,} by its cursors, 200 at a time, {walk['pages']:,} pages to the middle: "
         f"the first 20 took {number(walk['first_pages']['median'])} ms (median), the last 20 "

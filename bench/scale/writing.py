@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from database import SERVER_OPTIONS
+from exactness import Wrong
 from loading import build, organization_of
 from stack import say
 
@@ -31,6 +32,11 @@ def posts_per_second(url, organization, patients, seconds, script=SCRIPT):
     return float(rate.group(1))
 
 
+def posted(operator, organization):
+    return operator.value("SELECT count(*) FROM public.outreach_log WHERE organization_id = %s AND logged_by = 'user_bench'",
+                          (organization,))
+
+
 def measure_posts(plan, operator, server_role, url):
     """Rounds by turns, the one to go first changing each time. No background work, which would take part of the machine."""
     size = min(10_000, plan.largest)
@@ -39,7 +45,11 @@ def measure_posts(plan, operator, server_role, url):
         for kind in ("with", "without") if number % 2 else ("without", "with"):
             set_triggers(operator, "outreach_log", "ENABLE" if kind == "with" else "DISABLE")
             operator.execute("CHECKPOINT")
+            before = posted(operator, organization)
             rates[kind].append(posts_per_second(url, organization, size, plan.write_seconds))
+            # Refusals would be fast: some patients are archived, but hardly more than that may be missing.
+            if posted(operator, organization) - before < 0.9 * rates[kind][-1] * plan.write_seconds:
+                raise Wrong("log-outreach did not write the rows that pgbench counted")
     set_triggers(operator, "outreach_log", "ENABLE")
     # Marks the patient of every attempt made, those without triggers too, so that nothing stays wrong.
     operator.execute("DELETE FROM public.outreach_log WHERE logged_by = 'user_bench'")
