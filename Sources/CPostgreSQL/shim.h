@@ -4,4 +4,3 @@
 // Swift does not import character-literal macros.
 static const int reengagement_PG_DIAG_SQLSTATE = PG_DIAG_SQLSTATE;
 static const int reengagement_PG_DIAG_MESSAGE_PRIMARY = PG_DIAG_MESSAGE_PRIMARY;
-static const int reengagement_PG_DIAG_CONSTRAINT_NAME = PG_DIAG_CONSTRAINT_NAME;

@@ -111,7 +111,7 @@ public final class Acceptor: Sendable {
             return nil
         }
         guard let exchange = Exchange.begin(connection: connection, acceptor: self) else {
-            connections.subtract(1, ordering: .relaxed)  // libfcgi has closed it.
+            connectionWasClosed()
             return nil
         }
         return exchange
@@ -137,11 +137,12 @@ public final class Acceptor: Sendable {
         }
     }
 
+    /// Counts a connection out that libfcgi or ``discard(_:)`` has closed.
     func connectionWasClosed() { connections.subtract(1, ordering: .relaxed) }
 
     private func discard(_ connection: CInt) {
         close(connection)
-        connections.subtract(1, ordering: .relaxed)
+        connectionWasClosed()
     }
 
     private func register(_ descriptor: CInt, mark: UInt64, operation: CInt) {
