@@ -128,9 +128,12 @@ public final class Acceptor: Sendable {
             && (count == 1 || header.type == UInt8(FCGI_BEGIN_REQUEST))
     }
 
+    /// Whether a request that is read now is its connection's last.
+    var isStopping: Bool { stopping.load(ordering: .acquiring) }
+
     /// Takes a connection back after its request was answered.
     func giveBack(_ connection: CInt, keep: Bool) {
-        if keep, !stopping.load(ordering: .acquiring) {
+        if keep {
             register(connection, mark: UInt64(connection), operation: EPOLL_CTL_MOD)
         } else {
             discard(connection)

@@ -17,6 +17,9 @@ public final class Exchange {
     private let request: UnsafeMutablePointer<FCGX_Request>
     private let acceptor: Acceptor
     private var isFinished = false
+    /// Decided as the request is read: its answer may be with nginx, and the next request under way, before
+    /// the connection is given back.
+    private let isLast: Bool
 
     /// How much of a body that nobody wanted is read away to keep the connection: nginx's own limit.
     private static let mostDrained = 1 << 20
@@ -45,6 +48,7 @@ public final class Exchange {
     private init(request: UnsafeMutablePointer<FCGX_Request>, acceptor: Acceptor) {
         self.request = request
         self.acceptor = acceptor
+        isLast = acceptor.isStopping
     }
 
     deinit {
@@ -111,7 +115,7 @@ public final class Exchange {
         guard connection >= 0 else { return acceptor.connectionWasClosed() }
         request.pointee.ipcFd = -1
         request.pointee.keepConnection = 0
-        acceptor.giveBack(connection, keep: clientKeeps && drained)
+        acceptor.giveBack(connection, keep: clientKeeps && drained && !isLast)
     }
 
     /// Reads away what is left of the body, so that the next request starts at its first byte.

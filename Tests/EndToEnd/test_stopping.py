@@ -82,6 +82,7 @@ def test_a_request_on_a_kept_connection_is_still_answered_after_the_signal(serve
         kept.send(fastcgi.request(fastcgi.environment("GET", "/health"), keep=True))
         assert fastcgi.status_of(kept.answer()) == 200
         server.process.send_signal(signal.SIGTERM)
+        eventually(lambda: not os.path.exists(server.socket))
         time.sleep(0.2)
         kept.send(
             fastcgi.request(fastcgi.environment("GET",
@@ -90,7 +91,7 @@ def test_a_request_on_a_kept_connection_is_still_answered_after_the_signal(serve
                             keep=True))
         answer = kept.answer()
         assert answer is not None and fastcgi.status_of(answer) == 200
-        assert kept.closed_within(5)
+        assert kept.closed_within(9)
     assert server.stop() == 0
 
 

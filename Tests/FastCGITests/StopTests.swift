@@ -59,7 +59,7 @@ struct StopTests {
         withExtendedLifetime(client) {}
     }
 
-    @Test("finishes the request that it is at")
+    @Test("finishes the request that it is at, and answers that connection once more")
     func underWay() throws {
         let (begun, gate) = (Gate(), Gate())
         let server = try UnixResponder { exchange in
@@ -73,6 +73,7 @@ struct StopTests {
         server.responder.acceptor.stop(grace: grace)
         gate.open()
         #expect(client.answer() == Array(echoed("in time").utf8))
+        #expect(client.ask(["SAY": "once more"]) == echoed("once more"))
         #expect(client.isClosed())
         #expect(server.responder.ends())
     }
@@ -101,6 +102,7 @@ struct StopTests {
             try #require(client.isClosed())
         }
         #expect(first.answer() == Array(echoed("first").utf8))
+        #expect(first.ask(["SAY": "once more"]) == echoed("once more"))
         #expect(server.responder.ends())
     }
 
