@@ -144,13 +144,15 @@ SELECT is_empty('SELECT pg_temp.differences()', 'it counts again');
 SELECT is_empty($$
     SELECT c, d FROM generate_series(0, 8) c, generate_series(0, 400) d
     WHERE re.class_score(c, d) > re.class_score(c, d + 1)
-        OR re.class_priority(c, d, re.class_score(c, d)) < re.class_priority(c, d + 1, re.class_score(c, d + 1))
+        OR re.class_priority(c, d) < re.class_priority(c, d + 1)
     $$, 'neither score nor priority falls with more days');
 SELECT is_empty($$
-    SELECT c, d FROM generate_series(0, 8) c, generate_series(90, 4000) d
-    WHERE (re.class_score(c, d), re.class_priority(c, d, re.class_score(c, d)), re.risk_level(d))
-        <> (re.class_score(c, 90), re.class_priority(c, 90, re.class_score(c, 90)), re.risk_level(90))
-    $$, 'and from 90 days on nothing changes');
+    SELECT c, d FROM generate_series(0, 8) c, generate_series(0, 4000) d
+    CROSS JOIN LATERAL (SELECT re.risk_score(d, c % 3, c / 3 = 0) AS score) s
+    WHERE (re.class_score(c, d), re.class_priority(c, d))
+            <> (s.score, re.action_priority(re.engagement_status(c / 3 = 0, c / 3 = 1, d), re.risk_tier(s.score)))
+        OR (d >= 90 AND re.risk_level(d) <> re.risk_level(90))
+    $$, 'both are what the definitions'' formulas give, and from 90 days on nothing changes');
 
 -- Everything goes with the organization.
 DELETE FROM organizations;

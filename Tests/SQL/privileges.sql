@@ -74,7 +74,6 @@ SELECT results_eq(
     $$ SELECT v COLLATE "C" FROM unnest(ARRAY[
         're.action_priority(text,text) PUBLIC',
         're.advance(text,integer) definer reengagement_api',
-        're.are_unmarked(text,text[]) PUBLIC',
         're.average(numeric,bigint) PUBLIC',
         're.before(date) PUBLIC',
         're.catch_up(text) reengagement_api',
@@ -84,8 +83,11 @@ SELECT results_eq(
         're.check_time_zones(text[]) PUBLIC',
         're.check_updated_time_zones() ',
         're.class_of(boolean,text,integer) PUBLIC',
-        're.class_priority(integer,integer,integer) PUBLIC',
+        're.class_priorities() PUBLIC',
+        're.class_priority(integer,integer) PUBLIC',
         're.class_score(integer,integer) PUBLIC',
+        're.class_scores() PUBLIC',
+        're.class_status(integer,integer) PUBLIC',
         're.clock_of(text) PUBLIC',
         're.count_trend(bigint,bigint) PUBLIC',
         're.dashboard(text) reengagement_api',
@@ -113,6 +115,7 @@ SELECT results_eq(
         're.mark_patients() definer ',
         're.mark_patients_of_rows() definer ',
         're.now() PUBLIC',
+        're.number_of_days(date[],date,date) PUBLIC',
         're.organizations_due(integer) definer reengagement_api',
         're.patient_detail(text,text) reengagement_api',
         're.patients_after(text,text,integer) PUBLIC',
@@ -134,7 +137,7 @@ SELECT results_eq(
         're.risk_metrics(text) reengagement_api',
         're.risk_score(integer,bigint,boolean) PUBLIC',
         're.risk_tier(integer) PUBLIC',
-        're.settle(text,text,text) ',
+        're.settle(text,text,numeric,text) ',
         're.trends(text,integer) reengagement_api']) v $$,
     'functions');
 

@@ -29,9 +29,9 @@
 -- A reader (90_dispatch) asks "current?" and the question in one statement, that is of one snapshot. If not, it advances
 -- itself (60_catch_up), and may then disregard marks that have come since: the advance has seen a moment with no other
 -- marks, that moment lies after the read began, the derived rows are of that moment, and nobody else changes them while the
--- reader holds the lock. Else writers who never pause could keep a reader from ever being served. What a page takes from
--- the source itself must be of that same moment, hence re.are_unmarked. If much is due, or another is at it for long, or the
--- transaction may not write or has one snapshot for all its statements, the answer is the plain one.
+-- reader holds the lock; they hold all that an answer shows, names included. Else writers who never pause could keep a
+-- reader from ever being served. If much is due, or another is at it for long, or the transaction may not write or has one
+-- snapshot for all its statements, the answer is the plain one.
 --
 -- A generation (re.organization_state) moves with every advance. So what was answered is what would be answered, for the
 -- same today and apart from the time of day it tells, as long as the organization is current and its generation the same.

@@ -29,7 +29,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- All of an organization's days hang on its zone; its name and appointment value on nothing derived.
+-- All of an organization's days hang on its zone, and no patient's state on its name or appointment value.
 CREATE OR REPLACE FUNCTION re.mark_changed_organizations() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -3,17 +3,22 @@
 CREATE OR REPLACE FUNCTION re.fresh_state(organization text, patients text[])
 RETURNS TABLE (
     patient_id text, class smallint, last_contact_day date, contact_days date[], missed_days date[],
-    attempts re.attempt_summary[], valid_from timestamptz, valid_until timestamptz, day_from date, day_until date)
+    attempts re.attempt_summary[], valid_from timestamptz, valid_until timestamptz, day_from date, day_until date,
+    name text, phone text, email text, last_appointment_date timestamptz, next_scheduled_appointment timestamptz,
+    previous_response_rate numeric, completed_days date[], known_value numeric, without_value integer)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT p.id, m.class, m.last_contact_day, contact.days, missed.days, made.attempts,
+    SELECT p.id, m.class, m.last_contact_day, contact.days, visit.missed_days, made.attempts,
         coalesce(instant.valid_from, '-infinity'), coalesce(instant.valid_until, 'infinity'),
-        coalesce(date.day_from, '-infinity'), coalesce(date.day_until, 'infinity')
+        coalesce(date.day_from, '-infinity'), coalesce(date.day_until, 'infinity'),
+        m.name, m.phone, m.email, m.last_appointment_date, m.next_scheduled_appointment, m.previous_response_rate,
+        visit.completed_days, visit.known_value, visit.without_value
     FROM re.clock k
     JOIN public.patients p ON p.organization_id = k.organization_id
     LEFT JOIN LATERAL (
-        SELECT v.last_contact_day, re.class_of(v.next_scheduled_appointment IS NOT NULL, v.engagement_status,
-            v.missed_appointments_last_90d) AS class
+        SELECT v.name, v.phone, v.email, v.last_contact_day, v.last_appointment_date, v.next_scheduled_appointment,
+            v.previous_response_rate, re.class_of(v.next_scheduled_appointment IS NOT NULL, v.engagement_status,
+                v.missed_appointments_last_90d) AS class
         FROM public.patient_reengagement_master_view v
         WHERE v.organization_id = organization AND v.patient_id = p.id
         OFFSET 0
@@ -25,10 +30,13 @@ BEGIN ATOMIC
         WHERE s.organization_id = organization AND s.patient_id = p.id AND s.from_day < s.to_day
     ) contact
     CROSS JOIN LATERAL (
-        SELECT coalesce(array_agg(a.day ORDER BY a.day) FILTER (WHERE a.missed), '{}') AS days
+        SELECT coalesce(array_agg(a.day ORDER BY a.day) FILTER (WHERE a.missed), '{}') AS missed_days,
+            coalesce(array_agg(a.day ORDER BY a.day) FILTER (WHERE a.completed), '{}') AS completed_days,
+            coalesce(sum(a.value) FILTER (WHERE a.completed), 0.00) AS known_value,
+            (count(*) FILTER (WHERE a.completed AND a.value IS NULL))::integer AS without_value
         FROM re.past_appointment a
         WHERE a.organization_id = organization AND a.patient_id = p.id
-    ) missed
+    ) visit
     CROSS JOIN LATERAL (
         SELECT coalesce(array_agg(ROW(a.day, a.method, a.outcome = 'success', a.outcome = 'failed', a.opened,
                 a.converted_day, extract(epoch FROM a.converted_at - a.created_at) * 1000000)::re.attempt_summary
@@ -59,7 +67,7 @@ BEGIN ATOMIC
             least(min(e.day) FILTER (WHERE e.day > k.today), min(e.left_on) FILTER (WHERE e.left_on > k.today)) AS day_until
         FROM (
             SELECT c.day, NULL::date AS left_on FROM unnest(contact.days) AS c(day)
-            UNION ALL SELECT m.day, m.day + 90 FROM unnest(missed.days) AS m(day)
+            UNION ALL SELECT m.day, m.day + 90 FROM unnest(visit.missed_days) AS m(day)
         ) e
     ) date
     WHERE k.organization_id = organization AND p.organization_id = organization AND p.id = ANY (patients);

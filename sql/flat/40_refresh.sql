@@ -3,7 +3,8 @@
 -- states add less what the old ones added; the old ones are read from the states, so nothing need be known of what
 -- has changed. There is no join: old and new meet in sums, where equal ones cancel out.
 -- To be run under the organization's lock.
-CREATE OR REPLACE FUNCTION re.refresh(organization text, patients text[], OUT time_zone text, OUT complete boolean)
+CREATE OR REPLACE FUNCTION re.refresh(
+    organization text, patients text[], OUT time_zone text, OUT appointment_value numeric, OUT complete boolean)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
@@ -25,12 +26,17 @@ BEGIN
             AND s.patient_id NOT IN (SELECT f.patient_id FROM fresh f)
     ), kept AS (
         INSERT INTO re.patient_state AS s (organization_id, patient_id, class, last_contact_day, contact_days, missed_days,
-            attempts, valid_from, valid_until, day_from, day_until)
+            attempts, valid_from, valid_until, day_from, day_until, name, phone, email, last_appointment_date,
+            next_scheduled_appointment, previous_response_rate, completed_days, known_value, without_value)
         SELECT organization, f.* FROM fresh f
         ON CONFLICT (organization_id, patient_id) DO UPDATE
-        SET (class, last_contact_day, contact_days, missed_days, attempts, valid_from, valid_until, day_from, day_until)
+        SET (class, last_contact_day, contact_days, missed_days, attempts, valid_from, valid_until, day_from, day_until,
+                name, phone, email, last_appointment_date, next_scheduled_appointment, previous_response_rate,
+                completed_days, known_value, without_value)
             = (excluded.class, excluded.last_contact_day, excluded.contact_days, excluded.missed_days,
-                excluded.attempts, excluded.valid_from, excluded.valid_until, excluded.day_from, excluded.day_until)
+                excluded.attempts, excluded.valid_from, excluded.valid_until, excluded.day_from, excluded.day_until,
+                excluded.name, excluded.phone, excluded.email, excluded.last_appointment_date,
+                excluded.next_scheduled_appointment, excluded.previous_response_rate, excluded.completed_days, excluded.known_value, excluded.without_value)
         WHERE s IS DISTINCT FROM excluded
     ), cells AS (
         INSERT INTO re.cell AS t (organization_id, last_contact_day, class, number)
@@ -124,9 +130,10 @@ BEGIN
                 t.opened + excluded.opened, t.converted + excluded.converted,
                 t.microseconds_to_booking + excluded.microseconds_to_booking, t.booked + excluded.booked)
     )
-    SELECT k.time_zone, NOT EXISTS (
+    SELECT k.time_zone, coalesce((SELECT c.appointment_value FROM re.clock c WHERE c.organization_id = organization), 0),
+        NOT EXISTS (
             SELECT FROM re.dirty d
             WHERE d.organization_id = organization AND (d.patient_id IS NULL OR d.patient_id <> ALL (patients)))
-    INTO time_zone, complete
+    INTO time_zone, appointment_value, complete
     FROM re.clock_of(organization) k;
 END $$;

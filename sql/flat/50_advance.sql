@@ -107,18 +107,18 @@ BEGIN
 
     seen := re.refresh(organization, due);
     refreshed := cardinality(due);
-    PERFORM re.settle(organization, seen.time_zone, state.building_after);
+    PERFORM re.settle(organization, seen.time_zone, seen.appointment_value, state.building_after);
     remaining := NOT seen.complete OR NOT re.is_current(organization, true);
 END $$;
 
 -- Writes down what an advance has reached: the narrowest bounds of all patients, by the ends of four indexes.
-CREATE OR REPLACE FUNCTION re.settle(organization text, zone text, built_up_to text) RETURNS void
+CREATE OR REPLACE FUNCTION re.settle(organization text, zone text, value numeric, built_up_to text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 BEGIN
     UPDATE re.organization_state o
-    SET generation = o.generation + 1, time_zone = zone, building_after = built_up_to, advanced_at = now(),
+    SET generation = o.generation + 1, time_zone = zone, appointment_value = value, building_after = built_up_to, advanced_at = now(),
         built_at = CASE WHEN built_up_to IS NOT NULL THEN NULL ELSE coalesce(o.built_at, now()) END,
         valid_from = coalesce((SELECT s.valid_from FROM re.patient_state s
             WHERE s.organization_id = organization ORDER BY s.valid_from DESC LIMIT 1), '-infinity'),

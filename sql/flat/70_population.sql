@@ -1,4 +1,4 @@
--- What the flat answers are made of. They read the derived tables alone, whose snapshot need not be the source's.
+-- What the flat answers are made of. They read the derived tables alone, whose moment need not be the snapshot's.
 
 CREATE OR REPLACE FUNCTION re.flat_clock(organization text) RETURNS TABLE (now timestamptz, today date)
 LANGUAGE sql STABLE
@@ -13,7 +13,7 @@ END;
 -- The patients counted today by class and days since last contact, in at most 9 × 91 rows: from 90 days on neither level
 -- nor score changes any more, so that these are the class's total less the cells of the last 90 days.
 CREATE OR REPLACE FUNCTION re.flat_population(organization text)
-RETURNS TABLE (days integer, number bigint, upcoming boolean, score integer, priority integer)
+RETURNS TABLE (class integer, days integer, number bigint)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH recent AS MATERIALIZED (
@@ -27,20 +27,17 @@ BEGIN ATOMIC
             OFFSET 0
         ) c
     )
-    SELECT s.days, s.number, s.class / 3 = 0, s.score, re.class_priority(s.class, s.days, s.score)
+    SELECT c.class, c.days, c.number
     FROM (
-        SELECT c.days, c.number, c.class, re.class_score(c.class, c.days) AS score
-        FROM (
-            SELECT r.class, r.days, r.number FROM recent r
-            UNION ALL
-            SELECT t.class::integer, 90, t.number - coalesce(l.number, 0)
-            FROM re.cell t
-            LEFT JOIN (SELECT r.class, sum(r.number)::bigint AS number FROM recent r GROUP BY r.class) l ON l.class = t.class
-            WHERE t.organization_id = organization AND t.last_contact_day = '-infinity'
-        ) c
-        WHERE c.number <> 0
-        OFFSET 0
-    ) s;
+        SELECT r.class, r.days, r.number FROM recent r
+        UNION ALL
+        SELECT t.class::integer, 90, t.number - coalesce(l.number, 0)
+        FROM re.cell t
+        LEFT JOIN (SELECT r.class, sum(r.number)::bigint AS number FROM recent r GROUP BY r.class) l ON l.class = t.class
+        WHERE t.organization_id = organization AND t.last_contact_day = '-infinity'
+    ) c
+    WHERE c.number <> 0
+    OFFSET 0;
 END;
 
 -- The days since last contact that a level takes; null is all. No most is no end.
@@ -62,10 +59,10 @@ END;
 CREATE OR REPLACE FUNCTION re.flat_page(
     organization text, wanted_level text, row_limit integer,
     after_priority integer, after_score integer, after_days integer, after_id text)
-RETURNS TABLE (patient_id text, days integer, score integer, priority integer)
+RETURNS TABLE (patient_id text, class integer, days integer, score integer, priority integer)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT p.patient_id, p.days, p.score, re.class_priority(p.class, p.days, p.score)
+    SELECT p.patient_id, p.class, p.days, p.score, re.class_priority(p.class, p.days)
     FROM (
         SELECT s.patient_id, c.class, s.days, re.class_score(c.class, s.days) AS score
         FROM (
@@ -82,14 +79,14 @@ BEGIN ATOMIC
                     ELSE k.today - (
                         SELECT max(d.days)
                         FROM (SELECT e.days, re.class_score(c.class, e.days) AS score FROM generate_series(0, 89) AS e(days) OFFSET 0) d
-                        WHERE (re.class_priority(c.class, d.days, d.score), -d.score, -d.days)
+                        WHERE (re.class_priority(c.class, d.days), -d.score, -d.days)
                             > (after_priority, -after_score, -after_days))
                 END AS day,
                 CASE WHEN f.is_here THEN after_id ELSE '' END AS id
             FROM (
                 SELECT g.days = after_days AND g.score = after_score
-                        AND re.class_priority(c.class, g.days, g.score) = after_priority AS is_here,
-                    (re.class_priority(c.class, 90, h.score), -h.score, -k.most_days)
+                        AND re.class_priority(c.class, g.days) = after_priority AS is_here,
+                    (re.class_priority(c.class, 90), -h.score, -k.most_days)
                         > (after_priority, -after_score, -after_days) AS is_before_all
                 FROM (
                     SELECT g.days, re.class_score(c.class, g.days) AS score
@@ -118,17 +115,6 @@ BEGIN ATOMIC
         WHERE cursor.day IS NOT NULL
         OFFSET 0
     ) p
-    ORDER BY 4, p.score DESC, p.days DESC, p.patient_id
+    ORDER BY 5, p.score DESC, p.days DESC, p.patient_id
     LIMIT row_limit;
 END;
-
--- Whether what an answer takes from the source is of the moment that the derived rows are of, for a reader who has
--- caught up and leaves later marks to later readers: none of them may be of a patient it shows, or of the organization.
-CREATE OR REPLACE FUNCTION re.are_unmarked(organization text, patients text[]) RETURNS boolean
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
-BEGIN
-    RETURN NOT EXISTS (
-        SELECT FROM re.dirty d
-        WHERE d.organization_id = organization AND (d.patient_id IS NULL OR d.patient_id = ANY (patients)));
-END $$;

@@ -1,6 +1,6 @@
--- The twins of the plain answers in endpoints/, column for column, from the counters. Each gives at least one row, so
--- that none means: not current. What a page takes from the view is fenced by OFFSET 0, lest the planner, which may know
--- nothing of a table just filled, work the view out for everybody and then pick the page.
+-- The twins of the plain answers in endpoints/, column for column, from the counters and, for a page, from its patients'
+-- states. Each gives at least one row, so that none means: not current. What is looked up for each patient of a page is
+-- fenced by OFFSET 0, lest the planner, which may know nothing of a table just filled, read all of it for a join.
 
 CREATE OR REPLACE FUNCTION re.flat_risk_metrics(organization text)
 RETURNS TABLE (
@@ -22,8 +22,8 @@ BEGIN ATOMIC
             coalesce(sum(p.number) FILTER (WHERE l.level = 'medium'), 0)::bigint AS medium,
             coalesce(sum(p.number) FILTER (WHERE l.level = 'low'), 0)::bigint AS low,
             coalesce(sum(p.number) FILTER (WHERE l.level = 'engaged'), 0)::bigint AS engaged,
-            coalesce(sum(p.number) FILTER (WHERE NOT p.upcoming), 0)::bigint AS no_future,
-            coalesce(sum(p.number) FILTER (WHERE p.priority = 1), 0)::bigint AS immediate
+            coalesce(sum(p.number) FILTER (WHERE p.class / 3 > 0), 0)::bigint AS no_future,
+            coalesce(sum(p.number) FILTER (WHERE re.class_priority(p.class, p.days) = 1), 0)::bigint AS immediate
         FROM re.flat_population(organization) p
         CROSS JOIN LATERAL (SELECT re.risk_level(p.days) AS level OFFSET 0) l
     ) p;
@@ -85,25 +85,36 @@ RETURNS TABLE (
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH page AS MATERIALIZED (
-        SELECT p.patient_id
+        SELECT p.*
         FROM re.flat_page(organization, wanted_level, row_limit, after_priority, after_score, after_days, after_id) p
     )
-    SELECT re.rfc3339(k.now), v.patient_id, v.name, v.phone, v.email, v.risk_level, v.risk_score,
-        v.days_since_last_contact, re.rfc3339(v.last_appointment_date), re.rfc3339(v.next_scheduled_appointment),
-        v.recommended_action, v.action_priority, v.previous_response_rate, v.total_lifetime_appointments,
-        v.missed_appointments_last_90d, v.engagement_status, v.risk_tier, v.attendance_rate_percent, v.lifetime_value
+    SELECT re.rfc3339(k.now), v.id, v.name, v.phone, v.email, v.level, v.score, v.days, v.last, v.next, v.action,
+        v.priority, v.previous_response_rate, v.completed, v.missed, v.status, v.tier, v.attendance, v.lifetime_value
     FROM re.flat_clock(organization) k
-    LEFT JOIN (
-        SELECT m.*
+    LEFT JOIN LATERAL (
+        SELECT p.*, s.patient_id AS id, s.name, s.phone, s.email, re.risk_level(p.days) AS level, f.status, f.tier,
+            re.recommended_action(f.status, f.tier, p.class / 3 = 0) AS action,
+            re.rfc3339(s.last_appointment_date) AS last, re.rfc3339(s.next_scheduled_appointment) AS next,
+            s.previous_response_rate, cardinality(s.completed_days) AS completed, n.missed,
+            re.rate_or_null(n.completed, n.completed + n.missed) AS attendance,
+            s.known_value + s.without_value * o.appointment_value AS lifetime_value
         FROM page p
         CROSS JOIN LATERAL (
-            SELECT * FROM public.patient_reengagement_master_view m
-            WHERE m.organization_id = organization AND m.patient_id = p.patient_id
+            SELECT re.class_status(p.class, p.days) AS status, re.risk_tier(p.score) AS tier OFFSET 0
+        ) f
+        CROSS JOIN LATERAL (
+            SELECT s.* FROM re.patient_state s WHERE s.organization_id = organization AND s.patient_id = p.patient_id OFFSET 0
+        ) s
+        CROSS JOIN LATERAL (
+            SELECT re.number_of_days(s.completed_days, k.today - 89, k.today) AS completed,
+                re.number_of_days(s.missed_days, k.today - 89, k.today) AS missed
             OFFSET 0
-        ) m
+        ) n
+        CROSS JOIN (SELECT o.appointment_value FROM re.organization_state o WHERE o.organization_id = organization OFFSET 0) o
+        OFFSET 0
     ) v ON true
-    WHERE re.are_unmarked(organization, ARRAY(SELECT p.patient_id FROM page p))
-    ORDER BY v.action_priority, v.risk_score DESC, v.days_since_last_contact DESC, v.patient_id;
+    -- The state's id, which sorts by byte: a function's result has lost that.
+    ORDER BY v.priority, v.score DESC, v.days DESC, v.id;
 END;
 
 CREATE OR REPLACE FUNCTION re.flat_dashboard(organization text)
@@ -117,8 +128,9 @@ RETURNS TABLE (
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH level AS (
-        SELECT re.risk_level(p.days) AS level, sum(p.number)::bigint AS number, sum(p.number * p.score) AS score,
-            coalesce(sum(p.number) FILTER (WHERE p.priority = 1), 0) AS immediate
+        SELECT re.risk_level(p.days) AS level, sum(p.number)::bigint AS number,
+            sum(p.number * re.class_score(p.class, p.days)) AS score,
+            coalesce(sum(p.number) FILTER (WHERE re.class_priority(p.class, p.days) = 1), 0) AS immediate
         FROM re.flat_population(organization) p
         GROUP BY 1
     ), summary AS (
@@ -136,25 +148,23 @@ BEGIN ATOMIC
             coalesce(sum(l.immediate), 0)::bigint AS immediate
         FROM level l
     ), page AS MATERIALIZED (
-        SELECT p.patient_id FROM re.flat_page(organization, NULL, 10, NULL, NULL, NULL, NULL) p
+        SELECT p.* FROM re.flat_page(organization, NULL, 10, NULL, NULL, NULL, NULL) p
     )
     SELECT s.total_patients,
         s.critical, re.average(s.critical_score, s.critical), s.high, re.average(s.high_score, s.high),
         s.medium, re.average(s.medium_score, s.medium), s.low, re.average(s.low_score, s.low),
         s.engaged, re.average(s.engaged_score, s.engaged),
         s.immediate, re.rfc3339(k.now),
-        t.patient_id, t.name, t.risk_level, t.risk_score, t.recommended_action, t.days_since_last_contact
+        t.id, t.name, t.level, t.score, t.action, t.days
     FROM re.flat_clock(organization) k
     CROSS JOIN summary s
     LEFT JOIN (
-        SELECT m.*
+        SELECT p.*, s.id, s.name, re.risk_level(p.days) AS level,
+            re.recommended_action(re.class_status(p.class, p.days), re.risk_tier(p.score), p.class / 3 = 0) AS action
         FROM page p
         CROSS JOIN LATERAL (
-            SELECT * FROM public.patient_reengagement_master_view m
-            WHERE m.organization_id = organization AND m.patient_id = p.patient_id
-            OFFSET 0
-        ) m
+            SELECT s.patient_id AS id, s.name FROM re.patient_state s WHERE s.organization_id = organization AND s.patient_id = p.patient_id OFFSET 0
+        ) s
     ) t ON true
-    WHERE re.are_unmarked(organization, ARRAY(SELECT p.patient_id FROM page p))
-    ORDER BY t.action_priority, t.risk_score DESC, t.days_since_last_contact DESC, t.patient_id;
+    ORDER BY t.priority, t.score DESC, t.days DESC, t.id;
 END;

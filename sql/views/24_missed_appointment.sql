@@ -3,7 +3,7 @@
 -- the index of an organization's missed appointments, which is the wrong one once they have grown.
 CREATE OR REPLACE VIEW re.past_appointment AS
 SELECT a.organization_id, a.patient_id, a.id, a.starts_at, re.day_of(a.starts_at, p.time_zone) AS day,
-    a.status IN ('no_show', 'late_cancelled') AS missed
+    a.status IN ('no_show', 'late_cancelled') AS missed, a.status = 'completed' AS completed, a.value
 FROM re.patient p
 JOIN public.appointments a ON a.organization_id = p.organization_id AND a.patient_id = p.id
 WHERE a.starts_at <= p.now;
