@@ -19,6 +19,19 @@ def misses_leave(s):
             s.look_at(*around(midnight(day_of(NOW, zone) + days, zone)))
 
 
+@case("a completed appointment leaves the attendance rate's 90 days, and comes back with time")
+def visits_leave(s):
+    for zone in ("Europe/London", "Australia/Lord_Howe"):
+        s.sql("TRUNCATE public.organizations CASCADE")
+        s.clinic(zone, NOW, ("p1", "p2"))
+        midday = s.midnight(0) + HOUR
+        for number, patient in enumerate(("p1", "p2", "p2")):
+            s.appointment(midday + number, "completed", patient=patient)
+            s.appointment(midday + 20 * DAY, "no_show", patient=patient)
+        for days in (0, 21, 88, 89, 90, 91, 89, 110, 20, 90, 0):
+            s.look_at(*around(midnight(day_of(NOW, zone) + days, zone)))
+
+
 @case("the first and last instants of the 7, 14, 30 and 90 days")
 def windows(s):
     for zone in ("America/New_York", "Asia/Kolkata"):
