@@ -38,6 +38,11 @@ public enum PostgreSQLError: Error, Sendable {
         }
     }
 
+    /// Every ``kind`` there is.
+    public static let kinds = [
+        "acquire_timeout", "connection_lost", "refused", "statement_timeout", "unavailable", "unexpected_result",
+    ]
+
     /// A short name of the class of error, for metrics.
     public var kind: String {
         switch self {

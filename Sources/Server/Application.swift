@@ -11,6 +11,7 @@ public struct Application: Sendable {
     private let configuration: Configuration
     private let logger: Logger
     private let sink: LogSink
+    private let logLevel: LogLevel
 
     /// How long kept connections may still be answered after the signal; the process ends within 10 s of it.
     private static let grace = Duration.seconds(7)
@@ -19,7 +20,8 @@ public struct Application: Sendable {
     public init(configuration: Configuration, sink: LogSink = LogSink()) {
         self.configuration = configuration
         self.sink = sink
-        let (format, level) = (configuration.logFormat, configuration.logLevel)
+        let (format, level) = (configuration.logFormat, LogLevel(configuration.logLevel))
+        logLevel = level
         logger = Logger(label: "reengagement-api") { _ in
             StructuredLogHandler(sink: sink, format: format, level: level)
         }
@@ -30,9 +32,9 @@ public struct Application: Sendable {
         public let description: String
     }
 
-    /// Serves until SIGTERM or SIGINT, then finishes what was begun.
+    /// Serves until SIGTERM or SIGINT, then finishes what was begun; other signals change the log's level meanwhile.
     public func run() throws(StartError) {
-        let signals = StopSignals()
+        let signals = OperatorSignals()
         let keys = try keySet()
         let acceptor = try acceptor()
         let pool = ConnectionPool(
@@ -43,13 +45,31 @@ public struct Application: Sendable {
         logger.info(
             "listening", metadata: ["version": "\(serverVersion)", "workers": "\(configuration.workers)"])
         // Not in the log line: below its level nothing of it is evaluated.
-        let signal = signals.wait()
+        let signal = waitForStop(signals)
         logger.info("stopping", metadata: ["signal": "\(signal)"])
         maintenance.stop()
         acceptor.stop(grace: Self.grace)
         let drained = workers.waitUntilDone(.now + Self.longestStop)
         keys.shutdown()
         logger.info("stopped", metadata: ["drained": "\(drained)"])
+    }
+
+    private func waitForStop(_ signals: OperatorSignals) -> String {
+        while true {
+            let (name, event) = signals.wait()
+            switch event {
+            case .stop: return name
+            case .logLevel(let moreVerbose):
+                let before = logLevel.current
+                logLevel.step(moreVerbose: moreVerbose)
+                var logger = logger
+                // Whatever the levels are: who changes them wants to see that it happened.
+                logger.logLevel = .trace
+                logger.notice(
+                    "the log level has changed",
+                    metadata: ["from": "\(before)", "to": "\(logLevel.current)", "signal": "\(name)"])
+            }
+        }
     }
 
     private func keySet() throws(StartError) -> KeySet {
@@ -120,8 +140,12 @@ public struct Application: Sendable {
             logger: logger,
             renderMetrics: {
                 metrics.render(
-                    pool: pool.statistics, tokens: verifier.cacheStatistics,
-                    connections: acceptor.openConnections, workers: workers)
+                    workers: workers,
+                    [
+                        { $0.add(connections: acceptor.openConnections) }, { $0.add(pool.statistics) },
+                        { $0.add(tokens: verifier.cacheStatistics) },
+                        { if let process = ProcessFigures.current() { $0.add(process) } },
+                    ])
             },
             afterAuthentication: afterAuthentication(),
             afterAnswer: afterAnswer(metrics))
@@ -135,9 +159,11 @@ public struct Application: Sendable {
 
     private func afterAnswer(_ metrics: Metrics) -> [@Sendable (Observation) -> Void] {
         var hooks: [@Sendable (Observation) -> Void] = [{ metrics.record($0) }]
-        if configuration.logLevel <= .info {
-            let log = AccessLog(sink: sink, format: configuration.logFormat)
-            hooks.append { log.write($0) }
+        let (level, access) = (logLevel, AccessLog(sink: sink, format: configuration.logFormat))
+        hooks.append { if level.current <= .info { access.write($0) } }
+        if let threshold = configuration.slowRequest {
+            let slow = SlowRequestLog(logger: logger, threshold: threshold)
+            hooks.append { slow.write($0) }
         }
         return hooks
     }

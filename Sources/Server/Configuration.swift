@@ -17,6 +17,8 @@ public struct Configuration: Sendable {
     public let allowedOrigins: [String]
     public let logLevel: Logger.Level
     public let logFormat: LogFormat
+    /// From when on a request is logged as slow; nil is never.
+    public let slowRequest: Duration?
 
     /// Where connections come from.
     public enum Listen: Sendable, Equatable {
@@ -58,6 +60,8 @@ public struct Configuration: Sendable {
         allowedOrigins = reader.origins()
         logLevel = reader.choice("LOG_LEVEL", Logger.Level.allCases, default: .info)
         logFormat = reader.choice("LOG_FORMAT", LogFormat.allCases, default: .json)
+        let slow = reader.number("LOG_SLOW_MS", in: 0...600_000, default: 500)
+        slowRequest = slow > 0 ? .milliseconds(slow) : nil
         guard reader.faults.isEmpty, let connection, let listen, let keys, let issuer else {
             throw Faults(list: reader.faults)
         }

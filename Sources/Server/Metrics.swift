@@ -1,9 +1,12 @@
-import JWT
+import Glibc
 import PostgreSQL
 import Synchronization
 import Threads
 
 /// Counts what has been answered: a hook after the answer, told as Prometheus' text.
+///
+/// Each thread counts into a shard that it has to itself but for chance, so that recording waits for nobody;
+/// the shards are added up when somebody looks.
 final class Metrics: Sendable {
     private struct Series: Hashable {
         let route: String
@@ -21,112 +24,112 @@ final class Metrics: Sendable {
             count += 1
             sum += seconds
         }
+
+        mutating func add(_ other: Histogram) {
+            for index in counts.indices { counts[index] += other.counts[index] }
+            count += other.count
+            sum += other.sum
+        }
     }
 
-    private struct State {
-        var requests: [Series: Int] = [:]
-        var durations: [String: Histogram] = [:]
+    private struct Shard {
+        var requests: [Series: Histogram] = [:]
         var databaseErrors: [String: Int] = [:]
     }
+
+    /// More of what the server knows, read at the moment of asking and written in order.
+    typealias Reading = @Sendable (inout PrometheusText) -> Void
 
     /// The histogram's upper bounds, in seconds.
     private static let bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
     /// Methods that may be a label: whatever else a client sends must not grow the series.
     private static let methods: Set<String> = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"]
+    /// Of a spread handle, these many low bits are left out: 64 shards are several times the usual number of
+    /// workers, so that two of them rarely meet.
+    private static let shift = UInt.bitWidth - 6
 
-    private let state = Monitor(State())
-    private let busyWorkers = Atomic<Int>(0)
+    private let shards = (0..<64).map { _ in Monitor(Shard()) }
+    private let inFlight = Atomic<Int>(0)
 
     /// Runs `body` as a worker's work on one request.
     func whileBusy(_ body: () -> Void) {
-        busyWorkers.add(1, ordering: .relaxed)
-        defer { busyWorkers.subtract(1, ordering: .relaxed) }
+        inFlight.add(1, ordering: .relaxed)
+        defer { inFlight.subtract(1, ordering: .relaxed) }
         body()
     }
 
     func record(_ observation: Observation) {
-        let route = observation.route ?? "none"
         let method = Self.methods.contains(observation.method) ? observation.method : "other"
+        let series = Series(route: observation.route ?? "none", method: method, status: observation.status)
         let seconds = observation.duration / .seconds(1)
         let bucket = Self.bounds.firstIndex { seconds <= $0 }
-        state.withLock { state in
-            state.requests[Series(route: route, method: method, status: observation.status), default: 0] += 1
-            state.durations[route, default: Histogram()].add(seconds, bucket)
-            if let error = observation.databaseError { state.databaseErrors[error, default: 0] += 1 }
+        shard.withLock { shard in
+            shard.requests[series, default: Histogram()].add(seconds, bucket)
+            if let error = observation.databaseError { shard.databaseErrors[error, default: 0] += 1 }
         }
     }
 
-    /// Everything, in Prometheus' text format 0.0.4.
-    func render(
-        pool: ConnectionPool.Statistics, tokens: (hits: Int, misses: Int, evictions: Int), connections: Int,
-        workers: Int
-    ) -> String {
-        let state = state.withLock { $0 }
+    /// This thread's shard: its handle is the address of its stack, spread by Fibonacci hashing.
+    private var shard: Monitor<Shard> {
+        let spread = UInt(pthread_self()) &* 0x9E37_79B9_7F4A_7C15
+        return shards[Int(spread >> Self.shift)]
+    }
+
+    /// Everything, with what `readings` add to it.
+    func render(workers: Int, _ readings: [Reading]) -> String {
+        let total = total()
+        let busy = inFlight.load(ordering: .relaxed)
         var text = PrometheusText()
-        text.family("reengagement_build_info", "gauge", "The running version.")
-        text.sample("reengagement_build_info", [("version", serverVersion)], 1)
-        text.family("reengagement_http_requests_total", "counter", "Requests answered.")
-        for (series, count) in state.requests.sorted(by: { Self.order($0.key) < Self.order($1.key) }) {
-            let labels = [("route", series.route), ("method", series.method), ("status", String(series.status))]
-            text.sample("reengagement_http_requests_total", labels, count)
-        }
-        write(state.durations, to: &text)
+        text.family("reengagement_build_info", .gauge, "The running version.", [([("version", serverVersion)], 1)])
+        Self.write(total.requests, to: &text)
+        text.gauge("reengagement_http_requests_in_flight", "Requests being answered, this one included.", busy)
         text.gauge("reengagement_workers", "Worker threads.", workers)
-        text.gauge("reengagement_workers_busy", "Worker threads at work on a request.", busyWorkers.load(ordering: .relaxed))
-        text.gauge("reengagement_fastcgi_connections", "Open connections from nginx.", connections)
-        text.gauge("reengagement_db_pool_size", "Database connections at most.", pool.capacity)
-        text.gauge("reengagement_db_pool_in_use", "Database connections in use.", pool.leased)
-        text.gauge("reengagement_db_pool_idle", "Database connections open and idle.", pool.idle)
-        text.gauge("reengagement_db_pool_waiting", "Requests waiting for a database connection.", pool.waiting)
-        text.counter("reengagement_db_pool_timeouts_total", "Requests that got no connection in time.", pool.timeouts)
-        text.family("reengagement_db_errors_total", "counter", "Requests that failed in the database, by class.")
-        for (kind, count) in state.databaseErrors.sorted(by: { $0.key < $1.key }) {
-            text.sample("reengagement_db_errors_total", [("class", kind)], count)
-        }
-        text.counter("reengagement_token_cache_hits_total", "Tokens found verified.", tokens.hits)
-        text.counter("reengagement_token_cache_misses_total", "Tokens verified anew.", tokens.misses)
-        text.counter("reengagement_token_cache_evictions_total", "Verified tokens given up for others.", tokens.evictions)
+        text.gauge("reengagement_workers_busy", "Worker threads at work on a request.", min(busy, workers))
+        text.family(
+            "reengagement_db_errors_total", .counter, "Requests that failed in the database, by class.",
+            // All from the start: a rate needs the 0 before the first.
+            PostgreSQLError.kinds.map { ([("class", $0)], total.databaseErrors[$0] ?? 0) })
+        for reading in readings { reading(&text) }
         return text.text
     }
 
-    private static func order(_ series: Series) -> (String, String, Int) { (series.route, series.method, series.status) }
-
-    private func write(_ durations: [String: Histogram], to text: inout PrometheusText) {
-        let name = "reengagement_http_request_duration_seconds"
-        text.family(name, "histogram", "From the first byte of a request to the last of its answer.")
-        for (route, histogram) in durations.sorted(by: { $0.key < $1.key }) {
-            var cumulative = 0
-            for (bound, count) in zip(Self.bounds, histogram.counts) {
-                cumulative += count
-                text.sample(name + "_bucket", [("route", route), ("le", "\(bound)")], cumulative)
-            }
-            text.sample(name + "_bucket", [("route", route), ("le", "+Inf")], histogram.count)
-            text.sample(name + "_sum", [("route", route)], histogram.sum)
-            text.sample(name + "_count", [("route", route)], histogram.count)
+    private func total() -> Shard {
+        var total = Shard()
+        for shard in shards {
+            let shard = shard.withLock { $0 }
+            for (series, histogram) in shard.requests { total.requests[series, default: Histogram()].add(histogram) }
+            for (kind, count) in shard.databaseErrors { total.databaseErrors[kind, default: 0] += count }
         }
-    }
-}
-
-/// Lines of Prometheus' text format.
-private struct PrometheusText {
-    private(set) var text = ""
-
-    mutating func family(_ name: String, _ type: String, _ help: String) {
-        text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+        return total
     }
 
-    mutating func sample(_ name: String, _ labels: [(String, String)], _ value: some CustomStringConvertible) {
-        let list = labels.map { "\($0.0)=\"\($0.1)\"" }.joined(separator: ",")
-        text += list.isEmpty ? "\(name) \(value)\n" : "\(name){\(list)} \(value)\n"
+    private static func write(_ requests: [Series: Histogram], to text: inout PrometheusText) {
+        let sorted = requests.sorted { order($0.key) < order($1.key) }
+        text.family(
+            "reengagement_http_requests_total", .counter, "Requests answered.",
+            sorted.map { ([("route", $0.route), ("method", $0.method), ("status", "\($0.status)")], $1.count) })
+        var routes: [(route: String, histogram: Histogram)] = []
+        for (series, histogram) in sorted {
+            if routes.last?.route != series.route { routes.append((series.route, Histogram())) }
+            routes[routes.count - 1].histogram.add(histogram)
+        }
+        let name = "reengagement_http_request_duration_seconds"
+        text.head(name, .histogram, "From the first byte of a request to the last of its answer.")
+        for (route, histogram) in routes { write(name, histogram, [("route", route)], to: &text) }
     }
 
-    mutating func gauge(_ name: String, _ help: String, _ value: Int) {
-        family(name, "gauge", help)
-        sample(name, [], value)
+    private static func write(
+        _ name: String, _ histogram: Histogram, _ labels: [(String, String)], to text: inout PrometheusText
+    ) {
+        var cumulative = 0
+        for (bound, count) in zip(bounds, histogram.counts) {
+            cumulative += count
+            text.sample(name + "_bucket", labels + [("le", "\(bound)")], cumulative)
+        }
+        text.sample(name + "_bucket", labels + [("le", "+Inf")], histogram.count)
+        text.sample(name + "_sum", labels, histogram.sum)
+        text.sample(name + "_count", labels, histogram.count)
     }
 
-    mutating func counter(_ name: String, _ help: String, _ value: Int) {
-        family(name, "counter", help)
-        sample(name, [], value)
-    }
+    private static func order(_ series: Series) -> (String, String, Int) { (series.route, series.method, series.status) }
 }

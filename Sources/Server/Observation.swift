@@ -11,4 +11,6 @@ public struct Observation: Sendable {
     public let bytes: Int
     /// The class of the database's error, where there was one.
     public let databaseError: String?
+    /// The name of the last statement that was run for it.
+    public var statement: String?
 }

@@ -43,6 +43,7 @@ struct Pipeline: Sendable {
         var route: String?
         var principal: Principal?
         var databaseError: String?
+        var statement: String?
     }
 
     /// Answers a request by way of `send`, then tells the hooks.
@@ -56,7 +57,8 @@ struct Pipeline: Sendable {
         let observation = Observation(
             requestID: incoming.requestID, method: incoming.request.method, route: record.route,
             principal: record.principal, status: response.status, duration: started.duration(to: .now),
-            bytes: incoming.request.method == "HEAD" ? 0 : response.body.count, databaseError: record.databaseError)
+            bytes: incoming.request.method == "HEAD" ? 0 : response.body.count, databaseError: record.databaseError,
+            statement: record.statement)
         for hook in afterAnswer { hook(observation) }
     }
 
@@ -85,6 +87,7 @@ struct Pipeline: Sendable {
         case .endpoint(let endpoint): return try answer(incoming, match, endpoint, &record)
         case .health: return ServiceAnswers.health
         case .readiness:
+            record.statement = ServiceAnswers.readinessQuery.statement.name
             _ = try database(ServiceAnswers.readinessQuery, "", true)
             return ServiceAnswers.ready
         case .metrics: return ServiceAnswers.metrics(renderMetrics())
@@ -106,7 +109,9 @@ struct Pipeline: Sendable {
             organization: organization, subject: principal.subject, patientID: match.patientID,
             request: incoming.request, body: body)
         let value = try endpoint.init(call)
-        return try value.respond(to: database(value.query, organization, endpoint.isRepeatable))
+        let query = value.query
+        record.statement = query.statement.name
+        return try value.respond(to: database(query, organization, endpoint.isRepeatable))
     }
 
     private func readBody(_ incoming: Incoming) throws(Problem) -> [UInt8] {

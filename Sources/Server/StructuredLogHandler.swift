@@ -4,13 +4,21 @@ public import Logging
 public struct StructuredLogHandler: LogHandler {
     private let sink: LogSink
     private let format: LogFormat
-    public var logLevel: Logger.Level
+    private let level: LogLevel
+    /// Set where one logger has a level of its own.
+    private var ownLevel: Logger.Level?
     public var metadata: Logger.Metadata = [:]
 
-    public init(sink: LogSink, format: LogFormat, level: Logger.Level) {
+    /// - Parameter level: followed as it changes.
+    public init(sink: LogSink, format: LogFormat, level: LogLevel) {
         self.sink = sink
         self.format = format
-        logLevel = level
+        self.level = level
+    }
+
+    public var logLevel: Logger.Level {
+        get { ownLevel ?? level.current }
+        set { ownLevel = newValue }
     }
 
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {

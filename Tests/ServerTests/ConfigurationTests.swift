@@ -47,6 +47,14 @@ struct ConfigurationTests {
         #expect(configuration.allowedOrigins == [])
         #expect(configuration.logLevel == .info)
         #expect(configuration.logFormat == .json)
+        #expect(configuration.slowRequest == .milliseconds(500))
+    }
+
+    @Test("takes 0 for no log of slow requests")
+    func slow() throws {
+        #expect(try read(["LOG_SLOW_MS": "0"]).slowRequest == nil)
+        #expect(try read(["LOG_SLOW_MS": "1"]).slowRequest == .milliseconds(1))
+        #expect(variables(["LOG_SLOW_MS": "-1"]) == ["LOG_SLOW_MS"])
     }
 
     @Test("has twice as many workers as cores, four at least, and a connection for each and one more")
@@ -85,7 +93,7 @@ struct ConfigurationTests {
     func empty() throws {
         let optional = [
             "WORKER_THREADS", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "DATABASE_ROLE",
-            "FCGI_LISTEN", "RATE_LIMIT", "CORS_ALLOWED_ORIGINS", "LOG_LEVEL", "LOG_FORMAT", "CLERK_JWKS_FILE", "CLERK_JWKS_URL",
+            "FCGI_LISTEN", "RATE_LIMIT", "CORS_ALLOWED_ORIGINS", "LOG_LEVEL", "LOG_FORMAT", "LOG_SLOW_MS", "CLERK_JWKS_FILE", "CLERK_JWKS_URL",
             "CLERK_JWKS_CA_FILE", "CLERK_AUTHORIZED_PARTIES", "LISTEN_FDS", "LISTEN_PID",
         ]
         let configuration = try read(Dictionary(uniqueKeysWithValues: optional.map { ($0, "") }))

@@ -84,7 +84,7 @@ struct LogTests {
     @Test("has the logger's events with their metadata, from its level on")
     func events() throws {
         let log = CapturedLog()
-        var logger = Logger(label: "test") { _ in StructuredLogHandler(sink: log.sink, format: .json, level: .info) }
+        var logger = Logger(label: "test") { _ in StructuredLogHandler(sink: log.sink, format: .json, level: LogLevel(.info)) }
         logger[metadataKey: "common"] = "yes"
         logger[metadataKey: "other"] = "no"
         logger.debug("not this")

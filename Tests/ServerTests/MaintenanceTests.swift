@@ -55,7 +55,7 @@ struct MaintenanceTests {
     private func start(_ backlog: Backlog, _ log: CapturedLog) throws -> Maintenance {
         let maintenance = Maintenance(
             database: { (query, organization) throws(PostgreSQLError) in try backlog.run(query, organization) },
-            logger: Logger(label: "test") { _ in StructuredLogHandler(sink: log.sink, format: .text, level: .info) })
+            logger: Logger(label: "test") { _ in StructuredLogHandler(sink: log.sink, format: .text, level: LogLevel(.info)) })
         try maintenance.start()
         return maintenance
     }

@@ -1,5 +1,7 @@
+import Glibc
 import PostgreSQL
 import Testing
+import Threads
 
 @testable import Server
 
@@ -11,17 +13,20 @@ struct MetricsTests {
         _ route: String?, _ duration: Duration, method: String = "GET", status: Int = 200, databaseError: String? = nil
     ) {
         metrics.record(
-            Observation(
-                requestID: "r", method: method, route: route, principal: nil, status: status, duration: duration, bytes: 0,
-                databaseError: databaseError))
+            .example(method: method, route: route, status: status, duration: duration, databaseError: databaseError))
     }
 
     private func lines() throws -> [String] {
         let parameters = try ConnectionParameters(
             connectionString: "host=/nonexistent", role: "none", statementTimeout: .seconds(1))
         let pool = ConnectionPool(parameters: parameters, capacity: 9, acquireTimeout: .seconds(1))
+        let process = try #require(ProcessFigures.current())
         let text = metrics.render(
-            pool: pool.statistics, tokens: (hits: 7, misses: 5, evictions: 3), connections: 11, workers: 4)
+            workers: 4,
+            [
+                { $0.add(connections: 11) }, { $0.add(pool.statistics) },
+                { $0.add(tokens: (hits: 7, misses: 5, evictions: 3)) }, { $0.add(process) },
+            ])
         #expect(text.hasSuffix("\n"))
         return text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
     }
@@ -48,7 +53,7 @@ struct MetricsTests {
                 if types[family] == "counter" { #expect(name.hasSuffix("_total")) }
             }
         }
-        #expect(types.count == 15)
+        #expect(types.count == 22)
     }
 
     @Test("count each request under its route, its method and its status, and unknown methods together")
@@ -94,14 +99,49 @@ struct MetricsTests {
         let idle = try lines()
         for line in [
             "reengagement_build_info{version=\"\(serverVersion)\"} 1", "reengagement_workers 4", "reengagement_workers_busy 0",
+            "reengagement_http_requests_in_flight 0",
             "reengagement_fastcgi_connections 11", "reengagement_db_pool_size 9", "reengagement_db_pool_in_use 0",
             "reengagement_db_pool_idle 0", "reengagement_db_pool_waiting 0", "reengagement_db_pool_timeouts_total 0",
             #"reengagement_db_errors_total{class="connection_lost"} 2"#, #"reengagement_db_errors_total{class="refused"} 1"#,
+            #"reengagement_db_errors_total{class="statement_timeout"} 0"#,
             "reengagement_token_cache_hits_total 7", "reengagement_token_cache_misses_total 5",
             "reengagement_token_cache_evictions_total 3",
         ] {
             #expect(idle.contains(line), "\(line)")
         }
         #expect(busy.contains("reengagement_workers_busy 1"))
+        #expect(busy.contains("reengagement_http_requests_in_flight 1"))
+    }
+
+    @Test("lose nothing where many threads count at once, and add up what each of them counted")
+    func threads() throws {
+        let threads = try (0..<8).map { index in
+            try Thread.start { [metrics] in
+                for _ in 0..<5000 {
+                    metrics.record(.example(route: index < 4 ? "/a" : "/b", status: index % 2 == 0 ? 200 : 500))
+                }
+            }
+        }
+        for thread in threads { thread.join() }
+        let lines = try lines()
+        for series in [#"route="/a",method="GET",status="200""#, #"route="/b",method="GET",status="500""#] {
+            #expect(lines.contains("reengagement_http_requests_total{\(series)} 10000"))
+        }
+        #expect(lines.contains(#"reengagement_http_request_duration_seconds_count{route="/a"} 20000"#))
+    }
+
+    @Test("tell of the process what the kernel says")
+    func process() throws {
+        let before = try #require(ProcessFigures.current())
+        let opened = (0..<7).map { _ in open("/dev/null", O_RDONLY) }
+        defer { for descriptor in opened { close(descriptor) } }
+        let burnt = (0..<2_000_000).reduce(into: 1) { $0 = $0 &* 31 &+ $1 }
+        let after = try #require(ProcessFigures.current())
+        // Other tests open and close some meanwhile.
+        #expect(burnt != 0 && after.openDescriptors > 7 && after.descriptorLimit >= 64)
+        #expect(after.cpuSeconds > before.cpuSeconds)
+        #expect(after.residentBytes > 1 << 20 && after.virtualBytes > after.residentBytes)
+        let (now, started) = (wallClock(), after.startTime)
+        #expect(before.startTime == started && started < now && started > now - 7200)
     }
 }

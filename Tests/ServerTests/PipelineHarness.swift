@@ -54,7 +54,7 @@ final class Harness: Sendable {
                 return try self.answer(query)
             },
             cors: CORS(allowedOrigins: [Ask.origin]),
-            logger: Logger(label: "test") { _ in StructuredLogHandler(sink: self.log.sink, format: .json, level: .trace) },
+            logger: Logger(label: "test") { _ in StructuredLogHandler(sink: self.log.sink, format: .json, level: LogLevel(.trace)) },
             renderMetrics: { "metrics 1\n" },
             afterAuthentication: [
                 { self.note("first: \($0.subject)") },

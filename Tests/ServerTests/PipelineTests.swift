@@ -47,6 +47,7 @@ struct PipelineTests {
         #expect(records.map(\.route?.description) == [String?](repeating: "/api/v1/reengagement/{org_id}/risk-metrics", count: 3) + [nil])
         #expect(records.map { $0.principal?.subject } == ["user_1", "user_1", nil, nil])
         #expect(records.map(\.requestID) == [String](repeating: "request-1", count: 4))
+        #expect(records.map(\.statement) == ["risk_metrics", "risk_metrics", nil, nil])
         #expect(records.allSatisfy { $0.databaseError == nil && $0.duration >= .zero })
     }
 

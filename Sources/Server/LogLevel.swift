@@ -1,0 +1,24 @@
+public import Logging
+import Synchronization
+
+/// The level from which on lines are written: one for the process, changed while it runs.
+public final class LogLevel: Sendable {
+    private let index: Atomic<Int>
+
+    public init(_ level: Logger.Level) { index = Atomic(Self.index(of: level)) }
+
+    public var current: Logger.Level { Logger.Level.allCases[index.load(ordering: .relaxed)] }
+
+    /// Goes one level towards `trace` or, with `moreVerbose` false, towards `critical`; the last stays.
+    ///
+    /// To be called by one thread alone.
+    func step(moreVerbose: Bool) {
+        let next = index.load(ordering: .relaxed) + (moreVerbose ? -1 : 1)
+        index.store(min(max(next, 0), Logger.Level.allCases.count - 1), ordering: .relaxed)
+    }
+
+    private static func index(of level: Logger.Level) -> Int {
+        // The cases are listed from `trace` to `critical`, and hold every value.
+        Logger.Level.allCases.firstIndex(of: level) ?? 0
+    }
+}

@@ -1,0 +1,32 @@
+import PostgreSQL
+
+/// What the server's parts tell about themselves, as readings of ``Metrics``.
+extension PrometheusText {
+    mutating func add(_ pool: ConnectionPool.Statistics) {
+        gauge("reengagement_db_pool_size", "Database connections at most.", pool.capacity)
+        gauge("reengagement_db_pool_in_use", "Database connections in use.", pool.leased)
+        gauge("reengagement_db_pool_idle", "Database connections open and idle.", pool.idle)
+        gauge("reengagement_db_pool_waiting", "Requests waiting for a database connection.", pool.waiting)
+        counter("reengagement_db_pool_timeouts_total", "Requests that got no connection in time.", pool.timeouts)
+    }
+
+    mutating func add(tokens: (hits: Int, misses: Int, evictions: Int)) {
+        counter("reengagement_token_cache_hits_total", "Tokens found verified.", tokens.hits)
+        counter("reengagement_token_cache_misses_total", "Tokens verified anew.", tokens.misses)
+        counter("reengagement_token_cache_evictions_total", "Verified tokens given up for others.", tokens.evictions)
+    }
+
+    mutating func add(connections: Int) {
+        gauge("reengagement_fastcgi_connections", "Open connections from nginx.", connections)
+    }
+
+    /// The names that every Prometheus client library has for its process.
+    mutating func add(_ process: ProcessFigures) {
+        counter("process_cpu_seconds_total", "Processor time, of user and system, in seconds.", process.cpuSeconds)
+        gauge("process_resident_memory_bytes", "Memory in RAM, in bytes.", process.residentBytes)
+        gauge("process_virtual_memory_bytes", "Memory mapped, in bytes.", process.virtualBytes)
+        gauge("process_open_fds", "Open file descriptors.", process.openDescriptors)
+        gauge("process_max_fds", "File descriptors at most.", process.descriptorLimit)
+        gauge("process_start_time_seconds", "When the process was started, in seconds since 1970.", process.startTime)
+    }
+}

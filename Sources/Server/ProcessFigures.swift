@@ -1,0 +1,65 @@
+import Glibc
+
+/// What the kernel knows of this process, read from `/proc/self` alone: a hardened unit hides the rest.
+struct ProcessFigures {
+    let cpuSeconds: Double
+    let residentBytes: Int
+    let virtualBytes: Int
+    let openDescriptors: Int
+    let descriptorLimit: UInt
+    /// Seconds since 1970.
+    let startTime: Double
+
+    /// - Returns: nil where `/proc` is not mounted.
+    static func current() -> ProcessFigures? {
+        guard let memory = numbers(inFile: "/proc/self/statm"), memory.count >= 2, let descriptors = openDescriptors(),
+            let startTime
+        else { return nil }
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        let page = sysconf(CInt(_SC_PAGESIZE))
+        return ProcessFigures(
+            cpuSeconds: seconds(CLOCK_PROCESS_CPUTIME_ID), residentBytes: memory[1] * page,
+            virtualBytes: memory[0] * page, openDescriptors: descriptors, descriptorLimit: UInt(limit.rlim_cur),
+            startTime: startTime)
+    }
+
+    /// Found once: the wall clock may be set later, and the start must not move with it.
+    private static let startTime: Double? = {
+        guard let text = text(ofFile: "/proc/self/stat"),
+            // The name, in parentheses, may hold anything: count from behind it.
+            let fields = text.split(separator: ")").last?.split(separator: " "), fields.count > 19,
+            let ticks = Double(fields[19])
+        else { return nil }
+        let age = seconds(CLOCK_BOOTTIME) - ticks / Double(sysconf(CInt(_SC_CLK_TCK)))
+        return ((wallClock() - age) * 100).rounded() / 100
+    }()
+
+    private static func seconds(_ clock: clockid_t) -> Double {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    private static func openDescriptors() -> Int? {
+        guard let directory = opendir("/proc/self/fd") else { return nil }
+        defer { closedir(directory) }
+        var count = 0
+        while readdir(directory) != nil { count += 1 }
+        // Neither the two dots nor the descriptor of the directory itself.
+        return count - 3
+    }
+
+    private static func numbers(inFile path: String) -> [Int]? {
+        text(ofFile: path)?.split(separator: " ").compactMap { Int($0) }
+    }
+
+    private static func text(ofFile path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = read(descriptor, &bytes, bytes.count)
+        return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+    }
+}

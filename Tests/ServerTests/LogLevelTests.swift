@@ -1,0 +1,83 @@
+import Glibc
+import JWT
+import Logging
+import Testing
+
+@testable import Server
+
+@Suite("The log's level")
+struct LogLevelTests {
+    @Test("goes a step at a time, and stays at either end")
+    func steps() {
+        let level = LogLevel(.notice)
+        var seen: [Logger.Level] = []
+        for _ in 0..<4 {
+            level.step(moreVerbose: true)
+            seen.append(level.current)
+        }
+        for _ in 0..<8 {
+            level.step(moreVerbose: false)
+            seen.append(level.current)
+        }
+        #expect(
+            seen == [
+                .info, .debug, .trace, .trace, .debug, .info, .notice, .warning, .error, .critical, .critical, .critical,
+            ])
+    }
+
+    @Test("is followed by loggers made before it changed, but for those with a level of their own")
+    func followed() throws {
+        let (log, level) = (CapturedLog(), LogLevel(.warning))
+        let logger = Logger(label: "test") { _ in StructuredLogHandler(sink: log.sink, format: .json, level: level) }
+        var own = logger
+        own.logLevel = .error
+        logger.info("not this")
+        level.step(moreVerbose: true)
+        level.step(moreVerbose: true)
+        logger.info("this")
+        own.info("not this either")
+        own.error("and this")
+        #expect(try log.objects().map { $0["message"] as? String } == ["this", "and this"])
+    }
+}
+
+@Suite("The log of slow requests")
+struct SlowRequestLogTests {
+    @Test("has a warning with the statement for what took as long as the threshold, and nothing for the rest")
+    func threshold() throws {
+        let log = CapturedLog()
+        let logger = Logger(label: "test") { _ in
+            StructuredLogHandler(sink: log.sink, format: .json, level: LogLevel(.warning))
+        }
+        let slow = SlowRequestLog(logger: logger, threshold: .milliseconds(500))
+        let principal = Principal(Claims(subject: "user_1", organization: "org_1", expiresAt: 0))
+        slow.write(.example(duration: .milliseconds(499)))
+        slow.write(
+            .example(
+                route: "/x/{org_id}", principal: principal, duration: .milliseconds(500), statement: "risk_metrics"))
+        slow.write(.example(route: nil, status: 404, duration: .seconds(2)))
+        let lines = try log.objects()
+        #expect(lines.count == 2)
+        #expect(
+            lines[0].filter { $0.key != "time" }.mapValues { "\($0)" } == [
+                "level": "warning", "message": "a slow request", "request_id": "r-1", "method": "GET",
+                "route": "/x/{org_id}", "status": "200", "duration_us": "500000", "organization": "org_1",
+                "statement": "risk_metrics",
+            ])
+        #expect(lines[1]["statement"] == nil && lines[1]["route"] as? String == "none")
+    }
+}
+
+@Suite("The signals of the operator")
+struct OperatorSignalsTests {
+    @Test("are told apart", arguments: [
+        (SIGTERM, OperatorSignals.Event.stop), (SIGINT, .stop), (SIGUSR1, .logLevel(moreVerbose: true)),
+        (SIGUSR2, .logLevel(moreVerbose: false)),
+    ])
+    func events(signal: CInt, event: OperatorSignals.Event) {
+        let signals = OperatorSignals()
+        // To this thread, whose mask holds it back until it waits.
+        pthread_kill(pthread_self(), signal)
+        #expect(signals.wait().event == event)
+    }
+}
