@@ -162,7 +162,8 @@ public struct Application: Sendable {
         let (level, access) = (logLevel, AccessLog(sink: sink, format: configuration.logFormat))
         hooks.append { if level.current <= .info { access.write($0) } }
         if let threshold = configuration.slowRequest {
-            let slow = SlowRequestLog(logger: logger, threshold: threshold)
+            let slow = SlowRequestLog(
+                sink: sink, format: configuration.logFormat, level: level, threshold: threshold)
             hooks.append { slow.write($0) }
         }
         return hooks

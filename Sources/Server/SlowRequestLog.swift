@@ -2,19 +2,24 @@ import Logging
 
 /// A warning for each request that took long, with the statement it ran: a hook after the answer.
 struct SlowRequestLog: Sendable {
-    let logger: Logger
+    let sink: LogSink
+    let format: LogFormat
+    let level: LogLevel
     let threshold: Duration
 
     func write(_ observation: Observation) {
-        guard observation.duration >= threshold else { return }
-        var metadata: Logger.Metadata = [
-            "request_id": "\(observation.requestID)", "method": "\(observation.method)",
-            "route": "\(observation.route ?? "none")", "status": "\(observation.status)",
-            "duration_us": "\(Int((observation.duration / .microseconds(1)).rounded()))",
-        ]
-        // The name, never the text or the parameters: those are health data.
-        if let statement = observation.statement { metadata["statement"] = "\(statement)" }
-        if let organization = observation.principal?.organization { metadata["organization"] = "\(organization)" }
-        logger.warning("a slow request", metadata: metadata)
+        guard observation.duration >= threshold, level.current <= .warning else { return }
+        let warning = Logger.Level.warning.rawValue
+        sink.write(
+            LogLine.bytes(format, time: wallClock(), level: warning, message: "a slow request") { line in
+                line.add("request_id", observation.requestID)
+                line.add("method", observation.method)
+                line.add("route", observation.route ?? "none")
+                if let organization = observation.principal?.organization { line.add("organization", organization) }
+                // The name, never the text or the parameters: those are health data.
+                if let statement = observation.statement { line.add("statement", statement) }
+                line.add("status", observation.status)
+                line.add("duration_us", Int((observation.duration / .microseconds(1)).rounded()))
+            })
     }
 }

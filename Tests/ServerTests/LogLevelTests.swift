@@ -45,17 +45,16 @@ struct LogLevelTests {
 struct SlowRequestLogTests {
     @Test("has a warning with the statement for what took as long as the threshold, and nothing for the rest")
     func threshold() throws {
-        let log = CapturedLog()
-        let logger = Logger(label: "test") { _ in
-            StructuredLogHandler(sink: log.sink, format: .json, level: LogLevel(.warning))
-        }
-        let slow = SlowRequestLog(logger: logger, threshold: .milliseconds(500))
+        let (log, level) = (CapturedLog(), LogLevel(.warning))
+        let slow = SlowRequestLog(sink: log.sink, format: .json, level: level, threshold: .milliseconds(500))
         let principal = Principal(Claims(subject: "user_1", organization: "org_1", expiresAt: 0))
         slow.write(.example(duration: .milliseconds(499)))
         slow.write(
             .example(
                 route: "/x/{org_id}", principal: principal, duration: .milliseconds(500), statement: "risk_metrics"))
         slow.write(.example(route: nil, status: 404, duration: .seconds(2)))
+        level.step(moreVerbose: false)
+        slow.write(.example(duration: .seconds(2)))
         let lines = try log.objects()
         #expect(lines.count == 2)
         #expect(
