@@ -2,7 +2,7 @@
 # make (`make token ORG=org_2`) reach it as its environment.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test nightly build migrate demo verify rebuild token property mutants bench bench-scale
+.PHONY: help run up down test nightly build check-config images migrate demo verify rebuild token property mutants bench bench-scale
 .NOTPARALLEL:
 
 help: ## Lists the commands
@@ -20,8 +20,15 @@ down: ## Stops what `up` or a killed `run` left running
 test: ## Proves it, from unit to end to end
 	@exec scripts/test
 
-nightly: ## The tests, mutants, a long property run, and again under the sanitizers
+nightly: ## The tests, mutants, images, a long property run, and again under the sanitizers
 	@exec scripts/nightly
+
+check-config: build ## Says what is wrong with this environment's variables, and starts nothing
+	@exec "$${BUILD_DIR:-.build}/release/reengagement-api" --check-config
+
+images: ## Builds the images of nginx/ without an engine, and runs them together
+	@scripts/install images
+	@exec scripts/images
 
 build: ## Builds the release binary
 	@scripts/install
