@@ -13,9 +13,11 @@ final class Maintenance: Sendable {
     private let database: Database
     private let logger: Logger
     private let stopped = Monitor(false)
+    /// How long between two looks for work, where the last has left none.
+    private let pause: Duration
+    /// How long one organization may take before the others have their turn.
+    private let turn: Duration
 
-    /// How long between two looks for work.
-    private static let pause = Duration.seconds(1)
     /// After a look that failed: the database is away, or its schema is older than the server.
     private static let pauseAfterFailure = Duration.seconds(10)
     /// Patients in one transaction: small, so that readers never wait long for its lock.
@@ -27,16 +29,20 @@ final class Maintenance: Sendable {
     private static let advance = Statement(
         name: "advance", sql: "SELECT refreshed, remaining FROM re.advance($1, $2::int)")
 
-    init(database: @escaping Database, logger: Logger) {
+    init(
+        database: @escaping Database, logger: Logger, pause: Duration = .seconds(1), turn: Duration = .seconds(1)
+    ) {
         self.database = database
         self.logger = logger
+        self.pause = pause
+        self.turn = turn
     }
 
     /// Starts the thread.
     func start() throws(Thread.StartError) {
         _ = try Thread.start { [self] in
             var pause = Duration.zero
-            while !sleep(pause) { pause = lookForWork() ? Self.pause : Self.pauseAfterFailure }
+            while !sleep(pause) { pause = lookForWork() }
         }
     }
 
@@ -51,29 +57,35 @@ final class Maintenance: Sendable {
         stopped.wait(until: .now + duration) { $0 ? true : nil } ?? false
     }
 
-    private func lookForWork() -> Bool {
+    /// Gives every organization that has something to do its turn; returns how long to pause then.
+    private func lookForWork() -> Duration {
         do throws(PostgreSQLError) {
+            var isLeft = false
             let due = try database(Query(Self.due, [String(Self.organizationsAtOnce)]), "")
             for row in due.rows {
-                if let organization = row.text(0) { try bringUpToDate(organization) }
+                if let organization = row.text(0), try bringUpToDate(organization) { isLeft = true }
             }
-            return true
+            return isLeft ? .zero : pause
         } catch {
             logger.warning("the background work could not go on", metadata: ["reason": "\(error)"])
-            return false
+            return Self.pauseAfterFailure
         }
     }
 
-    private func bringUpToDate(_ organization: String) throws(PostgreSQLError) {
+    /// Returns whether its turn was over before its work was.
+    private func bringUpToDate(_ organization: String) throws(PostgreSQLError) -> Bool {
         let started = ContinuousClock.now
         var refreshed = 0
+        var isLeft = false
         while !stopped.withLock({ $0 }) {
             let row = try database(Query(Self.advance, [organization, String(Self.chunk)]), organization)[0]
             refreshed += row.int(0) ?? 0
-            // Of several organizations none waits for another's backlog: the rest comes with the next look.
-            guard row.text(1) == "t", started.duration(to: .now) < Self.pause else { break }
+            isLeft = row.text(1) == "t"
+            // Of several organizations none waits for another's backlog: the rest comes with the next look, which
+            // begins with those that have waited longest.
+            guard isLeft, started.duration(to: .now) < turn else { break }
         }
-        guard refreshed > 0 else { return }
+        guard refreshed > 0 else { return isLeft }
         // A patient now and then is everyday life; a backlog is news.
         logger.log(
             level: refreshed >= Self.chunk ? .info : .debug, "derived data brought up to date",
@@ -81,5 +93,6 @@ final class Maintenance: Sendable {
                 "organization": "\(organization)", "patients": "\(refreshed)",
                 "duration_ms": "\(Int(started.duration(to: .now) / .milliseconds(1)))",
             ])
+        return isLeft
     }
 }

@@ -11,6 +11,7 @@ struct MaintenanceTests {
     private final class Backlog: Sendable {
         private let chunks: Monitor<[String: Int]>
         private let count = Monitor(0)
+        private let turns = Monitor([String]())
         private let failing: Bool
 
         init(_ chunks: [String: Int], failing: Bool = false) {
@@ -19,6 +20,8 @@ struct MaintenanceTests {
         }
 
         var calls: Int { count.withLock { $0 } }
+        /// Whose chunks were worked off, in order.
+        var order: String { turns.withLock { $0.joined() } }
 
         func run(_ query: Query, _ organization: String) throws(PostgreSQLError) -> QueryResult {
             count.withLock { $0 += 1 }
@@ -29,6 +32,7 @@ struct MaintenanceTests {
                 rows = chunks.withLock { $0.filter { $0.value > 0 }.keys.sorted().map { [$0] } }
             } else {
                 guard query.parameters.first == organization else { throw .unexpectedResult("not bound to it") }
+                turns.withLock { $0.append(organization) }
                 let left = chunks.withLock { chunks in
                     chunks[organization, default: 0] -= 1
                     return chunks[organization, default: 0]
@@ -52,10 +56,13 @@ struct MaintenanceTests {
         }
     }
 
-    private func start(_ backlog: Backlog, _ log: CapturedLog) throws -> Maintenance {
+    private func start(
+        _ backlog: Backlog, _ log: CapturedLog, pause: Duration = .seconds(1), turn: Duration = .seconds(1)
+    ) throws -> Maintenance {
         let maintenance = Maintenance(
             database: { (query, organization) throws(PostgreSQLError) in try backlog.run(query, organization) },
-            logger: Logger(label: "test") { _ in StructuredLogHandler(sink: log.sink, format: .text, level: LogLevel(.info)) })
+            logger: Logger(label: "test") { _ in StructuredLogHandler(sink: log.sink, format: .text, level: LogLevel(.info)) },
+            pause: pause, turn: turn)
         try maintenance.start()
         return maintenance
     }
@@ -66,6 +73,15 @@ struct MaintenanceTests {
         let maintenance = try start(backlog, CapturedLog())
         #expect(backlog.waitUntilDone())
         maintenance.stop()
+    }
+
+    @Test("goes on at once where work is left, and gives each organization its turn")
+    func turns() throws {
+        let backlog = Backlog(["a": 3, "b": 2])
+        let maintenance = try start(backlog, CapturedLog(), pause: .seconds(3600), turn: .zero)
+        #expect(backlog.waitUntilDone())
+        maintenance.stop()
+        #expect(backlog.order == "ababa")
     }
 
     @Test("says so when the database is away, and does not hammer it")
