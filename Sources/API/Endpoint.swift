@@ -14,6 +14,10 @@ public protocol Endpoint: Sendable {
     init(_ call: Call) throws(Problem)
 
     var query: Query { get }
+    /// What the answer is made of beside the rows of ``query``, where it may be kept and sent again as long as nothing
+    /// has changed for its organization; nil where it must not be. It may hold one clock, which
+    /// ``Response/answeredAt`` says the place of.
+    var variant: String? { get }
 
     /// - Throws: ``Problem`` where the rows say that there is no such thing, ``EndpointError`` where they are not
     ///   what the query promises.
@@ -23,6 +27,7 @@ public protocol Endpoint: Sendable {
 extension Endpoint {
     public static var method: Method { .get }
     public static var isRepeatable: Bool { true }
+    public var variant: String? { nil }
 }
 
 /// A method that an endpoint may answer; HEAD and OPTIONS come with each of them.

@@ -44,6 +44,15 @@ extension JSONWriter {
         value(field.kind, of: row, column)
     }
 
+    /// Writes the member that says when it was answered, and returns where that stands.
+    mutating func member(clock field: Field, of row: Row, _ column: Int) -> Range<Int>? {
+        name(field.name)
+        let start = bytes.count
+        value(field.kind, of: row, column)
+        // Between the quotes.
+        return row.isNull(column) ? nil : start + 1..<bytes.count - 1
+    }
+
     /// Writes the members that `fields` name, from neighbouring columns.
     mutating func members(_ fields: [Field], of row: Row, from firstColumn: Int = 0) {
         for (offset, field) in fields.enumerated() { member(field, of: row, firstColumn + offset) }

@@ -15,16 +15,21 @@ public struct Response: Sendable {
     public var contentType: String?
     public var headers: [Header]
     public var body: [UInt8]
+    /// Where the body says when it was answered.
+    public var answeredAt: Range<Int>?
 
-    public init(status: Int, contentType: String?, headers: [Header] = [], body: [UInt8]) {
+    public init(
+        status: Int, contentType: String?, headers: [Header] = [], body: [UInt8], answeredAt: Range<Int>? = nil
+    ) {
         self.status = status
         self.contentType = contentType
         self.headers = headers
         self.body = body
+        self.answeredAt = answeredAt
     }
 
-    static func json(_ body: [UInt8], status: Int = 200) -> Response {
-        Response(status: status, contentType: "application/json", body: body)
+    static func json(_ body: [UInt8], status: Int = 200, answeredAt: Range<Int>? = nil) -> Response {
+        Response(status: status, contentType: "application/json", body: body, answeredAt: answeredAt)
     }
 }
 

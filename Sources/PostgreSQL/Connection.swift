@@ -60,13 +60,29 @@ final class Connection: @unchecked Sendable {
     /// - Throws: ``PostgreSQLError``. After ``PostgreSQLError/statementTimeout`` or
     ///   ``PostgreSQLError/connectionLost(_:)`` the connection may be unusable: ask ``isReusable()``.
     func run(_ query: Query, organization: String) throws(PostgreSQLError) -> QueryResult {
-        let setOrganization = Query(Self.setOrganization, [organization])
-        let unprepared = [setOrganization.statement, query.statement].filter { !prepared.contains($0.name) }
+        try run([Query(Self.setOrganization, [organization]), query])[1]
+    }
+
+    /// Runs a statement that binds the transaction to `organization`, its one parameter, by itself, and `query` after
+    /// it in the same transaction.
+    ///
+    /// - Returns: the rows of both.
+    func run(
+        binding: Statement, then query: Query?, organization: String
+    ) throws(PostgreSQLError) -> [QueryResult] {
+        let binding = Query(binding, [organization])
+        return try run(query.map { [binding, $0] } ?? [binding])
+    }
+
+    /// The first query binds the transaction that they make up.
+    private func run(_ queries: [Query]) throws(PostgreSQLError) -> [QueryResult] {
+        let unprepared = queries.map(\.statement).filter { !prepared.contains($0.name) }
         for statement in unprepared { try sent(PQsendPrepare(handle, statement.name, statement.sql, 0, nil)) }
-        try send(setOrganization)
-        try send(query)
+        for query in queries { try send(query) }
         try sent(PQpipelineSync(handle))
-        return try receive(preparing: unprepared)
+        let results = try receive(preparing: unprepared)
+        guard results.count == queries.count else { throw .unexpectedResult("\(results.count) results") }
+        return results
     }
 
     private func send(_ query: Query) throws(PostgreSQLError) {
@@ -82,11 +98,11 @@ final class Connection: @unchecked Sendable {
         guard result == 1 else { throw lost() }
     }
 
-    /// Reads every result up to the pipeline's end; the query's own is the last.
-    private func receive(preparing unprepared: [Statement]) throws(PostgreSQLError) -> QueryResult {
+    /// Reads every result up to the pipeline's end.
+    private func receive(preparing unprepared: [Statement]) throws(PostgreSQLError) -> [QueryResult] {
         let deadline = ContinuousClock.now + statementTimeout + Self.graceAfterStatementTimeout
         var remaining = unprepared[...]
-        var rows: QueryResult?
+        var rows: [QueryResult] = []
         var failure: PostgreSQLError?
         while true {
             try awaitResult(until: deadline)
@@ -98,11 +114,10 @@ final class Connection: @unchecked Sendable {
             let result = QueryResult(owning: raw)
             switch PQresultStatus(raw) {
             case PGRES_COMMAND_OK: if let statement = remaining.popFirst() { prepared.insert(statement.name) }
-            case PGRES_TUPLES_OK: rows = result
+            case PGRES_TUPLES_OK: rows.append(result)
             case PGRES_PIPELINE_ABORTED: break
             case PGRES_PIPELINE_SYNC:
                 if let failure { throw failure }
-                guard let rows else { throw .unexpectedResult("no rows") }
                 return rows
             default:
                 failure = failure ?? error(of: raw)
@@ -142,8 +157,11 @@ final class Connection: @unchecked Sendable {
     /// Whether the server has closed it while it was idle, which libpq itself would show only at the next statement.
     func isStale() -> Bool {
         var descriptor = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
-        guard poll(&descriptor, 1, 0) != 0 else { return false }
-        return PQconsumeInput(handle) == 0 || PQstatus(handle) != CONNECTION_OK
+        // The end comes after the server's last words, which are read first.
+        while poll(&descriptor, 1, 0) != 0 {
+            guard PQconsumeInput(handle) == 1, PQstatus(handle) == CONNECTION_OK else { return true }
+        }
+        return false
     }
 
     private func error(of result: OpaquePointer) -> PostgreSQLError {

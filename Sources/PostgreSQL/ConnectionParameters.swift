@@ -22,6 +22,8 @@ public struct ConnectionParameters: Sendable {
             ("statement_timeout", String(statementTimeout.milliseconds)),
             // Planning these statements costs more than running them, and a plan must not depend on who asked first.
             ("plan_cache_mode", "force_generic_plan"),
+            // A plan outlives the statistics that it was made by: a small table read through may have grown.
+            ("enable_seqscan", "off"),
             ("jit", "off"),
             ("search_path", "pg_catalog"),
             ("TimeZone", "UTC"),

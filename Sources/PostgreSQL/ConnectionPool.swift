@@ -42,17 +42,39 @@ public final class ConnectionPool: Sendable {
     public func run(
         _ query: Query, organization: String, repeatable: Bool = true
     ) throws(PostgreSQLError) -> QueryResult {
-        do {
-            return try runOnce(query, organization)
-        } catch .connectionLost where repeatable {
-            return try runOnce(query, organization)
+        try run(repeatable: repeatable) { connection throws(PostgreSQLError) in
+            try connection.run(query, organization: organization)
         }
     }
 
-    private func runOnce(_ query: Query, _ organization: String) throws(PostgreSQLError) -> QueryResult {
+    /// Runs a statement that binds the transaction to `organization`, its one parameter, by itself, and `query` after
+    /// it in the same transaction; both only read.
+    ///
+    /// - Returns: the rows of each.
+    public func run(
+        binding: Statement, then query: Query?, organization: String
+    ) throws(PostgreSQLError) -> [QueryResult] {
+        try run(repeatable: true) { connection throws(PostgreSQLError) in
+            try connection.run(binding: binding, then: query, organization: organization)
+        }
+    }
+
+    private func run<Result>(
+        repeatable: Bool, _ body: (Connection) throws(PostgreSQLError) -> Result
+    ) throws(PostgreSQLError) -> Result {
+        do {
+            return try runOnce(body)
+        } catch .connectionLost where repeatable {
+            return try runOnce(body)
+        }
+    }
+
+    private func runOnce<Result>(
+        _ body: (Connection) throws(PostgreSQLError) -> Result
+    ) throws(PostgreSQLError) -> Result {
         let connection = try lease(until: .now + acquireTimeout)
         defer { giveBack(connection) }
-        return try connection.run(query, organization: organization)
+        return try body(connection)
     }
 
     private func lease(until deadline: ContinuousClock.Instant) throws(PostgreSQLError) -> Connection {

@@ -131,11 +131,13 @@ public struct Application: Sendable {
     ) -> Pipeline {
         let verifier = Verifier(keys: keys, policy: configuration.policy)
         let workers = configuration.workers
+        let keptAnswers = keptAnswers(pool)
         return Pipeline(
             authenticator: Authenticator(verifier: verifier),
             database: { (query, organization, repeatable) throws(PostgreSQLError) in
                 try pool.run(query, organization: organization, repeatable: repeatable)
             },
+            keptAnswers: keptAnswers,
             cors: CORS(allowedOrigins: configuration.allowedOrigins),
             logger: logger,
             renderMetrics: {
@@ -144,11 +146,20 @@ public struct Application: Sendable {
                     [
                         { $0.add(connections: acceptor.openConnections) }, { $0.add(pool.statistics) },
                         { $0.add(tokens: verifier.cacheStatistics) },
+                        { $0.add(keptAnswers?.statistics ?? KeptAnswers.Statistics()) },
                         { if let process = ProcessFigures.current() { $0.add(process) } },
                     ])
             },
             afterAuthentication: afterAuthentication(),
             afterAnswer: afterAnswer(metrics))
+    }
+
+    private func keptAnswers(_ pool: ConnectionPool) -> KeptAnswers? {
+        guard configuration.answerCacheBytes > 0 else { return nil }
+        return KeptAnswers(capacity: configuration.answerCacheBytes) {
+            (probe, query, organization) throws(PostgreSQLError) in
+            try pool.run(binding: probe, then: query, organization: organization)
+        }
     }
 
     private func afterAuthentication() -> [@Sendable (Principal) throws -> Void] {

@@ -14,6 +14,8 @@ public struct Configuration: Sendable {
     public let policy: Policy
     /// Requests a second for one token subject; 0 is no limit.
     public let rateLimit: Int
+    /// How many bytes kept answers may take; 0 keeps none.
+    public let answerCacheBytes: Int
     public let allowedOrigins: [String]
     public let logLevel: Logger.Level
     public let logFormat: LogFormat
@@ -26,6 +28,9 @@ public struct Configuration: Sendable {
         /// A listening socket that this process was started with.
         case inherited(descriptor: CInt)
     }
+
+    /// The most that kept answers may take, and their default.
+    private static let largestAnswerCache = 16 * 1024 * 1024
 
     /// A variable with a value that it cannot have.
     public struct Fault: Error, Sendable, Equatable, CustomStringConvertible {
@@ -57,6 +62,8 @@ public struct Configuration: Sendable {
         let issuer = reader.required("CLERK_ISSUER")
         let parties = reader.list("CLERK_AUTHORIZED_PARTIES")
         rateLimit = reader.number("RATE_LIMIT", in: 0...1_000_000, default: 50)
+        answerCacheBytes = reader.number(
+            "ANSWER_CACHE_BYTES", in: 0...Self.largestAnswerCache, default: Self.largestAnswerCache)
         allowedOrigins = reader.origins()
         logLevel = reader.choice("LOG_LEVEL", Logger.Level.allCases, default: .info)
         logFormat = reader.choice("LOG_FORMAT", LogFormat.allCases, default: .json)

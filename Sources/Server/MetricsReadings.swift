@@ -16,6 +16,14 @@ extension PrometheusText {
         counter("reengagement_token_cache_evictions_total", "Verified tokens given up for others.", tokens.evictions)
     }
 
+    mutating func add(_ kept: KeptAnswers.Statistics) {
+        gauge("reengagement_kept_answers", "Answers kept for as long as nothing changes.", kept.answers)
+        gauge("reengagement_kept_answers_bytes", "Memory that kept answers take, about.", kept.bytes)
+        counter("reengagement_kept_answers_hits_total", "Requests that a kept answer was sent to.", kept.hits)
+        counter("reengagement_kept_answers_misses_total", "Requests that an answer was computed for.", kept.misses)
+        counter("reengagement_kept_answers_evictions_total", "Kept answers given up for others.", kept.evictions)
+    }
+
     mutating func add(connections: Int) {
         gauge("reengagement_fastcgi_connections", "Open connections from nginx.", connections)
     }

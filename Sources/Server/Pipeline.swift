@@ -26,6 +26,8 @@ struct Pipeline: Sendable {
 
     let authenticator: Authenticator
     let database: Database
+    /// Nil where no answer is kept.
+    let keptAnswers: KeptAnswers?
     let cors: CORS
     let logger: Logger
     /// The text of `/metrics`.
@@ -111,6 +113,10 @@ struct Pipeline: Sendable {
         let value = try endpoint.init(call)
         let query = value.query
         record.statement = query.statement.name
+        if let keptAnswers, let variant = value.variant {
+            let found = try keptAnswers.find(query, variant: variant, organization: organization)
+            return try keptAnswers.response(found, to: value)
+        }
         return try value.respond(to: database(query, organization, endpoint.isRepeatable))
     }
 

@@ -55,6 +55,26 @@ struct ConnectionPoolTests {
         #expect(pool.statistics.idle == 1)
     }
 
+    @Test("runs a statement that binds itself, and another after it in the same transaction")
+    func bindingStatement() throws {
+        let pool = try pool(capacity: 1)
+        let binding = Statement(
+            name: "binding", sql: "SELECT set_config('reengagement.organization', $1, true), now()")
+        let read = query("SELECT current_setting('reengagement.organization'), now()")
+        for organization in ["org_a", "org_b"] {
+            let results = try pool.run(binding: binding, then: read, organization: organization)
+            #expect(results.map { $0[0].text(0) } == [organization, organization])
+            #expect(results[0][0].text(1) == results[1][0].text(1))
+            #expect(try pool.run(binding: binding, then: nil, organization: organization).count == 1)
+            #expect(try pool.run(query("SELECT 1"), organization: "")[0].int(0) == 1)
+        }
+        #expect(throws: PostgreSQLError.self) {
+            try pool.run(binding: binding, then: query("SELECT 1 / 0"), organization: "o")
+        }
+        #expect(try pool.run(read, organization: "p")[0].text(0) == "p")
+        #expect(pool.statistics.idle == 1)
+    }
+
     @Test("prepares a statement once on a connection")
     func prepared() throws {
         let pool = try pool(capacity: 1)

@@ -126,6 +126,7 @@ SELECT results_eq(
         're.plain_risk_metrics(text) reengagement_api',
         're.plain_trends(text,integer) reengagement_api',
         're.prioritized_patients(text,text,integer,integer,integer,integer,text) reengagement_api',
+        're.probe(text) PUBLIC',
         're.rate(bigint,bigint) PUBLIC',
         're.rate_or_null(bigint,bigint) PUBLIC',
         're.rate_trend(numeric) PUBLIC',

@@ -21,17 +21,20 @@ final class Harness: Sendable {
     private let authenticator: Authenticator
     private let answer: Answer
     private let refusal: (any Error)?
+    private let keptAnswers: KeptAnswers?
     let log = CapturedLog()
 
     /// - Parameters:
     ///   - refusal: what the second hook after authentication throws.
+    ///   - keptAnswers: with a database of their own.
     ///   - answer: the database.
     init(
-        authenticator: Authenticator? = nil, refusal: (any Error)? = nil,
+        authenticator: Authenticator? = nil, refusal: (any Error)? = nil, keptAnswers: KeptAnswers? = nil,
         answer: @escaping Answer = { _ throws(PostgreSQLError) in throw .unexpectedResult("not asked for") }
     ) throws {
         self.authenticator = try authenticator ?? .test()
         self.refusal = refusal
+        self.keptAnswers = keptAnswers
         self.answer = answer
     }
 
@@ -53,6 +56,7 @@ final class Harness: Sendable {
                 }
                 return try self.answer(query)
             },
+            keptAnswers: keptAnswers,
             cors: CORS(allowedOrigins: [Ask.origin]),
             logger: Logger(label: "test") { _ in StructuredLogHandler(sink: self.log.sink, format: .json, level: LogLevel(.trace)) },
             renderMetrics: { "metrics 1\n" },

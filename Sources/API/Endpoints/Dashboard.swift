@@ -25,10 +25,12 @@ struct Dashboard: Endpoint {
     }()
 
     var query: Query { Query(Self.statement, [organization]) }
+    var variant: String? { "" }
 
     func respond(to rows: QueryResult) throws -> Response {
         let first = try rows.firstRow()
         var writer = JSONWriter(capacity: 2048)
+        var answeredAt: Range<Int>?
         writer.object { writer in
             writer.member("organization_id", string: organization)
             writer.member("summary", object: { writer in
@@ -47,8 +49,8 @@ struct Dashboard: Endpoint {
                     writer.object { $0.members(Self.patient, of: row, from: Self.firstPatientColumn) }
                 }
             })
-            writer.member(Self.totals[1], of: first, Self.firstTotal + 1)
+            answeredAt = writer.member(clock: Self.totals[1], of: first, Self.firstTotal + 1)
         }
-        return .json(writer.bytes)
+        return .json(writer.bytes, answeredAt: answeredAt)
     }
 }

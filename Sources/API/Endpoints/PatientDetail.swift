@@ -24,6 +24,7 @@ struct PatientDetail: Endpoint {
         name: "patient_detail", sql: "SELECT \(fields.columns) FROM re.patient_detail($1, $2)")
 
     var query: Query { Query(Self.statement, [organization, patientID]) }
+    var variant: String? { "" }
 
     func respond(to rows: QueryResult) throws -> Response {
         guard rows.rowCount > 0 else { throw Problem.noPatient }

@@ -45,6 +45,7 @@ struct Performance: Endpoint {
     }()
 
     var query: Query { Query(Self.statement, [organization, timeframe.rawValue]) }
+    var variant: String? { "" }
 
     func respond(to rows: QueryResult) throws -> Response {
         let row = try rows.firstRow()

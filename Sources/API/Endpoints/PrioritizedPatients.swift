@@ -54,11 +54,14 @@ struct PrioritizedPatients: Endpoint {
             ])
     }
 
+    var variant: String? { "" }
+
     func respond(to rows: QueryResult) throws -> Response {
         let first = try rows.firstRow()
         let count = first.isNull(1) ? 0 : min(rows.rowCount, limit)
         let nextCursor = rows.rowCount > limit ? try cursor(after: rows[count - 1]) : nil
         var writer = JSONWriter(capacity: 512 * (count + 1))
+        var answeredAt: Range<Int>?
         writer.object { writer in
             writer.member("patients", array: { writer in
                 for index in 0..<count { writer.object { $0.members(patientFields, of: rows[index], from: 1) } }
@@ -71,9 +74,9 @@ struct PrioritizedPatients: Endpoint {
                 })
                 writer.member("next_cursor", string: nextCursor)
             })
-            writer.member(.text("timestamp"), of: first, 0)
+            answeredAt = writer.member(clock: .text("timestamp"), of: first, 0)
         }
-        return .json(writer.bytes)
+        return .json(writer.bytes, answeredAt: answeredAt)
     }
 
     private func cursor(after row: Row) throws(EndpointError) -> String {

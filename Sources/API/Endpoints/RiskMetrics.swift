@@ -12,24 +12,28 @@ struct RiskMetrics: Endpoint {
     private static let alerts: [Field] = [
         .number("missed_appointments_14d"), .number("failed_communications"), .number("no_future_appointments"),
     ]
-    private static let totals: [Field] = [.number("immediate_actions_required"), .text("last_updated")]
+    private static let totals: [Field] = [.number("immediate_actions_required")]
+    private static let clock = Field.text("last_updated")
 
     private static let statement = Statement(
         name: "risk_metrics",
-        sql: "SELECT \((riskLevels + alerts + totals).columns) FROM re.risk_metrics($1)")
+        sql: "SELECT \((riskLevels + alerts + totals + [clock]).columns) FROM re.risk_metrics($1)")
 
     var query: Query { Query(Self.statement, [organization]) }
+    var variant: String? { "" }
 
     func respond(to rows: QueryResult) throws -> Response {
         let row = try rows.firstRow()
         var writer = JSONWriter()
+        var answeredAt: Range<Int>?
         writer.object { writer in
             writer.member("organization_id", string: organization)
             writer.member("risk_summary", object: { $0.members(riskLevels, of: row) })
             writer.member("alerts", object: { $0.members(Self.alerts, of: row, from: 5) })
             writer.members(Self.totals, of: row, from: 8)
+            answeredAt = writer.member(clock: Self.clock, of: row, 9)
         }
-        return .json(writer.bytes)
+        return .json(writer.bytes, answeredAt: answeredAt)
     }
 }
 

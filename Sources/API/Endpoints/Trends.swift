@@ -63,6 +63,8 @@ struct Trends: Endpoint {
 
     var query: Query { Query(Self.statement, [organization, String(period.days)]) }
 
+    var variant: String? { metrics.map(\.rawValue).sorted().joined(separator: ",") }
+
     func respond(to rows: QueryResult) throws -> Response {
         guard rows.rowCount == period.days else {
             throw EndpointError(description: "\(rows.rowCount) days instead of \(period.days)")

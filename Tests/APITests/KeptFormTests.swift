@@ -1,0 +1,52 @@
+import PostgreSQL
+import Testing
+
+@testable import API
+
+@Suite("What makes an answer fit to be kept")
+struct KeptFormTests {
+    private static let now = "2025-06-30T12:00:00Z"
+
+    /// What the response says is its time, in its body.
+    private func clock(_ response: Response) -> String? {
+        response.answeredAt.map { String(decoding: response.body[$0], as: UTF8.self) }
+    }
+
+    @Test("is the place of its clock")
+    func clocks() throws {
+        let metrics = try RiskMetrics(call(organization: #"an "odd" one"#))
+        #expect(clock(try metrics.respond(to: metrics.result([["last_updated": Self.now]]))) == Self.now)
+        let list = try PrioritizedPatients(call())
+        #expect(clock(try list.respond(to: list.result([["timestamp": Self.now]]))) == Self.now)
+        let dashboard = try Dashboard(call())
+        #expect(clock(try dashboard.respond(to: dashboard.result([["last_updated": Self.now]]))) == Self.now)
+    }
+
+    @Test("is nothing where there is no clock")
+    func clockless() throws {
+        let metrics = try RiskMetrics(call())
+        #expect(try metrics.respond(to: metrics.result([[:]])).answeredAt == nil)
+        let performance = try Performance(call())
+        #expect(try performance.respond(to: performance.result([[:]])).answeredAt == nil)
+    }
+
+    @Test("is all that it is made of beside its query")
+    func variants() throws {
+        let variants = ["", "metrics=risk_levels", "metrics=success_rates", "metrics=risk_levels,success_rates"]
+            .compactMap { try? Trends(call($0)).variant }
+        #expect(Set(variants).count == 4)
+        let orders = ["metrics=risk_levels,success_rates", "metrics=success_rates,risk_levels"]
+        #expect(Set(try orders.map { try Trends(call($0)).variant }).count == 1)
+    }
+
+    @Test("is true of every GET, and of no POST")
+    func methods() throws {
+        let gets: [any Endpoint] = [
+            try RiskMetrics(call()), try Performance(call()), try PrioritizedPatients(call()),
+            try PatientDetail(call(patientID: "p")), try Trends(call()), try Dashboard(call()),
+        ]
+        #expect(gets.allSatisfy { $0.variant != nil })
+        let body = #"{"patient_id": "p", "method": "sms", "outcome": "success"}"#
+        #expect(try LogOutreach(call(body: body)).variant == nil)
+    }
+}

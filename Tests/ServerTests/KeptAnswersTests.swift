@@ -1,0 +1,146 @@
+import API
+import PostgreSQL
+import Testing
+import Threads
+
+@testable import Server
+
+@Suite("Kept answers")
+struct KeptAnswersTests {
+    /// A database whose organizations have a state that the test sets; none is not current.
+    private final class Database: Sendable {
+        private let content = Monitor((state: "1" as String?, now: "2025-06-30T12:00:00Z", critical: 1, asked: [String]()))
+
+        /// Something has been written, and the counters follow.
+        func change(state: String?, critical: Int) {
+            content.withLock {
+                $0.state = state
+                $0.critical = critical
+            }
+        }
+
+        func set(now: String) { content.withLock { $0.now = now } }
+
+        /// What was asked since the last look: p is the probe.
+        var asked: [String] {
+            content.withLock { content in
+                defer { content.asked = [] }
+                return content.asked
+            }
+        }
+
+        func run(_ probe: Statement, _ query: Query?, _ organization: String) throws(PostgreSQLError) -> [QueryResult] {
+            let now = content.withLock { content in
+                content.asked.append("p" + (query.map { " \($0.statement.name)" } ?? ""))
+                return (content.state, content.now, content.critical)
+            }
+            if now.0 == "away" { throw .connectionLost("gone") }
+            let states = now.0.map { [["\(organization) \($0)", now.1] as [String?]] } ?? []
+            let row = ["\(now.2)"] + (2...9).map { "\($0)" } + [now.1]
+            guard let probed = QueryResult.make(columns: ["state", "now"], rows: states),
+                let rows = QueryResult.make(
+                    columns: row.map { "c\($0)" }, rows: query?.statement.name == "patient_detail" ? [] : [row])
+            else { throw .unexpectedResult("no memory") }
+            return query == nil ? [probed] : [probed, rows]
+        }
+    }
+
+    private let database = Database()
+    private let kept: KeptAnswers
+    private let harness: Harness
+
+    init() throws {
+        let database = database
+        kept = KeptAnswers(capacity: 100_000) { (probe, query, organization) throws(PostgreSQLError) in
+            try database.run(probe, query, organization)
+        }
+        harness = try Harness(keptAnswers: kept, answer: outreachRow("created"))
+    }
+
+    private func ask(_ path: String = "risk-metrics", method: String = "GET") throws -> Response {
+        harness.serve(try .api(path, method: method))
+    }
+
+    private func critical(_ response: Response) -> Int? {
+        (response.object["risk_summary"] as? [String: Any])?["critical"] as? Int
+    }
+
+    @Test("are sent again, with the time of the probe, as long as the state is the same")
+    func hit() throws {
+        let first = try ask()
+        database.set(now: "2025-06-30T12:00:09Z")
+        let second = try ask()
+        #expect(database.asked == ["p risk_metrics", "p"])
+        #expect(first.object["last_updated"] as? String == "2025-06-30T12:00:00Z")
+        #expect(second.object["last_updated"] as? String == "2025-06-30T12:00:09Z")
+        #expect(second.text == first.text.replacing("12:00:00Z", with: "12:00:09Z"))
+        #expect(second.headers == first.headers)
+        #expect((kept.statistics.hits, kept.statistics.misses, kept.statistics.answers) == (1, 1, 1))
+    }
+
+    @Test("are not sent in another state; what is computed then is kept in its stead")
+    func changed() throws {
+        #expect(critical(try ask()) == 1)
+        database.change(state: "2", critical: 7)
+        #expect(critical(try ask()) == 7)
+        #expect(critical(try ask()) == 7)
+        #expect(database.asked == ["p risk_metrics", "p", "p risk_metrics", "p"])
+        #expect(kept.statistics.answers == 1)
+    }
+
+    @Test("are neither kept nor sent while the organization is not current")
+    func pending() throws {
+        #expect(critical(try ask()) == 1)
+        for number in 2...3 {
+            database.change(state: nil, critical: number)
+            #expect(critical(try ask()) == number)
+        }
+        #expect(database.asked == ["p risk_metrics", "p", "p risk_metrics", "p risk_metrics"])
+        #expect((kept.statistics.answers, kept.statistics.bytes) == (0, 0))
+    }
+
+    @Test("are found however the question is spelt, and never by another question")
+    func questions() throws {
+        #expect(try ask("patients/prioritized").status == 200)
+        #expect(try ask("patients/prioritized?limit=50&risk_level=all&other=1").status == 200)
+        #expect(try ask("patients/prioritized?limit=49").status == 200)
+        #expect(database.asked == ["p prioritized_patients", "p", "p prioritized_patients"])
+    }
+
+    @Test("are for each organization its own")
+    func organizations() throws {
+        _ = try ask()
+        let key = AnswerKey(
+            organization: "org_2", query: Query(Statement(name: "risk_metrics", sql: ""), ["org_1"]), variant: "")
+        #expect(key != AnswerKey(
+            organization: "org_1", query: Query(Statement(name: "risk_metrics", sql: ""), ["org_1"]), variant: ""))
+        var other = try Ask.api("risk-metrics")
+        other.target = "/api/v1/reengagement/org_2/risk-metrics"
+        #expect(harness.serve(other).status == 403)
+        #expect(database.asked == ["p risk_metrics"])
+    }
+
+    @Test("are no errors, and no answers to a POST")
+    func others() throws {
+        for _ in 0..<2 { #expect(try ask("patients/p").status == 404) }
+        #expect(database.asked == ["p patient_detail", "p patient_detail"])
+        for _ in 0..<2 { #expect(harness.serve(try .post()).status == 201) }
+        #expect(database.asked == [])
+        #expect(harness.questions.map(\.statement) == ["log_outreach", "log_outreach"])
+        #expect(kept.statistics.answers == 0)
+    }
+
+    @Test("are not sent where the database cannot be asked")
+    func away() throws {
+        _ = try ask()
+        database.change(state: "away", critical: 1)
+        #expect(try ask().status == 503)
+    }
+
+    @Test("answer HEAD as GET")
+    func head() throws {
+        let get = try ask()
+        #expect(try ask(method: "HEAD").body == get.body)
+        #expect(database.asked == ["p risk_metrics", "p"])
+    }
+}
