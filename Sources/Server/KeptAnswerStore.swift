@@ -1,7 +1,7 @@
 import API
 import PostgreSQL
 
-/// All that an answer is made of beside the database, byte by byte: `==` on strings takes different spellings for equal.
+/// All that an answer is made of beside the database; by bytes, since `==` on strings takes two spellings for equal.
 struct AnswerKey: Hashable, Sendable {
     private let bytes: [UInt8]
     private let hash: Int

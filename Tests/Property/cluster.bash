@@ -47,10 +47,12 @@ create_database() { # name, sql folder
 # In the background, so that a signal to this script is heard at once. The deadline is for what hangs in spite of the
 # sessions' own: minutes, the directed cases (on a slow machine) and a search for a shorter sequence.
 run_property() { # database, sql folder, MINUTES, SEED, SHRINK_SECONDS
-    local seconds
+    local seconds test=property.py
+    [[ ${OVER_HTTP-} != 1 ]] || test=over_http.py
     seconds=$(awk -v minutes="$3" -v shrink="$5" 'BEGIN { print int(minutes * 60 + shrink + 600) }')
-    PROPERTY_DATABASE_URL=$(url_of "$1") PROPERTY_SQL=$2 MINUTES=$3 SEED=$4 SHRINK_SECONDS=$5 timeout "$seconds" \
-        /usr/bin/python3 "$root/Tests/Property/property.py" &
+    PROPERTY_DATABASE_URL=$(url_of "$1") PROPERTY_SQL=$2 MINUTES=$3 SEED=$4 SHRINK_SECONDS=$5 \
+        PROPERTY_SERVER=$root/${BUILD_DIR:-.build}/release/reengagement-api timeout "$seconds" \
+        /usr/bin/python3 "$root/Tests/Property/$test" &
     job=$!
     local status=0
     wait "$job" || status=$?

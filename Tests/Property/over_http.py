@@ -1,0 +1,145 @@
+"""Answers of servers that keep them equal plain ones, whatever is written and whenever it is asked.
+
+The same sequences as ./property plays, asked of two servers on one database, each question more than once, so that
+what can be kept is, and what was kept is asked for again. Run by ./run with OVER_HTTP=1.
+"""
+
+import itertools
+import json
+import os
+import sys
+import tempfile
+import time
+from decimal import Decimal
+from random import Random, SystemRandom
+
+import psycopg2
+
+import directed
+from answers import expected, path_of, plain_arguments, rows_of
+from asking import TYPES, Mismatch
+from generator import Generator
+from replay import Player, report
+from servers import NotAsPromised, Servers, parsed
+from sessions import Sessions
+from steps import PERFORMANCE, SUMMARIES, TRENDS, Check, Everywhere, Question
+
+STEPS = 60
+# Asked at every look, hence kept from the one before wherever nothing has changed.
+ALWAYS = SUMMARIES + PERFORMANCE[1:2] + TRENDS[:1] + (
+    Question("prioritized_patients", (None, 2, None, None, None, None)), Question("patient_detail", ("p1",)),
+    Question("patient_detail", ("p2",)))
+
+
+class HTTPPlayer(Player):
+    def __init__(self, sessions, servers):
+        super().__init__(sessions)
+        self.servers, self.asked = servers, 0
+
+    @property
+    def comparisons(self):
+        return self.asked
+
+    def begin(self):
+        # The servers' background work goes on, and may have its locks the other way round.
+        for attempt in range(5):
+            try:
+                super().begin()
+                break
+            except psycopg2.errors.DeadlockDetected:
+                if attempt == 4:
+                    raise
+        self.servers.set_now("'2025-06-30 12:00:00Z'")
+
+    def run(self, step):
+        if isinstance(step, Check):
+            self.steps += 1
+            self.look(step)
+            return
+        super().run(step)
+        if isinstance(step, Everywhere) and step.statement.startswith("SET reengagement.now = "):
+            self.servers.set_now(step.statement.partition(" = ")[2])
+
+    def look(self, check):
+        # After a write the first may be what brings the organization up to date: each has its turn.
+        turn = self.steps % len(ALWAYS)
+        others = [q for q in check.questions if q.function not in ("walk", "from_kept")]
+        others = Random(self.steps).sample(others, min(2, len(others)))
+        for question in dict.fromkeys([*ALWAYS[turn:], *ALWAYS[:turn], *others]):
+            path = path_of(check.organization, question)
+            if path is None:
+                continue
+            plain = self.plain(check.organization, question)
+            # The first of them by turns; twice, then as it was kept.
+            first = self.asked % len(self.servers.running)
+            for which in (first, 1 - first, first):
+                self.compare(check, question, path, plain, which)
+
+    def compare(self, check, question, path, plain, which):
+        status, body = self.servers.ask(which, check.organization, path)
+        self.asked += 1
+        if status == 404 and question.function == "patient_detail":
+            found = ([], None)
+        elif status == 200:
+            found = rows_of(question, parsed(body))
+        else:
+            raise NotAsPromised(f"{status} for {path}: {body[:500]}")
+        if found != plain:
+            raise Mismatch(check.organization, f"server {which}", question, text(found), text(plain))
+
+    def plain(self, organization, question):
+        function = question.function if question.function == "patient_detail" else "plain_" + question.function
+        arguments = (organization, *plain_arguments(question))
+        types = {"patient_detail": ("text", "text")}.get(question.function) or TYPES[question.function]
+        parameters = ", ".join(f"${number + 1}" for number in range(len(types)))
+        [(rows,)] = self.sessions.writer.execute_prepared(
+            f"rows_of_{question.function}", f"SELECT coalesce(json_agg(f), '[]')::text FROM re.{function}({parameters}) f",
+            f"({', '.join(types)})", arguments)
+        return expected(question, json.loads(rows, parse_float=Decimal))
+
+
+def text(answer):
+    return "\n".join(json.dumps(row, default=str, sort_keys=True) for row in [*answer[0], answer[1]])
+
+
+def play(player, seed, seconds):
+    """Directed cases and random sequences by turns."""
+    random, end = Random(seed), time.monotonic() + seconds
+    cases = list(directed.cases())
+    random.shuffle(cases)
+    for case in itertools.chain(cases, itertools.repeat(None)):
+        if case:
+            yield f"directed case: {case[0]}", case[1]
+        number = random.getrandbits(64)
+        yield f"random sequence {number}", list(Generator(number).steps(STEPS))
+        if time.monotonic() > end:
+            return
+
+
+def main():
+    seed = int(os.environ.get("SEED") or SystemRandom().getrandbits(48))
+    print(f"SEED={seed}", flush=True)
+    url, began = os.environ["PROPERTY_DATABASE_URL"], time.monotonic()
+    sessions = Sessions(url)
+    [(database,)] = sessions.writer.run("SELECT current_database()::text")
+    with tempfile.TemporaryDirectory() as directory:
+        servers = Servers(os.environ["PROPERTY_SERVER"], url, database, directory, 2, sessions.writer)
+        player = HTTPPlayer(sessions, servers)
+        try:
+            for name, steps in play(player, seed, float(os.environ.get("MINUTES") or 1) * 60):
+                found = player.first_failure(steps)
+                if found:
+                    print(f"{name} fails after {len(found[0])} steps: {found[1]}\n{report(*found)}")
+                    print(f"\nSEED={seed}: a mismatch after {player.steps} steps and {player.comparisons} comparisons")
+                    sys.exit(1)
+            hits, misses = (servers.figure(f"reengagement_kept_answers_{name}_total") for name in ("hits", "misses"))
+        finally:
+            servers.stop()
+    # What is never kept is never wrong either.
+    if not 0.2 < hits / (hits + misses):
+        sys.exit(f"of {hits + misses} answers only {hits} were kept ones: nothing is proved")
+    print(f"{player.steps} steps, {player.comparisons} answers, {hits} of them kept, no mismatch in {time.monotonic() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Servers of the real binary on the test's database, asked over their own sockets."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "EndToEnd"))
+
+import fastcgi  # noqa: E402
+from client import strict_json  # noqa: E402
+from tokens import Signer, generate_key, public_pem  # noqa: E402
+
+ISSUER = "https://clerk.test"
+
+
+class NotAsPromised(Exception):
+    """An answer that is neither 200 nor what else was to be expected."""
+
+
+class Servers:
+    """So many servers on one database, each with kept answers of its own; all see the same now."""
+
+    def __init__(self, binary, url, database, directory, number, writer):
+        self.database, self.writer, self.tokens = database, writer, {}
+        self.signer = Signer(generate_key(), ISSUER)
+        self.running = [self.start(binary, url, Path(directory) / f"server{i}") for i in range(number)]
+
+    def start(self, binary, url, place):
+        environment = {
+            "DATABASE_URL": url, "FCGI_LISTEN": f"{place}.sock", "CLERK_ISSUER": ISSUER, "RATE_LIMIT": "0",
+            "CLERK_JWT_KEY": public_pem(self.signer.key), "WORKER_THREADS": "1", "LOG_LEVEL": "warning",
+            "SWIFT_BACKTRACE": "interactive=no", "PATH": os.environ["PATH"],
+        }
+        with open(f"{place}.log", "wb") as log:
+            process = subprocess.Popen([binary], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        server = Server(f"{place}.sock", f"{place}.log", process)
+        server.wait()
+        return server
+
+    def set_now(self, literal):
+        """The setting holds for sessions opened afterwards; the servers, and what they have kept, stay."""
+        self.writer.run(f'ALTER DATABASE "{self.database}" SET reengagement.now = {literal}')
+        # None may serve on by the old now: the sessions are gone when this returns.
+        left = self.writer.run("""
+            WITH theirs AS MATERIALIZED (
+                SELECT pid FROM pg_stat_activity WHERE application_name = 'reengagement-api' AND datname = current_database()
+            )
+            SELECT pid FROM theirs WHERE NOT pg_terminate_backend(pid, 10000)""")
+        if left:
+            raise NotAsPromised(f"sessions that do not end: {left}")
+
+    def ask(self, which, organization, path):
+        if organization not in self.tokens:
+            self.tokens[organization] = self.signer.token(organization)
+        uri = f"/api/v1/reengagement/{quote(organization, safe='')}/{path}"
+        return self.running[which].get(uri, HTTP_AUTHORIZATION=f"Bearer {self.tokens[organization]}")
+
+    def figure(self, name):
+        """A metric, added up over all of them."""
+        texts = [server.get("/metrics")[1].decode() for server in self.running]
+        return sum(int(line.split()[1]) for text in texts for line in text.splitlines() if line.startswith(name + " "))
+
+    def stop(self):
+        for server in self.running:
+            server.process.terminate()
+        for server in self.running:
+            try:
+                server.process.wait(10)
+            except subprocess.TimeoutExpired:
+                server.process.kill()
+
+
+class Server:
+    def __init__(self, socket, log, process):
+        self.socket, self.log, self.process = socket, log, process
+
+    def get(self, uri, **parameters):
+        """Status and body."""
+        with fastcgi.Connection(self.socket, timeout=30) as connection:
+            connection.send(fastcgi.request(fastcgi.environment("GET", uri, **parameters)))
+            output = connection.answer()
+        if output is None:
+            raise NotAsPromised(f"no answer to {uri}: {Path(self.log).read_text()[-1000:]}")
+        return fastcgi.status_of(output), output.partition(b"\r\n\r\n")[2]
+
+    def wait(self):
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                if self.get("/ready")[0] == 200:
+                    return
+            except OSError:
+                pass
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise NotAsPromised(f"the server does not start: {Path(self.log).read_text()[-1000:]}")
+            time.sleep(0.02)
+
+
+def parsed(body):
+    return strict_json(body.decode())
