@@ -1,0 +1,35 @@
+-- Takes everything that a migration may change before it changes anything, so that it never waits for a reader who
+-- waits for it: a deadlock would undo it all, again and again on a busy database. What answers read first comes first;
+-- whoever gets in between has it tried again, with nothing held meanwhile. Requests wait for the migration's end.
+DO $$
+DECLARE
+    deadline timestamptz := clock_timestamp() + interval '60 s';
+    tables text;
+BEGIN
+    SELECT string_agg(c.oid::regclass::text, ', ' ORDER BY array_position(
+        ARRAY['organization_state', 'dirty'], c.relname::text), n.nspname DESC, c.relname)
+    INTO tables
+    FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND c.relname <> 'migration' AND (n.nspname = 're'
+        OR n.nspname = 'public'
+            AND c.relname IN ('organizations', 'patients', 'appointments', 'conversations', 'outreach_log'));
+    IF tables IS NULL THEN
+        RETURN;
+    END IF;
+    LOOP
+        BEGIN
+            -- Less than deadlock_timeout, after which PostgreSQL would look for the deadlock and end one side.
+            SET LOCAL lock_timeout = '500ms';
+            EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', tables);
+            SET LOCAL lock_timeout = 0;
+            EXIT;
+        EXCEPTION
+            WHEN lock_not_available OR deadlock_detected THEN
+                IF clock_timestamp() > deadline THEN
+                    RAISE 'the tables are in use without a pause; look for long transactions in pg_stat_activity';
+                END IF;
+                PERFORM pg_sleep(0.2 + random() / 2);
+        END;
+    END LOOP;
+END $$;
