@@ -61,8 +61,8 @@ mutants: ## Breaks the flat layer on purpose: the property test must notice each
 	@scripts/install test
 	@exec Tests/Mutants/run
 
-bench: ## The benchmark
-	@echo 'there is no benchmark yet' >&2; exit 1
+bench: ## The benchmark: answers a second and their cost, beside ceilings and alternatives
+	@exec bench/http/run
 
 bench-scale: ## What an answer costs as a clinic grows to PATIENTS
 	@exec bench/scale/run

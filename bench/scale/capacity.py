@@ -69,10 +69,3 @@ def midnight(plan, operator):
     (day, _), (number, seconds) = results
     say(f"  midnight at {plan.largest:,} patients: {number:,} patients, {seconds:.2f} s")
     return {"patients": number, "seconds": seconds, "until_midnight": day}
-
-
-def machine(operator, settings):
-    cores = sum(line.startswith("processor") for line in open("/proc/cpuinfo"))
-    kilobytes = next(int(line.split()[1]) for line in open("/proc/meminfo") if line.startswith("MemTotal"))
-    return {"cores": cores, "memory_gb": round(kilobytes / 1024 ** 2, 1), "settings": settings,
-            "postgresql": operator.value("SHOW server_version").split()[0]}

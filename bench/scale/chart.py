@@ -3,7 +3,7 @@
 from html import escape
 from math import log10
 
-from report import number, short
+from markdown import number, short
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 880, 500, 64, 222, 46, 52
 LEAST, MOST = 0.1, 100_000.0  # ms

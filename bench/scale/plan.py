@@ -3,6 +3,8 @@
 import os
 from dataclasses import dataclass
 
+from variables import whole_number
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -20,13 +22,6 @@ class Plan:
     @property
     def largest(self):
         return self.sizes[-1]
-
-
-def whole_number(name, default, least, most):
-    text = os.environ.get(name) or str(default)
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-        raise SystemExit(f"error: {name} must be a whole number from {least} to {most}")
-    return int(text)
 
 
 def plan_from_environment():

@@ -1,27 +1,12 @@
 """The tables, as Markdown and as JSON."""
 
+from markdown import number, rounded, short, table
 from targets import ratio
-
-
-def number(ms):
-    if ms is None:
-        return ""
-    return f"{ms:,.0f}" if ms >= 100 else f"{ms:.1f}" if ms >= 10 else f"{ms:.2f}"
 
 
 def median_of(table, size, name, otherwise):
     found = table.get((size, name))
     return number(found["median"]) if found else otherwise
-
-
-def short(size):
-    return f"{size // 1_000_000}M" if size % 1_000_000 == 0 else f"{size // 1000}k" if size % 1000 == 0 else f"{size:,}"
-
-
-def table(heads, rows):
-    """The first column to the left, the others to the right."""
-    lines = [heads, ["---"] + ["---:"] * (len(heads) - 1), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
 def reads_table(plan, asked, reads):
@@ -134,11 +119,3 @@ def as_json(plan, result):
                       for size, found in result["reads"]["walk"].items()}}
     targets = [dict(zip(("target", "measured", "limit", "met"), row)) for row in result["targets"]]
     return rounded({"sizes": plan.sizes, **result, "reads": reads, "targets": targets})
-
-
-def rounded(value):
-    if isinstance(value, dict):
-        return {str(key): rounded(member) for key, member in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [rounded(member) for member in value]
-    return float(f"{value:.4g}") if isinstance(value, float) else value

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,20 +16,10 @@ import writing
 from client import Connection
 from database import SERVER_OPTIONS, Database
 from exactness import Wrong
+from machine import machine
 from plan import plan_from_environment
 from stack import ROOT, Stack, say
 from targets import targets
-
-
-def first_word_after(text, marker):
-    return text.split(marker, 1)[1].split()[0] if marker in text else "unknown"
-
-
-def machine(operator, settings):
-    nginx = subprocess.run(["nginx", "-v"], capture_output=True, text=True).stderr
-    swift = subprocess.run(["swift", "--version"], capture_output=True, text=True).stdout
-    return {**capacity.machine(operator, settings), "nginx": first_word_after(nginx, "nginx/"),
-            "swift": first_word_after(swift, "Swift version ")}
 
 
 def measure(plan, stack):

@@ -14,9 +14,9 @@ def say(text):
 
 class Stack:
 
-    def __init__(self, directory):
+    def __init__(self, directory, **environment):
         self.directory = directory
-        self.environment = {**os.environ, "STACK_DIR": directory, "RATE_LIMIT": "0"}
+        self.environment = {**os.environ, "STACK_DIR": str(directory), "RATE_LIMIT": "0", **environment}
 
     def call(self, *arguments, **environment):
         done = subprocess.run([ROOT / "scripts/stack", *arguments], env={**self.environment, **environment},

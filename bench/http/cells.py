@@ -1,0 +1,78 @@
+"""What is measured: each endpoint, of either clinic, asked of each contestant over each scheme."""
+
+from dataclasses import dataclass
+
+GETS = {
+    "risk-metrics": "risk-metrics",
+    "dashboard": "dashboard",
+    "performance": "performance?timeframe=last_30_days",
+    "list of 50": "patients/prioritized?limit=50",
+    "list of 200": "patients/prioritized?limit=200",
+    "trends 30 d": "trends?period=30d",
+    "trends 1 y": "trends?period=1y&metrics=risk_levels,success_rates,channel_performance",
+    "patient": "patients/patient_2",
+}
+POST = "log-outreach"
+PATHS = {**GETS, POST: POST}
+COMPARED = ("risk-metrics", "list of 50", "list of 200", POST)
+# Beyond this a body weighs more than the request around it.
+SMALL_BODY = 4000
+
+COMPUTED, UNCHANGED = "server, computed", "server, unchanged"
+FASTAPI, PHP = "FastAPI", "php-fpm"
+CONSTANT, HEALTH = "nginx, constant body", "server, no database"
+STATEMENT, LOOKUP = "pgbench, same statement", "pgbench, key lookup"
+SERVERS = (COMPUTED, UNCHANGED)
+OTHERS = (FASTAPI, PHP)
+
+
+@dataclass(frozen=True)
+class Cell:
+    endpoint: str
+    who: str
+    scheme: str  # empty without nginx
+    size: int
+
+    @property
+    def is_post(self):
+        return self.endpoint == POST and self.who != CONSTANT
+
+
+def of_server(plan):
+    for size in plan.sizes:
+        for scheme in ("https", "http"):
+            for endpoint in PATHS:
+                for who in SERVERS if endpoint in GETS else (COMPUTED,):
+                    yield Cell(endpoint, who, scheme, size)
+
+
+def beside(plan, bodies):
+    """bodies: the length of each GET's body at the smaller clinic."""
+    size = plan.first
+    for endpoint in COMPARED:
+        for who in (*OTHERS, CONSTANT):
+            yield Cell(endpoint, who, "https", size)
+        yield Cell(endpoint, STATEMENT, "", size)
+    for endpoint, length in bodies.items():
+        if length >= SMALL_BODY:
+            yield from (Cell(endpoint, CONSTANT, scheme, size) for scheme in ("https", "http"))
+    for scheme in ("https", "http"):
+        yield Cell("/health", HEALTH, scheme, size)
+    yield Cell("one row by its key", LOOKUP, "", size)
+
+
+def is_smoked(cell, plan, bodies):
+    """In a smoke test the second clinic only shows that it works, and so does HTTP where the bodies are large."""
+    if cell.size != plan.first:
+        return cell.scheme == "https" and cell.endpoint in ("list of 50", POST)
+    if cell.scheme == "http" and cell.endpoint in PATHS:
+        return cell.endpoint == "risk-metrics" or cell.who == UNCHANGED and bodies[cell.endpoint] < SMALL_BODY
+    return True
+
+
+def cells(plan, bodies):
+    """Each once, those that write last."""
+    found = dict.fromkeys([*of_server(plan), *beside(plan, bodies)])
+    if plan.small:
+        found = [cell for cell in found if is_smoked(cell, plan, bodies)]
+    return sorted(found, key=lambda cell: cell.is_post)

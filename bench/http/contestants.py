@@ -1,0 +1,127 @@
+"""What stands behind nginx: the server twice, without and with kept answers, and what people would use instead."""
+
+import grp
+import json
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import nginx
+from cells import COMPUTED, CONSTANT, FASTAPI, PHP, UNCHANGED
+from database import SERVER_OPTIONS, SERVER_SETTINGS
+from stack import ROOT, Stack
+
+UVICORN_WORKERS = 2
+UVICORN_CONNECTIONS = 8  # each
+PHP_CHILDREN = 8
+
+
+def kept_stack(directory, where):
+    """A second server on the first one's database, which keeps answers."""
+    return Stack(Path(directory) / "unchanged", DATABASE_URL=where["DATABASE_URL"],
+                 CLERK_JWT_KEY=Path(where["PUBLIC_KEY"]).read_text())
+
+
+def accepts(path):
+    with socket.socket(socket.AF_UNIX) as channel:
+        try:
+            channel.connect(str(path))
+            return True
+        except OSError:
+            return False
+
+
+class Others:
+    """FastAPI and php-fpm, started here and stopped here."""
+
+    def __init__(self, directory, where, statements):
+        self.directory, self.where = Path(directory) / "others", where
+        self.directory.mkdir(exist_ok=True)
+        self.sockets = self.directory / "run"
+        self.sockets.mkdir(exist_ok=True)
+        # As the stack's own: nginx reaches them through its group.
+        os.chmod(self.sockets, 0o750)
+        if os.geteuid() == 0:
+            os.chown(self.sockets, 0, grp.getgrnam("www-data").gr_gid)
+        self.statements = self.directory / "statements.json"
+        self.statements.write_text(json.dumps(statements))
+        self.processes = {}
+
+    def socket(self, name):
+        return self.sockets / f"{name}.sock"
+
+    def start(self):
+        self.launch(FASTAPI, self.uvicorn(), self.fastapi_environment(), "fastapi")
+        self.launch(PHP, self.php_fpm(), dict(os.environ), "php")
+
+    def launch(self, who, command, environment, name):
+        log = self.directory / f"{name}.log"
+        self.socket(name).unlink(missing_ok=True)
+        # Whatever ends this program ends them.
+        command = ["setpriv", "--pdeathsig", "TERM", *command]
+        with open(log, "wb") as output:
+            process = subprocess.Popen(command, env=environment, cwd=self.directory, stdin=subprocess.DEVNULL,
+                                       stdout=output, stderr=output)
+        self.processes[who] = process
+        deadline = time.monotonic() + 30
+        while not accepts(self.socket(name)):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"error: {who} does not start:\n{log.read_text()[-2000:]}")
+            time.sleep(0.05)
+
+    def stop(self):
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def uvicorn(self):
+        # Its own access log off: nginx writes one for everybody.
+        return [os.environ["UVICORN_PYTHON"], "-m", "uvicorn", "app:app", "--app-dir", str(ROOT / "bench/fastapi"),
+                "--uds", str(self.socket("fastapi")), "--workers", str(UVICORN_WORKERS), "--loop", "uvloop", "--http",
+                "httptools", "--no-access-log", "--no-server-header", "--log-level", "warning", "--backlog", "4096"]
+
+    def fastapi_environment(self):
+        settings = {**SERVER_SETTINGS, "statement_timeout": "5000", "application_name": "fastapi"}
+        return {**os.environ, "DATABASE_URL": self.where["DATABASE_URL"], "DATABASE_SETTINGS": json.dumps(settings),
+                "POOL_SIZE": str(UVICORN_CONNECTIONS), **self.common()}
+
+    def common(self):
+        return {"STATEMENTS": str(self.statements), "PUBLIC_KEY": self.where["PUBLIC_KEY"], "ISSUER": self.where["ISSUER"]}
+
+    def php_fpm(self):
+        connection = (f"{self.where['DATABASE_URL']}&application_name=php"
+                      f"&options={quote(SERVER_OPTIONS + ' -c statement_timeout=5000')}")
+        values = {**self.common(), "DIRECTORY": self.directory, "SOCKET": self.socket("php"), "CHILDREN": PHP_CHILDREN,
+                  "CONNECTION": connection,
+                  # PostgreSQL's directory admits root and its own user.
+                  "USER": "user = root" if os.geteuid() == 0 else ""}
+        text = (ROOT / "bench/php/php-fpm.conf.template").read_text()
+        for name, value in values.items():
+            text = text.replace(f"@{name}@", str(value))
+        configuration = self.directory / "php-fpm.conf"
+        configuration.write_text(text)
+        return ["php-fpm8.2", "--nodaemonize", *(["--allow-to-run-as-root"] if os.geteuid() == 0 else []),
+                "--fpm-config", str(configuration)]
+
+
+def take_in(directory, where, kept, others):
+    """nginx with a site for everybody; the computing server's is the stack's own."""
+    site = nginx.Nginx(where)
+    site.ports[COMPUTED] = {scheme: int(where[f"{scheme.upper()}_PORT"]) for scheme in ("https", "http")}
+    site.add(UNCHANGED, site.product_location("unchanged"), nginx.UPSTREAM.format(name="unchanged", socket=kept["FCGI_LISTEN"]))
+    site.add(FASTAPI, nginx.PROXY.format(name="fastapi"),
+             nginx.UPSTREAM.format(name="fastapi", socket=others.socket("fastapi")))
+    site.add(PHP, nginx.FASTCGI.format(socket=others.socket("php"), script=ROOT / "bench/php/index.php"))
+    constant = Path(directory) / "constant"
+    constant.mkdir(exist_ok=True)
+    site.add(CONSTANT, nginx.CONSTANT.format(directory=constant))
+    site.apply()
+    return site, constant

@@ -1,0 +1,64 @@
+"""wrk, and what nginx, the contestant and PostgreSQL used meanwhile."""
+
+import json
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+from processes import cpu_seconds
+
+SCRIPT = Path(__file__).parent / "load.lua"
+# Until the connections are open and their handshakes done, which belong to no request.
+OPENING = 0.25
+
+
+def errors_of(found):
+    return sum(found[kind] for kind in ("connect", "read", "write", "status", "timeout"))
+
+
+class Snapshot:
+    """How many requests nginx has seen, and what each part has used, now."""
+
+    def __init__(self, status_url, roots):
+        with urllib.request.urlopen(status_url, timeout=5) as answer:
+            # "server accepts handled requests", and beneath the three numbers.
+            self.requests = int(answer.read().split(b"\n")[2].split()[2])
+        self.time = time.perf_counter()
+        self.used = {part: cpu_seconds(pid) for part, pid in roots.items()}
+
+
+def between(first, last):
+    """Rate and microseconds a request; the asking itself was one."""
+    requests = max(last.requests - first.requests - 1, 1)
+    used = {part: (last.used[part] - first.used[part]) * 1e6 / requests for part in last.used}
+    return {"rate": requests / (last.time - first.time), "cpu": used}
+
+
+def wrk(url, token, seconds, connections, patients):
+    command = ["wrk", "-t", str(min(2, connections)), "-c", str(connections), "-d", f"{seconds}s", "--timeout", "15s",
+               "-s", str(SCRIPT), "-H", f"Authorization: Bearer {token}", "-H", "Content-Type: application/json", url]
+    return subprocess.Popen(command + (["--", str(patients)] if patients else []), stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True)
+
+
+def load(url, token, seconds, connections, roots, status_url, patients=None):
+    """Rate and CPU of the time when all connections were at work; percentiles and errors of the whole."""
+    began = time.perf_counter()
+    process = wrk(url, token, seconds, connections, patients)
+    try:
+        time.sleep(OPENING)
+        first = Snapshot(status_url, roots)
+        time.sleep(max(0.05, began + seconds - 0.05 - time.perf_counter()))
+        last = Snapshot(status_url, roots)
+        output, _ = process.communicate(timeout=seconds + 30)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    if process.returncode != 0 or "{" not in output:
+        raise SystemExit(f"error: wrk failed on {url}:\n{output}")
+    found = json.loads(output[output.rindex("\n{"):])
+    return {**between(first, last), "p50": found["p50"], "p99": found["p99"], "errors": errors_of(found),
+            "requests": found["requests"], "kinds": {k: v for k, v in found.items() if k in ("connect", "read", "write",
+                                                                                            "status", "timeout") and v}}

@@ -1,0 +1,112 @@
+"""The tables, as Markdown and as JSON."""
+
+from cells import COMPARED, GETS, PATHS, SERVERS
+from markdown import number, rounded, short, table
+from plan import CONNECTIONS
+
+HEADS = ["endpoint", "clinic", "who", "", "requests/s", "p50 ms", "p99 ms", "errors", "nginx", "app", "PostgreSQL"]
+
+
+def in_order(cells, sizes):
+    """By endpoint, then clinic; what has no nginx last."""
+    endpoints = {name: i for i, name in enumerate(PATHS)}
+    schemes = {"https": 0, "http": 1, "": 2}
+    whos = list(dict.fromkeys([*SERVERS, *(cell.who for cell in cells)]))
+    return sorted(cells, key=lambda cell: (endpoints.get(cell.endpoint, len(endpoints)), cell.endpoint,
+                                           sizes.index(cell.size), schemes[cell.scheme], whos.index(cell.who)))
+
+
+def row(cell, found):
+    cpu = found["cpu"]
+    return [cell.endpoint, short(cell.size), cell.who, cell.scheme.upper(), f"{found['rate']:,.0f}", number(found["p50"]),
+            number(found["p99"]), found["errors"]] + [number(cpu.get(part)) for part in ("nginx", "app", "postgres")]
+
+
+def main_table(plan, found):
+    return table(HEADS, [row(cell, found[cell]) for cell in in_order(found, plan.sizes)])
+
+
+def targets_table(rows):
+    return table(["target", "limit", "measured", ""],
+                 [[each["target"], each["limit"], each["measured"], "met" if each["met"] else "**MISSED**"] for each in rows])
+
+
+def memory_table(memory):
+    lines = [[f"{each[who]['requests']:,}", who, f"{each[who]['mb'][0]:.1f}", f"{each[who]['mb'][1]:.1f}"]
+             for each in memory for who in each]
+    return table(["requests answered", "", "resident MB", "proportional MB"], lines)
+
+
+def facts(plan, result):
+    machine, versions = result["machine"], result["versions"]
+    settings = ", ".join(f"{name} {value}" for name, value in machine["settings"].items())
+    return (f"{machine['cores']} cores and {machine['memory_gb']} GB for wrk, nginx, contestants and PostgreSQL together; "
+            f"nginx {machine['nginx']} (a worker a core), Swift {machine['swift']}, PostgreSQL {machine['postgresql']} "
+            f"({settings}; the rest default), " + ", ".join(f"{name} {version}" for name, version in versions.items())
+            + f". {plan.rounds} rounds of {plan.seconds} s each in a changing order, {CONNECTIONS} connections, medians.")
+
+
+def reading_aid(result):
+    bodies = ", ".join(f"{endpoint} {length / 1000:.1f}" for endpoint, length in result["bodies"].items())
+    return ("The three columns at the right are microseconds of CPU a request: of nginx, of what stands behind it, and of "
+            "PostgreSQL. *Computed*: the server with `ANSWER_CACHE_BYTES=0`; *unchanged*: another process of the same "
+            "server with its default, asked about an organization that nobody writes to. pgbench sends what the server "
+            f"sends, on {result['clients']} connections, as the server has; without nginx, so beside both schemes. "
+            f"FastAPI has {result['uvicorn_workers']} workers, php-fpm {result['php_children']}; their answers were "
+            f"compared with the server's. Bodies at {short(result['sizes'][0])} patients, kB: {bodies}.")
+
+
+def ratios(plan, found):
+    """What stands in front: what a request costs, and how many there are, as multiples."""
+    def rate_and_cpu(endpoint, who):
+        one = next(f for cell, f in found.items() if (cell.endpoint, cell.who, cell.scheme, cell.size)
+                   == (endpoint, who, "https", plan.first))
+        return one["rate"], one["cpu"]["nginx"] + one["cpu"]["app"]
+    rows = []
+    for endpoint in COMPARED:
+        rate, cpu = rate_and_cpu(endpoint, SERVERS[0])
+        cells = [endpoint]
+        for who in ("FastAPI", "php-fpm"):
+            their_rate, their_cpu = rate_and_cpu(endpoint, who)
+            cells += [f"{rate / their_rate:.1f}"]
+            cells += [f"{rate_and_cpu(endpoint, SERVERS[1])[0] / their_rate:.1f}" if endpoint in GETS else ""]
+            cells += [f"{their_cpu / cpu:.1f}"]
+        rows.append(cells)
+    heads = ["times as", "many as FastAPI, computed", "unchanged", "cheap in CPU", "many as php-fpm, computed", "unchanged",
+             "cheap in CPU"]
+    return table(heads, rows)
+
+
+def closing_line(result):
+    met = sum(each["met"] for each in result["targets"])
+    return f"{met} of {len(result['targets'])} targets met; {len(result['errors'])} measurements with errors"
+
+
+def markdown(plan, result):
+    lines = ["# Answers a second, and what each costs", "",
+             "Made by `make bench`; [performance.md](../performance.md) says where the time goes. " + facts(plan, result), "",
+             "![CPU of an answer](http.svg)", "",
+             "## Beside what people would use instead", "",
+             f"Over HTTPS, at {plan.first:,} patients. CPU is that of nginx and of what stands behind it.", "",
+             ratios(plan, result["found"]), "",
+             "## Targets", "", closing_line(result) + ".", "", targets_table(result["targets"]), "",
+             "## Everything", "", reading_aid(result), "", main_table(plan, result["found"]), "",
+             "## Memory", "", memory_table(result["memory"]), ""]
+    if result.get("connections"):
+        lines += ["## How it grows", "", "![By connections](http-connections.svg)", "",
+                  "![By workers](http-workers.svg)", "", growth_table(result["connections"], "connections"), "",
+                  growth_table(result["workers"], "workers"), ""]
+    return "\n".join(lines)
+
+
+def growth_table(series, what):
+    rows = [[each["count"], each["endpoint"], each["who"], f"{each['rate']:,.0f}", number(each["p50"]), number(each["p99"]),
+             number(each["cpu"]["nginx"]), number(each["cpu"]["app"]), number(each["cpu"]["postgres"])] for each in series]
+    return table([what, "endpoint", "who", "requests/s", "p50 ms", "p99 ms", "nginx", "app", "PostgreSQL"], rows)
+
+
+def as_json(plan, result):
+    cells = [{"endpoint": cell.endpoint, "who": cell.who, "scheme": cell.scheme, "patients": cell.size, **found}
+             for cell, found in result["found"].items()]
+    return rounded({"rounds": plan.rounds, "seconds": plan.seconds, "connections_each": CONNECTIONS,
+                    **{key: value for key, value in result.items() if key != "found"}, "measured": cells})

@@ -1,0 +1,181 @@
+<?php
+// The same answers as the server's, for comparison: PHP without a framework, on php-fpm with opcache.
+//
+// Fast where PHP can be: connections that outlive a request, statements prepared once a connection, verified tokens
+// kept in shared memory until they expire, and nothing loaded that is not used.
+
+declare(strict_types=1);
+
+const LEEWAY = 5; // seconds
+const PREFIX = '/api/v1/reengagement/';
+const NUMBERS = ['previous_response_rate', 'attendance_rate_percent', 'lifetime_value'];
+const COUNTS = ['risk_score', 'days_since_last_contact', 'action_priority', 'total_lifetime_appointments',
+    'missed_appointments_last_90d'];
+
+function refuse(int $status): never
+{
+    answer(['status' => $status], $status, 'application/problem+json');
+    exit;
+}
+
+function answer(array $content, int $status = 200, string $type = 'application/json'): void
+{
+    $body = json_encode($content, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_THROW_ON_ERROR);
+    http_response_code($status);
+    header('Content-Type: ' . $type);
+    header('Content-Length: ' . strlen($body));
+    header('Cache-Control: no-store');
+    echo $body;
+}
+
+function decoded(string $part): string
+{
+    return base64_decode(strtr($part, '-_', '+/'), true) ?: '';
+}
+
+function verified(string $token): array
+{
+    $parts = explode('.', $token);
+    if (count($parts) !== 3) refuse(401);
+    $header = json_decode(decoded($parts[0]), true);
+    $claims = json_decode(decoded($parts[1]), true);
+    $key = openssl_pkey_get_public(file_get_contents($_SERVER['PUBLIC_KEY']));
+    if (($header['alg'] ?? '') !== 'RS256'
+        || openssl_verify("$parts[0].$parts[1]", decoded($parts[2]), $key, OPENSSL_ALGO_SHA256) !== 1) refuse(401);
+    $now = time();
+    if (!isset($claims['exp'], $claims['sub'], $claims['iss']) || $claims['iss'] !== $_SERVER['ISSUER']
+        || $claims['exp'] + LEEWAY <= $now || ($claims['nbf'] ?? 0) > $now + LEEWAY
+        || ($claims['iat'] ?? 0) > $now + LEEWAY) refuse(401);
+    apcu_store('token ' . $token, $claims, $claims['exp'] + LEEWAY - $now);
+    return $claims;
+}
+
+/** The token's claims, if it is valid and for the organization of the path. */
+function principal(string $organization): array
+{
+    $authorization = $_SERVER['HTTP_AUTHORIZATION'] ?? '';
+    if (strncasecmp($authorization, 'Bearer ', 7) !== 0) refuse(401);
+    $token = substr($authorization, 7);
+    $claims = apcu_fetch('token ' . $token);
+    if ($claims === false || $claims['exp'] + LEEWAY <= time()) $claims = verified($token);
+    $active = ($claims['v'] ?? 0) === 2 ? ($claims['o']['id'] ?? null) : ($claims['org_id'] ?? null);
+    if ($active !== $organization) refuse(403);
+    return $claims;
+}
+
+function prepare(PgSql\Connection $database, string $name, string $sql): void
+{
+    // The connection knows what it has prepared, but PHP forgets with each request.
+    if (apcu_add("prepared $name " . pg_get_pid($database), true)) pg_prepare($database, $name, $sql);
+}
+
+/** One statement in a transaction that row-level security knows the organization of. */
+function run(string $organization, string $name, array $parameters): PgSql\Result
+{
+    $statements = apcu_entry('statements', fn() => json_decode(file_get_contents($_SERVER['STATEMENTS']), true));
+    $database = pg_pconnect($_SERVER['DATABASE_CONNECTION']) ?: refuse(503);
+    prepare($database, 'bind', "SELECT set_config('reengagement.organization', $1, true)");
+    prepare($database, $name, $statements[$name]);
+    pg_query($database, 'BEGIN');
+    pg_execute($database, 'bind', [$organization]);
+    $result = pg_execute($database, $name, $parameters);
+    if ($result === false || pg_query($database, 'COMMIT') === false) refuse(503);
+    return $result;
+}
+
+function risk_metrics(string $organization): void
+{
+    $row = pg_fetch_assoc(run($organization, 'risk_metrics', [$organization]));
+    $counts = array_map(intval(...), array_diff_key($row, ['last_updated' => 0]));
+    answer([
+        'organization_id' => $organization,
+        'risk_summary' => array_slice($counts, 0, 5),
+        'alerts' => array_slice($counts, 5, 3),
+        'immediate_actions_required' => $counts['immediate_actions_required'],
+        'last_updated' => $row['last_updated'],
+    ]);
+}
+
+function place(?string $cursor, string $organization, string $level): array
+{
+    if ($cursor === null) return [null, null, null, null];
+    $parts = json_decode(decoded($cursor), true);
+    if (!is_array($parts) || array_slice($parts, 0, 3) !== ['1', $organization, $level]) refuse(422);
+    return array_slice($parts, 3, 4);
+}
+
+function patient(array $row): array
+{
+    unset($row['timestamp']);
+    foreach (COUNTS as $name) if ($row[$name] !== null) $row[$name] = (int) $row[$name];
+    foreach (NUMBERS as $name) if ($row[$name] !== null) $row[$name] = (float) $row[$name];
+    return $row;
+}
+
+function prioritized(string $organization): void
+{
+    $level = $_GET['risk_level'] ?? 'all';
+    $limit = filter_var($_GET['limit'] ?? 50, FILTER_VALIDATE_INT, ['options' => ['min_range' => 1, 'max_range' => 200]]);
+    if ($limit === false || !in_array($level, ['critical', 'high', 'medium', 'low', 'engaged', 'all'], true)) refuse(422);
+    $rows = pg_fetch_all(run($organization, 'prioritized_patients', [$organization, $level === 'all' ? null : $level,
+        $limit + 1, ...place($_GET['cursor'] ?? null, $organization, $level)]));
+    $shown = $rows[0]['id'] === null ? [] : array_slice($rows, 0, $limit);
+    $patients = array_map(patient(...), $shown);
+    $last = end($patients);
+    $next = count($rows) <= $limit ? null : rtrim(strtr(base64_encode(json_encode(['1', $organization, $level,
+        $last['action_priority'], $last['risk_score'], $last['days_since_last_contact'], $last['id']],
+        JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE)), '+/', '-_'), '=');
+    answer([
+        'patients' => $patients,
+        'summary' => [
+            'total_returned' => count($patients),
+            'filters_applied' => ['risk_level' => $level, 'limit' => $limit],
+            'next_cursor' => $next,
+        ],
+        'timestamp' => $rows[0]['timestamp'],
+    ]);
+}
+
+function log_outreach(string $organization, string $subject): void
+{
+    $attempt = json_decode(file_get_contents('php://input'), true) ?? refuse(400);
+    $patient = $attempt['patient_id'] ?? null;
+    $notes = $attempt['notes'] ?? '';
+    if (!is_string($patient) || $patient === '' || !is_string($notes) || code_points($notes) > 4000
+        || !in_array($attempt['method'] ?? null, ['sms', 'email', 'phone'], true)
+        || !in_array($attempt['outcome'] ?? null, ['success', 'no_response', 'failed'], true)
+        || !is_bool($attempt['opened'] ?? false)) refuse(422);
+    $row = pg_fetch_assoc(run($organization, 'log_outreach', [$organization, $patient, $attempt['method'],
+        $attempt['outcome'], ($attempt['opened'] ?? false) ? 'true' : 'false', $notes, $subject,
+        $_SERVER['HTTP_IDEMPOTENCY_KEY'] ?? null]));
+    if ($row['result'] === 'no_patient') refuse(404);
+    if ($row['result'] === 'conflict') refuse(422);
+    $wasCreated = $row['result'] === 'created';
+    answer([
+        'success' => true,
+        'message' => $wasCreated ? 'The outreach attempt was logged.' : 'This outreach attempt had been logged already.',
+        'outreach_id' => $row['outreach_id'],
+        'logged_at' => $row['logged_at'],
+    ], $wasCreated ? 201 : 200);
+}
+
+/** Code points of UTF-8, without an extension for it: all bytes but the following ones. */
+function code_points(string $text): int
+{
+    return preg_match_all('/[^\x80-\xBF]/', $text);
+}
+
+function route(string $method, string $path): void
+{
+    if (!str_starts_with($path, PREFIX)) refuse(404);
+    [$organization, $endpoint] = explode('/', substr($path, strlen(PREFIX)), 2) + ['', ''];
+    $claims = principal(rawurldecode($organization));
+    match ("$method $endpoint") {
+        'GET risk-metrics' => risk_metrics($organization),
+        'GET patients/prioritized' => prioritized($organization),
+        'POST log-outreach' => log_outreach($organization, $claims['sub']),
+        default => refuse(404),
+    };
+}
+
+route($_SERVER['REQUEST_METHOD'], strtok($_SERVER['REQUEST_URI'], '?'));
