@@ -31,7 +31,8 @@ class Asker:
         self.ports, self.tokens = ports, tokens
 
     def ask(self, who, organization, path, body=None, token=None):
-        connection = http.client.HTTPSConnection("localhost", self.ports[who]["https"], timeout=20, context=self.context)
+        connection = http.client.HTTPSConnection("localhost", self.ports[who]["https"], timeout=20,
+                                                 context=self.context)
         headers = {"Authorization": f"Bearer {token or self.tokens[organization]}"}
         if body is not None:
             headers["Content-Type"] = "application/json"

@@ -25,7 +25,8 @@ def bars(y, who, found, scale):
                f"<title>{escape(name)}: {number(used)} µs</title></rect>")
         x += used * scale
     total = sum(found["cpu"].values())
-    yield f'<text x="{x + 8:.1f}" y="{y + 13}">{number(total)} µs · <tspan class="quiet">{found["rate"]:,.0f}/s</tspan></text>'
+    yield (f'<text x="{x + 8:.1f}" y="{y + 13}">{number(total)} µs · '
+           f'<tspan class="quiet">{found["rate"]:,.0f}/s</tspan></text>')
 
 
 def panel(y, endpoint, found, size):
@@ -46,8 +47,9 @@ def panel(y, endpoint, found, size):
 def chart(plan, found):
     parts, x = [], LEFT
     for part, name in PARTS:
-        parts.append(f'<rect class="{part}" x="{x}" y="38" width="12" height="12"/><text x="{x + 18}" y="49">{name}</text>')
-        x += 40 + 7 * len(name)
+        parts += [f'<rect class="{part}" x="{x}" y="38" width="12" height="12"/>',
+                  f'<text x="{x + 18}" y="49">{name}</text>']
+        x += 36 + 6 * len(name)
     y = 58
     for endpoint in COMPARED:
         y, panel_parts = panel(y, endpoint, found, plan.first)

@@ -84,9 +84,10 @@ class Others:
 
     def uvicorn(self):
         # Its own access log off: nginx writes one for everybody.
-        return [os.environ["UVICORN_PYTHON"], "-m", "uvicorn", "app:app", "--app-dir", str(ROOT / "bench/fastapi"),
-                "--uds", str(self.socket("fastapi")), "--workers", str(UVICORN_WORKERS), "--loop", "uvloop", "--http",
-                "httptools", "--no-access-log", "--no-server-header", "--log-level", "warning", "--backlog", "4096"]
+        options = {"app-dir": ROOT / "bench/fastapi", "uds": self.socket("fastapi"), "workers": UVICORN_WORKERS,
+                   "loop": "uvloop", "http": "httptools", "log-level": "warning", "backlog": 4096}
+        return [os.environ["UVICORN_PYTHON"], "-m", "uvicorn", "app:app", "--no-access-log", "--no-server-header",
+                "--no-proxy-headers", *(f"--{name}={value}" for name, value in options.items())]
 
     def fastapi_environment(self):
         settings = {**SERVER_SETTINGS, "statement_timeout": "5000", "application_name": "fastapi"}
@@ -94,7 +95,8 @@ class Others:
                 "POOL_SIZE": str(UVICORN_CONNECTIONS), **self.common()}
 
     def common(self):
-        return {"STATEMENTS": str(self.statements), "PUBLIC_KEY": self.where["PUBLIC_KEY"], "ISSUER": self.where["ISSUER"]}
+        return {"STATEMENTS": str(self.statements), "PUBLIC_KEY": self.where["PUBLIC_KEY"],
+                "ISSUER": self.where["ISSUER"]}
 
     def php_fpm(self):
         connection = (f"{self.where['DATABASE_URL']}&application_name=php"
@@ -116,7 +118,8 @@ def take_in(directory, where, kept, others):
     """nginx with a site for everybody; the computing server's is the stack's own."""
     site = nginx.Nginx(where)
     site.ports[COMPUTED] = {scheme: int(where[f"{scheme.upper()}_PORT"]) for scheme in ("https", "http")}
-    site.add(UNCHANGED, site.product_location("unchanged"), nginx.UPSTREAM.format(name="unchanged", socket=kept["FCGI_LISTEN"]))
+    site.add(UNCHANGED, site.product_location("unchanged"),
+             nginx.UPSTREAM.format(name="unchanged", socket=kept["FCGI_LISTEN"]))
     site.add(FASTAPI, nginx.PROXY.format(name="fastapi"),
              nginx.UPSTREAM.format(name="fastapi", socket=others.socket("fastapi")))
     site.add(PHP, nginx.FASTCGI.format(socket=others.socket("php"), script=ROOT / "bench/php/index.php"))

@@ -1,4 +1,4 @@
-"""pgbench with what the server sends, on connections such as the server's, and with the least that a database can be asked."""
+"""pgbench with what the server sends, on connections such as the server's, and with the least there is to ask."""
 
 import os
 import re
@@ -60,7 +60,8 @@ def lookup_script(organization):
 class DatabaseLoad:
 
     def __init__(self, url, directory, statements, clients, root):
-        self.url, self.directory, self.statements, self.clients, self.root = url, Path(directory), statements, clients, root
+        self.url, self.directory, self.statements = url, Path(directory), statements
+        self.clients, self.root = clients, root
 
     def statement(self, endpoint, size, seconds):
         return self.run(seconds, *script_of(endpoint, self.statements[LOOKS[endpoint][0]], organization_of(size), size))
@@ -79,9 +80,9 @@ class DatabaseLoad:
         script.write_text(text)
         defined = [part for name, value in given.items() for part in ("-D", f"{name}={value}")]
         backends, before = len(children_of(self.root)), cpu_seconds(self.root)
-        done = subprocess.run(["pgbench", "-n", "-M", "prepared", "-c", str(self.clients), "-j", "2", "-T", str(seconds),
-                               "-f", str(script), *defined, self.url],
-                              env={**os.environ, "PGOPTIONS": options}, capture_output=True, text=True)
+        command = ["pgbench", "-n", "-M", "prepared", "-c", str(self.clients), "-j", "2", "-T", str(seconds), "-f",
+                   str(script), *defined, self.url]
+        done = subprocess.run(command, env={**os.environ, "PGOPTIONS": options}, capture_output=True, text=True)
         self.wait_for_end(backends)
         used = cpu_seconds(self.root) - before
         rate = re.search(r"^tps = ([0-9.]+)", done.stdout, re.MULTILINE)
@@ -90,5 +91,5 @@ class DatabaseLoad:
         if done.returncode != 0 or not rate or not number:
             raise SystemExit(f"error: pgbench failed:\n{text}\n{done.stdout}{done.stderr}")
         requests = int(number.group(1))
-        return {"rate": float(rate.group(1)), "cpu": {"postgres": used * 1e6 / max(requests, 1)}, "p50": None, "p99": None,
-                "errors": int(failed.group(1)) if failed else 0, "requests": requests, "kinds": {}}
+        return {"rate": float(rate.group(1)), "cpu": {"postgres": used * 1e6 / max(requests, 1)}, "p50": None,
+                "p99": None, "errors": int(failed.group(1)) if failed else 0, "requests": requests, "kinds": {}}

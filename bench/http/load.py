@@ -59,6 +59,8 @@ def load(url, token, seconds, connections, roots, status_url, patients=None):
     if process.returncode != 0 or "{" not in output:
         raise SystemExit(f"error: wrk failed on {url}:\n{output}")
     found = json.loads(output[output.rindex("\n{"):])
+    if not found["requests"]:
+        raise SystemExit(f"error: {url} answered nothing in {seconds} s: {found}")
     return {**between(first, last), "p50": found["p50"], "p99": found["p99"], "errors": errors_of(found),
             "requests": found["requests"], "kinds": {k: v for k, v in found.items() if k in ("connect", "read", "write",
                                                                                             "status", "timeout") and v}}

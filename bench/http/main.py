@@ -95,15 +95,16 @@ class Run:
         settle(self.operator, self.server_role, self.plan.sizes)
 
     def roots(self):
-        return {cells.COMPUTED: int(self.stack.where()["SERVER_PID"]), cells.UNCHANGED: int(self.kept.where()["SERVER_PID"]),
+        servers = {cells.COMPUTED: self.stack, cells.UNCHANGED: self.kept}
+        return {**{who: int(stack.where()["SERVER_PID"]) for who, stack in servers.items()},
                 **{who: process.pid for who, process in self.others.processes.items()},
                 "postgres": int(self.where["POSTGRES_PID"])}
 
     def bench(self):
-        logs = [Path(self.where["NGINX_ACCESS_LOG"]), Path(self.where["SERVER_LOG"]), Path(self.kept.where()["SERVER_LOG"])]
+        logs = [self.where["NGINX_ACCESS_LOG"], self.where["SERVER_LOG"], self.kept.where()["SERVER_LOG"]]
         ids = write_ids(self.operator, self.directory, self.plan.sizes)
-        return measure.Bench(self.plan, self.site, self.asker, self.database_load, self.roots(), logs, self.tokens, ids,
-                             self.settle)
+        return measure.Bench(self.plan, self.site, self.asker, self.database_load, self.roots(),
+                             [Path(log) for log in logs], self.tokens, ids, self.settle)
 
     def restart(self, bench, workers):
         """Both servers, with so many workers or with the default."""

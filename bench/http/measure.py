@@ -5,7 +5,7 @@ import time
 from statistics import median
 
 from bodies import PREFIX, Wrong, check_gets
-from cells import COMPUTED, CONSTANT, HEALTH, LOOKUP, PATHS, SERVERS, STATEMENT
+from cells import COMPUTED, CONSTANT, HEALTH, LOOKUP, OTHERS, PATHS, SERVERS, STATEMENT
 from load import load
 from loading import organization_of
 from plan import CONNECTIONS
@@ -21,7 +21,7 @@ class Bench:
     def __init__(self, plan, site, asker, database_load, roots, logs, tokens, ids, settle):
         self.plan, self.site, self.asker, self.database_load = plan, site, asker, database_load
         self.roots, self.logs, self.tokens, self.ids, self.settle = roots, logs, tokens, ids, settle
-        self.answered = dict.fromkeys(SERVERS, 0)
+        self.answered = dict.fromkeys((*SERVERS, *OTHERS), 0)
         self.errors = []
 
     def url(self, cell):
@@ -66,7 +66,7 @@ class Bench:
                 log.open("w").close()
 
     def memory(self):
-        return {who: {"requests": self.answered[who], "mb": memory_of(self.roots[who])} for who in SERVERS}
+        return {who: {"requests": self.answered[who], "mb": memory_of(self.roots[who])} for who in self.answered}
 
 
 class Progress:

@@ -109,10 +109,12 @@ class Nginx:
         text = self.main.read_text().rstrip()
         self.main.write_text(text.removesuffix("}") + "    include bench.conf;\n}\n")
         os.kill(self.pid, signal.SIGHUP)
+        wanted = [self.status, *(port for ports in self.ports.values() for port in ports.values())]
         deadline = time.monotonic() + 10
-        while not all(is_open(port) for port in (self.status, *(p for ports in self.ports.values() for p in ports.values()))):
+        while not all(is_open(port) for port in wanted):
             if time.monotonic() > deadline:
-                raise SystemExit(f"error: nginx does not take the contestants in:\n{self.error_log.read_text()[-2000:]}")
+                tail = self.error_log.read_text()[-2000:]
+                raise SystemExit(f"error: nginx does not take the contestants in:\n{tail}")
             time.sleep(0.05)
 
 

@@ -18,8 +18,9 @@ def in_order(cells, sizes):
 
 def row(cell, found):
     cpu = found["cpu"]
-    return [cell.endpoint, short(cell.size), cell.who, cell.scheme.upper(), f"{found['rate']:,.0f}", number(found["p50"]),
-            number(found["p99"]), found["errors"]] + [number(cpu.get(part)) for part in ("nginx", "app", "postgres")]
+    what = [cell.endpoint, short(cell.size), cell.who, cell.scheme.upper()]
+    times = [f"{found['rate']:,.0f}", number(found["p50"]), number(found["p99"]), found["errors"]]
+    return what + times + [number(cpu.get(part)) for part in ("nginx", "app", "postgres")]
 
 
 def main_table(plan, found):
@@ -27,8 +28,9 @@ def main_table(plan, found):
 
 
 def targets_table(rows):
+    verdicts = {True: "met", False: "**MISSED**"}
     return table(["target", "limit", "measured", ""],
-                 [[each["target"], each["limit"], each["measured"], "met" if each["met"] else "**MISSED**"] for each in rows])
+                 [[each["target"], each["limit"], each["measured"], verdicts[each["met"]]] for each in rows])
 
 
 def memory_table(memory):
@@ -43,7 +45,7 @@ def facts(plan, result):
     return (f"{machine['cores']} cores and {machine['memory_gb']} GB for wrk, nginx, contestants and PostgreSQL together; "
             f"nginx {machine['nginx']} (a worker a core), Swift {machine['swift']}, PostgreSQL {machine['postgresql']} "
             f"({settings}; the rest default), " + ", ".join(f"{name} {version}" for name, version in versions.items())
-            + f". {plan.rounds} rounds of {plan.seconds} s each in a changing order, {CONNECTIONS} connections, medians.")
+            + f". {plan.rounds} round{'s' * (plan.rounds > 1)} of {plan.seconds} s each in a changing order, {CONNECTIONS} connections, medians.")
 
 
 def reading_aid(result):
@@ -72,8 +74,8 @@ def ratios(plan, found):
             cells += [f"{rate_and_cpu(endpoint, SERVERS[1])[0] / their_rate:.1f}" if endpoint in GETS else ""]
             cells += [f"{their_cpu / cpu:.1f}"]
         rows.append(cells)
-    heads = ["times as", "many as FastAPI, computed", "unchanged", "cheap in CPU", "many as php-fpm, computed", "unchanged",
-             "cheap in CPU"]
+    heads = ["times as", "many as FastAPI, computed", "unchanged", "cheap in CPU",
+             "many as php-fpm, computed", "unchanged", "cheap in CPU"]
     return table(heads, rows)
 
 
@@ -100,8 +102,8 @@ def markdown(plan, result):
 
 
 def growth_table(series, what):
-    rows = [[each["count"], each["endpoint"], each["who"], f"{each['rate']:,.0f}", number(each["p50"]), number(each["p99"]),
-             number(each["cpu"]["nginx"]), number(each["cpu"]["app"]), number(each["cpu"]["postgres"])] for each in series]
+    rows = [[each["count"], each["endpoint"], each["who"], f"{each['rate']:,.0f}", number(each["p50"]),
+             number(each["p99"]), *(number(each["cpu"][part]) for part in ("nginx", "app", "postgres"))] for each in series]
     return table([what, "endpoint", "who", "requests/s", "p50 ms", "p99 ms", "nginx", "app", "PostgreSQL"], rows)
 
 

@@ -36,7 +36,8 @@ def write_ids(operator, directory, sizes):
     files = {}
     for size in sizes:
         rows = operator.rows(
-            "SELECT id FROM public.patients WHERE organization_id = %s AND archived_at IS NULL ORDER BY md5(id) LIMIT 2000",
+            "SELECT id FROM public.patients WHERE organization_id = %s AND archived_at IS NULL "
+            "ORDER BY md5(id) LIMIT 2000",
             (organization_of(size),))
         files[size] = directory / f"patients-{size}"
         files[size].write_text("".join(f"{row[0]}\n" for row in rows))

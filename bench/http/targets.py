@@ -1,6 +1,7 @@
 """What was promised, as ratios within the run, beside what was measured."""
 
-from cells import (COMPARED, COMPUTED, CONSTANT, FASTAPI, GETS, LOOKUP, PHP, POST, SMALL_BODY, STATEMENT, UNCHANGED, Cell)
+from cells import (COMPARED, COMPUTED, CONSTANT, FASTAPI, GETS, LOOKUP, PHP, POST, SERVERS, SMALL_BODY, STATEMENT,
+                   UNCHANGED, Cell)
 
 ENOUGH = 1_000_000  # requests before the memory counts
 MOST_MEMORY = 40.0  # MB
@@ -12,8 +13,8 @@ def web_cpu(found):
     return found["cpu"]["nginx"] + found["cpu"]["app"]
 
 
-def at_most(name, measured, limit, unit=""):
-    return {"target": name, "measured": f"{measured:.3g}{unit}", "limit": f"≤ {limit:.3g}{unit}", "met": measured <= limit}
+def at_most(name, measured, limit):
+    return {"target": name, "measured": f"{measured:.3g}", "limit": f"≤ {limit:.3g}", "met": measured <= limit}
 
 
 def at_least(name, measured, limit):
@@ -67,7 +68,8 @@ def spread_targets(found):
 
 
 def memory_targets(memory):
-    for who, last in memory[-1].items():
+    for who in SERVERS:
+        last = memory[-1][who]
         megabytes = max(each[who]["mb"][0] for each in memory)
         yield at_most(f"resident memory of {who} after {last['requests']:,} requests, MB", megabytes, MOST_MEMORY)
         if last["requests"] >= ENOUGH:

@@ -9,8 +9,9 @@ OF_INTEREST = ("fastapi", "uvicorn", "asyncpg")
 
 
 def versions():
-    pinned = dict(re.findall(r"^([A-Za-z]+)==(\S+)$", (ROOT / "bench/fastapi/requirements.txt").read_text(), re.MULTILINE))
+    requirements = (ROOT / "bench/fastapi/requirements.txt").read_text()
+    pinned = dict(re.findall(r"^([A-Za-z]+)==(\S+)$", requirements, re.MULTILINE))
     php = subprocess.run(["php-fpm8.2", "--version"], capture_output=True, text=True).stdout
     wrk = subprocess.run(["wrk", "--version"], capture_output=True, text=True)
     found = {name: pinned[name] for name in OF_INTEREST}
-    return {**found, "PHP": php.split()[1].split("-")[0], "wrk": (wrk.stdout + wrk.stderr).split()[1]}
+    return {**found, "PHP": php.split()[1].split("-")[0], "wrk": (wrk.stdout + wrk.stderr).split()[1].split("/")[-1].split("-")[0]}

@@ -8,6 +8,7 @@ declare(strict_types=1);
 
 const LEEWAY = 5; // seconds
 const PREFIX = '/api/v1/reengagement/';
+const LEVELS = ['critical', 'high', 'medium', 'low', 'engaged', 'all'];
 const NUMBERS = ['previous_response_rate', 'attendance_rate_percent', 'lifetime_value'];
 const COUNTS = ['risk_score', 'days_since_last_contact', 'action_priority', 'total_lifetime_appointments',
     'missed_appointments_last_90d'];
@@ -116,7 +117,7 @@ function prioritized(string $organization): void
 {
     $level = $_GET['risk_level'] ?? 'all';
     $limit = filter_var($_GET['limit'] ?? 50, FILTER_VALIDATE_INT, ['options' => ['min_range' => 1, 'max_range' => 200]]);
-    if ($limit === false || !in_array($level, ['critical', 'high', 'medium', 'low', 'engaged', 'all'], true)) refuse(422);
+    if ($limit === false || !in_array($level, LEVELS, true)) refuse(422);
     $rows = pg_fetch_all(run($organization, 'prioritized_patients', [$organization, $level === 'all' ? null : $level,
         $limit + 1, ...place($_GET['cursor'] ?? null, $organization, $level)]));
     $shown = $rows[0]['id'] === null ? [] : array_slice($rows, 0, $limit);
@@ -153,7 +154,8 @@ function log_outreach(string $organization, string $subject): void
     $wasCreated = $row['result'] === 'created';
     answer([
         'success' => true,
-        'message' => $wasCreated ? 'The outreach attempt was logged.' : 'This outreach attempt had been logged already.',
+        'message' => $wasCreated ? 'The outreach attempt was logged.'
+            : 'This outreach attempt had been logged already.',
         'outreach_id' => $row['outreach_id'],
         'logged_at' => $row['logged_at'],
     ], $wasCreated ? 201 : 200);
