@@ -15,7 +15,7 @@ from database import SERVER_OPTIONS, SERVER_SETTINGS
 from stack import ROOT, Stack
 
 UVICORN_WORKERS = 2
-UVICORN_CONNECTIONS = 8  # each
+UVICORN_CONNECTIONS = 4  # each
 PHP_CHILDREN = 8
 
 
