@@ -26,7 +26,7 @@ from targets import ENOUGH, targets
 from versions import versions
 
 FUNCTIONS = {"risk_metrics": "risk-metrics", "prioritized_patients": "patients/prioritized?limit=50"}
-LONGEST_TOP_UP = 90  # seconds
+LONGEST_TOP_UP = 60  # seconds
 
 
 class Run:

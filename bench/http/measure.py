@@ -41,6 +41,11 @@ class Bench:
         app = self.roots[COMPUTED if who == HEALTH else who]
         return {"nginx": self.site.pid, "app": app, "postgres": self.roots["postgres"]}
 
+    def resident(self, who):
+        """Megabytes of what stands behind nginx, if anything does."""
+        app = self.roots_of(who).get("app")
+        return memory_of(app)[0] if app else None
+
     def measure(self, cell, seconds, connections=CONNECTIONS):
         if cell.who == STATEMENT:
             found = self.database_load.statement(cell.endpoint, cell.size, seconds)
@@ -49,6 +54,7 @@ class Bench:
         else:
             found = load(self.url(cell), self.tokens[organization_of(cell.size)], seconds, connections,
                          self.roots_of(cell.who), self.site.status_url, self.ids[cell.size] if cell.is_post else None)
+            found["mb"] = self.resident(cell.who)
         self.note(cell, found)
         return found
 
@@ -129,4 +135,4 @@ def medians(results):
     return {"rate": middle([r["rate"] for r in results]), "p50": middle([r["p50"] for r in results]),
             "p99": middle([r["p99"] for r in results]), "errors": sum(r["errors"] for r in results),
             "cpu": {part: middle([r["cpu"][part] for r in results]) for part in results[0]["cpu"]},
-            "rates": [r["rate"] for r in results]}
+            "mb": middle([r.get("mb") for r in results]), "rates": [r["rate"] for r in results]}

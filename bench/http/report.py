@@ -4,7 +4,7 @@ from cells import COMPARED, GETS, PATHS, SERVERS
 from markdown import number, rounded, short, table
 from plan import CONNECTIONS
 
-HEADS = ["endpoint", "clinic", "who", "", "requests/s", "p50 ms", "p99 ms", "errors", "nginx", "app", "PostgreSQL"]
+HEADS = ["endpoint", "clinic", "who", "", "requests/s", "p50 ms", "p99 ms", "errors", "nginx", "app", "PostgreSQL", "MB"]
 
 
 def in_order(cells, sizes):
@@ -20,7 +20,7 @@ def row(cell, found):
     cpu = found["cpu"]
     what = [cell.endpoint, short(cell.size), cell.who, cell.scheme.upper()]
     times = [f"{found['rate']:,.0f}", number(found["p50"]), number(found["p99"]), found["errors"]]
-    return what + times + [number(cpu.get(part)) for part in ("nginx", "app", "postgres")]
+    return what + times + [number(cpu.get(part)) for part in ("nginx", "app", "postgres")] + [number(found["mb"])]
 
 
 def main_table(plan, found):
@@ -50,8 +50,9 @@ def facts(plan, result):
 
 def reading_aid(result):
     bodies = ", ".join(f"{endpoint} {length / 1000:.1f}" for endpoint, length in result["bodies"].items())
-    return ("The three columns at the right are microseconds of CPU a request: of nginx, of what stands behind it, and of "
-            "PostgreSQL. *Computed*: the server with `ANSWER_CACHE_BYTES=0`; *unchanged*: another process of the same "
+    return ("nginx, app and PostgreSQL are microseconds of CPU a request: of nginx, of what stands behind it, and of "
+            "the database, where whatever follows an outreach attempt in the background is in it too; MB is the resident "
+            "memory of what stands behind nginx, all its processes together. *Computed*: the server with `ANSWER_CACHE_BYTES=0`; *unchanged*: another process of the same "
             "server with its default, asked about an organization that nobody writes to. pgbench sends what the server "
             f"sends, on {result['clients']} connections, as the server has; without nginx, so beside both schemes. "
             f"FastAPI has {result['uvicorn_workers']} workers, php-fpm {result['php_children']}; their answers were "
