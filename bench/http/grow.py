@@ -38,8 +38,10 @@ def by_workers(bench, restart):
     for _ in range(bench.plan.rounds):
         for count in WORKER_COUNTS:
             restart(count)
+            for cell in chosen[:len(SERVERS)]:
+                # Each worker has its connection to the database then.
+                bench.measure(cell, 1)
             for cell in chosen:
-                bench.measure(cell, 1, CONNECTIONS)
                 results[count, cell].append(bench.measure(cell, bench.plan.seconds, CONNECTIONS))
                 progress.step(cell, results[count, cell][-1])
     restart(None)

@@ -1,8 +1,9 @@
 """The tables, as Markdown and as JSON."""
 
-from cells import COMPARED, GETS, PATHS, SERVERS
+from cells import COMPARED, COMPUTED, OTHERS, PATHS, SERVERS
 from markdown import number, rounded, short, table
 from plan import CONNECTIONS
+from targets import web_cpu
 
 HEADS = ["endpoint", "clinic", "who", "", "requests/s", "p50 ms", "p99 ms", "errors", "nginx", "app", "PostgreSQL", "MB"]
 
@@ -42,42 +43,44 @@ def memory_table(memory):
 def facts(plan, result):
     machine, versions = result["machine"], result["versions"]
     settings = ", ".join(f"{name} {value}" for name, value in machine["settings"].items())
-    return (f"{machine['cores']} cores and {machine['memory_gb']} GB for wrk, nginx, contestants and PostgreSQL together; "
-            f"nginx {machine['nginx']} (a worker a core), Swift {machine['swift']}, PostgreSQL {machine['postgresql']} "
-            f"({settings}; the rest default), " + ", ".join(f"{name} {version}" for name, version in versions.items())
-            + f". {plan.rounds} round{'s' * (plan.rounds > 1)} of {plan.seconds} s each in a changing order, {CONNECTIONS} connections, medians.")
+    others = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return (f"{machine['cores']} cores and {machine['memory_gb']} GB for wrk, nginx, contestants and PostgreSQL "
+            f"together; nginx {machine['nginx']} (a worker a core), Swift {machine['swift']}, PostgreSQL {machine['postgresql']} "
+            f"({settings}; the rest default), {others}. {plan.rounds} round{'s' * (plan.rounds > 1)} of "
+            f"{plan.seconds} s each in a changing order, {CONNECTIONS} connections, medians.")
 
 
 def reading_aid(result):
     bodies = ", ".join(f"{endpoint} {length / 1000:.1f}" for endpoint, length in result["bodies"].items())
-    return ("nginx, app and PostgreSQL are microseconds of CPU a request: of nginx, of what stands behind it, and of "
-            "the database, where whatever follows an outreach attempt in the background is in it too; MB is the resident "
-            "memory of what stands behind nginx, all its processes together. *Computed*: the server with `ANSWER_CACHE_BYTES=0`; *unchanged*: another process of the same "
-            "server with its default, asked about an organization that nobody writes to. pgbench sends what the server "
-            f"sends, on {result['clients']} connections, as the server has; without nginx, so beside both schemes. "
+    return ("nginx, app and PostgreSQL are microseconds of CPU a request: of nginx, of what stands behind it, and of the "
+            "database, where whatever follows an outreach attempt in the background is in it too; MB is the resident "
+            "memory of what stands behind nginx, all its processes together. *Computed*: the server with "
+            "`ANSWER_CACHE_BYTES=0`; *unchanged*: another process of the same server with its default, asked about an "
+            "organization that nobody writes to. pgbench sends what the server sends, on "
+            f"{result['clients']} connections, as the server has; without nginx, so beside both schemes. "
             f"FastAPI has {result['uvicorn_workers']} workers, php-fpm {result['php_children']}; their answers were "
             f"compared with the server's. Bodies at {short(result['sizes'][0])} patients, kB: {bodies}.")
 
 
 def ratios(plan, found):
     """What stands in front: what a request costs, and how many there are, as multiples."""
-    def rate_and_cpu(endpoint, who):
-        one = next(f for cell, f in found.items() if (cell.endpoint, cell.who, cell.scheme, cell.size)
-                   == (endpoint, who, "https", plan.first))
-        return one["rate"], one["cpu"]["nginx"] + one["cpu"]["app"]
     rows = []
     for endpoint in COMPARED:
-        rate, cpu = rate_and_cpu(endpoint, SERVERS[0])
-        cells = [endpoint]
-        for who in ("FastAPI", "php-fpm"):
-            their_rate, their_cpu = rate_and_cpu(endpoint, who)
-            cells += [f"{rate / their_rate:.1f}"]
-            cells += [f"{rate_and_cpu(endpoint, SERVERS[1])[0] / their_rate:.1f}" if endpoint in GETS else ""]
-            cells += [f"{their_cpu / cpu:.1f}"]
-        rows.append(cells)
-    heads = ["times as", "many as FastAPI, computed", "unchanged", "cheap in CPU",
-             "many as php-fpm, computed", "unchanged", "cheap in CPU"]
-    return table(heads, rows)
+        one = {cell.who: found[cell] for cell in found
+               if (cell.endpoint, cell.scheme, cell.size) == (endpoint, "https", plan.first)}
+        row = [endpoint]
+        for who in OTHERS:
+            row += [multiple(one.get(server), one[who]) for server in SERVERS]
+            row.append(f"{web_cpu(one[who]) / web_cpu(one[COMPUTED]):.1f}")
+        rows.append(row)
+    heads = [f"{what} {who}" if what.endswith("as") else what for who in OTHERS
+             for what in ("computed: times as many as", "unchanged", "times as cheap in CPU")]
+    return table(["", *heads], rows)
+
+
+def multiple(ours, theirs):
+    """Empty where there is nothing to keep."""
+    return f"{ours['rate'] / theirs['rate']:.1f}" if ours else ""
 
 
 def closing_line(result):
@@ -87,7 +90,8 @@ def closing_line(result):
 
 def markdown(plan, result):
     lines = ["# Answers a second, and what each costs", "",
-             "Made by `make bench`; [performance.md](../performance.md) says where the time goes. " + facts(plan, result), "",
+             "Made by `make bench`; [performance.md](../performance.md) says where the time goes. "
+             + facts(plan, result), "",
              "![CPU of an answer](http.svg)", "",
              "## Beside what people would use instead", "",
              f"Over HTTPS, at {plan.first:,} patients. CPU is that of nginx and of what stands behind it.", "",
@@ -103,8 +107,9 @@ def markdown(plan, result):
 
 
 def growth_table(series, what):
+    parts = ("nginx", "app", "postgres")
     rows = [[each["count"], each["endpoint"], each["who"], f"{each['rate']:,.0f}", number(each["p50"]),
-             number(each["p99"]), *(number(each["cpu"][part]) for part in ("nginx", "app", "postgres"))] for each in series]
+             number(each["p99"]), *(number(each["cpu"][part]) for part in parts)] for each in series]
     return table([what, "endpoint", "who", "requests/s", "p50 ms", "p99 ms", "nginx", "app", "PostgreSQL"], rows)
 
 

@@ -13,5 +13,6 @@ def versions():
     pinned = dict(re.findall(r"^([A-Za-z]+)==(\S+)$", requirements, re.MULTILINE))
     php = subprocess.run(["php-fpm8.2", "--version"], capture_output=True, text=True).stdout
     wrk = subprocess.run(["wrk", "--version"], capture_output=True, text=True)
-    found = {name: pinned[name] for name in OF_INTEREST}
-    return {**found, "PHP": php.split()[1].split("-")[0], "wrk": (wrk.stdout + wrk.stderr).split()[1].split("/")[-1].split("-")[0]}
+    # "wrk debian/4.1.0-3+b2 …", and on standard output or error.
+    wrk_version = re.search(r"\d+\.\d+\.\d+", wrk.stdout + wrk.stderr).group()
+    return {**{name: pinned[name] for name in OF_INTEREST}, "PHP": php.split()[1].split("-")[0], "wrk": wrk_version}
