@@ -82,7 +82,7 @@ def test_a_statement_past_its_deadline_is_503_and_the_next_is_served(server_with
     headers = token_headers(stack, clinic)
     assert server.get(dashboard(clinic), headers).status == 200
     with connection.cursor() as cursor:
-        cursor.execute("BEGIN; LOCK TABLE patients IN ACCESS EXCLUSIVE MODE")
+        cursor.execute("BEGIN; LOCK TABLE re.organization_state IN ACCESS EXCLUSIVE MODE")
         try:
             results = []
 
