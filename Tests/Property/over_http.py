@@ -24,7 +24,7 @@ from servers import NotAsPromised, Servers, parsed
 from sessions import Sessions
 from steps import PERFORMANCE, SUMMARIES, TRENDS, Check, Everywhere, Question
 
-STEPS = 60
+STEPS = 40
 # Asked at every look, hence kept from the one before wherever nothing has changed.
 ALWAYS = SUMMARIES + PERFORMANCE[1:2] + TRENDS[:1] + (
     Question("prioritized_patients", (None, 2, None, None, None, None)), Question("patient_detail", ("p1",)),
@@ -112,13 +112,15 @@ def play(player, seed, seconds):
     random, end = Random(seed), time.monotonic() + seconds
     cases = list(directed.cases())
     random.shuffle(cases)
-    for case in itertools.chain(cases, itertools.repeat(None)):
-        if case:
-            yield f"directed case: {case[0]}", case[1]
-        number = random.getrandbits(64)
-        yield f"random sequence {number}", list(Generator(number).steps(STEPS))
+    for turn in itertools.count():
         if time.monotonic() > end:
             return
+        if turn % 2 == 0 and cases:
+            title, steps = cases.pop()
+            yield f"directed case: {title}", steps
+        else:
+            number = random.getrandbits(64)
+            yield f"random sequence {number}", list(Generator(number).steps(STEPS))
 
 
 def main():
