@@ -2,7 +2,7 @@
 # make (`make token ORG=org_2`) reach it as its environment.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test nightly build check-config images migrate demo verify rebuild token property mutants bench bench-scale
+.PHONY: help run up down test nightly build check-config images migrate demo verify rebuild token property mutants fuzz bench bench-scale
 .NOTPARALLEL:
 
 help: ## Lists the commands
@@ -63,6 +63,10 @@ mutants: ## Breaks the flat layer on purpose: the property test must notice each
 
 bench: ## The benchmark: answers a second and their cost, beside ceilings and alternatives
 	@exec bench/http/run
+
+fuzz: ## Feeds the parsers made-up inputs for MINUTES; SAVE=1 writes docs/bench/fuzz.md
+	@scripts/install
+	@exec Tests/Fuzz/run
 
 bench-scale: ## What an answer costs as a clinic grows to PATIENTS
 	@exec bench/scale/run

@@ -50,3 +50,11 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// The fuzzer is no part of the product, and needs flags of its own: Tests/Fuzz/run asks for it.
+if Context.environment["REENGAGEMENT_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: ["API", "FastCGI", "JSON", "JWT", "PostgreSQL", "Threads"], path: "Tests/Fuzz",
+            exclude: ["corpus", "report.py", "run", "words.dict"], sources: ["Fuzz.swift", "Targets"]))
+}

@@ -1,0 +1,19 @@
+@testable import API
+
+/// The body of log-outreach, with an idempotency key before its first line break.
+@Sendable func fuzzBody(_ input: [UInt8]) {
+    let parts = input.split(separator: UInt8(ascii: "\n"), maxSplits: 1, omittingEmptySubsequences: false)
+    let key = parts.count > 1 ? Array(parts[0]) : nil
+    let request = Request(method: "POST", target: Array("/".utf8), idempotencyKey: key)
+    let call = Call(organization: "org", subject: "user", request: request, body: Array(parts[parts.count - 1]))
+    do throws(Problem) {
+        let attempt = try LogOutreach(call)
+        precondition((1...200).contains(attempt.patientID.unicodeScalars.count))
+        precondition(attempt.notes.unicodeScalars.count <= 4000)
+        precondition(attempt.idempotencyKey.map { (1...255).contains($0.utf8.count) } ?? (key == nil))
+        check(attempt.query)
+    } catch {
+        precondition([400, 422].contains(error.status))
+        check(error)
+    }
+}

@@ -1,0 +1,15 @@
+@testable import API
+import JSON
+
+/// A cursor: raw, and as the bytes that one would spell. What is taken is what the server itself would write.
+@Sendable func fuzzCursor(_ input: [UInt8]) {
+    for text in [String(decoding: input, as: UTF8.self), Base64URL.encode(input)] {
+        guard let cursor = Cursor(text) else { continue }
+        precondition(cursor.encoded == text && Cursor(cursor.encoded) == cursor)
+        precondition(!cursor.id.isEmpty && !cursor.id.utf8.contains(0))
+        precondition((1...4).contains(cursor.priority) && (0...100).contains(cursor.score) && cursor.days >= 0)
+    }
+    precondition(Base64URL.decode(Base64URL.encode(input).utf8) == input)
+}
+
+func isJSON(_ bytes: [UInt8]) -> Bool { (try? JSONValue.parse(bytes)) != nil }

@@ -1,0 +1,58 @@
+import FastCGI
+import Glibc
+import Threads
+
+/// Records on the server's socket, through the acceptor, libfcgi and the exchange, up to a whole answer.
+@Sendable func fuzzFastCGI(_ input: [UInt8]) {
+    // What does not fit into the socket's buffer would need a second thread to send it.
+    let connection = responder.connect()
+    defer { close(connection) }
+    _ = input.prefix(65_536).withUnsafeBytes { send(connection, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
+    // Half a record ends here, instead of holding the worker for a second.
+    shutdown(connection, CInt(SHUT_WR))
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while recv(connection, &buffer, buffer.count, 0) > 0 {}
+}
+
+private let responder = Responder()
+
+/// A worker like the server's, which looks at everything that a request has.
+private final class Responder: Sendable {
+    private let path: String
+
+    init() {
+        path = "/tmp/reengagement-fuzz-\(getpid())"
+        do {
+            let acceptor = try Acceptor(listener: try Listener.open(.unix(path: path)))
+            _ = try Thread.start { while let exchange = acceptor.accept() { answer(exchange) } }
+        } catch {
+            preconditionFailure("no responder: \(error)")
+        }
+        atexit { unlink("/tmp/reengagement-fuzz-\(getpid())") }
+    }
+
+    func connect() -> CInt {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        let result = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        precondition(result == 0, "it no longer listens")
+        return descriptor
+    }
+}
+
+private func answer(_ exchange: Exchange) {
+    for name in ["REQUEST_METHOD", "REQUEST_URI", "HTTP_AUTHORIZATION", "CONTENT_LENGTH"] as [StaticString] {
+        _ = exchange.text(name)
+        // Its value ends at a zero byte, which a C string cannot hold.
+        precondition(!(exchange.parameter(name) ?? []).contains(0))
+    }
+    if case .complete(let body) = exchange.body(limit: 4096) { precondition(body.count <= 4096) }
+    exchange.send(Array("Status: 200 OK\r\n\r\n".utf8) + [UInt8](repeating: 7, count: 20_000))
+    exchange.finish()
+}

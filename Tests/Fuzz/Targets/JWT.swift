@@ -1,0 +1,71 @@
+import JSON
+
+@testable import JWT
+
+private let issuer = "https://clerk.example.test"
+private let now = 1_750_000_000.0
+
+// A public key whose private half nobody kept: no input can be signed with it.
+private let pem = """
+    -----BEGIN PUBLIC KEY-----
+    MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAxFTa5lGLulqi1bl5ersb
+    /MXXn79HTJzscXC6PfiJVHc9FdPr2Vt3VCNKV+BMlIhHNTnOFGKkcAb1Kz1mppDH
+    NXsO7vq9GpZzO5U+bwWKqoJI4z7K4vge7uLT+bX6XCOlRNRZUQ6AinDkt5eIJ6DY
+    FQE/gDKn6ZNDvZGXX7pe37KACVA98x6n1YK1aTpUElU62Ot70Pk+L3i1TVIGGM0V
+    O1IEhgwGj3f14ydoOd2DNDR0A85FGyeGOB9j2Xu9j36QKwXO+9P63vPRTk7VQDnp
+    GBtm11q0V204UOlkD66U89v+bblGKmsTLzgT8jaMSBS5SqUJHcScgmmkWXa4nC00
+    SwIDAQAB
+    -----END PUBLIC KEY-----
+    """
+
+private let verifier: Verifier = {
+    do throws(KeySourceError) {
+        let keys = try KeySet(source: .pem(pem), pace: .file, client: HTTPSClient(), report: { _ in })
+        return Verifier(keys: keys, policy: Policy(issuer: issuer))
+    } catch {
+        preconditionFailure("the key is not one: \(error)")
+    }
+}()
+
+/// A whole token, as it stands in the header. Nothing ever passes.
+@Sendable func fuzzToken(_ input: [UInt8]) { refuse(input) }
+
+/// Header and payload as JSON, a line break between them, and spelt as a token with a signature of the right
+/// length: what libjwt and jansson get to see, and the reading of the claims by itself.
+@Sendable func fuzzClaims(_ input: [UInt8]) {
+    let parts = input.split(separator: UInt8(ascii: "\n"), maxSplits: 1, omittingEmptySubsequences: false)
+    let header = Array(parts[0])
+    let payload = parts.count > 1 ? Array(parts[1]) : []
+    let signature = [UInt8](repeating: 7, count: 256)
+    refuse(Array([header, payload, signature].map(Base64URL.encode).joined(separator: ".").utf8))
+    guard let object = (try? JSONValue.parse(payload))?.object,
+        let claims = try? Policy(issuer: issuer).claims(of: object, now: now)
+    else { return }
+    precondition(!claims.subject.isEmpty && claims.expiresAt + 5 > now)
+    precondition(claims.organization != "")
+}
+
+private func refuse(_ token: [UInt8]) {
+    do throws(TokenError) {
+        _ = try verifier.verify(token, now: now)
+        preconditionFailure("a token passed")
+    } catch {
+        precondition(error != .keysUnavailable)
+    }
+}
+
+/// A JWKS: the keys taken are fit, and none of them is without a name.
+@Sendable func fuzzJWKS(_ input: [UInt8]) {
+    guard let set = try? JWKS(input) else { return }
+    guard case .named(let keys) = set.keys else { preconditionFailure("keys without names") }
+    precondition(!keys.isEmpty && keys.keys.allSatisfy { !$0.isEmpty })
+    precondition(keys.values.allSatisfy { $0.pem.starts(with: "-----BEGIN PUBLIC KEY-----\n".utf8) })
+}
+
+/// The value of CLERK_JWT_KEY, down to OpenSSL's reading of the DER.
+@Sendable func fuzzPEM(_ input: [UInt8]) {
+    let text = String(decoding: input, as: UTF8.self)
+    guard let set = try? KeySource.pem(text).initialKeys() else { return }
+    guard case .one(let key) = set.keys else { preconditionFailure("not one key") }
+    precondition(key.pem.starts(with: "-----BEGIN PUBLIC KEY-----\n".utf8))
+}
