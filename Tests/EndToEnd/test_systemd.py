@@ -1,0 +1,53 @@
+"""The systemd units: what they let the server do, and that systemd understands them."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from stack import ROOT
+
+UNIT, SOCKET = ROOT / "nginx/reengagement-api.service", ROOT / "nginx/reengagement-api.socket"
+MOST_EXPOSURE = 2.0
+
+pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+
+
+def analyze(*arguments):
+    done = subprocess.run(["systemd-analyze", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return done.returncode, done.stdout
+
+
+def exposure(unit):
+    _, text = analyze("--no-pager", "security", "--offline=true", str(unit))
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", text)
+    assert found, text
+    return float(found[1])
+
+
+def test_the_unit_leaves_the_server_little_of_the_machine():
+    assert exposure(UNIT) <= MOST_EXPOSURE
+
+
+def test_the_measure_is_one(tmp_path):
+    """Without the hardening the same unit is far above the limit."""
+    bare = tmp_path / UNIT.name
+    text = UNIT.read_text()
+    bare.write_text(text[:text.index("# It reads its environment")] + "[Install]\nWantedBy=multi-user.target\n")
+    assert exposure(bare) > 8
+
+
+def test_systemd_understands_both_units(tmp_path):
+    for unit in (UNIT, SOCKET):
+        text = unit.read_text().replace("/usr/local/bin/reengagement-api", "/bin/true")
+        (tmp_path / unit.name).write_text(text)
+    status, text = analyze("verify", "--man=no", *(str(tmp_path / unit.name) for unit in (UNIT, SOCKET)))
+    ours = [line for line in text.splitlines() if "reengagement-api" in line]
+    assert status == 0 and not ours, text
+
+
+def test_it_runs_as_nobody_in_particular_and_the_socket_is_nginx_s():
+    service, listener = UNIT.read_text().splitlines(), SOCKET.read_text().splitlines()
+    assert {"User=reengagement-api", "Group=www-data", "NoNewPrivileges=yes", "CapabilityBoundingSet="} <= set(service)
+    assert {"SocketMode=0660", "SocketUser=reengagement-api", "SocketGroup=www-data"} <= set(listener)
