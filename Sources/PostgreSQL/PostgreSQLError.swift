@@ -9,13 +9,17 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
 
     public var description: String { code }
 
+    /// Whether the message that comes with it may quote a value, and so a patient's data: those of class 22 (data
+    /// exception) do, and P0001 says whatever a function raises.
+    var mayQuoteAValue: Bool { conditionClass == "22" || conditionClass == "P0" }
+
     public static let queryCanceled = SQLState("57014")
     public static let readOnlyTransaction = SQLState("25006")
 }
 
 /// What can go wrong between the server and the database.
 ///
-/// The texts are for the log alone: they may hold SQL and data, and no caller may see them.
+/// The texts are for the log alone: they may hold names of the schema, but no value, and no caller may see them.
 public enum PostgreSQLError: Error, Sendable {
     /// No connection could be made, or it broke.
     case connectionLost(String)
@@ -57,6 +61,7 @@ public enum PostgreSQLError: Error, Sendable {
 
     /// The error that PostgreSQL's own code stands for.
     init(state: SQLState, message: String) {
+        let message = state.mayQuoteAValue ? "its message may quote a value, so that only PostgreSQL logs it" : message
         switch state.conditionClass {
         case _ where state == .queryCanceled: self = .statementTimeout
         case "08": self = .connectionLost(message)

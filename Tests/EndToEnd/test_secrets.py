@@ -1,4 +1,4 @@
-"""Health data and tokens stay out of every log, even at the most talkative level."""
+"""Health data and tokens stay out of every log, even at the most talkative level, and out of the metrics."""
 
 import json
 import time
@@ -8,7 +8,8 @@ LOGS = ("SERVER_LOG", "NGINX_ACCESS_LOG", "POSTGRES_LOG")
 
 
 def texts(stack):
-    return {name: Path(stack.settings[name]).read_bytes() for name in LOGS}
+    logs = {name: Path(stack.settings[name]).read_bytes() for name in LOGS}
+    return {**logs, "metrics": stack.plain.request("GET", "/metrics").body}
 
 
 def test_no_log_holds_a_name_a_note_an_id_or_a_token(api, stack, database, clinic, fresh_id):

@@ -1,0 +1,87 @@
+"""Health data and passwords stay out of what the server says where the database refuses, fails or cannot be reached."""
+
+import json
+import subprocess
+
+import pytest
+
+from asking import GOOD, dashboard, eventually, post, token_headers
+from problems import must_be_problem
+from stack import ROOT, Server, clean_environment, connect
+
+FAULTS = {
+    "a value that is of no such type": "PERFORM NEW.notes::integer",
+    "a value out of range": "PERFORM (NEW.notes || '9')::smallint",
+    "a text that is no time": "PERFORM NEW.notes::timestamptz",
+    "an exception that quotes": "RAISE EXCEPTION 'not %', NEW.notes",
+    "a division by zero": "PERFORM 1 / 0",
+    "a constraint": "NEW.outcome = NEW.notes",
+    "nothing that there is": "PERFORM * FROM nowhere",
+}
+
+
+@pytest.fixture(scope="module")
+def broken(stack, directory):
+    """A database that a test may break."""
+    connection = stack.connect()
+    connection.cursor().execute("CREATE DATABASE broken")
+    subprocess.run(["sql/migrate"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                   env=clean_environment(DATABASE_URL=stack.database_url("broken")))
+    server = Server(stack, directory, DATABASE_URL=stack.database_url("broken"), LOG_LEVEL="trace",
+                    FCGI_LISTEN=str(directory / "broken.sock")).start()
+    yield server
+    server.stop()
+    connection.close()
+
+
+@pytest.mark.parametrize("title", FAULTS)
+def test_what_the_database_refuses_is_500_and_quotes_no_one(stack, broken, fresh_id, title):
+    organization, note = fresh_id("org"), fresh_id("secretnote")
+    connection = connect(broken.environment["DATABASE_URL"])
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO organizations (id, name) VALUES (%s, 'x'); "
+                       "INSERT INTO patients (organization_id, id, name) VALUES (%s, 'patient_123', %s)", (organization, organization, note))
+        cursor.execute("CREATE OR REPLACE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " + FAULTS[title] +
+                       "; RETURN NEW; END $$")
+        cursor.execute("CREATE OR REPLACE TRIGGER break BEFORE INSERT ON outreach_log FOR EACH ROW EXECUTE FUNCTION break()")
+    connection.close()
+    problem = must_be_problem(post(broken, stack, organization, notes=note), 500)
+    said = broken.log.read_text() + json.dumps(problem) + broken.get("/metrics").body.decode()
+    assert note not in said
+    last = [json.loads(line) for line in broken.log.read_text().splitlines() if "the database refused" in line][-1]
+    assert "refused (" in str(last), "an operator has to learn which error it was"
+
+
+def test_no_password_of_the_database_is_told_where_it_cannot_be_reached(server_with, stack, fresh_id):
+    secret = fresh_id("secretpassword")
+    for url in (f"postgresql://someone:{secret}@127.0.0.1:1/x", f"host=127.0.0.1 port=1 user=someone password={secret}",
+                f"postgresql://someone:{secret}@localhost.invalid/x", f"postgresql://someone:{secret}@127.0.0.1:1,127.0.0.1:2/x"):
+        server = server_with(DATABASE_URL=url, LOG_LEVEL="trace", DB_ACQUIRE_TIMEOUT_MS="500")
+        answers = [server.get(dashboard("o"), token_headers(stack, "o")), server.get("/ready"), server.get("/metrics")]
+        assert [a.status for a in answers] == [503, 503, 200]
+        eventually(lambda: "the database could not answer" in server.log.read_text())
+        assert secret not in server.log.read_text() + "".join(a.body.decode() for a in answers)
+
+
+@pytest.mark.parametrize("variable, value", [
+    ("DATABASE_URL", "postgresql://someone:{}@[::1/x"), ("DATABASE_URL", "postgresql://someone:{}@h:port/x"),
+    ("DATABASE_URL", "host=h password='{}"), ("CLERK_JWT_KEY", "{}"),
+    ("CLERK_JWT_KEY", "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----"),
+    ("CLERK_JWKS_URL", "https://someone:{}@h/jwks"), ("CLERK_JWKS_URL", "http://h/{}")])
+def test_a_bad_value_is_refused_by_its_variable_and_never_quoted(stack, fresh_id, folder, variable, value):
+    secret = fresh_id("secret")
+    environment = Server(stack, folder).environment | {variable: value.format(secret)}
+    if variable == "CLERK_JWKS_URL":
+        del environment["CLERK_JWT_KEY"]
+    done = subprocess.run([stack.binary, "--check-config"], env=clean_environment(**environment), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=20)
+    assert done.returncode != 0 and variable in done.stdout and secret not in done.stdout, done.stdout
+
+
+def test_a_refused_token_is_not_quoted_nor_a_key(server_with, stack, fresh_id):
+    server, secret = server_with(LOG_LEVEL="trace"), fresh_id("secret")
+    for value in (f"Bearer {secret}", f"Bearer {secret}.{secret}.{secret}", f"Basic {secret}", secret,
+                  f"Bearer {stack.signer.token('o', iss=secret)}"):
+        answer = server.get(dashboard("o"), {"Authorization": value})
+        assert answer.status == 401 and secret not in server.log.read_text() + answer.body.decode() + str(answer.headers)
+        assert value.split(".")[-1] not in server.log.read_text()
