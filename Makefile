@@ -2,7 +2,7 @@
 # make (`make token ORG=org_2`) reach it as its environment.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test nightly build check-config images migrate demo verify rebuild token property mutants fuzz bench bench-scale
+.PHONY: help run up down test test-sanitizers nightly build check-config images migrate demo verify rebuild token property mutants fuzz bench bench-scale
 .NOTPARALLEL:
 
 help: ## Lists the commands
@@ -19,6 +19,9 @@ down: ## Stops what `up` or a killed `run` left running
 
 test: ## Proves it, from unit to end to end
 	@exec scripts/test
+
+test-sanitizers: ## The tests again under the address and the thread sanitizer
+	@exec scripts/test-sanitizers
 
 nightly: ## The tests, mutants, images, a long property run, and again under the sanitizers
 	@exec scripts/nightly
