@@ -9,6 +9,9 @@ static const unsigned int reengagement_EPOLLIN = EPOLLIN;
 static const unsigned int reengagement_EPOLLRDHUP = EPOLLRDHUP;
 static const unsigned int reengagement_EPOLLONESHOT = EPOLLONESHOT;
 
-// A GNU extension that the headers hide: declared here, since _GNU_SOURCE would make this module's view of
+static const unsigned int reengagement_MFD_CLOEXEC = 1U;
+
+// GNU extensions that the headers hide: declared here, since _GNU_SOURCE would make this module's view of
 // the system's types differ from that of Swift's Glibc module.
 int accept4(int descriptor, struct sockaddr *address, socklen_t *length, int flags);
+int memfd_create(const char *name, unsigned int flags);

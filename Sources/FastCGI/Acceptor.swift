@@ -9,6 +9,9 @@ import Threads
 /// many idle connections as threads starve the next request. Here the listening socket and all connections
 /// sit in one epoll that all workers share; whoever wakes reads one whole request, answers it and puts the
 /// connection back. EPOLLONESHOT makes sure that one worker at a time holds a connection.
+///
+/// No worker ever waits for a client: a request that is there whole, as nginx sends it, is read by libfcgi at
+/// once; of any other the first part is put aside, and its connection goes back until the rest comes.
 public final class Acceptor: Sendable {
     /// What can go wrong where no request can be told of it.
     public enum Event: Sendable {
@@ -23,14 +26,24 @@ public final class Acceptor: Sendable {
     /// When idle connections are given up; nil while serving.
     private let stopDeadline = Monitor<ContinuousClock.Instant?>(nil)
     private let stopping = Atomic<Bool>(false)
+    /// Requests of which a part has come, by their connections; whoever takes one out has its connection.
+    private let partials = Monitor<[CInt: PartialRequest]>([:])
+    private let partialCount = Atomic<Int>(0)
+    /// Whether the last attempt to accept a connection failed, which is told once.
+    private let isFailing = Atomic<Bool>(false)
 
     /// The mark of the listening socket among the epoll's events.
     private static let listenerMark = UInt64.max
+    /// Set in the mark of a connection on which a part of a request has come.
+    private static let partialMark: UInt64 = 1 << 32
     /// How soon an idle worker sees that it should stop.
     private static let wakeInterval: CInt = 250
-    /// How long a half-sent record, or a peer that does not read, may hold a worker.
-    private static let receiveTimeout = 1
-    private static let sendTimeout = 5
+    /// How long a request may take from its first byte to its last.
+    private static let receiveTimeout = Duration.seconds(1)
+    /// Requests in parts at most, which bounds their memory; nginx sends a request in one piece, unless it is long.
+    private static let mostPartials = 256
+    /// Far more than a usual request.
+    private static let peeked = 16 * 1024
 
     /// - Throws: ``ListenError`` where the kernel refuses an epoll.
     public init(
@@ -52,13 +65,16 @@ public final class Acceptor: Sendable {
     /// Waits for the next request and reads its parameters; nil once stopped and no connection is left.
     public func accept() -> Exchange? {
         while !isDone {
+            if partialCount.load(ordering: .relaxed) > 0 { giveUpLatePartials(now: .now) }
             var event = epoll_event()
             guard epoll_wait(epoll, &event, 1, Self.wakeInterval) == 1 else { continue }
             if event.data.u64 == Self.listenerMark {
                 acceptConnections()
                 continue
             }
-            if let exchange = receive(CInt(event.data.u64)) { return exchange }
+            let connection = CInt(truncatingIfNeeded: event.data.u64 & 0xFFFF_FFFF)
+            let isPartial = event.data.u64 & Self.partialMark != 0
+            if let exchange = isPartial ? receiveRest(connection) : receive(connection) { return exchange }
         }
         return nil
     }
@@ -86,15 +102,18 @@ public final class Acceptor: Sendable {
 
     private func acceptConnections() {
         while true {
-            let connection = accept4(listener.descriptor, nil, nil, CInt(SOCK_CLOEXEC.rawValue))
+            // Non-blocking: libfcgi must not wait, whatever the scan of a request may have missed.
+            let flags = CInt(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+            let connection = accept4(listener.descriptor, nil, nil, flags)
             if connection >= 0 {
-                setTimeouts(connection)
+                isFailing.store(false, ordering: .relaxed)
                 connections.add(1, ordering: .relaxed)
                 register(connection, mark: UInt64(connection), operation: EPOLL_CTL_ADD)
             } else if errno == EAGAIN || errno == EINVAL {
                 break  // None waits, or the socket has been shut down.
             } else if errno != EINTR && errno != ECONNABORTED {
-                observe(.acceptFailed(errno))
+                let code = errno
+                if !isFailing.exchange(true, ordering: .relaxed) { observe(.acceptFailed(code)) }
                 // The connection stays in the backlog: without a pause this would spin.
                 Thread.sleep(.milliseconds(50))
                 break
@@ -105,27 +124,67 @@ public final class Acceptor: Sendable {
         }
     }
 
+    /// Looks at what has come without taking it: if it is a whole request, libfcgi takes it from there.
     private func receive(_ connection: CInt) -> Exchange? {
-        guard beginsRequest(connection) else {
-            discard(connection)
-            return nil
+        var scan = RequestScan()
+        let verdict = withUnsafeTemporaryAllocation(byteCount: Self.peeked, alignment: 16) {
+            buffer -> RequestScan.Verdict? in
+            let count = recv(connection, buffer.baseAddress, buffer.count, CInt(MSG_PEEK | MSG_DONTWAIT))
+            if count < 0 && errno == EAGAIN { return nil }
+            guard count > 0 else { return .broken }
+            let verdict = scan.take(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            // Nothing follows a request before its answer.
+            if case .complete(let taken) = verdict, taken < count { return .broken }
+            return verdict
         }
-        guard let exchange = Exchange.begin(connection: connection, acceptor: self) else {
+        switch verdict {
+        case nil: giveBack(connection, keep: true)  // Woken for nothing.
+        case .complete:
+            if let exchange = Exchange.begin(connection: connection, scan, acceptor: self) { return exchange }
             connectionWasClosed()
-            return nil
+        case .incomplete: return receive(PartialRequest(deadline: .now + Self.receiveTimeout), connection)
+        case .broken: discard(connection)
         }
-        return exchange
+        return nil
     }
 
-    /// Whether the next record starts a request, as every one of nginx's does.
-    ///
-    /// libfcgi 2.4.2 overflows a stack buffer on an FCGI_GET_VALUES record with repeated names, so that no
-    /// management record may reach it.
-    private func beginsRequest(_ connection: CInt) -> Bool {
-        var header: (version: UInt8, type: UInt8) = (0, 0)
-        let count = recv(connection, &header, 2, CInt(MSG_PEEK | MSG_DONTWAIT))
-        return count >= 1 && header.version == UInt8(FCGI_VERSION_1)
-            && (count == 1 || header.type == UInt8(FCGI_BEGIN_REQUEST))
+    private func receiveRest(_ connection: CInt) -> Exchange? {
+        let partial = partials.withLock { $0.removeValue(forKey: connection) }
+        // Without one it was given up just now.
+        guard let partial else { return nil }
+        partialCount.subtract(1, ordering: .relaxed)
+        return receive(partial, connection)
+    }
+
+    private func receive(_ partial: PartialRequest, _ connection: CInt) -> Exchange? {
+        var partial = partial
+        switch partial.read(connection) {
+        case .complete:
+            if let exchange = Exchange.begin(connection: connection, partial, acceptor: self) { return exchange }
+            discard(connection)
+        case .incomplete: putAside(partial, connection)
+        case .broken: discard(connection)
+        }
+        return nil
+    }
+
+    private func putAside(_ partial: PartialRequest, _ connection: CInt) {
+        guard partialCount.add(1, ordering: .relaxed).newValue <= Self.mostPartials else {
+            partialCount.subtract(1, ordering: .relaxed)
+            return discard(connection)
+        }
+        partials.withLock { $0[connection] = partial }
+        register(connection, mark: UInt64(connection) | Self.partialMark, operation: EPOLL_CTL_MOD)
+    }
+
+    private func giveUpLatePartials(now: ContinuousClock.Instant) {
+        let late = partials.withLock { partials in
+            let late = partials.filter { $0.value.deadline <= now }.map(\.key)
+            for connection in late { partials[connection] = nil }
+            return late
+        }
+        partialCount.subtract(late.count, ordering: .relaxed)
+        for connection in late { discard(connection) }
     }
 
     /// Whether a request that is read now is its connection's last.
@@ -141,7 +200,7 @@ public final class Acceptor: Sendable {
     }
 
     /// Counts a connection out that libfcgi or ``discard(_:)`` has closed.
-    func connectionWasClosed() { connections.subtract(1, ordering: .relaxed) }
+    private func connectionWasClosed() { connections.subtract(1, ordering: .relaxed) }
 
     private func discard(_ connection: CInt) {
         close(connection)
@@ -154,28 +213,4 @@ public final class Acceptor: Sendable {
         event.data.u64 = mark
         epoll_ctl(epoll, operation, descriptor, &event)
     }
-
-    private func setTimeouts(_ connection: CInt) {
-        var receive = timeval(tv_sec: Self.receiveTimeout, tv_usec: 0)
-        var send = timeval(tv_sec: Self.sendTimeout, tv_usec: 0)
-        let size = socklen_t(MemoryLayout<timeval>.size)
-        setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &receive, size)
-        setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &send, size)
-    }
-}
-
-/// libfcgi's process-wide state.
-enum Library {
-    static func initialize() { _ = once }
-
-    private static let once: Void = {
-        // How long libfcgi waits for the other end when it closes a connection, in ms; its default is 2 s of a worker.
-        setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "50", 0)
-        FCGX_Init()
-        // FCGX_Init installs handlers of its own; a write to a closed connection is reported by its errno,
-        // and how to stop is the application's to decide.
-        signal(SIGPIPE, SIG_IGN)
-        signal(SIGTERM, SIG_DFL)
-        signal(SIGUSR1, SIG_DFL)
-    }()
 }

@@ -3,7 +3,7 @@ import Glibc
 
 /// One request and its answer, on one worker thread.
 ///
-/// The thread that accepted it sends exactly one response and then calls ``finish()``.
+/// The thread that accepted it calls ``answer(head:body:)`` once.
 public final class Exchange {
     /// The body of a request.
     public enum Body: Sendable, Equatable {
@@ -14,45 +14,66 @@ public final class Exchange {
         case incomplete
     }
 
+    /// The longest body that can be had whole.
+    public static let longestBody = RequestScan.mostInput
+
     private let request: UnsafeMutablePointer<FCGX_Request>
+    private let connection: CInt
     private let acceptor: Acceptor
+    private let inputLength: Int
+    private let parameters: Parameters
     private var isFinished = false
     /// Decided as the request is read: its answer may be with nginx, and the next request under way, before
     /// the connection is given back.
     private let isLast: Bool
 
-    /// How much of a body that nobody wanted is read away to keep the connection: nginx's own limit.
-    private static let mostDrained = 1 << 20
+    /// How long an answer may take that its peer does not read: nginx reads at once, whatever its client does.
+    private static let sendTimeout = Duration.seconds(2)
 
-    /// Reads a request's parameters; nil where they are broken, and then libfcgi has closed the connection.
-    static func begin(connection: CInt, acceptor: Acceptor) -> Exchange? {
+    /// Has libfcgi read a request that lies on `connection` whole.
+    ///
+    /// - Returns: nil where it is broken after all, and then libfcgi has closed the connection.
+    static func begin(connection: CInt, _ scan: RequestScan, acceptor: Acceptor) -> Exchange? {
+        accept(from: connection).map {
+            Exchange($0, connection: connection, inputLength: scan.inputLength, acceptor: acceptor)
+        }
+    }
+
+    /// Has libfcgi read a request that came in parts; nil where there is no memory for that.
+    static func begin(connection: CInt, _ partial: PartialRequest, acceptor: Acceptor) -> Exchange? {
+        partial.file().flatMap { accept(from: $0) }.map {
+            Exchange($0, connection: connection, inputLength: partial.inputLength, acceptor: acceptor)
+        }
+    }
+
+    private static func accept(from descriptor: CInt) -> UnsafeMutablePointer<FCGX_Request>? {
         let request = UnsafeMutablePointer<FCGX_Request>.allocate(capacity: 1)
         // No listening socket: libfcgi would accept the next connection by itself after a broken request.
         FCGX_InitRequest(request, -1, 0)
-        request.pointee.ipcFd = connection
+        request.pointee.ipcFd = descriptor
         // Otherwise FCGX_Accept_r first finishes the "previous" request and closes the connection.
         request.pointee.keepConnection = 1
         guard FCGX_Accept_r(request) == 0 else {
             request.deallocate()
             return nil
         }
-        // Parameters that break off between two of them look to libfcgi like all of them.
-        guard FCGX_GetError(request.pointee.in) == 0 else {
-            FCGX_Free(request, 1)
-            request.deallocate()
-            return nil
-        }
-        return Exchange(request: request, acceptor: acceptor)
+        return request
     }
 
-    private init(request: UnsafeMutablePointer<FCGX_Request>, acceptor: Acceptor) {
+    private init(
+        _ request: UnsafeMutablePointer<FCGX_Request>, connection: CInt, inputLength: Int, acceptor: Acceptor
+    ) {
         self.request = request
+        self.connection = connection
         self.acceptor = acceptor
+        self.inputLength = inputLength
+        parameters = Parameters(request.pointee.envp)
         isLast = acceptor.isStopping
     }
 
     deinit {
-        finish()
+        // nginx is promised the end of whatever it began.
+        answer(head: [], body: [])
         request.deallocate()
     }
 
@@ -60,80 +81,85 @@ public final class Exchange {
     ///
     /// A header that was sent twice arrives as two parameters and counts as one list (RFC 9110 section 5.3):
     /// `FCGX_GetParam` would drop all but the first, and which one that is would be the client's to choose.
-    public func parameter(_ name: StaticString) -> [UInt8]? {
-        guard !isFinished, var next = request.pointee.envp else { return nil }
-        var found: [UInt8]?
-        while let entry = next.pointee {
-            if strncmp(entry, name.utf8Start, name.utf8CodeUnitCount) == 0,
-                entry[name.utf8CodeUnitCount] == CChar(bitPattern: UInt8(ascii: "="))
-            {
-                let value = entry + name.utf8CodeUnitCount + 1
-                let bytes = UnsafeRawBufferPointer(start: value, count: strlen(value))
-                found = found.map { $0 + ", ".utf8 + bytes } ?? Array(bytes)
-            }
-            next += 1
-        }
-        return found
-    }
+    public func parameter(_ name: StaticString) -> [UInt8]? { isFinished ? nil : parameters[name] }
 
     /// A parameter as text; nil where nginx sent none or it is not UTF-8.
     public func text(_ name: StaticString) -> String? {
         parameter(name).flatMap { String(validating: $0, as: UTF8.self) }
     }
 
-    /// Reads the request's body, of at most `limit` bytes.
+    /// Reads the request's body, of at most `limit` bytes, which may not be more than ``longestBody``.
     public func body(limit: Int) -> Body {
-        var body: [UInt8] = []
-        while body.count <= limit {
-            let chunk = readChunk(atMost: min(8192, limit + 1 - body.count))
-            if chunk.isEmpty { return FCGX_GetError(request.pointee.in) == 0 ? .complete(body) : .incomplete }
-            body += chunk
-        }
-        return .tooLarge
-    }
-
-    /// Sends bytes of the response, whose head is in CGI's form (RFC 3875 section 6).
-    public func send(_ bytes: [UInt8]) {
-        // A failure shows in the stream and closes the connection in finish(); there is nobody left to tell.
-        bytes.withUnsafeBufferPointer { buffer in
-            buffer.withMemoryRebound(to: CChar.self) { chars in
-                _ = FCGX_PutStr(chars.baseAddress, CInt(chars.count), request.pointee.out)
+        guard inputLength <= min(limit, Self.longestBody) else { return .tooLarge }
+        // It has come whole, so this waits for nobody.
+        let body = [UInt8](unsafeUninitializedCapacity: inputLength) { buffer, count in
+            count = buffer.withMemoryRebound(to: CChar.self) { chars in
+                Int(FCGX_GetStr(chars.baseAddress, CInt(inputLength), request.pointee.in))
             }
         }
+        return body.count == inputLength ? .complete(body) : .incomplete
     }
 
-    /// Ends the response and gives the connection back.
-    public func finish() {
+    /// Sends the answer, whose head is in CGI's form (RFC 3875 section 6), and gives the connection back.
+    ///
+    /// Only the first one is sent.
+    public func answer(head: [UInt8], body: [UInt8]) {
         guard !isFinished else { return }
         isFinished = true
-        let drained = drain()
-        // The connection is taken back and closed by us where it must be: libfcgi would wait for the peer.
-        let clientKeeps = request.pointee.keepConnection != 0
-        request.pointee.keepConnection = 1
-        FCGX_Finish_r(request)
-        let connection = request.pointee.ipcFd
-        guard connection >= 0 else { return acceptor.connectionWasClosed() }
+        let keeps = request.pointee.keepConnection != 0
+        release()
+        let isSent = Answer(requestID: UInt16(truncatingIfNeeded: request.pointee.requestId), head: head, body: body)
+            .send(to: connection, until: .now + Self.sendTimeout)
+        acceptor.giveBack(connection, keep: isSent && keeps && !isLast)
+    }
+
+    /// Frees what libfcgi holds, after reading to the request's last byte: the next one starts after it.
+    private func release() {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 8192) { buffer in
+            while FCGX_GetStr(buffer.baseAddress, CInt(buffer.count), request.pointee.in) > 0 {}
+        }
+        // Not FCGX_Finish_r, which sends an answer of its own and closes the connection where it fails.
+        FCGX_Free(request, 0)
+        if request.pointee.ipcFd != connection { close(request.pointee.ipcFd) }
         request.pointee.ipcFd = -1
-        request.pointee.keepConnection = 0
-        acceptor.giveBack(connection, keep: clientKeeps && drained && !isLast)
+    }
+}
+
+/// libfcgi's list of `NAME=value`, looked through once: a request's life asks for several of them.
+private struct Parameters {
+    private struct Entry {
+        let name: UnsafeRawBufferPointer
+        let value: UnsafeRawBufferPointer
     }
 
-    /// Reads away what is left of the body, so that the next request starts at its first byte.
-    private func drain() -> Bool {
-        var count = 0
-        while count <= Self.mostDrained {
-            let chunk = readChunk(atMost: 8192)
-            if chunk.isEmpty { return true }
-            count += chunk.count
+    private var entries: [Entry] = []
+
+    /// The pointers are good as long as the request is.
+    init(_ list: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) {
+        guard var next = list else { return }
+        entries.reserveCapacity(32)
+        while let text = next.pointee {
+            next += 1
+            guard let separator = strchr(text, CInt(UInt8(ascii: "="))) else { continue }
+            let value = separator + 1
+            entries.append(
+                Entry(
+                    name: UnsafeRawBufferPointer(start: text, count: separator - text),
+                    value: UnsafeRawBufferPointer(start: value, count: strlen(value))))
         }
-        return false
     }
 
-    private func readChunk(atMost limit: Int) -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
-            count = buffer.withMemoryRebound(to: CChar.self) { chars in
-                Int(FCGX_GetStr(chars.baseAddress, CInt(limit), request.pointee.in))
-            }
+    /// The values of all parameters of that name, as one list.
+    subscript(name: StaticString) -> [UInt8]? {
+        var found: [UInt8]?
+        for entry in entries where Self.isEqual(entry.name, name) {
+            found = found.map { $0 + ", ".utf8 + entry.value } ?? Array(entry.value)
         }
+        return found
+    }
+
+    private static func isEqual(_ bytes: UnsafeRawBufferPointer, _ name: StaticString) -> Bool {
+        guard bytes.count == name.utf8CodeUnitCount, let start = bytes.baseAddress else { return false }
+        return memcmp(start, name.utf8Start, bytes.count) == 0
     }
 }

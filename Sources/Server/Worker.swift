@@ -19,9 +19,7 @@ struct Worker: Sendable {
         let started = ContinuousClock.now
         let incoming = Incoming(exchange)
         pipeline.serve(incoming, started: started) { response in
-            exchange.send(response.head)
-            if incoming.request.method != "HEAD" { exchange.send(response.body) }
-            exchange.finish()
+            exchange.answer(head: response.head, body: incoming.request.method == "HEAD" ? [] : response.body)
         }
     }
 }
@@ -47,9 +45,21 @@ extension Incoming {
 extension Response {
     /// The head in CGI's form (RFC 3875 section 6.2).
     fileprivate var head: [UInt8] {
-        var text = "Status: \(status) \(reasonPhrase(status))\r\n"
-        if let contentType { text += "Content-Type: \(contentType)\r\nContent-Length: \(body.count)\r\n" }
-        for header in headers { text += "\(header.name): \(header.value)\r\n" }
-        return Array((text + "\r\n").utf8)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(640)
+        func add(_ name: String, _ value: String) {
+            bytes += name.utf8
+            bytes += ": ".utf8
+            bytes += value.utf8
+            bytes += "\r\n".utf8
+        }
+        add("Status", "\(status) \(reasonPhrase(status))")
+        if let contentType {
+            add("Content-Type", contentType)
+            add("Content-Length", String(body.count))
+        }
+        for header in headers { add(header.name, header.value) }
+        bytes += "\r\n".utf8
+        return bytes
     }
 }

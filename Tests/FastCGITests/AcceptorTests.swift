@@ -61,7 +61,8 @@ struct AcceptorTests {
         let server = try UnixResponder { exchange in
             if exchange.text("SAY") == "wait" { gate.wait() }
             // More than the kernel holds for a peer that does not read.
-            exchange.send([UInt8](repeating: 1, count: exchange.text("SAY") == "" ? 0 : 2_000_000))
+            exchange.answer(
+                head: [], body: [UInt8](repeating: 1, count: exchange.text("SAY") == "" ? 0 : 2_000_000))
         }
         for _ in 0..<2 { try server.client().send(request(["SAY": "wait"])) }
         gate.open()
@@ -104,6 +105,22 @@ struct HostileBytes: CustomTestStringConvertible, Sendable {
         HostileBytes("a first record that is too short", record(.begin, [0, 1, 1])),
         HostileBytes("a name longer than what follows", begin() + stream(.parameters, [0x80, 1, 0, 0, 1, 65]) + stream(.input, [])),
         HostileBytes("a length that breaks off", begin() + stream(.parameters, [0x80, 0]) + stream(.input, [])),
+        HostileBytes("FCGI_GET_VALUES after the beginning", begin() + record(.getValues, names, id: 0)),
+        HostileBytes(
+            "FCGI_GET_VALUES among the parameters", begin() + record(.parameters, pair("SAY", [65])) + record(.getValues, names, id: 0)),
+        HostileBytes(
+            "FCGI_GET_VALUES in place of the body", begin() + stream(.parameters, pair("SAY", [65])) + record(.getValues, names, id: 0)),
+        HostileBytes(
+            "FCGI_GET_VALUES within the body", begin() + stream(.parameters, []) + record(.input, [1]) + record(.getValues, names, id: 0)),
+        HostileBytes("FCGI_GET_VALUES after the request", request(["SAY": "x"]) + record(.getValues, names, id: 0)),
+        HostileBytes("a beginning within the request", begin() + begin()),
+        HostileBytes("another request's parameters", begin() + stream(.parameters, [], id: 2)),
+        HostileBytes("an abort", begin() + record(.abort)),
+        HostileBytes("a beginning with padding", record(.begin, [0, 1, 1, 0, 0, 0, 0, 0], padding: 8)),
+        HostileBytes("an end of the parameters with padding", begin() + record(.parameters, padding: 8)),
+        HostileBytes("more parameters than nginx lets any client send", begin() + stream(.parameters, pair("SAY", [UInt8](repeating: 65, count: 65_536)))),
+        HostileBytes("a length near 2 GB", begin() + record(.parameters, [3, 0xFF, 255, 255, 255, 65])),
+        HostileBytes("a length near 2 GB in a record of its own", begin() + stream(.parameters, [1, 0xFF, 255, 255, 255, 65], size: 1)),
         HostileBytes("lengths near 2 GB", begin() + stream(.parameters, [0xFF, 255, 255, 255, 0xFF, 255, 255, 255, 65]) + stream(.input, [])),
     ]
 
@@ -147,29 +164,41 @@ struct HostileBytesTests {
         #expect(eventually { server.responder.acceptor.openConnections == 0 })
     }
 
-    @Test("gives half a request up, while it serves others")
-    func unfinished() throws {
-        let server = try UnixResponder(workers: HostileBytes.unfinished.count + 1)
+    @Test("holds no worker for half a request, and gives it up after its second", arguments: HostileBytes.unfinished)
+    func unfinished(example: HostileBytes) throws {
+        let server = try UnixResponder(workers: 1)
         let other = try server.client()
-        let stalled = try HostileBytes.unfinished.map { example in
-            let client = try server.client()
-            client.send(example.bytes)
-            return client
-        }
+        let stalled = try (0..<4).map { _ in try server.client() }
+        for client in stalled { client.send(example.bytes) }
         for _ in 0..<20 { try #require(other.ask(["SAY": "meanwhile"]) == echoed("meanwhile")) }
-        for (client, example) in zip(stalled, HostileBytes.unfinished) {
-            try #require(client.isClosed(), "\(example.testDescription)")
-        }
+        #expect(server.responder.acceptor.openConnections == 5)
+        for client in stalled { try #require(client.isClosed()) }
         #expect(eventually { server.responder.acceptor.openConnections == 1 })
     }
 
-    @Test("is free again after more halves of requests than it has workers")
-    func manyUnfinished() throws {
+    @Test("gives up also who sends a byte now and then, a second after the first of them")
+    func trickling() throws {
+        let server = try UnixResponder(workers: 1)
+        let client = try server.client()
+        let bytes = request(["SAY": String(repeating: "slow", count: 1000)])
+        let began = ContinuousClock.now
+        var sent = 0
+        while sent < bytes.count, client.send([bytes[sent]]) {
+            sent += 1
+            Thread.sleep(.milliseconds(20))
+        }
+        #expect(sent < bytes.count)
+        #expect(began.duration(to: .now) < .seconds(30))
+        #expect(client.isClosed())
+    }
+
+    @Test("keeps no more than so many halves of requests, and still serves who sends whole ones")
+    func crowd() throws {
         let server = try UnixResponder(workers: 2)
-        let stalled = try (0..<6).map { _ in try server.client() }
-        for client in stalled { client.send(Array(begin().prefix(5))) }
-        #expect(try server.client().ask(["SAY": "after"], keep: false) == echoed("after"))
-        for client in stalled { try #require(client.isClosed()) }
+        let crowd = try (0..<400).map { _ in try server.client() }
+        for client in crowd { client.send(Array(begin().prefix(12))) }
+        #expect(try server.client().ask(["SAY": "whole"], keep: false) == echoed("whole"))
+        for client in crowd { try #require(client.isClosed()) }
         #expect(eventually { server.responder.acceptor.openConnections == 0 })
     }
 
@@ -179,7 +208,7 @@ struct HostileBytesTests {
         let client = try server.client()
         for byte in request(["SAY": "slow"], body: [1, 2, 3]) {
             client.send([byte])
-            Thread.sleep(.milliseconds(1))
+            Thread.sleep(.microseconds(100))
         }
         #expect(client.answer() == Array(echoed("slow").utf8))
     }

@@ -17,7 +17,9 @@ func record(
 }
 
 /// The record a request starts with; the responder's role is 1.
-func begin(role: UInt8 = 1, keep: Bool = true) -> [UInt8] { record(.begin, [0, role, keep ? 1 : 0, 0, 0, 0, 0, 0]) }
+func begin(role: UInt8 = 1, keep: Bool = true, id: UInt16 = 1) -> [UInt8] {
+    record(.begin, [0, role, keep ? 1 : 0, 0, 0, 0, 0, 0], id: id)
+}
 
 /// A name and its value, their lengths in one or four bytes (section 3.4).
 func pair(_ name: String, _ value: [UInt8]) -> [UInt8] {
@@ -28,15 +30,20 @@ func pair(_ name: String, _ value: [UInt8]) -> [UInt8] {
 }
 
 /// Records of one stream, of at most `size` bytes each, with the empty one that ends it.
-func stream(_ type: RecordType, _ bytes: [UInt8], size: Int = 65_535, padding: UInt8 = 0) -> [UInt8] {
+func stream(
+    _ type: RecordType, _ bytes: [UInt8], size: Int = 65_535, padding: UInt8 = 0, id: UInt16 = 1
+) -> [UInt8] {
     let starts = stride(from: 0, to: bytes.count, by: size)
-    return starts.flatMap { record(type, Array(bytes[$0..<min($0 + size, bytes.count)]), padding: padding) } + record(type)
+    return starts.flatMap { record(type, Array(bytes[$0..<min($0 + size, bytes.count)]), id: id, padding: padding) }
+        + record(type, id: id)
 }
 
 /// A whole request as nginx would send it.
-func request(_ parameters: KeyValuePairs<String, String> = [:], body: [UInt8] = [], keep: Bool = true) -> [UInt8] {
+func request(
+    _ parameters: KeyValuePairs<String, String> = [:], body: [UInt8] = [], keep: Bool = true, id: UInt16 = 1
+) -> [UInt8] {
     let pairs = parameters.flatMap { pair($0.key, Array($0.value.utf8)) }
-    return begin(keep: keep) + stream(.parameters, pairs) + stream(.input, body)
+    return begin(keep: keep, id: id) + stream(.parameters, pairs, id: id) + stream(.input, body, id: id)
 }
 
 /// What nginx is to the server: a client that sends records, right ones and wrong ones.
@@ -92,11 +99,11 @@ final class Client {
     /// Sends nothing more, but still reads.
     func endSending() { shutdown(descriptor, CInt(SHUT_WR)) }
 
-    /// What the next answer says, whose records must be of request 1; nil where there is no whole one.
-    func answer() -> [UInt8]? {
+    /// What the next answer says, whose records must be of request `id`; nil where there is no whole one.
+    func answer(id: UInt16 = 1) -> [UInt8]? {
         var output: [UInt8] = []
         while let head = read(8) {
-            guard head[0] == 1, head[2] == 0, head[3] == 1,
+            guard head[0] == 1, UInt16(head[2]) << 8 | UInt16(head[3]) == id, (head[5] &+ head[6]) & 7 == 0,
                 let content = read(Int(head[4]) << 8 | Int(head[5])), read(Int(head[6])) != nil
             else { return nil }
             switch head[1] {

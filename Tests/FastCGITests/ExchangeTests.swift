@@ -39,7 +39,7 @@ struct ExchangeTests {
         #expect(client.ask(["SAYS": "x", "say": "y", "XSAY": "z"]) == echoed(""))
     }
 
-    @Test("has a body that is complete up to the limit, and too large above it", arguments: [0, 1, 8192, 65_536])
+    @Test("has a body that is complete up to the limit, and too large above it", arguments: [0, 1, 8192, 65_536, Exchange.longestBody])
     func limit(limit: Int) throws {
         let seen = Monitor<Exchange.Body?>(nil)
         let server = try UnixResponder { exchange in
@@ -58,25 +58,20 @@ struct ExchangeTests {
         }
     }
 
-    @Test("tells a body that breaks off from one that ends, and gives the connection up")
+    @Test("is not there for a body that breaks off, and its connection is given up")
     func incomplete() throws {
-        let seen = Monitor<[Exchange.Body]>([])
-        let server = try UnixResponder { exchange in
-            let body = exchange.body(limit: 1000)
-            seen.withLock { $0.append(body) }
-            exchange.send(Array("late".utf8))
-        }
+        let server = try UnixResponder()
         let head = begin() + stream(.parameters, [])
         let whole = stream(.input, Array("body".utf8))
         let stalled = try server.client()
         stalled.send(head + whole.prefix(10))
-        #expect(eventually { server.responder.acceptor.openConnections == 0 })
+        #expect(stalled.isClosed())
         let gone = try server.client()
         gone.send(head + whole.dropLast(8))
         gone.endSending()
-        #expect(eventually { seen.withLock { $0.count } == 2 && server.responder.acceptor.openConnections == 0 })
-        #expect(seen.withLock { $0 } == [.incomplete, .incomplete])
-        #expect(try server.client().ask() == "late")
+        #expect(gone.isClosed())
+        #expect(eventually { server.responder.acceptor.openConnections == 0 })
+        #expect(try server.client().ask() == echoed(""))
     }
 
     @Test("reads away a body that nobody wanted, so that the connection can be kept")
@@ -89,34 +84,48 @@ struct ExchangeTests {
         #expect(server.responder.acceptor.openConnections == 1)
     }
 
-    @Test("gives the connection up instead where the body is longer than nginx lets any be, and takes none of it for a request")
+    @Test("takes nothing of a body for a request, however long that is")
     func endless() throws {
-        let server = try UnixResponder()
+        let server = try UnixResponder { exchange in
+            #expect(exchange.body(limit: .max) == .tooLarge)
+            echo(exchange)
+        }
         let client = try server.client()
         // Wherever libfcgi stops reading, at a multiple of its buffer, there is the beginning of a request.
         let hidden = request(["SAY": String(repeating: "!", count: 19)])
         let head = begin() + stream(.parameters, pair("SAY", [UInt8](repeating: 65, count: 27)))
         try #require(hidden.count == 64 && head.count == 64)
         let content = [UInt8](repeating: 0, count: 56) + (0..<1023).flatMap { _ in hidden }
-        client.send(head + (0..<40).flatMap { _ in record(.input, content) } + record(.input))
-        #expect(client.answer() == Array(echoed(String(repeating: "A", count: 27)).utf8))
-        #expect(client.isClosed())
-        #expect(eventually { server.responder.acceptor.openConnections == 0 })
-        #expect(try server.client().ask(["SAY": "next"]) == echoed("next"))
+        for _ in 0..<2 {
+            client.send(head + (0..<40).flatMap { _ in record(.input, content) } + record(.input))
+            try #require(client.answer() == Array(echoed(String(repeating: "A", count: 27)).utf8))
+        }
+        #expect(server.responder.acceptor.openConnections == 1)
     }
 
-    @Test("sends an answer of 200 kB whole")
-    func largeAnswer() throws {
-        let large = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 &* 7 >> 3) }
+    @Test("sends an answer whole, however long it is and wherever its head ends")
+    func lengths() throws {
+        let bytes = (0..<1_100_000).map { UInt8(truncatingIfNeeded: $0 &* 7 >> 3) }
         let server = try UnixResponder { exchange in
-            exchange.send(Array("Status: 200 OK\r\n\r\n".utf8))
-            exchange.send(large)
+            guard let head = exchange.text("HEAD").flatMap({ Int($0) }), let all = exchange.text("ALL").flatMap({ Int($0) })
+            else { return }
+            exchange.answer(head: Array(bytes[..<head]), body: Array(bytes[head..<all]))
         }
         let client = try server.client()
-        for _ in 0..<3 {
-            client.send(request())
-            try #require(client.answer()?.suffix(200_000).elementsEqual(large) == true)
+        for all in [0, 1, 7, 8, 9, 65_527, 65_528, 65_529, 65_536, 131_056, 131_057, 200_000, 1_000_000, 1_100_000] {
+            for head in [0, 1, 65_527, 65_528, 65_529, all] where head <= all {
+                client.send(request(["HEAD": "\(head)", "ALL": "\(all)"]))
+                try #require(client.answer()?.elementsEqual(bytes[..<all]) == true, "\(head) of \(all)")
+            }
         }
+    }
+
+    @Test("names its request's own number in every record of the answer")
+    func number() throws {
+        let server = try UnixResponder()
+        let client = try server.client()
+        client.send(request(["SAY": "x"], id: 258))
+        #expect(client.answer(id: 258) == Array(echoed("x").utf8))
     }
 
     @Test("answers with nothing where nothing was sent, and ends by itself where nobody ended it")
@@ -125,13 +134,12 @@ struct ExchangeTests {
         #expect(try server.client().ask() == "")
     }
 
-    @Test("may be finished twice, and has no parameters from then on")
-    func finishedTwice() throws {
+    @Test("sends only the first answer, and has no parameters from then on")
+    func answeredTwice() throws {
         let server = try UnixResponder { exchange in
             echo(exchange)
-            exchange.finish()
             #expect(exchange.parameter("SAY") == nil)
-            exchange.finish()
+            exchange.answer(head: [], body: [1, 2, 3])
         }
         let client = try server.client()
         for round in 0..<10 { try #require(client.ask(["SAY": "\(round)"]) == echoed("\(round)")) }

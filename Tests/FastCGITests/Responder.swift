@@ -45,7 +45,6 @@ final class Responder: Sendable {
             try Thread.start {
                 while let exchange = acceptor.accept() {
                     answer(exchange)
-                    exchange.finish()
                 }
                 running.withLock { $0 -= 1 }
                 running.notifyAll()
@@ -82,7 +81,8 @@ struct UnixResponder {
 
 /// Answers with what the request asked for.
 @Sendable func echo(_ exchange: Exchange) {
-    exchange.send(Array("Status: 200 OK\r\n\r\n".utf8) + (exchange.parameter("SAY") ?? []))
+    let said = exchange.parameter("SAY") ?? []
+    exchange.answer(head: Array("Status: 200 OK\r\n\r\n".utf8), body: said)
 }
 
 /// What ``echo(_:)`` answers to a request that has `SAY`.
