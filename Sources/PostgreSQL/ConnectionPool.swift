@@ -17,6 +17,10 @@ public final class ConnectionPool: Sendable {
     private let parameters: ConnectionParameters
     private let acquireTimeout: Duration
     private let state: Monitor<PoolState<Connection>>
+    private let waitingTime = ThreadTime()
+
+    /// How long the calling thread has waited for connections since it was started, or opened them.
+    public var timeWaited: Duration { waitingTime.spent }
 
     public init(
         parameters: ConnectionParameters, capacity: Int, acquireTimeout: Duration,
@@ -78,6 +82,8 @@ public final class ConnectionPool: Sendable {
     }
 
     private func lease(until deadline: ContinuousClock.Instant) throws(PostgreSQLError) -> Connection {
+        let began = ContinuousClock.now
+        defer { waitingTime.add(began.duration(to: .now)) }
         while true {
             guard let connection = try nextIdle(until: deadline) else { return try open(until: deadline) }
             if !connection.isStale() { return connection }

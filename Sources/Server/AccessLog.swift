@@ -16,7 +16,11 @@ struct AccessLog: Sendable {
                     line.add("subject", principal.subject)
                 }
                 line.add("status", observation.status)
-                line.add("duration_us", Int((observation.duration / .microseconds(1)).rounded()))
+                line.add("duration_us", observation.duration.microseconds)
+                line.add("auth_us", observation.timings.authentication.microseconds)
+                line.add("pool_us", observation.timings.pool.microseconds)
+                line.add("db_us", observation.timings.database.microseconds)
+                line.add("enc_us", observation.timings.encoding.microseconds)
                 line.add("bytes", observation.bytes)
             })
     }

@@ -16,6 +16,8 @@ public struct Application: Sendable {
     /// How long kept connections may still be answered after the signal; the process ends within 10 s of it.
     private static let grace = Duration.seconds(7)
     private static let longestStop = Duration.milliseconds(9500)
+    /// How long the last log lines may take, where whoever reads them has stopped reading.
+    private static let longestFlush = Duration.milliseconds(250)
 
     public init(configuration: Configuration, sink: LogSink = LogSink()) {
         self.configuration = configuration
@@ -35,6 +37,8 @@ public struct Application: Sendable {
     /// Serves until SIGTERM or SIGINT, then finishes what was begun; other signals change the log's level meanwhile.
     public func run() throws(StartError) {
         let signals = OperatorSignals()
+        try startLog()
+        defer { sink.stop(within: Self.longestFlush) }
         let keys = try keySet()
         let acceptor = try acceptor()
         let pool = ConnectionPool(
@@ -52,6 +56,14 @@ public struct Application: Sendable {
         let drained = workers.waitUntilDone(.now + Self.longestStop)
         keys.shutdown()
         logger.info("stopped", metadata: ["drained": "\(drained)"])
+    }
+
+    private func startLog() throws(StartError) {
+        do throws(Thread.StartError) {
+            try sink.start()
+        } catch {
+            throw StartError(description: "the system refuses a thread for the log (errno \(error.code))")
+        }
     }
 
     private func waitForStop(_ signals: OperatorSignals) -> String {
@@ -130,7 +142,7 @@ public struct Application: Sendable {
         _ acceptor: Acceptor, _ keys: KeySet, _ pool: ConnectionPool, _ metrics: Metrics
     ) -> Pipeline {
         let verifier = Verifier(keys: keys, policy: configuration.policy)
-        let workers = configuration.workers
+        let (workers, sink) = (configuration.workers, sink)
         let keptAnswers = keptAnswers(pool)
         return Pipeline(
             authenticator: Authenticator(verifier: verifier),
@@ -138,6 +150,7 @@ public struct Application: Sendable {
                 try pool.run(query, organization: organization, repeatable: repeatable)
             },
             keptAnswers: keptAnswers,
+            waitedForConnections: { pool.timeWaited },
             cors: CORS(allowedOrigins: configuration.allowedOrigins),
             logger: logger,
             renderMetrics: {
@@ -147,6 +160,7 @@ public struct Application: Sendable {
                         { $0.add(connections: acceptor.openConnections) }, { $0.add(pool.statistics) },
                         { $0.add(tokens: verifier.cacheStatistics) },
                         { $0.add(keptAnswers?.statistics ?? KeptAnswers.Statistics()) },
+                        { $0.add(lostLogLines: sink.lostLines) },
                         { if let process = ProcessFigures.current() { $0.add(process) } },
                     ])
             },

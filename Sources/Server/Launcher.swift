@@ -7,6 +7,7 @@ public enum Launcher {
 
     /// Serves until stopped; returns the exit status.
     public static func serve() -> Int32 {
+        keepStandardDescriptors()
         guard let configuration = configuration() else { return configurationFault }
         do throws(Application.StartError) {
             try Application(configuration: configuration).run()
@@ -22,6 +23,15 @@ public enum Launcher {
         guard configuration() != nil else { return configurationFault }
         print("The configuration is valid.")
         return 0
+    }
+
+    /// Opens those of standard input, output and error that whoever started this closed: a connection that got
+    /// the number 1 would be sent the log.
+    private static func keepStandardDescriptors() {
+        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+            // The lowest free number is this one. Without /dev/null nothing better can be done.
+            _ = open("/dev/null", O_RDWR)
+        }
     }
 
     private static func configuration() -> Configuration? {

@@ -24,6 +24,10 @@ extension PrometheusText {
         counter("reengagement_kept_answers_evictions_total", "Kept answers given up for others.", kept.evictions)
     }
 
+    mutating func add(lostLogLines: Int) {
+        counter("reengagement_log_lines_lost_total", "Log lines that could not be written.", lostLogLines)
+    }
+
     mutating func add(connections: Int) {
         gauge("reengagement_fastcgi_connections", "Open connections from nginx.", connections)
     }

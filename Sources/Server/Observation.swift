@@ -7,6 +7,7 @@ public struct Observation: Sendable {
     public let principal: Principal?
     public let status: Int
     public let duration: Duration
+    public let timings: Timings
     /// The length of the body that was sent.
     public let bytes: Int
     /// The class of the database's error, where there was one.

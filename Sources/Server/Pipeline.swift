@@ -28,6 +28,8 @@ struct Pipeline: Sendable {
     let database: Database
     /// Nil where no answer is kept.
     let keptAnswers: KeptAnswers?
+    /// How long the calling thread has waited for connections to the database, of all that it has waited.
+    let waitedForConnections: @Sendable () -> Duration
     let cors: CORS
     let logger: Logger
     /// The text of `/metrics`.
@@ -46,6 +48,7 @@ struct Pipeline: Sendable {
         var principal: Principal?
         var databaseError: String?
         var statement: String?
+        var timings = Timings()
     }
 
     /// Answers a request by way of `send`, then tells the hooks.
@@ -54,13 +57,14 @@ struct Pipeline: Sendable {
         var response = respond(to: incoming, &record)
         response.headers.append(Header("X-Request-Id", incoming.requestID))
         response.headers.append(Header("Cache-Control", "no-store"))
+        response.headers.append(Header("Server-Timing", record.timings.header))
         response.headers += cors.headers(origin: incoming.origin)
         send(response)
         let observation = Observation(
             requestID: incoming.requestID, method: incoming.request.method, route: record.route,
             principal: record.principal, status: response.status, duration: started.duration(to: .now),
-            bytes: incoming.request.method == "HEAD" ? 0 : response.body.count, databaseError: record.databaseError,
-            statement: record.statement)
+            timings: record.timings, bytes: incoming.request.method == "HEAD" ? 0 : response.body.count,
+            databaseError: record.databaseError, statement: record.statement)
         for hook in afterAnswer { hook(observation) }
     }
 
@@ -90,7 +94,9 @@ struct Pipeline: Sendable {
         case .health: return ServiceAnswers.health
         case .readiness:
             record.statement = ServiceAnswers.readinessQuery.statement.name
-            _ = try database(ServiceAnswers.readinessQuery, "", true)
+            _ = try record.timings.measureDatabase(waited: waitedForConnections) {
+                try database(ServiceAnswers.readinessQuery, "", true)
+            }
             return ServiceAnswers.ready
         case .metrics: return ServiceAnswers.metrics(renderMetrics())
         case .openAPI: return OpenAPI.response
@@ -100,7 +106,9 @@ struct Pipeline: Sendable {
     private func answer(
         _ incoming: Incoming, _ match: Router.Match, _ endpoint: any Endpoint.Type, _ record: inout Record
     ) throws -> Response {
-        let principal = try authenticator.authenticate(incoming.authorization, now: wallClock())
+        let principal = try record.timings.measure(\.authentication) {
+            try authenticator.authenticate(incoming.authorization, now: wallClock())
+        }
         record.principal = principal
         for hook in afterAuthentication { try hook(principal) }
         guard let organization = match.organization, principal.claims.isActive(in: organization) else {
@@ -114,10 +122,15 @@ struct Pipeline: Sendable {
         let query = value.query
         record.statement = query.statement.name
         if let keptAnswers, let variant = value.variant {
-            let found = try keptAnswers.find(query, variant: variant, organization: organization)
-            return try keptAnswers.response(found, to: value)
+            let found = try record.timings.measureDatabase(waited: waitedForConnections) {
+                try keptAnswers.find(query, variant: variant, organization: organization)
+            }
+            return try record.timings.measure(\.encoding) { try keptAnswers.response(found, to: value) }
         }
-        return try value.respond(to: database(query, organization, endpoint.isRepeatable))
+        let rows = try record.timings.measureDatabase(waited: waitedForConnections) {
+            try database(query, organization, endpoint.isRepeatable)
+        }
+        return try record.timings.measure(\.encoding) { try value.respond(to: rows) }
     }
 
     private func readBody(_ incoming: Incoming) throws(Problem) -> [UInt8] {

@@ -8,7 +8,7 @@ from client import strict_json
 from stack import ROOT
 
 FILE = ROOT / "Sources/API/openapi.json"
-HEADERS = ("X-Request-Id", "Cache-Control", "Retry-After", "WWW-Authenticate", "Allow")
+HEADERS = ("X-Request-Id", "Cache-Control", "Retry-After", "WWW-Authenticate", "Allow", "Server-Timing")
 
 formats = jsonschema.FormatChecker()
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import stat
 import struct
 import time
@@ -9,6 +10,7 @@ import time
 import pytest
 
 import fastcgi
+from asking import eventually
 from fastcgi import Connection, begin, environment, length, pair, parameters, record, request, status_of
 
 HEALTH = environment("GET", "/health")
@@ -164,14 +166,14 @@ def test_odd_parameters_get_an_error_below_500_or_none(stack, api, clinic, title
     answers_soon(api, clinic)
 
 
-def test_many_idle_connections_starve_no_one(stack, api, clinic):
-    idle = [Connection(stack.socket) for _ in range(200)]
+def test_thousands_of_idle_connections_starve_no_one(stack, api, clinic):
+    idle = [Connection(stack.socket) for _ in range(3000)]
     try:
         began = time.monotonic()
         for _ in range(30):
             answers_soon(api, clinic, within=1.5)
         assert time.monotonic() - began < 8
-        for connection in idle[::10]:
+        for connection in idle[::100]:
             connection.send(request(HEALTH))
             assert status_of(connection.answer()) == 200
     finally:
@@ -192,13 +194,35 @@ def test_kept_connections_that_idle_starve_no_one(stack, api, clinic):
             connection.socket.close()
 
 
-def test_one_who_sends_byte_by_byte_holds_up_no_one_else(stack, api, clinic):
+def test_one_who_sends_byte_by_byte_holds_up_no_one_else_and_is_given_up(stack, api, clinic):
     whole = request(HEALTH)
     with Connection(stack.socket) as connection:
-        for sent in range(10):
-            connection.send(whole[sent:sent + 1])
-            time.sleep(0.3)
-            answers_soon(api, clinic, within=1.5)
+        began = time.monotonic()
+        for sent in range(len(whole)):
+            if not connection.send(whole[sent:sent + 1]):
+                break
+            time.sleep(0.05)
+            if sent % 5 == 0:
+                answers_soon(api, clinic, within=1.5)
+        assert time.monotonic() - began < 5
+        assert connection.closed_within(1)
+
+
+def test_half_sent_records_hold_no_worker_however_many_they_are(stack, api, clinic):
+    halves = [begin()[:5], begin(), begin() + record(fastcgi.PARAMS, b"x" * 10, length=5000), request(HEALTH)[:-3]]
+    held = [Connection(stack.socket) for _ in range(200)]
+    try:
+        for number, connection in enumerate(held):
+            connection.send(halves[number % len(halves)])
+        began = time.monotonic()
+        for _ in range(20):
+            answers_soon(api, clinic, within=1)
+        assert time.monotonic() - began < 4
+        for connection in held:
+            assert connection.closed_within(4)
+    finally:
+        for connection in held:
+            connection.socket.close()
 
 
 def test_a_client_that_never_reads_its_answer_is_given_up(stack, api, clinic):
@@ -215,4 +239,47 @@ def test_a_client_that_never_reads_its_answer_is_given_up(stack, api, clinic):
         answers_soon(api, clinic, within=8)
     finally:
         for connection in held:
+            connection.socket.close()
+
+
+@pytest.mark.parametrize("endpoint", ["patients/prioritized?limit=200", "risk-metrics"])
+def test_an_answer_leaves_the_server_in_one_piece(stack, api, clinic, endpoint):
+    """Records of up to 65,535 bytes, one end of output, one end of request, and nothing after them."""
+    values = environment("GET", api.target(clinic, endpoint), HTTP_AUTHORIZATION=api.authorization(clinic)["Authorization"])
+    with Connection(stack.socket) as connection:
+        connection.send(request(values, keep=True))
+        assert status_of(connection.answer()) == 200
+        connection.send(request(values, keep=True))
+        time.sleep(0.5)
+        # A stream socket gives what one send brought, up to where the next began only if that came later: so all
+        # of it is there at once.
+        received = connection.socket.recv(1 << 20)
+    kinds, position = [], 0
+    while position < len(received):
+        _, kind, number, size, padding, _ = struct.unpack(">BBHHBB", received[position:position + 8])
+        assert number == 1 and (size + padding) % 8 == 0
+        kinds.append((kind, size > 0))
+        position += 8 + size + padding
+    assert position == len(received)
+    assert kinds == [(fastcgi.STDOUT, True)] * (len(kinds) - 2) + [(fastcgi.STDOUT, False), (fastcgi.END, True)]
+
+
+def test_descriptors_that_run_out_stop_no_one_who_is_connected(server_with):
+    server = server_with(WORKER_THREADS="4", DB_POOL_SIZE="1")
+    limit = len(os.listdir(f"/proc/{server.process.pid}/fd")) + 20
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    crowd = [Connection(server.socket) for _ in range(60)]
+    try:
+        eventually(lambda: b"no connection can be accepted" in server.log.read_bytes())
+        crowd[0].send(request(HEALTH, keep=True))
+        assert status_of(crowd[0].answer()) == 200
+        time.sleep(0.5)
+        assert server.log.read_bytes().count(b"no connection can be accepted") == 1, "said once, not on each attempt"
+        # Whoever waits is served as soon as others have gone.
+        crowd[-1].send(request(HEALTH))
+        for connection in crowd[1:-1]:
+            connection.socket.close()
+        assert status_of(crowd[-1].answer()) == 200
+    finally:
+        for connection in crowd:
             connection.socket.close()

@@ -24,7 +24,7 @@ struct RequestScanTests {
 
     private static let whole = [
         request(), request(["SAY": "x"], body: [1, 2, 3]),
-        begin(id: 65_535) + stream(.parameters, parameters, size: 1, padding: 7, id: 65_535)
+        begin(id: 65_535) + stream(.parameters, parameters, size: 99, padding: 7, id: 65_535)
             + stream(.input, [1, 2, 3, 4], size: 3, padding: 255, id: 65_535),
     ]
 
@@ -34,7 +34,9 @@ struct RequestScanTests {
             let last = (bytes.count - 1) % piece + 1
             #expect(verdict(bytes, piece: piece) == .complete(last))
         }
-        for count in 0..<bytes.count { #expect(verdict(Array(bytes[..<count])) == .incomplete) }
+        for count in 0..<bytes.count where verdict(Array(bytes[..<count])) != .incomplete {
+            Issue.record("ended after \(count) bytes")
+        }
         #expect(verdict(bytes + [1]) == .complete(bytes.count))
     }
 
@@ -86,7 +88,7 @@ struct RequestScanTests {
     func random() {
         var generator = SystemRandomNumberGenerator()
         let good = Self.whole[2]
-        for _ in 0..<20_000 {
+        for _ in 0..<2000 {
             var bytes = good
             bytes[Int.random(in: 0..<bytes.count, using: &generator)] = .random(in: 0...255, using: &generator)
             let whole = verdict(bytes)

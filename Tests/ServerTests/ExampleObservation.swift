@@ -4,10 +4,10 @@ extension Observation {
     /// One of which a test says only what matters to it.
     static func example(
         method: String = "GET", route: String? = "/health", principal: Principal? = nil, status: Int = 200,
-        duration: Duration = .milliseconds(1), databaseError: String? = nil, statement: String? = nil
+        duration: Duration = .milliseconds(1), timings: Timings = Timings(), databaseError: String? = nil, statement: String? = nil
     ) -> Observation {
         Observation(
             requestID: "r-1", method: method, route: route, principal: principal, status: status, duration: duration,
-            bytes: 0, databaseError: databaseError, statement: statement)
+            timings: timings, bytes: 0, databaseError: databaseError, statement: statement)
     }
 }

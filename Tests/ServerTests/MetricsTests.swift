@@ -26,6 +26,7 @@ struct MetricsTests {
             [
                 { $0.add(connections: 11) }, { $0.add(pool.statistics) },
                 { $0.add(tokens: (hits: 7, misses: 5, evictions: 3)) }, { $0.add(process) },
+                { $0.add(lostLogLines: 31) },
                 { $0.add(KeptAnswers.Statistics(hits: 13, misses: 17, evictions: 19, answers: 23, bytes: 29)) },
             ])
         #expect(text.hasSuffix("\n"))
@@ -54,7 +55,7 @@ struct MetricsTests {
                 if types[family] == "counter" { #expect(name.hasSuffix("_total")) }
             }
         }
-        #expect(types.count == 27)
+        #expect(types.count == 28)
     }
 
     @Test("count each request under its route, its method and its status, and unknown methods together")

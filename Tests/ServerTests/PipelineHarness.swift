@@ -57,6 +57,7 @@ final class Harness: Sendable {
                 return try self.answer(query)
             },
             keptAnswers: keptAnswers,
+            waitedForConnections: { .zero },
             cors: CORS(allowedOrigins: [Ask.origin]),
             logger: Logger(label: "test") { _ in StructuredLogHandler(sink: self.log.sink, format: .json, level: LogLevel(.trace)) },
             renderMetrics: { "metrics 1\n" },

@@ -1,0 +1,101 @@
+import Glibc
+import JSON
+
+/// How a log line looks.
+public enum LogFormat: String, CaseIterable, Sendable {
+    case json
+    case text
+}
+
+/// One log line in the making, in either format.
+struct LogLine {
+    private let format: LogFormat
+    private var json = JSONWriter(capacity: 512)
+    private var text: [UInt8] = []
+
+    /// - Parameter time: wall-clock seconds since 1970.
+    static func bytes(
+        _ format: LogFormat, time: Double, level: String, message: String, _ body: (inout LogLine) -> Void
+    ) -> [UInt8] {
+        var line = LogLine(format: format)
+        switch format {
+        case .json:
+            line.json.object { writer in
+                writer.member("time", string: timestamp(time))
+                writer.member("level", string: level)
+                writer.member("message", string: message)
+                var inner = LogLine(format: format)
+                inner.json = writer
+                body(&inner)
+                writer = inner.json
+            }
+            return line.json.bytes + [UInt8(ascii: "\n")]
+        case .text:
+            line.text = Array("\(timestamp(time)) \(level) \(escaped(message))".utf8)
+            body(&line)
+            return line.text + [UInt8(ascii: "\n")]
+        }
+    }
+
+    mutating func add(_ name: String, _ value: String) {
+        switch format {
+        case .json:
+            json.name(escaping: name)
+            json.string(value)
+        case .text: text += " \(name)=\(Self.quoted(value))".utf8
+        }
+    }
+
+    mutating func add(_ name: String, _ value: Int) {
+        switch format {
+        case .json:
+            json.name(escaping: name)
+            json.number(value)
+        case .text: text += " \(name)=\(value)".utf8
+        }
+    }
+
+    /// A value cannot pass for another field.
+    private static func quoted(_ value: String) -> String {
+        let isPlain = value.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value != 0x7F && $0 != "\"" && $0 != "=" }
+        return isPlain && !value.isEmpty ? value : value.debugDescription
+    }
+
+    /// A line stays a line, whatever a message holds.
+    private static func escaped(_ value: String) -> String {
+        value.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F } ? value.debugDescription : value
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds.
+func timestamp(_ time: Double) -> String {
+    var seconds = time_t(time.rounded(.down))
+    var parts = tm()
+    gmtime_r(&seconds, &parts)
+    let milliseconds = Int((time - time.rounded(.down)) * 1000)
+    var text: [UInt8] = []
+    text.reserveCapacity(24)
+    func add(_ number: Int, _ width: Int, _ separator: Unicode.Scalar) {
+        var divisor = width == 4 ? 1000 : width == 3 ? 100 : 10
+        while divisor > 0 {
+            text.append(UInt8(ascii: "0") + UInt8(number / divisor % 10))
+            divisor /= 10
+        }
+        text.append(UInt8(ascii: separator))
+    }
+    add(Int(parts.tm_year) + 1900, 4, "-")
+    add(Int(parts.tm_mon) + 1, 2, "-")
+    add(Int(parts.tm_mday), 2, "T")
+    add(Int(parts.tm_hour), 2, ":")
+    add(Int(parts.tm_min), 2, ":")
+    add(Int(parts.tm_sec), 2, ".")
+    add(milliseconds, 3, "Z")
+    return String(decoding: text, as: UTF8.self)
+}
+
+/// The machine's clock, in seconds since 1970: for tokens and log lines, never for the clinic's days.
+func wallClock() -> Double {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
+}

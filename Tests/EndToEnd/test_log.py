@@ -1,0 +1,139 @@
+"""The log: where each request's time went, and no request that waits for whoever reads it."""
+
+import json
+import os
+import re
+import subprocess
+import time
+
+import pytest
+
+import fastcgi
+from asking import eventually
+from stack import clean_environment
+
+TIMING = re.compile(r"auth;dur=(\d+\.\d{3}), pool;dur=(\d+\.\d{3}), db;dur=(\d+\.\d{3}), enc;dur=(\d+\.\d{3})")
+PARTS = ("auth", "pool", "db", "enc")
+
+
+def timings(response):
+    return dict(zip(PARTS, (float(part) for part in TIMING.fullmatch(response.header("Server-Timing")).groups())))
+
+
+def test_every_answer_says_where_its_time_went(api, clinic):
+    began = time.monotonic()
+    spent = timings(api.get(clinic, "patients/prioritized"))
+    assert sum(spent.values()) <= (time.monotonic() - began) * 1000
+    assert spent["auth"] > 0 and spent["db"] > 0 and spent["enc"] > 0
+    for target in ("/health", "/metrics", "/openapi.json", "/nowhere"):
+        assert set(timings(api.client.request("GET", target)).values()) == {0}
+    for response, parts in ((api.client.request("GET", "/ready"), {"db"}),
+                            (api.get(clinic, "trends?period=x"), {"auth"}),
+                            (api.get("org_other", "trends", headers=api.authorization(clinic)), {"auth"}),
+                            (api.client.request("OPTIONS", api.target(clinic, "trends")), set())):
+        assert {name for name, value in timings(response).items() if value} - {"pool"} <= parts, response
+
+
+def test_waiting_for_a_connection_is_told_from_the_database(server_with, connection, api, clinic):
+    """A lock holds the only connection for the time of one request; the next one waits for that connection."""
+    server = server_with(WORKER_THREADS="2", DB_POOL_SIZE="1", DB_ACQUIRE_TIMEOUT_MS="5000")
+    target, headers = api.target(clinic, "risk-metrics"), api.authorization(clinic)
+    assert server.get(target, headers).status == 200
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN; LOCK TABLE organizations IN ACCESS EXCLUSIVE MODE")
+        from concurrent.futures import ThreadPoolExecutor
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(server.get, target, headers)
+            time.sleep(0.2)
+            second = pool.submit(server.get, target, headers)
+            time.sleep(0.2)
+            cursor.execute("COMMIT")
+            waited = sorted(timings(one.result())["pool"] for one in (first, second))
+    assert waited[0] < 100 < waited[1]
+
+
+def test_the_access_log_has_the_same_figures(server_with, api, clinic):
+    server = server_with()
+    response = server.get(api.target(clinic, "dashboard"), {**api.authorization(clinic), "X-Request-Id": "timed"})
+
+    def lines():
+        return [json.loads(line) for line in server.log.read_text().splitlines() if '"timed"' in line]
+
+    eventually(lines)
+    line, = lines()
+    assert {name: line[f"{name}_us"] / 1000 for name in PARTS} == timings(response)
+    assert line["duration_us"] >= sum(line[f"{name}_us"] for name in PARTS)
+
+
+class Redirected:
+    """The server with another standard output."""
+
+    def __init__(self, server, redirection, **how):
+        environment = clean_environment(**server.environment)
+        self.process = subprocess.Popen(["bash", "-c", f'exec "$0" {redirection}', server.binary], env=environment,
+                                        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, **how)
+        self.server, server.process = server, self.process
+
+    def ask(self, times):
+        for _ in range(times):
+            assert self.server.get("/health").status == 200
+
+    def lost(self):
+        text = self.server.get("/metrics").body.decode()
+        return int(re.search(r"^reengagement_log_lines_lost_total (\d+)$", text, re.MULTILINE)[1])
+
+
+@pytest.fixture
+def redirected(server_with):
+    server = server_with()
+    server.stop()
+
+    def start(redirection, **how):
+        made = Redirected(server, redirection, **how)
+        server.wait()
+        return made
+
+    return start
+
+
+def test_a_full_disk_stops_nothing_and_is_said_once(redirected):
+    full = redirected(">/dev/full")
+    full.ask(50)
+    eventually(lambda: full.lost() >= 50)
+    assert full.server.stop() == 0
+    assert full.process.stderr.read().count(b"the log cannot be written") == 1
+
+
+@pytest.mark.parametrize("redirection", [">&-", "<&- >&-"])
+def test_a_closed_standard_output_stops_nothing(redirected, redirection):
+    closed = redirected(redirection)
+    closed.ask(50)
+    # Nor did a connection get its number, and the log with it.
+    with fastcgi.Connection(closed.server.socket) as connection:
+        connection.socket.settimeout(0.3)
+        with pytest.raises(OSError):
+            connection.socket.recv(1)
+    assert closed.server.stop() == 0
+
+
+def test_a_reader_that_is_gone_stops_nothing(redirected):
+    reading, writing = os.pipe()
+    gone = redirected("", stdout=writing)
+    os.close(writing)
+    os.close(reading)
+    gone.ask(50)
+    eventually(lambda: gone.lost() >= 50)
+    assert gone.server.stop() == 0
+
+
+def test_a_reader_that_is_stuck_stops_nothing_and_costs_lines_alone(redirected):
+    reading, writing = os.pipe()
+    stuck = redirected("", stdout=writing)
+    os.close(writing)
+    began = time.monotonic()
+    stuck.ask(4000)
+    eventually(lambda: stuck.lost() > 0 or stuck.ask(1000))
+    assert time.monotonic() - began < 30
+    assert stuck.server.stop() == 0
+    assert stuck.process.stderr.read().count(b"nobody reads it") == 1
+    os.close(reading)
