@@ -112,10 +112,10 @@ struct ExchangeTests {
             exchange.answer(head: Array(bytes[..<head]), body: Array(bytes[head..<all]))
         }
         let client = try server.client()
-        for all in [0, 1, 7, 8, 9, 65_527, 65_528, 65_529, 65_536, 131_056, 131_057, 200_000, 1_000_000, 1_100_000] {
-            for head in [0, 1, 65_527, 65_528, 65_529, all] where head <= all {
+        for all in [0, 1, 7, 8, 9, 65_527, 65_528, 65_529, 65_536, 131_056, 131_057, 200_000, 1_100_000] {
+            for head in [0, 1, 65_528, all] where head <= all && (all < 1_000_000 || head == 1) {
                 client.send(request(["HEAD": "\(head)", "ALL": "\(all)"]))
-                try #require(client.answer()?.elementsEqual(bytes[..<all]) == true, "\(head) of \(all)")
+                try #require(client.answer() == Array(bytes[..<all]), "\(head) of \(all)")
             }
         }
     }
