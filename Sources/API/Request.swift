@@ -80,6 +80,8 @@ public struct QueryParameters: Sendable {
 
 /// Resolves `%XX`; nil where a percent sign is not followed by two hexadecimal digits.
 private func percentDecoded(_ text: some Collection<UInt8>, plusIsSpace: Bool) -> [UInt8]? {
+    let isAsItIs = text.allSatisfy { $0 != UInt8(ascii: "%") && !($0 == UInt8(ascii: "+") && plusIsSpace) }
+    guard !isAsItIs else { return Array(text) }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.count)
     var rest = text.makeIterator()

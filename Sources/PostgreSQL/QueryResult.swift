@@ -4,14 +4,20 @@ import Glibc
 /// The rows a query returned, in text format.
 public final class QueryResult {
     private let result: OpaquePointer
+    private let height: CInt
+    private let width: CInt
 
     /// Takes ownership of a `PGresult`.
-    init(owning result: OpaquePointer) { self.result = result }
+    init(owning result: OpaquePointer) {
+        self.result = result
+        height = PQntuples(result)
+        width = PQnfields(result)
+    }
 
     deinit { PQclear(result) }
 
-    public var rowCount: Int { Int(PQntuples(result)) }
-    public var columnCount: Int { Int(PQnfields(result)) }
+    public var rowCount: Int { Int(height) }
+    public var columnCount: Int { Int(width) }
 
     /// The row at `index`, which must be below ``rowCount``.
     public subscript(index: Int) -> Row { Row(result: self, index: CInt(index)) }
@@ -20,10 +26,11 @@ public final class QueryResult {
 
     /// Runs `body` with the bytes of a field; nil is NULL, and so is what lies outside the result.
     func withBytes<Value>(row: CInt, column: CInt, _ body: (UnsafeRawBufferPointer?) -> Value) -> Value {
-        guard row < PQntuples(result), column < PQnfields(result), PQgetisnull(result, row, column) == 0 else {
-            return body(nil)
-        }
-        return body(UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: Int(PQgetlength(result, row, column))))
+        guard row < height, column < width else { return body(nil) }
+        // NULL has length 0 too; whatever is longer need not be asked.
+        let length = PQgetlength(result, row, column)
+        guard length > 0 || PQgetisnull(result, row, column) == 0 else { return body(nil) }
+        return body(UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: Int(length)))
     }
 }
 
@@ -54,20 +61,27 @@ extension QueryResult {
     /// - Returns: nil where memory ran out or a row has not as many fields as there are columns.
     public static func make(columns: [String], rows: [[String?]]) -> QueryResult? {
         guard let result = PQmakeEmptyPGresult(nil, PGRES_TUPLES_OK) else { return nil }
-        let made = QueryResult(owning: result)
+        guard fill(result, columns, rows) else {
+            PQclear(result)
+            return nil
+        }
+        return QueryResult(owning: result)
+    }
+
+    private static func fill(_ result: OpaquePointer, _ columns: [String], _ rows: [[String?]]) -> Bool {
         let names = columns.map { strdup($0) }
         defer { for name in names { free(name) } }
         var attributes = names.map {
             PGresAttDesc(name: $0, tableid: 0, columnid: 0, format: 0, typid: 25, typlen: -1, atttypmod: -1)
         }
-        guard PQsetResultAttrs(result, CInt(columns.count), &attributes) != 0 else { return nil }
+        guard PQsetResultAttrs(result, CInt(columns.count), &attributes) != 0 else { return false }
         for (rowIndex, row) in rows.enumerated() {
-            guard row.count == columns.count else { return nil }
+            guard row.count == columns.count else { return false }
             for (column, value) in row.enumerated() {
-                guard set(result, CInt(rowIndex), CInt(column), value) else { return nil }
+                guard set(result, CInt(rowIndex), CInt(column), value) else { return false }
             }
         }
-        return made
+        return true
     }
 
     private static func set(_ result: OpaquePointer, _ row: CInt, _ column: CInt, _ value: String?) -> Bool {

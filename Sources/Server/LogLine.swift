@@ -20,15 +20,12 @@ struct LogLine {
         var line = LogLine(format: format)
         switch format {
         case .json:
-            line.json.object { writer in
-                writer.member("time", string: timestamp(time))
-                writer.member("level", string: level)
-                writer.member("message", string: message)
-                var inner = LogLine(format: format)
-                inner.json = writer
-                body(&inner)
-                writer = inner.json
-            }
+            line.json.beginObject()
+            line.json.member("time", string: timestamp(time))
+            line.json.member("level", string: level)
+            line.json.member("message", string: message)
+            body(&line)
+            line.json.endObject()
             return line.json.bytes + [UInt8(ascii: "\n")]
         case .text:
             line.text = Array("\(timestamp(time)) \(level) \(escaped(message))".utf8)

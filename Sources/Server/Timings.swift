@@ -34,17 +34,22 @@ public struct Timings: Sendable {
         return try body()
     }
 
-    /// The value of `Server-Timing` (W3C Server Timing, section 3): milliseconds.
+    /// The value of `Server-Timing` (W3C Server Timing, section 3): milliseconds, to the microsecond.
     var header: String {
-        let parts = [("auth", authentication), ("pool", pool), ("db", database), ("enc", encoding)]
-        return parts.map { "\($0.0);dur=\(Self.milliseconds($0.1))" }.joined(separator: ", ")
-    }
-
-    /// To the microsecond, as `0.042`.
-    private static func milliseconds(_ duration: Duration) -> String {
-        let microseconds = max(0, duration.microseconds)
-        let fraction = String(microseconds % 1000)
-        return "\(microseconds / 1000).\(String(repeating: "0", count: 3 - fraction.utf8.count))\(fraction)"
+        var text: [UInt8] = []
+        text.reserveCapacity(80)
+        func add(_ name: StaticString, _ duration: Duration) {
+            let microseconds = max(0, duration.microseconds)
+            name.withUTF8Buffer { text += $0 }
+            text += String(microseconds / 1000).utf8
+            text.append(UInt8(ascii: "."))
+            for divisor in [100, 10, 1] { text.append(UInt8(ascii: "0") + UInt8(microseconds / divisor % 10)) }
+        }
+        add("auth;dur=", authentication)
+        add(", pool;dur=", pool)
+        add(", db;dur=", database)
+        add(", enc;dur=", encoding)
+        return String(decoding: text, as: UTF8.self)
     }
 }
 

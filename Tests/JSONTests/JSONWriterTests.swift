@@ -34,4 +34,16 @@ struct JSONWriterTests {
             #expect(read.utf8.elementsEqual(text.utf8))
         }
     }
+
+    @Test("grows as it needs, whatever it has to escape, and says how much it has written")
+    func growth() throws {
+        for length in [0, 1, 63, 64, 65, 1000, 70_000] {
+            var writer = JSONWriter(capacity: 1)
+            let texts = [String(repeating: "x", count: length), String(repeating: "\u{1}", count: length)]
+            writer.array { writer in for text in texts { writer.string(text) } }
+            #expect(writer.count == writer.bytes.count)
+            let elements = try #require(try JSONValue.parse(writer.bytes).array)
+            #expect(elements.map { $0.text } == texts)
+        }
+    }
 }
