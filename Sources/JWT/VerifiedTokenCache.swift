@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 internal import Threads
 
@@ -58,6 +59,16 @@ final class VerifiedTokenCache: Sendable {
 private struct Key: Equatable, Sendable {
     let hash: Int
     let token: [UInt8]
+
+    static func == (a: Key, b: Key) -> Bool {
+        guard a.hash == b.hash, a.token.count == b.token.count else { return false }
+        return a.token.withUnsafeBytes { a in
+            b.token.withUnsafeBytes { b in
+                guard let first = a.baseAddress, let second = b.baseAddress else { return true }
+                return memcmp(first, second, a.count) == 0
+            }
+        }
+    }
 
     /// Seeded anew in each process; in one piece, where `Array` hashes byte after byte.
     static func hash(_ token: [UInt8]) -> Int {

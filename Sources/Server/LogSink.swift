@@ -19,7 +19,7 @@ public final class LogSink: Sendable {
     /// Lines of some seconds under full load.
     private static let mostPending = 1 << 20
     /// How long lines gather, so that the thread is woken for many of them at once.
-    private static let gathering = Duration.milliseconds(2)
+    private static let gathering = Duration.milliseconds(20)
 
     private let writer: LogWriter
     private let state = Monitor(State())

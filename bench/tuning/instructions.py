@@ -1,0 +1,79 @@
+"""Instructions that the server executes for one request, counted by valgrind's callgrind: what no other load changes."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from variants import ENDPOINTS, ORGANIZATION, Server, clean_environment, fastcgi
+
+REQUESTS = 60
+# What is shown apart, by a pattern of the function's name; each includes what it calls.
+PARTS = {
+    "taking the request": r"Acceptor.*accept.*Exchange", "of it libfcgi": r"FCGX_Accept_r", "its parameters": r"Server8IncomingV",
+    "the token": r"Authenticator.*authenticate", "the database": r"ConnectionPoolC3run", "the answer's JSON": r"respond2toAA8ResponseV",
+    "sending it": r"Exchange.*answer", "the log line": r"AccessLogV5write", "counting it": r"MetricsC6record"
+}
+
+
+def request(token):
+    headers = {"HTTP_AUTHORIZATION": f"Bearer {token}", "HTTP_HOST": "localhost", "HTTP_ACCEPT": "*/*", "HTTP_ACCEPT_ENCODING": "gzip",
+               "HTTP_USER_AGENT": "Mozilla/5.0 (X11; Linux x86_64)", "HTTP_ORIGIN": "http://localhost:3000", "REQUEST_SCHEME": "https"}
+    return lambda endpoint: fastcgi.request(
+        fastcgi.environment("GET", f"/api/v1/reengagement/{ORGANIZATION}/{endpoint}", **headers), keep=True)
+
+
+def control(pid, *arguments):
+    subprocess.run(["callgrind_control", *arguments, str(pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+
+
+def counted(stack, binary, endpoint):
+    """A path to callgrind's profile of exactly so many requests, after a warm-up."""
+    directory = Path(stack.directory) / "instructions"
+    directory.mkdir(exist_ok=True)
+    for old in directory.iterdir():
+        old.unlink()
+    server = Server(stack, directory, WORKER_THREADS="1", DB_POOL_SIZE="2", DB_STATEMENT_TIMEOUT_MS="60000")
+    command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={directory}/profile", binary]
+    with open(server.log, "wb") as log:
+        server.process = subprocess.Popen(command, env=clean_environment(**server.environment), stdout=log, stderr=log)
+    try:
+        server.wait(60)
+        bytes_of = request(stack.signer.token(ORGANIZATION))
+        with fastcgi.Connection(server.socket, 60) as connection:
+
+            def ask(times):
+                for _ in range(times):
+                    connection.send(bytes_of(endpoint))
+                    assert fastcgi.status_of(connection.answer()) == 200
+
+            ask(20)
+            control(server.process.pid, "-i", "on")
+            ask(5)
+            control(server.process.pid, "-z")
+            ask(REQUESTS)
+            control(server.process.pid, "-d")
+    finally:
+        server.stop(within=60)
+    return directory / "profile.1"
+
+
+def read(profile):
+    done = subprocess.run(["callgrind_annotate", "--inclusive=yes", "--threshold=100", str(profile)], stdout=subprocess.PIPE, text=True, check=True)
+    rows = re.findall(r"^\s*([\d,]+) \([^)]*\)\s+\S*?:?(\S+)", done.stdout, re.MULTILINE)
+    total = re.search(r"([\d,]+) \(100\.0%\)\s+PROGRAM TOTALS", done.stdout)[1]
+    number = lambda text: int(text.replace(",", "")) / REQUESTS
+    return {"all": number(total), **{part: max((number(n) for n, name in rows if re.search(pattern, name)), default=0)
+                                     for part, pattern in PARTS.items()}}
+
+
+def instructions(stack, binaries):
+    lines = [f"Instructions a request in the server, kernel apart; the mean of {REQUESTS} requests of one connection.\n"]
+    for endpoint in ENDPOINTS:
+        print(f"== {endpoint}", file=sys.stderr, flush=True)
+        counts = {name: read(counted(stack, os.path.abspath(binary), endpoint)) for name, binary in binaries.items()}
+        lines += [f"## `{endpoint}`\n", "| | " + " | ".join(counts) + " |", "| --- |" + " ---: |" * len(counts)]
+        lines += [f"| {part} | " + " | ".join(f"{of[part]:,.0f}" for of in counts.values()) + " |" for part in ["all", *PARTS]]
+        lines.append("")
+    return "\n".join(lines)

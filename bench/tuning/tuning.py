@@ -1,0 +1,70 @@
+"""Compares variants of the server and of nginx, one experiment at a time."""
+
+import os
+import statistics
+import sys
+from datetime import date
+from pathlib import Path
+
+from instructions import instructions
+from variants import ENDPOINTS, EXPERIMENTS, ROOT, Variant, bench_stack
+
+ROUNDS, DURATION = int(os.environ.get("ROUNDS", "5")), float(os.environ.get("DURATION", "3"))
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def measured(stack, settings):
+    """Medians of each variant for each of its endpoints; the rounds take turns."""
+    variants = {name: Variant(stack, number, **how) for number, (name, how) in enumerate(settings["variants"].items())}
+    samples = {}
+    try:
+        for variant in variants.values():
+            variant.start()
+        for _ in range(ROUNDS):
+            for endpoint in settings.get("endpoints", ENDPOINTS[:2]):
+                for name, variant in variants.items():
+                    sample = variant.load(endpoint, DURATION, settings.get("connections", 16))
+                    samples.setdefault((endpoint, name), []).append(sample)
+    finally:
+        for variant in variants.values():
+            variant.stop()
+    return {key: {field: statistics.median(s[field] for s in of) for field in of[0]} for key, of in samples.items()}
+
+
+def table(title, why, medians):
+    lines = [f"## {title}", "", why, "", "| | requests/s | p99 ms | server µs CPU | nginx µs CPU |", "| --- | ---: | ---: | ---: | ---: |"]
+    for endpoint in dict.fromkeys(endpoint for endpoint, _ in medians):
+        of = {name: values for (asked, name), values in medians.items() if asked == endpoint}
+        first = next(iter(of.values()))
+        for name, values in of.items():
+            ratio = values["rate"] / first["rate"]
+            lines.append(f"| `{endpoint}`, {name} | {values['rate']:,.0f} ({ratio:.2f}) | {values['p99']:.1f} | "
+                         f"{values['server']:.0f} | {values['nginx']:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    stack = bench_stack()
+    before = os.environ.get("BEFORE")
+    if os.environ.get("INSTRUCTIONS"):
+        parts = [instructions(stack, {"before": before, "now": stack.binary} if before else {"now": stack.binary})]
+    else:
+        parts = [f"Medians of {ROUNDS} rounds of {DURATION:g} s that take turns, over plain HTTP, {os.cpu_count()} cores for all of it, "
+                 "1,000 patients; in brackets the ratio to the first line of an endpoint.\n"]
+        for key, settings in EXPERIMENTS(before).items():
+            if os.environ.get("ONLY", key) == key:
+                say(f"== {key}")
+                parts.append(table(settings["title"], settings["why"], measured(stack, settings)))
+    text = "\n".join(parts)
+    print(text)
+    if os.environ.get("SAVE"):
+        name = "instructions" if os.environ.get("INSTRUCTIONS") else "tuning"
+        head = f"# What each setting is worth\n\nWritten by `bench/tuning/run` on {date.today()}.\n\n"
+        Path(ROOT / f"docs/bench/{name}.md").write_text(head + text)
+
+
+if __name__ == "__main__":
+    main()
