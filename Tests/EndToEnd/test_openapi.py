@@ -58,6 +58,12 @@ def test_every_example_fits_its_schema():
     assert shown >= 25
 
 
+def test_every_answer_is_shown_by_an_example():
+    for path, method, status in ANSWERS:
+        (kind, content), = description.response(path, method, status)["content"].items()
+        assert path == "/openapi.json" and status == "200" or "example" in content or "examples" in content, (path, status)
+
+
 def test_the_examples_are_the_contracts():
     shown = {name: example["value"] for name, example in description.document["components"]["examples"].items()}
     files = {"RiskMetrics": "risk-metrics", "Performance": "performance.last_30_days", "PatientDetail": "patients.patient_123", "Trends": "trends.7d.risk_levels", "Dashboard": "dashboard"}

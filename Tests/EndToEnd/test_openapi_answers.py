@@ -127,6 +127,10 @@ def from_another_address(client, target):
     return client.exchange(http.client.HTTPConnection("127.0.0.1", client.port, timeout=10, source_address=(address, 0)), "GET", target, [], None)
 
 
+# Of these the example shows one of several details.
+SEVERAL_REASONS = ("400", "401", "404", "405")
+
+
 @pytest.mark.parametrize("path, method, status", PROBLEMS)
 def test_a_problem_of_each_documented_status_fits(api, plain_client, alone, clinic, path, method, status):
     request = well_formed(api, clinic, path, method)
@@ -140,6 +144,9 @@ def test_a_problem_of_each_documented_status_fits(api, plain_client, alone, clin
         response = api.client.request(*spoilt(api, status, path, request), fresh=True)
     problem = must_fit(path, method, status, response)
     must_be_problem(response, 431 if status == "default" else int(status))
+    content = description.response(path, method, status)["content"]["application/problem+json"]
+    told = ("type", "title", "status") if status in SEVERAL_REASONS else ("type", "title", "status", "detail")
+    assert {name: problem[name] for name in told} == {name: content["example"][name] for name in told}
     assert present(problem) == description.properties(schema_of(path, method, status)) - (set() if status == "422" else {".errors", ".errors[].field", ".errors[].message"})
 
 
