@@ -46,6 +46,13 @@ def test_plain_http_only_shows_the_way(production):
     assert REQUEST_ID.fullmatch(response.header("X-Request-Id"))
 
 
+def test_plain_http_has_a_place_for_the_proofs_of_a_certificate(production):
+    response = production.plain.request("GET", "/.well-known/acme-challenge/no-such-proof")
+    must_be_problem(response, 404)
+    for path in ("/.well-known/acme-challenge", "/.well-known/other", "/metrics"):
+        assert production.plain.request("GET", path).status in (301, 308)
+
+
 def handshake(production, version):
     context = ssl.create_default_context(cafile=production.settings["CA_FILE"])
     context.set_ciphers("ALL:@SECLEVEL=0")
