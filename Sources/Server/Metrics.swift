@@ -131,5 +131,7 @@ final class Metrics: Sendable {
         text.sample(name + "_count", labels, histogram.count)
     }
 
-    private static func order(_ series: Series) -> (String, String, Int) { (series.route, series.method, series.status) }
+    private static func order(_ series: Series) -> (String, String, Int) {
+        (series.route, series.method, series.status)
+    }
 }
