@@ -25,12 +25,14 @@ upstream_address() {
 }
 
 # Written beside the one in use, so that the two can be compared. With
-# STACK_NGINX=production the production configuration, on the same two ports.
+# STACK_NGINX=production the production configuration, on the same two ports;
+# STACK_PAGES=1 switches its pages on.
 render_nginx() { # https port, http port
     local directory=$STACK_DIR/nginx.new
     rm -rf -- "$directory"
     mkdir -p -- "$directory" "$workspace/nginx-temporary"
     cp -r -- "$root/nginx/snippets" "$directory/"
+    sed -i "s|/usr/share/reengagement-api/site|$workspace/site|" "$directory"/snippets/{dashboard,docs}.conf
     origins_map "${CORS_ALLOWED_ORIGINS-$default_origins}" >"$directory/cors-origins.map"
     "render_${STACK_NGINX:-local}" "$1" "$2" >"$directory/nginx.conf"
 }
@@ -47,12 +49,13 @@ render_local() { # https port, http port
 render_production() { # https port, http port
     local upstream temporary
     upstream=$(upstream_address)
-    temporary=$(sed -n "s|@WORKSPACE@|$workspace|p" "$root/nginx/local.conf.template" | tr -d '\n')
+    temporary=$(sed -n "/_temp_path/s|@WORKSPACE@|$workspace|p" "$root/nginx/local.conf.template" | tr -d '\n')
     sed -e "s|^user .*|$(! is_root || printf 'user www-data;')|" \
         -e "s|/run/nginx.pid|state/nginx.pid|" -e "s|/var/log/nginx/|log/nginx-|" \
         -e "s|^http {|http { $temporary|" -e "/listen \[::\]/d" \
         -e "s|listen 443 |listen 127.0.0.1:$1 |" -e "s|listen 80 |listen 127.0.0.1:$2 |" \
         -e "s|unix:/run/reengagement-api/reengagement.sock|$upstream|" \
+        ${STACK_PAGES:+-e "s|# \(include snippets/d[a-z]*.conf;\)|\1|"} \
         -e "s|tls/fullchain.pem|../tls/localhost.pem|" -e "s|tls/privkey.pem|../tls/localhost.key|" \
         "$root/nginx/production.conf"
 }

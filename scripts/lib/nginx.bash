@@ -45,6 +45,7 @@ check_nginx_variables() {
 nginx_start() {
     local https http attempt
     make_certificate
+    copy_pages
     is_running nginx || nginx_stop
     for attempt in 1 2 3 4 5; do
         https=$(choose_port HTTPS_PORT 8443)

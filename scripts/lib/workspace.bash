@@ -51,7 +51,7 @@ make_run_directory() {
 
 close_workspace() {
     find_workspace || true
-    rm -rf -- "$STACK_DIR"/{run,nginx-temporary}
+    rm -rf -- "$STACK_DIR"/{run,site,nginx-temporary}
     if [[ $workspace != "$STACK_DIR" ]]; then
         bring_home "$workspace/postgres" "$STACK_DIR/postgres"
         rm -rf -- "$workspace"

@@ -1,0 +1,61 @@
+// The API of this host. Every failure becomes a Problem, in words for the reader.
+
+import { organization, token } from './session.js';
+
+const patience = 20_000;
+
+export class Problem extends Error {
+  constructor(status, detail, { requestID = null, retryAfter = null, errors = [] } = {}) {
+    super(detail);
+    Object.assign(this, { status, detail, requestID, retryAfter, errors });
+  }
+
+  /** May be over by itself: asking again is worth it. */
+  get isPassing() {
+    return [0, 408, 429, 500, 502, 503, 504].includes(this.status);
+  }
+
+  static async from(response) {
+    const body = await response.json().catch(() => ({}));
+    const seconds = Number.parseInt(response.headers.get('Retry-After') ?? '', 10);
+    return new Problem(response.status, body.detail ?? `The server answered ${response.status}.`, {
+      requestID: body.request_id ?? response.headers.get('X-Request-Id'),
+      retryAfter: Number.isNaN(seconds) ? null : seconds,
+      errors: body.errors ?? [],
+    });
+  }
+}
+
+export const get = (path, parameters = {}, signal = undefined) => ask(path, parameters, { signal });
+
+/** The key makes it safe to send again: the server logs it once. */
+export const post = (path, body, key, more = {}) =>
+  ask(path, {}, {
+    ...more,
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key },
+    body: JSON.stringify(body),
+  });
+
+async function ask(path, parameters, { signal, headers = {}, ...options }) {
+  const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== null)).toString();
+  const address = `/api/v1/reengagement/${encodeURIComponent(organization())}/${path}${query ? `?${query}` : ''}`;
+  const signals = [AbortSignal.timeout(patience), ...(signal ? [signal] : [])];
+  let response;
+  try {
+    response = await fetch(address, {
+      ...options,
+      headers: { ...headers, Authorization: `Bearer ${token()}` },
+      cache: 'no-store',
+      credentials: 'omit',
+      signal: AbortSignal.any(signals),
+    });
+    if (response.ok) return await response.json();
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Problem(0, error.name === 'TimeoutError'
+      ? 'The server did not answer in time.'
+      : 'The server cannot be reached. Is this device online?');
+  }
+  throw await Problem.from(response);
+}

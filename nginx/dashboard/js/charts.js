@@ -1,0 +1,84 @@
+// Charts by Chart.js, each with a sentence for those who do not see it and a table of
+// its figures for those who want them exactly.
+
+import { h, replaceContent, unseen } from './dom.js';
+import { none } from './format.js';
+
+const drawn = new Map();
+let library = null;
+
+/** Fetched with the first view that draws. */
+export function loadCharts() {
+  library ??= import('/dashboard/chart.js').then(() => globalThis.Chart);
+  return library;
+}
+
+export function releaseCharts() {
+  for (const chart of drawn.values()) chart.destroy();
+  drawn.clear();
+}
+
+/** `chart`: type, labels, series of {name, color, values}, how labels and values are written, a summary. */
+export function chartFigure(title, chart) {
+  const canvas = h('canvas', { role: 'img', 'aria-label': `${title}. ${chart.summary}.` });
+  const table = h('div', { class: 'table-scroll', tabindex: '0', role: 'region', 'aria-label': `Figures of ${title}` });
+  const details = h('details', {
+    'data-key': `figures ${title.split(',')[0]}`,
+    ontoggle: () => { if (details.open) replaceContent(table, figures(title, chart)); },
+  }, h('summary', {}, 'Figures', unseen(` of ${title}`)), table);
+  // Once the canvas has a place, and so a size.
+  queueMicrotask(() => draw(canvas, chart));
+  return h('figure', { class: 'panel chart' }, h('figcaption', {}, h('h2', {}, title)),
+    h('div', { class: 'canvas' }, canvas), details);
+}
+
+function figures(title, { labels, rowLabel, series, value }) {
+  return h('table', {}, h('caption', { class: 'unseen' }, title),
+    h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'From'), series.map(({ name }) => h('th', { scope: 'col' }, name)))),
+    h('tbody', {}, labels.map((label, index) => h('tr', {}, h('th', { scope: 'row' }, rowLabel(label)),
+      series.map(({ values }) => h('td', {}, values[index] === null ? none : value(values[index])))))));
+}
+
+async function draw(canvas, chart) {
+  const Chart = await loadCharts();
+  if (!canvas.isConnected) return;
+  const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  drawn.set(canvas, new Chart(canvas, {
+    type: chart.type,
+    data: { labels: chart.labels.map(chart.label), datasets: datasets(chart, color) },
+    options: options(chart, color),
+  }));
+}
+
+function datasets({ type, stacked, series, labels, industry }, color) {
+  const few = labels.length <= 31;
+  const made = series.map(({ name, color: own, values }, index) => ({
+    label: name, data: values, backgroundColor: color(`chart-${own}`) + (stacked ? 'cc' : ''), borderColor: color(`chart-${own}`),
+    ...(type === 'line' ? { borderWidth: stacked ? 1 : 2, cubicInterpolationMode: 'monotone', spanGaps: true,
+      fill: stacked ? (index === 0 ? 'origin' : '-1') : false } : { borderRadius: 3, maxBarThickness: 22 }),
+    pointRadius: few && !stacked ? 2.5 : 0, pointHitRadius: 12,
+  }));
+  if (industry === undefined) return made;
+  return [...made, {
+    label: 'Industry average', data: labels.map(() => industry), borderColor: color('muted'), backgroundColor: 'transparent',
+    borderWidth: 1.5, borderDash: [6, 5], pointRadius: 0, pointHitRadius: 0,
+  }];
+}
+
+function options({ stacked, unit = '', value }, color) {
+  const font = { family: getComputedStyle(document.body).fontFamily, size: 12 };
+  return {
+    animation: false, responsive: true, maintainAspectRatio: false, interaction: { mode: 'index', intersect: false },
+    scales: {
+      x: { stacked, grid: { display: false }, ticks: { color: color('muted'), font, maxTicksLimit: 8, maxRotation: 0 } },
+      y: {
+        stacked, beginAtZero: true, ...(unit === '%' ? { max: 100 } : {}), grid: { color: color('border'), drawBorder: false },
+        ticks: { color: color('muted'), font, precision: 0, maxTicksLimit: 6, callback: (number) => `${number}${unit}` },
+      },
+    },
+    plugins: {
+      legend: { position: 'bottom', labels: { color: color('text'), font, boxWidth: 10, boxHeight: 10, usePointStyle: true, padding: 14 } },
+      tooltip: { callbacks: { label: ({ dataset, parsed }) => ` ${dataset.label}: ${value(parsed.y)}` } },
+    },
+  };
+}

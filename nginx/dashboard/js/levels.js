@@ -1,0 +1,19 @@
+// The five risk levels: the guide's colours are in css/base.css under the same names.
+
+export const levels = ['critical', 'high', 'medium', 'low', 'engaged'];
+
+export const levelText = {
+  critical: { name: 'Critical', since: '45 days or more without contact', action: 'Immediate contact required' },
+  high: { name: 'High', since: '30–44 days without contact', action: 'Contact within 24 hours' },
+  medium: { name: 'Medium', since: '14–29 days without contact', action: 'Plan a follow-up this week' },
+  low: { name: 'Low', since: '7–13 days without contact', action: 'Keep an eye on them' },
+  engaged: { name: 'Engaged', since: 'Contact within the last week', action: 'Continue the care plan' },
+};
+
+export const channels = ['sms', 'email', 'phone'];
+export const channelText = { sms: 'SMS', email: 'Email', phone: 'Phone' };
+
+export const outcomes = ['success', 'no_response', 'failed'];
+export const outcomeText = { success: 'Reached', no_response: 'No response', failed: 'Failed' };
+
+export const noCounts = Object.freeze({ critical: 0, high: 0, medium: 0, low: 0, engaged: 0 });

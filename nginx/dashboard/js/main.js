@@ -1,0 +1,140 @@
+// The page's one loop: the address says which view, the view says what to ask and how
+// to show it, and the answer is asked for again as time goes by.
+
+import { Problem } from './api.js';
+import { startContacts } from './contacts.js';
+import { announce, replaceContent } from './dom.js';
+import * as outbox from './outbox.js';
+import { refreshMarks } from './parts.js';
+import { countDown, problemBanner, skeleton } from './problems.js';
+import { Schedule } from './refresh.js';
+import { currentRoute } from './router.js';
+import * as session from './session.js';
+import { showShell, showUpdated } from './shell.js';
+import { showSignIn } from './views/signin.js';
+import * as overview from './views/overview.js';
+import * as patient from './views/patient.js';
+import * as patients from './views/patients.js';
+import * as performance from './views/performance.js';
+import * as trends from './views/trends.js';
+
+const views = { overview, patients, patient, performance, trends };
+const content = document.getElementById('content');
+const schedule = new Schedule(() => load());
+/** What is on the page: its address, the answer and when it came. */
+let shown = null;
+let running = null;
+
+function open() {
+  const route = currentRoute();
+  const view = views[route.name] ?? views.overview;
+  const address = location.hash;
+  const isMove = shown !== null && shown.address !== address;
+  const isOtherPage = shown?.view !== view || view === patient;
+  shown = { address, view, route, data: null, text: null, since: null, problem: null };
+  document.title = `${view.title} – Reengagement`;
+  showShell(route, changeOrganization, leave);
+  if (isOtherPage) replaceContent(content, skeleton());
+  else content.setAttribute('aria-busy', 'true');
+  // The reader, and a screen reader, start at the top of what was asked for.
+  if (isMove && isOtherPage) {
+    scrollTo(0, 0);
+    content.focus({ preventScroll: true });
+    announce(view.title);
+  }
+  load();
+}
+
+async function load() {
+  running?.abort();
+  const own = new AbortController();
+  running = own;
+  schedule.stop();
+  const mine = shown;
+  try {
+    const data = await mine.view.load(mine.route.parameters, own.signal);
+    if (!own.signal.aborted) succeed(data);
+  } catch (error) {
+    if (own.signal.aborted) return;
+    if (!(error instanceof Problem)) throw error;
+    await fail(error);
+  }
+}
+
+function succeed(data) {
+  const text = JSON.stringify(data, (name, value) => (name === 'last_updated' || name === 'timestamp' ? undefined : value));
+  const isNew = text !== shown.text || shown.problem !== null;
+  Object.assign(shown, { data, text, since: new Date(), problem: null });
+  if (isNew) render();
+  showUpdated(shown.since);
+  schedule.succeeded();
+}
+
+async function fail(problem) {
+  if (problem.status === 401) return expire();
+  schedule.failed(problem);
+  shown.problem = problem;
+  render();
+}
+
+function render() {
+  const { view, data, problem, route, since } = shown;
+  const context = { parameters: route.parameters, reload: load };
+  const retry = { at: schedule.at, now: () => { announce('Trying again'); load(); } };
+  const body = data ? view.render(data, context) : view.fallback?.(context);
+  content.removeAttribute('aria-busy');
+  view.release?.();
+  replaceContent(content, problem && problemBanner(problem, retry, data && since), body);
+  view.attach?.(data, context);
+  refreshMarks();
+}
+
+// A token that is no longer taken: the local set-up may have a newer one, anybody else
+// is asked for it. The address stays, so that the reader goes on where he was.
+async function expire() {
+  schedule.stop();
+  await session.lookAround();
+  if (session.signInLocally()) return;
+  showSignIn(content, session.token() ? 'Your session has expired. Sign in again to go on.' : null);
+  showShell(null);
+}
+
+async function changeOrganization(text) {
+  await outbox.flush();
+  session.signIn(text);
+}
+
+async function leave() {
+  await outbox.flush();
+  session.signOut();
+  running?.abort();
+  schedule.stop();
+  shown = null;
+  showSignIn(content, 'You are signed out.');
+  showShell(null);
+}
+
+function onContact(entry) {
+  refreshMarks();
+  if (entry.state === 'logged' && shown) load();
+  if (entry.state === 'failed' && entry.problem.status === 401) expire();
+}
+
+async function start() {
+  startContacts();
+  outbox.onContact(onContact);
+  addEventListener('hashchange', () => session.token() && open());
+  setInterval(() => shown?.problem && schedule.at && countDown({ at: schedule.at }), 1000);
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => shown?.data && render());
+  session.onSignIn(() => {
+    patients.forget();
+    shown = null;
+    open();
+    for (const each of outbox.contacts()) if (each.problem?.status === 401) outbox.retry(each);
+  });
+  await session.lookAround();
+  if (session.token()) open();
+  else if (!session.signInLocally()) expire();
+}
+
+start();

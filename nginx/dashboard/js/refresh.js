@@ -1,0 +1,45 @@
+// When a view is asked for again: every 30 seconds while somebody looks, sooner or
+// later where an answer was refused, and never before the server's Retry-After.
+
+const usual = 30_000;
+const longest = 120_000;
+
+export class Schedule {
+  constructor(ask) {
+    this.ask = ask;
+    this.failures = 0;
+    this.at = null;
+    this.timer = null;
+    document.addEventListener('visibilitychange', () => this.wake());
+  }
+
+  succeeded() {
+    this.failures = 0;
+    this.plan(usual);
+  }
+
+  failed(problem) {
+    this.failures += 1;
+    const own = Math.min(5000 * 2 ** (this.failures - 1), longest);
+    this.plan(Math.max(own, (problem.retryAfter ?? 0) * 1000));
+  }
+
+  stop() {
+    clearTimeout(this.timer);
+    this.at = null;
+  }
+
+  plan(delay) {
+    clearTimeout(this.timer);
+    this.at = Date.now() + delay;
+    this.timer = setTimeout(() => this.wake(), delay);
+  }
+
+  // A hidden page asks for nothing; it catches up when it is looked at. An open dialog
+  // keeps what lies beneath it.
+  wake() {
+    if (this.at === null || document.hidden || Date.now() < this.at - 50) return;
+    if (document.querySelector('dialog[open]')) this.plan(5000);
+    else this.ask();
+  }
+}

@@ -1,0 +1,41 @@
+// What surrounds every view: the pages, the organization, when it was last updated.
+
+import { h, replaceContent } from './dom.js';
+import { timeOfDay } from './format.js';
+import * as session from './session.js';
+
+const pages = [
+  ['overview', '#/', 'Overview'], ['patients', '#/patients', 'Patients'],
+  ['performance', '#/performance', 'Performance'], ['trends', '#/trends', 'Trends'],
+];
+
+/** Without a route nobody is signed in. */
+export function showShell(route, changeOrganization, leave) {
+  const nav = document.getElementById('pages');
+  nav.hidden = !route;
+  const current = route?.name === 'patient' ? 'patients' : route?.name;
+  replaceContent(nav, h('ul', {}, pages.map(([name, href, text]) => h('li', {},
+    h('a', { href, 'data-key': `page ${name}`, 'aria-current': name === current ? 'page' : null }, text)))));
+  const who = document.getElementById('who');
+  if (!route) return who.replaceChildren();
+  replaceContent(who,
+    h('span', { class: 'updated', id: 'updated' }, who.querySelector('#updated')?.textContent ?? ''),
+    organization(changeOrganization),
+    h('button', { type: 'button', class: 'button quiet small', 'data-key': 'sign out', onclick: leave }, 'Sign out'));
+}
+
+export function showUpdated(date) {
+  const place = document.getElementById('updated');
+  if (place) place.textContent = `Updated ${timeOfDay(date)}`;
+}
+
+// The local set-up has several; a clinic's own token names one.
+function organization(change) {
+  const offered = session.localOrganizations();
+  if (offered.length < 2) return h('span', { class: 'organization' }, session.organization());
+  return h('label', { class: 'organization' }, h('span', { class: 'unseen' }, 'Organization'),
+    h('select', {
+      'data-key': 'organization',
+      onchange: (event) => change(offered.find((each) => each.id === event.target.value).token),
+    }, offered.map(({ id }) => h('option', { value: id, selected: id === session.organization() }, id))));
+}

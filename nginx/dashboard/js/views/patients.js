@@ -1,0 +1,103 @@
+// Everybody in the order of priority, by level and page by page.
+
+import { get } from '../api.js';
+import { contactButtons } from '../contact-dialog.js';
+import { h, written } from '../dom.js';
+import { count, day, percent, plural } from '../format.js';
+import { levelText, levels } from '../levels.js';
+import { badge, choice, contactMark, empty, facts, heading } from '../parts.js';
+import { toPatient, toPatients } from '../router.js';
+
+export const title = 'Patients';
+
+const sizes = [25, 50, 100, 200];
+/** For each level the cursors of the pages gone through, so that Back finds the same page. */
+const trails = new Map();
+let size = sizes[0];
+
+export function forget() {
+  trails.clear();
+}
+
+const levelOf = ({ level }) => (levels.includes(level) ? level : 'all');
+const trailOf = (level) => trails.get(level) ?? [];
+
+export async function load(parameters, signal) {
+  const level = levelOf(parameters);
+  const trail = trailOf(level);
+  const [list, risk] = await Promise.all([
+    get('patients/prioritized', { risk_level: level, limit: size, cursor: trail.at(-1)?.cursor ?? null }, signal),
+    get('risk-metrics', {}, signal),
+  ]);
+  // Those on the last page may have moved up meanwhile.
+  if (list.patients.length === 0 && trail.length > 0) {
+    trails.set(level, trail.slice(0, -1));
+    return load(parameters, signal);
+  }
+  return { level, list, counts: risk.risk_summary, before: trail.at(-1)?.before ?? 0 };
+}
+
+export function render({ level, list, counts, before }, context) {
+  const all = levels.reduce((sum, each) => sum + counts[each], 0);
+  const total = level === 'all' ? all : counts[level];
+  return [
+    heading(title),
+    choice('Risk level', [
+      { value: 'all', text: 'All', href: toPatients('all'), more: h('span', { class: 'tally' }, count(all)) },
+      ...levels.map((each) => ({
+        value: each, text: levelText[each].name, href: toPatients(each),
+        more: h('span', { class: `tally level-${each}` }, count(counts[each])),
+      })),
+    ], level),
+    level !== 'all' && h('p', { class: 'level-advice' }, h('strong', {}, `${levelText[level].action}. `), levelText[level].since, '.'),
+    list.patients.length === 0 ? nobody(level) : h('ol', { class: 'patients', start: before + 1 }, list.patients.map(row)),
+    list.patients.length > 0 && pager(level, list, before, total, context),
+  ];
+}
+
+function nobody(level) {
+  return empty(level === 'all' ? 'No patients yet' : 'Nobody here', level === 'all'
+    ? 'As soon as your practice software has sent patients, they are listed here.'
+    : `No patient is at the level ${levelText[level].name} today.`);
+}
+
+function row(patient) {
+  return h('li', { class: `patient level-${patient.risk_level}`, 'data-patient': patient.id },
+    h('div', { class: 'patient-who' },
+      h('h2', {}, h('a', { href: toPatient(patient.id), 'data-key': `patient ${patient.id}` }, written(patient.name))),
+      h('p', { class: 'patient-address' }, patient.phone && written(patient.phone), patient.email && written(patient.email),
+        !patient.phone && !patient.email && 'No phone or email on file')),
+    h('div', { class: 'patient-risk' }, badge(patient.risk_level),
+      h('span', { class: 'score' }, `Score ${patient.risk_score}`)),
+    h('p', { class: `patient-action priority-${patient.action_priority}` },
+      h('span', { class: 'priority' }, `Priority ${patient.action_priority}`), patient.recommended_action),
+    facts([
+      ['Without contact', plural(patient.days_since_last_contact, 'day')],
+      ['Next visit', day(patient.next_scheduled_appointment)],
+      ['Missed, 90 days', count(patient.missed_appointments_last_90d)],
+      ['Responds', percent(patient.previous_response_rate)],
+    ]),
+    h('div', { class: 'patient-contact' }, contactButtons(patient), contactMark(patient.id)));
+}
+
+function pager(level, { patients, summary }, before, total, context) {
+  const trail = trailOf(level);
+  const go = (next) => { trails.set(level, next); scrollTo(0, 0); context.reload(); };
+  return h('nav', { class: 'pager', 'aria-label': 'Pages of patients' },
+    h('p', { id: 'range' }, `${count(before + 1)}–${count(before + patients.length)} of ${count(total)}`),
+    sizeChoice(go),
+    h('button', {
+      type: 'button', class: 'button', 'data-key': 'previous', disabled: trail.length === 0, onclick: () => go(trail.slice(0, -1)),
+    }, 'Previous'),
+    h('button', {
+      type: 'button', class: 'button', 'data-key': 'next', disabled: summary.next_cursor === null,
+      onclick: () => go([...trail, { cursor: summary.next_cursor, before: before + patients.length }]),
+    }, 'Next'));
+}
+
+function sizeChoice(go) {
+  return h('label', { class: 'size' }, 'On a page ', h('select', {
+    'data-key': 'size',
+    onchange: (event) => { size = Number(event.target.value); go([]); },
+  }, sizes.map((each) => h('option', { value: each, selected: each === size }, each))));
+}

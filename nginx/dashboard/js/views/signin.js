@@ -1,0 +1,37 @@
+// Where a token is asked for: not signed in yet, or no longer.
+
+import { h, replaceContent } from '../dom.js';
+import { faultOf, localOrganizations, signIn } from '../session.js';
+
+export function showSignIn(content, reason) {
+  const fault = h('p', { class: 'field-fault', id: 'token-fault', role: 'alert' });
+  const field = h('textarea', {
+    id: 'token', rows: '4', required: true, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false',
+    'aria-describedby': 'token-help token-fault',
+  });
+  document.title = 'Sign in – Reengagement';
+  replaceContent(content, h('form', { class: 'panel sign-in', novalidate: true, onsubmit: (event) => submit(event, field, fault) },
+    h('h1', { tabindex: '-1' }, 'Sign in'),
+    reason && h('p', { class: 'notice', id: 'reason', role: 'status' }, reason),
+    h('label', { for: 'token' }, 'Session token'),
+    field,
+    h('p', { class: 'muted', id: 'token-help' },
+      'Paste the token of your Clerk session. It stays in this tab, and is forgotten when you close it.'),
+    fault,
+    h('button', { type: 'submit', class: 'button primary' }, 'Continue'),
+    localOrganizations().map(({ id, token }) =>
+      h('button', { type: 'button', class: 'button', onclick: () => signIn(token) }, `Continue as ${id}`))));
+  field.focus();
+}
+
+function submit(event, field, fault) {
+  event.preventDefault();
+  const text = field.value.trim().replace(/^Bearer\s+/i, '');
+  fault.textContent = faultOf(text) ?? '';
+  if (fault.textContent) {
+    field.setAttribute('aria-invalid', 'true');
+    field.focus();
+  } else {
+    signIn(text);
+  }
+}

@@ -1,0 +1,44 @@
+# The pages that nginx serves, and the tokens that sign the dashboard in locally.
+
+# A month, since nothing renews them while the stack is up; each start does.
+page_token_lifetime=2592000
+
+# nginx's workers may not reach this clone, so they get copies; the new in place of
+# the old in one step, since nginx may be serving.
+copy_pages() {
+    local site=$workspace/site
+    rm -rf -- "$site.new" "$site.old"
+    mkdir -p -- "$site.new"
+    cp -r -- "$root/nginx/dashboard" "$site.new/dashboard"
+    copy_docs "$site.new/docs"
+    [[ ${STACK_NGINX:-local} != local ]] || write_page_tokens "$site.new/dev-tokens.json"
+    [[ ! -e $site ]] || mv -T -- "$site" "$site.old"
+    mv -T -- "$site.new" "$site"
+    rm -rf -- "$site.old"
+}
+
+# `make build` fetches them; without them /docs is a 404.
+copy_docs() { # to
+    local assets
+    assets=$("$root/scripts/docs" --present) || return 0
+    cp -rT -- "$assets" "$1"
+}
+
+# For the demo's first organizations, and the one that ORG names. With a key source
+# of the caller's there are none: the page asks for a token.
+write_page_tokens() { # file
+    local organization separator=
+    state_get own-keys >/dev/null || return 0
+    (
+        umask 027
+        printf '{"organizations":['
+        for organization in $(printf '%s\n' "${ORG:-org_demo_1}" org_demo_{1,2,3} | awk '!seen[$0]++'); do
+            printf '%s{"id":"%s","token":"%s"}' "$separator" "$organization" \
+                "$(ORG=$organization TOKEN_TTL=$page_token_lifetime "$root/scripts/token")"
+            separator=,
+        done
+        printf ']}\n'
+    ) >"$1"
+    ! is_root || chgrp www-data -- "$1"
+    chmod 640 -- "$1"
+}
