@@ -5,7 +5,7 @@ import { Problem } from './api.js';
 import { startContacts } from './contacts.js';
 import { announce, replaceContent } from './dom.js';
 import * as outbox from './outbox.js';
-import { refreshMarks } from './parts.js';
+import { heading, refreshMarks } from './parts.js';
 import { countDown, problemBanner, skeleton } from './problems.js';
 import { Schedule } from './refresh.js';
 import { currentRoute } from './router.js';
@@ -81,7 +81,7 @@ function render() {
   const { view, data, problem, route, since } = shown;
   const context = { parameters: route.parameters, reload: load };
   const retry = { at: schedule.at, now: () => { announce('Trying again'); load(); } };
-  const body = data ? view.render(data, context) : view.fallback?.(context);
+  const body = data ? view.render(data, context) : view.fallback?.(context) ?? heading(view.title);
   content.removeAttribute('aria-busy');
   view.release?.();
   replaceContent(content, problem && problemBanner(problem, retry, data && since), body);

@@ -29,13 +29,14 @@ export function showUpdated(date) {
   if (place) place.textContent = `Updated ${timeOfDay(date)}`;
 }
 
-// The local set-up has several; a clinic's own token names one.
+// The local set-up offers several; a pasted token names one.
 function organization(change) {
+  const current = session.organization();
   const offered = session.localOrganizations();
-  if (offered.length < 2) return h('span', { class: 'organization' }, session.organization());
+  if (!offered.some(({ id }) => id === current)) return h('span', { class: 'organization' }, current);
   return h('label', { class: 'organization' }, h('span', { class: 'unseen' }, 'Organization'),
     h('select', {
       'data-key': 'organization',
       onchange: (event) => change(offered.find((each) => each.id === event.target.value).token),
-    }, offered.map(({ id }) => h('option', { value: id, selected: id === session.organization() }, id))));
+    }, offered.map(({ id }) => h('option', { value: id, selected: id === current }, id))));
 }

@@ -28,7 +28,7 @@ export function render(patient) {
   ];
 }
 
-export const fallback = () => back();
+export const fallback = () => [back(), heading(title)];
 
 function back() {
   return h('p', { class: 'back' }, h('a', { href: toPatients('all'), 'data-key': 'back' }, 'All patients'));

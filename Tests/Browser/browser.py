@@ -1,0 +1,169 @@
+"""Headless Chromium, and the dashboard page as its reader sees it."""
+
+import base64
+import json
+import time
+from pathlib import Path
+
+from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+PATIENCE = 15
+# Put into every document before its own scripts: what went wrong is kept, and what a test
+# wants otherwise (a lost answer, a faster clock) is done around the browser's own functions.
+RECORDER = """
+window.wrongs = [];
+addEventListener('securitypolicyviolation', (e) => wrongs.push(`${e.violatedDirective}: ${e.blockedURI} ${e.sample}`));
+addEventListener('error', (e) => wrongs.push(String(e.message)));
+addEventListener('unhandledrejection', (e) => wrongs.push(String(e.reason?.stack ?? e.reason)));
+window.asked = [];
+const ownFetch = window.fetch;
+window.fetch = async (address, options = {}) => {
+  const path = new URL(address, location.href).pathname + new URL(address, location.href).search;
+  const headers = new Headers(options.headers);
+  asked.push({ path, method: options.method ?? 'GET', key: headers.get('Idempotency-Key'), at: Date.now() });
+  const answer = () => ownFetch(address, options);
+  return window.interfere ? window.interfere(path, answer, options) : answer();
+};
+"""
+
+
+def chromium(profile):
+    options = webdriver.ChromeOptions()
+    arguments = ["--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
+                 "--disable-component-update", "--disable-default-apps", "--disable-sync", "--no-first-run",
+                 "--hide-scrollbars", "--lang=en-US", "--force-color-profile=srgb", "--font-render-hinting=none",
+                 f"--user-data-dir={profile}"]
+    # Its sandbox is refused to root and in many containers; it shows nothing but our own
+    # pages, and reaches no other host.
+    arguments += ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"]
+    for argument in arguments:
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    options.set_capability("acceptInsecureCerts", True)
+    options.set_capability("unhandledPromptBehavior", "accept")
+    return webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+
+
+class Page:
+    """One tab at one address; each test has its own, with nothing remembered."""
+
+    def __init__(self, driver, address):
+        self.driver, self.address = driver, address
+        self.allowed, self.scripts = [], []
+        self.look()
+        self.before(RECORDER)
+
+    def before(self, script):
+        """Run in each document before the page's own."""
+        self.scripts.append(self.command("Page.addScriptToEvaluateOnNewDocument", source=script)["identifier"])
+
+    def command(self, name, **parameters):
+        return self.driver.execute_cdp_cmd(name, parameters)
+
+    def look(self, width=1280, height=900, mobile=False, dark=False, still=False):
+        self.command("Emulation.setDeviceMetricsOverride",
+                     width=width,
+                     height=height,
+                     deviceScaleFactor=1,
+                     mobile=mobile)
+        features = [("prefers-color-scheme", "dark" if dark else "light"),
+                    ("prefers-reduced-motion", "reduce" if still else "no-preference")]
+        self.command("Emulation.setEmulatedMedia", features=[{"name": n, "value": v} for n, v in features])
+
+    def open(self, fragment="#/", token=None, wait=".heading h1"):
+        """A fresh load, signed in with a token or, without one, as the set-up does it."""
+        self.driver.get(self.address + "/dashboard/icon.svg")
+        self.run("sessionStorage.clear(); if (arguments[0]) sessionStorage.setItem('reengagement.token', arguments[0])",
+                 token)
+        self.driver.get(f"{self.address}/{fragment}")
+        if wait:
+            self.find(wait)
+        return self
+
+    def go(self, fragment, wait=".heading h1"):
+        self.run("location.hash = arguments[0]", fragment)
+        self.until(lambda: not self.all("main[aria-busy], .skeleton"))
+        return self.find(wait)
+
+    def run(self, script, *arguments):
+        return self.driver.execute_script(script, *arguments)
+
+    def until(self, question, seconds=PATIENCE, what=None):
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                if answer := question():
+                    return answer
+            except (StaleElementReferenceException, NoSuchElementException):
+                pass
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not in {seconds} s: {what or question}\n{self.text('body')[:2000]}")
+            time.sleep(0.05)
+
+    def all(self, selector):
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def find(self, selector):
+        return self.until(lambda: self.all(selector), what=selector)[0]
+
+    def text(self, selector):
+        return self.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
+
+    def texts(self, selector):
+        return self.run("return [...document.querySelectorAll(arguments[0])].map((each) => each.innerText)", selector)
+
+    def number(self, selector):
+        self.find(selector)
+        return int(self.text(selector).replace(",", ""))
+
+    def click(self, selector):
+        """As a person does: where it is, unless something lies over it."""
+        self.until(lambda: self.clicked(selector), what=f"{selector} to click")
+
+    def clicked(self, selector):
+        element = self.all(selector)[0]
+        self.run("arguments[0].scrollIntoView({ block: 'center' })", element)
+        element.click()
+        return True
+
+    def press(self, *keys):
+        webdriver.ActionChains(self.driver).send_keys(*keys).perform()
+
+    def focused(self):
+        return self.run("return document.activeElement.innerText || document.activeElement.ariaLabel || ''").strip()
+
+    def asked(self, part, method="GET"):
+        return [each for each in self.run("return asked") if part in each["path"] and each["method"] == method]
+
+    def save(self, path, height=None):
+        """A screenshot, compressed by the caller."""
+        whole = self.run("return [document.documentElement.clientWidth, document.documentElement.scrollHeight]")
+        clip = {"x": 0, "y": 0, "width": whole[0], "height": min(whole[1], height or whole[1]), "scale": 1}
+        data = self.command("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)["data"]
+        Path(path).write_bytes(base64.b64decode(data))
+
+    def must_be_clean(self):
+        """Nothing went wrong, and nothing was asked of any other host."""
+        wrongs = [each for each in self.run("return window.wrongs ?? []")]
+        told = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+        wrongs += [each for each in told if not any(part in each for part in self.allowed)]
+        assert not wrongs, "the console or the policy complains:\n" + "\n".join(wrongs)
+        names = self.run("return performance.getEntriesByType('resource').map((each) => each.name)")
+        assert all(name.startswith((self.address, "data:")) for name in names), names
+
+    def close(self):
+        for identifier in self.scripts:
+            self.command("Page.removeScriptToEvaluateOnNewDocument", identifier=identifier)
+        self.driver.get("about:blank")
+        self.driver.get_log("browser")
+
+
+TAB, ENTER, SPACE, ESCAPE = Keys.TAB, Keys.ENTER, Keys.SPACE, Keys.ESCAPE
+
+
+def quoted(text):
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,136 @@
+"""One stack with demo data and one Chromium for the session; a clean page for each test."""
+
+import functools
+import http.server
+import shutil
+import signal
+import tempfile
+import threading
+import uuid
+from pathlib import Path
+
+import pytest
+
+from browser import Page, chromium
+from stack import ORIGINS, Stack
+
+
+def pytest_configure():
+    """Ended from outside, it must still stop what it started, as after Ctrl-C."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+
+
+@pytest.fixture(scope="session")
+def directory():
+    """Short, so that sockets' paths fit, and open to the users that PostgreSQL and nginx run as."""
+    made = Path(tempfile.mkdtemp(prefix="page."))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+class Files(http.server.SimpleHTTPRequestHandler):
+    """The guide's folder, as another host would serve it, and a blank page."""
+
+    extensions_map = {".mjs": "text/javascript", ".md": "text/plain", ".html": "text/html"}
+
+    def do_GET(self):
+        if self.path != "/blank.html":
+            return super().do_GET()
+        text = b"<!doctype html><title>Elsewhere</title><link rel=icon href=data:,>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def guide_origin():
+    """A page of another origin, which the stack allows."""
+    handler = functools.partial(Files, directory=Path(__file__).parent / "guide")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://localhost:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def stack(directory, guide_origin):
+    made = Stack(directory / "main", STACK_DEMO="1", CORS_ALLOWED_ORIGINS=",".join((*ORIGINS, guide_origin)))
+    try:
+        yield made.up()
+    finally:
+        made.down()
+
+
+@pytest.fixture(scope="session")
+def driver(directory):
+    made = chromium(directory / "profile")
+    yield made
+    made.quit()
+
+
+@pytest.fixture
+def page(stack, driver):
+    made = Page(driver, f"http://localhost:{stack.settings['HTTP_PORT']}")
+    yield made
+    try:
+        made.must_be_clean()
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def api(stack):
+    return stack.api
+
+
+@pytest.fixture
+def database(stack):
+    connection = stack.connect()
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def clinic(database):
+    """An organization of the test's own: by default three patients who need contact."""
+    organization = f"clinic_{uuid.uuid4().hex[:8]}"
+    with database.cursor() as cursor:
+        cursor.execute("INSERT INTO organizations (id, name) VALUES (%s, 'A clinic')", (organization, ))
+    return Clinic(database, organization)
+
+
+class Clinic:
+
+    def __init__(self, database, organization):
+        self.database, self.id = database, organization
+
+    def add(self, patient, name, days=60, phone="+61491570006", email="p@example.org", notes=None):
+        """Somebody who came once, so many days ago."""
+        with self.database.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO patients (organization_id, id, name, phone, email, treatment_notes, created_at) "
+                "VALUES (%s, %s, %s, %s, %s, %s, now() - interval '400 days')",
+                (self.id, patient, name, phone, email, notes))
+            cursor.execute(
+                "INSERT INTO appointments (organization_id, id, patient_id, starts_at, status, created_at) "
+                "VALUES (%s, %s, %s, now() - make_interval(days => %s), 'completed', now() - interval '399 days')",
+                (self.id, f"visit_{patient}", patient, days))
+        return self
+
+    def logged(self):
+        with self.database.cursor() as cursor:
+            cursor.execute(
+                "SELECT patient_id, method, outcome, opened, notes FROM outreach_log WHERE organization_id = %s "
+                "ORDER BY created_at, id", (self.id, ))
+            return cursor.fetchall()

@@ -1,0 +1,8 @@
+// node run.mjs SETTING: prints what came of the guide's blocks, as JSON.
+
+import { readFileSync } from 'node:fs';
+
+import { everything } from './harness.mjs';
+
+const markdown = readFileSync(new URL('integration-guide.md', import.meta.url), 'utf8');
+console.log(JSON.stringify(await everything(markdown, JSON.parse(process.argv[2]))));

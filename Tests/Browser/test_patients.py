@@ -1,0 +1,78 @@
+"""Phase 2 of the guide: the list by priority, coloured by level, with what to do; filter and pages."""
+
+import pytest
+
+ORGANIZATION = "org_demo_1"
+
+
+def ids(page):
+    return page.run("return [...document.querySelectorAll('.patient')].map((each) => each.dataset.patient)")
+
+
+def test_it_shows_the_apis_list_with_every_field_that_counts(page, api):
+    page.open("#/patients", wait=".patients")
+    patients = api.answer(ORGANIZATION, "patients/prioritized?limit=25")["patients"]
+    assert ids(page) == [patient["id"] for patient in patients]
+    for patient in patients[:5]:
+        text = page.text(f"[data-patient={patient['id']}]")
+        wanted = [
+            patient["name"], patient["phone"] or "", patient["email"] or "", f"Score {patient['risk_score']}",
+            f"{patient['days_since_last_contact']} days", patient["recommended_action"],
+            f"Priority {patient['action_priority']}", f"{patient['previous_response_rate']}%",
+            patient["risk_level"].capitalize()
+        ]
+        assert all(part in text for part in wanted if part), (wanted, text)
+
+
+@pytest.mark.parametrize("level", ["critical", "high", "medium", "low", "engaged"])
+def test_each_level_has_its_own_list_and_count(page, api, level):
+    page.open("#/patients", wait=".patients")
+    page.click(f".choice a[href='#/patients?level={level}']")
+    page.until(lambda: page.text(".choice [aria-current]").lower().startswith(level))
+    wanted = api.answer(ORGANIZATION, f"patients/prioritized?risk_level={level}&limit=25")["patients"]
+    page.until(lambda: ids(page) == [patient["id"] for patient in wanted])
+    count = api.answer(ORGANIZATION, "risk-metrics")["risk_summary"][level]
+    assert page.text("#range") == f"1–{min(25, count)} of {count}"
+
+
+def test_paging_shows_everybody_once_and_goes_back(page, api):
+    page.open("#/patients?level=critical", wait=".patients")
+    page.run("const s = document.querySelector('.size select'); s.value = '50'; s.dispatchEvent(new Event('change'))")
+    count = api.answer(ORGANIZATION, "risk-metrics")["risk_summary"]["critical"]
+    page.until(lambda: len(ids(page)) == min(50, count))
+    seen, first = ids(page), ids(page)
+    while page.all("[data-key=next]:not(:disabled)"):
+        shown = ids(page)
+        page.click("[data-key=next]")
+        page.until(lambda: ids(page) != shown)
+        seen += ids(page)
+    assert len(seen) == len(set(seen)) == count
+    assert page.text("#range").endswith(f"–{count} of {count}")
+    # A patient's page and back: the same page of the list.
+    last = ids(page)
+    page.click(".patient:last-child h2 a")
+    page.find(".what-to-do")
+    page.driver.back()
+    page.until(lambda: ids(page) == last)
+    while page.all("[data-key=previous]:not(:disabled)"):
+        shown = ids(page)
+        page.click("[data-key=previous]")
+        page.until(lambda: ids(page) != shown)
+    assert ids(page) == first
+
+
+def test_a_hundred_thousand_patients_are_a_page_at_a_time(page, api, clinic):
+    with clinic.database.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO patients (organization_id, id, name, created_at) SELECT %s, 'p' || g, 'Patient ' || g, "
+            "now() - make_interval(days => g %% 120) FROM generate_series(1, 100000) AS g", (clinic.id, ))
+    page.open("#/", token=api.signer.token(clinic.id), wait=".risk-cards")
+    assert page.text("#total-patients") == "100,000 patients"
+    page.go("#/patients", ".patients")
+    page.until(lambda: page.text("#range") == "1–25 of 100,000")
+    page.click("[data-key=next]")
+    page.until(lambda: page.text("#range") == "26–50 of 100,000")
+    assert page.run("return document.querySelectorAll('.patient').length") == 25
+    sizes = page.run("return performance.getEntriesByType('resource').filter((each) => each.name.includes('/api/'))"
+                     ".map((each) => each.decodedBodySize)")
+    assert max(sizes) < 50_000

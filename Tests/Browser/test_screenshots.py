@@ -1,0 +1,32 @@
+"""The main views as pictures; with SAVE=1 they replace those of docs/images."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+IMAGES = Path(__file__).resolve().parents[2] / "docs/images"
+PICTURES = {
+    "overview": ("#/", {}), "overview-dark": ("#/", {"dark": True}), "patients": ("#/patients", {}),
+    "performance": ("#/performance?timeframe=last_90_days", {}), "trends": ("#/trends?period=90d", {}),
+    "trends-dark": ("#/trends?period=90d", {"dark": True}), "patient": ("#/patients/patient_40", {}),
+    "phone": ("#/patients?level=critical", {"width": 390, "height": 844, "mobile": True})
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_of_each_main_view(page, tmp_path, name):
+    fragment, looks = PICTURES[name]
+    page.look(**looks)
+    page.open(fragment)
+    page.until(lambda: not page.all(".skeleton, main[aria-busy]"))
+    if "trends" in name:
+        page.until(lambda: page.run("return globalThis.Chart && Object.keys(Chart.instances).length === 5"))
+    raw, picture = tmp_path / f"{name}.png", tmp_path / f"{name}.webp"
+    page.save(raw, height=1400 if "phone" not in name else 844)
+    subprocess.run(["cwebp", "-quiet", "-q", "82", "-m", "6", raw, "-o", picture], check=True)
+    assert 5_000 < picture.stat().st_size < 300_000
+    if os.environ.get("SAVE") == "1":
+        IMAGES.mkdir(parents=True, exist_ok=True)
+        (IMAGES / picture.name).write_bytes(picture.read_bytes())

@@ -1,0 +1,97 @@
+"""When something is amiss: the database away, too many requests, a token that is no longer taken, no network."""
+
+import time
+
+GUIDE = "Unable to load reengagement data"
+LIMITED = """
+window.interfere = async (path, answer) => {
+  if (!path.includes('risk-metrics') || window.refused) return answer();
+  window.refused = true;
+  return new Response(JSON.stringify({ detail: 'Too many requests.', request_id: 'rid-9' }),
+    { status: 429, headers: { 'Retry-After': '7', 'Content-Type': 'application/problem+json' } });
+};"""
+
+
+def test_with_the_database_away_it_shows_the_guides_fallback_and_comes_back_by_itself(page, stack):
+    page.allowed = ["503 (Service Unavailable)"]
+    page.open()
+    critical = page.number("[data-count=critical]")
+    stack.call("postgres-stop")
+    try:
+        # What was loaded stays, and says of when it is.
+        page.go("#/performance", "#problem")
+        assert GUIDE in page.text("#problem") and "Request " in page.text("#problem")
+        page.driver.refresh()
+        page.go("#/", "#problem")
+        assert [page.number(f"[data-count={level}]")
+                for level in ("critical", "high", "medium", "low", "engaged")] == [0] * 5
+        assert "placeholders, not your patients" in page.text("main")
+        assert page.all("#retry:not(:disabled)")
+    finally:
+        stack.call("postgres-start")
+    page.until(lambda: not page.all("#problem") and page.number("[data-count=critical]") == critical, 30)
+
+
+def test_what_was_loaded_stays_while_it_cannot_be_loaded_again(page):
+    page.allowed = ["ERR_INTERNET_DISCONNECTED"]
+    page.open("#/performance", wait=".metrics")
+    page.before("")
+    page.command("Network.enable")
+    page.command("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=-1, uploadThroughput=-1)
+    try:
+        page.run("sessionStorage.setItem('x', '1'); location.hash = '#/performance?timeframe=last_7_days'")
+        page.find("#problem")
+        assert "cannot be reached" in page.text("#problem")
+    finally:
+        page.command("Network.emulateNetworkConditions",
+                     offline=False,
+                     latency=0,
+                     downloadThroughput=-1,
+                     uploadThroughput=-1)
+    page.click("#retry")
+    page.until(lambda: not page.all("#problem"))
+
+
+def test_too_many_requests_is_not_asked_again_before_its_time(page):
+    page.before(LIMITED)
+    page.open(wait="#problem")
+    assert "Too many requests" in page.text("#problem") and page.all("#retry:disabled")
+    page.until(lambda: not page.all("#problem"))
+    first, second = page.asked("risk-metrics")[:2]
+    assert second["at"] - first["at"] >= 6900
+
+
+def test_an_expired_token_is_renewed_where_the_set_up_can(page, api):
+    page.allowed = ["401 (Unauthorized)"]
+    now = int(time.time())
+    page.open(token=api.signer.token("org_demo_2", exp=now - 60, iat=now - 120, nbf=now - 120))
+    assert page.text(".organization option:checked") == "org_demo_2"
+
+
+def test_an_expired_token_of_anybody_else_is_asked_for_and_the_page_goes_on(page, api, clinic):
+    page.allowed = ["401 (Unauthorized)"]
+    clinic.add("ann", "Ann")
+    now = int(time.time())
+    page.open("#/patients/ann",
+              token=api.signer.token(clinic.id, exp=now - 60, iat=now - 120, nbf=now - 120),
+              wait="#token")
+    assert "expired" in page.text("#reason") and page.run("return document.activeElement.id") == "token"
+    for wrong, words in (("nonsense", "not a session token"),
+                         (api.signer.token(clinic.id, exp=now - 60, iat=now - 120, nbf=now - 120), "has expired"),
+                         (api.signer.token(clinic.id, o=...), "no active organization")):
+        page.find("#token").clear()
+        page.find("#token").send_keys(wrong)
+        page.click(".sign-in [type=submit]")
+        assert words in page.text("#token-fault")
+    page.find("#token").clear()
+    page.find("#token").send_keys(api.signer.token(clinic.id))
+    page.click(".sign-in [type=submit]")
+    page.find(".what-to-do")
+    assert page.text("h1") == "Ann" and page.text(".who .organization") == clinic.id
+
+
+def test_signing_out_forgets_the_token(page):
+    page.open()
+    page.click("[data-key='sign out']")
+    page.find("#token")
+    assert page.run("return sessionStorage.length") == 0
