@@ -72,7 +72,7 @@ function row(patient) {
     h('p', { class: `patient-action priority-${patient.action_priority}` },
       h('span', { class: 'priority' }, `Priority ${patient.action_priority}`), patient.recommended_action),
     facts([
-      ['Without contact', plural(patient.days_since_last_contact, 'day')],
+      ['Last contact', `${plural(patient.days_since_last_contact, 'day')} ago`],
       ['Next visit', day(patient.next_scheduled_appointment)],
       ['Missed, 90 days', count(patient.missed_appointments_last_90d)],
       ['Responds', percent(patient.previous_response_rate)],
