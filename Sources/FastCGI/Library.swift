@@ -16,7 +16,7 @@ enum Library {
         signal(SIGUSR1, SIG_DFL)
         raiseDescriptorLimit()
         // Otherwise the memory of each long answer goes back to the system with it, and comes anew, page by page,
-        // with the next one: half of the time that the system takes for a list of 200.
+        // with the next one (docs/performance.md).
         mallopt(reengagement_M_MMAP_THRESHOLD, 4 << 20)
         mallopt(reengagement_M_TRIM_THRESHOLD, 16 << 20)
     }()
