@@ -16,7 +16,7 @@ final class Connection: @unchecked Sendable {
     private static let setOrganization = Statement(
         name: "set_organization", sql: "SELECT set_config('reengagement.organization', $1, true)")
     /// How long after the server's own timeout a statement is given up here, and its connection with it.
-    private static let graceAfterStatementTimeout = Duration.milliseconds(500)
+    private static let graceAfterStatementTimeout = Duration.milliseconds(250)
 
     private init(handle: OpaquePointer, statementTimeout: Duration) {
         self.handle = handle

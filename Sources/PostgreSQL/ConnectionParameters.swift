@@ -3,9 +3,14 @@ import CPostgreSQL
 /// How each connection is made: the operator's connection string and what the server adds to it.
 public struct ConnectionParameters: Sendable {
     /// Keywords and values of libpq, section 34.1.2 of PostgreSQL's documentation.
-    let keywords: [(keyword: String, value: String)]
+    let keywords: HostList.Keywords
     /// After this long the server cancels a statement itself.
     public let statementTimeout: Duration
+    /// The same for each host of a list by itself, in the order in which they are to be asked.
+    var hosts: [ConnectionParameters] {
+        alternatives.map { ConnectionParameters(keywords: $0, alternatives: [$0], statementTimeout: statementTimeout) }
+    }
+    private let alternatives: [HostList.Keywords]
 
     /// Reads a connection string, a URI or `keyword=value` pairs, and adds the server's settings.
     ///
@@ -34,11 +39,25 @@ public struct ConnectionParameters: Sendable {
         let theirs = given.first { $0.keyword == "options" }.map { $0.value + " " } ?? ""
         keywords.append(("options", theirs + ours))
         keywords.append(("client_encoding", "UTF8"))
-        if !given.contains(where: { $0.keyword == "application_name" }) {
-            keywords.append(("application_name", "reengagement-api"))
-        }
+        let defaults = [("application_name", "reengagement-api")] + Self.deadPeer(after: statementTimeout)
+        keywords += defaults.filter { standard in !given.contains { $0.keyword == standard.0 } }
+        guard let list = HostList(keywords) else { throw InvalidConnectionString() }
+        self.init(keywords: keywords, alternatives: list.alternatives, statementTimeout: statementTimeout)
+    }
+
+    private init(keywords: HostList.Keywords, alternatives: [HostList.Keywords], statementTimeout: Duration) {
         self.keywords = keywords
+        self.alternatives = alternatives
         self.statementTimeout = statementTimeout
+    }
+
+    /// When the kernel gives up a host that has vanished without a word: what was sent is not confirmed for as long
+    /// as a statement may take, or, where nothing is sent, for half a minute.
+    private static func deadPeer(after statementTimeout: Duration) -> HostList.Keywords {
+        [
+            ("keepalives_idle", "15"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
+            ("tcp_user_timeout", String(statementTimeout.milliseconds)),
+        ]
     }
 
     /// A connection string that libpq cannot read.

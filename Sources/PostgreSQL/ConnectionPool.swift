@@ -14,7 +14,7 @@ public final class ConnectionPool: Sendable {
         public let timeouts: Int
     }
 
-    private let parameters: ConnectionParameters
+    private let hosts: [ConnectionParameters]
     private let acquireTimeout: Duration
     private let state: Monitor<PoolState<Connection>>
     private let waitingTime = ThreadTime()
@@ -26,7 +26,7 @@ public final class ConnectionPool: Sendable {
         parameters: ConnectionParameters, capacity: Int, acquireTimeout: Duration,
         maximumAge: Duration = .seconds(1800)
     ) {
-        self.parameters = parameters
+        hosts = parameters.hosts
         self.acquireTimeout = acquireTimeout
         state = Monitor(PoolState(capacity: capacity, maximumAge: maximumAge))
     }
@@ -40,6 +40,9 @@ public final class ConnectionPool: Sendable {
     }
 
     /// Runs a query on a connection of its own, bound to `organization` by row-level security.
+    ///
+    /// However often it is run, it ends within the acquire timeout, the statement timeout and the grace of
+    /// ``Connection`` together.
     ///
     /// - Parameter repeatable: whether it may run a second time where the connection broke under it; true of
     ///   reads alone, since a write may have been carried out.
@@ -66,60 +69,93 @@ public final class ConnectionPool: Sendable {
     private func run<Result>(
         repeatable: Bool, _ body: (Connection) throws(PostgreSQLError) -> Result
     ) throws(PostgreSQLError) -> Result {
-        do {
-            return try runOnce(body)
-        } catch .connectionLost where repeatable {
-            return try runOnce(body)
+        let deadline = ContinuousClock.now + acquireTimeout
+        let first = try lease(until: deadline)
+        do throws(PostgreSQLError) {
+            return try run(body, on: first)
+        } catch {
+            // Later, a second attempt might end after whoever asked has gone.
+            guard case .connectionLost = error, repeatable, .now < deadline else { throw error }
         }
+        // What ended the first may be about to end those that are idle now.
+        return try run(body, on: lease(until: deadline, new: true))
     }
 
-    private func runOnce<Result>(
-        _ body: (Connection) throws(PostgreSQLError) -> Result
+    private func run<Result>(
+        _ body: (Connection) throws(PostgreSQLError) -> Result, on connection: Connection
     ) throws(PostgreSQLError) -> Result {
-        let connection = try lease(until: .now + acquireTimeout)
         defer { giveBack(connection) }
         return try body(connection)
     }
 
-    private func lease(until deadline: ContinuousClock.Instant) throws(PostgreSQLError) -> Connection {
+    private func lease(
+        until deadline: ContinuousClock.Instant, new: Bool = false
+    ) throws(PostgreSQLError) -> Connection {
         let began = ContinuousClock.now
         defer { waitingTime.add(began.duration(to: .now)) }
         while true {
-            guard let connection = try nextIdle(until: deadline) else { return try open(until: deadline) }
-            if !connection.isStale() { return connection }
-            state.withLock { $0.discard() }
-            state.notifyAll()
+            switch nextLease(until: deadline) {
+            case .open(let host): return try open(from: host, until: deadline)
+            case .use where new: return try open(from: state.withLock { $0.replace() }, until: deadline)
+            case .use(let connection):
+                if !connection.isStale() { return connection }
+                state.withLock { $0.discard() }
+                state.notifyAll()
+            case .refuse(let reason): throw .connectionLost(reason)
+            case .wait: throw .acquireTimeout
+            }
         }
     }
 
-    /// Waits for a place; nil where a connection is to be opened for it.
-    private func nextIdle(until deadline: ContinuousClock.Instant) throws(PostgreSQLError) -> Connection? {
+    /// Waits for a decision; one that still is to wait came at the deadline.
+    private func nextLease(until deadline: ContinuousClock.Instant) -> PoolState<Connection>.Lease {
         let (ticket, expired) = state.withLock { ($0.takeTicket(), $0.expire(now: .now)) }
         _ = expired  // Closed as the last reference goes, outside the lock.
-        let lease = state.wait(until: deadline) { state -> PoolState<Connection>.Lease? in
-            let lease = state.lease(ticket)
-            if case .wait = lease { return nil }
-            return lease
-        }
         // Whoever is next in the queue has to look again.
         defer { state.notifyAll() }
-        switch lease {
-        case .use(let connection): return connection
-        case .open: return nil
-        case .wait, nil:
-            state.withLock { $0.giveUp(ticket) }
-            throw .acquireTimeout
+        var limit = deadline
+        while true {
+            let lease = state.wait(until: limit) { [limit] state -> PoolState<Connection>.Lease? in
+                let lease = state.lease(ticket, now: .now)
+                guard case .wait(let instant) = lease else { return lease }
+                return (instant ?? deadline) < limit ? lease : nil
+            }
+            switch lease {
+            case .wait(let instant?): limit = instant
+            case nil where limit < deadline: limit = deadline
+            case .wait, nil:
+                state.withLock { $0.giveUp(ticket) }
+                return .wait(until: nil)
+            case .use(let connection): return .use(connection)
+            case .open(let host): return .open(host: host)
+            case .refuse(let reason): return .refuse(reason)
+            }
         }
     }
 
-    private func open(until deadline: ContinuousClock.Instant) throws(PostgreSQLError) -> Connection {
-        do throws(PostgreSQLError) {
-            return try Connection.open(parameters, deadline: deadline)
-        } catch {
-            state.withLock { $0.discard() }
-            state.notifyAll()
-            throw error
+    /// Asks one host after the other, each for its share of the time, so that one that does not answer at all
+    /// leaves some for the next.
+    private func open(from first: Int, until deadline: ContinuousClock.Instant) throws(PostgreSQLError) -> Connection {
+        let start = ContinuousClock.now
+        var reasons: [String] = []
+        for attempt in hosts.indices {
+            let host = (first + attempt) % hosts.count
+            let share = ContinuousClock.now.duration(to: deadline) / (hosts.count - attempt)
+            do throws(PostgreSQLError) {
+                let connection = try Connection.open(hosts[host], deadline: .now + share)
+                state.withLock { $0.opened(host: host) }
+                state.notifyAll()
+                return connection
+            } catch {
+                reasons.append(error.reason)
+            }
         }
+        let reason = reasons.joined(separator: "; ")
+        // Who came to it late says nothing about the database.
+        let hadTime = .now < deadline || start.duration(to: deadline) > acquireTimeout / 2
+        state.withLock { $0.openFailed(hadTime ? reason : nil, now: .now, jitter: .random(in: 0..<1)) }
+        state.notifyAll()
+        throw .connectionLost(reason)
     }
 
     private func giveBack(_ connection: Connection) {

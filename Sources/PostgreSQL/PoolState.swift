@@ -1,8 +1,15 @@
 /// What a connection pool knows and decides, without a socket, a lock or a clock.
 ///
-/// A caller takes a ticket, asks ``lease(_:)`` until it is told to use or open a connection, and reports
-/// with ``giveBack(_:openedAt:reusable:now:)`` or ``discard()``. Waiters are served in the order of their tickets.
+/// A caller takes a ticket, asks ``lease(_:now:)`` until it is told to use or open a connection, and reports with
+/// ``opened(host:)``, ``openFailed(_:now:jitter:)``, ``giveBack(_:openedAt:reusable:now:)`` or ``discard()``. Waiters
+/// are served in the order of their tickets.
+///
+/// While the database is away one caller at a time tries to connect, with pauses between (``BackOff``). The others
+/// wait for what comes of it, or are refused at once where nothing is under way that could bring a connection: a
+/// worker thread that waits for a database that is away answers nobody else.
 struct PoolState<Connection: Sendable> {
+    typealias Instant = ContinuousClock.Instant
+
     /// A place in the queue.
     struct Ticket: Equatable, Sendable { fileprivate let number: UInt64 }
 
@@ -10,15 +17,17 @@ struct PoolState<Connection: Sendable> {
     enum Lease: Sendable {
         /// Take this one.
         case use(Connection)
-        /// Open one and use it, or report ``PoolState/discard()``.
-        case open
-        /// Ask again after the next change.
-        case wait
+        /// Open one, beginning with this host, and use it, or report that it failed.
+        case open(host: Int)
+        /// Ask again after the next change, and at this instant if there is one.
+        case wait(until: Instant?)
+        /// The database is away, for this reason: do without.
+        case refuse(String)
     }
 
     private struct Idle {
         let connection: Connection
-        let openedAt: ContinuousClock.Instant
+        let openedAt: Instant
     }
 
     let capacity: Int
@@ -26,6 +35,11 @@ struct PoolState<Connection: Sendable> {
     let maximumAge: Duration
     private var idle: [Idle] = []
     private(set) var leased = 0
+    /// How many of the leased ones are being opened.
+    private var opening = 0
+    private var backOff = BackOff()
+    /// The host that the last connection was made to: after a failover the others are not asked first each time.
+    private var preferredHost = 0
     private var queue: [Ticket] = []
     private var nextNumber: UInt64 = 0
     private(set) var timeouts = 0
@@ -46,43 +60,82 @@ struct PoolState<Connection: Sendable> {
     }
 
     /// Decides for the holder of `ticket`, whose turn it is only when all earlier ones have gone.
-    mutating func lease(_ ticket: Ticket) -> Lease {
-        guard queue.first == ticket else { return .wait }
+    mutating func lease(_ ticket: Ticket, now: Instant) -> Lease {
+        if idle.isEmpty, leased == 0, let reason = backOff.reason, let next = backOff.nextAttempt, now < next {
+            leave(ticket)
+            return .refuse(reason)
+        }
+        guard queue.first == ticket else { return .wait(until: nil) }
         // The latest used first: the others grow old and are replaced.
         if let next = idle.popLast() {
             queue.removeFirst()
             leased += 1
             return .use(next.connection)
         }
-        guard leased < capacity else { return .wait }
+        guard leased < capacity else { return .wait(until: nil) }
+        if backOff.isActive {
+            guard opening == 0 else { return .wait(until: nil) }
+            if let next = backOff.nextAttempt, now < next { return .wait(until: next) }
+        }
         queue.removeFirst()
         leased += 1
-        return .open
+        opening += 1
+        return .open(host: preferredHost)
     }
 
     /// The holder of `ticket` has waited long enough.
     mutating func giveUp(_ ticket: Ticket) {
-        queue.removeAll { $0 == ticket }
+        leave(ticket)
         timeouts += 1
     }
 
-    /// Takes a connection back; returns it where it is to be closed instead of kept.
-    mutating func giveBack(
-        _ connection: Connection, openedAt: ContinuousClock.Instant, reusable: Bool, now: ContinuousClock.Instant
-    ) -> Connection? {
-        leased -= 1
-        guard reusable, openedAt.duration(to: now) < maximumAge else { return connection }
-        idle.append(Idle(connection: connection, openedAt: openedAt))
-        return nil
+    private mutating func leave(_ ticket: Ticket) { queue.removeAll { $0 == ticket } }
+
+    /// The connection that was to be opened is there, to this host.
+    mutating func opened(host: Int) {
+        opening -= 1
+        preferredHost = host
+        backOff.succeeded()
     }
 
-    /// A leased connection is gone: it could not be opened or has been closed.
+    /// The connection could not be opened.
+    ///
+    /// - Parameter reason: why, where that says something about the database; nil where the caller had little time left.
+    mutating func openFailed(_ reason: String?, now: Instant, jitter: Double) {
+        opening -= 1
+        leased -= 1
+        if let reason { backOff.failed(reason, now: now, jitter: jitter) }
+    }
+
+    /// Takes a connection back; returns what is to be closed instead of kept.
+    ///
+    /// One that broke or hung is a hint that those to the same server did too: they are replaced before each costs
+    /// a request its time.
+    mutating func giveBack(_ connection: Connection, openedAt: Instant, reusable: Bool, now: Instant) -> [Connection] {
+        leased -= 1
+        guard reusable else { return [connection] + takeIdle { _ in true } }
+        guard openedAt.duration(to: now) < maximumAge else { return [connection] }
+        idle.append(Idle(connection: connection, openedAt: openedAt))
+        return []
+    }
+
+    /// A leased connection is to be closed, and another one opened in its place, beginning with the host returned.
+    mutating func replace() -> Int {
+        opening += 1
+        return preferredHost
+    }
+
+    /// A leased connection has turned out to be closed already.
     mutating func discard() { leased -= 1 }
 
     /// Takes out the idle connections that have reached their age; the caller closes them.
-    mutating func expire(now: ContinuousClock.Instant) -> [Connection] {
-        let old = idle.filter { $0.openedAt.duration(to: now) >= maximumAge }
-        idle.removeAll { $0.openedAt.duration(to: now) >= maximumAge }
-        return old.map(\.connection)
+    mutating func expire(now: Instant) -> [Connection] {
+        takeIdle { [maximumAge] in $0.openedAt.duration(to: now) >= maximumAge }
+    }
+
+    private mutating func takeIdle(where isUnwanted: (Idle) -> Bool) -> [Connection] {
+        let taken = idle.filter(isUnwanted)
+        idle.removeAll(where: isUnwanted)
+        return taken.map(\.connection)
     }
 }

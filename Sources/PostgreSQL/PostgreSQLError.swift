@@ -59,12 +59,19 @@ public enum PostgreSQLError: Error, Sendable {
         }
     }
 
+    /// Why a connection could not be made, where that is what it says.
+    var reason: String {
+        if case .connectionLost(let message) = self { message } else { description }
+    }
+
     /// The error that PostgreSQL's own code stands for.
     init(state: SQLState, message: String) {
         let message = state.mayQuoteAValue ? "its message may quote a value, so that only PostgreSQL logs it" : message
         switch state.conditionClass {
         case _ where state == .queryCanceled: self = .statementTimeout
         case "08": self = .connectionLost(message)
+        // The operator or a crash ended the session under the statement, which was rolled back.
+        case _ where ["57P01", "57P02"].contains(state.code): self = .connectionLost(message)
         // Resources, the operator, the system, and conflicts that another attempt would not meet.
         case "53", "57", "58", "40": self = .unavailable(state, message)
         // A standby that a failover has not promoted yet.

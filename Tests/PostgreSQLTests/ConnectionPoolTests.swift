@@ -209,33 +209,26 @@ struct ConnectionPoolTests {
         #expect(error?.kind == "connection_lost")
         #expect(pool.statistics.leased == 0)
     }
-}
 
-@Suite("Connection parameters")
-struct ConnectionParametersTests {
-    @Test(
-        "refuse what libpq cannot read or could not connect with, without repeating it",
-        arguments: ["host=x secret", "postgresql://h:port/x", "host=a,b port=5432,0", "port=65536", "port=-1"])
-    func invalid(text: String) {
-        #expect(throws: ConnectionParameters.InvalidConnectionString.self) {
-            try ConnectionParameters(connectionString: text, role: "r", statementTimeout: .seconds(1))
-        }
-    }
-
-    @Test("take one port for each host, or the default", arguments: ["host=a,b port=5432,", "postgresql://h1:1,h2:65535/x"])
-    func ports(text: String) throws {
-        _ = try ConnectionParameters(connectionString: text, role: "r", statementTimeout: .seconds(1))
-    }
-
-    @Test("keep the operator's own options and add the server's after them")
-    func options() throws {
+    @Test("goes on to the next host where one does not answer at all, and begins with that one from then on")
+    func silentHost() throws {
+        let silent = try SilentListener()
+        let second = try parameters().keywords.filter { $0.keyword == "host" || $0.keyword == "port" }
+        let place = Dictionary(uniqueKeysWithValues: second.map { ($0.keyword, $0.value) })
         let parameters = try ConnectionParameters(
-            connectionString: "postgresql://h1,h2/db?options=-c%20geqo%3Doff", role: #"odd \role"#,
-            statementTimeout: .milliseconds(1500))
-        let options = try #require(parameters.keywords.first { $0.keyword == "options" }?.value)
-        #expect(options.hasPrefix("-c geqo=off -c role=odd\\ \\\\role "))
-        #expect(options.contains("-c statement_timeout=1500 "))
-        #expect(parameters.keywords.first { $0.keyword == "host" }?.value == "h1,h2")
+            connectionString: "host=127.0.0.1,\(place["host"] ?? "") port=\(silent.port),\(place["port"] ?? "5432") "
+                + "dbname=reengagement user=postgres",
+            role: "none", statementTimeout: .seconds(1))
+        let pool = ConnectionPool(parameters: parameters, capacity: 2, acquireTimeout: .milliseconds(600))
+        _ = try pool.run(query("SELECT 1"), organization: "o")
+        let started = ContinuousClock.now
+        // A second connection, since the first is busy.
+        let sleep = query("SELECT pg_sleep(0.2)")
+        let thread = try Thread.start { _ = try? pool.run(sleep, organization: "o") }
+        while pool.statistics.leased == 0 { Thread.sleep(.milliseconds(1)) }
+        _ = try pool.run(query("SELECT 1"), organization: "o")
+        #expect(started.duration(to: .now) < .milliseconds(200))
+        thread.join()
     }
 }
 
@@ -252,4 +245,28 @@ struct QueryResultTests {
         #expect(result[5].text(0) == nil)
         #expect(QueryResult.make(columns: ["a"], rows: [["1", "2"]]) == nil)
     }
+}
+
+/// Accepts connections, as the kernel does, and says nothing.
+private final class SilentListener {
+    private let descriptor: CInt
+    let port: UInt16
+
+    init() throws {
+        descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let descriptor = descriptor
+        let result = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, length) + listen(descriptor, 16) + getsockname(descriptor, $0, &length)
+            }
+        }
+        try #require(result == 0)
+        port = UInt16(bigEndian: address.sin_port)
+    }
+
+    deinit { close(descriptor) }
 }

@@ -14,13 +14,13 @@ struct PoolStateTests {
         var state = state()
         for _ in 0..<2 {
             let ticket = state.takeTicket()
-            #expect(state.lease(ticket).isOpen)
+            #expect(state.lease(ticket, now: start).isOpen)
         }
         let third = state.takeTicket()
-        #expect(state.lease(third).isWait)
+        #expect(state.lease(third, now: start).isWait)
         #expect(state.waiting == 1)
-        #expect(state.giveBack("a", openedAt: start, reusable: true, now: start) == nil)
-        #expect(state.lease(third).connection == "a")
+        #expect(state.giveBack("a", openedAt: start, reusable: true, now: start).isEmpty)
+        #expect(state.lease(third, now: start).connection == "a")
         #expect(state.leased == 2)
         #expect(state.waiting == 0)
     }
@@ -29,45 +29,55 @@ struct PoolStateTests {
     func fairness() {
         var state = state(capacity: 1)
         let holder = state.takeTicket()
-        _ = state.lease(holder)
+        _ = state.lease(holder, now: start)
         let (first, second) = (state.takeTicket(), state.takeTicket())
         _ = state.giveBack("a", openedAt: start, reusable: true, now: start)
-        #expect(state.lease(second).isWait)
-        #expect(state.lease(first).connection == "a")
+        #expect(state.lease(second, now: start).isWait)
+        #expect(state.lease(first, now: start).connection == "a")
     }
 
     @Test("lets the next waiter on when the one before gives up")
     func givingUp() {
         var state = state(capacity: 1)
         let holder = state.takeTicket()
-        _ = state.lease(holder)
+        _ = state.lease(holder, now: start)
         let (first, second) = (state.takeTicket(), state.takeTicket())
         state.giveUp(first)
         #expect(state.timeouts == 1)
         _ = state.giveBack("a", openedAt: start, reusable: true, now: start)
-        #expect(state.lease(second).connection == "a")
+        #expect(state.lease(second, now: start).connection == "a")
     }
 
     @Test("never keeps a connection that is not clean, and opens another in its place")
     func unclean() {
         var state = state(capacity: 1)
-        _ = state.lease(state.takeTicket())
-        #expect(state.giveBack("a", openedAt: start, reusable: false, now: start) == "a")
+        _ = state.lease(state.takeTicket(), now: start)
+        #expect(state.giveBack("a", openedAt: start, reusable: false, now: start) == ["a"])
         #expect(state.idleCount == 0)
-        #expect(state.lease(state.takeTicket()).isOpen)
+        #expect(state.lease(state.takeTicket(), now: start).isOpen)
         state.discard()
         #expect(state.leased == 0)
-        #expect(state.lease(state.takeTicket()).isOpen)
+        #expect(state.lease(state.takeTicket(), now: start).isOpen)
+    }
+
+    @Test("replaces the idle connections too after one broke")
+    func suspicion() {
+        var state = state()
+        for _ in 0..<2 { _ = state.lease(state.takeTicket(), now: start) }
+        #expect(state.giveBack("a", openedAt: start, reusable: true, now: start).isEmpty)
+        #expect(state.giveBack("b", openedAt: start, reusable: false, now: start) == ["b", "a"])
+        #expect(state.idleCount == 0)
+        #expect(state.leased == 0)
     }
 
     @Test("replaces a connection that has reached its age")
     func age() {
         var state = state(capacity: 2)
-        _ = state.lease(state.takeTicket())
-        _ = state.lease(state.takeTicket())
+        _ = state.lease(state.takeTicket(), now: start)
+        _ = state.lease(state.takeTicket(), now: start)
         let later = start + .seconds(60)
-        #expect(state.giveBack("old", openedAt: start, reusable: true, now: later) == "old")
-        #expect(state.giveBack("young", openedAt: start + .seconds(1), reusable: true, now: later) == nil)
+        #expect(state.giveBack("old", openedAt: start, reusable: true, now: later) == ["old"])
+        #expect(state.giveBack("young", openedAt: start + .seconds(1), reusable: true, now: later).isEmpty)
         #expect(state.expire(now: later).isEmpty)
         #expect(state.expire(now: later + .seconds(1)) == ["young"])
         #expect(state.idleCount == 0)
@@ -75,7 +85,7 @@ struct PoolStateTests {
 }
 
 extension PoolState.Lease {
-    fileprivate var isOpen: Bool { if case .open = self { true } else { false } }
-    fileprivate var isWait: Bool { if case .wait = self { true } else { false } }
-    fileprivate var connection: Connection? { if case .use(let connection) = self { connection } else { nil } }
+    var isOpen: Bool { if case .open = self { true } else { false } }
+    var isWait: Bool { if case .wait = self { true } else { false } }
+    var connection: Connection? { if case .use(let connection) = self { connection } else { nil } }
 }

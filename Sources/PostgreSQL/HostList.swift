@@ -1,0 +1,46 @@
+/// The hosts of a connection string, each as a connection string of its own.
+///
+/// libpq goes through a list by itself, but where its caller does the waiting it stays at a host that does not
+/// answer until the kernel gives up, minutes later, and never comes to the next.
+struct HostList {
+    typealias Keywords = [(keyword: String, value: String)]
+
+    private static let perHost = ["host", "hostaddr", "port"]
+    private static let attributes = ["any", "read-write", "read-only", "primary", "standby", "prefer-standby"]
+
+    /// In the order in which they are to be asked; one, as it stands, where the connection string names no list.
+    let alternatives: [Keywords]
+
+    /// - Returns: nil where the lists differ in length, or ask for a kind of session that libpq does not know.
+    init?(_ keywords: Keywords) {
+        let lists = keywords.filter { Self.perHost.contains($0.keyword) }
+            .map { (keyword: $0.keyword, values: Self.split($0.value)) }
+        let count = lists.filter { $0.keyword != "port" }.map(\.values.count).max() ?? 1
+        // One port is everyone's.
+        let fit = lists.allSatisfy { $0.values.count == count || $0.keyword == "port" && $0.values.count == 1 }
+        guard fit else { return nil }
+        let attribute = keywords.first { $0.keyword == "target_session_attrs" }?.value
+        guard attribute.map(Self.attributes.contains) ?? true else { return nil }
+        let common = keywords.filter { !Self.perHost.contains($0.keyword) && $0.keyword != "target_session_attrs" }
+        let hosts = (0..<count).map { index in
+            common + lists.map { ($0.keyword, $0.values.count == 1 ? $0.values[0] : $0.values[index]) }
+        }
+        alternatives = Self.sessions(attribute, hosts: count).flatMap { session in
+            hosts.map { $0 + (session.map { [("target_session_attrs", $0)] } ?? []) }
+        }
+    }
+
+    /// The kinds of session to look for on every host, one after the other.
+    private static func sessions(_ attribute: String?, hosts: Int) -> [String?] {
+        switch attribute {
+        case "prefer-standby": ["standby", "any"]
+        // Of several, the one that takes writes is meant: a standby that was not promoted yet would refuse them.
+        case nil where hosts > 1: ["read-write"]
+        default: [attribute]
+        }
+    }
+
+    private static func split(_ list: String) -> [String] {
+        list.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    }
+}

@@ -1,0 +1,115 @@
+import Testing
+
+@testable import PostgreSQL
+
+@Suite("The pool while the database is away")
+struct PoolBackOffTests {
+    private let start = ContinuousClock.now
+
+    private func state(capacity: Int = 4) -> PoolState<String> {
+        PoolState(capacity: capacity, maximumAge: .seconds(60))
+    }
+
+    /// One that failed to connect at `start`, for a first pause of exactly 50 ms.
+    private func away() -> PoolState<String> {
+        var state = state()
+        _ = state.lease(state.takeTicket(), now: start)
+        state.openFailed("refused", now: start, jitter: 1)
+        return state
+    }
+
+    @Test("refuses at once between two attempts, with the reason of the last")
+    func refusal() {
+        var state = away()
+        let (first, second) = (state.takeTicket(), state.takeTicket())
+        #expect(state.lease(second, now: start).refusal == "refused")
+        #expect(state.lease(first, now: start + .milliseconds(49)).refusal == "refused")
+        #expect(state.waiting == 0)
+        #expect(state.leased == 0)
+    }
+
+    @Test("lets one caller try at a time, and the others wait for what comes of it")
+    func oneAttempt() {
+        var state = away()
+        let later = start + .milliseconds(50)
+        let (first, second) = (state.takeTicket(), state.takeTicket())
+        #expect(state.lease(first, now: later).isOpen)
+        #expect(state.lease(second, now: later).isWait)
+        state.openFailed("still refused", now: later, jitter: 0)
+        #expect(state.lease(second, now: later).refusal == "still refused")
+    }
+
+    @Test("opens for everybody again once one attempt succeeded")
+    func recovery() {
+        var state = away()
+        let later = start + .milliseconds(50)
+        let tickets = (0..<4).map { _ in state.takeTicket() }
+        #expect(state.lease(tickets[0], now: later).isOpen)
+        state.opened(host: 0)
+        for ticket in tickets[1...] { #expect(state.lease(ticket, now: later).isOpen) }
+    }
+
+    @Test("lets callers wait for a connection in use where another cannot be opened, and then try again")
+    func partial() throws {
+        var state = state()
+        _ = state.lease(state.takeTicket(), now: start)
+        state.opened(host: 0)
+        _ = state.lease(state.takeTicket(), now: start)
+        state.openFailed("too many", now: start, jitter: 1)
+        let ticket = state.takeTicket()
+        #expect(state.lease(ticket, now: start).waitsUntil == start + .milliseconds(50))
+        #expect(state.giveBack("a", openedAt: start, reusable: true, now: start).isEmpty)
+        #expect(state.lease(ticket, now: start).connection == "a")
+        #expect(state.lease(state.takeTicket(), now: start + .milliseconds(50)).isOpen)
+    }
+
+    @Test("opens another connection in the place of one that is not trusted")
+    func replacement() {
+        var state = state(capacity: 1)
+        _ = state.lease(state.takeTicket(), now: start)
+        state.opened(host: 1)
+        _ = state.giveBack("a", openedAt: start, reusable: true, now: start)
+        #expect(state.lease(state.takeTicket(), now: start).connection == "a")
+        #expect(state.replace() == 1)
+        state.opened(host: 1)
+        #expect(state.leased == 1)
+        #expect(state.idleCount == 0)
+    }
+
+    @Test("does not blame the database where a caller had no time left to connect")
+    func noTime() {
+        var state = state()
+        _ = state.lease(state.takeTicket(), now: start)
+        state.openFailed(nil, now: start, jitter: 1)
+        #expect(state.lease(state.takeTicket(), now: start).isOpen)
+    }
+
+    @Test("begins with the host that answered last")
+    func preference() {
+        var state = state()
+        #expect(state.lease(state.takeTicket(), now: start).host == 0)
+        state.opened(host: 1)
+        #expect(state.lease(state.takeTicket(), now: start).host == 1)
+    }
+
+    @Test("doubles the pause up to its cap, shortened by the jitter to no less than half")
+    func pauses() throws {
+        for (jitter, expected) in [(1.0, [50, 100, 200, 400, 500, 500]), (0.0, [25, 50, 100, 200, 250, 250])] {
+            var backOff = BackOff()
+            for milliseconds in expected {
+                backOff.failed("x", now: start, jitter: jitter)
+                #expect(try #require(backOff.nextAttempt) == start + .milliseconds(milliseconds))
+            }
+            for _ in 0..<100 { backOff.failed("x", now: start, jitter: jitter) }
+            #expect(try #require(backOff.nextAttempt) == start + .milliseconds(jitter == 1 ? 500 : 250))
+            backOff.succeeded()
+            #expect(!backOff.isActive)
+        }
+    }
+}
+
+extension PoolState.Lease {
+    fileprivate var refusal: String? { if case .refuse(let reason) = self { reason } else { nil } }
+    fileprivate var host: Int? { if case .open(let host) = self { host } else { nil } }
+    fileprivate var waitsUntil: ContinuousClock.Instant? { if case .wait(let instant) = self { instant } else { nil } }
+}
