@@ -165,7 +165,12 @@ public struct Application: Sendable {
                     ])
             },
             afterAuthentication: afterAuthentication(),
-            afterAnswer: afterAnswer(metrics))
+            afterAnswer: afterAnswer(metrics),
+            patience: Patience(longest: sharesClockWithNginx ? configuration.acquireTimeout : nil))
+    }
+
+    private var sharesClockWithNginx: Bool {
+        if case .address(.tcp) = configuration.listen { false } else { true }
     }
 
     private func keptAnswers(_ pool: ConnectionPool) -> KeptAnswers? {

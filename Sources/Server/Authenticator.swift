@@ -4,13 +4,15 @@ import JWT
 /// Turns an `Authorization` header into a principal (definitions.md section 7).
 struct Authenticator: Sendable {
     let verifier: Verifier
+    private let clock = TokenClock()
 
-    /// - Parameter now: wall-clock seconds since 1970.
+    init(verifier: Verifier) { self.verifier = verifier }
+
     /// - Throws: a 401, or a 503 while no signing key has been fetched.
-    func authenticate(_ authorization: [UInt8]?, now: Double) throws(Problem) -> Principal {
+    func authenticate(_ authorization: [UInt8]?) throws(Problem) -> Principal {
         guard let token = Self.bearerToken(authorization) else { throw .unauthorized(nil) }
         do throws(TokenError) {
-            return Principal(try verifier.verify(token, now: now))
+            return Principal(try verifier.verify(token, now: clock.now()))
         } catch {
             switch error {
             case .invalid(let reason): throw .unauthorized(reason.text)

@@ -16,6 +16,8 @@ struct Incoming {
     let origin: [UInt8]?
     /// Reads at most so many bytes of the body.
     let body: (_ limit: Int) -> Body
+    /// When nginx handed it over, in seconds since 1970, where it says so.
+    var handedOver: Double?
 }
 
 /// A request's biography: the one place that knows the order of its stations and turns errors into answers.
@@ -38,6 +40,7 @@ struct Pipeline: Sendable {
     let afterAuthentication: [@Sendable (Principal) throws -> Void]
     /// Told in order of every answer that was sent.
     let afterAnswer: [@Sendable (Observation) -> Void]
+    var patience = Patience(longest: .seconds(1))
 
     /// The most bytes of a body (definitions.md section 8).
     static let bodyLimit = 64 * 1024
@@ -106,8 +109,9 @@ struct Pipeline: Sendable {
     private func answer(
         _ incoming: Incoming, _ match: Router.Match, _ endpoint: any Endpoint.Type, _ record: inout Record
     ) throws -> Response {
+        try patience.check(handedOver: incoming.handedOver, now: wallClock())
         let principal = try record.timings.measure(\.authentication) {
-            try authenticator.authenticate(incoming.authorization, now: wallClock())
+            try authenticator.authenticate(incoming.authorization)
         }
         record.principal = principal
         for hook in afterAuthentication { try hook(principal) }

@@ -32,6 +32,7 @@ extension Incoming {
         requestID = RequestID.from(exchange.parameter("HTTP_X_REQUEST_ID"))
         authorization = exchange.parameter("HTTP_AUTHORIZATION")
         origin = exchange.parameter("HTTP_ORIGIN")
+        handedOver = exchange.text("REQUEST_MSEC").flatMap { Double($0) }
         body = { limit in
             switch exchange.body(limit: limit) {
             case .complete(let bytes): .complete(bytes)

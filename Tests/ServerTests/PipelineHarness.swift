@@ -86,7 +86,7 @@ final class Harness: Sendable {
             body: { limit in
                 self.note("body")
                 return ask.body.count > limit ? .tooLarge : ask.breaksOff ? .incomplete : .complete(ask.body)
-            })
+            }, handedOver: ask.handedOver)
         pipeline.serve(incoming, started: .now) { response in
             self.note("sent")
             sent.append(response)
@@ -109,6 +109,7 @@ struct Ask {
     var requestID = "request-1"
     var body: [UInt8] = []
     var breaksOff = false
+    var handedOver: Double?
 
     /// A call of the API with a token that passes.
     static func api(_ path: String, method: String = "GET", organization: String = "org_1") throws -> Ask {

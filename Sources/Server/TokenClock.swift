@@ -1,0 +1,28 @@
+import Glibc
+
+/// The time that tokens are judged by: the machine's clock, but never earlier than it was at the start plus what has
+/// passed since.
+///
+/// A clock that is set back while the server runs would otherwise give life back to tokens that have ended. One that
+/// is set forward ends them early, until it is set right.
+struct TokenClock: Sendable {
+    private let offsetAtStart: Double
+
+    init() { self.init(wall: wallClock(), steady: Self.steady()) }
+
+    /// - Parameters:
+    ///   - wall: seconds since 1970.
+    ///   - steady: seconds since any moment, by a clock that nobody sets.
+    init(wall: Double, steady: Double) { offsetAtStart = wall - steady }
+
+    /// Seconds since 1970.
+    func now() -> Double { now(wall: wallClock(), steady: Self.steady()) }
+
+    func now(wall: Double, steady: Double) -> Double { max(wall, steady + offsetAtStart) }
+
+    private static func steady() -> Double {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
+    }
+}
