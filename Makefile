@@ -2,7 +2,7 @@
 # make (`make token ORG=org_2`) reach it as its environment.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test test-sanitizers nightly build check-config images migrate demo verify rebuild token property mutants fuzz bench bench-scale
+.PHONY: help run up down test test-sanitizers nightly build check-config images migrate demo verify rebuild token property mutants fuzz soak bench bench-scale
 .NOTPARALLEL:
 
 help: ## Lists the commands
@@ -64,6 +64,10 @@ property: ## Flat against plain answers on random histories, for MINUTES, from S
 mutants: ## Breaks the flat layer on purpose: the property test must notice each time
 	@scripts/install test
 	@exec Tests/Mutants/run
+
+soak: ## Mixed load with faults at random, for MINUTES: is it flat, and is nothing lost?
+	@scripts/install test
+	@exec scripts/test soak
 
 bench: ## The benchmark: answers a second and their cost, beside ceilings and alternatives
 	@exec bench/http/run

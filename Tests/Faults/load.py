@@ -1,0 +1,182 @@
+"""Clients that read and write through nginx while a fault is caused, and remember what each of them was told."""
+
+import http.client
+import itertools
+import json
+import threading
+import time
+import uuid
+from collections import Counter, namedtuple
+
+from client import API, Client
+
+# `status` is 0 where there was no answer; `began` and `ended` are seconds of the monotonic clock.
+Answer = namedtuple("Answer", "kind began ended status retry_after key identifier detail")
+
+READS = ("risk-metrics", "dashboard", "performance", "patients/prioritized?limit=20", "patients/p7", "trends?period=7d")
+BROKEN = (OSError, http.client.HTTPException)
+
+
+class Deadlines(namedtuple("Deadlines", "acquire statement")):
+    """Of the server, in seconds, and what follows from them."""
+
+    # What nginx, a machine busy with other things and a Python client may add.
+    MARGIN = 1.5
+    # Within which service is to be full after the database's return.
+    BACK = 1.0
+
+    def variables(self):
+        return {
+            "DB_ACQUIRE_TIMEOUT_MS": str(round(self.acquire * 1000)),
+            "DB_STATEMENT_TIMEOUT_MS": str(round(self.statement * 1000))
+        }
+
+    @property
+    def gap(self):
+        """The longest that a request takes while the database is away."""
+        return self.acquire + self.MARGIN
+
+    @property
+    def longest(self):
+        """The longest that a request takes whatever happens: 7.5 s for the deadlines that the server has by itself."""
+        return self.acquire + self.statement + 0.5
+
+
+class Load:
+
+    def __init__(self, stack, clinic, readers=4, writers=4, pause=0.004):
+        self.stack, self.clinic, self.pause = stack, clinic, pause
+        self.answers, self.lock, self.stopping = [], threading.Lock(), threading.Event()
+        self.threads = [threading.Thread(target=self.read, args=(n, )) for n in range(readers)]
+        self.threads += [threading.Thread(target=self.write) for _ in range(writers)]
+        self.token = stack.api.authorization(clinic.organization)["Authorization"]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(30)
+        assert not any(thread.is_alive() for thread in self.threads), "a request hangs"
+
+    def client(self):
+        return Client(int(self.stack.settings["HTTPS_PORT"]), self.stack.settings["CA_FILE"], timeout=25)
+
+    def read(self, number):
+        client, target = self.client(), API(None, None).target
+        for path in itertools.islice(itertools.cycle(READS), number, None):
+            if self.stopping.is_set():
+                return
+            self.ask(client, "GET", target(self.clinic.organization, path), {"Authorization": self.token})
+            time.sleep(self.pause)
+
+    def write(self):
+        """Sends each entry until it is acknowledged, always under its key, as the contract tells a client to."""
+        client, target = self.client(), API(None, None).target(self.clinic.organization, "log-outreach")
+        for number in itertools.count():
+            key = str(uuid.uuid4())
+            headers = {"Authorization": self.token, "Content-Type": "application/json", "Idempotency-Key": key}
+            patient = f"p{1 + number % self.clinic.patients}"
+            body = json.dumps({"patient_id": patient, "method": "sms", "outcome": "success"})
+            while True:
+                if self.stopping.is_set():
+                    return
+                answer = self.ask(client, "POST", target, headers, body, key)
+                time.sleep(self.pause)
+                if answer.status in (200, 201):
+                    break
+
+    def ask(self, client, method, target, headers, body=None, key=None):
+        began = time.monotonic()
+        try:
+            response = client.request(method, target, headers, body)
+            status, retry_after = response.status, response.header("Retry-After")
+            identifier = response.json()["outreach_id"] if key and status in (200, 201) else None
+            detail = response.body.decode() if status >= 400 else ""
+        except BROKEN as error:
+            status, retry_after, identifier, detail = 0, None, None, repr(error)
+            client.local.connection = None
+            time.sleep(0.02)
+        answer = Answer(method, began, time.monotonic(), status, retry_after, key, identifier, detail)
+        with self.lock:
+            self.answers.append(answer)
+        return answer
+
+    def all(self):
+        with self.lock:
+            return list(self.answers)
+
+    def begun_since(self, instant):
+        return [answer for answer in self.under_way_since(instant) if answer.began >= instant]
+
+    def under_way_since(self, instant):
+        """Those that were not over by then."""
+        # They were noted as they ended: only the latest are looked at.
+        with self.lock:
+            late = list(itertools.takewhile(lambda answer: answer.ended >= instant - 1, reversed(self.answers)))
+        return [answer for answer in reversed(late) if answer.ended >= instant]
+
+    def acknowledged(self):
+        return {answer.key: answer.identifier for answer in self.all() if answer.identifier}
+
+    def warm_up(self, count=60, seconds=20):
+        self.until(lambda: sum(a.status in (200, 201) for a in self.all()) >= count, seconds, "no load gets through")
+
+    def until(self, question, seconds, complaint):
+        """Waits until it is so; returns how long that took."""
+        began = time.monotonic()
+        while not question():
+            assert time.monotonic() - began < seconds, f"{complaint}: {Counter(a.status for a in self.all()[-50:])}"
+            time.sleep(0.01)
+        return time.monotonic() - began
+
+    def until_served_again(self, since, seconds, of=("GET", "POST")):
+        """Waits for each kind of request to be answered well; returns how long after `since` they were."""
+        ended = {}
+
+        def served():
+            for answer in self.begun_since(since):
+                if answer.status in (200, 201):
+                    ended.setdefault(answer.kind, answer.ended)
+            return all(kind in ended for kind in of)
+
+        self.until(served, seconds, "no service")
+        return max(ended.values()) - since
+
+
+def refused_properly(answers, within, also=()):
+    """Each was answered well, or with a 503 that says when to come again, in time.
+
+    Returns how long the slowest took, and how many were refused.
+    """
+    allowed = {200, 201, 503, *also}
+    odd = [answer for answer in answers if answer.status not in allowed]
+    assert not odd, f"{len(odd)} of {len(answers)} answered otherwise, such as {odd[0]}"
+    refused = [answer for answer in answers if answer.status not in (200, 201)]
+    mute = [answer for answer in refused if answer.status and int(answer.retry_after or 0) < 1]
+    assert not mute, f"no Retry-After: {mute[0]}"
+    slowest = max((answer.ended - answer.began for answer in answers), default=0)
+    assert slowest <= within, f"an answer took {slowest:.2f} s, more than {within}"
+    return slowest, len(refused)
+
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def latencies(stack, clinic, count=250):
+    """Of one request after the other, each answered well."""
+    found = []
+    for _ in range(count):
+        began = time.monotonic()
+        response = stack.api.get(clinic.organization, "risk-metrics")
+        assert response.status == 200, response
+        found.append(time.monotonic() - began)
+    return found

@@ -1,0 +1,107 @@
+"""The database is there and says nothing: each request ends in time, and nobody is used up for good."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+import ledger
+from load import Load, refused_properly
+from processes import AS_ROOT, Copy, backends, kill, ports
+from stack import Stack
+
+ROW = "database hangs"
+
+
+def test_stopped_backends(stack, load, deadlines, figures):
+    connection = stack.connect()
+    began = time.monotonic()
+    frozen = backends(connection)
+    try:
+        for pid in frozen:
+            kill(pid, signal.SIGSTOP)
+        assert frozen
+        # Others are opened in their place while these still hang. Not for every post: one that was stopped within
+        # its transaction goes on holding its locks.
+        served = load.until_served_again(began + 0.5, 15, of=("GET", ))
+        load.until(lambda: len([a for a in load.begun_since(began + served + 0.5) if a.status == 200]) > 50, 15,
+                   "the workers did not recover")
+    finally:
+        for pid in frozen:
+            kill(pid, signal.SIGCONT)
+        connection.close()
+    load.until_served_again(time.monotonic(), 10)
+    slowest, refused = refused_properly(load.under_way_since(began), deadlines.longest)
+    assert refused > 0, "nothing hung"
+    load.stop()
+    ledger.check(load)
+    figures(ROW, stopped_backends=len(frozen), slowest_answer_s=round(slowest, 2),
+            served_again_after_s=round(served, 2))
+
+
+def ip(*arguments, **how):
+    return subprocess.run(["ip", *arguments], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **how)
+
+
+@pytest.fixture
+def namespace():
+    """A network of its own behind a pair of virtual cables: 10.213.77.1 here, .2 there."""
+    name = f"faults{os.getpid()}"
+    here, there = f"fa{os.getpid()}", f"fb{os.getpid()}"
+    if not AS_ROOT:
+        pytest.skip("a network namespace needs root")
+    try:
+        ip("netns", "add", name)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no network namespace can be made here: {error}")
+    try:
+        try:
+            ip("link", "add", here, "type", "veth", "peer", "name", there)
+        except subprocess.CalledProcessError as error:
+            pytest.skip(f"no virtual cable can be made here: {error.output}")
+        ip("link", "set", there, "netns", name)
+        ip("address", "add", "10.213.77.1/30", "dev", here)
+        ip("link", "set", here, "up")
+        ip("-n", name, "address", "add", "10.213.77.2/30", "dev", there)
+        ip("-n", name, "link", "set", there, "up")
+        yield name
+    finally:
+        subprocess.run(["ip", "link", "delete", here], stderr=subprocess.DEVNULL)
+        ip("netns", "delete", name)
+
+
+def test_blackholed_connection(stack, clinic, deadlines, directory, folder, namespace, figures):
+    """Packets arrive there and nothing comes back: no error, no end, only silence."""
+    access = folder / "pg_hba.conf"
+    access.write_text("local all all trust\nhost all all 10.213.77.1/32 trust\n")
+    access.chmod(0o644)
+    far = Copy(stack, directory / "far", options=("listen_addresses=10.213.77.2", f"hba_file={access}"),
+               prefix=("ip", "netns", "exec", namespace))
+    other = Stack(directory / "blackhole", WORKER_THREADS="4", **ports(), **deadlines.variables(),
+                  DATABASE_URL="postgresql://postgres@10.213.77.2:5432/reengagement")
+    try:
+        for step in ("server-start", "nginx-start", "ready"):
+            other.call(step)
+        other.attach()
+        with Load(other, clinic) as load:
+            load.warm_up()
+            began = time.monotonic()
+            ip("-n", namespace, "route", "add", "blackhole", "10.213.77.1/32")
+            load.until(lambda: len([a for a in load.under_way_since(began + 1) if a.status == 503]) > 10, 20,
+                       "nothing ends")
+            healthy = time.monotonic()
+            ip("-n", namespace, "route", "delete", "blackhole", "10.213.77.1/32")
+            back = time.monotonic()
+            served = load.until_served_again(back, 15)
+            load.until(lambda: len([a for a in load.begun_since(back + served) if a.status in (200, 201)]) > 50, 15,
+                       "the workers did not recover")
+            slowest, refused = refused_properly(load.under_way_since(began), deadlines.longest)
+        assert refused > 0
+        ledger.check(load, far.url)
+        figures(ROW, blackhole_s=round(healthy - began, 1), blackhole_slowest_answer_s=round(slowest, 2),
+                blackhole_served_again_after_s=round(served, 2))
+    finally:
+        other.down()
+        far.stop()

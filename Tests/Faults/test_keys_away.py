@@ -1,0 +1,162 @@
+"""The server of keys is down, slow, says nonsense or has other keys: known ones go on, new ones are taken up."""
+
+import http.server
+import ssl
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import tokens
+from client import API
+from tokens import Signer
+
+ROW = "JWKS server"
+# Longer than a request may wait for a fetch, so that one which does would show.
+SLOW = 4.5
+# The longest that a request with an unknown key waits for a fetch that may bring it (2 s), and the machine's share.
+FETCH_WAIT = 2 + 1.5
+
+
+class KeyServer:
+    """HTTPS with an answer that the test chooses from one request to the next."""
+
+    def __init__(self, certificate):
+        self.body, self.delay, self.fetched = b"", 0, 0
+        owner = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+
+            def do_GET(self):
+                owner.fetched += 1
+                time.sleep(owner.delay)
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(owner.body)))
+                self.end_headers()
+                self.wfile.write(owner.body)
+
+            def log_message(self, *_):
+                pass
+
+        self.make, self.certificate, self.server = Handler, certificate, None
+        self.up()
+
+    def up(self):
+        address = self.server.server_address if self.server else ("127.0.0.1", 0)
+        self.server = http.server.ThreadingHTTPServer(address, self.make)
+        self.server.handle_error = lambda *_: None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, self.certificate.with_suffix(".key"))
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def down(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    @property
+    def url(self):
+        return f"https://localhost:{self.server.server_address[1]}/jwks"
+
+
+@contextmanager
+def asking(stack, clinic, signer):
+    """Readers with tokens of one key, each answer noted; a new token each time, so that none is remembered."""
+    stopping, seen = threading.Event(), []
+
+    def ask():
+        while not stopping.is_set():
+            headers = {"Authorization": f"Bearer {signer.token(clinic.organization, jti=str(time.monotonic_ns()))}"}
+            began = time.monotonic()
+            target = API(None, None).target(clinic.organization, "dashboard")
+            status = stack.client.request("GET", target, headers).status
+            seen.append((status, time.monotonic() - began))
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield seen
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join(30)
+
+
+@pytest.fixture
+def keyed(stack):
+    keys = KeyServer(Path(stack.settings["CA_FILE"]))
+    yield keys
+    keys.down()
+    stack.restart_server()
+
+
+def ask(stack, clinic, signer):
+    began = time.monotonic()
+    headers = {"Authorization": f"Bearer {signer.token(clinic.organization)}"}
+    status = stack.client.request("GET", API(None, None).target(clinic.organization, "dashboard"), headers).status
+    return status, time.monotonic() - began
+
+
+def test_known_keys_go_on_and_new_ones_are_taken_up(stack, clinic, keyed, figures):
+    old, new, issuer = tokens.generate_key(), tokens.generate_key(), stack.signer.issuer
+    keyed.body = tokens.jwks({"old": old}).encode()
+    # The stack would bring a key of its own where a variable for one is empty or not there.
+    stack.restart_server(CLERK_JWKS_URL=keyed.url, CLERK_JWKS_CA_FILE=str(keyed.certificate))
+    known, rotated = Signer(old, issuer, "old"), Signer(new, issuer, "new")
+    deadline = time.monotonic() + 10
+    while ask(stack, clinic, known)[0] != 200:
+        assert time.monotonic() < deadline, "the first key was not fetched"
+    slowest = 0
+    with asking(stack, clinic, known) as seen:
+        # Garbage, and a token that makes the server fetch it.
+        keyed.body = b"<html>" + bytes(range(256)) * 50
+        status, took = ask(stack, clinic, rotated)
+        assert status == 401 and took < FETCH_WAIT
+        slowest = max(slowest, took)
+        # Down altogether.
+        keyed.down()
+        status, took = ask(stack, clinic, rotated)
+        assert status == 401 and took < FETCH_WAIT
+        slowest = max(slowest, took)
+        keyed.up()
+    assert Counter(status for status, _ in seen).keys() == {200}, Counter(status for status, _ in seen)
+    assert len(seen) > 10
+    undisturbed = max(took for _, took in seen)
+    assert undisturbed < FETCH_WAIT
+    # Slow from the start: a server without keys yet says so, and waits for none of it.
+    keyed.body, keyed.delay = tokens.jwks({"old": old, "new": new}).encode(), SLOW
+    stack.call("server-stop")
+    stack.call("server-start", CLERK_JWKS_URL=keyed.url, CLERK_JWKS_CA_FILE=str(keyed.certificate))
+    stack.look()
+    status, took = ask(stack, clinic, known)
+    assert status == 503 and took < FETCH_WAIT
+    # At its usual speed again: both are taken up, the new one under load of the old.
+    keyed.delay = 0
+    deadline = time.monotonic() + 15
+    while ask(stack, clinic, known)[0] != 200:
+        assert time.monotonic() < deadline, "keys were not taken up after the server of keys had recovered"
+        time.sleep(0.05)
+    assert ask(stack, clinic, rotated)[0] == 200
+    figures(ROW, slowest_with_unknown_key_s=round(slowest, 2), known_keys_slowest_s=round(undisturbed, 2),
+            without_keys_slowest_s=round(took, 2))
+
+
+def test_keys_rotated_under_load(stack, clinic, keyed, figures):
+    old, new, issuer = tokens.generate_key(), tokens.generate_key(), stack.signer.issuer
+    keyed.body = tokens.jwks({"old": old}).encode()
+    stack.restart_server(CLERK_JWKS_URL=keyed.url, CLERK_JWKS_CA_FILE=str(keyed.certificate))
+    known, rotated = Signer(old, issuer, "old"), Signer(new, issuer, "new")
+    deadline = time.monotonic() + 10
+    while ask(stack, clinic, known)[0] != 200:
+        assert time.monotonic() < deadline
+    with asking(stack, clinic, known) as seen:
+        keyed.body = tokens.jwks({"old": old, "new": new}).encode()
+        status, took = ask(stack, clinic, rotated)
+        assert status == 200, "a key that was published is fetched when the first token names it"
+        assert took < FETCH_WAIT
+    assert {status for status, _ in seen} == {200}
+    figures(ROW, new_key_taken_up_after_s=round(took, 2))

@@ -1,0 +1,42 @@
+"""The log's disk is full, its reader is gone, or there is no standard output at all: service goes on."""
+
+import os
+
+from processes import Wrapped
+from wrk import Wrk
+
+ROW = "log"
+
+OUTPUTS = {
+    "the disk is full": "exec BINARY >/dev/full 2>/dev/full", "standard output is closed": "exec BINARY >&- 2>&-",
+    "the reader has gone": "exec BINARY >FIFO"
+}
+
+
+def serves(stack, clinic, folder, figures, title, how, closed):
+    """Answers under load as if nothing were; then what reads the log has its end."""
+    folder = folder / title.replace(" ", "-")
+    folder.mkdir(mode=0o755)
+    fifo = folder / "log"
+    os.mkfifo(fifo)
+    # Held open, so that the server can open it for writing.
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        stack.restart_server(**Wrapped(stack, folder, how.replace("FIFO", str(fifo))).environment())
+        if closed:
+            os.close(reader)
+        # Many times the lines that a pipe holds.
+        with Wrk(stack, clinic, folder, seconds=1, connections=8) as wrk:
+            done = wrk.result()
+    finally:
+        if not closed:
+            os.close(reader)
+    assert done.requests > 500 and (done.refused, done.errors) == (0, 0), done.output
+    assert done.slowest < 2, f"an answer took {done.slowest:.2f} s"
+    assert stack.is_running(stack.server_pid)
+    figures(ROW, **{title.replace(" ", "_") + "_slowest_answer_s": done.slowest})
+
+
+def test_service_goes_on_without_a_log(stack, clinic, folder, figures):
+    for title, how in OUTPUTS.items():
+        serves(stack, clinic, folder, figures, title, how, closed="reader" in title)

@@ -1,0 +1,89 @@
+"""SIGTERM and restarts under load: what was accepted is answered, and a rolling restart fails no request at all."""
+
+import os
+import signal
+import time
+
+import pytest
+
+import ledger
+from processes import AS_ROOT, gone
+from stack import Server, is_running
+from wrk import Wrk
+
+ROW = "SIGTERM and restarts"
+
+
+def test_sigterm_under_load_drops_nothing_that_was_accepted(stack, load, figures):
+    """Whoever has been answered with a 201 is in the table; who was not accepted gets nginx's 502 with Retry-After."""
+    stack.look()
+    pid, began = stack.server_pid, time.monotonic()
+    os.kill(pid, signal.SIGTERM)
+    gone(pid, 10)
+    took = time.monotonic() - began
+    stack.call("server-start")
+    served = load.until_served_again(time.monotonic(), 10)
+    load.stop()
+    odd = [a for a in load.all() if a.status not in (200, 201, 502, 503)]
+    assert not odd, odd[0]
+    written = ledger.check(load)
+    figures(ROW, exit_after_sigterm_s=round(took, 2), served_again_after_start_s=round(served, 2),
+            acknowledged_and_there=written)
+
+
+def test_restart_under_load(stack, load):
+    for _ in range(2):
+        stack.restart_server()
+        load.until_served_again(time.monotonic(), 10)
+    load.stop()
+    odd = [a for a in load.all() if a.status not in (200, 201, 502, 503)]
+    assert not odd, odd[0]
+    ledger.check(load)
+
+
+def taken_over(path, before):
+    """The path leads to the new server once it is another file; until then the old one answers there."""
+    deadline = time.monotonic() + 10
+    while (now := os.stat(path)).st_ino == before.st_ino and now.st_ctime_ns == before.st_ctime_ns:
+        assert time.monotonic() < deadline, "the new server did not take the path over"
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("kind", ["GET", "POST"])
+def test_a_rolling_restart_fails_no_request(stack, clinic, folder, long, figures, kind):
+    """The new server takes the socket's path over, then the old one is told to go, during one run of wrk."""
+    rounds, started = 6 if long else 1, []
+    group = {"group": "www-data", "extra_groups": []} if AS_ROOT else {}
+    stack.look()
+    leaving = stack.server_pid
+    path, key = ("log-outreach", "roll") if kind == "POST" else ("risk-metrics", None)
+    seconds = 2 + 2.5 * rounds
+    try:
+        with Wrk(stack, clinic, folder, path, seconds, key=key, statuses=True) as wrk:
+            ended = []
+            for number in range(rounds):
+                time.sleep(0.7)
+                own = folder / str(number)
+                own.mkdir()
+                before = os.stat(stack.socket)
+                started.append(Server(stack, own, FCGI_LISTEN=stack.socket, WORKER_THREADS="4").start(**group))
+                taken_over(stack.socket, before)
+                began = time.monotonic()
+                os.kill(leaving, signal.SIGTERM)
+                if number == 0:
+                    gone(leaving, 10)
+                else:
+                    assert started[-2].process.wait(10) == 0
+                ended.append(time.monotonic() - began)
+                leaving = started[-1].process.pid
+            assert is_running(leaving)
+            assert wrk.process.poll() is None, "the load ended before the restarts did"
+            done = wrk.result()
+        assert done.requests > 100
+        assert (done.refused, done.errors) == (0, 0), (done.statuses, done.output)
+        figures(ROW, **{f"rolling_{kind.lower()}_requests": done.requests, f"rolling_{kind.lower()}_failed": 0,
+                        f"rolling_{kind.lower()}_slowest_exit_s": round(max(ended), 2)})
+    finally:
+        stack.call("server-start")
+        for server in started:
+            server.stop()
