@@ -40,3 +40,7 @@ def serves(stack, clinic, folder, figures, title, how, closed):
 def test_service_goes_on_without_a_log(stack, clinic, folder, figures):
     for title, how in OUTPUTS.items():
         serves(stack, clinic, folder, figures, title, how, closed="reader" in title)
+
+
+def test_service_goes_on_while_nobody_reads_the_log(stack, clinic, folder, figures):
+    serves(stack, clinic, folder, figures, "the reader sleeps", "exec BINARY >FIFO", closed=False)
