@@ -26,7 +26,8 @@ BEGIN
             FROM pg_class c
             JOIN pg_namespace n ON n.oid = c.relnamespace
             WHERE c.relkind = 'v' AND (n.nspname = 're' OR (n.nspname = 'public' AND c.relname IN (
-                'patient_reengagement_master_view', 'patient_reengagement_master', 'reengagement_performance_view')))
+                'patient_reengagement_master_view', 'patient_reengagement_master', 'reengagement_performance_view',
+                'audit_patient_access')))
         ), owned_function AS (
             -- What runs with rights of its own, and what only that calls.
             SELECT p.oid::regprocedure AS name, p.proowner, o.owner
@@ -34,7 +35,7 @@ BEGIN
             JOIN (VALUES
                 ('reengagement_definer', ARRAY['advance', 'catch_up_in_time', 'refresh', 'settle']),
                 ('reengagement_marker', ARRAY['mark_patients', 'mark_patients_of_rows', 'mark_organizations',
-                    'mark_changed_organizations']),
+                    'mark_changed_organizations', 'record_access']),
                 ('reengagement_scheduler', ARRAY['mark_everything', 'organizations_due'])
             ) AS o(owner, names) ON p.proname = ANY (o.names)
             WHERE p.pronamespace = 're'::regnamespace
@@ -42,7 +43,8 @@ BEGIN
             -- Endpoints, and whatever writes or runs with rights of its own.
             SELECT p.oid, p.oid::regprocedure AS name, p.proacl, p.proowner,
                 regexp_replace(p.proname, '^(plain|flat)_', '') = ANY (
-                    endpoints || ARRAY['advance', 'catch_up', 'catch_up_in_time', 'organizations_due']) AS for_server
+                    endpoints || ARRAY['advance', 'catch_up', 'catch_up_in_time', 'organizations_due',
+                        'record_access', 'make_audit_partitions']) AS for_server
             FROM pg_proc p
             WHERE p.pronamespace = 're'::regnamespace AND (p.provolatile = 'v' OR p.prosecdef
                 OR regexp_replace(p.proname, '^(plain|flat)_', '') = ANY (endpoints))
@@ -58,10 +60,15 @@ BEGIN
             FROM unnest(ARRAY['re.dirty', 're.organization_state', 're.patient_state', 're.cell', 're.risk_day',
                 're.outreach_day']) AS derived
             UNION ALL
+            SELECT server_role, 're.audit', 'INSERT'
+            UNION ALL
             VALUES ('reengagement_definer', 're.dirty', 'SELECT, DELETE'),
                 ('reengagement_definer', 're.organization_state', 'SELECT, UPDATE'),
                 ('reengagement_marker', 're.dirty', 'INSERT'),
                 ('reengagement_marker', 're.organization_state', 'INSERT'),
+                ('reengagement_marker', 're.audit', 'INSERT'),
+                -- For the view alone, whose reader decides what is seen.
+                ('reengagement_definer', 're.audit', 'SELECT'),
                 ('reengagement_scheduler', 're.dirty', 'SELECT, INSERT'),
                 ('reengagement_scheduler', 're.organization_state', 'SELECT')
         )
@@ -72,7 +79,9 @@ BEGIN
         FROM owned_function WHERE proowner <> to_regrole(owner)
         UNION ALL
         SELECT format('GRANT SELECT ON %s TO %I', name, server_role)
-        FROM product_view WHERE NOT has_table_privilege(server_role, oid, 'SELECT')
+        FROM product_view
+        -- The server writes the audit and never reads it.
+        WHERE NOT has_table_privilege(server_role, oid, 'SELECT') AND oid <> 'public.audit_patient_access'::regclass
         UNION ALL
         SELECT format('GRANT %s ON %s TO %I', r.privileges, r.relation, r.role)
         FROM table_right r

@@ -19,6 +19,9 @@ public protocol Endpoint: Sendable {
     /// ``Response/answeredAt`` says the place of.
     var variant: String? { get }
 
+    /// What was asked for besides the route, for the audit; never a note or another free text.
+    var filter: [(name: StaticString, value: String)] { get }
+
     /// - Throws: ``Problem`` where the rows say that there is no such thing, ``EndpointError`` where they are not
     ///   what the query promises.
     func respond(to rows: QueryResult) throws -> Response
@@ -28,6 +31,7 @@ extension Endpoint {
     public static var method: Method { .get }
     public static var isRepeatable: Bool { true }
     public var variant: String? { nil }
+    public var filter: [(name: StaticString, value: String)] { [] }
 }
 
 /// A method that an endpoint may answer; HEAD and OPTIONS come with each of them.
@@ -46,16 +50,41 @@ public struct Call: Sendable {
     public let parameters: QueryParameters
     public let body: [UInt8]
     public let idempotencyKey: [UInt8]?
+    /// What a write records of whoever asks, beside the subject.
+    public let caller: Caller
 
     public init(
-        organization: String, subject: String, patientID: String? = nil, request: Request, body: [UInt8] = []
+        organization: String, subject: String, patientID: String? = nil, request: Request, body: [UInt8] = [],
+        caller: Caller = Caller()
     ) {
         self.organization = organization
         self.subject = subject
+        self.caller = caller
         self.patientID = patientID
         parameters = request.parameters
         idempotencyKey = request.idempotencyKey
         self.body = body
+    }
+}
+
+/// Who asks and from where, as far as it is known.
+public struct Caller: Sendable {
+    public let sessionID: String?
+    public let role: String?
+    /// Who really acts, where somebody impersonates the subject.
+    public let actor: String?
+    public let address: String?
+    public let requestID: String?
+
+    public init(
+        sessionID: String? = nil, role: String? = nil, actor: String? = nil, address: String? = nil,
+        requestID: String? = nil
+    ) {
+        self.sessionID = sessionID
+        self.role = role
+        self.actor = actor
+        self.address = address
+        self.requestID = requestID
     }
 }
 

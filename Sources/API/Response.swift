@@ -17,6 +17,8 @@ public struct Response: Sendable {
     public var body: [UInt8]
     /// Where the body says when it was answered.
     public var answeredAt: Range<Int>?
+    /// Whom it tells of, for the audit.
+    public var disclosure = Disclosure.nobody
 
     public init(
         status: Int, contentType: String?, headers: [Header] = [], body: [UInt8], answeredAt: Range<Int>? = nil
@@ -28,8 +30,12 @@ public struct Response: Sendable {
         self.answeredAt = answeredAt
     }
 
-    static func json(_ body: [UInt8], status: Int = 200, answeredAt: Range<Int>? = nil) -> Response {
-        Response(status: status, contentType: "application/json", body: body, answeredAt: answeredAt)
+    static func json(
+        _ body: [UInt8], status: Int = 200, answeredAt: Range<Int>? = nil, disclosing disclosure: Disclosure = .nobody
+    ) -> Response {
+        var response = Response(status: status, contentType: "application/json", body: body, answeredAt: answeredAt)
+        response.disclosure = disclosure
+        return response
     }
 }
 

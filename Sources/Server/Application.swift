@@ -15,7 +15,9 @@ public struct Application: Sendable {
 
     /// How long kept connections may still be answered after the signal; the process ends within 10 s of it.
     private static let grace = Duration.seconds(7)
-    private static let longestStop = Duration.milliseconds(9500)
+    private static let longestStop = Duration.milliseconds(9250)
+    /// For the last audit entries, where draining took all of that; they are written every 100 ms meanwhile.
+    private static let longestAuditFlush = Duration.milliseconds(400)
     /// How long the last log lines may take, where whoever reads them has stopped reading.
     private static let longestFlush = Duration.milliseconds(250)
 
@@ -44,16 +46,19 @@ public struct Application: Sendable {
         let pool = ConnectionPool(
             parameters: configuration.connection, capacity: configuration.poolSize,
             acquireTimeout: configuration.acquireTimeout)
-        let workers = try startWorkers(acceptor, keys, pool)
+        let trail = try startAuditTrail(pool)
+        let workers = try startWorkers(acceptor, keys, pool, trail)
         let maintenance = try startMaintenance(pool)
         logger.info(
             "listening", metadata: ["version": "\(serverVersion)", "workers": "\(configuration.workers)"])
         // Not in the log line: below its level nothing of it is evaluated.
         let signal = waitForStop(signals)
+        let end = ContinuousClock.now + Self.longestStop
         logger.info("stopping", metadata: ["signal": "\(signal)"])
         maintenance.stop()
         acceptor.stop(grace: Self.grace)
-        let drained = workers.waitUntilDone(.now + Self.longestStop)
+        let drained = workers.waitUntilDone(end)
+        flush(trail, by: end + Self.longestAuditFlush)
         keys.shutdown()
         logger.info("stopped", metadata: ["drained": "\(drained)"])
     }
@@ -82,6 +87,13 @@ public struct Application: Sendable {
                     metadata: ["from": "\(before)", "to": "\(logLevel.current)", "signal": "\(name)"])
             }
         }
+    }
+
+    /// Has the audit written to the end, once there are no more answers.
+    private func flush(_ trail: AuditTrail?, by deadline: ContinuousClock.Instant) {
+        guard let unwritten = trail?.stop(by: deadline), unwritten > 0 else { return }
+        logger.error(
+            "audit entries are lost: the database took none until the end", metadata: ["entries": "\(unwritten)"])
     }
 
     private func keySet() throws(StartError) -> KeySet {
@@ -113,11 +125,11 @@ public struct Application: Sendable {
     }
 
     private func startWorkers(
-        _ acceptor: Acceptor, _ keys: KeySet, _ pool: ConnectionPool
+        _ acceptor: Acceptor, _ keys: KeySet, _ pool: ConnectionPool, _ trail: AuditTrail?
     ) throws(StartError) -> WorkerThreads {
         let metrics = Metrics()
         let worker = Worker(
-            acceptor: acceptor, pipeline: pipeline(acceptor, keys, pool, metrics), metrics: metrics)
+            acceptor: acceptor, pipeline: pipeline(acceptor, keys, pool, metrics, trail), metrics: metrics)
         do throws(Thread.StartError) {
             return try WorkerThreads(count: configuration.workers) { worker.run() }
         } catch {
@@ -138,8 +150,26 @@ public struct Application: Sendable {
         }
     }
 
+    /// Nil where it is turned off.
+    private func startAuditTrail(_ pool: ConnectionPool) throws(StartError) -> AuditTrail? {
+        guard configuration.isAudited else {
+            logger.warning("AUDIT is off: nothing but outreach attempts is recorded")
+            return nil
+        }
+        let trail = AuditTrail(
+            database: { (query) throws(PostgreSQLError) in
+                try pool.run(query, organization: "", repeatable: false)
+            }, logger: logger)
+        do throws(Thread.StartError) {
+            try trail.start()
+            return trail
+        } catch {
+            throw StartError(description: "the system refuses a thread for the audit (errno \(error.code))")
+        }
+    }
+
     private func pipeline(
-        _ acceptor: Acceptor, _ keys: KeySet, _ pool: ConnectionPool, _ metrics: Metrics
+        _ acceptor: Acceptor, _ keys: KeySet, _ pool: ConnectionPool, _ metrics: Metrics, _ trail: AuditTrail?
     ) -> Pipeline {
         let verifier = Verifier(keys: keys, policy: configuration.policy)
         let (workers, sink) = (configuration.workers, sink)
@@ -161,10 +191,12 @@ public struct Application: Sendable {
                         { $0.add(tokens: verifier.cacheStatistics) },
                         { $0.add(keptAnswers?.statistics ?? KeptAnswers.Statistics()) },
                         { $0.add(lostLogLines: sink.lostLines) },
+                        { if let trail { $0.add(audit: trail.statistics) } },
                         { if let process = ProcessFigures.current() { $0.add(process) } },
                     ])
             },
             afterAuthentication: afterAuthentication(),
+            audit: { trail?.record($0) ?? true },
             afterAnswer: afterAnswer(metrics),
             patience: Patience(longest: sharesClockWithNginx ? configuration.acquireTimeout : nil))
     }

@@ -17,10 +17,18 @@ public struct Configuration: Sendable {
     /// How many bytes kept answers may take; 0 keeps none.
     public let answerCacheBytes: Int
     public let allowedOrigins: [String]
+    /// Whether answers are recorded; off for measurements alone.
+    public let isAudited: Bool
     public let logLevel: Logger.Level
     public let logFormat: LogFormat
     /// From when on a request is logged as slow; nil is never.
     public let slowRequest: Duration?
+
+    /// A variable that turns something on or off.
+    enum Switch: String, CaseIterable {
+        case on
+        case off
+    }
 
     /// Where connections come from.
     public enum Listen: Sendable, Equatable {
@@ -65,6 +73,7 @@ public struct Configuration: Sendable {
         answerCacheBytes = reader.number(
             "ANSWER_CACHE_BYTES", in: 0...Self.largestAnswerCache, default: Self.largestAnswerCache)
         allowedOrigins = reader.origins()
+        isAudited = reader.choice("AUDIT", Switch.allCases, default: .on) == .on
         logLevel = reader.choice("LOG_LEVEL", Logger.Level.allCases, default: .info)
         logFormat = reader.choice("LOG_FORMAT", LogFormat.allCases, default: .json)
         let slow = reader.number("LOG_SLOW_MS", in: 0...600_000, default: 500)

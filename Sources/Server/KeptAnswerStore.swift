@@ -45,7 +45,8 @@ final class KeptAnswer: Sendable {
         self.key = key
         self.state = state
         self.response = response
-        size = Self.overhead + key.count + state.count + response.body.count
+        size =
+            Self.overhead + key.count + state.count + response.body.count + response.disclosure.size
     }
 
     /// The answer as it is given at another time.

@@ -23,9 +23,13 @@ final class Maintenance: Sendable {
     /// Patients in one transaction: small, so that readers never wait long for its lock.
     private static let chunk = 1000
     private static let organizationsAtOnce = 100
+    /// How often the audit's next months are looked after, which are made three months ahead.
+    private static let betweenPartitions = Duration.seconds(3600)
 
     private static let due = Statement(
         name: "organizations_due", sql: "SELECT * FROM re.organizations_due($1::int)")
+    private static let makePartitions = Statement(
+        name: "make_audit_partitions", sql: "SELECT re.make_audit_partitions()")
     private static let advance = Statement(
         name: "advance", sql: "SELECT refreshed, remaining FROM re.advance($1, $2::int)")
 
@@ -42,7 +46,12 @@ final class Maintenance: Sendable {
     func start() throws(Thread.StartError) {
         _ = try Thread.start { [self] in
             var pause = Duration.zero
-            while !sleep(pause) { pause = lookForWork() }
+            var partitionsDue = ContinuousClock.now
+            while !sleep(pause) {
+                pause = lookForWork()
+                guard pause != Self.pauseAfterFailure, partitionsDue <= .now else { continue }
+                partitionsDue = .now + (makePartitions() ? Self.betweenPartitions : Self.pauseAfterFailure)
+            }
         }
     }
 
@@ -55,6 +64,16 @@ final class Maintenance: Sendable {
     /// Returns whether it was told to stop meanwhile.
     private func sleep(_ duration: Duration) -> Bool {
         stopped.wait(until: .now + duration) { $0 ? true : nil } ?? false
+    }
+
+    private func makePartitions() -> Bool {
+        do throws(PostgreSQLError) {
+            _ = try database(Query(Self.makePartitions), "")
+            return true
+        } catch {
+            logger.warning("the audit's next months could not be made", metadata: ["reason": "\(error)"])
+            return false
+        }
     }
 
     /// Gives every organization that has something to do its turn; returns how long to pause then.

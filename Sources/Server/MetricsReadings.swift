@@ -32,6 +32,14 @@ extension PrometheusText {
         gauge("reengagement_fastcgi_connections", "Open connections from nginx.", connections)
     }
 
+    mutating func add(audit: AuditTrail.Statistics) {
+        gauge("reengagement_audit_waiting", "Audit entries not in the database yet.", audit.waiting)
+        counter("reengagement_audit_written_total", "Audit entries written.", audit.written)
+        counter("reengagement_audit_refused_total", "Answers that the audit could not take in.", audit.refused)
+        counter("reengagement_audit_failures_total", "Attempts to write the audit that failed.", audit.failures)
+        counter("reengagement_audit_lost_total", "Audit entries that the database will not have.", audit.lost)
+    }
+
     /// The names that every Prometheus client library has for its process.
     mutating func add(_ process: ProcessFigures) {
         counter("process_cpu_seconds_total", "Processor time, of user and system, in seconds.", process.cpuSeconds)

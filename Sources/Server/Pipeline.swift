@@ -14,6 +14,8 @@ struct Incoming {
     let requestID: String
     let authorization: [UInt8]?
     let origin: [UInt8]?
+    /// Where nginx was asked from.
+    let address: String?
     /// Reads at most so many bytes of the body.
     let body: (_ limit: Int) -> Body
     /// When nginx handed it over, in seconds since 1970, where it says so.
@@ -38,6 +40,8 @@ struct Pipeline: Sendable {
     let renderMetrics: @Sendable () -> String
     /// Asked in order once it is known who asks, before anything is done for them.
     let afterAuthentication: [@Sendable (Principal) throws -> Void]
+    /// Takes in what is about to be answered; where it cannot, the answer is not sent.
+    let audit: @Sendable (AuditEntry) -> Bool
     /// Told in order of every answer that was sent.
     let afterAnswer: [@Sendable (Observation) -> Void]
     var patience = Patience(longest: .seconds(1))
@@ -49,6 +53,7 @@ struct Pipeline: Sendable {
     private struct Record {
         var route: String?
         var principal: Principal?
+        var filter: [(name: StaticString, value: String)] = []
         var databaseError: String?
         var statement: String?
         var timings = Timings()
@@ -57,7 +62,7 @@ struct Pipeline: Sendable {
     /// Answers a request by way of `send`, then tells the hooks.
     func serve(_ incoming: Incoming, started: ContinuousClock.Instant, send: (Response) -> Void) {
         var record = Record()
-        var response = respond(to: incoming, &record)
+        var response = audited(respond(to: incoming, &record), incoming, record)
         response.headers.append(Header("X-Request-Id", incoming.requestID))
         response.headers.append(Header("Cache-Control", "no-store"))
         response.headers.append(Header("Server-Timing", record.timings.header))
@@ -69,6 +74,15 @@ struct Pipeline: Sendable {
             timings: record.timings, bytes: incoming.request.method == "HEAD" ? 0 : response.body.count,
             databaseError: record.databaseError, statement: record.statement)
         for hook in afterAnswer { hook(observation) }
+    }
+
+    /// The answer, once it is in the audit's hands: no patient's data leaves without.
+    private func audited(_ response: Response, _ incoming: Incoming, _ record: Record) -> Response {
+        guard let entry = AuditEntry(response, incoming, record.principal, record.route, record.filter), !audit(entry),
+            response.status < 300
+        else { return response }
+        return Problem.unavailable("The answer could not be recorded in the audit; try again shortly.")
+            .response(requestID: incoming.requestID)
     }
 
     private func respond(to incoming: Incoming, _ record: inout Record) -> Response {
@@ -116,13 +130,15 @@ struct Pipeline: Sendable {
         record.principal = principal
         for hook in afterAuthentication { try hook(principal) }
         guard let organization = match.organization, principal.claims.isActive(in: organization) else {
+            record.filter = [("org_id", match.organization ?? "")]
             throw Problem.otherOrganization
         }
         let body = endpoint.method == .post ? try readBody(incoming) : []
         let call = Call(
             organization: organization, subject: principal.subject, patientID: match.patientID,
-            request: incoming.request, body: body)
+            request: incoming.request, body: body, caller: incoming.caller(principal))
         let value = try endpoint.init(call)
+        record.filter = value.filter
         let query = value.query
         record.statement = query.statement.name
         if let keptAnswers, let variant = value.variant {

@@ -33,6 +33,7 @@ extension Incoming {
         authorization = exchange.parameter("HTTP_AUTHORIZATION")
         origin = exchange.parameter("HTTP_ORIGIN")
         handedOver = exchange.text("REQUEST_MSEC").flatMap { Double($0) }
+        address = exchange.text("REMOTE_ADDR")
         body = { limit in
             switch exchange.body(limit: limit) {
             case .complete(let bytes): .complete(bytes)

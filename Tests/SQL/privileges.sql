@@ -4,7 +4,8 @@ BEGIN;
 SELECT plan(20);
 
 CREATE TEMPORARY VIEW ours AS
-SELECT c.oid, c.relname, c.relkind, c.relnamespace::regnamespace::text || '.' || c.relname AS name FROM pg_class c
+-- The audit's months stand as one.
+SELECT c.oid, c.relname, c.relkind, c.relnamespace::regnamespace::text || '.' || regexp_replace(c.relname, '^audit_\d{4}_\d{2}$', 'audit_YYYY_MM') AS name FROM pg_class c
 WHERE c.relnamespace IN ('public'::regnamespace, 're'::regnamespace)
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e');
 
@@ -14,9 +15,10 @@ CREATE FUNCTION pg_temp.may(relation oid) RETURNS text LANGUAGE sql AS $$
 $$;
 
 SELECT results_eq(
-    $$ SELECT (name || ': ' || pg_temp.may(oid)) COLLATE "C" FROM ours WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') ORDER BY 1 $$,
+    $$ SELECT DISTINCT (name || ': ' || pg_temp.may(oid)) COLLATE "C" FROM ours WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') ORDER BY 1 $$,
     $$ SELECT v COLLATE "C" FROM unnest(ARRAY[
         'public.appointments: ',
+        'public.audit_patient_access: ',
         'public.conversations: ',
         'public.organizations: ',
         'public.outreach_log: ',
@@ -25,6 +27,9 @@ SELECT results_eq(
         'public.patients: ',
         'public.reengagement_performance_view: SELECT',
         're.attempt: SELECT',
+        're.audit: INSERT',
+        're.audit_YYYY_MM: ',
+        're.audit_rest: ',
         're.cell: SELECT',
         're.clock: SELECT',
         're.contact_span: SELECT',
@@ -92,6 +97,7 @@ SELECT results_eq(
         're.count_trend(bigint,bigint) PUBLIC',
         're.dashboard(text) reengagement_api',
         're.day_of(timestamp with time zone,text) PUBLIC',
+        're.drop_audit_before(date,boolean) ',
         're.due_patients(text,integer) PUBLIC',
         're.engagement_status(boolean,boolean,integer) PUBLIC',
         're.flat_clock(text) PUBLIC',
@@ -103,12 +109,15 @@ SELECT results_eq(
         're.flat_risk_metrics(text) reengagement_api',
         're.flat_trends(text,integer) reengagement_api',
         're.fresh_state(text,text[]) PUBLIC',
+        're.guard_audit_partition(regclass) ',
         're.is_bound() PUBLIC',
         're.is_current(text,boolean) PUBLIC',
         're.is_due_for_at_most(text,integer) PUBLIC',
         're.iso_date(date) PUBLIC',
         're.level_range(text) PUBLIC',
-        're.log_outreach(text,text,text,text,boolean,text,text,text) reengagement_api',
+        're.log_outreach(text,text,text,text,boolean,text,text,text,text,text,text,text,text) reengagement_api',
+        're.make_audit_partitions() definer reengagement_api',
+        're.make_rest_of_audit() ',
         're.mark_changed_organizations() definer ',
         're.mark_everything() definer ',
         're.mark_organizations() definer ',
@@ -132,7 +141,9 @@ SELECT results_eq(
         're.rate_trend(numeric) PUBLIC',
         're.recency(integer) PUBLIC',
         're.recommended_action(text,text,boolean) PUBLIC',
+        're.record_access(double precision[],integer[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[]) definer reengagement_api',
         're.refresh(text,text[]) ',
+        're.refuse_audit_change() ',
         're.rfc3339(timestamp with time zone) PUBLIC',
         're.risk_level(integer) PUBLIC',
         're.risk_metrics(text) reengagement_api',
@@ -165,19 +176,22 @@ SELECT results_eq(
         'reengagement_definer public.organizations: SELECT',
         'reengagement_definer public.outreach_log: SELECT',
         'reengagement_definer public.patients: SELECT',
+        'reengagement_definer re.audit: SELECT',
         'reengagement_definer re.cell: DELETE INSERT SELECT UPDATE',
         'reengagement_definer re.dirty: DELETE SELECT',
         'reengagement_definer re.organization_state: SELECT UPDATE',
         'reengagement_definer re.outreach_day: DELETE INSERT SELECT UPDATE',
         'reengagement_definer re.patient_state: DELETE INSERT SELECT UPDATE',
         'reengagement_definer re.risk_day: DELETE INSERT SELECT UPDATE',
+        'reengagement_marker re.audit: INSERT',
         'reengagement_marker re.dirty: INSERT',
         'reengagement_marker re.organization_state: INSERT',
         'reengagement_scheduler re.dirty: INSERT SELECT',
         'reengagement_scheduler re.organization_state: SELECT']) v $$,
     'tables of the internal roles');
 SELECT results_eq(
-    $$ SELECT (p.proowner::regrole || ' ' || p.proname) COLLATE "C" FROM pg_proc p WHERE p.prosecdef AND p.pronamespace = 're'::regnamespace ORDER BY 1 $$,
+    $$ SELECT (CASE WHEN p.proowner = (SELECT relowner FROM pg_class WHERE oid = 're.audit'::regclass) THEN 'the owner' ELSE p.proowner::regrole::text END
+            || ' ' || p.proname) COLLATE "C" FROM pg_proc p WHERE p.prosecdef AND p.pronamespace = 're'::regnamespace ORDER BY 1 $$,
     $$ SELECT v COLLATE "C" FROM unnest(ARRAY[
         'reengagement_definer advance',
         'reengagement_definer catch_up_in_time',
@@ -185,8 +199,10 @@ SELECT results_eq(
         'reengagement_marker mark_organizations',
         'reengagement_marker mark_patients',
         'reengagement_marker mark_patients_of_rows',
+        'reengagement_marker record_access',
         'reengagement_scheduler mark_everything',
-        'reengagement_scheduler organizations_due']) v $$,
+        'reengagement_scheduler organizations_due',
+        'the owner make_audit_partitions']) v $$,
     'what runs as whom');
 SELECT is_empty($$ SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 're'::regnamespace
     AND NOT 'search_path=pg_catalog, pg_temp' = ANY (proconfig) $$, 'and all of that with a fixed search_path');

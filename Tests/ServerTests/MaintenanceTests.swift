@@ -12,6 +12,7 @@ struct MaintenanceTests {
         private let chunks: Monitor<[String: Int]>
         private let count = Monitor(0)
         private let turns = Monitor([String]())
+        private let partitions = Monitor(0)
         private let failing: Bool
 
         init(_ chunks: [String: Int], failing: Bool = false) {
@@ -30,6 +31,10 @@ struct MaintenanceTests {
             let rows: [[String?]]
             if query.statement.name == "organizations_due" {
                 rows = chunks.withLock { $0.filter { $0.value > 0 }.keys.sorted().map { [$0] } }
+            } else if query.statement.name == "make_audit_partitions" {
+                partitions.withLock { $0 += 1 }
+                partitions.notifyAll()
+                rows = [["0"]]
             } else {
                 guard query.parameters.first == organization else { throw .unexpectedResult("not bound to it") }
                 turns.withLock { $0.append(organization) }
@@ -49,6 +54,10 @@ struct MaintenanceTests {
 
         func waitUntilDone() -> Bool {
             chunks.wait(until: .now + .seconds(60)) { $0.values.allSatisfy { $0 <= 0 } ? true : nil } ?? false
+        }
+
+        func waitForPartitions() -> Bool {
+            partitions.wait(until: .now + .seconds(60)) { $0 > 0 ? true : nil } ?? false
         }
 
         func waitForCalls(_ least: Int) -> Bool {
@@ -82,6 +91,14 @@ struct MaintenanceTests {
         #expect(backlog.waitUntilDone())
         maintenance.stop()
         #expect(backlog.order == "ababa")
+    }
+
+    @Test("has the audit's next months made from the start")
+    func partitions() throws {
+        let backlog = Backlog([:])
+        let maintenance = try start(backlog, CapturedLog())
+        #expect(backlog.waitForPartitions())
+        maintenance.stop()
     }
 
     @Test("says so when the database is away, and does not hammer it")

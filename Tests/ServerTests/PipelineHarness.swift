@@ -17,24 +17,29 @@ final class Harness: Sendable {
 
     typealias Answer = @Sendable (Query) throws(PostgreSQLError) -> QueryResult
 
-    private let journal = Mutex<(questions: [Question], steps: [String], observations: [Observation])>(([], [], []))
+    private let journal = Mutex<(questions: [Question], steps: [String], observations: [Observation], entries: [AuditEntry])>(
+        ([], [], [], []))
     private let authenticator: Authenticator
     private let answer: Answer
     private let refusal: (any Error)?
     private let keptAnswers: KeptAnswers?
+    private let admits: Bool
     let log = CapturedLog()
 
     /// - Parameters:
     ///   - refusal: what the second hook after authentication throws.
     ///   - keptAnswers: with a database of their own.
+    ///   - admits: whether the audit takes an entry in.
     ///   - answer: the database.
     init(
         authenticator: Authenticator? = nil, refusal: (any Error)? = nil, keptAnswers: KeptAnswers? = nil,
+        admits: Bool = true,
         answer: @escaping Answer = { _ throws(PostgreSQLError) in throw .unexpectedResult("not asked for") }
     ) throws {
         self.authenticator = try authenticator ?? .test()
         self.refusal = refusal
         self.keptAnswers = keptAnswers
+        self.admits = admits
         self.answer = answer
     }
 
@@ -42,6 +47,7 @@ final class Harness: Sendable {
     /// The hooks and the sending, in the order in which they came.
     var steps: [String] { journal.withLock { $0.steps } }
     var observations: [Observation] { journal.withLock { $0.observations } }
+    var entries: [AuditEntry] { journal.withLock { $0.entries } }
 
     private func note(_ step: String) { journal.withLock { $0.steps.append(step) } }
 
@@ -68,6 +74,11 @@ final class Harness: Sendable {
                     if let refusal = self.refusal { throw refusal }
                 },
             ],
+            audit: { entry in
+                self.note("audit")
+                self.journal.withLock { $0.entries.append(entry) }
+                return self.admits
+            },
             afterAnswer: [
                 { observation in self.journal.withLock { $0.observations.append(observation) } },
                 { self.note("after: \($0.status)") },
@@ -82,7 +93,7 @@ final class Harness: Sendable {
                 method: ask.method, target: Array(ask.target.utf8), contentType: ask.contentType,
                 idempotencyKey: ask.idempotencyKey.map { Array($0.utf8) }),
             requestID: ask.requestID, authorization: ask.authorization.map { Array($0.utf8) },
-            origin: ask.origin.map { Array($0.utf8) },
+            origin: ask.origin.map { Array($0.utf8) }, address: "192.0.2.1",
             body: { limit in
                 self.note("body")
                 return ask.body.count > limit ? .tooLarge : ask.breaksOff ? .incomplete : .complete(ask.body)

@@ -31,6 +31,7 @@ struct PipelineTests {
         let harness = try Harness(answer: outreachRow("created"))
         _ = harness.serve(try .post())
         #expect(harness.steps == ["first: user_1", "second: org_1", "body", "database", "sent", "after: 201"])
+        #expect(harness.entries.isEmpty, "the database has recorded it with the attempt")
     }
 
     @Test("keeps what it found out about a request for the record")

@@ -2,7 +2,10 @@
 -- own, hence sees what the request it waited for has committed (under READ COMMITTED).
 CREATE OR REPLACE FUNCTION re.log_outreach(
     organization text, patient text, method text, outcome text, opened boolean, notes text, logged_by text,
-    key text)
+    key text,
+    -- Who else the audit names; a server that is older than it does not say.
+    session_id text DEFAULT NULL, role text DEFAULT NULL, actor text DEFAULT NULL, address text DEFAULT NULL,
+    request_id text DEFAULT NULL)
 RETURNS TABLE (result text, outreach_id uuid, logged_at text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -47,6 +50,15 @@ BEGIN
             RETURN;
         END;
         IF FOUND THEN
+            -- In the same transaction: there is no attempt without its entry. Whatever else is answered changes nothing,
+            -- and is recorded with the reads.
+            INSERT INTO re.audit (at, status, organization_id, subject, session_id, role, actor, address, request_id,
+                method, route, filter, patient_ids, outreach_id)
+            VALUES (clock_timestamp(), 201, organization, log_outreach.logged_by, log_outreach.session_id,
+                log_outreach.role, log_outreach.actor, log_outreach.address, log_outreach.request_id, 'POST',
+                '/api/v1/reengagement/{org_id}/log-outreach',
+                jsonb_build_object('method', log_outreach.method, 'outcome', log_outreach.outcome), ARRAY[patient],
+                logged.id);
             RETURN QUERY SELECT 'created', logged.id, re.rfc3339(logged.created_at);
             RETURN;
         END IF;

@@ -29,6 +29,7 @@ struct Dashboard: Endpoint {
 
     func respond(to rows: QueryResult) throws -> Response {
         let first = try rows.firstRow()
+        var shown = PatientIDs(capacity: rows.rowCount)
         var writer = JSONWriter(capacity: 2048)
         var answeredAt: Range<Int>?
         writer.object { writer in
@@ -46,11 +47,12 @@ struct Dashboard: Endpoint {
             })
             writer.member("top_priority_patients", array: { writer in
                 for row in rows.rows where !row.isNull(Self.firstPatientColumn) {
+                    shown.add(row, Self.firstPatientColumn)
                     writer.object { $0.members(Self.patient, of: row, from: Self.firstPatientColumn) }
                 }
             })
             answeredAt = writer.member(clock: Self.totals[1], of: first, Self.firstTotal + 1)
         }
-        return .json(writer.bytes, answeredAt: answeredAt)
+        return .json(writer.bytes, answeredAt: answeredAt, disclosing: .patients(shown))
     }
 }

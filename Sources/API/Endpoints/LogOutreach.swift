@@ -26,6 +26,7 @@ struct LogOutreach: Endpoint {
     let opened: Bool
     let notes: String
     let idempotencyKey: String?
+    let caller: Caller
 
     private static let longestNotes = 4000
     private static let longestPatientID = 200
@@ -48,6 +49,7 @@ struct LogOutreach: Endpoint {
         try fields.faults.check()
         organization = call.organization
         subject = call.subject
+        caller = call.caller
     }
 
     private static func key(_ bytes: [UInt8]?, _ faults: inout Faults) -> String? {
@@ -64,7 +66,7 @@ struct LogOutreach: Endpoint {
         name: "log_outreach",
         sql: """
             SELECT result, outreach_id, logged_at
-            FROM re.log_outreach($1, $2, $3, $4, $5::boolean, $6, $7, $8)
+            FROM re.log_outreach($1, $2, $3, $4, $5::boolean, $6, $7, $8, $9, $10, $11, $12, $13)
             """)
 
     var query: Query {
@@ -72,15 +74,22 @@ struct LogOutreach: Endpoint {
             Self.statement,
             [
                 organization, patientID, channel.rawValue, outcome.rawValue, opened ? "true" : "false", notes, subject,
-                idempotencyKey,
+                idempotencyKey, caller.sessionID, caller.role, caller.actor, caller.address, caller.requestID,
             ])
+    }
+
+    var filter: [(name: StaticString, value: String)] {
+        [("patient_id", patientID), ("method", channel.rawValue), ("outcome", outcome.rawValue)]
     }
 
     func respond(to rows: QueryResult) throws -> Response {
         let row = try rows.firstRow()
         switch row.text(0) {
-        case "created": return answer(row, status: 201, "The outreach attempt was logged.")
-        case "replayed": return answer(row, status: 200, "This outreach attempt had been logged already.")
+        case "created": return answer(row, status: 201, "The outreach attempt was logged.", disclosing: .recorded)
+        case "replayed":
+            return answer(
+                row, status: 200, "This outreach attempt had been logged already.",
+                disclosing: .patients(PatientIDs(patientID)))
         case "no_patient": throw Problem.noPatient
         case "conflict":
             var faults = Faults()
@@ -90,7 +99,9 @@ struct LogOutreach: Endpoint {
         }
     }
 
-    private func answer(_ row: Row, status: Int, _ message: String) -> Response {
+    private func answer(
+        _ row: Row, status: Int, _ message: String, disclosing disclosure: Disclosure
+    ) -> Response {
         var writer = JSONWriter(capacity: 256)
         writer.object { writer in
             writer.member("success", bool: true)
@@ -98,6 +109,6 @@ struct LogOutreach: Endpoint {
             writer.member(.text("outreach_id"), of: row, 1)
             writer.member(.text("logged_at"), of: row, 2)
         }
-        return .json(writer.bytes, status: status)
+        return .json(writer.bytes, status: status, disclosing: disclosure)
     }
 }

@@ -26,10 +26,12 @@ struct PatientDetail: Endpoint {
     var query: Query { Query(Self.statement, [organization, patientID]) }
     var variant: String? { "" }
 
+    var filter: [(name: StaticString, value: String)] { [("patient_id", patientID)] }
+
     func respond(to rows: QueryResult) throws -> Response {
         guard rows.rowCount > 0 else { throw Problem.noPatient }
         var writer = JSONWriter(capacity: 4096)
         writer.object { $0.members(Self.fields, of: rows[0]) }
-        return .json(writer.bytes)
+        return .json(writer.bytes, disclosing: .patients(PatientIDs(patientID)))
     }
 }

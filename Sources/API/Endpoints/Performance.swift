@@ -47,6 +47,8 @@ struct Performance: Endpoint {
     var query: Query { Query(Self.statement, [organization, timeframe.rawValue]) }
     var variant: String? { "" }
 
+    var filter: [(name: StaticString, value: String)] { [("timeframe", timeframe.rawValue)] }
+
     func respond(to rows: QueryResult) throws -> Response {
         let row = try rows.firstRow()
         var writer = JSONWriter()

@@ -56,9 +56,15 @@ struct PrioritizedPatients: Endpoint {
 
     var variant: String? { "" }
 
+    var filter: [(name: StaticString, value: String)] {
+        [("risk_level", riskLevel.rawValue), ("limit", String(limit)), ("continued", cursor == nil ? "no" : "yes")]
+    }
+
     func respond(to rows: QueryResult) throws -> Response {
         let first = try rows.firstRow()
         let count = first.isNull(1) ? 0 : min(rows.rowCount, limit)
+        var shown = PatientIDs(capacity: count)
+        for index in 0..<count { shown.add(rows[index], 1) }
         let nextCursor = rows.rowCount > limit ? try cursor(after: rows[count - 1]) : nil
         var writer = JSONWriter(capacity: 512 * (count + 1))
         var answeredAt: Range<Int>?
@@ -76,7 +82,7 @@ struct PrioritizedPatients: Endpoint {
             })
             answeredAt = writer.member(clock: .text("timestamp"), of: first, 0)
         }
-        return .json(writer.bytes, answeredAt: answeredAt)
+        return .json(writer.bytes, answeredAt: answeredAt, disclosing: .patients(shown))
     }
 
     private func cursor(after row: Row) throws(EndpointError) -> String {

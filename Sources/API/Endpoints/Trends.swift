@@ -65,6 +65,11 @@ struct Trends: Endpoint {
 
     var variant: String? { metrics.map(\.rawValue).sorted().joined(separator: ",") }
 
+    var filter: [(name: StaticString, value: String)] {
+        let names = Metric.allCases.filter(metrics.contains).map(\.rawValue)
+        return [("period", period.rawValue), ("metrics", names.joined(separator: ","))]
+    }
+
     func respond(to rows: QueryResult) throws -> Response {
         guard rows.rowCount == period.days else {
             throw EndpointError(description: "\(rows.rowCount) days instead of \(period.days)")

@@ -1,0 +1,191 @@
+"""Who saw which patient is on record: exactly, soon, at a stop to the end, and for an attempt with the attempt itself."""
+
+import os
+import signal
+import threading
+import time
+
+import psycopg2
+import pytest
+
+from asking import GOOD, eventually, token_headers
+from client import PREFIX
+from stack import Server
+
+COLUMNS = ("request_id, status, organization_id, subject, session_id, role, actor, address, method, route, filter, "
+           "patient_ids, outreach_id::text")
+
+
+def recorded(database, organization, where="true", *values):
+    """The entries of an organization by request id."""
+    with database.cursor() as cursor:
+        cursor.execute(f"SELECT {COLUMNS} FROM re.audit WHERE organization_id = %s AND {where}", (organization, *values))
+        rows = [dict(zip((name.strip().split("::")[0] for name in COLUMNS.split(",")), row)) for row in cursor]
+    assert len({row["request_id"] for row in rows}) == len(rows), "an answer stands twice"
+    return {row["request_id"]: row for row in rows}
+
+
+def asked(api, organization, path, method="GET", token_of=None, **claims):
+    """Asks under a request id of its own, which is returned with the answer."""
+    headers = {**api.authorization(token_of or organization, **claims), "X-Request-Id": os.urandom(8).hex()}
+    return headers["X-Request-Id"], api.get(organization, path, method=method, headers=headers)
+
+
+def test_every_read_is_on_record_with_the_patients_it_showed(api, database, clinic):
+    paths = {
+        "risk-metrics": None, "performance?timeframe=last_7_days": {"timeframe": "last_7_days"},
+        "trends?period=7d&metrics=success_rates,risk_levels": {"period": "7d", "metrics": "risk_levels,success_rates"},
+        "dashboard": None, "patients/prioritized?limit=3": {"risk_level": "all", "limit": "3", "continued": "no"},
+        "patients/prioritized?risk_level=critical": {"risk_level": "critical", "limit": "50", "continued": "no"},
+        "patients/patient_123": {"patient_id": "patient_123"}
+    }
+    answers = {path: asked(api, clinic, path) for path in paths}
+    rows = eventually(lambda: len(found := recorded(database, clinic)) == len(paths) and found)
+    for path, filters in paths.items():
+        request_id, response = answers[path]
+        body, row = response.json(), rows[request_id]
+        shown = ([patient["id"] for patient in body.get("patients", body.get("top_priority_patients", []))]
+                 or ([body["id"]] if "id" in body else None))
+        assert row["patient_ids"] == shown and row["filter"] == filters and row["status"] == 200
+        assert path.split("?")[0].replace("patient_123", "{patient_id}") == row["route"].partition("{org_id}/")[2]
+    assert sum(row["patient_ids"] is not None for row in rows.values()) == 4
+
+
+def test_it_names_session_role_actor_and_address(api, database, clinic):
+    request_id, _ = asked(api, clinic, "dashboard", sub="user_ü'\"\\{},", sid="sess_9", act={"sub": "user_admin"},
+                          o={"id": clinic, "rol": "front_desk"})
+    row = eventually(lambda: recorded(database, clinic).get(request_id))
+    assert (row["subject"], row["session_id"], row["role"], row["actor"]) == ("user_ü'\"\\{},", "sess_9", "front_desk",
+                                                                              "user_admin")
+    assert row["address"] in ("127.0.0.1", "::1")
+    request_id, _ = asked(api, clinic, "dashboard", sid=...)
+    row = eventually(lambda: recorded(database, clinic).get(request_id))
+    assert (row["session_id"], row["actor"]) == (None, None)
+
+
+def test_refusals_are_on_record_and_show_nobody(api, database, clinic):
+    head, _ = asked(api, clinic, "patients/prioritized", "HEAD")
+    unknown, response = asked(api, clinic, "patients/nobody")
+    assert response.status == 404
+    invalid, response = asked(api, clinic, "trends?period=x")
+    assert response.status == 422
+    foreign, response = asked(api, "org_else", "patients/patient_123", token_of=clinic)
+    assert response.status == 403
+    rows = eventually(lambda: len(found := recorded(database, clinic)) == 4 and found)
+    assert [rows[i]["status"] for i in (head, unknown, invalid, foreign)] == [200, 404, 422, 403]
+    assert {row["patient_ids"] for row in rows.values()} == {None}
+    assert rows[unknown]["filter"] == {"patient_id": "nobody"} and rows[foreign]["filter"] == {"org_id": "org_else"}
+    nowhere, _ = asked(api, "org_else", "dashboard", o=...)
+    assert eventually(lambda: recorded(database, "", "request_id = %s", nowhere))[nowhere]["status"] == 403
+
+
+def test_an_attempt_has_its_entry_the_moment_it_is_answered(api, database, clinic):
+    headers = {**api.authorization(clinic, act={"sub": "user_admin"}), "Content-Type": "application/json"}
+    key = os.urandom(6).hex()
+
+    def post(request_id, **changes):
+        return api.post(clinic, {**GOOD, **changes}, key, headers={**headers, "X-Request-Id": request_id})
+
+    answer = post("first", notes="secret note").json()
+    [row] = recorded(database, clinic).values()
+    assert row == {
+        "request_id": "first", "status": 201, "organization_id": clinic, "subject": "user_test",
+        "session_id": "sess_test", "role": "admin", "actor": "user_admin", "address": row["address"], "method": "POST",
+        "route": f"{PREFIX}/{{org_id}}/log-outreach", "filter": {"method": GOOD["method"], "outcome": GOOD["outcome"]},
+        "patient_ids": ["patient_123"], "outreach_id": answer["outreach_id"]
+    }
+    assert post("again", notes="secret note").status == 200
+    assert post("other").status == 422
+    rows = eventually(lambda: len(found := recorded(database, clinic)) == 3 and found)
+    assert [rows[i]["status"] for i in ("again", "other")] == [200, 422]
+    assert [rows[i]["outreach_id"] for i in ("again", "other")] == [None, None]
+    assert not any("secret" in str(row) for row in rows.values())
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT access, request_id FROM public.audit_patient_access "
+            "WHERE organization_id = %s AND patient_id = 'patient_123' AND outreach_id IS NOT NULL", (clinic, ))
+        assert cursor.fetchall() == [("wrote", "first")]
+
+
+def ask_until_stopped(server, organization, headers, answered):
+    """Notes the id of each request that was answered, until the server no longer does."""
+    while True:
+        request_id = os.urandom(8).hex()
+        try:
+            response = server.get(f"{PREFIX}/{organization}/patients/patient_123",
+                                  {**headers, "X-Request-Id": request_id}, timeout=15)
+        except OSError:
+            return
+        if response.status != 200:
+            return
+        answered.append(request_id)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
+def test_a_stop_loses_nothing_and_a_kill_little(stack, database, clinic, server_with, sign):
+    """A server that goes on has recorded all before; SIGTERM loses nothing, a kill no more than the last moment."""
+    server = server_with(LOG_LEVEL="error")
+    headers, answered = token_headers(stack, clinic), []
+    clients = [threading.Thread(target=ask_until_stopped, args=(server, clinic, headers, answered)) for _ in range(3)]
+    for client in clients:
+        client.start()
+    eventually(lambda: len(answered) >= 300)
+    before = set(answered)
+    assert eventually(lambda: before <= recorded(database, clinic).keys()), "on record though the server goes on"
+    code = server.stop(sign)
+    for client in clients:
+        client.join()
+    rows = recorded(database, clinic).keys()
+    assert before <= rows
+    if sign == signal.SIGTERM:
+        assert code == 0 and set(answered) <= rows
+
+
+def test_while_the_audit_takes_nothing_answers_end_and_come_back(stack, database, clinic, server_with):
+    """Reads go on for the backlog's 10 s, then are 503; all that was answered is on record in the end."""
+    server = server_with()
+    headers = token_headers(stack, clinic)
+
+    def status():
+        return server.get(f"{PREFIX}/{clinic}/dashboard", headers).status
+
+    role = stack.settings.get("DATABASE_ROLE", "reengagement_api")
+    try:
+        with database.cursor() as cursor:
+            cursor.execute(f"REVOKE EXECUTE ON FUNCTION re.record_access FROM {role}")
+        answered = 0
+        while status() == 200:
+            answered += 1
+            assert answered < 10000
+            time.sleep(0.05)
+        assert answered > 0 and status() == 503
+        metrics = server.get("/metrics").body.decode()
+        assert "\nreengagement_audit_refused_total 0\n" not in metrics
+        assert "the audit could not be written" in server.log.read_text()
+    finally:
+        with database.cursor() as cursor:
+            cursor.execute(f"GRANT EXECUTE ON FUNCTION re.record_access TO {role}")
+    eventually(lambda: status() == 200)
+    assert server.stop() == 0
+    with database.cursor() as cursor:
+        cursor.execute("SELECT count(*), array_agg(DISTINCT status) FROM re.audit WHERE organization_id = %s", (clinic, ))
+        number, statuses = cursor.fetchone()
+    assert number >= answered and statuses == [200]
+
+
+def test_it_can_be_turned_off_for_measurements_and_says_so(stack, database, clinic, server_with):
+    server = server_with(AUDIT="off")
+    assert server.get(f"{PREFIX}/{clinic}/dashboard", token_headers(stack, clinic)).status == 200
+    assert server.stop() == 0
+    assert "AUDIT is off" in server.log.read_text() and recorded(database, clinic) == {}
+
+
+def test_the_servers_role_cannot_read_or_change_it(stack, database):
+    with psycopg2.connect(stack.settings["DATABASE_URL"]) as connection, connection.cursor() as cursor:
+        cursor.execute("SET SESSION AUTHORIZATION reengagement_api")
+        for statement in ("SELECT FROM re.audit", "SELECT FROM public.audit_patient_access", "DELETE FROM re.audit",
+                          "UPDATE re.audit SET status = 0", "TRUNCATE re.audit"):
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                cursor.execute(statement)
+            connection.rollback()
+            cursor.execute("SET SESSION AUTHORIZATION reengagement_api")

@@ -1,0 +1,90 @@
+-- The audit: written by the server's role and read by nobody whom an operator has not let, append-only for everybody.
+BEGIN;
+\ir support/given.sql
+SELECT plan(49);
+SELECT given.now('2025-06-30T12:00:00Z');
+SELECT given.clinic(o), given.patient('p', organization => o) FROM unnest(ARRAY['a', 'b']) o;
+GRANT USAGE ON SCHEMA given TO PUBLIC;
+CREATE ROLE test_auditor NOLOGIN;
+GRANT SELECT ON public.audit_patient_access TO test_auditor;
+CREATE ROLE test_bound_auditor NOLOGIN;
+GRANT SELECT ON public.audit_patient_access TO test_bound_auditor;
+GRANT reengagement_bound TO test_bound_auditor;
+
+-- One entry by itself, as the server writes several.
+CREATE FUNCTION given.access(organization text, patients text, at timestamptz DEFAULT now(), status integer DEFAULT 200) RETURNS integer LANGUAGE sql AS $$
+    SELECT re.record_access(ARRAY[extract(epoch FROM at)]::float8[], ARRAY[status], ARRAY[organization], ARRAY['user_1'], ARRAY['sess_1'], ARRAY['org:admin'],
+        ARRAY['user_9'], ARRAY['192.0.2.1'], ARRAY['r1'], ARRAY['GET'], ARRAY['/route'], ARRAY['{"limit":"5"}'], ARRAY[patients])
+$$;
+
+-- What the server's role writes.
+SET LOCAL ROLE reengagement_api;
+SET LOCAL reengagement.organization = '';
+SELECT is(given.access('a', '{p,"odd \"one\""}'), 1, 'the server''s role records an answer');
+SELECT is(given.access('b', '{p}'), 1, 'of any organization');
+SELECT is(given.access('', NULL, status => 403), 1, 'and of none');
+SELECT is(re.record_access('{1,2}', '{200,200}', '{a,b}', '{u,u}', '{NULL,s}', '{NULL,NULL}', '{NULL,NULL}', '{NULL,NULL}', '{r2,r3}', '{GET,GET}', '{/r,/r}', '{NULL,NULL}', '{NULL,NULL}'), 2,
+    'several at once');
+SELECT is(re.record_access('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}'), 0, 'or none');
+SET LOCAL reengagement.organization = 'a';
+SELECT lives_ok($$ INSERT INTO re.audit (at, status, organization_id, subject, method, route) VALUES (now(), 201, 'a', 'u', 'POST', '/insert') $$, 'or inserts, of its own organization');
+SELECT throws_ok($$ INSERT INTO re.audit (at, status, organization_id, subject, method, route) VALUES (now(), 201, 'b', 'u', 'POST', '/insert') $$, '42501', NULL, 'of no other');
+SELECT throws_ok(statement, '42501', NULL, 'and may not: ' || statement)
+FROM unnest(ARRAY['SELECT FROM re.audit', 'SELECT FROM public.audit_patient_access', 'SELECT at FROM re.audit', 'UPDATE re.audit SET status = 200',
+    'DELETE FROM re.audit', 'TRUNCATE re.audit', 'INSERT INTO re.audit (at, status, organization_id, subject, method, route) VALUES (now(), 1, ''a'', ''u'', ''m'', ''r'') RETURNING at',
+    'SELECT FROM re.audit_rest', 'DELETE FROM re.audit_rest', 'INSERT INTO re.audit_rest (at) VALUES (now())', 'DROP TABLE re.audit_rest',
+    'ALTER TABLE re.audit DISABLE TRIGGER ALL', 'SELECT re.drop_audit_before(''1990-01-01'')', 'SELECT re.guard_audit_partition(''re.audit'')']) statement;
+SELECT is(re.make_audit_partitions(), 0, 'and has the coming months made, which are there already');
+
+-- An outreach attempt and its entry are one.
+SELECT is(result, 'created', 'an attempt') FROM re.log_outreach('a', 'p', 'sms', 'success', false, 'a note', 'user_2', 'key', 'sess_2', 'org:member', 'user_8', '192.0.2.2', 'r4');
+SELECT is(result, 'replayed', 'again') FROM re.log_outreach('a', 'p', 'sms', 'success', false, 'a note', 'user_2', 'key', 'sess_2', 'org:member', 'user_8', '192.0.2.2', 'r5');
+SELECT is(result, 'no_patient', 'to nobody') FROM re.log_outreach('a', 'nobody', 'sms', 'success', false, '', 'user_2', NULL);
+SELECT is(result, 'created', 'by a server that does not say who asks') FROM re.log_outreach('a', 'p', 'sms', 'failed', false, '', 'user_3', NULL);
+RESET ROLE;
+SELECT results_eq($$ SELECT ROW(a.status, a.organization_id, a.subject, a.session_id, a.role, a.actor, a.address, a.request_id, a.method, a.route, a.filter, a.patient_ids)::text
+    FROM re.audit a JOIN public.outreach_log o ON o.id = a.outreach_id AND o.organization_id = a.organization_id ORDER BY a.subject $$,
+    ARRAY['(201,a,user_2,sess_2,org:member,user_8,192.0.2.2,r4,POST,/api/v1/reengagement/{org_id}/log-outreach,"{""method"": ""sms"", ""outcome"": ""success""}",{p})',
+        '(201,a,user_3,,,,,,POST,/api/v1/reengagement/{org_id}/log-outreach,"{""method"": ""sms"", ""outcome"": ""failed""}",{p})'], 'each attempt has one entry, without its notes');
+SELECT is((SELECT count(*) FROM re.audit WHERE outreach_id IS NOT NULL), 2::bigint, 'and nothing else has');
+SELECT cmp_ok((SELECT min(at) FROM re.audit WHERE outreach_id IS NOT NULL), '>=', now(), 'by the machine''s clock');
+ALTER TABLE re.audit ADD CONSTRAINT none CHECK (outreach_id IS NULL) NOT VALID;
+SELECT throws_ok($$ SELECT FROM re.log_outreach('a', 'p', 'sms', 'success', false, '', 'u', 'without') $$, '23514', NULL, 'an attempt whose entry cannot be written');
+SELECT is((SELECT count(*) FROM public.outreach_log WHERE idempotency_key = 'without'), 0::bigint, 'is not logged');
+ALTER TABLE re.audit DROP CONSTRAINT none;
+
+-- Append-only, for the owner and a superuser too.
+SELECT throws_like(statement, '%append-only%', 'refused even to a superuser: ' || statement)
+FROM unnest(ARRAY['UPDATE re.audit SET status = 0', 'DELETE FROM re.audit', 'TRUNCATE re.audit', 'TRUNCATE re.audit_rest', 'DELETE FROM re.audit_rest']) statement;
+
+-- Who saw this patient.
+SET LOCAL ROLE test_auditor;
+SELECT results_eq($$ SELECT concat_ws(' ', subject, actor, role, session_id, address, access, route, status, request_id) FROM public.audit_patient_access
+    WHERE organization_id = 'a' AND patient_id = 'p' ORDER BY request_id $$,
+    ARRAY['user_1 user_9 org:admin sess_1 192.0.2.1 saw /route 200 r1', 'user_2 user_8 org:member sess_2 192.0.2.2 wrote /api/v1/reengagement/{org_id}/log-outreach 201 r4',
+        'user_3 wrote /api/v1/reengagement/{org_id}/log-outreach 201'], 'the view answers who saw a patient');
+SELECT is((SELECT count(*) FROM public.audit_patient_access WHERE patient_id = 'odd "one"'), 1::bigint, 'whatever their id');
+SELECT throws_ok('SELECT FROM re.audit', '42501', NULL, 'and its reader sees nothing but the view');
+SET LOCAL ROLE test_bound_auditor;
+SET LOCAL reengagement.organization = 'b';
+SELECT is((SELECT string_agg(DISTINCT organization_id, ',') FROM public.audit_patient_access), 'b', 'a bound reader sees one organization''s');
+RESET ROLE;
+
+-- Months.
+SELECT is(given.access('a', '{p}', '2011-03-15T12:00Z'), 1, 'an entry of a month without a partition');
+SELECT is((SELECT string_agg(DISTINCT tableoid::regclass::text, ' ') FROM re.audit WHERE at < '2012-01-01Z' AND at > '2000-01-01Z'), 're.audit_rest', 'is kept in the rest');
+SELECT is((SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE inhparent = 're.audit'::regclass AND c.relrowsecurity
+        AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'never_truncated')
+        AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'append_only')),
+    (SELECT count(*) FROM pg_inherits WHERE inhparent = 're.audit'::regclass), 'every partition is guarded');
+SELECT is((SELECT count(*) FROM generate_series(0, 3) m WHERE to_regclass('re.audit_' || to_char(now() AT TIME ZONE 'UTC' + make_interval(months => m), 'YYYY_MM')) IS NOT NULL), 4::bigint,
+    'this month and three more are made');
+SELECT throws_ok($$ SELECT re.drop_audit_before(current_date) $$, '22023', NULL, 'nothing of the last six years goes by mistake');
+SELECT is_empty($$ SELECT re.drop_audit_before('2011-03-15') $$ , 'the rest stays while it holds anything younger');
+CREATE TABLE re.audit_2011_04 PARTITION OF re.audit FOR VALUES FROM ('2011-04-01Z') TO ('2011-05-01Z');
+CREATE TABLE re.audit_2011_05 PARTITION OF re.audit FOR VALUES FROM ('2011-05-01Z') TO ('2011-06-01Z');
+SELECT is((SELECT string_agg(d, ' ') FROM re.drop_audit_before('2011-05-31') d), 'audit_2011_04 audit_rest', 'a month goes when it is wholly before the day, and so does the rest');
+SELECT is((SELECT string_agg(DISTINCT tableoid::regclass::text, ' ') FROM re.audit), 're.audit_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM'), 'what is younger stays');
+SELECT is(given.access('a', '{p}', '2010-03-15T12:00Z'), 1, 'and there is a new rest');
+SELECT * FROM finish();
+ROLLBACK;
