@@ -2,7 +2,7 @@
 # make (`make token ORG=org_2`) reach it as its environment.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test test-sanitizers nightly build check-config images migrate demo verify rebuild token property mutants fuzz soak bench bench-scale
+.PHONY: help run up down test test-sanitizers nightly build check-config images migrate demo verify rebuild token property mutants fuzz soak bench bench-scale bench-rls
 .NOTPARALLEL:
 
 help: ## Lists the commands
@@ -78,3 +78,6 @@ fuzz: ## Feeds the parsers made-up inputs for MINUTES; SAVE=1 writes docs/bench/
 
 bench-scale: ## What an answer costs as a clinic grows to PATIENTS
 	@exec bench/scale/run
+
+bench-rls: ## What row-level security costs risk-metrics; more than a tenth fails
+	@exec bench/rls/run
