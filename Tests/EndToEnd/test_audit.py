@@ -51,6 +51,14 @@ def test_every_read_is_on_record_with_the_patients_it_showed(api, database, clin
     assert sum(row["patient_ids"] is not None for row in rows.values()) == 4
 
 
+def test_an_answer_that_is_sent_again_shows_its_patients_again(api, database, clinic):
+    for path in ("dashboard", "patients/prioritized"):
+        again = [asked(api, clinic, path) for _ in range(4)]
+        rows = eventually(lambda: (found := recorded(database, clinic)) and {i for i, _ in again} <= found.keys() and found)
+        shown = [rows[request_id]["patient_ids"] for request_id, _ in again]
+        assert shown[0] and shown == shown[:1] * 4
+
+
 def test_it_names_session_role_actor_and_address(api, database, clinic):
     request_id, _ = asked(api, clinic, "dashboard", sub="user_ü'\"\\{},", sid="sess_9", act={"sub": "user_admin"},
                           o={"id": clinic, "rol": "front_desk"})

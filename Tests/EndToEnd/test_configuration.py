@@ -29,6 +29,7 @@ BAD = {
     "CLERK_ISSUER": (None, ""),
     "LOG_LEVEL": ("loud", "INFO!", "5"),
     "LOG_FORMAT": ("xml", "jsonl"),
+    "AUDIT": ("yes", "OFF"),
     "CORS_ALLOWED_ORIGINS": ("localhost:3000", "https://a.example/path", "https://a.example/", "https://a b.example",
                              "ftp//x"),
 }

@@ -96,7 +96,7 @@ struct ConfigurationTests {
         let optional = [
             "WORKER_THREADS", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "DATABASE_ROLE",
             "FCGI_LISTEN", "RATE_LIMIT", "ANSWER_CACHE_BYTES", "CORS_ALLOWED_ORIGINS", "LOG_LEVEL", "LOG_FORMAT", "LOG_SLOW_MS", "CLERK_JWKS_FILE", "CLERK_JWKS_URL",
-            "CLERK_JWKS_CA_FILE", "CLERK_AUTHORIZED_PARTIES", "LISTEN_FDS", "LISTEN_PID",
+            "AUDIT", "CLERK_JWKS_CA_FILE", "CLERK_AUTHORIZED_PARTIES", "LISTEN_FDS", "LISTEN_PID",
         ]
         let configuration = try read(Dictionary(uniqueKeysWithValues: optional.map { ($0, "") }))
         #expect(configuration.workers == 4 && configuration.rateLimit == 50 && configuration.logLevel == .info)
@@ -209,12 +209,19 @@ struct ConfigurationTests {
         #expect(faults(["LOG_FORMAT": "x"]).first?.description == "LOG_FORMAT must be one of json, text")
     }
 
+    @Test("has the audit on unless it is turned off in so many words")
+    func audit() throws {
+        #expect(try read([:]).isAudited && read(["AUDIT": ""]).isAudited && read(["AUDIT": "on"]).isAudited)
+        #expect(try !read(["AUDIT": "off"]).isAudited)
+        for text in ["OFF", "0", "false"] { #expect(variables(["AUDIT": text]) == ["AUDIT"]) }
+    }
+
     @Test("reports all faults at once, and repeats no value, which may be a secret")
     func allFaults() {
         let secret = "s3cr3t"
         let names = [
             "WORKER_THREADS", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "DATABASE_URL", "RATE_LIMIT",
-            "LISTEN_FDS", "CLERK_JWT_KEY", "CORS_ALLOWED_ORIGINS", "LOG_LEVEL", "LOG_FORMAT",
+            "LISTEN_FDS", "CLERK_JWT_KEY", "CORS_ALLOWED_ORIGINS", "AUDIT", "LOG_LEVEL", "LOG_FORMAT",
         ]
         var changes: [String: String?] = Dictionary(uniqueKeysWithValues: names.map { ($0, secret) })
         changes["DATABASE_URL"] = "postgres://user:\(secret)@[host"
