@@ -3,7 +3,7 @@
 /// It is bounded in bytes and in age, and refuses rather than forgets: an answer that is not to be recorded is not to
 /// be given.
 struct AuditBacklog {
-    /// The most bytes that wait or are being written: some 60,000 answers with counts, 7,000 with 200 patients.
+    /// The most bytes that wait or are being written: 65,536 answers without a filter or a patient.
     static let mostBytes = 32 << 20
     /// The longest that an entry may have waited when another is admitted.
     static let longestDelay = Duration.seconds(10)

@@ -2,7 +2,7 @@ import PostgreSQL
 
 /// Entries on their way to the database: one statement, an array for each column.
 enum AuditBatch {
-    /// Few enough that a statement takes some 10 ms, many enough that its round trip and commit hardly count.
+    /// Few enough that a statement is far from its deadline, many enough that its round trip and commit hardly count.
     static let mostEntries = 1000
     static let mostBytes = 1 << 20
 
