@@ -123,6 +123,7 @@ def test_the_dialog_asks_what_came_of_it_and_knows_the_address(list_page, clinic
     page = list_page.open("#/patients", list_page.token, ".patients")
     page.click("[data-key='contact ann email']")
     page.until(lambda: "p@example.org" in page.text("dialog"))
+    assert page.find("dialog").accessible_name == "Email to Ann"
     assert page.find("dialog a").get_attribute("href") == "mailto:p@example.org"
     page.click("dialog [type=submit]")
     assert "Choose what came of it" in page.text("dialog")

@@ -97,7 +97,7 @@ export function missing(markdown, answers) {
     const [wanted, got] = [shown[index], answers[index]].map((data) => render(code, { data }));
     if (wanted.length === 0) throw new Error(`this snippet makes no element:\n${code}`);
     for (const { name, properties } of got) {
-      const like = wanted.filter((each) => each.name === name && sameKey(each, properties)) ;
+      const like = wanted.filter((each) => each.name === name && sameKey(each, properties));
       for (const [property, value] of Object.entries(properties)) {
         const isShown = like.every((each) => each.properties[property] !== undefined);
         if (isShown && isAbsent(value)) lacking.push(`${name} ${property}`);
@@ -105,6 +105,14 @@ export function missing(markdown, answers) {
     }
   });
   return lacking;
+}
+
+/** Properties that have no value with the guide's own answers: its phone has no `sent`, for one. */
+export function absent(markdown) {
+  const shown = examples(markdown);
+  return sorted(markdown).jsx.flatMap((code, index) => render(code, { data: shown[index] }).flatMap(
+    ({ name, properties }) => Object.keys(properties).filter((each) => isAbsent(properties[each]))
+      .map((each) => `${name} ${properties.key ?? ''} ${each}`)));
 }
 
 // A channel is compared with the same channel, a patient with the guide's one.
@@ -124,6 +132,7 @@ export async function everything(markdown, setting) {
   return {
     read,
     written: await writes(markdown, setting),
+    absent: absent(markdown),
     missing: missing(markdown, [risk, performance, patients]),
     colors: colors(markdown, ['critical', 'high', 'medium', 'low', 'engaged']),
     good: await guarded(markdown, setting, 'dashboard'),

@@ -61,6 +61,7 @@ def must_be_right(result, setting, clinic, api):
     assert all(each["requestID"] for each in result["read"])
     prefix = f"{setting['base']}/api/v1/reengagement/{clinic.id}/"
     assert [each["url"] for each in result["read"]] == [prefix + path for path in PATHS]
+    assert result["absent"] == ["ChannelCard phone responseRate", "ChannelCard phone totalSent"]
     assert result["missing"] == [] and result["colors"] == COLORS
     assert [answer["success"] for answer in result["written"]] == [True] * 10
     rows = [row for row in clinic.logged() if row[0] == "patient_123"]
