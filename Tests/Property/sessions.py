@@ -92,9 +92,11 @@ class Sessions:
         self.other = Session(url, lock_timeout=WRITERS_PATIENCE)
         self.reader = Reader(url, role)
         self.all = (self.writer, self.other, self.reader)
+        # The audit is append-only, and no answer is made of it.
         self.derived = [name for name, in self.writer.run("""
             SELECT DISTINCT table_name::text FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
-            WHERE table_schema = 're' AND column_name = 'organization_id' AND table_type = 'BASE TABLE' ORDER BY 1""")]
+            WHERE table_schema = 're' AND column_name = 'organization_id' AND table_type = 'BASE TABLE'
+                AND table_name NOT LIKE 'audit%' ORDER BY 1""")]
 
     def reset(self):
         """Empties the database of a sequence's rows and the sessions of its settings."""
