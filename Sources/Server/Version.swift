@@ -1,2 +1,2 @@
 /// The version that `/health`, `--version` and the metrics tell, as in CHANGELOG.md.
-public let serverVersion = "0.2.0"
+public let serverVersion = "0.3.0"

@@ -77,6 +77,10 @@ async def principal(request: Request, org_id: str):
     return claims
 
 
+def role_of(claims):
+    return claims.get("o", {}).get("rol") if claims.get("v") == 2 else claims.get("org_role")
+
+
 async def run(request, organization, name, *arguments):
     """One statement in a transaction that row-level security knows the organization of."""
     async with request.app.state.pool.acquire(timeout=LONGEST_WAIT) as connection:
@@ -156,7 +160,9 @@ class Attempt(BaseModel):
 @app.post(PREFIX + "/log-outreach")
 async def log_outreach(request: Request, org_id: str, claims: Principal, attempt: Attempt):
     row = (await run(request, org_id, "log_outreach", org_id, attempt.patient_id, attempt.method, attempt.outcome,
-                     attempt.opened, attempt.notes, claims["sub"], request.headers.get("idempotency-key")))[0]
+                     attempt.opened, attempt.notes, claims["sub"], request.headers.get("idempotency-key"),
+                     claims.get("sid"), role_of(claims), claims.get("act", {}).get("sub"), request.client.host if request.client else None,
+                     request.headers.get("x-request-id")))[0]
     if row["result"] == "no_patient":
         raise HTTPException(404)
     if row["result"] == "conflict":

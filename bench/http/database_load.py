@@ -19,7 +19,7 @@ LOOKS = {
     "list of 50": ("prioritized_patients", lambda organization: [organization, None, 51, None, None, None, None]),
     "list of 200": ("prioritized_patients", lambda organization: [organization, None, 201, None, None, None, None]),
     POST: ("log_outreach", lambda organization: [organization, POSTED, "sms", "success", "false", "left a message",
-                                                 "user_demo", None]),
+                                                 "user_demo", None, "sess_demo", "admin", None, "127.0.0.1", "pgbench"]),
 }
 POSTED = object()
 

@@ -137,7 +137,12 @@ function prioritized(string $organization): void
     ]);
 }
 
-function log_outreach(string $organization, string $subject): void
+function role_of(array $claims): ?string
+{
+    return ($claims['v'] ?? 0) === 2 ? ($claims['o']['rol'] ?? null) : ($claims['org_role'] ?? null);
+}
+
+function log_outreach(string $organization, array $claims): void
 {
     $attempt = json_decode(file_get_contents('php://input'), true) ?? refuse(400);
     $patient = $attempt['patient_id'] ?? null;
@@ -147,8 +152,9 @@ function log_outreach(string $organization, string $subject): void
         || !in_array($attempt['outcome'] ?? null, ['success', 'no_response', 'failed'], true)
         || !is_bool($attempt['opened'] ?? false)) refuse(422);
     $row = pg_fetch_assoc(run($organization, 'log_outreach', [$organization, $patient, $attempt['method'],
-        $attempt['outcome'], ($attempt['opened'] ?? false) ? 'true' : 'false', $notes, $subject,
-        $_SERVER['HTTP_IDEMPOTENCY_KEY'] ?? null]));
+        $attempt['outcome'], ($attempt['opened'] ?? false) ? 'true' : 'false', $notes, $claims['sub'],
+        $_SERVER['HTTP_IDEMPOTENCY_KEY'] ?? null, $claims['sid'] ?? null, role_of($claims), $claims['act']['sub'] ?? null,
+        $_SERVER['REMOTE_ADDR'], $_SERVER['HTTP_X_REQUEST_ID'] ?? null]));
     if ($row['result'] === 'no_patient') refuse(404);
     if ($row['result'] === 'conflict') refuse(422);
     $wasCreated = $row['result'] === 'created';
@@ -175,7 +181,7 @@ function route(string $method, string $path): void
     match ("$method $endpoint") {
         'GET risk-metrics' => risk_metrics($organization),
         'GET patients/prioritized' => prioritized($organization),
-        'POST log-outreach' => log_outreach($organization, $claims['sub']),
+        'POST log-outreach' => log_outreach($organization, $claims),
         default => refuse(404),
     };
 }

@@ -3,8 +3,9 @@
 from exactness import Wrong
 
 SOURCE = ("organizations", "patients", "appointments", "conversations", "outreach_log")
-# What looks over organizations on purpose: leaving marks behind a TRUNCATE, and finding what is due.
-ACROSS = {"mark_everything", "organizations_due"}
+# What is of no single organization on purpose: leaving marks behind a TRUNCATE, finding what is due, writing a batch of
+# audit entries, of which it reads none, and making the audit's next months.
+ACROSS = {"mark_everything", "organizations_due", "record_access", "make_audit_partitions"}
 
 # The organization's column of each table, source and derived.
 SHARDED = """
