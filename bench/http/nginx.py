@@ -97,7 +97,10 @@ class Nginx:
     def product_location(self, upstream):
         """The product's own, with another server behind it."""
         snippet = (self.main.parent / "snippets/fastcgi.conf").read_text()
-        return snippet.replace("fastcgi_pass reengagement;", f"fastcgi_pass {upstream};")
+        product = "fastcgi_pass $backend;"
+        if snippet.count(product) != 1:
+            raise SystemExit(f"error: snippets/fastcgi.conf has no line \"{product}\" to name another server in")
+        return snippet.replace(product, f"fastcgi_pass {upstream};")
 
     def add(self, who, location, upstream=""):
         https, http = free_ports(2)
