@@ -1,7 +1,7 @@
 -- What an advance does, in what portions, and when there is something to do.
 BEGIN;
 \ir support/given.sql
-SELECT plan(55);
+SELECT plan(56);
 SELECT given.now('2025-06-30T12:00:00Z');
 SET LOCAL reengagement.organization = 'clinic';
 
@@ -153,6 +153,14 @@ SELECT is_empty($$
             <> (s.score, re.action_priority(re.engagement_status(c / 3 = 0, c / 3 = 1, d), re.risk_tier(s.score)))
         OR (d >= 90 AND re.risk_level(d) <> re.risk_level(90))
     $$, 'both are what the definitions'' formulas give, and from 90 days on nothing changes');
+SELECT is_empty($$
+    SELECT * FROM (
+        SELECT row_number() OVER (ORDER BY re.class_order(c, d), c) AS one,
+            row_number() OVER (ORDER BY re.class_priority(c, d), re.class_score(c, d) DESC, d DESC, c) AS other
+        FROM generate_series(0, 8) c, unnest(ARRAY(SELECT generate_series(0, 500)) || 739000 || 3652058) d
+    ) n
+    WHERE one <> other
+    $$, 'one number says the order of priority');
 
 -- Everything goes with the organization.
 DELETE FROM organizations;

@@ -88,6 +88,8 @@ SELECT results_eq(
         're.check_time_zones(text[]) PUBLIC',
         're.check_updated_time_zones() ',
         're.class_of(boolean,text,integer) PUBLIC',
+        're.class_order(integer,integer) PUBLIC',
+        're.class_orders() PUBLIC',
         're.class_priorities() PUBLIC',
         're.class_priority(integer,integer) PUBLIC',
         're.class_score(integer,integer) PUBLIC',

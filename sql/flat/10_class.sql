@@ -31,6 +31,20 @@ CREATE OR REPLACE FUNCTION re.class_priority(class integer, days integer) RETURN
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (re.class_priorities())[91 * class + least(days, 90) + 1];
 
+-- The place in the list, the id apart, as one number, since a page compares a hundred times as many as it shows: by priority,
+-- then by falling score (0 to 100), then by falling days (fewer than 4 million, the calendar's).
+CREATE OR REPLACE FUNCTION re.class_orders() RETURNS bigint[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT array_agg((1000 * p.priority - s.score) * 4000000::bigint ORDER BY s.nr)
+    FROM unnest(re.class_scores()) WITH ORDINALITY AS s(score, nr)
+    JOIN unnest(re.class_priorities()) WITH ORDINALITY AS p(priority, nr) USING (nr);
+END;
+
+CREATE OR REPLACE FUNCTION re.class_order(class integer, days integer) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (re.class_orders())[91 * class + least(days, 90) + 1] - days;
+
 -- What a row of the master view is counted as.
 CREATE OR REPLACE FUNCTION re.class_of(upcoming boolean, engagement_status text, missed_in_90_days integer) RETURNS smallint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -62,9 +62,9 @@ CREATE OR REPLACE FUNCTION re.flat_page(
 RETURNS TABLE (patient_id text, class integer, days integer, score integer, priority integer)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT p.patient_id, p.class, p.days, p.score, re.class_priority(p.class, p.days)
+    SELECT p.patient_id, p.class, p.days, re.class_score(p.class, p.days), re.class_priority(p.class, p.days)
     FROM (
-        SELECT s.patient_id, c.class, s.days, re.class_score(c.class, s.days) AS score
+        SELECT s.patient_id, c.class, s.days
         FROM (
             -- No day lies further back than the calendar of the source, which begins with year 1 in UTC.
             SELECT k.today, k.today - date '0001-01-01' + 1 AS most_days FROM re.flat_clock(organization) k OFFSET 0
@@ -113,8 +113,8 @@ BEGIN ATOMIC
             LIMIT row_limit
         ) s
         WHERE cursor.day IS NOT NULL
-        OFFSET 0
+        ORDER BY re.class_order(c.class, s.days), s.patient_id
+        LIMIT row_limit
     ) p
-    ORDER BY 5, p.score DESC, p.days DESC, p.patient_id
-    LIMIT row_limit;
+    ORDER BY 5, 4 DESC, p.days DESC, p.patient_id;
 END;
