@@ -45,6 +45,23 @@ CREATE OR REPLACE FUNCTION re.class_order(class integer, days integer) RETURNS b
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (re.class_orders())[91 * class + least(days, 90) + 1] - days;
 
+-- The places of each class's patients, the days falling from 90 to 0, and so the places rising.
+CREATE OR REPLACE FUNCTION re.class_rising_orders() RETURNS bigint[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT array_agg(re.class_order(c, d) ORDER BY c, d DESC)
+    FROM generate_series(0, 8) AS c, generate_series(0, 90) AS d;
+END;
+
+-- The least number of days with which a patient of the class stands at that place or before it: within a class more days
+-- never stand later. At most the number given, since a place may lie before all that there is.
+CREATE OR REPLACE FUNCTION re.least_days(class integer, place bigint, most_days integer) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN place < re.class_order(class, 90) THEN least(re.class_order(class, 90) - place + 90, most_days)::integer
+    ELSE 91 - width_bucket(place, (re.class_rising_orders())[91 * class + 1 : 91 * class + 91])
+END;
+
 -- What a row of the master view is counted as.
 CREATE OR REPLACE FUNCTION re.class_of(upcoming boolean, engagement_status text, missed_in_90_days integer) RETURNS smallint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

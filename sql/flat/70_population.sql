@@ -54,66 +54,89 @@ END;
 -- the action priority never rises (within a class it is always 4, or falls as the tier rises with the score and as
 -- dormant comes with 30 days). So each class is one stream, in the order of an index, and the list a merge of the nine.
 --
--- Where a stream goes on after the cursor follows from the formulas, for the same reason: the days since last contact
--- at which a class's patients come after the cursor are all those up to some number, beyond 90 days all alike.
+-- None is read further than the page can reach: the class that comes first has the page's number of patients up to some
+-- place, if it has so many, and no patient behind that place can be on the page.
 CREATE OR REPLACE FUNCTION re.flat_page(
     organization text, wanted_level text, row_limit integer,
     after_priority integer, after_score integer, after_days integer, after_id text)
 RETURNS TABLE (patient_id text, class integer, days integer, score integer, priority integer)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT p.patient_id, p.class, p.days, re.class_score(p.class, p.days), re.class_priority(p.class, p.days)
-    FROM (
-        SELECT s.patient_id, c.class, s.days
+    WITH stream AS MATERIALIZED (
+        SELECT c.class, k.today, k.most_days, s.first_day, k.today - l.least_days AS last_day,
+            -- With the cursor's own place it goes on behind its id.
+            CASE WHEN s.first_day = f.day AND f.is_here THEN after_id ELSE '' END AS first_id
         FROM (
+            SELECT k.today, m.most_days,
+                -- A cursor may hold any numbers; what no patient can have stands beside the nearest that one can.
+                (1000::bigint * after_priority - greatest(least(after_score, 101), -1)) * 4000000
+                    - greatest(least(after_days, m.most_days), -1) AS after_place
+            FROM re.flat_clock(organization) k
             -- No day lies further back than the calendar of the source, which begins with year 1 in UTC.
-            SELECT k.today, k.today - date '0001-01-01' + 1 AS most_days FROM re.flat_clock(organization) k OFFSET 0
+            CROSS JOIN LATERAL (SELECT k.today - date '0001-01-01' + 2 AS most_days OFFSET 0) m
+            OFFSET 0
         ) k
         CROSS JOIN re.level_range(wanted_level) l
         CROSS JOIN generate_series(0, 8) AS c(class)
         CROSS JOIN LATERAL (
+            -- Behind the cursor come those with fewer days than its place takes.
             SELECT CASE
-                    WHEN after_priority IS NULL THEN '-infinity'
-                    WHEN f.is_here THEN k.today - after_days
-                    WHEN f.is_before_all THEN '-infinity'
-                    ELSE k.today - (
-                        SELECT max(d.days)
-                        FROM (SELECT e.days, re.class_score(c.class, e.days) AS score FROM generate_series(0, 89) AS e(days) OFFSET 0) d
-                        WHERE (re.class_priority(c.class, d.days), -d.score, -d.days)
-                            > (after_priority, -after_score, -after_days))
-                END AS day,
-                CASE WHEN f.is_here THEN after_id ELSE '' END AS id
-            FROM (
-                SELECT g.days = after_days AND g.score = after_score
-                        AND re.class_priority(c.class, g.days) = after_priority AS is_here,
-                    (re.class_priority(c.class, 90), -h.score, -k.most_days)
-                        > (after_priority, -after_score, -after_days) AS is_before_all
-                FROM (
-                    SELECT g.days, re.class_score(c.class, g.days) AS score
-                    FROM (SELECT CASE WHEN after_days BETWEEN 0 AND k.most_days THEN after_days END AS days OFFSET 0) g
-                    OFFSET 0
-                ) g
-                CROSS JOIN (SELECT re.class_score(c.class, 90) AS score OFFSET 0) h
-                OFFSET 0
-            ) f
+                    WHEN k.after_place IS NULL THEN '-infinity'
+                    ELSE k.today - d.days + CASE WHEN p.is_here THEN 0 ELSE 1 END
+                END AS day, p.is_here
+            FROM (SELECT re.least_days(c.class, k.after_place, k.most_days) AS days OFFSET 0) d
+            CROSS JOIN LATERAL (SELECT re.class_order(c.class, d.days) = k.after_place AS is_here OFFSET 0) p
             OFFSET 0
-        ) cursor
+        ) f
+        CROSS JOIN LATERAL (SELECT greatest(f.day, k.today - l.most_days) AS first_day OFFSET 0) s
+    ), reach AS MATERIALIZED (
+        SELECT re.class_order(f.class, f.today - l.last_contact_day) AS place
+        FROM (
+            SELECT s.*
+            FROM stream s
+            CROSS JOIN LATERAL (
+                SELECT t.last_contact_day
+                FROM re.patient_state t
+                WHERE t.organization_id = organization AND t.class = s.class
+                    AND (t.last_contact_day, t.patient_id) > (s.first_day, s.first_id) AND t.last_contact_day <= s.last_day
+                ORDER BY t.last_contact_day, t.patient_id
+                LIMIT 1
+            ) t
+            ORDER BY re.class_order(s.class, s.today - t.last_contact_day)
+            LIMIT 1
+        ) f
         CROSS JOIN LATERAL (
-            SELECT greatest(cursor.day, k.today - l.most_days) AS day,
-                CASE WHEN cursor.day >= coalesce(k.today - l.most_days, '-infinity') THEN cursor.id ELSE '' END AS id
-            OFFSET 0
-        ) start
-        CROSS JOIN LATERAL (
-            SELECT t.patient_id, k.today - t.last_contact_day AS days
+            SELECT t.last_contact_day
             FROM re.patient_state t
-            WHERE t.organization_id = organization AND t.class = c.class
-                AND (t.last_contact_day, t.patient_id) > (start.day, start.id)
-                AND t.last_contact_day <= k.today - l.least_days
+            WHERE t.organization_id = organization AND t.class = f.class
+                AND (t.last_contact_day, t.patient_id) > (f.first_day, f.first_id) AND t.last_contact_day <= f.last_day
+            ORDER BY t.last_contact_day, t.patient_id
+            LIMIT 1 OFFSET greatest(row_limit, 1) - 1
+        ) l
+        -- No limit is no end.
+        WHERE row_limit > 0
+    )
+    SELECT p.patient_id, p.class, p.days, re.class_score(p.class, p.days), re.class_priority(p.class, p.days)
+    FROM (
+        SELECT t.patient_id, s.class, t.days
+        FROM stream s
+        LEFT JOIN reach r ON true
+        CROSS JOIN LATERAL (
+            SELECT CASE
+                    WHEN r.place IS NULL THEN s.last_day
+                    ELSE least(s.last_day, s.today - re.least_days(s.class, r.place, s.most_days))
+                END AS day
+            OFFSET 0
+        ) last
+        CROSS JOIN LATERAL (
+            SELECT t.patient_id, s.today - t.last_contact_day AS days
+            FROM re.patient_state t
+            WHERE t.organization_id = organization AND t.class = s.class
+                AND (t.last_contact_day, t.patient_id) > (s.first_day, s.first_id) AND t.last_contact_day <= last.day
             ORDER BY t.last_contact_day, t.patient_id
             LIMIT row_limit
-        ) s
-        WHERE cursor.day IS NOT NULL
-        ORDER BY re.class_order(c.class, s.days), s.patient_id
+        ) t
+        ORDER BY re.class_order(s.class, t.days), t.patient_id
         LIMIT row_limit
     ) p
     ORDER BY 5, 4 DESC, p.days DESC, p.patient_id;

@@ -1,6 +1,9 @@
 -- The twins of the plain answers in endpoints/, column for column, from the counters and, for a page, from its patients'
 -- states. Each gives at least one row, so that none means: not current. What is looked up for each patient of a page is
--- fenced by OFFSET 0, lest the planner, which may know nothing of a table just filled, read all of it for a join.
+-- fenced by OFFSET 0, lest the planner, which may know nothing of a table just filled, read all of it for a join. It is
+-- looked up in the index of the priorities, which the page was just read from: the primary key's pages for a page's patients
+-- lie as far apart as their ids, and reading those took longer the larger the clinic. The two bounds of the id say so to the
+-- planner, which takes the primary key if the id is given by one.
 
 CREATE OR REPLACE FUNCTION re.flat_risk_metrics(organization text)
 RETURNS TABLE (
@@ -103,7 +106,11 @@ BEGIN ATOMIC
             SELECT re.class_status(p.class, p.days) AS status, re.risk_tier(p.score) AS tier OFFSET 0
         ) f
         CROSS JOIN LATERAL (
-            SELECT s.* FROM re.patient_state s WHERE s.organization_id = organization AND s.patient_id = p.patient_id OFFSET 0
+            SELECT s.*
+            FROM re.patient_state s
+            WHERE s.organization_id = organization AND s.class = p.class AND s.last_contact_day = k.today - p.days
+                AND s.patient_id >= p.patient_id AND s.patient_id <= p.patient_id
+            OFFSET 0
         ) s
         CROSS JOIN LATERAL (
             SELECT re.number_of_days(s.completed_days, k.today - 89, k.today) AS completed,
@@ -158,12 +165,16 @@ BEGIN ATOMIC
         t.id, t.name, t.level, t.score, t.action, t.days
     FROM re.flat_clock(organization) k
     CROSS JOIN summary s
-    LEFT JOIN (
+    LEFT JOIN LATERAL (
         SELECT p.*, s.id, s.name, re.risk_level(p.days) AS level,
             re.recommended_action(re.class_status(p.class, p.days), re.risk_tier(p.score), p.class / 3 = 0) AS action
         FROM page p
         CROSS JOIN LATERAL (
-            SELECT s.patient_id AS id, s.name FROM re.patient_state s WHERE s.organization_id = organization AND s.patient_id = p.patient_id OFFSET 0
+            SELECT s.patient_id AS id, s.name
+            FROM re.patient_state s
+            WHERE s.organization_id = organization AND s.class = p.class AND s.last_contact_day = k.today - p.days
+                AND s.patient_id >= p.patient_id AND s.patient_id <= p.patient_id
+            OFFSET 0
         ) s
     ) t ON true
     ORDER BY t.priority, t.score DESC, t.days DESC, t.id;
