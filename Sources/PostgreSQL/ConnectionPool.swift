@@ -17,10 +17,11 @@ public final class ConnectionPool: Sendable {
     private let hosts: [ConnectionParameters]
     private let acquireTimeout: Duration
     private let state: Monitor<PoolState<Connection>>
-    private let waitingTime = ThreadTime()
+    // One for all pools: threads outlive a pool, and it cannot free what each has of it.
+    private static let waitingTime = ThreadTime()
 
     /// How long the calling thread has waited for connections since it was started, or opened them.
-    public var timeWaited: Duration { waitingTime.spent }
+    public var timeWaited: Duration { Self.waitingTime.spent }
 
     public init(
         parameters: ConnectionParameters, capacity: Int, acquireTimeout: Duration,
@@ -92,7 +93,7 @@ public final class ConnectionPool: Sendable {
         until deadline: ContinuousClock.Instant, new: Bool = false
     ) throws(PostgreSQLError) -> Connection {
         let began = ContinuousClock.now
-        defer { waitingTime.add(began.duration(to: .now)) }
+        defer { Self.waitingTime.add(began.duration(to: .now)) }
         while true {
             switch nextLease(until: deadline) {
             case .open(let host): return try open(from: host, until: deadline)

@@ -64,11 +64,11 @@ final class AuditTrail: Sendable {
 
     /// Starts the thread.
     func start() throws(Thread.StartError) {
-        _ = try Thread.start { [self] in
+        try Thread.start { [self] in
             while let entries = nextEntries() { write(entries) }
             state.withLock { $0.hasEnded = true }
             state.notifyAll()
-        }
+        }.detach()
     }
 
     /// Has everything written, and returns how many entries could not be by `deadline`.

@@ -35,14 +35,14 @@ public final class LogSink: Sendable {
     public func start() throws(Thread.StartError) {
         // A reader that has gone shows as an error of the write.
         signal(SIGPIPE, SIG_IGN)
-        _ = try Thread.start { [self] in
+        try Thread.start { [self] in
             while let batch = nextBatch() {
                 let lines = writer.write(batch.bytes) { self.isStopped }
                 lost.add(batch.lines - lines, ordering: .relaxed)
                 state.withLock { $0.isWriting = false }
                 state.notifyAll()
             }
-        }
+        }.detach()
     }
 
     /// Puts `line`, which ends with a line feed, behind the others.

@@ -44,7 +44,7 @@ final class Maintenance: Sendable {
 
     /// Starts the thread.
     func start() throws(Thread.StartError) {
-        _ = try Thread.start { [self] in
+        try Thread.start { [self] in
             var pause = Duration.zero
             var partitionsDue = ContinuousClock.now
             while !sleep(pause) {
@@ -52,7 +52,7 @@ final class Maintenance: Sendable {
                 guard pause != Self.pauseAfterFailure, partitionsDue <= .now else { continue }
                 partitionsDue = .now + (makePartitions() ? Self.betweenPartitions : Self.pauseAfterFailure)
             }
-        }
+        }.detach()
     }
 
     /// Lets the thread end after the chunk it is at.

@@ -10,11 +10,11 @@ final class WorkerThreads: Sendable {
         self.running = running
         for _ in 0..<count {
             running.withLock { $0 += 1 }
-            _ = try Thread.start {
+            try Thread.start {
                 body()
                 running.withLock { $0 -= 1 }
                 running.notifyAll()
-            }
+            }.detach()
         }
     }
 

@@ -22,6 +22,9 @@ public struct Thread: Sendable {
     /// Waits until the closure has returned; to be called once.
     public func join() { pthread_join(handle, nil) }
 
+    /// Lets go of the thread, which ends by itself when the closure has returned; instead of `join`.
+    public func detach() { pthread_detach(handle) }
+
     /// Sleeps; woken early by nothing but its time.
     public static func sleep(_ duration: Duration) {
         let (seconds, attoseconds) = duration.components

@@ -2,6 +2,8 @@ import Glibc
 
 /// How long each thread has been at something, such as waiting: what a part of its work cost is the difference
 /// of two readings, wherever in that part it happened.
+///
+/// To live as long as the threads that use it, each of which frees its own part as it ends.
 // @unchecked: the key is set once, and what it leads to belongs to the thread that asks.
 public final class ThreadTime: @unchecked Sendable {
     private var key = pthread_key_t()

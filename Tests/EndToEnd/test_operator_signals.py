@@ -30,14 +30,17 @@ def send(server, sign):
 
 
 def test_signals_change_the_log_level_and_the_access_log_follows(server_with):
-    server = server_with(LOG_LEVEL="notice")
+    # The one worker writes a request's line, if it does, after its answer and before it takes the next request.
+    server = server_with(LOG_LEVEL="notice", WORKER_THREADS="1")
     ask(server, "too-quiet")
+    ask(server, "next")
     send(server, signal.SIGUSR1)
     ask(server, "loud-enough")
     eventually(lambda: requests(server, "loud-enough"))
     send(server, signal.SIGUSR2)
     send(server, signal.SIGUSR2)
     ask(server, "quiet-again")
+    ask(server, "next")
     # The change itself is told at any level.
     for _ in range(4):
         send(server, signal.SIGUSR2)

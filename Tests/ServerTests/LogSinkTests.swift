@@ -52,11 +52,11 @@ struct LogSinkTests {
         try pipe.sink.start()
         let reader = Monitor<String?>(nil)
         let whole = lines.joined()
-        _ = try Thread.start {
+        try Thread.start {
             let text = pipe.read(whole.utf8.count)
             reader.withLock { $0 = text }
             reader.notifyAll()
-        }
+        }.detach()
         for line in lines.dropFirst(10) {
             pipe.sink.write(Array(line.utf8))
             if line.utf8.count % 64 == 0 { pipe.sink.flush(within: .seconds(30)) }

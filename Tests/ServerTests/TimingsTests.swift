@@ -6,6 +6,7 @@ import Threads
 @Suite("The timings of a request")
 struct TimingsTests {
     private struct Failure: Error {}
+    private static let waiting = ThreadTime()
 
     @Test("are told in milliseconds, to the microsecond, in the form of Server-Timing")
     func header() {
@@ -35,7 +36,7 @@ struct TimingsTests {
 
     @Test("tell the waiting for a connection from the database's own work")
     func database() {
-        let waiting = ThreadTime()
+        let waiting = Self.waiting
         var timings = Timings()
         waiting.add(.seconds(100))
         for _ in 0..<2 {

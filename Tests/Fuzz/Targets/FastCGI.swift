@@ -24,7 +24,7 @@ private final class Responder: Sendable {
         path = "/tmp/reengagement-fuzz-\(getpid())"
         do {
             let acceptor = try Acceptor(listener: try Listener.open(.unix(path: path)))
-            _ = try Thread.start { while let exchange = acceptor.accept() { answer(exchange) } }
+            try Thread.start { while let exchange = acceptor.accept() { answer(exchange) } }.detach()
         } catch {
             preconditionFailure("no responder: \(error)")
         }
