@@ -95,6 +95,8 @@ public final class Exchange {
     /// Reads the request's body, of at most `limit` bytes, which may not be more than ``longestBody``.
     public func body(limit: Int) -> Body {
         guard inputLength <= min(limit, Self.longestBody) else { return .tooLarge }
+        // Making an array of none this way writes into the one empty array that all threads share.
+        guard inputLength > 0 else { return .complete([]) }
         // It has come whole, so this waits for nobody.
         let body = [UInt8](unsafeUninitializedCapacity: inputLength) { buffer, count in
             count = buffer.withMemoryRebound(to: CChar.self) { chars in
