@@ -16,7 +16,8 @@ class Stack:
 
     def __init__(self, directory, **environment):
         self.directory = directory
-        self.environment = {**os.environ, "STACK_DIR": str(directory), "RATE_LIMIT": "0", **environment}
+        # Each request is counted for its subject, as in production; so high a limit refuses none.
+        self.environment = {**os.environ, "STACK_DIR": str(directory), "RATE_LIMIT": "1000000", **environment}
 
     def call(self, *arguments, **environment):
         done = subprocess.run([ROOT / "scripts/stack", *arguments], env={**self.environment, **environment},
