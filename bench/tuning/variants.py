@@ -18,6 +18,7 @@ from stack import Server, Stack, clean_environment  # noqa: E402, F401
 
 ENDPOINTS = ["risk-metrics", "patients/prioritized?limit=200", "patients/prioritized?limit=50"]
 ORGANIZATION = "org_demo_1"
+NGINX_LOG = r"(access_log log/nginx-access.log json);"
 GZIP = "gzip on; gzip_types application/json; gzip_min_length 256; gzip_comp_level 1;"
 
 
@@ -40,6 +41,9 @@ def EXPERIMENTS(before):
                  "variants": {"none": {}, "gzip": {"changes": {r"server_tokens off;": f"server_tokens off; {GZIP}"}, "headers": ("Accept-Encoding: gzip",)}}},
         "log": {"title": "The access log", "why": "A line a request, against none.",
                 "variants": {"with": {}, "without": {"environment": {"LOG_LEVEL": "warning"}}}},
+        "nginx-log": {"title": "nginx's access log", "why": "A line a request written at once, many together, and none.",
+                      "variants": {"at once": {}, "buffered": {"changes": {NGINX_LOG: r"\1 buffer=64k flush=1s;"}},
+                                   "none": {"changes": {NGINX_LOG: "access_log off;"}}}},
     }
 
 
