@@ -108,14 +108,13 @@ def text(answer):
 
 
 def play(player, seed, seconds):
-    """Directed cases and random sequences by turns."""
+    """Directed cases, the short ones first, so that most have their turn; between them, and afterwards, random sequences."""
     random, end = Random(seed), time.monotonic() + seconds
-    cases = list(directed.cases())
-    random.shuffle(cases)
-    for turn in itertools.count():
+    cases = sorted(directed.cases(), key=lambda case: len(case[1]), reverse=True)
+    for turn in itertools.count(1):
         if time.monotonic() > end:
             return
-        if turn % 2 == 0 and cases:
+        if turn % 4 and cases:
             title, steps = cases.pop()
             yield f"directed case: {title}", steps
         else:
