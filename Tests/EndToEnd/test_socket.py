@@ -275,7 +275,8 @@ def test_descriptors_that_run_out_stop_no_one_who_is_connected(server_with):
         crowd[0].send(request(HEALTH, keep=True))
         assert status_of(crowd[0].answer()) == 200
         time.sleep(0.5)
-        assert server.log.read_bytes().count(b"no connection can be accepted") == 1, "said once, not on each attempt"
+        # Not on each of some forty attempts; one descriptor that comes free and is taken makes it news again.
+        assert server.log.read_bytes().count(b"no connection can be accepted") <= 2
         # Whoever waits is served as soon as others have gone.
         crowd[-1].send(request(HEALTH))
         for connection in crowd[1:-1]:
