@@ -6,6 +6,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import protocol
 from instructions import instructions
 from variants import ENDPOINTS, EXPERIMENTS, ROOT, Variant, bench_stack
 
@@ -58,6 +59,9 @@ def main():
             if os.environ.get("ONLY", key) == key:
                 say(f"== {key}")
                 parts.append(table(settings["title"], settings["why"], measured(stack, settings)))
+        if os.environ.get("ONLY", "protocol") == "protocol":
+            say("== protocol")
+            parts.append(protocol.table(stack.settings["DATABASE_URL"], ROUNDS, DURATION))
     text = "\n".join(parts)
     print(text)
     if os.environ.get("SAVE"):
