@@ -38,9 +38,14 @@ def write(kept):
 def table(values):
     measured = values["measured"]
     lines = ["", "| figure | value |", "| --- | ---: |"]
-    lines += [f"| {title(name)} | {value:,} |" if isinstance(value, int) else f"| {title(name)} | {value} |"
-              for name, value in values.items() if name != "measured"]
+    lines += [f"| {title(name)} | {shown(value)} |" for name, value in values.items() if name != "measured"]
     return "\n".join(lines) + f"\n\nMeasured {measured}.\n\n"
+
+
+def shown(value):
+    if isinstance(value, float):
+        return f"{value:,.3f}".rstrip("0").rstrip(".")
+    return f"{value:,}" if isinstance(value, int) else value
 
 
 def title(name):
