@@ -51,16 +51,26 @@ def load(url, token, seconds, connections, roots, status_url, patients=None):
         first = Snapshot(status_url, roots)
         time.sleep(max(0.05, began + seconds - 0.05 - time.perf_counter()))
         last = Snapshot(status_url, roots)
-        output, _ = process.communicate(timeout=seconds + 30)
+        found = finished(process, url, seconds)
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+        end(process)
+    return {**between(first, last), "p50": found["p50"], "p99": found["p99"], "errors": errors_of(found),
+            "requests": found["requests"], "kinds": {k: v for k, v in found.items() if k in ("connect", "read", "write",
+                                                                                            "status", "timeout") and v}}
+
+
+def end(process):
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+def finished(process, url, seconds):
+    """What wrk says of itself."""
+    output, _ = process.communicate(timeout=seconds + 30)
     if process.returncode != 0 or "{" not in output:
         raise SystemExit(f"error: wrk failed on {url}:\n{output}")
     found = json.loads(output[output.rindex("\n{"):])
     if not found["requests"]:
         raise SystemExit(f"error: {url} answered nothing in {seconds} s: {found}")
-    return {**between(first, last), "p50": found["p50"], "p99": found["p99"], "errors": errors_of(found),
-            "requests": found["requests"], "kinds": {k: v for k, v in found.items() if k in ("connect", "read", "write",
-                                                                                            "status", "timeout") and v}}
+    return found

@@ -13,9 +13,11 @@ import cold_start
 import contestants
 import grow
 import loading
+import locks
 import measure
 import plots
 import report
+import token_check
 from database import SERVER_OPTIONS, Database
 from database_load import DatabaseLoad, statement_sent
 from machine import machine
@@ -140,8 +142,12 @@ def measured(run):
         say("== how it grows")
         result["connections"] = grow.by_connections(bench)
         result["workers"] = grow.by_workers(bench, lambda workers: run.restart(bench, workers))
+    say("== the token's check and the locks")
+    result["token_check_us"] = token_check.microseconds(bench)
     result["cold_start_ms"] = cold_start.milliseconds(run.where)
-    result["targets"] = targets(plan.first, found, run.lengths, memory, result["cold_start_ms"])
+    # Last: it ends the server.
+    result["locks"] = locks.measured(run.stack, run.directory, bench)
+    result["targets"] = targets(plan.first, run.lengths, result)
     return result
 
 
@@ -178,6 +184,7 @@ def main(directory):
             run.others.stop()
     print(report.main_table(plan, result["found"]), "\n")
     print(report.targets_table(result["targets"]), "\n")
+    print(report.locks_table(result["locks"]), "\n")
     save(plan, result)
     for error in result["errors"]:
         print(f"ERRORS: {error}")

@@ -40,6 +40,21 @@ def memory_table(memory):
     return table(["requests answered", "", "resident MB", "proportional MB"], lines)
 
 
+def locks_table(found):
+    rows = [[each["lock"], each["threads"], number(each["per_request"]), f"{each['waited']:.2%}",
+             f"{each['interrupted']:.2%}", f"{each['mean_ns']:,.0f}", f"{each['most_below_ns']:,}"] for each in found["locks"]]
+    return table(["lock", "threads", "a request", "waited for", "interrupted", "mean ns", "99 of 100 below, ns"], rows)
+
+
+def locks_aid(found):
+    return (f"From {found['requests']:,} requests of mixed kind, writes among them, of a server with a library that takes "
+            "the time at each mutex; Swift's own and the libraries' mutexes would be in the table too, if requests took any. "
+            "*lock* is the source file that takes it, *threads* how many take the same mutex. The mean is of the holds "
+            "that began without a wait and in which the thread kept its core (*interrupted* are those in which it did not), "
+            f"without the {found['empty_ns']:.0f} ns that a hold takes in which nothing is done; these are still in the last "
+            "column.")
+
+
 def facts(plan, result):
     machine, versions = result["machine"], result["versions"]
     settings = ", ".join(f"{name} {value}" for name, value in machine["settings"].items())
@@ -98,6 +113,7 @@ def markdown(plan, result):
              ratios(plan, result["found"]), "",
              "## Targets", "", closing_line(result) + ".", "", targets_table(result["targets"]), "",
              "## Everything", "", reading_aid(result), "", main_table(plan, result["found"]), "",
+             "## Locks", "", locks_aid(result["locks"]), "", locks_table(result["locks"]), "",
              "## Memory", "", memory_table(result["memory"]), ""]
     if result.get("connections"):
         lines += ["## How it grows", "", "![By connections](http-connections.svg)", "",

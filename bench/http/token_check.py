@@ -1,0 +1,34 @@
+"""What the check of a token costs that is remembered, as the server tells it of each request in Server-Timing."""
+
+import http.client
+import re
+from statistics import median
+
+import cells
+from bodies import PREFIX
+from loading import organization_of
+
+REQUESTS = 2000
+AUTHENTICATION = re.compile(r"auth;dur=([0-9.]+)")
+
+
+def microseconds(bench):
+    """A bound of the median, over one kept connection: the server rounds down to the microsecond."""
+    organization = organization_of(bench.plan.first)
+    connection = http.client.HTTPConnection("127.0.0.1", bench.site.ports[cells.UNCHANGED]["http"], timeout=20)
+    path = f"{PREFIX}/{organization}/{cells.GETS['risk-metrics']}"
+    headers = {"Authorization": f"Bearer {bench.tokens[organization]}"}
+    try:
+        told = [once(connection, path, headers) for _ in range(REQUESTS)]
+    finally:
+        connection.close()
+    return round(median(told) * 1000) + 1
+
+
+def once(connection, path, headers):
+    connection.request("GET", path, headers=headers)
+    answer = connection.getresponse()
+    answer.read()
+    if answer.status != 200:
+        raise SystemExit(f"error: {path} answers {answer.status}")
+    return float(AUTHENTICATION.match(answer.headers["Server-Timing"]).group(1))
