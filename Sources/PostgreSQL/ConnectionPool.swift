@@ -110,7 +110,8 @@ public final class ConnectionPool: Sendable {
 
     /// Waits for a decision; one that still is to wait came at the deadline.
     private func nextLease(until deadline: ContinuousClock.Instant) -> PoolState<Connection>.Lease {
-        let (ticket, expired) = state.withLock { ($0.takeTicket(), $0.expire(now: .now)) }
+        let now = ContinuousClock.now
+        let (ticket, expired) = state.withLock { ($0.takeTicket(), $0.expire(now: now)) }
         _ = expired  // Closed as the last reference goes, outside the lock.
         // Whoever is next in the queue has to look again.
         defer { state.notifyAll() }
@@ -160,9 +161,9 @@ public final class ConnectionPool: Sendable {
     }
 
     private func giveBack(_ connection: Connection) {
-        let reusable = connection.isReusable()
+        let (reusable, now) = (connection.isReusable(), ContinuousClock.now)
         let closing = state.withLock {
-            $0.giveBack(connection, openedAt: connection.openedAt, reusable: reusable, now: .now)
+            $0.giveBack(connection, openedAt: connection.openedAt, reusable: reusable, now: now)
         }
         _ = closing  // Closed as the last reference goes, outside the lock.
         state.notifyAll()

@@ -53,9 +53,10 @@ final class AuditTrail: Sendable {
 
     /// Takes an entry in; where that is refused, its answer must not be sent.
     func record(_ entry: AuditEntry) -> Bool {
+        let now = ContinuousClock.now
         let (isAdmitted, wakes) = state.withLock { state in
             let wasEmpty = state.backlog.isEmpty
-            let isAdmitted = state.backlog.add(entry, now: .now)
+            let isAdmitted = state.backlog.add(entry, now: now)
             return (isAdmitted, isAdmitted && (wasEmpty || state.backlog.bytes >= AuditBatch.mostBytes))
         }
         if wakes { state.notifyAll() }

@@ -6,9 +6,24 @@ import Threads
 /// For each subject it keeps one instant: when all its requests so far would have been spread out at the
 /// allowed rate. A request may come early by as much as the burst allows.
 struct RateLimit {
+    /// Who asks, by bytes, hashed before the lock is taken under which it is looked up.
+    struct Subject: Hashable, Sendable {
+        private let bytes: [UInt8]
+        private let hash: Int
+
+        init(_ text: String) {
+            bytes = Array(text.utf8)
+            var hasher = Hasher()
+            bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+            hash = hasher.finalize()
+        }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(hash) }
+    }
+
     private let interval: Duration
     private let tolerance: Duration
-    private var spreadUntil: [[UInt8]: ContinuousClock.Instant] = [:]
+    private var spreadUntil: [Subject: ContinuousClock.Instant] = [:]
     private var sweepAt = 10_000
 
     /// - Parameters:
@@ -20,12 +35,20 @@ struct RateLimit {
     }
 
     /// Counts a request; returns how long to wait where it is one too many, which then does not count.
-    mutating func take(_ subject: [UInt8], now: ContinuousClock.Instant) -> Duration? {
-        let next = max(spreadUntil[subject] ?? now, now) + interval
+    mutating func take(_ subject: Subject, now: ContinuousClock.Instant) -> Duration? {
+        // In place, so that the subject is looked up once.
+        let wait = Self.spread(&spreadUntil[subject, default: now], interval, tolerance, now)
+        if spreadUntil.count >= sweepAt { sweep(now) }
+        return wait
+    }
+
+    private static func spread(
+        _ end: inout ContinuousClock.Instant, _ interval: Duration, _ tolerance: Duration, _ now: ContinuousClock.Instant
+    ) -> Duration? {
+        let next = max(end, now) + interval
         let excess = now.duration(to: next) - tolerance
         guard excess <= .zero else { return excess }
-        spreadUntil[subject] = next
-        if spreadUntil.count >= sweepAt { sweep(now) }
+        end = next
         return nil
     }
 
@@ -46,8 +69,8 @@ final class RateLimiter: Sendable {
 
     /// - Throws: a 429 with `Retry-After`.
     func admit(_ principal: Principal) throws(Problem) {
-        let subject = Array(principal.subject.utf8)
-        let wait = limit.withLock { $0.take(subject, now: .now) }
+        let (subject, now) = (RateLimit.Subject(principal.subject), ContinuousClock.now)
+        let wait = limit.withLock { $0.take(subject, now: now) }
         guard let wait else { return }
         throw .tooManyRequests(retryAfter: max(1, Int((wait / .seconds(1)).rounded(.up))))
     }

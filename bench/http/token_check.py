@@ -2,7 +2,7 @@
 
 import http.client
 import re
-from statistics import median
+from statistics import median_high
 
 import cells
 from bodies import PREFIX
@@ -22,7 +22,7 @@ def microseconds(bench):
         told = [once(connection, path, headers) for _ in range(REQUESTS)]
     finally:
         connection.close()
-    return round(median(told) * 1000) + 1
+    return round(median_high(told) * 1000) + 1
 
 
 def once(connection, path, headers):
