@@ -228,6 +228,7 @@ int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, cl
 
 /* A line for each mutex of each thread: the thread's table, the mutex, the figures, and where it was taken. */
 static void write_seat(FILE *file, const struct table *owner, const struct seat *seat) {
+    if (seat->holds + seat->waited + seat->interrupted == 0) return;
     fprintf(file, "%p %p %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, (void *)owner, seat->mutex, seat->holds,
             seat->nanoseconds, seat->waited, seat->interrupted);
     for (int i = 0; i < EXPONENTS; i++) fprintf(file, "%c%" PRIu32, i ? ',' : ' ', seat->exponents[i]);
@@ -281,6 +282,6 @@ __attribute__((destructor)) static void finish(void) {
     fprintf(file, "%.1f\n", empty);
     for (struct table *each = atomic_load(&tables); each; each = each->next)
         for (int i = 0; i < SEATS; i++)
-            if (each->seats[i].holds + each->seats[i].waited + each->seats[i].interrupted) write_seat(file, each, &each->seats[i]);
+            if (each->seats[i].mutex) write_seat(file, each, &each->seats[i]);
     fclose(file);
 }

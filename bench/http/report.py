@@ -48,7 +48,8 @@ def locks_table(found):
 
 def locks_aid(found):
     return (f"From {found['requests']:,} requests of mixed kind, writes among them, of a server with a library that takes "
-            "the time at each mutex; Swift's own and the libraries' mutexes would be in the table too, if requests took any. "
+            "the time at each mutex; Swift's own and the libraries' mutexes would be in the table too, if one request in a "
+            "hundred took any. "
             "*lock* is the source file that takes it, *threads* how many take the same mutex. The mean is of the holds "
             "that began without a wait and in which the thread kept its core (*interrupted* are those in which it did not), "
             f"without the {found['empty_ns']:.0f} ns that a hold takes in which nothing is done; these are still in the last "
