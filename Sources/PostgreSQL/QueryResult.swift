@@ -24,24 +24,28 @@ public final class QueryResult {
 
     public var rows: some Sequence<Row> { (0..<rowCount).lazy.map { self[$0] } }
 
-    /// Runs `body` with the bytes of a field; nil is NULL, and so is what lies outside the result.
-    func withBytes<Value>(row: CInt, column: CInt, _ body: (UnsafeRawBufferPointer?) -> Value) -> Value {
-        guard row < height, column < width else { return body(nil) }
+    /// The bytes of a field, good for as long as the result is; nil is NULL, and so is what lies outside the result.
+    @usableFromInline
+    func bytes(row: CInt, column: CInt) -> UnsafeRawBufferPointer? {
+        guard row < height, column < width else { return nil }
         // NULL has length 0 too; whatever is longer need not be asked.
         let length = PQgetlength(result, row, column)
-        guard length > 0 || PQgetisnull(result, row, column) == 0 else { return body(nil) }
-        return body(UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: Int(length)))
+        guard length > 0 || PQgetisnull(result, row, column) == 0 else { return nil }
+        return UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: Int(length))
     }
 }
 
 /// One row of a ``QueryResult``.
 public struct Row {
-    let result: QueryResult
-    let index: CInt
+    @usableFromInline let result: QueryResult
+    @usableFromInline let index: CInt
 
     /// Runs `body` with the bytes of the field at `column`; nil is NULL. The bytes are valid only inside it.
+    ///
+    /// Inlinable, since a list asks for thousands of fields, and each would go through code for any result.
+    @inlinable
     public func withBytes<Value>(_ column: Int, _ body: (UnsafeRawBufferPointer?) -> Value) -> Value {
-        result.withBytes(row: index, column: CInt(column), body)
+        withExtendedLifetime(result) { body(result.bytes(row: index, column: CInt(column))) }
     }
 
     /// The text of the field at `column`; nil is NULL.

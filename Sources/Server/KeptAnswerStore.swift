@@ -39,9 +39,6 @@ final class KeptAnswer: Sendable {
     private static let overhead = 512
 
     init(key: AnswerKey, state: [UInt8], response: Response) {
-        var response = response
-        // Not with the room that its writer has left.
-        response.body = Array(response.body[...])
         self.key = key
         self.state = state
         self.response = response

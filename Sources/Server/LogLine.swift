@@ -8,7 +8,7 @@ public enum LogFormat: String, CaseIterable, Sendable {
 }
 
 /// One log line in the making, in either format.
-struct LogLine {
+struct LogLine: ~Copyable {
     private let format: LogFormat
     private var json = JSONWriter(capacity: 512)
     private var text: [UInt8] = []
@@ -26,7 +26,8 @@ struct LogLine {
             line.json.member("message", string: message)
             body(&line)
             line.json.endObject()
-            return line.json.bytes + [UInt8(ascii: "\n")]
+            line.json.lineFeed()
+            return line.json.bytes
         case .text:
             line.text = Array("\(timestamp(time)) \(level) \(escaped(message))".utf8)
             body(&line)
@@ -34,21 +35,27 @@ struct LogLine {
         }
     }
 
-    mutating func add(_ name: String, _ value: String) {
+    mutating func add(_ name: StaticString, _ value: String) {
+        switch format {
+        case .json: json.member(name, string: value)
+        case .text: text += " \(name)=\(Self.quoted(value))".utf8
+        }
+    }
+
+    mutating func add(_ name: StaticString, _ value: Int) {
+        switch format {
+        case .json: json.member(name, number: value)
+        case .text: text += " \(name)=\(value)".utf8
+        }
+    }
+
+    /// Adds a field whose name is known only at run time.
+    mutating func add(escaping name: String, _ value: String) {
         switch format {
         case .json:
             json.name(escaping: name)
             json.string(value)
         case .text: text += " \(name)=\(Self.quoted(value))".utf8
-        }
-    }
-
-    mutating func add(_ name: String, _ value: Int) {
-        switch format {
-        case .json:
-            json.name(escaping: name)
-            json.number(value)
-        case .text: text += " \(name)=\(value)".utf8
         }
     }
 

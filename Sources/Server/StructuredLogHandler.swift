@@ -30,7 +30,7 @@ public struct StructuredLogHandler: LogHandler {
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
         sink.write(
             LogLine.bytes(format, time: wallClock(), level: event.level.rawValue, message: "\(event.message)") { line in
-                for (name, value) in all.sorted(by: { $0.key < $1.key }) { line.add(name, "\(value)") }
+                for (name, value) in all.sorted(by: { $0.key < $1.key }) { line.add(escaping: name, "\(value)") }
                 if let error = event.error { line.add("error", "\(error)") }
             })
     }

@@ -15,7 +15,7 @@ struct LogLineTests {
     private func line(_ format: LogFormat, _ text: String) -> String {
         let bytes = LogLine.bytes(format, time: 1_750_000_000.5, level: "info", message: text) { line in
             line.add("name", text)
-            line.add(text + "x", text)
+            line.add(escaping: text + "x", text)
             line.add("count", -7)
         }
         return String(decoding: bytes, as: UTF8.self)

@@ -9,9 +9,9 @@ struct Dashboard: Endpoint {
 
     init(_ call: Call) throws(Problem) { organization = call.organization }
 
-    private static let level: [Field] = [.number("count"), .number("avg_score")]
-    private static let totals: [Field] = [.number("immediate_actions_needed"), .text("last_updated")]
-    private static let patient: [Field] = [
+    private static let level: Fields = [.number("count"), .number("avg_score")]
+    private static let totals: Fields = [.number("immediate_actions_needed"), .text("last_updated")]
+    private static let patient: Fields = [
         .text("id"), .text("name"), .text("risk_level"), .number("risk_score"), .text("action"),
         .number("days_since_contact"),
     ]
@@ -19,7 +19,7 @@ struct Dashboard: Endpoint {
     private static let firstPatientColumn = firstTotal + totals.count
 
     private static let statement: Statement = {
-        let levelColumns = riskLevels.flatMap { risk in level.map { "\(risk.name)_\($0.name)" } }
+        let levelColumns = riskLevels.list.flatMap { risk in level.list.map { "\(risk.name)_\($0.name)" } }
         let columns = (["total_patients"] + levelColumns + [totals.columns, patient.columns]).joined(separator: ", ")
         return Statement(name: "dashboard", sql: "SELECT \(columns) FROM re.dashboard($1)")
     }()
@@ -37,13 +37,13 @@ struct Dashboard: Endpoint {
             writer.member("summary", object: { writer in
                 writer.member(.number("total_patients"), of: first, 0)
                 writer.member("risk_breakdown", object: { writer in
-                    for (index, risk) in riskLevels.enumerated() {
+                    for (index, risk) in riskLevels.list.enumerated() {
                         writer.member(risk.name, object: { writer in
                             writer.members(Self.level, of: first, from: 1 + index * Self.level.count)
                         })
                     }
                 })
-                writer.member(Self.totals[0], of: first, Self.firstTotal)
+                writer.member(Self.totals.list[0], of: first, Self.firstTotal)
             })
             writer.member("top_priority_patients", array: { writer in
                 for row in rows.rows where !row.isNull(Self.firstPatientColumn) {
@@ -51,7 +51,7 @@ struct Dashboard: Endpoint {
                     writer.object { $0.members(Self.patient, of: row, from: Self.firstPatientColumn) }
                 }
             })
-            answeredAt = writer.member(clock: Self.totals[1], of: first, Self.firstTotal + 1)
+            answeredAt = writer.member(clock: Self.totals.list[1], of: first, Self.firstTotal + 1)
         }
         return .json(writer.bytes, answeredAt: answeredAt, disclosing: .patients(shown))
     }

@@ -21,12 +21,12 @@ struct Performance: Endpoint {
         try faults.check()
     }
 
-    private static let totals: [Field] = [
+    private static let totals: Fields = [
         .number("outreach_attempts"), .number("successful_contacts"), .number("contact_success_rate"),
         .number("appointments_scheduled"), .number("conversion_rate"), .number("avg_days_to_reengage"),
     ]
     /// Each channel's members; its columns carry the channel's name in front.
-    private static let channels: [(name: StaticString, figures: [Field])] = [
+    private static let channels: [(name: StaticString, figures: Fields)] = [
         ("sms", [.number("sent"), .number("delivered"), .number("responded"), .number("response_rate")]),
         ("email", [.number("sent"), .number("opened"), .number("responded"), .number("response_rate")]),
         (
@@ -34,12 +34,12 @@ struct Performance: Endpoint {
             [.number("attempted"), .number("connected"), .number("appointment_booked"), .number("conversion_rate")]
         ),
     ]
-    private static let benchmarks: [Field] = [
+    private static let benchmarks: Fields = [
         .number("industry_avg_contact_rate"), .number("industry_avg_conversion"), .text("our_performance"),
     ]
 
     private static let statement: Statement = {
-        let channelColumns = channels.flatMap { channel in channel.figures.map { "\(channel.name)_\($0.name)" } }
+        let channelColumns = channels.flatMap { channel in channel.figures.list.map { "\(channel.name)_\($0.name)" } }
         let columns = ([totals.columns] + channelColumns + [benchmarks.columns]).joined(separator: ", ")
         return Statement(name: "performance", sql: "SELECT \(columns) FROM re.performance($1, $2)")
     }()

@@ -66,7 +66,7 @@ struct PrioritizedPatients: Endpoint {
         var shown = PatientIDs(capacity: count)
         for index in 0..<count { shown.add(rows[index], 1) }
         let nextCursor = rows.rowCount > limit ? try cursor(after: rows[count - 1]) : nil
-        var writer = JSONWriter(capacity: 512 * (count + 1))
+        var writer = JSONWriter(capacity: 640 * (count + 1))
         var answeredAt: Range<Int>?
         writer.object { writer in
             writer.member("patients", array: { writer in

@@ -9,10 +9,10 @@ struct RiskMetrics: Endpoint {
 
     init(_ call: Call) throws(Problem) { organization = call.organization }
 
-    private static let alerts: [Field] = [
+    private static let alerts: Fields = [
         .number("missed_appointments_14d"), .number("failed_communications"), .number("no_future_appointments"),
     ]
-    private static let totals: [Field] = [.number("immediate_actions_required")]
+    private static let totals: Fields = [.number("immediate_actions_required")]
     private static let clock = Field.text("last_updated")
 
     private static let statement = Statement(
@@ -38,6 +38,6 @@ struct RiskMetrics: Endpoint {
 }
 
 /// The five levels, as counts (definitions.md section 3).
-let riskLevels: [Field] = [
+let riskLevels: Fields = [
     .number("critical"), .number("high"), .number("medium"), .number("low"), .number("engaged"),
 ]

@@ -116,15 +116,15 @@ struct Trends: Endpoint {
 
 /// Where `re.trends` has what.
 private enum TrendColumns {
-    static let day: [Field] = [
+    static let day: Fields = [
         .text("date"), .number("new_at_risk"), .number("reengaged_successfully"), .number("outreach_attempts"),
         .number("appointments_scheduled"),
     ]
-    static let rates: [Field] = [.number("contact_success_rate"), .number("conversion_rate")]
+    static let rates: Fields = [.number("contact_success_rate"), .number("conversion_rate")]
     static let channels: [StaticString] = ["sms", "email", "phone"]
-    static let channelDay: [Field] = [.number("attempts"), .number("successes"), .number("success_rate")]
-    static let channelTrend: [Field] = [.text("success_rate_trend"), .number("change_pct")]
-    static let changes: [Field] = [.text("critical_trend"), .text("high_trend"), .boolean("overall_improvement")]
+    static let channelDay: Fields = [.number("attempts"), .number("successes"), .number("success_rate")]
+    static let channelTrend: Fields = [.text("success_rate_trend"), .number("change_pct")]
+    static let changes: Fields = [.text("critical_trend"), .text("high_trend"), .boolean("overall_improvement")]
 
     static let firstLevel = day.count
     static let firstRate = firstLevel + riskLevels.count
@@ -136,7 +136,7 @@ private enum TrendColumns {
 
     static let all: String = {
         let channelColumns = [channelDay, channelTrend].flatMap { fields in
-            channels.flatMap { channel in fields.map { "\(channel)_\($0.name)" } }
+            channels.flatMap { channel in fields.list.map { "\(channel)_\($0.name)" } }
         }
         return ([(day + riskLevels + rates).columns] + channelColumns + [changes.columns]).joined(separator: ", ")
     }()
