@@ -4,14 +4,16 @@ import Glibc
 ///
 /// The standard library's `Mutex` has no condition variable, which waiting for a connection or a key needs, and
 /// ThreadSanitizer does not see its lock on Linux.
-// @unchecked: `value` is touched only while `mutex` is held, and both pointers are freed by deinit alone.
+// @unchecked: `value` is touched only while `mutex` is held, and the pointers are freed by deinit alone.
 public final class Monitor<Value>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
-    private var value: Value
+    /// Behind a pointer: the lock sees to exclusive access, which of a property the runtime would check once more.
+    @usableFromInline let value: UnsafeMutablePointer<Value>
 
     public init(_ value: sending Value) {
-        self.value = value
+        self.value = .allocate(capacity: 1)
+        self.value.initialize(to: value)
         mutex = .allocate(capacity: 1)
         condition = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
@@ -28,16 +30,27 @@ public final class Monitor<Value>: @unchecked Sendable {
         pthread_mutex_destroy(mutex)
         condition.deallocate()
         mutex.deallocate()
+        value.deinitialize(count: 1)
+        value.deallocate()
     }
 
     /// Runs `body` with exclusive access to the value.
+    ///
+    /// Inlinable, or it would go through code for any value and any result, several times a request.
+    @inlinable
     public func withLock<Result, Failure: Error>(
         _ body: (inout Value) throws(Failure) -> sending Result
     ) throws(Failure) -> sending Result {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        return try body(&value)
+        lock()
+        defer { unlock() }
+        return try body(&value.pointee)
     }
+
+    @usableFromInline
+    func lock() { pthread_mutex_lock(mutex) }
+
+    @usableFromInline
+    func unlock() { pthread_mutex_unlock(mutex) }
 
     /// Asks `attempt` again after every ``notifyAll()`` until it returns a value; nil once `deadline` has passed.
     public func wait<Result>(
@@ -46,7 +59,7 @@ public final class Monitor<Value>: @unchecked Sendable {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         while true {
-            if let result = attempt(&value) { return result }
+            if let result = attempt(&value.pointee) { return result }
             let remaining = ContinuousClock.now.duration(to: deadline)
             guard remaining > .zero else { return nil }
             var absolute = timespec.monotonic(after: remaining)
