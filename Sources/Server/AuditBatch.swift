@@ -1,3 +1,4 @@
+import JSON
 import PostgreSQL
 
 /// Entries on their way to the database: one statement, an array for each column.
@@ -40,48 +41,66 @@ enum AuditBatch {
     private static func array(_ entries: ArraySlice<AuditEntry>, _ text: (AuditEntry) -> String?) -> String {
         var literal = ArrayLiteral(capacity: 40 * entries.count)
         for entry in entries {
-            if var text = text(entry) { text.withUTF8 { literal.add($0) } } else { literal.addNull() }
+            if let text = text(entry) { literal.add(text) } else { literal.addNull() }
         }
-        return literal.text
+        return literal.end()
     }
 
     private static func array(_ entries: ArraySlice<AuditEntry>, bytes: (AuditEntry) -> [UInt8]?) -> String {
         var literal = ArrayLiteral(capacity: 40 * entries.count)
         for entry in entries {
-            if let bytes = bytes(entry) { bytes.withUnsafeBufferPointer { literal.add($0) } } else { literal.addNull() }
+            if let bytes = bytes(entry) { bytes.withUnsafeBytes { literal.add($0) } } else { literal.addNull() }
         }
-        return literal.text
+        return literal.end()
     }
 }
 
 /// The text of a PostgreSQL array in the making (PostgreSQL documentation, section 8.15.2).
-struct ArrayLiteral {
-    private var bytes: [UInt8] = [UInt8(ascii: "{")]
+struct ArrayLiteral: ~Copyable {
+    private var buffer: ByteBuffer
 
-    init(capacity: Int) { bytes.reserveCapacity(capacity) }
+    init(capacity: Int) {
+        buffer = ByteBuffer(capacity: capacity)
+        buffer.append("{")
+    }
 
-    var text: String { String(decoding: bytes, as: UTF8.self) + "}" }
+    /// Ends the array and returns it.
+    mutating func end() -> String {
+        buffer.append("}")
+        return buffer.text
+    }
 
     mutating func addNull() {
         separate()
-        bytes.append(contentsOf: "NULL".utf8)
+        buffer.append("NULL")
+    }
+
+    mutating func add(_ element: String) {
+        var element = element
+        element.withUTF8 { add(UnsafeRawBufferPointer($0)) }
     }
 
     /// Adds an element, always quoted.
-    mutating func add(_ element: UnsafeBufferPointer<UInt8>) {
+    mutating func add(_ element: UnsafeRawBufferPointer) {
         separate()
-        bytes.append(UInt8(ascii: "\""))
-        var start = 0
-        for (index, byte) in element.enumerated() where byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
-            bytes.append(contentsOf: element[start..<index])
-            bytes.append(UInt8(ascii: "\\"))
-            start = index
+        buffer.append("\"")
+        if Self.isPlain(element) {
+            buffer.append(element)
+        } else {
+            for byte in element {
+                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { buffer.append("\\") }
+                buffer.append(byte)
+            }
         }
-        bytes.append(contentsOf: element[start...])
-        bytes.append(UInt8(ascii: "\""))
+        buffer.append("\"")
+    }
+
+    /// Looks at all bytes without a branch, so that the compiler takes many at once.
+    private static func isPlain(_ element: UnsafeRawBufferPointer) -> Bool {
+        element.reduce(0) { $0 | ($1 == UInt8(ascii: "\"") || $1 == UInt8(ascii: "\\") ? 1 : 0) as UInt8 } == 0
     }
 
     private mutating func separate() {
-        if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
+        if buffer.count > 1 { buffer.append(",") }
     }
 }

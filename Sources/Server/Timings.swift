@@ -1,3 +1,5 @@
+import JSON
+
 /// Where the time of one request went.
 public struct Timings: Sendable {
     public var authentication = Duration.zero
@@ -36,20 +38,25 @@ public struct Timings: Sendable {
 
     /// The value of `Server-Timing` (W3C Server Timing, section 3): milliseconds, to the microsecond.
     var header: String {
-        var text: [UInt8] = []
-        text.reserveCapacity(80)
-        func add(_ name: StaticString, _ duration: Duration) {
-            let microseconds = max(0, duration.microseconds)
-            name.withUTF8Buffer { text += $0 }
-            text += String(microseconds / 1000).utf8
-            text.append(UInt8(ascii: "."))
-            for divisor in [100, 10, 1] { text.append(UInt8(ascii: "0") + UInt8(microseconds / divisor % 10)) }
-        }
-        add("auth;dur=", authentication)
-        add(", pool;dur=", pool)
-        add(", db;dur=", database)
-        add(", enc;dur=", encoding)
-        return String(decoding: text, as: UTF8.self)
+        var header = ByteBuffer(capacity: 80)
+        header.append("auth;dur=")
+        header.append(milliseconds: authentication)
+        header.append(", pool;dur=")
+        header.append(milliseconds: pool)
+        header.append(", db;dur=")
+        header.append(milliseconds: database)
+        header.append(", enc;dur=")
+        header.append(milliseconds: encoding)
+        return header.text
+    }
+}
+
+extension ByteBuffer {
+    fileprivate mutating func append(milliseconds duration: Duration) {
+        let (whole, fraction) = max(0, duration.microseconds).quotientAndRemainder(dividingBy: 1000)
+        append(number: whole)
+        append(fraction < 10 ? ".00" : fraction < 100 ? ".0" : ".")
+        append(number: fraction)
     }
 }
 

@@ -1,6 +1,7 @@
 import API
 import FastCGI
 import Glibc
+import JSON
 
 /// One thread's loop: take a request, have it answered, send the answer.
 struct Worker: Sendable {
@@ -47,21 +48,24 @@ extension Incoming {
 extension Response {
     /// The head in CGI's form (RFC 3875 section 6.2).
     fileprivate var head: [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(640)
-        func add(_ name: String, _ value: String) {
-            bytes += name.utf8
-            bytes += ": ".utf8
-            bytes += value.utf8
-            bytes += "\r\n".utf8
-        }
-        add("Status", "\(status) \(reasonPhrase(status))")
+        var head = ByteBuffer(capacity: 640)
+        head.append("Status: ")
+        head.append(number: status)
+        head.append(" ")
+        head.append(text: reasonPhrase(status))
         if let contentType {
-            add("Content-Type", contentType)
-            add("Content-Length", String(body.count))
+            head.append("\r\nContent-Type: ")
+            head.append(text: contentType)
+            head.append("\r\nContent-Length: ")
+            head.append(number: body.count)
         }
-        for header in headers { add(header.name, header.value) }
-        bytes += "\r\n".utf8
-        return bytes
+        for header in headers {
+            head.append("\r\n")
+            head.append(text: header.name)
+            head.append(": ")
+            head.append(text: header.value)
+        }
+        head.append("\r\n\r\n")
+        return head.bytes
     }
 }

@@ -157,9 +157,9 @@ struct AuditTrailTests {
     @Test("quotes what a text may hold")
     func literal() {
         var literal = ArrayLiteral(capacity: 8)
-        for var text in ["a", #"b"\c,{}"#, "", "NULL"] { text.withUTF8 { literal.add($0) } }
+        for text in ["a", #"b"\c,{}"#, "", "NULL"] { literal.add(text) }
         literal.addNull()
-        #expect(literal.text == #"{"a","b\"\\c,{}","","NULL",NULL}"#)
+        #expect(literal.end() == #"{"a","b\"\\c,{}","","NULL",NULL}"#)
     }
 }
 
