@@ -11,9 +11,9 @@ public struct Request: Sendable {
     /// - Parameter target: the request target in origin form, as raw bytes: nginx's `$request_uri`.
     public init(method: String, target: [UInt8], contentType: String? = nil, idempotencyKey: [UInt8]? = nil) {
         self.method = method
-        let parts = target.split(separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
-        path = parts.first.flatMap(Self.segments)
-        parameters = QueryParameters(parts.count > 1 ? parts[1] : [])
+        let end = target.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
+        path = Self.segments(of: target[..<end])
+        parameters = QueryParameters(target[end...].dropFirst())
         self.contentType = contentType
         self.idempotencyKey = idempotencyKey
     }
@@ -29,25 +29,29 @@ public struct Request: Sendable {
 
     /// An empty segment, from a trailing or a doubled slash, makes a path that no route has; so do bytes that
     /// are not UTF-8 and U+0000, which PostgreSQL's `text` cannot hold.
-    private static func segments(of path: some Collection<UInt8>) -> [String]? {
+    private static func segments(of path: ArraySlice<UInt8>) -> [String]? {
         guard path.first == UInt8(ascii: "/") else { return nil }
         var segments: [String] = []
-        for raw in path.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
-            guard let bytes = percentDecoded(raw, plusIsSpace: false), !bytes.contains(0), !raw.isEmpty,
+        segments.reserveCapacity(8)
+        var rest = path.dropFirst()
+        while true {
+            let end = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
+            guard let bytes = percentDecoded(rest[..<end], plusIsSpace: false), !bytes.contains(0), !bytes.isEmpty,
                 let segment = text(bytes)
             else { return nil }
             segments.append(segment)
+            guard end < rest.endIndex else { return segments }
+            rest = rest[(end + 1)...]
         }
-        return segments
     }
 }
 
 /// The parameters of a query string, in order, repeated ones included.
 public struct QueryParameters: Sendable {
-    private let items: [(name: [UInt8], value: String?)]
+    private let items: [(name: ArraySlice<UInt8>, value: String?)]
 
     /// Reads `application/x-www-form-urlencoded`, as browsers' `URLSearchParams` write it.
-    init(_ query: some Collection<UInt8>) {
+    init(_ query: ArraySlice<UInt8>) {
         items = query.split(separator: UInt8(ascii: "&")).compactMap { item in
             let parts = item.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = percentDecoded(parts[0], plusIsSpace: true) else { return nil }
@@ -79,16 +83,18 @@ public struct QueryParameters: Sendable {
 }
 
 /// The bytes as text; nil where they are not UTF-8. `String(validating:as:)` goes scalar by scalar.
-private func text(_ bytes: [UInt8]) -> String? {
-    let text = String(decoding: bytes, as: UTF8.self)
-    // What is not UTF-8 has been replaced.
-    return text.utf8.elementsEqual(bytes) ? text : nil
+private func text(_ bytes: ArraySlice<UInt8>) -> String? {
+    bytes.withUnsafeBufferPointer { bytes in
+        var text = String(decoding: bytes, as: UTF8.self)
+        // What is not UTF-8 has been replaced.
+        return text.withUTF8 { $0.elementsEqual(bytes) } ? text : nil
+    }
 }
 
 /// Resolves `%XX`; nil where a percent sign is not followed by two hexadecimal digits.
-private func percentDecoded(_ text: some Collection<UInt8>, plusIsSpace: Bool) -> [UInt8]? {
+private func percentDecoded(_ text: ArraySlice<UInt8>, plusIsSpace: Bool) -> ArraySlice<UInt8>? {
     let isAsItIs = text.allSatisfy { $0 != UInt8(ascii: "%") && !($0 == UInt8(ascii: "+") && plusIsSpace) }
-    guard !isAsItIs else { return Array(text) }
+    guard !isAsItIs else { return text }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.count)
     var rest = text.makeIterator()
@@ -101,7 +107,7 @@ private func percentDecoded(_ text: some Collection<UInt8>, plusIsSpace: Bool) -
         default: bytes.append(byte)
         }
     }
-    return bytes
+    return bytes[...]
 }
 
 private func hexValue(_ byte: UInt8) -> UInt8? {

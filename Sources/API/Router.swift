@@ -33,7 +33,9 @@ public enum Router {
             switch expected {
             case "{org_id}": organization = segment
             case "{patient_id}": patientID = segment
-            default: guard segment.utf8.elementsEqual(expected.utf8) else { return nil }
+            default:
+                // In as many bytes the same spelling too: any other of a text in ASCII is longer.
+                guard segment.utf8.count == expected.utf8.count, segment == expected else { return nil }
             }
         }
         return Match(route: route, organization: organization, patientID: patientID)

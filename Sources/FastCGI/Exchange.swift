@@ -87,8 +87,8 @@ public final class Exchange {
     public func text(_ name: StaticString) -> String? {
         parameter(name).flatMap { bytes in
             // `String(validating:as:)` goes scalar by scalar; what is not UTF-8 is replaced here, and so differs.
-            let text = String(decoding: bytes, as: UTF8.self)
-            return text.utf8.elementsEqual(bytes) ? text : nil
+            var text = String(decoding: bytes, as: UTF8.self)
+            return text.withUTF8 { $0.elementsEqual(bytes) } ? text : nil
         }
     }
 
