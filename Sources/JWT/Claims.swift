@@ -1,7 +1,9 @@
 internal import JSON
 
 /// What a verified token says of its bearer.
-public struct Claims: Sendable {
+///
+/// A class, so that a request hands one reference on, again and again, and not every text in it.
+public final class Claims: Sendable {
     /// `sub`: the user.
     public let subject: String
     /// The organization that the session is active in, or nil where there is none.
@@ -42,7 +44,7 @@ public struct Claims: Sendable {
 
 extension Claims: Equatable {
     /// Compares texts byte by byte; `String`'s own `==` takes composed and decomposed letters for equal.
-    public static func == (a: Self, b: Self) -> Bool {
+    public static func == (a: Claims, b: Claims) -> Bool {
         a.texts == b.texts && a.expiresAt == b.expiresAt && a.notBefore == b.notBefore && a.issuedAt == b.issuedAt
     }
 
@@ -55,7 +57,7 @@ extension Claims {
     /// Reads the claims of a Clerk session token, of either version of its organization claims.
     ///
     /// An optional claim that is `null` counts as absent.
-    init(_ payload: JSONObject) throws(TokenError) {
+    convenience init(_ payload: JSONObject) throws(TokenError) {
         guard let expiresAt = payload["exp"]?.double else { throw .invalid(.expirationMissing) }
         guard let subject = try payload.text("sub"), !subject.isEmpty else { throw .invalid(.subjectMissing) }
         let isSecondVersion = payload["v"]?.double == 2

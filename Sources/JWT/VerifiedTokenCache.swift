@@ -70,10 +70,11 @@ private struct Key: Equatable, Sendable {
         }
     }
 
-    /// Seeded anew in each process; in one piece, where `Array` hashes byte after byte.
+    /// Seeded anew in each process; of the signature's end alone, which differs from token to token as much as all
+    /// of it, and in one piece, where `Array` hashes byte after byte.
     static func hash(_ token: [UInt8]) -> Int {
         var hasher = Hasher()
-        token.withUnsafeBytes { hasher.combine(bytes: $0) }
+        token.withUnsafeBytes { hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: $0.suffix(64))) }
         return hasher.finalize()
     }
 }
