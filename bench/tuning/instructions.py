@@ -1,5 +1,7 @@
 """Instructions that the server executes for one request, counted by valgrind's callgrind: what no other load changes."""
 
+import contextlib
+import json
 import os
 import re
 import subprocess
@@ -11,42 +13,61 @@ from variants import ENDPOINTS, ORGANIZATION, Server, clean_environment, fastcgi
 REQUESTS = 60
 # What is shown apart, by a pattern of the function's name; each includes what it calls.
 PARTS = {
-    "taking the request": r"Acceptor.*accept.*Exchange", "of it libfcgi": r"FCGX_Accept_r", "its parameters": r"Server8IncomingV",
-    "the token": r"Authenticator.*authenticate", "the database": r"ConnectionPoolC3run", "the answer's JSON": r"respond2toAA8ResponseV",
-    "sending it": r"Exchange.*answer", "the log line": r"AccessLogV5write", "counting it": r"MetricsC6record"
+    "of it the worker": r"WorkerV3run", "taking the request": r"Acceptor.*accept.*Exchange", "of it libfcgi": r"FCGX_Accept_r",
+    "its parameters": r"Server8IncomingV", "the token": r"Authenticator.*authenticate", "the database": r"ConnectionPoolC3run",
+    "the answer's JSON": r"respond2toAA8ResponseV", "sending it": r"Exchange.*answer", "the log line": r"AccessLogV5write",
+    "counting it": r"MetricsC6record"
 }
 
 
-def request(token):
+# What is asked, and how many bytes the server may keep answers in.
+CASES = {
+    **{endpoint: (endpoint, 0) for endpoint in ENDPOINTS}, "risk-metrics, unchanged": ("risk-metrics", 1 << 20), "log-outreach": ("log-outreach", 0)
+}
+
+
+def request(token, endpoint, patient):
     headers = {"HTTP_AUTHORIZATION": f"Bearer {token}", "HTTP_HOST": "localhost", "HTTP_ACCEPT": "*/*", "HTTP_ACCEPT_ENCODING": "gzip",
                "HTTP_USER_AGENT": "Mozilla/5.0 (X11; Linux x86_64)", "HTTP_ORIGIN": "http://localhost:3000", "REQUEST_SCHEME": "https"}
-    return lambda endpoint: fastcgi.request(
-        fastcgi.environment("GET", f"/api/v1/reengagement/{ORGANIZATION}/{endpoint}", **headers), keep=True)
+    body = b""
+    if endpoint == "log-outreach":
+        body = json.dumps({"patient_id": patient, "method": "sms", "outcome": "success", "notes": "called back"}).encode()
+        headers.update(CONTENT_TYPE="application/json", CONTENT_LENGTH=str(len(body)))
+    method = "POST" if body else "GET"
+    uri = f"/api/v1/reengagement/{ORGANIZATION}/{endpoint}"
+    return fastcgi.request(fastcgi.environment(method, uri, **headers), body, keep=True)
+
+
+def a_patient(stack):
+    with contextlib.closing(stack.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT min(id) FROM patients WHERE organization_id = %s AND archived_at IS NULL", [ORGANIZATION])
+        return cursor.fetchone()[0]
 
 
 def control(pid, *arguments):
     subprocess.run(["callgrind_control", *arguments, str(pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
 
 
-def counted(stack, binary, endpoint):
+def counted(stack, binary, endpoint, kept):
     """A path to callgrind's profile of exactly so many requests, after a warm-up."""
     directory = Path(stack.directory) / "instructions"
     directory.mkdir(exist_ok=True)
     for old in directory.iterdir():
         old.unlink()
-    server = Server(stack, directory, WORKER_THREADS="1", DB_POOL_SIZE="2", DB_STATEMENT_TIMEOUT_MS="60000")
+    server = Server(stack, directory, WORKER_THREADS="1", DB_POOL_SIZE="2", DB_STATEMENT_TIMEOUT_MS="60000",
+                    ANSWER_CACHE_BYTES=str(kept))
     command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={directory}/profile", binary]
     with open(server.log, "wb") as log:
         server.process = subprocess.Popen(command, env=clean_environment(**server.environment), stdout=log, stderr=log)
     try:
         server.wait(60)
-        bytes_of = request(stack.signer.token(ORGANIZATION))
+        bytes_of_it = request(stack.signer.token(ORGANIZATION), endpoint, a_patient(stack))
         with fastcgi.Connection(server.socket, 60) as connection:
 
             def ask(times):
                 for _ in range(times):
-                    connection.send(bytes_of(endpoint))
-                    assert fastcgi.status_of(connection.answer()) == 200
+                    connection.send(bytes_of_it)
+                    assert fastcgi.status_of(connection.answer()) in (200, 201)
 
             ask(20)
             control(server.process.pid, "-i", "on")
@@ -70,10 +91,10 @@ def read(profile):
 
 def instructions(stack, binaries):
     lines = [f"Instructions a request in the server, kernel apart; the mean of {REQUESTS} requests of one connection.\n"]
-    for endpoint in ENDPOINTS:
-        print(f"== {endpoint}", file=sys.stderr, flush=True)
-        counts = {name: read(counted(stack, os.path.abspath(binary), endpoint)) for name, binary in binaries.items()}
-        lines += [f"## `{endpoint}`\n", "| | " + " | ".join(counts) + " |", "| --- |" + " ---: |" * len(counts)]
+    for title, case in CASES.items():
+        print(f"== {title}", file=sys.stderr, flush=True)
+        counts = {name: read(counted(stack, os.path.abspath(binary), *case)) for name, binary in binaries.items()}
+        lines += [f"## `{title}`\n", "| | " + " | ".join(counts) + " |", "| --- |" + " ---: |" * len(counts)]
         lines += [f"| {part} | " + " | ".join(f"{of[part]:,.0f}" for of in counts.values()) + " |" for part in ["all", *PARTS]]
         lines.append("")
     return "\n".join(lines)
