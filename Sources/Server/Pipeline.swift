@@ -63,9 +63,10 @@ struct Pipeline: Sendable {
     func serve(_ incoming: Incoming, started: ContinuousClock.Instant, send: (Response) -> Void) {
         var record = Record()
         var response = audited(respond(to: incoming, &record), incoming, record)
-        response.headers.append(Header("X-Request-Id", incoming.requestID))
-        response.headers.append(Header("Cache-Control", "no-store"))
-        response.headers.append(Header("Server-Timing", record.timings.header))
+        response.headers += [
+            Header("X-Request-Id", incoming.requestID), Header("Cache-Control", "no-store"),
+            Header("Server-Timing", record.timings.header),
+        ]
         response.headers += cors.headers(origin: incoming.origin)
         send(response)
         let observation = Observation(

@@ -53,18 +53,26 @@ public final class Monitor<Value>: @unchecked Sendable {
     func unlock() { pthread_mutex_unlock(mutex) }
 
     /// Asks `attempt` again after every ``notifyAll()`` until it returns a value; nil once `deadline` has passed.
+    @inlinable
     public func wait<Result>(
         until deadline: ContinuousClock.Instant, _ attempt: (inout Value) -> sending Result?
     ) -> sending Result? {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
+        lock()
+        defer { unlock() }
         while true {
             if let result = attempt(&value.pointee) { return result }
-            let remaining = ContinuousClock.now.duration(to: deadline)
-            guard remaining > .zero else { return nil }
-            var absolute = timespec.monotonic(after: remaining)
-            pthread_cond_timedwait(condition, mutex, &absolute)
+            guard sleep(until: deadline) else { return nil }
         }
+    }
+
+    /// Lets go of the lock until somebody notifies, and takes it again; false once `deadline` has passed.
+    @usableFromInline
+    func sleep(until deadline: ContinuousClock.Instant) -> Bool {
+        let remaining = ContinuousClock.now.duration(to: deadline)
+        guard remaining > .zero else { return false }
+        var absolute = timespec.monotonic(after: remaining)
+        pthread_cond_timedwait(condition, mutex, &absolute)
+        return true
     }
 
     /// Wakes every waiter.
