@@ -143,7 +143,7 @@ def main():
         print(f"{figures.title(name):36} {value}")
     if os.environ.get("SAVE") == "1":
         plot.draw(samples, events, figures.ROOT / "docs/bench/soak.svg")
-        figures.save({"soak": {**measured, "seed": seed}})
+        figures.save({"soak": {**measured, "seed": str(seed)}})
     print(f"soak: {'; '.join(wrong) or 'flat, and nothing was lost'}")
     return 1 if wrong else 0
 
