@@ -2,24 +2,37 @@ import Threads
 
 /// The worker threads, and how many of them are still at work.
 final class WorkerThreads: Sendable {
-    private let running: Monitor<Int>
+    private struct State {
+        var running = 0
+        var threads: [Thread] = []
+    }
+
+    private let state = Monitor(State())
 
     /// Starts `count` threads that each run `body` once.
     init(count: Int, _ body: @escaping @Sendable () -> Void) throws(Thread.StartError) {
-        let running = Monitor(0)
-        self.running = running
         for _ in 0..<count {
-            running.withLock { $0 += 1 }
-            try Thread.start {
+            state.withLock { $0.running += 1 }
+            let thread = try Thread.start { [state] in
                 body()
-                running.withLock { $0 -= 1 }
-                running.notifyAll()
-            }.detach()
+                state.withLock { $0.running -= 1 }
+                state.notifyAll()
+            }
+            state.withLock { $0.threads.append(thread) }
         }
     }
 
     /// Whether all of them have returned by `deadline`.
+    ///
+    /// Then they have ended altogether: what OpenSSL frees as a thread ends would meet what it frees as the process ends.
     func waitUntilDone(_ deadline: ContinuousClock.Instant) -> Bool {
-        running.wait(until: deadline) { $0 == 0 ? true : nil } ?? false
+        let ended = state.wait(until: deadline) { state -> [Thread]? in
+            guard state.running == 0 else { return nil }
+            defer { state.threads = [] }
+            return state.threads
+        }
+        guard let ended else { return false }
+        for thread in ended { thread.join() }
+        return true
     }
 }

@@ -9,6 +9,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import psycopg2
+
 from stack import clean_environment, is_running
 
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
@@ -73,8 +75,16 @@ def kill_postgres(stack):
 
 
 def kill_backend(stack):
-    """One session, upon which PostgreSQL ends all others and recovers."""
-    connection = stack.connect()
+    """One session, upon which PostgreSQL ends all others and recovers; as it may be doing still from the last time."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            connection = stack.connect()
+            break
+        except psycopg2.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
     try:
         found = backends(connection)
     finally:
