@@ -43,15 +43,24 @@ class Servers:
     def set_now(self, literal):
         """The setting holds for sessions opened afterwards; the servers, and what they have kept, stay."""
         self.writer.run(f'ALTER DATABASE "{self.database}" SET reengagement.now = {literal}')
-        # None may serve on by the old now: the sessions are gone when this returns.
+        # None may serve on by the old now: the sessions are gone when this returns. First those are waited for that are just
+        # being opened, which are not listed yet, but hold a lock on the database while they read its settings.
+        self.until("sessions that do not open", lambda: self.writer.run("""
+            SELECT pid FROM pg_locks WHERE locktype = 'object' AND classid = 'pg_database'::regclass AND pid <> pg_backend_pid()
+                AND objid = (SELECT oid FROM pg_database WHERE datname = current_database())"""))
         theirs = set(self.sessions())
         for pid in theirs:
             self.writer.run(f"SELECT pg_terminate_backend({pid})")
         # Looked for again here: the function's own waiting does so ten times a second.
+        self.until("sessions that do not end", lambda: theirs & set(self.sessions()))
+
+    @staticmethod
+    def until(complaint, left):
+        """Waits until nothing is left."""
         deadline = time.monotonic() + 10
-        while left := theirs & set(self.sessions()):
+        while rest := left():
             if time.monotonic() > deadline:
-                raise NotAsPromised(f"sessions that do not end: {sorted(left)}")
+                raise NotAsPromised(f"{complaint}: {rest}")
             time.sleep(0.002)
 
     def sessions(self):

@@ -108,14 +108,15 @@ struct LogSinkTests {
 
     @Test("goes on where nothing can be written, and counts what is lost", arguments: ["/dev/full", "closed", "no reader"])
     func unwritable(what: String) throws {
-        let pipe = Pipe()
         let descriptor: CInt
         switch what {
         case "/dev/full": descriptor = open("/dev/full", O_WRONLY | O_CLOEXEC)
         case "closed": descriptor = 1_000_000
         default:
-            descriptor = dup(pipe.writing)
-            close(pipe.reading)
+            var ends: [CInt] = [-1, -1]
+            pipe(&ends)
+            close(ends[0])
+            descriptor = ends[1]
         }
         let sink = LogSink(descriptor: descriptor)
         try sink.start()
