@@ -16,9 +16,10 @@ enum Library {
         signal(SIGUSR1, SIG_DFL)
         raiseDescriptorLimit()
         // Otherwise the memory of each long answer goes back to the system with it, and comes anew, page by page,
-        // with the next one (docs/performance.md).
+        // with the next one (docs/performance.md). Each thread's share of the memory keeps so much to itself, which is
+        // several times what a long answer takes.
         mallopt(reengagement_M_MMAP_THRESHOLD, 4 << 20)
-        mallopt(reengagement_M_TRIM_THRESHOLD, 16 << 20)
+        mallopt(reengagement_M_TRIM_THRESHOLD, 2 << 20)
     }()
 
     /// The soft limit, usually 1024, is there for programs that use `select`: nothing here does.
