@@ -44,6 +44,34 @@ def test_every_schema_is_one_and_every_property_is_described():
                 assert any("description" in part for part in description.parts(inner)), name
 
 
+def inner_schemas(node, place=""):
+    """Every schema of the document with its place, those within schemas included."""
+    if isinstance(node, list):
+        for number, each in enumerate(node):
+            yield from inner_schemas(each, f"{place}/{number}")
+    elif isinstance(node, dict):
+        for name, each in node.items():
+            if name in ("schema", "items") or place.endswith(("/properties", "/schemas")):
+                yield f"{place}/{name}", each
+            if name not in ("example", "examples", "enum"):
+                yield from inner_schemas(each, f"{place}/{name}")
+
+
+def test_every_object_enumeration_and_item_is_a_component_with_a_title():
+    """A generator calls what has no name of its own `PatientsInner` or `Summary1`."""
+    found = 0
+    for place, schema in inner_schemas(description.document):
+        named = place.removeprefix("/components/schemas/")
+        assert "const" not in schema and "enum" not in schema or "type" in schema, f"{place} has no type"
+        if "/" in named and place != "/components/headers/WWW-Authenticate/schema":
+            assert not {"properties", "allOf", "enum"} & set(schema), f"{place} has no name"
+            assert not place.endswith("/items") or "$ref" in schema, f"{place} has no name"
+        elif {"properties", "allOf", "enum"} & set(schema):
+            assert schema.get("title", named) == named and ("title" in schema or "/" in named), f"{named} has another title"
+            found += 1
+    assert found >= 40
+
+
 def test_every_example_fits_its_schema():
     shown = 0
     for node in nodes({**description.document, "components": {**description.document["components"], "examples": {}}}):
@@ -126,7 +154,7 @@ def sendable(schema):
     if schema["type"] == "integer":
         return [schema["minimum"] - 1, schema["minimum"], schema["maximum"], schema["maximum"] + 1, "1.5", "x"]
     if schema["type"] == "array":
-        items = schema["items"]["enum"]
+        items = description.resolved(schema["items"])["enum"]
         return [[item] for item in items] + [items, items[::-1], [items[0], items[0]], ["x"], [items[0], ""], [items[0].upper()]]
     return [*schema["enum"], schema["enum"][0].upper(), "x", ""] if "enum" in schema else []
 
