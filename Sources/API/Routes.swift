@@ -27,6 +27,12 @@ public struct Route: Sendable {
     /// The value of `Allow`.
     public var allowedMethods: String { method == .get ? "GET, HEAD, OPTIONS" : "\(method.rawValue), OPTIONS" }
 
+    /// Every method of the API, as a list.
+    public static let methods: String = {
+        let ofEndpoints = Set(all.map(\.method.rawValue)).subtracting([Method.get.rawValue])
+        return (["GET", "HEAD"] + ofEndpoints.sorted() + ["OPTIONS"]).joined(separator: ", ")
+    }()
+
     /// Every path of the server. The list before the patient: an id may not be `prioritized`.
     static let all: [Route] = [
         Route(RiskMetrics.self),

@@ -19,13 +19,54 @@ struct CORS: Sendable {
         ]
     }
 
-    /// What a preflight is told besides ``headers(origin:)``.
-    func preflightHeaders(origin: [UInt8]?, allowedMethods: String) -> [Header] {
-        guard let origin, allowedOrigins.contains(origin) else { return [] }
-        return [
-            Header("Access-Control-Allow-Methods", allowedMethods),
-            Header("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, X-Request-Id"),
+    /// What a preflight is told besides ``headers(origin:)``; nil where the origin is not an allowed one.
+    ///
+    /// nginx/snippets/preflight.conf says the same without asking here.
+    func preflightHeaders(_ preflight: Preflight, origin: [UInt8]?) -> [Header]? {
+        guard let origin, allowedOrigins.contains(origin) else { return nil }
+        var headers = [
+            Header("Access-Control-Allow-Methods", Route.methods),
+            Header("Access-Control-Allow-Headers", Self.ownHeaders + (preflight.names.map { ", " + $0 } ?? "")),
             Header("Access-Control-Max-Age", "600"),
         ]
+        if preflight.isOfPrivateNetwork { headers.append(Header("Access-Control-Allow-Private-Network", "true")) }
+        return headers
+    }
+
+    /// What the API itself reads; always named, so that a browser need not ask again for a request that has more.
+    private static let ownHeaders = "Authorization, Content-Type, Idempotency-Key, X-Request-Id"
+}
+
+/// What a browser asks before it sends a request of a page (WHATWG Fetch, section 4.8).
+struct Preflight: Sendable {
+    /// The list of headers that the page wants to send; nil where that is no list of tokens (RFC 9110 section 5.6.1)
+    /// or too long.
+    let names: String?
+    /// Whether the page is of a more public network than this server (Private Network Access, section 3.1).
+    let isOfPrivateNetwork: Bool
+
+    private static let longestList = 2048
+
+    init(requestedHeaders: [UInt8]? = nil, privateNetwork: [UInt8]? = nil) {
+        names = requestedHeaders.flatMap { Self.isList($0) ? String(decoding: $0, as: UTF8.self) : nil }
+        isOfPrivateNetwork = privateNetwork?.elementsEqual("true".utf8) ?? false
+    }
+
+    private static func isList(_ bytes: [UInt8]) -> Bool {
+        (1...longestList).contains(bytes.count)
+            && bytes.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false).allSatisfy { item in
+                let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+                return item.drop(while: isBlank).reversed().drop(while: isBlank).allSatisfy(isTokenCharacter)
+            }
+    }
+
+    /// RFC 9110 section 5.6.2.
+    private static func isTokenCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "a")...UInt8(ascii: "z"):
+            true
+        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+        }
     }
 }

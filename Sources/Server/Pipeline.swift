@@ -14,6 +14,8 @@ struct Incoming {
     let requestID: String
     let authorization: [UInt8]?
     let origin: [UInt8]?
+    /// What it asks as a preflight.
+    var preflight = Preflight()
     /// Where nginx was asked from.
     let address: String?
     /// Reads at most so many bytes of the body.
@@ -103,10 +105,14 @@ struct Pipeline: Sendable {
     /// The stations in the order that definitions.md section 8 gives to the errors.
     private func answer(_ incoming: Incoming, _ record: inout Record) throws -> Response {
         let request = incoming.request
+        // Before the path counts: the browser would tell its page nothing of a 404 here.
+        if request.method == "OPTIONS", let headers = cors.preflightHeaders(incoming.preflight, origin: incoming.origin) {
+            return Response(status: 204, contentType: nil, headers: headers, body: [])
+        }
         let match = try Router.match(request)
         record.route = match.route.template
         try Router.check(request, match)
-        if request.method == "OPTIONS" { return preflight(incoming, match.route) }
+        if request.method == "OPTIONS" { return options(match.route) }
         switch match.route.target {
         case .endpoint(let endpoint): return try answer(incoming, match, endpoint, &record)
         case .health: return ServiceAnswers.health
@@ -163,10 +169,9 @@ struct Pipeline: Sendable {
         }
     }
 
-    private func preflight(_ incoming: Incoming, _ route: Route) -> Response {
-        let headers = cors.preflightHeaders(origin: incoming.origin, allowedMethods: route.allowedMethods)
-        return Response(
-            status: 204, contentType: nil, headers: [Header("Allow", route.allowedMethods)] + headers, body: [])
+    /// What OPTIONS tells anybody but a page of an allowed origin (RFC 9110 section 9.3.7).
+    private func options(_ route: Route) -> Response {
+        Response(status: 204, contentType: nil, headers: [Header("Allow", route.allowedMethods)], body: [])
     }
 
     /// What the caller is told of a database error; the whole of it goes to the log.

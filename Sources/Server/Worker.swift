@@ -33,6 +33,11 @@ extension Incoming {
         requestID = RequestID.from(exchange.parameter("HTTP_X_REQUEST_ID"))
         authorization = exchange.parameter("HTTP_AUTHORIZATION")
         origin = exchange.parameter("HTTP_ORIGIN")
+        if request.method == "OPTIONS" {
+            preflight = Preflight(
+                requestedHeaders: exchange.parameter("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
+                privateNetwork: exchange.parameter("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK"))
+        }
         handedOver = exchange.text("REQUEST_MSEC").flatMap { Double($0) }
         address = exchange.text("REMOTE_ADDR")
         body = { limit in

@@ -27,7 +27,7 @@ struct CORSTests {
         ])
     func otherOrigins(origin: String?) {
         #expect(cors.headers(origin: origin.map { Array($0.utf8) }) == [Header("Vary", "Origin")])
-        #expect(cors.preflightHeaders(origin: origin.map { Array($0.utf8) }, allowedMethods: "GET") == [])
+        #expect(cors.preflightHeaders(Preflight(), origin: origin.map { Array($0.utf8) }) == nil)
     }
 
     @Test("says nothing at all where no origin is configured")
@@ -35,17 +35,51 @@ struct CORSTests {
         let cors = CORS(allowedOrigins: [])
         for origin in [nil, allowed] {
             #expect(cors.headers(origin: origin) == [])
-            #expect(cors.preflightHeaders(origin: origin, allowedMethods: "GET") == [])
+            #expect(cors.preflightHeaders(Preflight(), origin: origin) == nil)
         }
     }
 
-    @Test("tells a preflight the route's methods and the headers that the frontend sends")
+    private static let own = "Authorization, Content-Type, Idempotency-Key, X-Request-Id"
+
+    private func answer(_ preflight: Preflight) -> [String: String] {
+        let headers = cors.preflightHeaders(preflight, origin: allowed) ?? []
+        return Dictionary(headers.map { ($0.name, $0.value) }) { first, _ in first }
+    }
+
+    @Test("tells a preflight the API's methods and the headers that the API reads")
     func preflight() {
-        let headers = cors.preflightHeaders(origin: allowed, allowedMethods: "POST, OPTIONS")
-        #expect(headers.contains(Header("Access-Control-Allow-Methods", "POST, OPTIONS")))
-        let names = headers.first { $0.name == "Access-Control-Allow-Headers" }?.value.split(separator: ", ") ?? []
-        #expect(Set(names) == ["Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id"])
-        #expect(!headers.contains { $0.name == "Access-Control-Allow-Credentials" })
+        #expect(
+            answer(Preflight()) == [
+                "Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
+                "Access-Control-Allow-Headers": Self.own, "Access-Control-Max-Age": "600",
+            ])
+    }
+
+    @Test(
+        "lets a page send whatever headers it asks for",
+        arguments: [
+            "x-organization-id", "authorization,baggage,sentry-trace,traceparent,x-requested-with", "A, b\t,\tc ", "a,,b", ",",
+            "!#$%&'*+-.^_`|~09AZaz", String(repeating: "x", count: 2048), "a" + String(repeating: ",b", count: 1023),
+        ])
+    func requestedHeaders(list: String) {
+        let preflight = Preflight(requestedHeaders: Array(list.utf8))
+        #expect(answer(preflight)["Access-Control-Allow-Headers"] == "\(Self.own), \(list)")
+    }
+
+    @Test(
+        "repeats nothing that is no list of tokens or longer than 2 kB",
+        arguments: [
+            "", "a b", "a\r\nX: y", "a:b", "a;b", "é", "a,\"b\"", "a\0", "(a)", "a/b", "a=b", "{}", "a@b", "a\u{7F}",
+            String(repeating: "x", count: 2049),
+        ])
+    func malformedHeaders(list: String) {
+        #expect(answer(Preflight(requestedHeaders: Array(list.utf8)))["Access-Control-Allow-Headers"] == Self.own)
+    }
+
+    @Test("lets a page of a more public network ask, where it asks for that", arguments: ["true", "TRUE", "1", "", "true, true"])
+    func privateNetwork(value: String) {
+        let found = answer(Preflight(privateNetwork: Array(value.utf8)))["Access-Control-Allow-Private-Network"]
+        #expect(found == (value == "true" ? "true" : nil))
     }
 }
 
