@@ -167,3 +167,13 @@ TAB, ENTER, SPACE, ESCAPE = Keys.TAB, Keys.ENTER, Keys.SPACE, Keys.ESCAPE
 
 def quoted(text):
     return json.dumps(text, ensure_ascii=False)
+
+
+def must_have_no_violation(page, axe, where):
+    page.run("if (!window.axe) { const module = undefined, define = undefined; %s\n}" % axe)
+    found = page.driver.execute_async_script("""
+        const done = arguments[0];
+        axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => done(violations.map((each) =>
+            `${each.id}: ${each.help}\\n` + each.nodes.slice(0, 3).map((node) => `    ${node.html} ${node.failureSummary}`).join('\\n'))),
+            (error) => done([String(error)]));""")
+    assert not found, f"{where}:\n" + "\n".join(found)

@@ -2,8 +2,10 @@
 
 import functools
 import http.server
+import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import threading
 import uuid
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from browser import Page, chromium
-from stack import ORIGINS, Stack
+from stack import ORIGINS, ROOT, Stack
 
 
 def pytest_configure():
@@ -77,6 +79,17 @@ def driver(directory):
     made = chromium(directory / "profile")
     yield made
     made.quit()
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """The script, from the package on PyPI that carries it."""
+    python = subprocess.run([ROOT / "scripts/venv", Path(__file__).parent / "requirements.txt", "--no-deps"],
+                            stdout=subprocess.PIPE,
+                            text=True,
+                            check=True,
+                            env={**os.environ, "TMPDIR": "/tmp"}).stdout.strip()
+    return next(Path(python).parents[1].glob("lib/python3*/site-packages/axe_playwright_python/axe.min.js")).read_text()
 
 
 @pytest.fixture

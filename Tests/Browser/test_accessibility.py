@@ -1,39 +1,13 @@
 """For everybody: axe finds nothing, the keyboard reaches everything, a phone holds it, less motion is respected."""
 
-import os
-import subprocess
-from pathlib import Path
-
 import pytest
 
-from browser import ENTER, TAB
+from browser import ENTER, TAB, must_have_no_violation
 
-ROOT = Path(__file__).resolve().parents[2]
 VIEWS = {
     "overview": "#/", "patients": "#/patients?level=high", "performance": "#/performance", "trends": "#/trends?period=90d",
     "patient": "#/patients/patient_40"
 }
-
-
-@pytest.fixture(scope="session")
-def axe():
-    """The script, from the package on PyPI that carries it."""
-    python = subprocess.run([ROOT / "scripts/venv", Path(__file__).parent / "requirements.txt", "--no-deps"],
-                            stdout=subprocess.PIPE,
-                            text=True,
-                            check=True,
-                            env={**os.environ, "TMPDIR": "/tmp"}).stdout.strip()
-    return next(Path(python).parents[1].glob("lib/python3*/site-packages/axe_playwright_python/axe.min.js")).read_text()
-
-
-def must_have_no_violation(page, axe, where):
-    page.run("if (!window.axe) { const module = undefined, define = undefined; %s\n}" % axe)
-    found = page.driver.execute_async_script("""
-        const done = arguments[0];
-        axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => done(violations.map((each) =>
-            `${each.id}: ${each.help}\\n` + each.nodes.slice(0, 3).map((node) => `    ${node.html} ${node.failureSummary}`).join('\\n'))),
-            (error) => done([String(error)]));""")
-    assert not found, f"{where}:\n" + "\n".join(found)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -2,6 +2,8 @@
 
 import pytest
 
+from browser import must_have_no_violation
+
 NAMES = {
     "script": "<script>alert(1)</script>", "image": "<img src=x onerror=alert(1)>", "markup": "&lt;b&gt; {{7*7}} ${1}",
     "arabic": "محمد عبد الله الحسن", "hebrew": "דוד בן־גוריון", "override": "abc\u202egnirts\u202c", "chinese": "王小明",
@@ -35,3 +37,82 @@ def test_names_in_any_script_are_text_and_break_nothing(page, api, clinic, width
     page.click("[data-state=waiting] .quiet")
     page.find("[data-state=logged]")
     assert NAMES["script"] in page.text("#contacts")
+
+
+NAMELESS = {
+    "empty": "", "blank": "   ", "zero_width": "\u200b", "no_break": "\u00a0", "joiner": "\u2060", "bidi": "\u202e\u2066\u202c",
+    "filler": "\u3164", "braille": "\u2800", "mark": "\u0301", "soft": "\u00ad\ufeff"
+}
+
+
+def test_whoever_has_no_name_is_shown_by_the_id(page, api, clinic, axe):
+    for number, (key, name) in enumerate(NAMELESS.items()):
+        clinic.add(key, name, days=60 + number, notes=name, phone=name, email=name)
+    page.open("#/", token=api.signer.token(clinic.id), wait=".top-list")
+    small = ("return [...document.querySelectorAll('main a')].filter((each) => {"
+             "const box = each.getBoundingClientRect(); return box.width < 20 || box.height < 10; }).length")
+    for view in ("#/", "#/patients", *(f"#/patients/{key}" for key in NAMELESS)):
+        page.go(view, "[data-patient]")
+        assert page.run(small) == 0, view
+        must_have_no_violation(page, axe, view)
+        if (key := view.rpartition("/")[2]) in NAMELESS:
+            text = page.text("main")
+            assert page.text("h1") == f"(no name) · {key}"
+            assert all(part in text for part in ("No phone", "No email", "No notes."))
+    page.go("#/patients", ".patients")
+    assert set(page.texts(".patient h2")) == {f"(no name) · {key}" for key in NAMELESS}
+    assert page.run("return document.querySelector('[data-patient=zero_width] .contact-row').ariaLabel") == (
+        "Contact (no name) · zero_width")
+    page.click("[data-key='contact zero_width phone']")
+    page.until(lambda: "No phone number on file." in page.text("dialog"))
+    assert page.text("dialog h2") == "Phone to (no name) · zero_width"
+    page.click("dialog [value=no_response]")
+    page.click("dialog [type=submit]")
+    page.find("[data-state=waiting]")
+    assert "Phone to (no name) · zero_width" in page.text("#contacts")
+    page.click("[data-state=waiting] button")
+    page.until(lambda: "Nothing was logged for (no name) · zero_width." in page.text("#announcer"))
+
+
+PHONES = {
+    "+61 491 570 006": "+61491570006", "(02) 9374-4000": "0293744000", "02.9374.4000": "0293744000",
+    "02 9374 4000 ext. 12": "0293744000;ext=12", "020 7946 0000 x12": "02079460000;ext=12", "02 9374 4000;ext=12": "0293744000;ext=12",
+    "0491570006 EXT ٤": "0491570006;ext=4", "0491 570 006 ext.12 (work)": "0491570006;ext=12", "٠٢ ٩٣٧٤ ٤٠٠٠": "0293744000",
+    "＋６１ ４９１ ５７０ ００６": "+61491570006", "०२ ९३७४ ४०००": "0293744000", "\u202a+61 491 570 006\u202c": "+61491570006",
+    "Tel. 0491 570 006 (mum)": "0491570006", "tel:+61491570006": "+61491570006", "+44 (0)20 7946 0000": "+442079460000",
+    "+1-800-FLOWERS": "+18003569377", "13 CATS": "132287", "0491 570 006 / 0491 570 007": "0491570006", "089/1234567": "0891234567",
+    "0491 570 006 or 02 9374 4000": "0491570006", "000": "000", "none": None, "": None, "+": None, "ext 12": None,
+    "1300 flowers": None, "*31#0491570006": None, "9374 4000 9374 4001": None
+}
+ADDRESSES = {
+    " a@b.org ": "a@b.org", "Ann <a+x@b.org>": "a+x@b.org", "mailto:a@b.org": "a@b.org", "a@b.org, c@d.org": "a@b.org",
+    "a@b.org.": "a@b.org", "ü@ö.example": "%C3%BC@%C3%B6.example", "a%b&c@d.org": "a%25b%26c@d.org", "none": None, "a@@b": None,
+    "@b.org": None, "a@b.org?bcc=c@d.org": None
+}
+
+
+def test_a_number_opens_a_call_without_what_a_link_may_not_hold(page):
+    page.open()
+    ask = ("const [texts, done] = arguments; import('/dashboard/js/names.js').then(({ phoneLink, mailLink }) => done("
+           "texts.map((text) => [phoneLink('tel', text), phoneLink('sms', text), mailLink(text)])))")
+    links = dict(zip(PHONES, page.driver.execute_async_script(ask, list(PHONES))))
+    assert {text: link[0] for text, link in links.items()} == {text: number and f"tel:{number}" for text, number in PHONES.items()}
+    # No message goes to an extension.
+    assert all(link[1] == (number and "sms:" + number.split(";")[0]) for (text, number), link in zip(PHONES.items(), links.values()))
+    links = page.driver.execute_async_script(ask, list(ADDRESSES))
+    assert [link[2] for link in links] == [address and f"mailto:{address}" for address in ADDRESSES.values()]
+
+
+def test_the_dialog_links_what_can_be_dialled_and_shows_the_rest(page, api, clinic):
+    clinic.add("ann", "Ann", phone="Tel. (02) 9374 4000 ext. 7", email="Ann <ann@example.org>").add("bob", "Bob", phone="ask his wife")
+    page.open("#/patients", token=api.signer.token(clinic.id), wait=".patients")
+    for key, href in (("ann phone", "tel:0293744000;ext=7"), ("ann sms", "sms:0293744000"), ("ann email", "mailto:ann@example.org"),
+                      ("bob phone", None)):
+        page.click(f"[data-key='contact {key}']")
+        page.find("dialog .contact-number")
+        assert page.run("return document.querySelector('dialog .contact-address a')?.getAttribute('href') ?? null") == href
+        page.click("dialog .quiet")
+        page.until(lambda: not page.all("dialog"))
+    page.click("[data-key='contact bob phone']")
+    page.until(lambda: "ask his wife" in page.text("dialog"))
+    page.click("dialog .quiet")

@@ -14,9 +14,35 @@ export function loadCharts() {
 }
 
 export function releaseCharts() {
-  for (const chart of drawn.values()) chart.destroy();
+  for (const { drawing } of drawn.values()) drawing.destroy();
   drawn.clear();
 }
+
+addEventListener('beforeprint', () => dressAll(true));
+addEventListener('afterprint', () => dressAll(false));
+
+function dressAll(forPaper) {
+  for (const { drawing, chart } of drawn.values()) {
+    const look = looks[forPaper ? 'paper' : 'screen'];
+    drawing.data.datasets = datasets(chart, look);
+    drawing.options = options(chart, look);
+    if (forPaper) drawing.resize(look.width, look.height);
+    else drawing.resize();
+    drawing.update();
+  }
+}
+
+const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+// A sheet has no colours of its own, perhaps none at all: so lines differ in their strokes and points, and areas in how
+// dark they are. It is as wide as a sheet without its margins, and sharp.
+const looks = {
+  screen: { series: (name) => variable(`chart-${name}`), color: variable, line: () => ({}) },
+  paper: {
+    series: (name) => variable(`paper-${name}`), color: (name) => variable(`paper-${name}`), width: 700, height: 190, sharpness: 3,
+    line: (index) => ({ borderDash: [[], [8, 3], [2, 2]][index], pointStyle: ['circle', 'rect', 'triangle'][index], pointRadius: 3 }),
+  },
+};
 
 /** `chart`: type, labels, series of {name, color, values}, how labels and values are written, a summary. */
 export function chartFigure(title, chart) {
@@ -42,32 +68,36 @@ function figures(title, { labels, rowLabel, series, value }) {
 async function draw(canvas, chart) {
   const Chart = await loadCharts();
   if (!canvas.isConnected) return;
-  const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-  drawn.set(canvas, new Chart(canvas, {
+  const drawing = new Chart(canvas, {
     type: chart.type,
-    data: { labels: chart.labels.map(chart.label), datasets: datasets(chart, color) },
-    options: options(chart, color),
-  }));
+    data: { labels: chart.labels.map(chart.label), datasets: datasets(chart, looks.screen) },
+    options: options(chart, looks.screen),
+  });
+  drawn.set(canvas, { drawing, chart });
 }
 
-function datasets({ type, stacked, series, labels, industry }, color) {
+function datasets({ type, stacked, series, labels, industry }, look) {
   const few = labels.length <= 31;
-  const made = series.map(({ name, color: own, values }, index) => ({
-    label: name, data: values, backgroundColor: color(`chart-${own}`) + (stacked ? 'cc' : ''), borderColor: color(`chart-${own}`),
+  const onPaper = look === looks.paper;
+  const made = series.map(({ name, color, values }, index) => ({
+    label: name, data: values, backgroundColor: look.series(color) + (stacked && !onPaper ? 'cc' : ''),
+    borderColor: onPaper && (stacked || type === 'bar') ? look.color('text') : look.series(color),
     ...(type === 'line' ? { borderWidth: stacked ? 1 : 2, cubicInterpolationMode: 'monotone', spanGaps: true,
-      fill: stacked ? (index === 0 ? 'origin' : '-1') : false } : { borderRadius: 3, maxBarThickness: 22 }),
-    pointRadius: few && !stacked ? 2.5 : 0, pointHitRadius: 12,
+      fill: stacked ? (index === 0 ? 'origin' : '-1') : false }
+      : { borderRadius: 3, maxBarThickness: 22, borderWidth: onPaper ? 1 : 0 }),
+    pointRadius: few && !stacked ? 2.5 : 0, pointHitRadius: 12, ...(type === 'line' && !stacked ? look.line(index) : {}),
   }));
   if (industry === undefined) return made;
   return [...made, {
-    label: 'Industry average', data: labels.map(() => industry), borderColor: color('muted'), backgroundColor: 'transparent',
-    borderWidth: 1.5, borderDash: [6, 5], pointRadius: 0, pointHitRadius: 0,
+    label: 'Industry average', data: labels.map(() => industry), borderColor: look.color('muted'), backgroundColor: 'transparent',
+    borderWidth: 1.5, borderDash: [6, 5], pointRadius: 0, pointHitRadius: 0, ...(onPaper ? { pointStyle: 'line' } : {}),
   }];
 }
 
-function options({ stacked, unit = '', value }, color) {
+function options({ stacked, unit = '', value }, { color, sharpness }) {
   const font = { family: getComputedStyle(document.body).fontFamily, size: 12 };
   return {
+    ...(sharpness ? { devicePixelRatio: sharpness } : {}),
     animation: false, responsive: true, maintainAspectRatio: false, interaction: { mode: 'index', intersect: false },
     scales: {
       x: { stacked, grid: { display: false }, ticks: { color: color('muted'), font, maxTicksLimit: 8, maxRotation: 0 } },

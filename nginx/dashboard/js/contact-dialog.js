@@ -4,12 +4,14 @@ import { get } from './api.js';
 import { announce, h, written } from './dom.js';
 import { moment } from './format.js';
 import { channelText, outcomeText, outcomes } from './levels.js';
+import { isSeen, mailLink, nameOf, phoneLink } from './names.js';
 import { focusUndo } from './contacts.js';
 import * as outbox from './outbox.js';
 
 const longestNotes = 4000;
-const scheme = { sms: 'sms', email: 'mailto', phone: 'tel' };
+/** What opens an address of each channel, and the link for it, null where there is none. */
 const opens = { sms: 'Write a message', email: 'Write an email', phone: 'Call' };
+const linkTo = { sms: (text) => phoneLink('sms', text), email: mailLink, phone: (text) => phoneLink('tel', text) };
 const outcomeHint = {
   success: 'They answered or were spoken to',
   no_response: 'It went out, without an answer so far',
@@ -18,10 +20,10 @@ const outcomeHint = {
 
 /** The three buttons beside a patient: name and level are what the notice tells later. */
 export function contactButtons(patient) {
-  return h('div', { class: 'contact-row', role: 'group', 'aria-label': `Contact ${patient.name}` },
+  return h('div', { class: 'contact-row', role: 'group', 'aria-label': `Contact ${nameOf(patient)}` },
     Object.keys(channelText).map((method) => h('button', {
       type: 'button', class: 'button small', 'data-key': `contact ${patient.id} ${method}`,
-      'aria-haspopup': 'dialog', 'aria-label': `${channelText[method]} to ${patient.name}`,
+      'aria-haspopup': 'dialog', 'aria-label': `${channelText[method]} to ${nameOf(patient)}`,
       onclick: (event) => openContact(patient, method, event.currentTarget.dataset.key),
     }, channelText[method])));
 }
@@ -30,7 +32,7 @@ function openContact(patient, method, key) {
   const address = h('p', { class: 'contact-address' }, 'Looking up the address…');
   const fault = h('p', { class: 'field-fault', id: 'contact-fault', role: 'alert' });
   const form = h('form', { novalidate: true, onsubmit: (event) => submit(event, patient, method, dialog, fault) },
-    h('h2', { id: 'contact-title' }, `${channelText[method]} to `, written(patient.name)),
+    h('h2', { id: 'contact-title' }, `${channelText[method]} to `, written(nameOf(patient))),
     address,
     outcomeFields(),
     method === 'email' && h('label', { class: 'check' },
@@ -68,11 +70,10 @@ async function lookUp(patient, method, place) {
 
 function addressOf(detail, method) {
   const address = method === 'email' ? detail.email : detail.phone;
-  if (!address) return [`No ${method === 'email' ? 'email address' : 'phone number'} on file.`];
-  return [
-    h('a', { class: 'button', href: `${scheme[method]}:${encodeURIComponent(address).replaceAll('%2B', '+').replaceAll('%40', '@')}` },
-      opens[method]), ' ', written(address, 'bdi', { class: 'contact-number' }),
-  ];
+  if (!isSeen(address)) return [`No ${method === 'email' ? 'email address' : 'phone number'} on file.`];
+  const href = linkTo[method](address);
+  const link = href ? [h('a', { class: 'button', href }, opens[method]), ' '] : [];
+  return [...link, written(address, 'bdi', { class: 'contact-number' })];
 }
 
 function lastOf({ outreach: [last] }) {

@@ -2,6 +2,7 @@
 
 import { announce, h, written } from './dom.js';
 import { channelText, levelText, outcomeText } from './levels.js';
+import { nameOf } from './names.js';
 import * as outbox from './outbox.js';
 
 const shown = new Map();
@@ -27,7 +28,7 @@ function show(entry) {
   if (entry.state === 'undone' || entry.state === 'dismissed') {
     before?.remove();
     shown.delete(entry.key);
-    if (entry.state === 'undone') announce(`Undone. Nothing was logged for ${entry.patient.name}.`);
+    if (entry.state === 'undone') announce(`Undone. Nothing was logged for ${nameOf(entry.patient)}.`);
   } else {
     const notice = h('article', { class: `contact-notice ${entry.state}`, 'data-state': entry.state }, parts[entry.state](entry));
     if (before) before.replaceWith(notice);
@@ -72,7 +73,7 @@ const parts = {
 };
 
 function said({ patient, fields }, ...rest) {
-  return h('p', { class: 'contact-what' }, h('strong', {}, channelText[fields.method], ' to ', written(patient.name)),
+  return h('p', { class: 'contact-what' }, h('strong', {}, channelText[fields.method], ' to ', written(nameOf(patient))),
     ` (${outcomeText[fields.outcome]})`, ...rest);
 }
 

@@ -125,7 +125,7 @@ async function start() {
   outbox.onContact(onContact);
   addEventListener('hashchange', () => session.token() && open());
   setInterval(() => shown?.problem && schedule.at && countDown({ at: schedule.at }), 1000);
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => shown?.data && render());
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => shown?.data && !matchMedia('print').matches && render());
   session.onSignIn(() => {
     patients.forget();
     shown = null;

@@ -24,7 +24,7 @@ export function choice(label, options, chosen) {
   return h('nav', { class: 'choice', 'aria-label': label }, h('ul', {}, options.map(({ value, text, href, more }) =>
     h('li', {}, h('a', {
       href, class: value === chosen ? 'chosen' : '', 'aria-current': value === chosen ? 'true' : null,
-      'data-key': `${label} ${value}`,
+      'data-key': `${label} ${value}`, 'data-label': label,
     }, text, more)))));
 }
 

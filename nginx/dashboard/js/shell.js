@@ -1,7 +1,7 @@
 // What surrounds every view: the pages, the organization, when it was last updated.
 
 import { h, replaceContent } from './dom.js';
-import { timeOfDay } from './format.js';
+import { moment, timeOfDay } from './format.js';
 import * as session from './session.js';
 
 const pages = [
@@ -17,7 +17,10 @@ export function showShell(route, changeOrganization, leave) {
   replaceContent(nav, h('ul', {}, pages.map(([name, href, text]) => h('li', {},
     h('a', { href, 'data-key': `page ${name}`, 'aria-current': name === current ? 'page' : null }, text)))));
   const who = document.getElementById('who');
-  if (!route) return who.replaceChildren();
+  if (!route) {
+    document.getElementById('as-of').textContent = '';
+    return who.replaceChildren();
+  }
   replaceContent(who,
     h('span', { class: 'updated', id: 'updated' }, who.querySelector('#updated')?.textContent ?? ''),
     organization(changeOrganization),
@@ -27,6 +30,7 @@ export function showShell(route, changeOrganization, leave) {
 export function showUpdated(date) {
   const place = document.getElementById('updated');
   if (place) place.textContent = `Updated ${timeOfDay(date)}`;
+  document.getElementById('as-of').textContent = `${session.organization()}, as of ${moment(date)}`;
 }
 
 // The local set-up offers several; a pasted token names one.

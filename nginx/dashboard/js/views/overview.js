@@ -5,6 +5,7 @@ import { contactButtons } from '../contact-dialog.js';
 import { h, unseen, written } from '../dom.js';
 import { count, decimal, percent, plural } from '../format.js';
 import { levelText, levels, noCounts } from '../levels.js';
+import { nameOf } from '../names.js';
 import { badge, bar, contactMark, empty, heading, panel } from '../parts.js';
 import { toPatient, toPatients } from '../router.js';
 
@@ -74,7 +75,7 @@ function topPriority(patients) {
     h('ol', { class: 'top-list' }, patients.map((patient, index) => h('li', { 'data-patient': patient.id },
       h('span', { class: 'rank', 'aria-hidden': 'true' }, index + 1),
       h('div', { class: 'top-who' },
-        h('h3', {}, h('a', { href: toPatient(patient.id), 'data-key': `top ${patient.id}` }, written(patient.name)), ' ', badge(patient.risk_level)),
+        h('h3', {}, h('a', { href: toPatient(patient.id), 'data-key': `top ${patient.id}` }, written(nameOf(patient))), ' ', badge(patient.risk_level)),
         h('p', {}, `${plural(patient.days_since_contact, 'day')} no contact · score ${patient.risk_score}`),
         h('p', { class: 'action' }, patient.action), contactMark(patient.id)),
       contactButtons(patient)))),

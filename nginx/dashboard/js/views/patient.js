@@ -5,6 +5,7 @@ import { contactButtons } from '../contact-dialog.js';
 import { h, written } from '../dom.js';
 import { amount, count, date, day, moment, percent, plural } from '../format.js';
 import { channelText, outcomeText } from '../levels.js';
+import { isSeen, nameOf } from '../names.js';
 import { badge, bar, contactMark, facts, heading, panel } from '../parts.js';
 import { toPatients } from '../router.js';
 
@@ -15,7 +16,7 @@ export const load = ({ id }, signal) => get(`patients/${encodeURIComponent(id)}`
 export function render(patient) {
   return [
     back(),
-    heading(written(patient.name), badge(patient.risk_level)),
+    heading(written(nameOf(patient)), badge(patient.risk_level)),
     h('section', { class: `panel what-to-do level-${patient.risk_level}`, 'aria-label': 'What to do', 'data-patient': patient.id },
       h('div', {},
         h('p', { class: 'action' }, patient.recommended_action),
@@ -35,7 +36,7 @@ function back() {
 }
 
 function addresses({ phone, email }) {
-  return h('p', { class: 'patient-address' }, phone ? written(phone) : 'No phone', email ? written(email) : 'No email');
+  return h('p', { class: 'patient-address' }, isSeen(phone) ? written(phone) : 'No phone', isSeen(email) ? written(email) : 'No email');
 }
 
 function attendance(patient) {
@@ -67,7 +68,7 @@ function value(patient) {
 }
 
 function notes(text) {
-  return panel('Treatment notes', {}, text ? written(text, 'p', { class: 'notes' }) : h('p', { class: 'muted' }, 'No notes.'));
+  return panel('Treatment notes', {}, isSeen(text) ? written(text, 'p', { class: 'notes' }) : h('p', { class: 'muted' }, 'No notes.'));
 }
 
 function outreach(attempts) {
@@ -77,6 +78,6 @@ function outreach(attempts) {
       h('p', { class: 'history-what' }, h('strong', {}, channelText[each.method]), ` ${outcomeText[each.outcome]}`,
         each.opened && ' · opened'),
       h('p', { class: 'muted' }, h('time', { datetime: each.logged_at }, moment(each.logged_at)), ' · ', written(each.logged_by)),
-      each.notes && written(each.notes, 'p', { class: 'notes' })))),
+      isSeen(each.notes) && written(each.notes, 'p', { class: 'notes' })))),
     attempts.length === 20 && h('p', { class: 'muted' }, 'These are the last 20.'));
 }

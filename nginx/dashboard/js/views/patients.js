@@ -5,6 +5,7 @@ import { contactButtons } from '../contact-dialog.js';
 import { h, written } from '../dom.js';
 import { count, day, percent, plural } from '../format.js';
 import { levelText, levels } from '../levels.js';
+import { isSeen, nameOf } from '../names.js';
 import { badge, choice, contactMark, empty, facts, heading } from '../parts.js';
 import { toPatient, toPatients } from '../router.js';
 
@@ -50,7 +51,7 @@ export function render({ level, list, counts, before }, context) {
       })),
     ], level),
     level !== 'all' && h('p', { class: 'level-advice' }, h('strong', {}, `${levelText[level].action}. `), levelText[level].since, '.'),
-    list.patients.length === 0 ? nobody(level) : h('ol', { class: 'patients', start: before + 1 }, list.patients.map(row)),
+    list.patients.length === 0 ? nobody(level) : h('ol', { class: 'patients', start: before + 1 }, heads(), list.patients.map(row)),
     list.patients.length > 0 && pager(level, list, before, total, context),
   ];
 }
@@ -61,12 +62,16 @@ function nobody(level) {
     : `No patient is at the level ${levelText[level].name} today.`);
 }
 
+// On paper alone, where the list is a table.
+const heads = () => h('li', { class: 'on-paper patients-heads' },
+  ['Patient', 'Risk', 'What to do', 'Last contact', 'Next visit', 'Missed, 90 days', 'Responds'].map((text) => h('span', {}, text)));
+
 function row(patient) {
   return h('li', { class: `patient level-${patient.risk_level}`, 'data-patient': patient.id },
     h('div', { class: 'patient-who' },
-      h('h2', {}, h('a', { href: toPatient(patient.id), 'data-key': `patient ${patient.id}` }, written(patient.name))),
-      h('p', { class: 'patient-address' }, patient.phone && written(patient.phone), patient.email && written(patient.email),
-        !patient.phone && !patient.email && 'No phone or email on file')),
+      h('h2', {}, h('a', { href: toPatient(patient.id), 'data-key': `patient ${patient.id}` }, written(nameOf(patient)))),
+      h('p', { class: 'patient-address' }, isSeen(patient.phone) && written(patient.phone), isSeen(patient.email) && written(patient.email),
+        !isSeen(patient.phone) && !isSeen(patient.email) && 'No phone or email on file')),
     h('div', { class: 'patient-risk' }, badge(patient.risk_level),
       h('span', { class: 'score' }, `Score ${patient.risk_score}`)),
     h('p', { class: `patient-action priority-${patient.action_priority}` },
