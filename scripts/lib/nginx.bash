@@ -58,6 +58,7 @@ nginx_start() {
         fi
         rm -rf -- "$STACK_DIR/nginx"
         mv -- "$STACK_DIR/nginx.new" "$STACK_DIR/nginx"
+        say "starting nginx"
         if nginx_run 2>"$state/nginx-start.log"; then
             record_nginx "$https" "$http"
             [[ ${HTTPS_PORT-} || $https == 8443 ]] || say "HTTPS_PORT is $https, since 8443 is taken"

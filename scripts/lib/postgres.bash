@@ -58,6 +58,7 @@ postgres_start() {
     ! postgres_pid >/dev/null || return 0
     postgres_create
     clear_after_kill "$directory"
+    say "starting PostgreSQL"
     as_postgres pg_ctl start --wait --timeout=60 --silent --pgdata="$directory/data" \
         --log="$directory/log" --options="-c unix_socket_directories=$directory" ||
         fail_with_log "$directory/log" "PostgreSQL did not start"
@@ -101,14 +102,15 @@ postgres_stop() {
     rm -f -- "$workspace"/postgres/.s.PGSQL.* "$state/postgres.process"
 }
 
-apply_sql() {
-    say "applying sql/"
-    DATABASE_URL=$(database_url) "$root/sql/migrate" >&2 9>&- || fail "sql/migrate failed"
-}
+apply_sql() { on_database "$STACK_DIR/log/migrate.log" "applying sql/" "$root/sql/migrate"; }
 
-load_demo() {
-    say "loading demo data"
-    DATABASE_URL=$(database_url) "$root/sql/demo" >&2 9>&- || fail "sql/demo failed"
+load_demo() { on_database "$STACK_DIR/log/demo.log" "loading demo data" "$root/sql/demo"; }
+
+# What is done to somebody's own database is shown.
+on_database() { # log, what it does, command
+    local VERBOSE=${VERBOSE-}
+    is_private_cluster || VERBOSE=1
+    DATABASE_URL=$(database_url) quietly "$@" 9>&- || exit
 }
 
 # Once a day, since it is dated to now; and when it was asked for in another size.

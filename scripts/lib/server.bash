@@ -65,6 +65,7 @@ server_start() {
         say "the server's binary or environment has changed: restarting it"
         server_stop
     fi
+    say "starting the server"
     address=$(listen_address)
     before=$(socket_identity "$address")
     launch_server &

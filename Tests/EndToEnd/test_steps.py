@@ -1,0 +1,131 @@
+"""Setting up says one line a step; where a step fails it says why, and where the whole log is."""
+
+import os
+import pty
+import subprocess
+
+import pytest
+
+from stack import ROOT, clean_environment
+
+TALKATIVE = "for i in $(seq 300); do echo \"[$i/300] Compiling $i\"; done; echo 'error: no such module' >&2; "
+
+
+def run(script, **environment):
+    return subprocess.run(["bash", "-c", f'. "{ROOT}/scripts/lib/common.bash"; {script}'],
+                          env=clean_environment(**{"VERBOSE": "", **environment}),
+                          stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE,
+                          text=True,
+                          timeout=120)
+
+
+@pytest.fixture
+def programs(tmp_path):
+    """A folder before all others on the PATH, whose programs stand in for real ones."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+
+    def make(name, script):
+        (folder / name).write_text(f"#!/bin/bash\n{script}\n")
+        (folder / name).chmod(0o755)
+
+    make.environment = {"PATH": f"{folder}:{os.environ['PATH']}", "BUILD_DIR": os.path.relpath(tmp_path / "build", ROOT)}
+    return make
+
+
+def test_a_step_that_goes_well_is_one_line(tmp_path):
+    done = run(f"quietly {tmp_path}/new/step.log 'making it' bash -c \"$SCRIPT\"; echo after", SCRIPT=TALKATIVE)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "after\n", "making it\n")
+    assert "Compiling 300" in (tmp_path / "new/step.log").read_text()
+
+
+def test_a_step_that_fails_says_why_and_where_its_log_is(tmp_path):
+    done = run(f"quietly {tmp_path}/step.log 'making it' bash -c \"$SCRIPT\"; echo after", SCRIPT=TALKATIVE + "exit 3")
+    assert done.returncode == 3 and done.stdout == ""
+    assert f"the end of {tmp_path}/step.log:" in done.stderr and "error: no such module" in done.stderr
+    assert "Compiling" not in done.stderr
+
+
+def test_all_of_it_is_shown_where_that_is_asked_for(tmp_path):
+    done = run(f"quietly {tmp_path}/step.log 'making it' bash -c \"$SCRIPT\"; echo after", SCRIPT=TALKATIVE, VERBOSE="1")
+    assert done.returncode == 0 and done.stdout == "after\n" and "Compiling 299" in done.stderr
+    failed = run(f"quietly {tmp_path}/step.log 'making it' false; echo after", VERBOSE="1")
+    assert failed.returncode == 1 and failed.stdout == ""
+
+
+def test_a_terminal_sees_that_time_goes_by(tmp_path):
+    parent, child = pty.openpty()
+    done = subprocess.Popen(["bash", "-c", f'. "{ROOT}/scripts/lib/common.bash"; quietly {tmp_path}/step.log "making it" sleep 2.5'],
+                            env=clean_environment(VERBOSE=""),
+                            stdin=child,
+                            stdout=child,
+                            stderr=child,
+                            start_new_session=True)
+    os.close(child)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(parent, 4096)
+        except OSError:
+            break
+    os.close(parent)
+    assert done.wait(30) == 0
+    assert b"making it\r\n" in shown and b" s " in shown and shown.endswith(b"\r\x1b[K")
+
+
+def test_a_build_that_fails_shows_the_compilers_words(programs):
+    programs("swift", TALKATIVE + "exit 1")
+    done = subprocess.run([ROOT / "scripts/build"],
+                          env=clean_environment(**programs.environment, VERBOSE=""),
+                          capture_output=True,
+                          text=True,
+                          timeout=60)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("building the server\n") and "error: no such module" in done.stderr
+    assert "build/log/build.log" in done.stderr and "Compiling" not in done.stderr
+
+
+def test_packages_that_cannot_be_installed_are_named_with_the_reason_and_the_line(programs):
+    programs("dpkg-query", "echo 'nginx installed'")
+    programs("sudo", "shift $(($# > 0 && ${#1} == 2 ? 1 : 0)); exec \"${@:1}\"")
+    programs("apt-get", "seq 200; echo 'E: Unable to locate package postgresql-15' >&2; exit 100")
+    done = subprocess.run([ROOT / "scripts/install", "database"],
+                          env=clean_environment(**programs.environment, VERBOSE=""),
+                          stdin=subprocess.DEVNULL,
+                          capture_output=True,
+                          text=True,
+                          timeout=60)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1 and done.stdout == ""
+    assert lines[0].startswith("installing ") and "postgresql-15" in lines[0] and " nginx" not in lines[0]
+    assert "Unable to locate package" in done.stderr and "apt-get update && apt-get install" in done.stderr
+    assert len(lines) < 60
+
+
+def test_packages_are_installed_in_one_line(programs):
+    programs("dpkg-query", "true")
+    programs("sudo", "shift $(($# > 0 && ${#1} == 2 ? 1 : 0)); exec \"${@:1}\"")
+    programs("apt-get", "seq 200; echo 'update-alternatives: warning' >&2")
+    for name in ("service", "pg_ctlcluster"):
+        programs(name, "true")
+    done = subprocess.run([ROOT / "scripts/install", "database"],
+                          env=clean_environment(**programs.environment, VERBOSE=""),
+                          stdin=subprocess.DEVNULL,
+                          capture_output=True,
+                          text=True,
+                          timeout=60)
+    assert done.returncode == 0 and len(done.stderr.splitlines()) == 1 and " packages from Debian: " in done.stderr
+
+
+def test_a_whole_start_is_a_line_a_step(stack, directory):
+    """Nothing else of what a second stack says, but for what it announces at the end."""
+    other = type(stack)(directory / "lines", VERBOSE="", STACK_DEMO="1", PATIENTS="20")
+    try:
+        told = other.call("up").partition("\nPage ")[0].splitlines()
+        assert told[:2] and len(told) < 15, told
+        for step in ("starting PostgreSQL", "applying sql/", "loading demo data", "starting the server", "starting nginx"):
+            assert told.count(step) == 1, told
+    finally:
+        other.down()
