@@ -1,0 +1,150 @@
+"""make load: its table says what the server itself has counted, its tokens stay good, and it writes only where it may."""
+
+import re
+import subprocess
+import time
+
+import pytest
+
+from asking import eventually
+from stack import ROOT, Stack, clean_environment
+
+ROUTES = {
+    "risk-metrics", "dashboard", "performance", "patients/prioritized", "patients/{patient_id}", "trends", "log-outreach"
+}
+ROW = re.compile(r"^(\S+|without an id) +(\d+) +(\d+) +([\d.]+) +([\d.]+|-) +([\d.]+|-) +([\d.]+|-) +([\d.]+|-)   (.*)$", re.M)
+
+
+def load(**environment):
+    names = ("BASE_URL", "TOKEN", "TOKEN_COMMAND", "DURATION", "CONNECTIONS", "WRITES", "SUBJECTS", "CA_FILE")
+    kept = {name: value for name, value in clean_environment().items() if name not in names}
+    return subprocess.run([ROOT / "bench/load/run"], env={**kept, **environment}, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=150)
+
+
+def table_of(done):
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {
+        name: {"sent": int(sent), "answered": int(answered), "statuses": {int(s): int(n) for s, n in re.findall(r"(\d+): (\d+)", statuses)}}
+        for name, sent, answered, *_, statuses in ROW.findall(done.stdout)
+    }
+
+
+def counted(api):
+    text = api.client.request("GET", "/metrics").body.decode()
+    found = re.findall(r'^reengagement_http_requests_total\{route="/api/v1/reengagement/\{org_id\}/([^"]*)",method="\w+",'
+                       r'status="(\d+)"\} (\d+)', text, re.M)
+    return {(route, int(status)): int(count) for route, status, count in found}
+
+
+@pytest.fixture
+def there(stack, clinic, folder):
+    """The stack as a deployment of one's own; its tokens are what the file holds at that moment."""
+    tokens = folder / "tokens"
+
+    def renew(**claims):
+        new = tokens.with_suffix(".new")
+        new.write_text("".join(stack.signer.token(clinic, sub=f"user_{n}", **claims) + "\n" for n in range(8)))
+        new.replace(tokens)
+
+    renew()
+    return {
+        "BASE_URL": f"https://localhost:{stack.settings['HTTPS_PORT']}/", "CA_FILE": stack.settings["CA_FILE"],
+        "TOKEN_COMMAND": f"cat {tokens}", "DURATION": "2s", "CONNECTIONS": "6", "renew": renew
+    }
+
+
+def asked(there, **changes):
+    return {name: value for name, value in {**there, **changes}.items() if isinstance(value, str)}
+
+
+def test_its_table_says_what_the_server_has_counted(api, clinic, database, there):
+    before = counted(api)
+    table = table_of(load(**asked(there, WRITES="1")))
+    assert set(table) - {"all"} <= ROUTES and {"risk-metrics", "patients/prioritized", "all"} <= set(table)
+    whole = table.pop("all")
+    assert whole["sent"] == sum(row["sent"] for row in table.values())
+    assert whole["answered"] == sum(row["answered"] for row in table.values()) == sum(whole["statuses"].values())
+    assert 0 <= whole["sent"] - whole["answered"] <= 6
+    assert all(row["answered"] == sum(row["statuses"].values()) for row in table.values())
+    assert set(whole["statuses"]) <= {200, 201}
+
+    def served(route):
+        now = counted(api)
+        own = 2 if route == "patients/prioritized" else 0  # asked before, for the patients
+        return sum(now[each] - before.get(each, 0) for each in now if each[0] == route) - own
+
+    # An answer is counted once it has been sent; what was under way at the end is counted or not.
+    for route, row in table.items():
+        eventually(lambda: served(route) >= row["answered"])
+        assert served(route) <= row["sent"], (route, row)
+    with database.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM outreach_log WHERE organization_id = %s AND notes = 'load test'", (clinic, ))
+        logged = cursor.fetchone()[0]
+    posts = table.get("log-outreach", {"statuses": {}, "sent": 0})
+    assert posts["statuses"].get(201, 0) <= logged <= posts["sent"]
+
+
+def test_it_logs_nothing_elsewhere_unless_told_to(database, clinic, there):
+    done = load(**asked(there))
+    assert "no contacts are logged" in done.stdout and "log-outreach" not in table_of(done)
+    with database.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM outreach_log WHERE organization_id = %s AND notes = 'load test'", (clinic, ))
+        assert cursor.fetchone()[0] == 0
+
+
+def test_tokens_are_renewed_before_they_expire(there, stack, clinic, folder):
+    """Each is good for three seconds and the five of leeway, the load goes on for eleven."""
+    script = folder / "command"
+    script.write_text(f"#!/bin/sh\necho asked >>{folder}/asked\nexec /usr/bin/python3 - <<'END'\nimport sys, time\n"
+                      f"sys.path.insert(0, {str(ROOT / 'Tests/EndToEnd')!r})\nfrom tokens import Signer\n"
+                      f"signer = Signer.from_file({stack.settings['PRIVATE_KEY']!r}, {stack.settings['ISSUER']!r}, {stack.settings['KEY_ID']!r})\n"
+                      f"print(signer.token({clinic!r}, exp=int(time.time()) + 3))\nEND\n")
+    script.chmod(0o755)
+    table = table_of(load(**asked(there, TOKEN_COMMAND=str(script), DURATION="11s", CONNECTIONS="2")))
+    assert set(table["all"]["statuses"]) == {200}
+    assert len((folder / "asked").read_text().split()) > 3
+
+
+def test_errors_are_listed_with_the_kind_of_problem_and_an_id(there):
+    """Tokens that are never renewed: from some moment on all is 401."""
+    there["renew"](exp=int(time.time()) + 1)
+    done = load(**asked(there, DURATION="9s", CONNECTIONS="2"))
+    table = table_of(done)
+    assert set(table["all"]["statuses"]) == {200, 401}
+    assert re.search(r"^  risk-metrics 401: \d+ times, \S+ \(.+\), such as load-[\w.-]+$", done.stdout, re.M), done.stdout
+
+
+@pytest.mark.parametrize("changes, told", [
+    ({"TOKEN_COMMAND": ""}, "TOKEN is a session token, or TOKEN_COMMAND"),
+    ({"TOKEN_COMMAND": "exit 3"}, "ended with 3"),
+    ({"TOKEN_COMMAND": "echo nonsense"}, "no session token"),
+    ({"DURATION": "soon"}, "DURATION"), ({"CONNECTIONS": "0"}, "CONNECTIONS"), ({"BASE_URL": "localhost"}, "BASE_URL"),
+    ({"WRITES": "yes"}, "WRITES"), ({"CA_FILE": ""}, "certificate verify failed"), ({"CA_FILE": "/nowhere"}, "CA_FILE")
+], ids=str)  # yapf: disable
+def test_what_cannot_be_is_refused_in_words(there, changes, told):
+    done = load(**asked(there, **changes))
+    assert done.returncode == 1 and told in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_a_token_that_expires_before_the_end_is_refused(there, stack, clinic):
+    token = stack.signer.token(clinic, exp=int(time.time()) + 10)
+    done = load(**asked(there, TOKEN_COMMAND="", TOKEN=token, DURATION="1m"))
+    assert done.returncode == 1 and "TOKEN expires in" in done.stderr
+
+
+def test_without_an_address_it_asks_the_stack_that_is_up_and_logs_in_its_demo_alone(stack, directory):
+    assert "no stack is up" in load(STACK_DIR=str(directory / "no-stack")).stderr
+    demo = Stack(directory / "loaded", STACK_DEMO="1", PATIENTS="30")
+    try:
+        demo.up()
+        own = {"STACK_DIR": str(demo.directory), "DURATION": "2s", "CONNECTIONS": "3", "SUBJECTS": "2"}
+        done = load(**own)
+        table = table_of(done)
+        assert "contacts are logged" in done.stdout and set(table["all"]["statuses"]) <= {200, 201}
+        assert "log-outreach" not in table or "`make demo` loads the demo anew" in done.stdout
+        # The same stack on somebody else's database.
+        demo.restart_server(DATABASE_URL=demo.database_url("reengagement") + "&application_name=own")
+        assert "no contacts are logged" in load(**own).stdout
+    finally:
+        demo.down()
