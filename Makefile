@@ -23,7 +23,7 @@ test: ## Proves it, from unit to end to end
 test-sanitizers: ## The tests again under the address and the thread sanitizer
 	@exec scripts/test-sanitizers
 
-nightly: ## The tests, mutants, images, long property and fuzz runs, and again under sanitizers and valgrind
+nightly: ## The tests, also on a busy machine, mutants, images, long property and fuzz runs, and again under sanitizers and valgrind
 	@exec scripts/nightly
 
 check-config: build ## Says what is wrong with this environment's variables, and starts nothing
