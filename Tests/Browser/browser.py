@@ -11,7 +11,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-PATIENCE = 15
+PATIENCE = 60
 # Put into every document before its own scripts: what went wrong is kept, and what a test
 # wants otherwise (a lost answer, a faster clock) is done around the browser's own functions.
 RECORDER = """

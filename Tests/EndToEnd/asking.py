@@ -22,7 +22,7 @@ def post(server, stack, organization, **fields):
                           json.dumps({**GOOD, **fields}).encode())
 
 
-def eventually(question, seconds=10, every=0.1):
+def eventually(question, seconds=60, every=0.1):
     """Waits until the question is answered with something true, and returns that."""
     deadline = time.monotonic() + seconds
     while not (answer := question()) and time.monotonic() < deadline:

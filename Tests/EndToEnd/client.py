@@ -49,7 +49,7 @@ class Response:
 class Client:
     """Keeps one connection per thread, as a browser would."""
 
-    def __init__(self, port, authority=None, timeout=30):
+    def __init__(self, port, authority=None, timeout=60):
         self.port, self.timeout, self.local = port, timeout, threading.local()
         self.context = ssl.create_default_context(cafile=authority) if authority else None
 
@@ -97,7 +97,7 @@ class Client:
             connection.close()
         return Response(answer.status, answer.getheaders(), received)
 
-    def raw(self, data, timeout=10, half_close=False):
+    def raw(self, data, timeout=60, half_close=False):
         """Sends bytes as they are and returns everything that comes back until the other end closes."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as plain:
             with (self.context.wrap_socket(plain, server_hostname="localhost") if self.context else plain) as channel:

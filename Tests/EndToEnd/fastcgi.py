@@ -45,7 +45,7 @@ def request(values, body=b"", keep=False):
 
 class Connection:
 
-    def __init__(self, address, timeout=10):
+    def __init__(self, address, timeout=60):
         """The address as FCGI_LISTEN has it: a path, or host:port."""
         host, _, port = address.rpartition(":")
         self.socket = socket.socket(socket.AF_INET if host else socket.AF_UNIX)

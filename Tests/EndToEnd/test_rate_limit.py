@@ -11,17 +11,17 @@ def statuses(server, headers, organization, count):
 
 
 def test_one_subject_too_fast_is_429_and_another_is_not_touched(server_with, stack):
-    server = server_with(RATE_LIMIT="5")
+    server = server_with(RATE_LIMIT="2")
     eager, calm = token_headers(stack, "o", sub="eager"), token_headers(stack, "o", sub="calm")
     began = time.monotonic()
     answers = statuses(server, eager, "o", 40)
     allowed = sum(a.status == 200 for a in answers)
-    assert 10 <= allowed <= 10 + 5 * (time.monotonic() - began) + 1
+    assert 4 <= allowed <= 4 + 2 * (time.monotonic() - began) + 1
     refused = [a for a in answers if a.status == 429]
     assert len(refused) + allowed == 40
     for answer in refused:
         must_be_problem(answer, 429)
-    assert [a.status for a in statuses(server, calm, "o", 8)] == [200] * 8
+    assert [a.status for a in statuses(server, calm, "o", 4)] == [200] * 4
     time.sleep(int(refused[-1].header("Retry-After")))
     assert server.get(dashboard("o"), eager).status == 200
 

@@ -4,6 +4,8 @@ import json
 import time
 from pathlib import Path
 
+from asking import eventually
+
 LOGS = ("SERVER_LOG", "NGINX_ACCESS_LOG", "POSTGRES_LOG")
 
 
@@ -67,7 +69,7 @@ def test_the_server_logs_one_json_line_a_request_with_what_operators_need(api, s
                        "patients/patient_123?x=1",
                        headers={**api.authorization(clinic, sub="user_logged"), "X-Request-Id": request_id})
     assert response.status == 200
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while True:
         lines = [
             json.loads(line) for line in Path(stack.settings["SERVER_LOG"]).read_text().splitlines()
@@ -99,6 +101,5 @@ def test_every_line_of_the_server_log_is_a_json_object(stack):
 
 def test_nginx_and_the_server_log_the_same_request_id(api, stack, clinic):
     request_id = api.get(clinic, "dashboard").header("X-Request-Id")
-    time.sleep(0.3)
-    assert request_id.encode() in Path(stack.settings["NGINX_ACCESS_LOG"]).read_bytes()
-    assert request_id.encode() in Path(stack.settings["SERVER_LOG"]).read_bytes()
+    for log in ("NGINX_ACCESS_LOG", "SERVER_LOG"):
+        eventually(lambda: request_id.encode() in Path(stack.settings[log]).read_bytes())

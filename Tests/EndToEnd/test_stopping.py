@@ -19,7 +19,7 @@ def test_a_signal_ends_it_soon_with_zero_and_takes_the_socket_away(server_with, 
     server = server_with()
     began = time.monotonic()
     assert server.stop(sign) == 0
-    assert time.monotonic() - began < 5 and not os.path.exists(server.socket)
+    assert time.monotonic() - began < 10 and not os.path.exists(server.socket)
 
 
 def test_it_ends_though_connections_are_open_idle_and_half_way(server_with):
@@ -116,7 +116,8 @@ def test_two_servers_on_one_path_do_not_leave_it_without_one(server_with, stack)
                                           stdout=log,
                                           stderr=log)
     try:
-        time.sleep(1.5)
+        decided = first.log.parent / "second.log"
+        eventually(lambda: second.process.poll() is not None or b"listening" in decided.read_bytes())
         if second.process.poll() is None:  # it took the path over
             assert first.stop() == 0
             assert second.get("/health").status == 200

@@ -37,7 +37,7 @@ def kill(pid, sign=signal.SIGKILL):
         return False
 
 
-def gone(pid, seconds=15):
+def gone(pid, seconds=60):
     deadline = time.monotonic() + seconds
     while is_running(pid):
         assert time.monotonic() < deadline, f"{pid} still runs"
@@ -76,7 +76,7 @@ def kill_postgres(stack):
 
 def kill_backend(stack):
     """One session, upon which PostgreSQL ends all others and recovers; as it may be doing still from the last time."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             connection = stack.connect()

@@ -109,7 +109,7 @@ def verdict(load, samples, events):
     wrong = [f"{name} grows by {growth[name]:.0f} in the run" for name in bounds if growth[name] > bounds[name]]
     odd = [a for a in load.all() if a.status not in (0, 200, 201, 502, 503, 504)]
     wrong += [f"an answer of {odd[0]}"] if odd else []
-    slow = [a for a in load.all() if a.ended - a.began > 9]
+    slow = [a for a in load.all() if a.ended - a.began > 15]
     wrong += [f"an answer took {slow[0].ended - slow[0].began:.1f} s"] if slow else []
     written = ledger.check(load)
     answers = load.all()

@@ -23,7 +23,7 @@ def outage(stack, load, deadlines, down, up, seconds):
     time.sleep(0.3)
     slowest, refused = refused_properly(load.under_way_since(began), deadlines.gap)
     assert served <= deadlines.BACK + deadlines.MARGIN, f"full service after {served:.2f} s"
-    load.until(lambda: time.monotonic() > back + deadlines.BACK + 0.3, 5, "")
+    load.until(lambda: load.begun_since(back + deadlines.BACK), 2 * deadlines.BACK, "nothing is asked any more")
     late = [a for a in load.begun_since(back + deadlines.BACK) if a.status not in (200, 201)]
     assert not late, f"refused though the database has been back for {late[0].began - back:.2f} s: {late[0]}"
     assert stack.server_pid == pid and is_running(pid), "the server was restarted"

@@ -1,9 +1,13 @@
 """The database is there and says nothing: each request ends in time, and nobody is used up for good."""
 
-import os
+import ipaddress
+import random
+import re
 import signal
 import subprocess
 import time
+import uuid
+from collections import namedtuple
 
 import pytest
 
@@ -48,11 +52,26 @@ def ip(*arguments, **how):
     return subprocess.run(["ip", *arguments], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **how)
 
 
+def free_addresses():
+    """Two of a network of four addresses that this machine neither has nor has a way to, but for the way to everywhere."""
+    known = ip("-4", "-o", "route", "show", "table", "all", text=True).stdout.split()
+    taken = [ipaddress.ip_network(word, strict=False) for word in known if re.fullmatch(r"[0-9]+(\.[0-9]+){3}(/[0-9]+)?", word)]
+    for _ in range(1000):
+        number = random.randrange(10 << 24, 11 << 24, 4)
+        chosen = ipaddress.ip_network((number, 30))
+        if not any(chosen.overlaps(each) for each in taken if each.prefixlen > 0):
+            return tuple(str(address) for address in chosen.hosts())
+    return pytest.skip("no network of this machine's is free")
+
+
+Namespace = namedtuple("Namespace", "name here there")
+
+
 @pytest.fixture
 def namespace():
-    """A network of its own behind a pair of virtual cables: 10.213.77.1 here, .2 there."""
-    name = f"faults{os.getpid()}"
-    here, there = f"fa{os.getpid()}", f"fb{os.getpid()}"
+    """A network of its own behind a pair of virtual cables, with an address at each end."""
+    own = uuid.uuid4().hex[:8]
+    name, here, there = f"faults{own}", f"fa{own}", f"fb{own}"
     if not AS_ROOT:
         pytest.skip("a network namespace needs root")
     try:
@@ -65,11 +84,12 @@ def namespace():
         except subprocess.CalledProcessError as error:
             pytest.skip(f"no virtual cable can be made here: {error.output}")
         ip("link", "set", there, "netns", name)
-        ip("address", "add", "10.213.77.1/30", "dev", here)
+        addresses = free_addresses()
+        ip("address", "add", f"{addresses[0]}/30", "dev", here)
         ip("link", "set", here, "up")
-        ip("-n", name, "address", "add", "10.213.77.2/30", "dev", there)
+        ip("-n", name, "address", "add", f"{addresses[1]}/30", "dev", there)
         ip("-n", name, "link", "set", there, "up")
-        yield name
+        yield Namespace(name, *addresses)
     finally:
         subprocess.run(["ip", "link", "delete", here], stderr=subprocess.DEVNULL)
         ip("netns", "delete", name)
@@ -78,12 +98,12 @@ def namespace():
 def test_blackholed_connection(stack, clinic, deadlines, directory, folder, namespace, figures):
     """Packets arrive there and nothing comes back: no error, no end, only silence."""
     access = folder / "pg_hba.conf"
-    access.write_text("local all all trust\nhost all all 10.213.77.1/32 trust\n")
+    access.write_text(f"local all all trust\nhost all all {namespace.here}/32 trust\n")
     access.chmod(0o644)
-    far = Copy(stack, directory / "far", options=("listen_addresses=10.213.77.2", f"hba_file={access}"),
-               prefix=("ip", "netns", "exec", namespace))
+    far = Copy(stack, directory / "far", options=(f"listen_addresses={namespace.there}", f"hba_file={access}"),
+               prefix=("ip", "netns", "exec", namespace.name))
     other = Stack(directory / "blackhole", WORKER_THREADS="4", **ports(), **deadlines.variables(),
-                  DATABASE_URL="postgresql://postgres@10.213.77.2:5432/reengagement")
+                  DATABASE_URL=f"postgresql://postgres@{namespace.there}:5432/reengagement")
     try:
         for step in ("server-start", "nginx-start", "ready"):
             other.call(step)
@@ -91,11 +111,11 @@ def test_blackholed_connection(stack, clinic, deadlines, directory, folder, name
         with Load(other, clinic) as load:
             load.warm_up()
             began = time.monotonic()
-            ip("-n", namespace, "route", "add", "blackhole", "10.213.77.1/32")
+            ip("-n", namespace.name, "route", "add", "blackhole", f"{namespace.here}/32")
             load.until(lambda: len([a for a in load.under_way_since(began + 1) if a.status == 503]) > 10, 20,
                        "nothing ends")
             healthy = time.monotonic()
-            ip("-n", namespace, "route", "delete", "blackhole", "10.213.77.1/32")
+            ip("-n", namespace.name, "route", "delete", "blackhole", f"{namespace.here}/32")
             back = time.monotonic()
             served = load.until_served_again(back, 15)
             load.until(lambda: len([a for a in load.begun_since(back + served) if a.status in (200, 201)]) > 50, 15,

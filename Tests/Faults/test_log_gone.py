@@ -26,13 +26,14 @@ def serves(stack, clinic, folder, figures, title, how, closed):
         if closed:
             os.close(reader)
         # Many times the lines that a pipe holds.
-        with Wrk(stack, clinic, folder, seconds=1, connections=8) as wrk:
+        with Wrk(stack, clinic, folder, seconds=4, connections=8) as wrk:
             done = wrk.result()
     finally:
         if not closed:
             os.close(reader)
     assert done.requests > 500 and (done.refused, done.errors) == (0, 0), done.output
-    assert done.slowest < 2, f"an answer took {done.slowest:.2f} s"
+    # Who waits for the log waits for ever.
+    assert done.slowest < 15, f"an answer took {done.slowest:.2f} s"
     assert stack.is_running(stack.server_pid)
     figures(ROW, **{title.replace(" ", "_") + "_slowest_answer_s": done.slowest})
 

@@ -19,7 +19,7 @@ def test_sigterm_under_load_drops_nothing_that_was_accepted(stack, load, figures
     stack.look()
     pid, began = stack.server_pid, time.monotonic()
     os.kill(pid, signal.SIGTERM)
-    gone(pid, 10)
+    gone(pid, 10 + 5)
     took = time.monotonic() - began
     stack.call("server-start")
     served = load.until_served_again(time.monotonic(), 10)
@@ -43,7 +43,7 @@ def test_restart_under_load(stack, load):
 
 def taken_over(path, before):
     """The path leads to the new server once it is another file; until then the old one answers there."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (now := os.stat(path)).st_ino == before.st_ino and now.st_ctime_ns == before.st_ctime_ns:
         assert time.monotonic() < deadline, "the new server did not take the path over"
         time.sleep(0.005)
@@ -57,7 +57,8 @@ def test_a_rolling_restart_fails_no_request(stack, clinic, folder, long, figures
     stack.look()
     leaving = stack.server_pid
     path, key = ("log-outreach", "roll") if kind == "POST" else ("risk-metrics", None)
-    seconds = 2 + 2.5 * rounds
+    # As long as the restarts take on a machine that is busy with other things.
+    seconds = 10 + 5 * rounds
     try:
         with Wrk(stack, clinic, folder, path, seconds, key=key, statuses=True) as wrk:
             ended = []
@@ -71,9 +72,9 @@ def test_a_rolling_restart_fails_no_request(stack, clinic, folder, long, figures
                 began = time.monotonic()
                 os.kill(leaving, signal.SIGTERM)
                 if number == 0:
-                    gone(leaving, 10)
+                    gone(leaving, 10 + 5)
                 else:
-                    assert started[-2].process.wait(10) == 0
+                    assert started[-2].process.wait(10 + 5) == 0
                 ended.append(time.monotonic() - began)
                 leaving = started[-1].process.pid
             assert is_running(leaving)

@@ -57,7 +57,7 @@ class Servers:
     @staticmethod
     def until(complaint, left):
         """Waits until nothing is left."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while rest := left():
             if time.monotonic() > deadline:
                 raise NotAsPromised(f"{complaint}: {rest}")
@@ -102,7 +102,7 @@ class Server:
         return fastcgi.status_of(output), output.partition(b"\r\n\r\n")[2]
 
     def wait(self):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             try:
                 if self.get("/ready")[0] == 200:
