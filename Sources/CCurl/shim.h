@@ -27,6 +27,12 @@ static inline CURLcode reengagement_curl_set_progress(CURL *handle, curl_xferinf
     return code != CURLE_OK ? code : curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
 }
 
+// Where the answer redirects to, as an absolute address; NULL where it does not.
+static inline const char *reengagement_curl_redirect_url(CURL *handle) {
+    char *url = NULL;
+    return curl_easy_getinfo(handle, CURLINFO_REDIRECT_URL, &url) == CURLE_OK ? url : NULL;
+}
+
 static inline CURLcode reengagement_curl_response_code(CURL *handle, long *code) {
     return curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, code);
 }

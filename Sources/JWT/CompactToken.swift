@@ -8,15 +8,21 @@ struct CompactToken {
     let header: TokenHeader
     let payload: JSONObject
 
+    /// The bytes that are signed: header and payload as they stand in the token (RFC 7515 section 5.2).
+    let signedLength: Int
+    let signature: [UInt8]
+
     /// Everything that can be refused without a key, so that libjwt and jansson meet only texts
     /// that a strict parser took first.
     init(_ bytes: [UInt8]) throws(TokenError) {
         let segments = bytes.split(separator: UInt8(ascii: "."), maxSplits: 3, omittingEmptySubsequences: false)
         guard segments.count == 3, segments.allSatisfy({ !$0.isEmpty }) else { throw .invalid(.notThreeSegments) }
         guard let header = Base64URL.decode(segments[0]), let payload = Base64URL.decode(segments[1]),
-            Base64URL.decode(segments[2]) != nil
+            let signature = Base64URL.decode(segments[2])
         else { throw .invalid(.notBase64URL) }
         self.bytes = bytes
+        signedLength = segments[0].count + 1 + segments[1].count
+        self.signature = signature
         self.header = try TokenHeader(header)
         self.payload = try strictObject(payload, else: .payloadNotAnObject)
     }
@@ -31,6 +37,8 @@ struct TokenHeader {
         guard object["alg"].isText("RS256") else { throw .invalid(.algorithm) }
         // RFC 7515 section 4.1.11: an extension marked critical and not understood makes the token invalid.
         guard object["crit"] == nil else { throw .invalid(.critical) }
+        // libjwt, as Clerk's own SDKs, takes no other kind of token for a session token.
+        guard object["typ"].map({ $0.text?.lowercased() == "jwt" }) ?? true else { throw .invalid(.type) }
         guard let keyID = object["kid"] else {
             self.keyID = nil
             return

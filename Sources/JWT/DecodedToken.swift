@@ -1,26 +1,27 @@
 import CJWT
-import Glibc
+
+extension CompactToken {
+    /// Whether the signature is the RS256 signature of `key`.
+    ///
+    /// libjwt decides, unless it cannot read the token. It has jansson read every claim, also one that nobody asks
+    /// for, and jansson knows neither whole numbers of more than 64 bits, nor real ones beyond a double's, nor NUL,
+    /// nor half a character. The strict parser has read them, so that nothing but the signature is left to check.
+    func isSigned(by key: PublicKey) -> Bool {
+        if let decoded = DecodedToken(verifying: self, with: key) { return decoded.isRS256 }
+        return !DecodedToken.canBeRead(self) && key.verifies(signature, of: bytes.prefix(signedLength))
+    }
+}
 
 /// One token that libjwt has verified: the owner of a `jwt_t`.
-struct DecodedToken: ~Copyable {
+private struct DecodedToken: ~Copyable {
     private let handle: OpaquePointer
 
-    /// Verifies the signature; nil where it does not verify or libjwt takes the token apart in another way.
+    /// Verifies the signature; nil where it does not verify or libjwt cannot read the token.
     ///
     /// libjwt goes by the token's own algorithm, reads no claim and trusts any key of length 0, so a token
     /// has to be a ``CompactToken`` first, and ``isRS256`` is asked afterwards.
     init?(verifying token: CompactToken, with key: PublicKey) {
-        // libjwt leaves what went wrong in OpenSSL's queue, where the next TLS call of this thread would find it.
-        defer { OpenSSLErrors.clear() }
-        var decoded: OpaquePointer?
-        let text = token.bytes.map { CChar(bitPattern: $0) } + [0]
-        let code = key.pem.withUnsafeBufferPointer { pem -> CInt in
-            guard let start = pem.baseAddress, let length = CInt(exactly: pem.count), length > 0 else { return EINVAL }
-            return jwt_decode(&decoded, text, start, length)
-        }
-        guard let decoded else { return nil }
-        guard code == 0 else {
-            jwt_free(decoded)
+        guard !key.pem.isEmpty, let decoded = key.pem.withUnsafeBufferPointer({ Self.decode(token, key: $0) }) else {
             return nil
         }
         handle = decoded
@@ -30,4 +31,23 @@ struct DecodedToken: ~Copyable {
     var isRS256: Bool { jwt_get_alg(handle) == JWT_ALG_RS256 }
 
     deinit { jwt_free(handle) }
+
+    /// Whether libjwt can read the token, whoever has signed it.
+    static func canBeRead(_ token: CompactToken) -> Bool {
+        guard let decoded = decode(token, key: UnsafeBufferPointer(start: nil, count: 0)) else { return false }
+        jwt_free(decoded)
+        return true
+    }
+
+    /// Without a key, nothing is verified.
+    private static func decode(_ token: CompactToken, key: UnsafeBufferPointer<UInt8>) -> OpaquePointer? {
+        // libjwt leaves what went wrong in OpenSSL's queue, where the next TLS call of this thread would find it.
+        defer { OpenSSLErrors.clear() }
+        guard let length = CInt(exactly: key.count) else { return nil }
+        var decoded: OpaquePointer?
+        let text = token.bytes.map { CChar(bitPattern: $0) } + [0]
+        guard jwt_decode(&decoded, text, key.baseAddress, length) != 0 else { return decoded }
+        if let decoded { jwt_free(decoded) }
+        return nil
+    }
 }

@@ -22,8 +22,40 @@ struct HTTPSClient: Sendable {
     /// Once in the process, before any transfer.
     private static let isReady = reengagement_curl_global_init() == CURLE_OK
 
-    /// The body of a 200 answer of at most `limit` bytes.
+    /// More than any sensible address has.
+    private static let mostRedirects = 3
+
+    /// The body of a 200 answer of at most `limit` bytes, decompressed.
+    ///
+    /// A redirect is followed to another path of the same host and port alone: keys come from the server that was
+    /// configured or not at all.
     func get(_ url: String, atMost limit: Int, stop: StopFlag) throws(KeyLoadError) -> [UInt8] {
+        let end = ContinuousClock.now + deadline
+        var next = url
+        for _ in 0...Self.mostRedirects {
+            var client = self
+            // 0 would be no deadline.
+            client.deadline = max(ContinuousClock.now.duration(to: end), .milliseconds(1))
+            switch try client.answer(next, atMost: limit, stop: stop) {
+            case .body(let body): return body
+            case .redirect(let target):
+                guard let old = URLParts(next), let new = URLParts(target), new.scheme == "https", !new.hasCredentials,
+                    old.host == new.host, old.port == new.port
+                else {
+                    throw KeyLoadError(message: "the answer is a redirect to another server, which is not followed")
+                }
+                next = target
+            }
+        }
+        throw KeyLoadError(message: "the answer is one redirect after another")
+    }
+
+    private enum Answer {
+        case body([UInt8])
+        case redirect(String)
+    }
+
+    private func answer(_ url: String, atMost limit: Int, stop: StopFlag) throws(KeyLoadError) -> Answer {
         guard Self.isReady, let handle = curl_easy_init() else { throw KeyLoadError(message: "libcurl does not start") }
         // libcurl may leave what went wrong in OpenSSL's queue.
         defer { OpenSSLErrors.clear() }
@@ -36,9 +68,10 @@ struct HTTPSClient: Sendable {
         }
         var status = 0
         guard reengagement_curl_response_code(handle, &status) == CURLE_OK, status == 200 else {
+            if let target = reengagement_curl_redirect_url(handle) { return .redirect(String(cString: target)) }
             throw KeyLoadError(message: "the answer has the status \(status), not 200")
         }
-        return transfer.body
+        return .body(transfer.body)
     }
 
     private func perform(_ handle: UnsafeMutableRawPointer, url: String, transfer: Transfer) -> (CURLcode, String) {
@@ -64,10 +97,11 @@ struct HTTPSClient: Sendable {
             reengagement_curl_set_progress(handle, checkStop, context),
             set(handle, CURLOPT_URL, url),
             set(handle, CURLOPT_USERAGENT, "reengagement-api"),
-            // The first request goes by this, and a redirect is never followed: keys come from the address
-            // that was configured or not at all.
             set(handle, CURLOPT_PROTOCOLS_STR, "https"),
+            // Where a redirect leads is looked at first.
             set(handle, CURLOPT_FOLLOWLOCATION, 0),
+            // What arrives is counted after it was decompressed.
+            set(handle, CURLOPT_ACCEPT_ENCODING, "gzip, deflate"),
             set(handle, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2),
             set(handle, CURLOPT_SSL_VERIFYPEER, 1),
             set(handle, CURLOPT_SSL_VERIFYHOST, 2),

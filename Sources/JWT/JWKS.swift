@@ -4,13 +4,14 @@ internal import JSON
 enum SigningKeys: Equatable, Sendable {
     /// One key, whatever a token's `kid` says.
     case one(PublicKey)
-    /// Keys by their `kid`, as bytes: `String`'s own `==` takes different spellings for equal.
-    case named([[UInt8]: PublicKey])
+    /// Keys by their `kid`, as bytes: `String`'s own `==` takes different spellings for equal. Several of one `kid` are
+    /// all in force.
+    case named([[UInt8]: [PublicKey]])
 
     var count: Int {
         switch self {
         case .one: 1
-        case .named(let keys): keys.count
+        case .named(let keys): keys.values.reduce(0) { $0 + $1.count }
         }
     }
 }
@@ -19,7 +20,6 @@ enum SigningKeys: Equatable, Sendable {
 enum JWKSError: Error, Equatable {
     case notJSON
     case noKeysArray
-    case duplicateKeyID
     case noUsableKey
 
     /// What is wrong, for the log.
@@ -27,7 +27,6 @@ enum JWKSError: Error, Equatable {
         switch self {
         case .notJSON: "it is not JSON with distinct names"
         case .noKeysArray: "it has no array \"keys\""
-        case .duplicateKeyID: "two of its signing keys have the same kid"
         case .noUsableKey: "it has no RSA key for RS256 signatures"
         }
     }
@@ -46,19 +45,20 @@ struct JWKS: Equatable, Sendable {
 
     /// Reads a document; keys for another purpose are skipped, as section 5 of the RFC asks for.
     ///
-    /// Two signing keys of one `kid` make the whole document unusable: it does not say which of them a token
-    /// means, and picking one would refuse half of the tokens without a word.
+    /// A key that stands there twice counts once. Of different signing keys with one `kid`, which section 4.5 advises
+    /// against and does not forbid, each may verify a token: whoever publishes the set vouches for all of them.
     init(_ bytes: [UInt8]) throws(JWKSError) {
+        // RFC 8259 section 8.1: a byte order mark may be ignored.
+        let bytes = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
         guard let document = try? JSONValue.parse(bytes), !document.repeatsAName else { throw .notJSON }
         guard let elements = document.object?["keys"]?.array else { throw .noKeysArray }
-        var keys: [[UInt8]: PublicKey] = [:]
+        var keys: [[UInt8]: [PublicKey]] = [:]
         var skipped: [String] = []
         for (index, element) in elements.enumerated() {
             do throws(JWK.Unusable) {
                 let jwk = try JWK(element)
-                guard keys.updateValue(jwk.key, forKey: jwk.keyID) == nil else { throw .sameKeyID }
+                if !keys[jwk.keyID, default: []].contains(jwk.key) { keys[jwk.keyID, default: []].append(jwk.key) }
             } catch {
-                guard error != .sameKeyID else { throw .duplicateKeyID }
                 skipped.append("key \(index + 1): \(error.text)")
             }
         }
@@ -70,7 +70,7 @@ struct JWKS: Equatable, Sendable {
 /// One key of a set that is meant for RS256 signatures and fit for them.
 private struct JWK {
     enum Unusable: Error, Equatable {
-        case notAnObject, notRSA, notForSignatures, notForRS256, notForVerifying, noKeyID, noNumbers, sameKeyID
+        case notAnObject, notRSA, notForSignatures, notForRS256, notForVerifying, noKeyID, noNumbers
         case unfit(PublicKey.Fault)
     }
 
@@ -109,7 +109,6 @@ extension JWK.Unusable {
         case .notForVerifying: "its key_ops hold no verify"
         case .noKeyID: "it has no kid"
         case .noNumbers: "its n or e is not base64url"
-        case .sameKeyID: "another key has the same kid"
         case .unfit(let fault): fault.text
         }
     }

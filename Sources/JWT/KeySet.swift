@@ -51,22 +51,22 @@ public final class KeySet: Sendable {
 
     deinit { shutdown() }
 
-    /// The key that a token names, with the generation it belongs to.
+    /// The keys that a token may mean, one as a rule, with the generation they belong to.
     ///
     /// A key that is not there is fetched, where the schedule allows it, and waited for.
-    func key(named keyID: [UInt8]?) throws(TokenError) -> (PublicKey, generation: UInt64) {
-        if let found = try knownKey(named: keyID) { return found }
+    func keys(named keyID: [UInt8]?) throws(TokenError) -> ([PublicKey], generation: UInt64) {
+        if let found = try knownKeys(named: keyID) { return found }
         // Twice: the first fetch may have begun before the key was published.
         for _ in 0..<2 {
             guard let refresher, refresher.awaitFetchForUnknownKey() else { break }
-            if let found = try knownKey(named: keyID) { return found }
+            if let found = try knownKeys(named: keyID) { return found }
         }
         throw .invalid(.keyUnknown)
     }
 
-    private func knownKey(named keyID: [UInt8]?) throws(TokenError) -> (PublicKey, generation: UInt64)? {
+    private func knownKeys(named keyID: [UInt8]?) throws(TokenError) -> ([PublicKey], generation: UInt64)? {
         let current = store.current
-        if case .one(let key) = current.keys { return (key, current.generation) }
+        if case .one(let key) = current.keys { return ([key], current.generation) }
         guard let keyID else { throw .invalid(.keyIDMissing) }
         guard case .named(let keys) = current.keys else { throw .keysUnavailable }
         return keys[keyID].map { ($0, current.generation) }

@@ -79,6 +79,24 @@ struct PublicKey: Hashable, Sendable {
 }
 
 extension PublicKey {
+    /// Whether `signature` is the RSASSA-PKCS1-v1_5 signature with SHA-256 of `text` (RFC 7518 section 3.3).
+    func verifies(_ signature: [UInt8], of text: ArraySlice<UInt8>) -> Bool {
+        defer { OpenSSLErrors.clear() }
+        guard let bio = OpenSSLHandle(BIO_new_mem_buf(pem, CInt(pem.count)), free: { BIO_free_all($0) }),
+            let key = OpenSSLHandle(
+                bio.withPointer { PEM_read_bio_PUBKEY($0, nil, nil, nil) }, free: { EVP_PKEY_free($0) }),
+            let context = OpenSSLHandle(EVP_MD_CTX_new(), free: { EVP_MD_CTX_free($0) })
+        else { return false }
+        return context.withPointer { context in
+            key.withPointer { key in
+                guard EVP_DigestVerifyInit(context, nil, EVP_sha256(), nil, key) == 1 else { return false }
+                return text.withUnsafeBufferPointer {
+                    EVP_DigestVerify(context, signature, signature.count, $0.baseAddress, $0.count) == 1
+                }
+            }
+        }
+    }
+
     private static func spki(modulus: [UInt8], exponent: [UInt8]) -> [UInt8]? {
         defer { OpenSSLErrors.clear() }
         guard let key = key(modulus: modulus, exponent: exponent),

@@ -3,7 +3,10 @@ import CCurl
 /// An address taken apart by the library that will fetch it, so that both see the same host.
 struct URLParts {
     let scheme: String
+    /// In small letters.
     let host: String
+    /// The scheme's own where the address names none.
+    let port: String
     let hasCredentials: Bool
 
     init?(_ url: String) {
@@ -13,14 +16,15 @@ struct URLParts {
             let scheme = Self.part(CURLUPART_SCHEME, of: handle), let host = Self.part(CURLUPART_HOST, of: handle)
         else { return nil }
         self.scheme = scheme
-        self.host = host
+        self.host = host.lowercased()
+        port = Self.part(CURLUPART_PORT, of: handle, flags: UInt32(CURLU_DEFAULT_PORT)) ?? ""
         hasCredentials =
             Self.part(CURLUPART_USER, of: handle) != nil || Self.part(CURLUPART_PASSWORD, of: handle) != nil
     }
 
-    private static func part(_ part: CURLUPart, of handle: OpaquePointer) -> String? {
+    private static func part(_ part: CURLUPart, of handle: OpaquePointer, flags: UInt32 = 0) -> String? {
         var text: UnsafeMutablePointer<CChar>?
-        guard curl_url_get(handle, part, &text, 0) == CURLUE_OK, let text else { return nil }
+        guard curl_url_get(handle, part, &text, flags) == CURLUE_OK, let text else { return nil }
         defer { curl_free(text) }
         return String(cString: text)
     }

@@ -1,6 +1,9 @@
 """Where the keys come from, how they change, and what else the environment says about who may ask."""
 
+import contextlib
+import gzip
 import http.server
+import json
 import os
 import socket
 import ssl
@@ -16,6 +19,21 @@ from tokens import Signer
 
 def ask(server, stack, key, kid, **claims):
     return server.get(dashboard("o"), token_headers(stack, "o", Signer(key, stack.signer.issuer, kid), **claims)).status
+
+
+@contextlib.contextmanager
+def https(handler, certificate):
+    """A server with the certificate of the stack, on a free port."""
+    far = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    far.socket = context.wrap_socket(far.socket, server_side=True)
+    threading.Thread(target=far.serve_forever, daemon=True).start()
+    try:
+        yield far.server_address[1]
+    finally:
+        far.shutdown()
+        far.server_close()
 
 
 def test_a_jwks_file_is_read_again_when_it_changes(server_with, stack, folder):
@@ -79,23 +97,58 @@ def test_keys_are_fetched_over_https_with_the_authority_named(server_with, stack
         def log_message(self, *_):
             pass
 
-    far = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate = Path(stack.settings["CA_FILE"])
-    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
-    far.socket = context.wrap_socket(far.socket, server_side=True)
-    threading.Thread(target=far.serve_forever, daemon=True).start()
-    try:
-        url = f"https://localhost:{far.server_address[1]}/jwks"
+    with https(Handler, certificate) as port:
+        url = f"https://localhost:{port}/jwks"
         server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url, CLERK_JWKS_CA_FILE=str(certificate))
         eventually(lambda: ask(server, stack, key, "far") == 200)
         assert ask(server, stack, key, "other") == 401
         stranger = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url)  # not trusted without the authority
         time.sleep(1)
         assert ask(stranger, stack, key, "far") == 503
-    finally:
-        far.shutdown()
-        far.server_close()
+
+
+def test_keys_are_taken_compressed_marked_twice_and_after_a_redirect_to_the_same_server(server_with, stack):
+    keys, moved = [tokens.generate_key() for _ in range(3)], []
+    documents = [tokens.jwk(key, "far") for key in keys]
+    # The first stands there twice, and the second has its kid.
+    body = b"\xef\xbb\xbf" + json.dumps({"keys": [documents[0], documents[0], documents[1]]}).encode()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+
+        def do_GET(self):
+            moved.append(self.path)
+            first, away = self.path == "/jwks", self.path == "/away"
+            self.send_response(301 if first or away else 200)
+            if first or away:
+                self.send_header("Location", "/keys" if first else "https://127.0.0.1:1/keys")
+            else:
+                self.send_header("Content-Encoding", "gzip")
+            self.end_headers()
+            if not first and not away:
+                self.wfile.write(gzip.compress(body))
+
+        def log_message(self, *_):
+            pass
+
+    certificate = Path(stack.settings["CA_FILE"])
+    with https(Handler, certificate) as port:
+        url = f"https://localhost:{port}/jwks"
+        server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url, CLERK_JWKS_CA_FILE=str(certificate))
+        eventually(lambda: ask(server, stack, keys[0], "far") == 200)
+        assert [ask(server, stack, key, "far") for key in keys[1:]] == [200, 401]
+        assert moved[:2] == ["/jwks", "/keys"]
+        away = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url.replace("jwks", "away"), CLERK_JWKS_CA_FILE=str(certificate))
+        eventually(lambda: "redirect to another server" in away.log.read_text())
+        assert ask(away, stack, keys[0], "far") == 503
+
+
+def test_a_claim_that_nobody_reads_may_hold_any_json(server_with, stack):
+    server = server_with()
+    for value in (2**64, -2**63 - 1, 10**400, "\0", "\ud800", [[[2**64]]], {"\0": 1}):
+        assert ask(server, stack, stack.signer.key, None, unread=value) == 200, value
+        forged = server.get(dashboard("o"), token_headers(stack, "o", Signer(tokens.generate_key(), stack.signer.issuer, None), unread=value))
+        assert must_be_problem(forged, 401)["detail"] == "The token's signature does not verify."
 
 
 def test_authorized_parties_are_required_where_they_are_set(server_with, stack):

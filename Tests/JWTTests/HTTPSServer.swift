@@ -26,7 +26,12 @@ struct TestAuthority {
 /// A real HTTPS server on a free port of the loopback, which answers as a test tells it.
 final class HTTPSServer {
     /// How it answers from now on.
-    enum Mode: String { case ok, error, redirect, slow, huge, drip, plain }
+    enum Mode: String {
+        case ok, error, slow, huge, drip, plain, gzip, bomb
+        /// To another path, and from there no further; without end; to the same server by another name, by another port,
+        /// without TLS, and with a password.
+        case moved, redirect, otherHost, otherPort, downgrade, credentials
+    }
 
     let authority: TestAuthority
     private let process: ChildProcess
@@ -63,7 +68,7 @@ final class HTTPSServer {
 
     // It ends with its standard input as well, so that a test that dies leaves nothing behind.
     private static let script = """
-        import http.server, os, ssl, sys, threading, time
+        import gzip, http.server, os, ssl, sys, threading, time
         folder = sys.argv[1]
 
         def read(name):
@@ -79,8 +84,21 @@ final class HTTPSServer {
                     time.sleep(30)
                 if mode == "error":
                     return self.answer(500, body)
-                if mode == "redirect":
-                    return self.answer(302, body, {"Location": "/elsewhere" if self.path != "/elsewhere" else "/x"})
+                if mode == "moved" and self.path != "/elsewhere":
+                    return self.answer(308, b"moved", {"Location": "/elsewhere"})
+                port = self.server.server_address[1]
+                target = {
+                    "redirect": "/elsewhere" if self.path != "/elsewhere" else "/x",
+                    "otherHost": f"https://localhost:{port}/elsewhere", "otherPort": "https://127.0.0.1:1/elsewhere",
+                    "downgrade": f"http://127.0.0.1:{port}/elsewhere",
+                    "credentials": f"https://a:b@127.0.0.1:{port}/elsewhere",
+                }.get(mode)
+                if target:
+                    return self.answer(302, body, {"Location": target})
+                if mode == "gzip":
+                    return self.answer(200, gzip.compress(body), {"Content-Encoding": "gzip"})
+                if mode == "bomb":
+                    return self.answer(200, gzip.compress(b" " * (64 << 20)), {"Content-Encoding": "gzip"})
                 if mode == "huge":
                     return self.answer(200, b" " * (300 << 10) + body)
                 if mode == "drip":

@@ -111,7 +111,10 @@ private let headers: [Hostile] = [
     .header("kid a number", .keyIDNotAString, ["kid": "7"]),
     .header("kid null", .keyIDNotAString, ["kid": "null"]),
     .header("kid with half a character", .keyIDNotAString, ["kid": "\"\\ud800\""]),
-    .header("encrypted, by its typ", .signature, ["typ": "\"JWE\""]),
+    .header("encrypted, by its typ", .type, ["typ": "\"JWE\""]),
+    .header("an access token, by its typ", .type, ["typ": "\"at+jwt\""]),
+    .header("typ a number", .type, ["typ": "1"]),
+    .header("typ with NUL", .type, ["typ": "\"JWT\\u0000\""]),
     .rawHeader("alg twice", .headerNotAnObject, "{\"alg\":\"none\",\"alg\":\"RS256\"}"),
     .rawHeader("alg twice, once escaped", .headerNotAnObject, "{\"alg\":\"RS256\",\"\\u0061lg\":\"none\"}"),
     .rawHeader("header an array", .headerNotAnObject, "[\"RS256\"]"),
@@ -135,8 +138,8 @@ private let payloads: [Hostile] = [
     .claims("exp null", .expirationMissing, ["exp": "null"]),
     .claims("exp a string", .expirationMissing, ["exp": "\"1750000060\""]),
     .claims("exp a truth", .expirationMissing, ["exp": "true"]),
-    .claims("exp past 64 bits", .signature, ["exp": "99999999999999999999"]),
-    .claims("exp infinite", .signature, ["exp": "1e400"]),
+    .claims("exp infinite", .expirationMissing, ["exp": "1e400"]),
+    .claims("nbf past 64 bits", .notYetValid, ["nbf": "99999999999999999999"]),
     .claims("exp 5 seconds ago", .expired, ["exp": "1749999995"]),
     .claims("exp a fraction above 5 seconds ago", .expired, ["exp": "1749999994.999"]),
     .claims("exp negative", .expired, ["exp": "-1"]),
@@ -162,16 +165,27 @@ private let payloads: [Hostile] = [
     .claims("sub empty", .subjectMissing, ["sub": "\"\""]),
     .claims("sub null", .subjectMissing, ["sub": "null"]),
     .claims("sub a number", .subjectMissing, ["sub": "7"]),
-    // jansson, inside libjwt, takes neither half a character nor NUL.
-    .claims("sub with half a character", .signature, ["sub": "\"user\\udc00\""]),
-    .claims("sub with NUL", .signature, ["sub": "\"user\\u0000\""]),
-    .claims("organization with half a character", .signature, ["org_id": "\"org\\ud800\""]),
+    .claims("sub with half a character", .claimMalformed, ["sub": "\"user\\udc00\""]),
+    .claims("sub with NUL", .claimMalformed, ["sub": "\"user\\u0000\""]),
+    .claims("organization with half a character", .claimMalformed, ["org_id": "\"org\\ud800\""]),
     Hostile("signed with another key", .signature) { Token(key: .second).text },
     Hostile("payload changed after signing", .signature) {
         segments { $0[1] = base64URL(Token(["sub": "\"user_2\""]).payload.utf8) }
     },
     Hostile("header changed after signing", .signature) {
         segments { $0[0] = base64URL("{\"alg\":\"RS256\"}".utf8) }
+    },
+    Hostile("another key's, with a number past 64 bits", .signature) { Token(["x": "1e400"], key: .second).text },
+    Hostile("changed after signing, with a number past 64 bits", .signature) {
+        let token = Token(["x": "18446744073709551616"])
+        let other = Token(["x": "18446744073709551616", "sub": "\"user_2\""])
+        return "\(other.signingInput).\(token.text.split(separator: ".")[2])"
+    },
+    Hostile("HMAC with the public PEM, with a number past 64 bits", .signature) {
+        Token(["x": "1e400"]).signed { hmac($0, secret: SigningKey.first.publicPEM) }
+    },
+    Hostile("signed as RS512, with a number past 64 bits", .signature) {
+        Token(["x": "1e400"]).signed { SigningKey.first.sign($0, digest: EVP_sha512()) }
     },
     Hostile("signature of zeros", .signature) { Token().signed { _ in [UInt8](repeating: 0, count: 256) } },
     Hostile("signature of one byte", .signature) { Token().signed { _ in [1] } },
@@ -191,6 +205,24 @@ private let payloads: [Hostile] = [
     @Test("A payload that fails a rule is refused, however well signed", arguments: payloads)
     func payload(_ hostile: Hostile) throws {
         #expect(try Verifier.pem().reason(hostile.token()) == .invalid(hostile.reason))
+    }
+
+    @Test(
+        "A claim that nobody reads may hold whatever JSON allows, also what jansson, inside libjwt, does not take",
+        arguments: [
+            "18446744073709551616", "-9223372036854775809", "1e400", "-1e400", "1e-400", "1E+9999999999", "\"\\u0000\"",
+            "\"\\ud800\"", "\"\\udc00\\ud800\"", "{\"\\u0000\":1}", "[[[[1e999]]]]", String(repeating: "9", count: 4000),
+        ])
+    func unread(_ value: String) throws {
+        #expect(try Verifier.pem().reason(Token(["unread": value]).text) == nil)
+        #expect(try Verifier.pem().reason(Token(header: ["unread": value.count < 100 ? value : "1e400"]).text) == nil)
+        let claims = try Verifier.pem().verify(Token(["unread": value, "exp": "99999999999999999999"]).text, now: now)
+        #expect(claims.subject == "user_1" && claims.expiresAt == 1e20)
+    }
+
+    @Test("The type may be left out, and be spelt in small letters", arguments: [nil, "\"JWT\"", "\"jwt\""])
+    func type(_ type: String?) throws {
+        #expect(try Verifier.pem().reason(Token(header: ["typ": type]).text) == nil)
     }
 
     @Test("No refused token is ever remembered")

@@ -159,12 +159,39 @@ import Testing
         #expect(failure(server) == nil)
         try server.answer(document, .error)
         #expect(failure(server)?.contains("status 500") == true)
-        try server.answer(document, .redirect)
-        #expect(failure(server)?.contains("status 302") == true)
         try server.answer(document, .huge)
         #expect(failure(server)?.contains("more than 262144 bytes") == true)
         try server.answer("")
         #expect(failure(server)?.contains("not JSON") == true)
+    }
+
+    @Test("Compressed keys, and some with a byte order mark, are taken; what expands without end is not")
+    func encodings() throws {
+        let server = try HTTPSServer(document, mode: .gzip)
+        #expect(failure(server) == nil)
+        try server.answer("\u{FEFF}" + document)
+        #expect(failure(server) == nil)
+        try server.answer(document, .bomb)
+        #expect(failure(server)?.contains("more than 262144 bytes") == true)
+    }
+
+    @Test("A redirect to another path of the same server is followed")
+    func moved() throws {
+        let server = try HTTPSServer(document, mode: .moved)
+        #expect(failure(server) == nil)
+        #expect(server.requests == 2)
+    }
+
+    @Test(
+        "A redirect to another host, port or scheme is not followed, nor one without end",
+        arguments: [
+            (HTTPSServer.Mode.otherHost, 1, "another server"), (.otherPort, 1, "another server"),
+            (.downgrade, 1, "another server"), (.credentials, 1, "another server"), (.redirect, 4, "after another"),
+        ])
+    func redirects(_ mode: HTTPSServer.Mode, _ requests: Int, _ words: String) throws {
+        let server = try HTTPSServer(document, mode: mode)
+        #expect(failure(server)?.contains(words) == true)
+        #expect(server.requests == requests)
     }
 
     @Test("A server that cannot prove who it is gets no word in")

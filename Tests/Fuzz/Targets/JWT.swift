@@ -59,7 +59,7 @@ private func refuse(_ token: [UInt8]) {
     guard let set = try? JWKS(input) else { return }
     guard case .named(let keys) = set.keys else { preconditionFailure("keys without names") }
     precondition(!keys.isEmpty && keys.keys.allSatisfy { !$0.isEmpty })
-    precondition(keys.values.allSatisfy { $0.pem.starts(with: "-----BEGIN PUBLIC KEY-----\n".utf8) })
+    precondition(keys.values.joined().allSatisfy { $0.pem.starts(with: "-----BEGIN PUBLIC KEY-----\n".utf8) })
 }
 
 /// The value of CLERK_JWT_KEY, down to OpenSSL's reading of the DER.
