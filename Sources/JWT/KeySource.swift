@@ -43,41 +43,17 @@ extension KeySource {
 
     private static func key(inPEM text: String) throws(KeySourceError) -> PublicKey {
         func fault(_ problem: String) -> KeySourceError { KeySourceError(variable: "CLERK_JWT_KEY", problem: problem) }
-        let blocks = PEMBlock.all(in: unescapingNewlines(Array(text.utf8)))
-        guard let block = blocks.first else {
-            throw fault("holds no PEM text; it starts with -----BEGIN PUBLIC KEY-----")
-        }
-        guard blocks.count == 1 else {
-            throw fault("holds \(blocks.count) PEM blocks; exactly one public key is expected")
-        }
-        guard !block.label.hasSuffix("PRIVATE KEY") else {
-            throw fault("holds a private key, which this server must not have; it needs the public key alone")
-        }
-        guard !block.label.hasSuffix("CERTIFICATE") else {
-            throw fault("holds a certificate; it needs the public key alone (openssl x509 -pubkey -noout)")
-        }
-        guard block.label == "PUBLIC KEY" || block.label == "RSA PUBLIC KEY", !block.hasHeaders else {
-            throw fault("holds no public key; it starts with -----BEGIN PUBLIC KEY-----")
+        let key: KeyText
+        do throws(KeyText.Fault) {
+            key = try KeyText(text)
+        } catch {
+            throw fault(error.text)
         }
         do throws(PublicKey.Fault) {
-            return try PublicKey(der: block.der, isPKCS1: block.label == "RSA PUBLIC KEY")
+            return try PublicKey(der: key.der, isPKCS1: key.isPKCS1)
         } catch {
             throw fault("holds a public key that cannot be used: \(error.text)")
         }
-    }
-
-    /// Turns each `\n` of two characters, as .env files have them, into a line break; PEM has no backslash.
-    private static func unescapingNewlines(_ text: [UInt8]) -> [UInt8] {
-        var result: [UInt8] = []
-        result.reserveCapacity(text.count)
-        for byte in text {
-            if byte == UInt8(ascii: "n"), result.last == UInt8(ascii: "\\") {
-                result[result.count - 1] = UInt8(ascii: "\n")
-            } else {
-                result.append(byte)
-            }
-        }
-        return result
     }
 
     private static func check(url: String) throws(KeySourceError) {
@@ -100,7 +76,7 @@ extension KeySource {
         } catch {
             throw fault(error.message)
         }
-        guard PEMBlock.all(in: text).contains(where: { $0.label.hasSuffix("CERTIFICATE") }) else {
+        guard PEM.labels(in: text).contains(where: { $0.hasSuffix("CERTIFICATE") }) else {
             throw fault("names a file without a certificate in PEM")
         }
     }

@@ -23,29 +23,23 @@ enum OpenSSLErrors {
     static func clear() { ERR_clear_error() }
 }
 
-/// One block of a PEM text.
-struct PEMBlock {
-    /// What stands between `BEGIN` and the dashes.
-    let label: String
-    /// Whether it has headers, as encrypted keys have.
-    let hasHeaders: Bool
-    let der: [UInt8]
-
-    /// Every block of `text`, in order; whatever stands outside of blocks is skipped, as OpenSSL does.
-    static func all(in text: [UInt8]) -> [PEMBlock] {
+enum PEM {
+    /// What stands between `BEGIN` and the dashes, for each block of `text`, in order; what stands outside of blocks
+    /// is skipped, as OpenSSL does.
+    static func labels(in text: [UInt8]) -> [String] {
         defer { OpenSSLErrors.clear() }
         guard let length = CInt(exactly: text.count),
             let bio = OpenSSLHandle(BIO_new(BIO_s_mem()), free: { BIO_free_all($0) })
         else { return [] }
         return bio.withPointer { bio in
             guard BIO_write(bio, text, length) == length else { return [] }
-            var blocks: [PEMBlock] = []
-            while let block = PEMBlock(nextOf: bio) { blocks.append(block) }
-            return blocks
+            var labels: [String] = []
+            while let label = label(nextOf: bio) { labels.append(label) }
+            return labels
         }
     }
 
-    private init?(nextOf bio: OpaquePointer) {
+    private static func label(nextOf bio: OpaquePointer) -> String? {
         var label: UnsafeMutablePointer<CChar>?
         var headers: UnsafeMutablePointer<CChar>?
         var data: UnsafeMutablePointer<UInt8>?
@@ -56,9 +50,6 @@ struct PEMBlock {
             reengagement_OPENSSL_free(headers)
             reengagement_OPENSSL_free(data)
         }
-        guard let label, let headers, let data else { return nil }
-        self.label = String(cString: label)
-        hasHeaders = headers.pointee != 0
-        der = Array(UnsafeBufferPointer(start: data, count: length))
+        return label.map { String(cString: $0) }
     }
 }

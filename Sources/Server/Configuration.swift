@@ -67,12 +67,12 @@ public struct Configuration: Sendable {
         let connection = reader.connection(statementTimeout: .milliseconds(statementTimeout))
         let listen = reader.listen(processID: processID)
         let keys = reader.keySource()
-        let issuer = reader.required("CLERK_ISSUER")
-        let parties = reader.list("CLERK_AUTHORIZED_PARTIES")
+        let issuer = reader.issuer()
+        let parties = reader.origins("CLERK_AUTHORIZED_PARTIES")
         rateLimit = reader.number("RATE_LIMIT", in: 0...1_000_000, default: 50)
         answerCacheBytes = reader.number(
             "ANSWER_CACHE_BYTES", in: 0...Self.largestAnswerCache, default: Self.largestAnswerCache)
-        allowedOrigins = reader.origins()
+        allowedOrigins = reader.origins("CORS_ALLOWED_ORIGINS") ?? []
         isAudited = reader.choice("AUDIT", Switch.allCases, default: .on) == .on
         logLevel = reader.choice("LOG_LEVEL", Logger.Level.allCases, default: .info)
         logFormat = reader.choice("LOG_FORMAT", LogFormat.allCases, default: .json)

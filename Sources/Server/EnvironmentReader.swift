@@ -45,16 +45,6 @@ struct EnvironmentReader {
         return standard
     }
 
-    /// The items between commas, without the spaces around them; nil where the variable is not set.
-    mutating func list(_ variable: String) -> [String]? {
-        guard let text = value(variable) else { return nil }
-        let items = text.split(separator: ",", omittingEmptySubsequences: false).map { item in
-            String(item.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
-        }
-        if items.contains("") { fault(variable, "has an empty item between its commas") }
-        return items
-    }
-
     mutating func connection(statementTimeout: Duration) -> ConnectionParameters? {
         let role = value("DATABASE_ROLE") ?? "reengagement_api"
         if role.utf8.count > 63 { fault("DATABASE_ROLE", "is longer than PostgreSQL's 63 bytes") }
@@ -106,25 +96,31 @@ struct EnvironmentReader {
         }
     }
 
-    mutating func origins() -> [String] {
-        let origins = list("CORS_ALLOWED_ORIGINS") ?? []
-        if !origins.allSatisfy(Self.isOrigin) {
-            fault("CORS_ALLOWED_ORIGINS", "must list origins as browsers send them, such as https://app.example.com")
-        }
-        return origins
+    mutating func issuer() -> String? {
+        guard let text = required("CLERK_ISSUER") else { return nil }
+        guard let problem = Issuer.fault(in: text) else { return text }
+        fault("CLERK_ISSUER", problem)
+        return nil
     }
 
-    /// Whether it is `scheme://host[:port]` in lower case, as RFC 6454 section 6.2 serializes an origin.
-    private static func isOrigin(_ text: String) -> Bool {
-        let rest: Substring
-        if text.hasPrefix("https://") {
-            rest = text.dropFirst(8)
-        } else if text.hasPrefix("http://") {
-            rest = text.dropFirst(7)
-        } else {
-            return false
+    /// The origins between commas, without the spaces around them; nil where the variable is not set.
+    mutating func origins(_ variable: String) -> [String]? {
+        guard let text = value(variable) else { return nil }
+        let items = text.split(separator: ",", omittingEmptySubsequences: false).map { item in
+            String(item.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
         }
-        let allowed = Set("abcdefghijklmnopqrstuvwxyz0123456789.-_:[]".utf8)
-        return !rest.isEmpty && rest.utf8.allSatisfy(allowed.contains)
+        for (index, item) in items.enumerated() {
+            do throws(WebOrigin.Fault) {
+                _ = try WebOrigin(item)
+            } catch {
+                let problem = item.isEmpty ? "is empty" : error.text
+                fault(
+                    variable,
+                    "has an item, number \(index + 1), that \(problem); it lists origins as browsers send them, such "
+                        + "as https://app.example.com")
+                return nil
+            }
+        }
+        return items
     }
 }

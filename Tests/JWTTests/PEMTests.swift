@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import JWT
@@ -81,8 +82,61 @@ import Testing
 
     @Test("Bytes after the key, inside its block, are refused")
     func trailingBytes() throws {
-        guard let block = PEMBlock.all(in: Array(pem.utf8)).first else { throw ChildError(program: "PEM", status: 1) }
-        #expect(throws: PublicKey.Fault.notAKey) { try PublicKey(der: block.der + [0], isPKCS1: false) }
-        #expect(try PublicKey(der: block.der, isPKCS1: false).pem == Array(pem.utf8))
+        let key = try KeyText(pem)
+        #expect(throws: PublicKey.Fault.notAKey) { try PublicKey(der: key.der + [0], isPKCS1: false) }
+        #expect(try PublicKey(der: key.der, isPKCS1: false).pem == Array(pem.utf8))
+    }
+
+    /// What happens to a key between a dashboard and a process's environment.
+    private static let shapes: [(String, @Sendable (String) -> String)] = [
+        ("one line", { $0.replacing("\n", with: "") }),
+        ("spaces for line breaks", { $0.replacing("\n", with: " ") }),
+        ("quoted", { "\"\($0)\"" }),
+        ("quoted once too often, escaped", { "'\\\"\($0.replacing("\n", with: "\\n"))\\\"'" }),
+        ("breaks of Windows, spelt out", { $0.replacing("\n", with: "\\r\\n") }),
+        ("breaks escaped twice", { $0.replacing("\n", with: "\\\\n") }),
+        ("a backslash before each line break, as in a shell", { $0.replacing("\n", with: "\\\n") }),
+        ("slashes escaped, as some JSON is written", { $0.replacing("/", with: "\\/") }),
+        ("indented, as in YAML", { $0.replacing("\n", with: "\n    ") }),
+        ("breaks of an old Macintosh", { $0.replacing("\n", with: "\r") }),
+        ("a byte order mark", { "\u{FEFF}" + $0 }),
+        ("without its first and last line", { body($0, "\n") }),
+        ("without its first and last line, in one", { body($0, "") }),
+        ("the same in quotes", { "\"\(body($0, "\\n"))\"" }),
+        ("without padding, of the other alphabet", {
+            body($0, "").replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+        }),
+        ("in base64 once more", { Data($0.utf8).base64EncodedString() }),
+        ("in base64 once more, in lines", { Data($0.utf8).base64EncodedString(options: .lineLength76Characters) }),
+        ("no spaces at all", { $0.filter { !$0.isWhitespace } }),
+    ]
+
+    private static func body(_ pem: String, _ separator: String) -> String {
+        pem.split(separator: "\n").dropFirst().dropLast().joined(separator: separator)
+    }
+
+    @Test("A key is taken in each shape that it comes in", arguments: shapes.indices)
+    func shape(_ index: Int) throws {
+        let (name, change) = Self.shapes[index]
+        #expect(try accepts(change(pem)), "\(name)")
+        #expect(try accepts(change(SigningKey.first.pkcs1PEM)), "\(name), PKCS#1")
+        for key in [SigningKey.first.privatePEM] {
+            let problem = problem(change(key))
+            #expect(problem?.contains("a private key") == true, "\(name): \(problem ?? "taken")")
+        }
+        #expect(problem(change(SigningKey.short.publicPEM))?.contains("1024 bits") == true, "\(name)")
+    }
+
+    @Test("What is no key is told for what it is", arguments: [
+        ("/etc/clerk/public.pem", "a file's name"), ("./public", "a file's name"), ("public.pem", "a file's name"),
+        ("https://clerk.example.test/.well-known/jwks.json", "an address"), ("{\"keys\":[]}", "JSON"),
+        ("pk_live_Y2xlcms", "publishable or secret"), ("sk_test_abc", "publishable or secret"),
+        ("-----BEGIN PUBLIC KEY-----", "the beginning of a key alone"), ("-----BEGIN PUBLIC KEY", "the beginning"),
+        ("-----BEGIN PUBLIC KEY-----\\nMIIB", "the beginning"), ("MIIB", "no key"), ("\"\"", "no key"), ("AAAA", "no key"),
+        ("-----BEGIN EC PARAMETERS-----\nAAAA\n-----END EC PARAMETERS-----", "no key"),
+    ])
+    func guesses(_ text: String, _ words: String) {
+        #expect(problem(text)?.contains("holds \(words)") == true || problem(text)?.contains(words) == true, "\(problem(text) ?? "taken")")
+        #expect(problem(text)?.contains("\n") == false)
     }
 }

@@ -181,23 +181,67 @@ struct ConfigurationTests {
         for claims in [[:], ["azp": "https://c.test"], ["azp": "https://a.test", "iss": "https://x.test"]] {
             #expect(throws: TokenError.self) { try verifier.verify(key.token(claims), now: wallClock()) }
         }
-        for text in [",", "https://a.test,", " ", "a,,b"] {
-            #expect(variables(["CLERK_AUTHORIZED_PARTIES": text]) == ["CLERK_AUTHORIZED_PARTIES"])
+    }
+
+    @Test("takes the issuer as Clerk writes it, and nothing that no token has", arguments: ["CLERK_ISSUER"])
+    func issuer(variable: String) throws {
+        for text in [
+            "https://clerk.example.com", "https://clean-mayfly-62.clerk.accounts.dev", "https://clerk.localhost",
+            "https://app.example.com/__clerk", "http://localhost:4000", "http://127.0.0.1:4000", "http://[::1]:4000",
+            "https://clerk.example.com:8443", "http://clerk.localhost",
+        ] {
+            #expect(variables([variable: text]) == [], "\(text)")
+        }
+        for (text, words) in [
+            ("https://clerk.example.com/", "ends with a slash"), ("https://app.example.com/__clerk/", "ends with a slash"),
+            ("clerk.example.com", "https://"), ("//clerk.example.com", "https://"), ("https:/clerk.example.com", "https://"),
+            ("http://clerk.example.com", "https address"), ("http://127.example.com", "https address"),
+            ("ftp://clerk.example.com", "scheme"), ("chrome-extension://abc", "https address"),
+            ("https://", "no host"), ("https://Clerk.example.com", "capital"), ("HTTPS://clerk.example.com", "scheme"),
+            ("https://clerk.example.com:443", "default port"), ("https://clerk.example.com?x", "query"),
+            ("https://clerk.example.com/a?x", "query"), ("https://clerk.example.com/#a", "fragment"),
+            ("https://clerk.example.com ", "character"), (" https://clerk.example.com", "scheme"),
+            ("https://clerk.example.com/a b", "space"), ("https://u:s3cr3t@clerk.example.com", "@"),
+            ("\"https://clerk.example.com\"", "scheme"), ("https://*.clerk.example.com", "wildcard"),
+        ] {
+            let problems = faults([variable: text]).map(\.description)
+            #expect(problems.count == 1 && problems[0].contains(words), "\(text): \(problems)")
+            #expect(!problems.joined().contains("s3cr3t"))
         }
     }
 
-    @Test("takes origins as browsers send them, and nothing that never equals one")
-    func origins() throws {
+    @Test(
+        "takes origins as browsers send them, and nothing that never equals one",
+        arguments: ["CORS_ALLOWED_ORIGINS", "CLERK_AUTHORIZED_PARTIES"])
+    func origins(variable: String) throws {
         let configuration = try read(["CORS_ALLOWED_ORIGINS": "https://app.example.com, http://localhost:3000,http://[::1]:5173"])
         #expect(configuration.allowedOrigins == ["https://app.example.com", "http://localhost:3000", "http://[::1]:5173"])
         for text in [
-            "*", "null", "app.example.com", "https://app.example.com/", "https://App.example.com", "https://", "ftp://a.test",
-            "HTTPS://a.test", "https://a.test/path", "https://a.test?x", "https://u@a.test", "https://a.test https://b.test",
-            "https://é.test", "https://a.test\r\nX: y",
+            "https://a.test:8443", "http://a.test:443", "https://xn--9ca.test", "https://a_b.test", "http://10.0.0.1:3000",
+            "chrome-extension://abcdefghijklmnop", "capacitor://localhost", "tauri://localhost", "https://1a.test", "https://a.t1", "http://2fa:3000",
         ] {
-            #expect(variables(["CORS_ALLOWED_ORIGINS": text]) == ["CORS_ALLOWED_ORIGINS"])
+            #expect(variables([variable: text]) == [], "\(text)")
         }
-        #expect(Set(variables(["CORS_ALLOWED_ORIGINS": "https://a.test,"])) == ["CORS_ALLOWED_ORIGINS"])
+        for (text, words) in [
+            ("*", "wildcard"), ("https://*.example.com", "wildcard"), ("null", "https://"), ("app.example.com", "https://"),
+            ("localhost:3000", "https://"), ("https://app.example.com/", "slash"), ("https://App.example.com", "capital"),
+            ("https://", "no host"), ("ftp://a.test", "scheme"), ("htps://a.test", "scheme"), ("HTTPS://a.test", "scheme"),
+            ("https://a.test/path", "path"), ("https://a.test//", "path"), ("https://a.test?x", "query"), ("https://a.test#", "query"),
+            ("https://u:s3cr3t@a.test", "@"), ("https://a.test https://b.test", "path"), ("https://a.test b", "character"),
+            ("https://é.test", "character"), ("https://a.test\r\nx: y", "character"), ("https://a.test:443", "default port"),
+            ("http://a.test:80", "default port"), ("https://a.test:", "port"), ("https://a.test:0", "port"),
+            ("https://a.test:065", "port"), ("https://a.test:+80", "port"), ("https://a.test:65536", "port"),
+            ("https://a.test:8443:1", "port"), ("https://a..test", "empty"), ("https://a.test.", "empty"), ("https://:80", "empty"),
+            ("https://127.1", "IPv4"), ("https://1.2.3.256", "IPv4"), ("https://0x7f000001", "IPv4"), ("https://[::1", "IPv6"),
+            ("https://[::g]", "IPv6"), ("https://[::1]x", "port"), ("https://[::A]", "capital"), (",", "is empty"),
+            ("https://a.test,", "number 2"), (" ", "is empty"), ("https://a.test,,https://b.test", "number 2"),
+            ("'https://a.test'", "scheme"), ("https://a.test;https://b.test", "path"),
+        ] {
+            let problems = faults([variable: text])
+            #expect(problems.map(\.variable) == [variable], "\(text)")
+            #expect(problems.first?.problem.contains(words) == true, "\(text): \(problems)")
+            #expect(!problems.contains { $0.problem.contains("s3cr3t") })
+        }
     }
 
     @Test("takes every level and format of the log by its exact name")

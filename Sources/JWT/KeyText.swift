@@ -1,0 +1,119 @@
+internal import JSON
+
+/// The value of `CLERK_JWT_KEY` in whatever shape it has come through files, shells and panels.
+///
+/// Clerk's own SDKs take a PEM without its line breaks or its first and last line; what else is known to happen to one
+/// on the way is undone as well. A PEM has neither quotes nor backslashes, so none of this can change a key.
+struct KeyText {
+    let der: [UInt8]
+    /// Whether this is a bare RSAPublicKey (RFC 8017) and no SPKI.
+    let isPKCS1: Bool
+
+    enum Fault: Error, Equatable {
+        case notAKey, privateKey, certificate, cutOff
+        case several(Int)
+        case path, address, document, clerkKey
+
+        /// What is wrong, to be read after the variable's name.
+        var text: String {
+            let expected =
+                "the public key (PEM, from -----BEGIN PUBLIC KEY----- to -----END PUBLIC KEY-----) is expected"
+            return switch self {
+            case .notAKey: "holds no key; \(expected)"
+            case .privateKey: "holds a private key, which this server must not have; it needs the public key alone"
+            case .certificate: "holds a certificate; it needs the public key alone (openssl x509 -pubkey -noout)"
+            case .cutOff:
+                "holds the beginning of a key alone; in a file of variables it is one line, with \\n for a line break"
+            case .several(let count): "holds \(count) PEM blocks; exactly one public key is expected"
+            case .path: "holds a file's name; it takes the key itself, and CLERK_JWKS_FILE a file with a JWKS"
+            case .address: "holds an address; CLERK_JWKS_URL takes the one of a JWKS"
+            case .document: "holds JSON; CLERK_JWKS_FILE takes a file with a JWKS"
+            case .clerkKey: "holds Clerk's publishable or secret key; \(expected)"
+            }
+        }
+    }
+
+    private static let (begin, end, dashes) = ("-----BEGIN", "-----END", "-----")
+
+    /// The one public key in `text`.
+    init(_ text: String) throws(Fault) {
+        let text = Self.unescaped(text)
+        guard !text.contains(Self.begin) else {
+            self = try Self.armoured(text)
+            return
+        }
+        let bare = text.filter { !$0.isWhitespace && !"\"'`,;".contains($0) }
+        guard let bytes = Self.decoded(bare), !bytes.isEmpty else { throw Self.guess(bare) }
+        // Some panels take a value of one line alone, so that people wrap the whole PEM in base64 once more.
+        let inner = String(decoding: bytes, as: UTF8.self)
+        guard !inner.contains(Self.begin) else {
+            self = try Self.armoured(Self.unescaped(inner))
+            return
+        }
+        guard bytes.first == 0x30, bytes.count > 64 else { throw Self.guess(bare) }
+        let content = bytes.dropFirst(bytes[1] < 0x80 ? 2 : 2 + Int(bytes[1] & 0x7F))
+        // A private key begins with a version (RFC 5958, RFC 8017), a bare public one with a long number.
+        guard !content.starts(with: [2, 1, 0]) else { throw .privateKey }
+        self.init(der: bytes, isPKCS1: content.first == 2)
+    }
+
+    private init(der: [UInt8], isPKCS1: Bool) {
+        self.der = der
+        self.isPKCS1 = isPKCS1
+    }
+
+    private static func armoured(_ text: String) throws(Fault) -> KeyText {
+        var blocks: [(label: String, body: Substring)] = []
+        var rest = text[...]
+        while let start = rest.firstRange(of: begin) {
+            rest = rest[start.upperBound...]
+            guard let close = rest.firstRange(of: dashes) else { throw .cutOff }
+            let label = rest[..<close.lowerBound].filter { !$0.isWhitespace }
+            if label.hasSuffix("PRIVATEKEY") { throw .privateKey }
+            if label.hasSuffix("CERTIFICATE") { throw .certificate }
+            rest = rest[close.upperBound...]
+            guard let stop = rest.firstRange(of: end) else { throw .cutOff }
+            blocks.append((label, rest[..<stop.lowerBound]))
+            rest = rest[stop.upperBound...]
+        }
+        guard blocks.count == 1 else { throw .several(blocks.count) }
+        guard ["PUBLICKEY", "RSAPUBLICKEY"].contains(blocks[0].label),
+            let der = decoded(blocks[0].body.filter { !$0.isWhitespace })
+        else { throw .notAKey }
+        return KeyText(der: der, isPKCS1: blocks[0].label == "RSAPUBLICKEY")
+    }
+
+    /// Line breaks that are spelt with backslashes, once or several times over, become spaces.
+    private static func unescaped(_ text: String) -> String {
+        var result = ""
+        var escaping = false
+        for character in text.unicodeScalars {
+            if character == "\\" {
+                escaping = true
+            } else {
+                let isBreak = escaping && ["n", "r", "t"].contains(character)
+                result.unicodeScalars.append(isBreak || character == "\u{FEFF}" ? " " : character)
+                escaping = false
+            }
+        }
+        return result
+    }
+
+    /// Base64 in either alphabet, padded or not.
+    private static func decoded(_ text: String) -> [UInt8]? {
+        let plain = text.utf8.map { byte in
+            byte == UInt8(ascii: "+") ? UInt8(ascii: "-") : byte == UInt8(ascii: "/") ? UInt8(ascii: "_") : byte
+        }
+        let padding = plain.reversed().prefix { $0 == UInt8(ascii: "=") }.count
+        return padding > 2 ? nil : Base64URL.decode(plain.dropLast(padding))
+    }
+
+    /// What was put here in the place of a key.
+    private static func guess(_ text: String) -> Fault {
+        if text.contains("://") { return .address }
+        if text.hasPrefix("{") || text.hasPrefix("[") { return .document }
+        if ["pk_", "sk_"].contains(where: text.hasPrefix) { return .clerkKey }
+        if text.hasPrefix("/") || text.hasPrefix("./") || text.hasSuffix(".pem") { return .path }
+        return .notAKey
+    }
+}
