@@ -37,6 +37,8 @@ final class Connection: @unchecked Sendable {
             keywords.map { UnsafePointer($0) }, values.map { UnsafePointer($0) }, 0)
         guard let handle else { throw .connectionLost("out of memory") }
         let connection = Connection(handle: handle, statementTimeout: parameters.statementTimeout)
+        // Where PostgreSQL itself refuses a session, its code says why and quotes nothing.
+        PQsetErrorVerbosity(handle, PQERRORS_SQLSTATE)
         try connection.finishConnecting(deadline)
         // Notices would go to stderr, and may quote data.
         PQsetNoticeProcessor(handle, { _, _ in }, nil)
@@ -172,7 +174,6 @@ final class Connection: @unchecked Sendable {
     }
 
     private func lost() -> PostgreSQLError {
-        let message = String(cString: PQerrorMessage(handle))
-        return .connectionLost(String(message.prefix { $0 != "\n" }))
+        .connectionLost(LibpqMessage.reason(String(cString: PQerrorMessage(handle))))
     }
 }

@@ -1,5 +1,3 @@
-import CPostgreSQL
-
 /// How each connection is made: the operator's connection string and what the server adds to it.
 public struct ConnectionParameters: Sendable {
     /// Keywords and values of libpq, section 34.1.2 of PostgreSQL's documentation.
@@ -8,8 +6,10 @@ public struct ConnectionParameters: Sendable {
     public let statementTimeout: Duration
     /// The same for each host of a list by itself, in the order in which they are to be asked.
     var hosts: [ConnectionParameters] {
-        alternatives.map { ConnectionParameters(keywords: $0, alternatives: [$0], statementTimeout: statementTimeout) }
+        alternatives.map { Self(keywords: $0, hostCount: hostCount, statementTimeout: statementTimeout) }
     }
+    /// How many hosts the connection string lists, each of which may be asked for several kinds of session.
+    let hostCount: Int
     private let alternatives: [HostList.Keywords]
 
     /// Reads a connection string, a URI or `keyword=value` pairs, and adds the server's settings.
@@ -17,11 +17,11 @@ public struct ConnectionParameters: Sendable {
     /// - Parameters:
     ///   - role: the role that every connection becomes, set in the start-up packet, so that it costs no
     ///     round trip and survives `RESET`.
-    /// - Throws: ``InvalidConnectionString``, without libpq's own words: they may quote the password.
+    /// - Throws: ``InvalidConnectionString`` for what libpq cannot read or would refuse to connect with.
     public init(
         connectionString: String, role: String, statementTimeout: Duration
     ) throws(InvalidConnectionString) {
-        let given = try Self.parse(connectionString)
+        let given = try ConnectionString(connectionString).keywords
         let settings = [
             ("role", role),
             ("statement_timeout", String(statementTimeout.milliseconds)),
@@ -41,13 +41,21 @@ public struct ConnectionParameters: Sendable {
         keywords.append(("client_encoding", "UTF8"))
         let defaults = [("application_name", "reengagement-api")] + Self.deadPeer(after: statementTimeout)
         keywords += defaults.filter { standard in !given.contains { $0.keyword == standard.0 } }
-        guard let list = HostList(keywords) else { throw InvalidConnectionString() }
-        self.init(keywords: keywords, alternatives: list.alternatives, statementTimeout: statementTimeout)
+        guard let list = HostList(keywords) else {
+            throw InvalidConnectionString("lists hosts, addresses and ports in different numbers")
+        }
+        let namesUser = given.contains { $0.keyword == "user" }
+        try OptionCheck(keywords)?.run(namesUser: namesUser, usesTLS: list.isOverNetwork)
+        alternatives = list.alternatives
+        hostCount = list.count
+        self.keywords = keywords
+        self.statementTimeout = statementTimeout
     }
 
-    private init(keywords: HostList.Keywords, alternatives: [HostList.Keywords], statementTimeout: Duration) {
+    private init(keywords: HostList.Keywords, hostCount: Int, statementTimeout: Duration) {
         self.keywords = keywords
-        self.alternatives = alternatives
+        self.hostCount = hostCount
+        alternatives = [keywords]
         self.statementTimeout = statementTimeout
     }
 
@@ -58,29 +66,6 @@ public struct ConnectionParameters: Sendable {
             ("keepalives_idle", "15"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
             ("tcp_user_timeout", String(statementTimeout.milliseconds)),
         ]
-    }
-
-    /// A connection string that libpq cannot read.
-    public struct InvalidConnectionString: Error {}
-
-    private static func parse(_ text: String) throws(InvalidConnectionString) -> [(keyword: String, value: String)] {
-        guard let options = PQconninfoParse(text, nil) else { throw InvalidConnectionString() }
-        defer { PQconninfoFree(options) }
-        var found: [(keyword: String, value: String)] = []
-        var option = options
-        while let keyword = option.pointee.keyword {
-            if let value = option.pointee.val { found.append((String(cString: keyword), String(cString: value))) }
-            option += 1
-        }
-        guard found.allSatisfy({ $0.keyword != "port" || arePorts($0.value) }) else { throw InvalidConnectionString() }
-        return found
-    }
-
-    /// libpq looks at a port no sooner than it connects, when a wrong one would pass for a database that is away.
-    private static func arePorts(_ list: String) -> Bool {
-        list.split(separator: ",", omittingEmptySubsequences: false).allSatisfy { port in
-            port.isEmpty || UInt16(port).map { $0 > 0 } ?? false
-        }
     }
 
     /// Escapes a value inside `options`, where spaces separate and a backslash escapes.

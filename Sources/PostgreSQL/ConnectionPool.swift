@@ -15,6 +15,7 @@ public final class ConnectionPool: Sendable {
     }
 
     private let hosts: [ConnectionParameters]
+    private let hostCount: Int
     private let acquireTimeout: Duration
     private let state: Monitor<PoolState<Connection>>
     // One for all pools: threads outlive a pool, and it cannot free what each has of it.
@@ -28,6 +29,7 @@ public final class ConnectionPool: Sendable {
         maximumAge: Duration = .seconds(1800)
     ) {
         hosts = parameters.hosts
+        hostCount = parameters.hostCount
         self.acquireTimeout = acquireTimeout
         state = Monitor(PoolState(capacity: capacity, maximumAge: maximumAge))
     }
@@ -149,7 +151,7 @@ public final class ConnectionPool: Sendable {
                 state.notifyAll()
                 return connection
             } catch {
-                reasons.append(error.reason)
+                reasons.append(hostCount == 1 ? error.reason : "host \(host % hostCount + 1): \(error.reason)")
             }
         }
         let reason = reasons.joined(separator: "; ")

@@ -6,12 +6,15 @@ struct HostList {
     typealias Keywords = [(keyword: String, value: String)]
 
     private static let perHost = ["host", "hostaddr", "port"]
-    private static let attributes = ["any", "read-write", "read-only", "primary", "standby", "prefer-standby"]
 
     /// In the order in which they are to be asked; one, as it stands, where the connection string names no list.
     let alternatives: [Keywords]
+    /// How many hosts there are.
+    let count: Int
+    /// Whether one of them is not a socket of this machine.
+    let isOverNetwork: Bool
 
-    /// - Returns: nil where the lists differ in length, or ask for a kind of session that libpq does not know.
+    /// - Returns: nil where the lists differ in length.
     init?(_ keywords: Keywords) {
         let lists = keywords.filter { Self.perHost.contains($0.keyword) }
             .map { (keyword: $0.keyword, values: Self.split($0.value)) }
@@ -19,8 +22,11 @@ struct HostList {
         // One port is everyone's.
         let fit = lists.allSatisfy { $0.values.count == count || $0.keyword == "port" && $0.values.count == 1 }
         guard fit else { return nil }
+        self.count = count
+        isOverNetwork = lists.contains { list in
+            list.keyword != "port" && list.values.contains { !$0.isEmpty && !$0.hasPrefix("/") }
+        }
         let attribute = keywords.first { $0.keyword == "target_session_attrs" }?.value
-        guard attribute.map(Self.attributes.contains) ?? true else { return nil }
         let common = keywords.filter { !Self.perHost.contains($0.keyword) && $0.keyword != "target_session_attrs" }
         let hosts = (0..<count).map { index in
             common + lists.map { ($0.keyword, $0.values.count == 1 ? $0.values[0] : $0.values[index]) }
@@ -40,7 +46,7 @@ struct HostList {
         }
     }
 
-    private static func split(_ list: String) -> [String] {
+    static func split(_ list: String) -> [String] {
         list.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     }
 }

@@ -49,10 +49,10 @@ struct EnvironmentReader {
         let role = value("DATABASE_ROLE") ?? "reengagement_api"
         if role.utf8.count > 63 { fault("DATABASE_ROLE", "is longer than PostgreSQL's 63 bytes") }
         guard let text = required("DATABASE_URL") else { return nil }
-        do throws(ConnectionParameters.InvalidConnectionString) {
+        do throws(InvalidConnectionString) {
             return try ConnectionParameters(connectionString: text, role: role, statementTimeout: statementTimeout)
         } catch {
-            fault("DATABASE_URL", "is not a connection string that libpq can read")
+            fault("DATABASE_URL", error.problem)
             return nil
         }
     }

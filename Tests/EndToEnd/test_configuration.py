@@ -1,8 +1,10 @@
 """A bad environment stops the start at once, with one clear line that names the variable."""
 
+import base64
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -15,7 +17,14 @@ NUMBERS = ("-1", "abc", "1.5", "1e3", "0x10", "99999999999999999999", "5 ", "٣"
 ELLIPTIC = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(
     serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 BAD = {
-    "DATABASE_URL": ("nonsense", "postgresql://[", "postgresql:///x?no_such_option=1", "host='unclosed"),
+    "DATABASE_URL": ("nonsense", "postgresql://[", "postgresql:///x?no_such_option=1", "host='unclosed",
+                     "postgresql://u:a@b@h/d", "postgresql://u:1/b@h/d",
+                     *(f"host=h {option}"
+                       for option in ("sslmode=no-verify", "gssencmode=x", "channel_binding=x", "sslrootcert=/no/such/file",
+                                      "sslcert=/no/such/file", "sslkey=/no/such/file", "ssl_min_protocol_version=1.2",
+                                      "target_session_attrs=x", "keepalives_idle=x", "tcp_user_timeout=x",
+                                      "connect_timeout=x", "port=x", "service=nobody", "passfile=/no/such/file",
+                                      "replication=true", "load_balance_hosts=x", "require_auth=x", "sslnegotiation=x"))),
     "DB_POOL_SIZE": ("0", *NUMBERS),
     "DB_ACQUIRE_TIMEOUT_MS": NUMBERS,
     "DB_STATEMENT_TIMEOUT_MS": NUMBERS,
@@ -26,7 +35,11 @@ BAD = {
     "CLERK_JWT_KEY": ("junk", "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n",
                       private_pem(generate_key()), public_pem(generate_key(1024)), ELLIPTIC,
                       "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"),
-    "CLERK_ISSUER": (None, ""),
+    "CLERK_ISSUER": (None, "", "https://clerk.example.com/", "clerk.example.com", "http://clerk.example.com",
+                     "https://clerk.example.com?x=1", "https://Clerk.example.com"),
+    "CLERK_AUTHORIZED_PARTIES": ("https://app.example.com/", "app.example.com", "https://*.example.com", "*",
+                                 "https://app.example.com/path", "https://App.example.com", "https://app.example.com:443",
+                                 "https://app.example.com,"),
     "LOG_LEVEL": ("loud", "INFO!", "5"),
     "LOG_FORMAT": ("xml", "jsonl"),
     "AUDIT": ("yes", "OFF"),
@@ -36,6 +49,13 @@ BAD = {
 FILES = {
     "CLERK_JWKS_FILE": ("/no/such/file", "/etc/passwd", "/tmp"),
     "CLERK_JWKS_URL": ("http://localhost/jwks", "ftp://x/jwks", "nonsense", "https://"),
+}
+
+
+KEYS = {  # What TLS needs of each: whether it is the certificate's own, and its mode.
+    "good": (True, 0o600),
+    "read by others": (True, 0o644),
+    "of another certificate": (False, 0o600),
 }
 
 
@@ -67,6 +87,30 @@ def test_a_bad_value_stops_the_start(stack, folder, variable, value):
 @pytest.mark.parametrize("variable, value", [(v, x) for v, values in FILES.items() for x in values])
 def test_a_bad_key_source_stops_the_start(stack, folder, variable, value):
     refused(start(stack, folder, CLERK_JWT_KEY=None, **{variable: value}), variable)
+
+
+@pytest.mark.parametrize("title", KEYS)
+def test_the_files_that_tls_needs_are_tried_at_the_start_without_a_database(stack, folder, title):
+    own, mode = KEYS[title]
+    pair = Path(stack.settings["CA_FILE"])
+    key = folder / "client.key"
+    key.write_text(pair.with_suffix(".key").read_text() if own else private_pem(generate_key()))
+    key.chmod(mode)
+    url = f"postgresql://u@192.0.2.1/d?sslmode=verify-full&sslrootcert={pair}&sslcert={pair}&sslkey={key}"
+    server = Server(stack, folder, DATABASE_URL=url)
+    done = subprocess.run([stack.binary, "--check-config"], env=clean_environment(**server.environment),
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=15)
+    if title == "good":
+        assert done.returncode == 0, done.stdout
+    else:
+        refused(done, "DATABASE_URL")
+        assert b"sslkey" in done.stdout, done.stdout
+
+
+def test_a_variable_of_libpq_that_it_does_not_take_is_told_apart(stack, folder):
+    done = start(stack, folder, PGSSLMODE="no-verify")
+    refused(done, "DATABASE_URL")
+    assert b"PGSSLMODE" in done.stdout
 
 
 def test_a_missing_authority_file_stops_the_start(stack, folder):
@@ -132,6 +176,7 @@ def test_an_unknown_argument_is_refused(stack):
     "environment",
     [{"LOG_FORMAT": "text"}, *({"LOG_LEVEL": level}
                                for level in ("trace", "debug", "info", "notice", "warning", "error", "critical")),
+     {"CLERK_AUTHORIZED_PARTIES": "https://a.example, chrome-extension://abcdef"},
      {"WORKER_THREADS": "1"}, {"WORKER_THREADS": "1", "DB_POOL_SIZE": "1"}, {
          "WORKER_THREADS": "40", "DB_POOL_SIZE": "3"
      }, {"RATE_LIMIT": "1000000"}, {"CORS_ALLOWED_ORIGINS": "https://a.example, https://b.example"
@@ -143,7 +188,10 @@ def test_good_values_start(server_with, environment):
 def test_a_pem_may_have_its_line_breaks_escaped_or_be_of_the_older_form(server_with, stack):
     key = stack.signer.key.public_key()
     older = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1).decode()
-    for value in (public_pem(stack.signer.key).replace("\n", "\\n"), older, public_pem(stack.signer.key).strip()):
+    pem = public_pem(stack.signer.key)
+    for value in (pem.replace("\n", "\\n"), older, pem.strip(), pem.replace("\n", ""), pem.replace("\n", " "),
+                  f'"{pem}"', pem.replace("\n", "\\r\\n"), base64.b64encode(pem.encode()).decode(),
+                  "".join(pem.splitlines()[1:-1])):
         server = server_with(CLERK_JWT_KEY=value)
         headers = {"Authorization": f"Bearer {stack.signer.token('o')}"}
         assert server.get("/api/v1/reengagement/o/dashboard", headers).status == 200

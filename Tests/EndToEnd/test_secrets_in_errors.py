@@ -69,10 +69,58 @@ def test_no_password_of_the_database_is_told_where_it_cannot_be_reached(server_w
         assert secret not in server.log.read_text() + "".join(a.body.decode() for a in answers)
 
 
+# A password that was written as it is, in each way that libpq takes for something else.
+MISREAD = ("postgresql://u:a@{}@h/d", "postgresql://u:a@{}:1@h/d", "postgresql://u:a@{}/b@h/d", "postgresql://u:a@{}?b@h/d",
+           "postgresql://u:1/{}@h/d", "postgresql://u:a/{}@h/d", "postgresql://u:a%{}@h/d", "postgresql://u:a@[{}@h/d",
+           "postgresql://u:a@b,{}@h/d", "host=h password=a {}", "host=h password=a {}=b", "host=h password='a {}",
+           "host=h password=a sslmode={}", "host=h service={}", "host={}@h password=a", "postgresql://u:p@h/d?{}",
+           "postgresql://u:p@h/d?sslkey=/{}", 'postgresql://u:a@"{}"@h/d', "postgresql://u:a@\n{}@h/d")
+
+
+@pytest.mark.parametrize("url", MISREAD)
+def test_a_misread_password_is_told_by_nobody(stack, fresh_id, folder, url):
+    secret = fresh_id("SECRET").replace("_", "")
+    server = Server(stack, folder, DATABASE_URL=url.format(secret), LOG_LEVEL="trace")
+    for command in ([stack.binary], [stack.binary, "--check-config"], ["sql/migrate"], ["sql/verify"], ["sql/rebuild"],
+                    ["sql/demo"], ["scripts/stack", "up"]):
+        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, timeout=60,
+                              env=clean_environment(**server.environment, STACK_DIR=str(folder / "stack"),
+                                                    SERVER_BINARY=stack.binary))
+        assert done.returncode != 0 and "DATABASE_URL" in done.stdout, (command, done.stdout)
+        assert secret not in done.stdout, (command, done.stdout)
+
+
+def test_the_log_says_why_the_database_cannot_be_reached_and_quotes_no_name(server_with, stack, fresh_id, folder):
+    secret = fresh_id("SECRET").replace("_", "")
+    services = folder / "services"
+    services.write_text(f"[mine]\nhost={secret}.invalid\npassword={secret}\n")
+    there = stack.settings["DATABASE_URL"]
+    for url, words, environment in (
+        (f"postgresql://{secret}:{secret}@{secret}.invalid/{secret}", "cannot be resolved", {}),
+        (f"postgresql://u:{secret}@127.0.0.1:1,{secret}.invalid/x", "host 1: Connection refused; host 2: the host's name", {}),
+        (f"host=/{secret} user=u", "No such file or directory", {}),
+        (there.replace("///reengagement?", f"///{secret}?"), "3D000: no such database", {}),
+        (there.replace("user=postgres", f"user={secret}"), "28000: ", {}),
+        (there + f"&options=-c%20{secret}%3D1", "42704: a setting is unknown", {}),
+        ("host=127.0.0.1 port=1 user=u", "Connection refused", {"PGPASSWORD": secret}),
+        ("service=mine user=u", "cannot be resolved", {"PGSERVICEFILE": str(services)}),
+    ):
+        server = server_with(DATABASE_URL=url, LOG_LEVEL="trace", DB_ACQUIRE_TIMEOUT_MS="2000", **environment)
+        answers = [server.get(dashboard("o"), token_headers(stack, "o")), server.get("/ready"), server.get("/metrics")]
+        assert [a.status for a in answers] == [503, 503, 200], (url, server.log.read_text())
+        eventually(lambda: "the database could not answer" in server.log.read_text())
+        assert words in server.log.read_text(), (url, server.log.read_text())
+        assert secret not in server.log.read_text() + "".join(a.body.decode() for a in answers)
+
+
 @pytest.mark.parametrize("variable, value", [
     ("DATABASE_URL", "postgresql://someone:{}@[::1/x"), ("DATABASE_URL", "postgresql://someone:{}@h:port/x"),
     ("DATABASE_URL", "host=h password='{}"), ("CLERK_JWT_KEY", "{}"),
     ("CLERK_JWT_KEY", "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----"),
+    ("CLERK_JWT_KEY", "-----BEGIN PUBLIC KEY-----\\n{}"), ("CLERK_JWT_KEY", "sk_live_{}"),
+    ("CLERK_ISSUER", "https://u:{}@h"), ("CLERK_AUTHORIZED_PARTIES", "https://u:{}@h"),
+    ("CORS_ALLOWED_ORIGINS", "https://a.example,https://{}@h/"),
     ("CLERK_JWKS_URL", "https://someone:{}@h/jwks"), ("CLERK_JWKS_URL", "http://h/{}")])
 def test_a_bad_value_is_refused_by_its_variable_and_never_quoted(stack, fresh_id, folder, variable, value):
     secret = fresh_id("secret")

@@ -4,16 +4,80 @@ import Testing
 
 @Suite("Connection parameters")
 struct ConnectionParametersTests {
+    private func problem(_ text: String) -> String? {
+        do throws(InvalidConnectionString) {
+            _ = try ConnectionParameters(connectionString: text, role: "r", statementTimeout: .seconds(1))
+            return nil
+        } catch {
+            return error.problem
+        }
+    }
+
     @Test(
         "refuse what libpq cannot read or could not connect with, without repeating it",
         arguments: [
-            "host=x secret", "postgresql://h:port/x", "host=a,b port=5432,0", "port=65536", "port=-1",
-            "host=a,b port=1,2,3", "host=a,b hostaddr=127.0.0.1", "target_session_attrs=fast",
+            ("host=x SECRET", "libpq"), ("postgresql://h:SECRET/x", "port"), ("host=a,b port=5432,0", "port"),
+            ("port=65536", "port"), ("port=-1", "port"), ("host=a,b port=1,2,3", "numbers"),
+            ("host=a,b hostaddr=127.0.0.1", "numbers"), ("hostaddr=SECRET", "hostaddr"), ("hostaddr=127.1.1.300", "hostaddr"),
+            // The rest of a password that was written as it is.
+            ("postgresql://u:a@SECRET@h/d", "a host that holds @"), ("postgres://u:a@@h/d", "a host that holds @"),
+            ("postgresql://u:a@SEC,RET@h/d", "a host that holds @"), ("postgresql://u:a?b@SECRET@h/d", "a host that holds @"),
+            ("postgresql://u:a@SECRET/b@h/d", "a database's name that holds @"),
+            ("postgresql://u:12/SECRET@h/d", "a database's name that holds @"), ("postgresql://u:a/SECRET@h/d", "port"),
+            ("postgresql://u:a@SECRET:1@h/d", "port"), ("postgresql://u:a@SECRET?b@h/d", "libpq"),
+            ("postgresql://u:a%SECRET@h/d", "libpq"), ("postgresql://u:a@[SECRET@h/d", "libpq"),
+            ("host=h password=a SECRET", "libpq"), ("host=h password=a SECRET=b", "libpq"), ("host=h password='a", "libpq"),
+            ("host=SECRET@h", "a host that holds @"), ("hostaddr=a@SECRET", "a host that holds @"),
+            ("host=h no_such_option=SECRET", "libpq"),
         ])
-    func invalid(text: String) {
-        #expect(throws: ConnectionParameters.InvalidConnectionString.self) {
-            try ConnectionParameters(connectionString: text, role: "r", statementTimeout: .seconds(1))
+    func invalid(text: String, words: String) throws {
+        let told = try #require(problem(text))
+        #expect(told.contains(words), "\(told)")
+        #expect(!told.contains("SEC") && !told.contains("RET") && !told.contains("\n"))
+    }
+
+    @Test("take a password that is written as it has to be", arguments: [
+        "postgresql://u:a%40b%2Fc@h/d", "postgresql://u:a?b#c:[d@h/d", "host=h password='a b@c'", "host=h password=a@b",
+        "host=/run/a@b", "postgresql://h/d?user=me@tenant&password=p@ss", "host=h dbname=a@b",
+    ])
+    func password(text: String) {
+        #expect(problem(text) == nil)
+    }
+
+    @Test(
+        "have the installed libpq judge what it looks at no sooner than it connects",
+        arguments: [
+            ("sslmode=no-verify", "sslmode"), ("gssencmode=SECRET", "gssencmode"), ("channel_binding=1", "channel_binding"),
+            ("ssl_min_protocol_version=TLS1.2", "ssl_min_protocol_version"),
+            ("ssl_max_protocol_version=SECRET", "ssl_max_protocol_version"), ("target_session_attrs=fast", "target_session_attrs"),
+            ("keepalives=yes", "keepalives"), ("keepalives_idle=1m", "keepalives_idle"),
+            ("keepalives_interval=x", "keepalives_interval"), ("keepalives_count=1.5", "keepalives_count"),
+            ("keepalives_idle=99999999", "keepalives_idle"), ("tcp_user_timeout=5s", "tcp_user_timeout"),
+            ("connect_timeout=5s", "connect_timeout"), ("replication=database", "replication"), ("service=SECRET", "service"),
+            ("ssl_min_protocol_version=TLSv1.3 ssl_max_protocol_version=TLSv1.2", "ssl_max_protocol_version"),
+            ("sslmode=no-verify gssencmode=x", "gssencmode"), ("gssencmode=x sslmode=no-verify", "sslmode"),
+            ("sslrootcert=/nonexistent/SECRET", "sslrootcert"), ("sslcert=/nonexistent/SECRET", "sslcert"),
+            ("sslkey=/nonexistent/SECRET", "sslkey"), ("sslcrl=/nonexistent/SECRET", "sslcrl"),
+            ("sslcrldir=/nonexistent/SECRET", "sslcrldir"), ("passfile=/nonexistent/SECRET", "passfile"),
+            ("passfile=/etc/passwd", "0600"), ("sslmode=verify-full sslrootcert=/dev/null", "sslrootcert"),
+            ("sslmode=verify-ca sslrootcert=/etc/passwd", "sslrootcert"), ("sslmode=require sslcert=/etc/passwd", "sslcert"),
+        ])
+    func options(text: String, words: String) throws {
+        for host in ["host=h", "host=a,b", "hostaddr=192.0.2.1", "host=[SECRET"] {
+            let told = try #require(problem("\(host) user=u \(text)"))
+            #expect(told.contains(words), "\(told)")
+            #expect(!told.contains("SECRET") && !told.contains("\n"))
         }
+    }
+
+    @Test("ask no database about its options, and leave those alone that its sockets have no use for", arguments: [
+        "host=192.0.2.1 sslmode=require gssencmode=disable channel_binding=require", "host=h sslmode=prefer",
+        "host=/nonexistent sslmode=verify-full sslrootcert=/dev/null", "host=h sslmode=disable sslrootcert=/dev/null",
+        "host=h keepalives=0 tcp_user_timeout=0 connect_timeout=5", "host=h ssl_min_protocol_version=TLSv1.3",
+        "host=h replication=off", "host=h gssencmode=require", "host=h sslcompression=0 sslsni=1 krbsrvname=postgres",
+    ])
+    func goodOptions(text: String) {
+        #expect(problem("user=u " + text) == nil)
     }
 
     @Test(

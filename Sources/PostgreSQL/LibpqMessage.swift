@@ -1,0 +1,80 @@
+import CPostgreSQL
+import Glibc
+
+/// What of libpq's words may stand in a log: those that are known here, and nothing that it quotes.
+///
+/// libpq quotes hosts, users, files and values. Where a connection string is misread, as one with a raw `@` in its
+/// password is, a part of the password is among them.
+enum LibpqMessage {
+    /// What `message` says, without whatever it quotes.
+    static func reason(_ message: String) -> String {
+        var reasons: [String] = []
+        // One line for each address that was tried.
+        for line in message.split(separator: "\n") {
+            guard let reason = reason(inLine: line), !reasons.contains(reason) else { continue }
+            reasons.append(reason)
+        }
+        return reasons.isEmpty
+            ? "libpq gives a reason that may quote a secret; psql shows it" : reasons.joined(separator: ", ")
+    }
+
+    private static func reason(inLine line: Substring) -> String? {
+        if let state = state(endingLine: line) {
+            let meaning = meanings[state].map { ": \($0)" } ?? ""
+            return "PostgreSQL refused the session (\(state)\(meaning))"
+        }
+        return words.first { line.contains($0.part) }?.reason
+    }
+
+    /// The SQLSTATE that a line ends with where PostgreSQL itself refused, by `PQERRORS_SQLSTATE`.
+    private static func state(endingLine line: Substring) -> String? {
+        let code = line.suffix(5)
+        let isCode = code.count == 5 && code.utf8.allSatisfy { isDigit($0) || (65...90).contains($0) }
+        return isCode && line.dropLast(5).hasSuffix(":  ") ? String(code) : nil
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (48...57).contains(byte) }
+
+    /// What operators meet when a session is opened (PostgreSQL documentation, appendix A).
+    private static let meanings = [
+        "08P01": "protocol violation", "22023": "a setting such as DATABASE_ROLE has no such value",
+        "28000": "the login is not allowed", "28P01": "user or password are wrong", "3D000": "no such database",
+        "42501": "no right, perhaps to become DATABASE_ROLE", "42704": "a setting is unknown",
+        "53300": "too many connections", "57P01": "it is stopping", "57P03": "it is starting, stopping or recovering"
+    ]
+
+    /// The special before the general.
+    private static let words: [(part: String, reason: String)] =
+        libpq
+        + resolving.map { code in
+            let text = String(cString: gai_strerror(code))
+            return (text, "the host's name cannot be resolved: \(text)")
+        } + system.map { String(cString: strerror($0)) }.map { ($0, $0) }
+
+    private static let resolving = [EAI_NONAME, EAI_AGAIN, EAI_FAIL, EAI_FAMILY, EAI_MEMORY, EAI_SYSTEM]
+
+    private static let system = [
+        ECONNREFUSED, ECONNRESET, ECONNABORTED, EHOSTUNREACH, EHOSTDOWN, ENETUNREACH, ENETDOWN, ETIMEDOUT, ENOENT,
+        EACCES, EPERM, EPIPE, EADDRNOTAVAIL, EAFNOSUPPORT, EMFILE, ENFILE, ENOBUFS
+    ]
+
+    private static let libpq: [(part: String, reason: String)] =
+        [
+            ("server certificate for", "the server's certificate is for another host"),
+            ("host name must be specified", "verify-full needs a host's name"),
+            ("does not exist", "a file that the connection needs does not exist"),
+            ("private key", "the client's private key cannot be used")
+        ]
+        + [
+            "server closed the connection unexpectedly", "SSL connection has been closed unexpectedly",
+            "certificate verify failed", "server does not support SSL, but SSL was required",
+            "server sent an error response during SSL exchange", "received invalid response to SSL negotiation",
+            "wrong version number", "unsupported protocol", "no protocols available",
+            "tlsv13 alert certificate required",
+            "alert unknown ca", "alert handshake failure", "session is not read-only", "session is read-only",
+            "server is not in hot standby mode", "server is in hot standby mode", "no password supplied",
+            "GSSAPI encryption required but was impossible", "channel binding required", "timeout expired",
+            "expected authentication request from server", "authentication method", "authentication required",
+            "no connection to the server", "lost synchronization with server", "out of memory"
+        ].map { ($0, $0) }
+}
