@@ -5,7 +5,7 @@ SET jit = off;
 SET search_path = pg_catalog;
 \o /dev/null
 CREATE TEMPORARY TABLE fault (organization_id text, what text);
-CREATE TEMPORARY TABLE walked (nr bigserial, priority integer, score integer, days integer, id text, answer text);
+CREATE TEMPORARY TABLE walked (nr bigserial, priority integer, score integer, days integer, name text, id text, answer text);
 
 CREATE FUNCTION pg_temp.note(organization text, what text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -32,19 +32,21 @@ BEGIN
     END IF;
 END $$;
 
--- The whole list page by page, for all and for each level, beside the plain list in one piece.
-CREATE FUNCTION pg_temp.walk(organization text, level text) RETURNS void LANGUAGE plpgsql AS $$
+-- The whole list page by page beside the plain list in one piece, notes included. A cursor holds a name cut short.
+CREATE FUNCTION pg_temp.walk(organization text, sort text DEFAULT 'priority', level text DEFAULT NULL, status text DEFAULT NULL,
+    priority integer DEFAULT NULL, tier text DEFAULT NULL, q text DEFAULT NULL) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     last record;
     page integer;
     difference text;
 BEGIN
     TRUNCATE pg_temp.walked RESTART IDENTITY;
-    SELECT NULL::integer AS priority, NULL::integer AS score, NULL::integer AS days, NULL::text AS id INTO last;
+    SELECT NULL::integer AS priority, NULL::integer AS score, NULL::integer AS days, NULL::text AS name, NULL::text AS id INTO last;
     LOOP
-        INSERT INTO pg_temp.walked (priority, score, days, id, answer)
-        SELECT t.action_priority, t.risk_score, t.days_since_last_contact, t.id, t::text
-        FROM re.flat_prioritized_patients(organization, level, 200, last.priority, last.score, last.days, last.id) t
+        INSERT INTO pg_temp.walked (priority, score, days, name, id, answer)
+        SELECT t.action_priority, t.risk_score, t.days_since_last_contact, left(t.sort_name, 50), t.id, t::text
+        FROM re.flat_prioritized_patients(organization, level, status, priority, tier, q, sort, true, 200,
+            last.priority, last.score, last.days, last.name, last.id) t
         WHERE t.id IS NOT NULL;
         GET DIAGNOSTICS page = ROW_COUNT;
         EXIT WHEN page < 200;
@@ -53,12 +55,13 @@ BEGIN
     SELECT format('flat %s, plain %s', coalesce(f.answer, 'nothing'), coalesce(p.answer, 'nothing')) INTO difference
     FROM (SELECT w.nr, w.answer FROM pg_temp.walked w) f
     FULL JOIN (SELECT row_number() OVER () AS nr, t::text AS answer
-        FROM re.plain_prioritized_patients(organization, level, NULL, NULL, NULL, NULL, NULL) t WHERE t.id IS NOT NULL) p USING (nr)
+        FROM re.plain_prioritized_patients(organization, level, status, priority, tier, q, sort, true, NULL, NULL, NULL, NULL, NULL, NULL) t
+        WHERE t.id IS NOT NULL) p USING (nr)
     WHERE f.answer IS DISTINCT FROM p.answer
     ORDER BY nr
     LIMIT 1;
     IF difference IS NOT NULL THEN
-        PERFORM pg_temp.note(organization, format('walk through %s: %s', coalesce(level, 'all'), difference));
+        PERFORM pg_temp.note(organization, format('walk by %s through %s: %s', sort, coalesce(concat_ws(' ', level, status, priority, tier, quote_literal(q)), 'all'), difference));
     END IF;
 END $$;
 
@@ -161,10 +164,19 @@ BEGIN
     END LOOP;
 END $$;
 
+-- Pieces of a name, an e-mail address and a phone number that somebody has.
+CREATE FUNCTION pg_temp.some_searches(organization text) RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT DISTINCT s.piece
+    FROM (SELECT * FROM public.patients p WHERE p.organization_id = organization ORDER BY md5(p.id) LIMIT 1) p
+    CROSS JOIN LATERAL (VALUES (trim(substr(p.name, 2, 4))), (trim(substr(p.email, 3, 6))), (substr(re.digits(p.phone), 3, 5))) AS s(piece)
+    WHERE length(s.piece) >= 3 AND re.folded(s.piece) <> ''
+$$;
+
 CREATE FUNCTION pg_temp.compare_all(organization text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     call text;
-    level text;
+    sort text;
+    q text;
 BEGIN
     FOREACH call IN ARRAY ARRAY['risk_metrics(%s)', 'dashboard(%s)'] LOOP
         PERFORM pg_temp.compare(organization, call);
@@ -175,9 +187,18 @@ BEGIN
     FOREACH call IN ARRAY ARRAY['7', '30', '90', '182', '365'] LOOP
         PERFORM pg_temp.compare(organization, format('trends(%%s, %s)', call));
     END LOOP;
-    FOREACH level IN ARRAY ARRAY[NULL, 'critical', 'high', 'medium', 'low', 'engaged'] LOOP
-        PERFORM pg_temp.walk(organization, level);
+    FOREACH sort IN ARRAY ARRAY['priority', 'name', 'last_contact'] LOOP
+        PERFORM pg_temp.walk(organization, sort);
+        PERFORM pg_temp.walk(organization, sort, status => 'dormant', tier => 'medium');
+        FOR q IN SELECT * FROM pg_temp.some_searches(organization) LOOP
+            PERFORM pg_temp.walk(organization, sort, q => q);
+            PERFORM pg_temp.walk(organization, sort, priority => 2, q => q);
+        END LOOP;
     END LOOP;
+    PERFORM pg_temp.walk(organization, level => l) FROM unnest(ARRAY['critical', 'high', 'medium', 'low', 'engaged']) AS l;
+    PERFORM pg_temp.walk(organization, status => s) FROM unnest(ARRAY['active', 'dormant', 'stale']) AS s;
+    PERFORM pg_temp.walk(organization, priority => p) FROM generate_series(1, 4) AS p;
+    PERFORM pg_temp.walk(organization, tier => t) FROM unnest(ARRAY['high', 'medium', 'low']) AS t;
     PERFORM pg_temp.compare_states(organization);
     PERFORM pg_temp.compare_counters(organization);
 END $$;

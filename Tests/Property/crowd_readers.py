@@ -11,7 +11,7 @@ QUESTIONS = SUMMARIES + PERFORMANCE + TRENDS[:2] + LISTS[:1] + (Question("priori
 FIGURES = (("attempts", "SELECT outreach_attempts FROM re.performance($1, 'last_90_days')"),
            ("attempts", "SELECT sum(outreach_attempts)::bigint FROM re.trends($1, 90)"),
            ("patients", "SELECT max(total_patients) FROM re.dashboard($1)"),
-           ("patients", "SELECT count(id) FROM re.prioritized_patients($1, NULL, 200, NULL, NULL, NULL, NULL)"),
+           ("patients", "SELECT count(id) FROM re.prioritized_patients($1, NULL, NULL, NULL, NULL, NULL, 'priority', false, 200, NULL, NULL, NULL, NULL, NULL)"),
            ("missed", "SELECT missed_appointments_14d FROM re.risk_metrics($1)"))
 
 

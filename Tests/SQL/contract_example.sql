@@ -53,7 +53,7 @@ FROM re.performance('org_2abc123', 'last_30_days') p;
 
 SELECT results_eq(
     $$ SELECT id, risk_level, risk_score, days_since_last_contact, last_appointment_date, next_scheduled_appointment,
-        recommended_action, action_priority, previous_response_rate FROM re.prioritized_patients('org_2abc123', NULL, 50, NULL, NULL, NULL, NULL) $$,
+        recommended_action, action_priority, previous_response_rate FROM re.prioritized_patients('org_2abc123', NULL, NULL, NULL, NULL, NULL, 'priority', false, 50, NULL, NULL, NULL, NULL, NULL) $$,
     $$ VALUES
         ('patient_123', 'critical', 85, 47, '2025-05-14T00:00:00Z', NULL, 'DORMANT: Re-engagement campaign needed', 1, 0.0),
         ('patient_456', 'critical', 77, 52, '2025-05-09T03:00:00Z', NULL, 'DORMANT: Re-engagement campaign needed', 1, 0.0),
@@ -65,7 +65,7 @@ SELECT results_eq(
 
 SELECT results_eq(
     $$ SELECT id, name, phone, email, total_lifetime_appointments, missed_appointments_last_90d, engagement_status, risk_tier,
-        attendance_rate_percent, lifetime_value FROM re.prioritized_patients('org_2abc123', NULL, 50, NULL, NULL, NULL, NULL) $$,
+        attendance_rate_percent, lifetime_value FROM re.prioritized_patients('org_2abc123', NULL, NULL, NULL, NULL, NULL, 'priority', false, 50, NULL, NULL, NULL, NULL, NULL) $$,
     $$ VALUES
         ('patient_123', 'John Smith', '+61400000123', 'john.smith@example.com', 1, 2, 'dormant', 'high', 33.3, 140.0),
         ('patient_456', 'Jane Doe', '+61400000456', 'jane.doe@example.com', 1, 0, 'dormant', 'high', 100.0, 95.5),
@@ -76,7 +76,7 @@ SELECT results_eq(
     $$, 'prioritized: the rest of each row');
 
 SELECT results_eq(
-    $$ SELECT DISTINCT "timestamp" FROM re.prioritized_patients('org_2abc123', NULL, 50, NULL, NULL, NULL, NULL) $$,
+    $$ SELECT DISTINCT "timestamp" FROM re.prioritized_patients('org_2abc123', NULL, NULL, NULL, NULL, NULL, 'priority', false, 50, NULL, NULL, NULL, NULL, NULL) $$,
     ARRAY['2025-06-30T12:00:00Z'], 'prioritized: every row carries now');
 
 SELECT is(

@@ -26,8 +26,8 @@ CREATE FUNCTION pg_temp.differences(organization text DEFAULT 'clinic') RETURNS 
     UNION ALL SELECT 'dashboard' WHERE ARRAY(SELECT f::text FROM re.flat_dashboard($1) f) <> ARRAY(SELECT f::text FROM re.plain_dashboard($1) f)
     UNION ALL SELECT 'performance' WHERE ARRAY(SELECT f::text FROM re.flat_performance($1, 'last_90_days') f) <> ARRAY(SELECT f::text FROM re.plain_performance($1, 'last_90_days') f)
     UNION ALL SELECT 'trends' WHERE ARRAY(SELECT f::text FROM re.flat_trends($1, 90) f) <> ARRAY(SELECT f::text FROM re.plain_trends($1, 90) f)
-    UNION ALL SELECT 'prioritized' WHERE ARRAY(SELECT f::text FROM re.flat_prioritized_patients($1, NULL, NULL, NULL, NULL, NULL, NULL) f)
-        <> ARRAY(SELECT f::text FROM re.plain_prioritized_patients($1, NULL, NULL, NULL, NULL, NULL, NULL) f)
+    UNION ALL SELECT 'prioritized' WHERE ARRAY(SELECT f::text FROM re.flat_prioritized_patients($1, NULL, NULL, NULL, NULL, NULL, 'priority', false, NULL, NULL, NULL, NULL, NULL, NULL) f)
+        <> ARRAY(SELECT f::text FROM re.plain_prioritized_patients($1, NULL, NULL, NULL, NULL, NULL, 'priority', false, NULL, NULL, NULL, NULL, NULL, NULL) f)
 $$;
 CREATE FUNCTION pg_temp.generation() RETURNS bigint LANGUAGE sql AS $$ SELECT generation FROM re.organization_state WHERE organization_id = 'clinic' $$;
 CREATE FUNCTION pg_temp.state(patient text) RETURNS re.patient_state LANGUAGE sql AS $$
@@ -129,7 +129,7 @@ SELECT pg_temp.work_off(10);
 SELECT is((pg_temp.state('m')).class, 7::smallint, 'it is not');
 SELECT given.now('2025-08-29T03:59:59.999999Z');
 SELECT is(re.is_current('clinic'), true, 'a microsecond before midnight the miss counts');
-SELECT is((SELECT missed_appointments_last_90d FROM re.flat_prioritized_patients('clinic', NULL, 1, NULL, NULL, NULL, NULL)), 1, 'in the list');
+SELECT is((SELECT missed_appointments_last_90d FROM re.flat_prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'priority', false, 1, NULL, NULL, NULL, NULL, NULL)), 1, 'in the list');
 SELECT given.now('2025-08-29T04:00:00Z');
 SELECT is(re.is_current('clinic'), false, 'from midnight on it does not');
 SELECT pg_temp.work_off(10);

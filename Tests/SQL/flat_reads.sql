@@ -36,18 +36,18 @@ SELECT pg_temp.miscount(-1000);
 SELECT is(pg_temp.total(), 40::bigint, 'by the plain views or the counters');
 
 -- A page shows nothing of a later moment than the counters are of: the derived rows alone are read.
-CREATE TEMPORARY TABLE before AS SELECT f.id, f::text AS answer FROM re.flat_prioritized_patients('clinic', NULL, 5, NULL, NULL, NULL, NULL) f;
+CREATE TEMPORARY TABLE before AS SELECT f.id, f::text AS answer FROM re.flat_prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'priority', false, 5, NULL, NULL, NULL, NULL, NULL) f;
 SELECT is((SELECT count(*) FROM before), 5::bigint, 'a page');
 UPDATE patients SET name = 'Renamed', phone = NULL, email = 'new@example.org';
 SELECT given.appointment(b.id, '2025-06-30T11:00Z', 'completed') FROM before b;
 UPDATE organizations SET appointment_value = 1;
-SELECT results_eq('SELECT f::text FROM re.flat_prioritized_patients(''clinic'', NULL, 5, NULL, NULL, NULL, NULL) f',
+SELECT results_eq('SELECT f::text FROM re.flat_prioritized_patients(''clinic'', NULL, NULL, NULL, NULL, NULL, ''priority'', false, 5, NULL, NULL, NULL, NULL, NULL) f',
     'SELECT answer FROM before', 'is the same after changes that no advance has seen');
 SELECT is((SELECT count(*) FROM re.flat_dashboard('clinic') d WHERE d.name = 'Renamed'), 0::bigint, 'as is the dashboard');
-SELECT is((SELECT count(*) FROM re.prioritized_patients('clinic', NULL, 200, NULL, NULL, NULL, NULL) p WHERE p.name = 'Renamed'),
+SELECT is((SELECT count(*) FROM re.prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'priority', false, 200, NULL, NULL, NULL, NULL, NULL) p WHERE p.name = 'Renamed'),
     40::bigint, 'and the reader catches up with them');
-SELECT results_eq('SELECT f::text FROM re.prioritized_patients(''clinic'', NULL, 200, NULL, NULL, NULL, NULL) f',
-    'SELECT p::text FROM re.plain_prioritized_patients(''clinic'', NULL, 200, NULL, NULL, NULL, NULL) p', 'as the plain views do');
+SELECT results_eq('SELECT f::text FROM re.prioritized_patients(''clinic'', NULL, NULL, NULL, NULL, NULL, ''priority'', false, 200, NULL, NULL, NULL, NULL, NULL) f',
+    'SELECT p::text FROM re.plain_prioritized_patients(''clinic'', NULL, NULL, NULL, NULL, NULL, ''priority'', false, 200, NULL, NULL, NULL, NULL, NULL) p', 'as the plain views do');
 SELECT pg_temp.total();
 
 -- Much is due: the reader leaves it to the background work.
@@ -64,7 +64,7 @@ UPDATE organizations SET time_zone = 'Asia/Kolkata';
 SELECT is(pg_temp.total(), 242::bigint, 'a changed zone with more than 200 patients');
 SELECT is((SELECT marks FROM re.status WHERE organization_id = 'clinic'), 1::bigint, 'is left to the background work too');
 DELETE FROM patients WHERE id LIKE 'q%';
-SELECT is((SELECT count(*) FROM re.prioritized_patients('clinic', NULL, 200, NULL, NULL, NULL, NULL)), 40::bigint, 'so are the states of deleted patients');
+SELECT is((SELECT count(*) FROM re.prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'priority', false, 200, NULL, NULL, NULL, NULL, NULL)), 40::bigint, 'so are the states of deleted patients');
 SET LOCAL reengagement.organization = 'clinic';
 SELECT is(a::text, '(200,t,f)', 'which does 200') FROM re.advance('clinic', 200) a;
 SELECT is(pg_temp.total(), 40::bigint, 'and the next reader the rest');
@@ -80,14 +80,14 @@ SELECT is(generation, (SELECT s.generation FROM re.organization_state s WHERE s.
 SELECT is_empty($$
     SELECT c FROM (VALUES (1, 100, 0, 'p1'), (4, 0, 100000000, 'p1'), (2, 75, 2000000000, ''), (3, 50, -7, 'zz'), (0, 0, 0, ''), (9, 0, 0, ''), (1, 90, 90, 'p30'),
         (2, 60, 30, 'p9'), (4, 90, 200, 'p4'), (1, 87, 89, 'p30'), (1, 90, 91, 'p30'), (2147483647, -5, 2147483647, 'p1')) AS c(priority, score, days, id)
-    WHERE ARRAY(SELECT f::text FROM re.prioritized_patients('clinic', NULL, 200, c.priority, c.score, c.days, c.id) f)
-        <> ARRAY(SELECT f::text FROM re.plain_prioritized_patients('clinic', NULL, 200, c.priority, c.score, c.days, c.id) f)
+    WHERE ARRAY(SELECT f::text FROM re.prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'priority', false, 200, c.priority, c.score, c.days, NULL, c.id) f)
+        <> ARRAY(SELECT f::text FROM re.plain_prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'priority', false, 200, c.priority, c.score, c.days, NULL, c.id) f)
     $$, 'any cursor goes on where the plain list does');
 SELECT is_empty($$
     SELECT v.patient_id, l FROM patient_reengagement_master_view v, unnest(ARRAY[NULL, 'critical', 'high', 'medium', 'low', 'engaged', 'none']) l
     WHERE v.organization_id = 'clinic'
-        AND ARRAY(SELECT f::text FROM re.prioritized_patients('clinic', l, 3, v.action_priority, v.risk_score, v.days_since_last_contact, v.patient_id) f)
-        <> ARRAY(SELECT f::text FROM re.plain_prioritized_patients('clinic', l, 3, v.action_priority, v.risk_score, v.days_since_last_contact, v.patient_id) f)
+        AND ARRAY(SELECT f::text FROM re.prioritized_patients('clinic', l, NULL, NULL, NULL, NULL, 'priority', false, 3, v.action_priority, v.risk_score, v.days_since_last_contact, NULL, v.patient_id) f)
+        <> ARRAY(SELECT f::text FROM re.plain_prioritized_patients('clinic', l, NULL, NULL, NULL, NULL, 'priority', false, 3, v.action_priority, v.risk_score, v.days_since_last_contact, NULL, v.patient_id) f)
     $$, 'after each patient and at each level');
 
 -- Nobody there.

@@ -58,7 +58,7 @@ SELECT is(given.seen(), '', 'nothing of another spelling');
 SET LOCAL reengagement.organization = 'a';
 
 -- An endpoint that forgot its filter, and one that is asked for another organization.
-SELECT is((SELECT count(*) FROM re.prioritized_patients('b', NULL, 200, NULL, NULL, NULL, NULL) r WHERE r.id IS NOT NULL), 0::bigint, 'prioritized of another: nobody');
+SELECT is((SELECT count(*) FROM re.prioritized_patients('b', NULL, NULL, NULL, NULL, NULL, 'priority', false, 200, NULL, NULL, NULL, NULL, NULL) r WHERE r.id IS NOT NULL), 0::bigint, 'prioritized of another: nobody');
 SELECT is((SELECT DISTINCT total_patients FROM re.dashboard('b')), 0::bigint, 'dashboard of another: zero');
 SELECT is((SELECT engaged FROM re.risk_metrics('b')), 0::bigint, 'risk-metrics of another: zero');
 SELECT is((SELECT outreach_attempts FROM re.performance('b', 'last_30_days')), 0::bigint, 'performance of another: zero');

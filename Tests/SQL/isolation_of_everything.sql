@@ -35,7 +35,8 @@ SELECT 'function ' || p.oid::regprocedure AS name,
         LEFT JOIN (VALUES ('organization', '''b'''), ('organization_id', '''b'''), ('patient', '''p_b'''), ('patient_ids', '''{p_b}'''),
             ('method', '''sms'''), ('outcome', '''success'''), ('key', '''key_b'''), ('wanted_timeframe', '''last_30_days'''), ('filter', '''{}'''),
             ('time_zone', '''UTC'''), ('zones', '''UTC'''), ('wanted_level', 'NULL'), ('after_id', 'NULL'), ('after_priority', 'NULL'),
-            ('after_score', 'NULL'), ('after_days', 'NULL')) AS by_name(argument, scalar) ON by_name.argument = n.argument
+            ('after_score', 'NULL'), ('after_days', 'NULL'), ('after_name', 'NULL'), ('wanted_status', 'NULL'), ('wanted_priority', 'NULL'),
+            ('wanted_tier', 'NULL'), ('wanted_text', '''Patient'''), ('sort_by', '''name'''), ('value', '''Some text'''), ('wanted', '''Patient''')) AS by_name(argument, scalar) ON by_name.argument = n.argument
         CROSS JOIN LATERAL (SELECT coalesce(by_name.scalar, by_type.scalar, CASE WHEN n.type LIKE 'text%' THEN '''p_b''' END) AS scalar) w
         CROSS JOIN LATERAL (SELECT w.scalar) v)) AS question
 FROM pg_proc p

@@ -133,11 +133,13 @@ def decoded(cursor, organization, level):
 async def prioritized(request: Request, org_id: str, claims: Principal,
                       risk_level: Literal["critical", "high", "medium", "low", "engaged", "all"] = "all",
                       limit: Annotated[int, Query(ge=1, le=200)] = 50, cursor: str | None = None):
+    place = decoded(cursor, org_id, risk_level)
     rows = await run(request, org_id, "prioritized_patients", org_id, None if risk_level == "all" else risk_level,
-                     limit + 1, *decoded(cursor, org_id, risk_level))
+                     None, None, None, None, "priority", False, limit + 1, *place[:3], None, place[3])
     found = [dict(row) for row in rows[:limit] if row["id"] is not None]
     for patient in found:
-        del patient["timestamp"]
+        for name in ("timestamp", "treatment_notes", "total", "sort_name"):
+            del patient[name]
     return answer({
         "patients": found,
         "summary": {

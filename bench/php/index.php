@@ -107,7 +107,7 @@ function place(?string $cursor, string $organization, string $level): array
 
 function patient(array $row): array
 {
-    unset($row['timestamp']);
+    unset($row['timestamp'], $row['treatment_notes'], $row['total'], $row['sort_name']);
     foreach (COUNTS as $name) if ($row[$name] !== null) $row[$name] = (int) $row[$name];
     foreach (NUMBERS as $name) if ($row[$name] !== null) $row[$name] = (float) $row[$name];
     return $row;
@@ -118,8 +118,9 @@ function prioritized(string $organization): void
     $level = $_GET['risk_level'] ?? 'all';
     $limit = filter_var($_GET['limit'] ?? 50, FILTER_VALIDATE_INT, ['options' => ['min_range' => 1, 'max_range' => 200]]);
     if ($limit === false || !in_array($level, LEVELS, true)) refuse(422);
+    [$priority, $score, $days, $id] = place($_GET['cursor'] ?? null, $organization, $level);
     $rows = pg_fetch_all(run($organization, 'prioritized_patients', [$organization, $level === 'all' ? null : $level,
-        $limit + 1, ...place($_GET['cursor'] ?? null, $organization, $level)]));
+        null, null, null, null, 'priority', 'false', $limit + 1, $priority, $score, $days, null, $id]));
     $shown = $rows[0]['id'] === null ? [] : array_slice($rows, 0, $limit);
     $patients = array_map(patient(...), $shown);
     $last = end($patients);

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 LEVELS = ("critical", "high", "medium", "low", "engaged")
-LIST_TYPES = ("text", "text", "int", "int", "int", "int", "text")
+LIST_TYPES = ("text", "text", "text", "int", "text", "text", "text", "boolean", "int", "int", "int", "int", "text", "text")
 # These say when or for whom was asked, not what was found.
 ASIDE = {"organization_id", "last_updated", "timestamp", "timeframe", "period", "total_returned",
          "filters_applied", "next_cursor"}
@@ -33,7 +33,7 @@ class Question:
         return rows[0]
 
     def found_by_prioritized_patients(self, rows):
-        return [value for row in rows[:self.rows_limit] if row[1] is not None for value in row[1:]]
+        return [value for row in rows[:self.rows_limit] if row[1] is not None for value in row[1:19]]
 
     def found_by_dashboard(self, rows):
         return list(rows[0][:12]) + [value for row in rows if row[13] is not None for value in row[13:]]
@@ -70,7 +70,7 @@ def the_list(name, organization, most, level=None, cursor=None, place=(None,) * 
     parameters = [f"limit={most}"] + ([f"risk_level={level}"] if level else []) + ([f"cursor={cursor}"] if cursor else [])
     # One row more than asked for, as the server does to know of a next page.
     return Question(name, f"patients/prioritized?{'&'.join(parameters)}", "prioritized_patients", LIST_TYPES,
-                    (organization, level, most + 1, *place), 25.0 if most == 200 else 10.0, rows_limit=most)
+                    (organization, level, None, None, None, None, "priority", False, most + 1, *place[:3], None, place[3]), 25.0 if most == 200 else 10.0, rows_limit=most)
 
 
 def questions(organization, deep):

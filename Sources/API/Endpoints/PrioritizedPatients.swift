@@ -40,7 +40,8 @@ struct PrioritizedPatients: Endpoint {
         name: "prioritized_patients",
         sql: """
             SELECT \(([.text("timestamp")] + patientFields).columns)
-            FROM re.prioritized_patients($1, $2, $3::int, $4::int, $5::int, $6::int, $7)
+            FROM re.prioritized_patients($1, $2, NULL, NULL, NULL, NULL, 'priority', false, $3::int,
+                $4::int, $5::int, $6::int, NULL, $7)
             """)
 
     /// One row more than asked for tells whether there is another page.

@@ -261,7 +261,7 @@ BEGIN
             SELECT DISTINCT concat_ws(' ', critical_count, critical_avg_score, high_count, high_avg_score, medium_count, medium_avg_score,
                 low_count, low_avg_score, engaged_count, engaged_avg_score) AS f FROM re.dashboard(o)) f WHERE f.f <> brute.dashboard(o);
         RETURN QUERY SELECT format('prioritized(%s): order differs', o)
-            WHERE ARRAY(SELECT r.id FROM re.prioritized_patients(o, NULL, NULL, NULL, NULL, NULL, NULL) r WHERE r.id IS NOT NULL)
+            WHERE ARRAY(SELECT r.id FROM re.prioritized_patients(o, NULL, NULL, NULL, NULL, NULL, 'priority', false, NULL, NULL, NULL, NULL, NULL, NULL) r WHERE r.id IS NOT NULL)
                 <> ARRAY(SELECT patient_id::text FROM brute.master WHERE organization_id = o
                     ORDER BY action_priority, risk_score DESC, days_since_last_contact DESC, patient_id);
     END LOOP;
