@@ -11,7 +11,7 @@ BEGIN
         -- Only to be handed a view or a function; taken back below.
         FOR statement IN
             SELECT format('GRANT CREATE ON SCHEMA re, public TO %I', role)
-            FROM unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler']) AS role
+            FROM unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler', 'reengagement_searcher']) AS role
             WHERE EXISTS (SELECT FROM pg_views v WHERE v.schemaname IN ('re', 'public') AND v.viewowner = current_user)
                 OR EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 're'::regnamespace AND p.prosecdef
                     AND p.proowner = to_regrole(quote_ident(current_user)))
@@ -36,7 +36,8 @@ BEGIN
                 ('reengagement_definer', ARRAY['advance', 'catch_up_in_time', 'refresh', 'settle']),
                 ('reengagement_marker', ARRAY['mark_patients', 'mark_patients_of_rows', 'mark_organizations',
                     'mark_changed_organizations', 'record_access']),
-                ('reengagement_scheduler', ARRAY['mark_everything', 'organizations_due'])
+                ('reengagement_scheduler', ARRAY['mark_everything', 'organizations_due']),
+                ('reengagement_searcher', ARRAY['search'])
             ) AS o(owner, names) ON p.proname = ANY (o.names)
             WHERE p.pronamespace = 're'::regnamespace
         ), guarded_function AS (
@@ -44,7 +45,7 @@ BEGIN
             SELECT p.oid, p.oid::regprocedure AS name, p.proacl, p.proowner,
                 regexp_replace(p.proname, '^(plain|flat)_', '') = ANY (
                     endpoints || ARRAY['advance', 'catch_up', 'catch_up_in_time', 'organizations_due',
-                        'record_access', 'make_audit_partitions']) AS for_server
+                        'record_access', 'make_audit_partitions', 'search']) AS for_server
             FROM pg_proc p
             WHERE p.pronamespace = 're'::regnamespace AND (p.provolatile = 'v' OR p.prosecdef
                 OR regexp_replace(p.proname, '^(plain|flat)_', '') = ANY (endpoints))
@@ -54,7 +55,7 @@ BEGIN
                 'public.outreach_log']) AS source
             UNION ALL
             SELECT 'reengagement_definer', derived, 'SELECT, INSERT, UPDATE, DELETE'
-            FROM unnest(ARRAY['re.patient_state', 're.cell', 're.risk_day', 're.outreach_day']) AS derived
+            FROM unnest(ARRAY['re.patient_state', 're.patient_search', 're.cell', 're.risk_day', 're.outreach_day']) AS derived
             UNION ALL
             SELECT server_role, derived, 'SELECT'
             FROM unnest(ARRAY['re.dirty', 're.organization_state', 're.patient_state', 're.cell', 're.risk_day',
@@ -70,7 +71,8 @@ BEGIN
                 -- For the view alone, whose reader decides what is seen.
                 ('reengagement_definer', 're.audit', 'SELECT'),
                 ('reengagement_scheduler', 're.dirty', 'SELECT, INSERT'),
-                ('reengagement_scheduler', 're.organization_state', 'SELECT')
+                ('reengagement_scheduler', 're.organization_state', 'SELECT'),
+                ('reengagement_searcher', 're.patient_search', 'SELECT')
         )
         SELECT format('ALTER VIEW %s OWNER TO reengagement_definer', name)
         FROM product_view WHERE relowner <> 'reengagement_definer'::regrole
@@ -89,7 +91,7 @@ BEGIN
             WHERE NOT has_table_privilege(r.role, r.relation, privilege))
         UNION ALL
         SELECT format('GRANT USAGE ON SCHEMA re TO %I', role)
-        FROM unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler']) AS role
+        FROM unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler', 'reengagement_searcher']) AS role
         WHERE NOT has_schema_privilege(role, 're', 'USAGE')
         UNION ALL
         SELECT format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', c.oid::regclass)
@@ -107,16 +109,19 @@ BEGIN
         SELECT format('GRANT USAGE ON SCHEMA %s TO %I', schema, server_role)
         FROM unnest(ARRAY['re', 'public']) AS schema WHERE NOT has_schema_privilege(server_role, schema, 'USAGE')
         UNION ALL
-        SELECT format('GRANT %s (%I) ON public.outreach_log TO %I', privilege, column_name, server_role)
+        SELECT format('GRANT %s (%I) ON %s TO %I', privilege, column_name, relation, role)
         FROM (VALUES
             -- What a post writes ...
-            ('INSERT', ARRAY['organization_id', 'patient_id', 'method', 'outcome', 'opened', 'notes', 'logged_by',
+            (server_role, 'public.outreach_log', 'INSERT', ARRAY['organization_id', 'patient_id', 'method', 'outcome', 'opened', 'notes', 'logged_by',
                 'idempotency_key', 'created_at']),
             -- ... and what is compared and answered when its key comes again.
-            ('SELECT', ARRAY['organization_id', 'id', 'patient_id', 'method', 'outcome', 'opened', 'notes',
-                'idempotency_key', 'created_at'])
-        ) AS right_to(privilege, columns), unnest(columns) AS column_name
-        WHERE NOT has_column_privilege(server_role, 'public.outreach_log', column_name, privilege)
+            (server_role, 'public.outreach_log', 'SELECT', ARRAY['organization_id', 'id', 'patient_id', 'method', 'outcome',
+                'opened', 'notes', 'idempotency_key', 'created_at']),
+            -- What is searched, and filtered by, of the bound organization.
+            ('reengagement_searcher', 're.patient_state', 'SELECT', ARRAY['organization_id', 'patient_id', 'class',
+                'last_contact_day', 'folded_name', 'folded_email', 'phone_digits'])
+        ) AS right_to(role, relation, privilege, columns), unnest(columns) AS column_name
+        WHERE NOT has_column_privilege(role, relation, column_name, privilege)
     LOOP
         EXECUTE statement;
         number := number + 1;
@@ -130,7 +135,7 @@ BEGIN
         FOR statement IN
             SELECT format('REVOKE CREATE ON SCHEMA %I FROM %I', schema, role)
             FROM unnest(ARRAY['re', 'public']) AS schema,
-                unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler']) AS role
+                unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler', 'reengagement_searcher']) AS role
             WHERE has_schema_privilege(role, schema, 'CREATE')
         LOOP
             EXECUTE statement;

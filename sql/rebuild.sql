@@ -19,6 +19,7 @@ BEGIN
     UPDATE re.organization_state s SET building_after = '', built_at = NULL, generation = s.generation + 1
     WHERE s.organization_id = organization;
     DELETE FROM re.patient_state s WHERE s.organization_id = organization;
+    DELETE FROM re.patient_search p WHERE p.organization_id = organization;
     DELETE FROM re.cell c WHERE c.organization_id = organization;
     DELETE FROM re.risk_day d WHERE d.organization_id = organization;
     DELETE FROM re.outreach_day d WHERE d.organization_id = organization;

@@ -4,11 +4,12 @@
 --   reengagement_definer  owns the views and owns no table, so that row-level security holds inside them
 --   reengagement_marker   owns the triggers' functions, which leave marks; it may write marks and read nothing
 --   reengagement_scheduler owns what looks over all organizations' marks and bounds, and sees nothing else
+--   reengagement_searcher owns re.search; bound, but that it sees the numbers a search begins with of all organizations
 --   re.server_role        what the server becomes on each connection (DATABASE_ROLE)
 DO $$
 DECLARE
     server_role text := current_setting('re.server_role');
-    internal text[] := ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler'];
+    internal text[] := ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler', 'reengagement_searcher'];
     needed text;
     membership record;
 BEGIN
@@ -46,7 +47,7 @@ BEGIN
     -- over to their owner, and to become the server's role where the server logs in with it.
     FOR membership IN
         SELECT 'reengagement_bound' AS role, bound AS member
-        FROM unnest(ARRAY['reengagement_definer', server_role]) AS bound
+        FROM unnest(ARRAY['reengagement_definer', 'reengagement_searcher', server_role]) AS bound
         WHERE NOT EXISTS (
             SELECT FROM pg_auth_members m
             WHERE m.roleid = to_regrole('reengagement_bound') AND m.member = to_regrole(quote_ident(bound)))

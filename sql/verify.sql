@@ -78,16 +78,23 @@ BEGIN
         FOR difference IN
             WITH kept AS (
                 SELECT s.patient_id::text, s.class, s.last_contact_day, s.contact_days, s.missed_days, s.attempts,
-                    s.valid_from, s.valid_until, s.day_from, s.day_until
+                    s.valid_from, s.valid_until, s.day_from, s.day_until, s.folded_name, s.folded_email, s.phone_digits,
+                    coalesce((SELECT p.pieces FROM re.patient_search p
+                        WHERE p.organization_id = organization AND p.patient_id = s.patient_id), '{}') AS pieces
                 FROM re.patient_state s WHERE s.organization_id = organization AND s.patient_id = ANY (patients)
             ), fresh AS (
                 SELECT f.patient_id::text, f.class, f.last_contact_day, f.contact_days, f.missed_days, f.attempts,
-                    f.valid_from, f.valid_until, f.day_from, f.day_until
+                    f.valid_from, f.valid_until, f.day_from, f.day_until, f.folded_name, f.folded_email, f.phone_digits, f.pieces
                 FROM re.fresh_state(organization, patients) f
             )
             SELECT 'state kept: ' || k::text FROM (TABLE kept EXCEPT TABLE fresh) k
             UNION ALL
             SELECT 'state should be: ' || f::text FROM (TABLE fresh EXCEPT TABLE kept) f
+            UNION ALL
+            SELECT format('%s is searched, but has no state that counts', p.patient_id)
+            FROM re.patient_search p
+            WHERE p.organization_id = organization AND p.patient_id = ANY (patients) AND NOT EXISTS (
+                SELECT FROM re.patient_state s WHERE s.organization_id = organization AND s.patient_id = p.patient_id AND s.class IS NOT NULL)
         LOOP
             PERFORM pg_temp.note(organization, difference);
         END LOOP;

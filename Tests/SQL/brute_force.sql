@@ -40,6 +40,9 @@ SELECT count(*) FROM (
         organization => l.organization_id)
     FROM outreach_log l WHERE l.outcome = 'success' AND random() < 0.6) made;
 
+UPDATE patients SET (name, email, phone) = (SELECT name, CASE WHEN random() < 0.3 THEN name || '@Example.com' END, (ARRAY['+1 (555) 0199', '5550-1x', NULL])[1 + floor(random() * 3)::integer]
+    FROM (SELECT (ARRAY['O''Brien', E'Zoe\u0301 o\u0301brigh', 'obri', '', 'ÓBRIEN', 'x%y_z'])[1 + floor(random() * 6)::integer] AS name WHERE patients.id <> '') n);
+
 -- Statistics left over from other tests' rolled-back rows would mislead the planner.
 ANALYZE organizations, patients, appointments, conversations, outreach_log;
 

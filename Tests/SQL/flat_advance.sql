@@ -1,7 +1,7 @@
 -- What an advance does, in what portions, and when there is something to do.
 BEGIN;
 \ir support/given.sql
-SELECT plan(56);
+SELECT plan(58);
 SELECT given.now('2025-06-30T12:00:00Z');
 SET LOCAL reengagement.organization = 'clinic';
 
@@ -155,12 +155,37 @@ SELECT is_empty($$
     $$, 'both are what the definitions'' formulas give, and from 90 days on nothing changes');
 SELECT is_empty($$
     SELECT * FROM (
-        SELECT row_number() OVER (ORDER BY re.class_order(c, d), c) AS one,
+        SELECT row_number() OVER (ORDER BY re.class_order(c, d, false), c) AS one,
             row_number() OVER (ORDER BY re.class_priority(c, d), re.class_score(c, d) DESC, d DESC, c) AS other
         FROM generate_series(0, 8) c, unnest(ARRAY(SELECT generate_series(0, 500)) || 739000 || 3652058) d
     ) n
     WHERE one <> other
     $$, 'one number says the order of priority');
+SELECT is_empty($$
+    SELECT * FROM (
+        SELECT row_number() OVER (ORDER BY re.class_order(c, d, true), c) AS one,
+            row_number() OVER (ORDER BY d DESC, re.class_priority(c, d), re.class_score(c, d) DESC, c) AS other
+        FROM generate_series(0, 8) c, unnest(ARRAY(SELECT generate_series(0, 500)) || 739000 || 3652058) d
+    ) n
+    WHERE one <> other
+    $$, 'and another that of last contact');
+-- Each filter and class, day by day.
+SELECT is_empty($$
+    SELECT w.*, c, d
+    FROM (SELECT l, NULL::text AS s, NULL::integer AS p, NULL::text AS t FROM unnest(ARRAY['critical', 'high', 'medium', 'low', 'engaged', 'active']) l
+        UNION ALL SELECT NULL, s, NULL, NULL FROM unnest(ARRAY['active', 'dormant', 'stale', 'low']) s
+        UNION ALL SELECT NULL, NULL, p, NULL FROM generate_series(0, 5) p
+        UNION ALL SELECT NULL, NULL, NULL, t FROM unnest(ARRAY['high', 'medium', 'low', 'critical']) t
+        UNION ALL SELECT NULL, NULL, NULL, NULL
+        UNION ALL SELECT l, s, p, t FROM unnest(ARRAY['critical', 'high', 'medium']) l, unnest(ARRAY['active', 'dormant', 'stale']) s,
+            generate_series(1, 4) p, unnest(ARRAY['high', 'medium', 'low']) t) w
+    CROSS JOIN LATERAL re.filtered_days('2025-06-30', w.l, w.s, w.p, w.t) f
+    CROSS JOIN generate_series(0, 8) c
+    CROSS JOIN unnest(ARRAY(SELECT generate_series(0, 100)) || 739000) d
+    WHERE date '2025-06-30' - d BETWEEN f.first_days[c + 1] AND f.last_days[c + 1] <>
+        ((w.l IS NULL OR re.risk_level(d) = w.l) AND (w.s IS NULL OR re.class_status(c, d) = w.s)
+            AND (w.p IS NULL OR re.class_priority(c, d) = w.p) AND (w.t IS NULL OR re.risk_tier(re.class_score(c, d)) = w.t))
+    $$, 'filters are ranges of days within a class');
 
 -- Everything goes with the organization.
 DELETE FROM organizations;

@@ -1,7 +1,7 @@
 -- Everything there is in the two schemas, and what the server's role may do with it. A new object fails this test until
 -- somebody has decided on it.
 BEGIN;
-SELECT plan(20);
+SELECT plan(24);
 
 CREATE TEMPORARY VIEW ours AS
 -- The audit's months stand as one.
@@ -40,6 +40,7 @@ SELECT results_eq(
         're.outreach_day: SELECT',
         're.past_appointment: SELECT',
         're.patient: SELECT',
+        're.patient_search: ',
         're.patient_state: SELECT',
         're.risk_day: SELECT',
         're.status: SELECT']) v $$,
@@ -88,7 +89,7 @@ SELECT results_eq(
         're.check_time_zones(text[]) PUBLIC',
         're.check_updated_time_zones() ',
         're.class_of(boolean,text,integer) PUBLIC',
-        're.class_order(integer,integer) PUBLIC',
+        're.class_order(integer,integer,boolean) PUBLIC',
         're.class_orders() PUBLIC',
         're.class_priorities() PUBLIC',
         're.class_priority(integer,integer) PUBLIC',
@@ -98,29 +99,39 @@ SELECT results_eq(
         're.class_status(integer,integer) PUBLIC',
         're.clock_of(text) PUBLIC',
         're.count_trend(bigint,bigint) PUBLIC',
+        're.cursor_place(boolean,integer,integer,integer,integer) PUBLIC',
         're.dashboard(text) reengagement_api',
         're.day_of(timestamp with time zone,text) PUBLIC',
         're.digits(text) PUBLIC',
         're.drop_audit_before(date,boolean) ',
         're.due_patients(text,integer) PUBLIC',
         're.engagement_status(boolean,boolean,integer) PUBLIC',
+        're.filter_days() PUBLIC',
+        're.filter_names() PUBLIC',
+        're.filtered_days(date,text,text,integer,text) PUBLIC',
         're.flat_clock(text) PUBLIC',
+        're.flat_count(text,date,boolean,date[],date[]) PUBLIC',
         're.flat_dashboard(text) reengagement_api',
-        're.flat_page(text,text,integer,integer,integer,integer,text) PUBLIC',
+        're.flat_gathered(text,boolean,text,text,date[],date[],integer) PUBLIC',
+        're.flat_list(text,text,text,integer,text,text,text,integer,integer,integer,integer,text,text) PUBLIC',
+        're.flat_matches(text,text,text,date[],date[],integer) PUBLIC',
+        're.flat_names(text,text,text,date[],date[],integer,integer,text,text) PUBLIC',
+        're.flat_page(text,boolean,date[],date[],integer,integer,integer,integer,text) PUBLIC',
         're.flat_performance(text,text) reengagement_api',
         're.flat_population(text) PUBLIC',
         're.flat_prioritized_patients(text,text,text,integer,text,text,text,boolean,integer,integer,integer,integer,text,text) reengagement_api',
         're.flat_risk_metrics(text) reengagement_api',
         're.flat_trends(text,integer) reengagement_api',
+        're.flat_walk(text,boolean,boolean,text,text,date,date[],date[],integer,integer,integer,integer,integer,text,text) PUBLIC',
         're.folded(text) PUBLIC',
         're.fresh_state(text,text[]) PUBLIC',
         're.guard_audit_partition(regclass) ',
+        're.holds(text,text,text,text,text) PUBLIC',
         're.is_bound() PUBLIC',
         're.is_current(text,boolean) PUBLIC',
         're.is_due_for_at_most(text,integer) PUBLIC',
         're.iso_date(date) PUBLIC',
-        're.least_days(integer,bigint,integer) PUBLIC',
-        're.level_range(text) PUBLIC',
+        're.least_days(integer,bigint,integer,boolean) PUBLIC',
         're.log_outreach(text,text,text,text,boolean,text,text,text,text,text,text,text,text) reengagement_api',
         're.make_audit_partitions() definer reengagement_api',
         're.make_rest_of_audit() ',
@@ -135,6 +146,7 @@ SELECT results_eq(
         're.patient_detail(text,text) reengagement_api',
         're.patients_after(text,text,integer) PUBLIC',
         're.performance(text,text) reengagement_api',
+        're.place(boolean,integer,integer) PUBLIC',
         're.plain_dashboard(text) reengagement_api',
         're.plain_performance(text,text) reengagement_api',
         're.plain_prioritized_patients(text,text,text,integer,text,text,text,boolean,integer,integer,integer,integer,text,text) reengagement_api',
@@ -155,7 +167,10 @@ SELECT results_eq(
         're.risk_metrics(text) reengagement_api',
         're.risk_score(integer,bigint,boolean) PUBLIC',
         're.risk_tier(integer) PUBLIC',
+        're.search(text,text,text,date[],date[],integer) definer reengagement_api',
         're.search_digits(text) PUBLIC',
+        're.search_piece(text,bigint,text) PUBLIC',
+        're.search_pieces(text,text,text,text) PUBLIC',
         're.search_text(text) PUBLIC',
         're.settle(text,text,numeric,text) ',
         're.trends(text,integer) reengagement_api']) v $$,
@@ -169,12 +184,12 @@ SELECT results_eq(
     'schemas');
 SELECT is(has_schema_privilege('public', 're', 'USAGE'), false, 'schema re is not everybody''s');
 SELECT is(has_schema_privilege(role, schema, 'CREATE'), false, role || ' creates nothing in ' || schema)
-FROM unnest(ARRAY['public', 're']) schema, unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler']) role;
+FROM unnest(ARRAY['public', 're']) schema, unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler', 'reengagement_searcher']) role;
 
 -- What the internal roles may do, which own what runs with rights of its own.
 SELECT results_eq(
     $$ SELECT (r.role || ' ' || o.name || ': ' || string_agg(p, ' ' ORDER BY p)) COLLATE "C"
-        FROM ours o, unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler']) r(role),
+        FROM ours o, unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler', 'reengagement_searcher']) r(role),
             unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) p
         WHERE o.relkind IN ('r', 'p') AND has_table_privilege(r.role, o.oid, p)
         GROUP BY r.role, o.name ORDER BY 1 $$,
@@ -189,13 +204,15 @@ SELECT results_eq(
         'reengagement_definer re.dirty: DELETE SELECT',
         'reengagement_definer re.organization_state: SELECT UPDATE',
         'reengagement_definer re.outreach_day: DELETE INSERT SELECT UPDATE',
+        'reengagement_definer re.patient_search: DELETE INSERT SELECT UPDATE',
         'reengagement_definer re.patient_state: DELETE INSERT SELECT UPDATE',
         'reengagement_definer re.risk_day: DELETE INSERT SELECT UPDATE',
         'reengagement_marker re.audit: INSERT',
         'reengagement_marker re.dirty: INSERT',
         'reengagement_marker re.organization_state: INSERT',
         'reengagement_scheduler re.dirty: INSERT SELECT',
-        'reengagement_scheduler re.organization_state: SELECT']) v $$,
+        'reengagement_scheduler re.organization_state: SELECT',
+        'reengagement_searcher re.patient_search: SELECT']) v $$,
     'tables of the internal roles');
 SELECT results_eq(
     $$ SELECT (CASE WHEN p.proowner = (SELECT relowner FROM pg_class WHERE oid = 're.audit'::regclass) THEN 'the owner' ELSE p.proowner::regrole::text END
@@ -210,6 +227,7 @@ SELECT results_eq(
         'reengagement_marker record_access',
         'reengagement_scheduler mark_everything',
         'reengagement_scheduler organizations_due',
+        'reengagement_searcher search',
         'the owner make_audit_partitions']) v $$,
     'what runs as whom');
 SELECT is_empty($$ SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 're'::regnamespace
@@ -223,10 +241,16 @@ SELECT is_empty($$ SELECT name FROM ours WHERE relkind = 'v' AND (SELECT relowne
 SELECT is_empty($$ SELECT name FROM ours JOIN pg_class c USING (oid) WHERE c.relkind = 'v' AND c.reloptions IS NOT NULL $$, 'and none is security_invoker');
 SELECT is((SELECT string_agg(rolname || ' ' || concat_ws(' ', CASE WHEN rolsuper THEN 'superuser' END, CASE WHEN rolbypassrls THEN 'bypassrls' END,
         CASE WHEN rolcanlogin THEN 'login' END, CASE WHEN rolcreaterole THEN 'createrole' END), ',' ORDER BY rolname)
-    FROM pg_roles WHERE rolname IN ('reengagement_api', 'reengagement_bound', 'reengagement_definer', 'reengagement_marker', 'reengagement_scheduler')),
-    'reengagement_api ,reengagement_bound ,reengagement_definer ,reengagement_marker ,reengagement_scheduler ', 'the roles have no powers of their own');
+    FROM pg_roles WHERE rolname IN ('reengagement_api', 'reengagement_bound', 'reengagement_definer', 'reengagement_marker', 'reengagement_scheduler', 'reengagement_searcher')),
+    'reengagement_api ,reengagement_bound ,reengagement_definer ,reengagement_marker ,reengagement_scheduler ,reengagement_searcher ', 'the roles have no powers of their own');
 SELECT is_empty($$ SELECT r.rolname FROM pg_roles r WHERE pg_has_role('reengagement_api', r.oid, 'MEMBER')
     AND r.rolname NOT IN ('reengagement_api', 'reengagement_bound') $$, 'the server''s role may become no other');
-SELECT is_member_of('reengagement_bound', ARRAY['reengagement_api', 'reengagement_definer'], 'both are bound');
+SELECT is_member_of('reengagement_bound', ARRAY['reengagement_api', 'reengagement_definer', 'reengagement_searcher'], 'all that read patients are bound');
+SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = 're.patient_state'::regclass AND a.attnum > 0
+        AND NOT a.attisdropped AND has_column_privilege('reengagement_searcher', a.attrelid, a.attnum, 'SELECT')),
+    'class folded_email folded_name last_contact_day organization_id patient_id phone_digits', 'the searcher reads of a state what is searched');
+SELECT is((SELECT string_agg(p.polrelid::regclass || ' ' || p.polname, ', ') FROM pg_policy p
+    WHERE p.polroles <> '{0}' OR pg_get_expr(p.polqual, p.polrelid) !~ 'reengagement.organization'), 're.patient_search every_piece',
+    'and one policy alone is not that of the bound organization');
 SELECT * FROM finish();
 ROLLBACK;

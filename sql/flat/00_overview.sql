@@ -29,7 +29,8 @@
 -- A reader (90_dispatch) asks "current?" and the question in one statement, that is of one snapshot. If not, it advances
 -- itself (60_catch_up), and may then disregard marks that have come since: the advance has seen a moment with no other
 -- marks, that moment lies after the read began, the derived rows are of that moment, and nobody else changes them while the
--- reader holds the lock; they hold all that an answer shows, names included. Else writers who never pause could keep a
+-- reader holds the lock; they hold all that an answer shows, names included, but for a list's notes: these are read from the source, and then
+-- there may be no mark after all (80_answers). Else writers who never pause could keep a
 -- reader from ever being served. If much is due, or another is at it for long, or the transaction may not write or has one
 -- snapshot for all its statements, the answer is the plain one.
 --
@@ -37,6 +38,7 @@
 -- same today and apart from the time of day it tells, as long as the organization is current and its generation the same.
 --
 -- All keys, joins and locks are within one organization; only re.organizations_due looks over several. What
--- leaves no mark: disabled triggers, session_replication_role = replica, the apply of logical replication, new time-zone data.
+-- leaves no mark: disabled triggers, session_replication_role = replica, the apply of logical replication, new time-zone data,
+-- other rules of unaccent, another version of ICU.
 -- After these, ../rebuild; ../verify finds them. A change to what 10_class or 40_refresh make of a state needs a migration
 -- that sets building_after to '' and empties the derived tables, as ../rebuild does.

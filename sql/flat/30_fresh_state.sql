@@ -5,14 +5,17 @@ RETURNS TABLE (
     patient_id text, class smallint, last_contact_day date, contact_days date[], missed_days date[],
     attempts re.attempt_summary[], valid_from timestamptz, valid_until timestamptz, day_from date, day_until date,
     name text, phone text, email text, last_appointment_date timestamptz, next_scheduled_appointment timestamptz,
-    previous_response_rate numeric, completed_days date[], known_value numeric, without_value integer)
+    previous_response_rate numeric, completed_days date[], known_value numeric, without_value integer,
+    folded_name text, folded_email text, phone_digits text, pieces integer[])
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT p.id, m.class, m.last_contact_day, contact.days, visit.missed_days, made.attempts,
         coalesce(instant.valid_from, '-infinity'), coalesce(instant.valid_until, 'infinity'),
         coalesce(date.day_from, '-infinity'), coalesce(date.day_until, 'infinity'),
         m.name, m.phone, m.email, m.last_appointment_date, m.next_scheduled_appointment, m.previous_response_rate,
-        visit.completed_days, visit.known_value, visit.without_value
+        visit.completed_days, visit.known_value, visit.without_value,
+        f.folded_name, f.folded_email, f.phone_digits,
+        re.search_pieces(organization, f.folded_name, f.folded_email, f.phone_digits)
     FROM re.clock k
     JOIN public.patients p ON p.organization_id = k.organization_id
     LEFT JOIN LATERAL (
@@ -23,6 +26,10 @@ BEGIN ATOMIC
         WHERE v.organization_id = organization AND v.patient_id = p.id
         OFFSET 0
     ) m ON true
+    CROSS JOIN LATERAL (
+        SELECT re.folded(m.name) AS folded_name, re.folded(m.email) AS folded_email, re.digits(m.phone) AS phone_digits
+        OFFSET 0
+    ) f
     CROSS JOIN LATERAL (
         -- The days on which the last contact changes, intake included where it comes first.
         SELECT coalesce(array_agg(s.from_day ORDER BY s.from_day), '{}') AS days

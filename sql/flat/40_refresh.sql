@@ -27,17 +27,32 @@ BEGIN
     ), kept AS (
         INSERT INTO re.patient_state AS s (organization_id, patient_id, class, last_contact_day, contact_days, missed_days,
             attempts, valid_from, valid_until, day_from, day_until, name, phone, email, last_appointment_date,
-            next_scheduled_appointment, previous_response_rate, completed_days, known_value, without_value)
-        SELECT organization, f.* FROM fresh f
+            next_scheduled_appointment, previous_response_rate, completed_days, known_value, without_value,
+            folded_name, folded_email, phone_digits)
+        SELECT organization, f.patient_id, f.class, f.last_contact_day, f.contact_days, f.missed_days, f.attempts, f.valid_from,
+            f.valid_until, f.day_from, f.day_until, f.name, f.phone, f.email, f.last_appointment_date,
+            f.next_scheduled_appointment, f.previous_response_rate, f.completed_days, f.known_value, f.without_value,
+            f.folded_name, f.folded_email, f.phone_digits
+        FROM fresh f
         ON CONFLICT (organization_id, patient_id) DO UPDATE
         SET (class, last_contact_day, contact_days, missed_days, attempts, valid_from, valid_until, day_from, day_until,
                 name, phone, email, last_appointment_date, next_scheduled_appointment, previous_response_rate,
-                completed_days, known_value, without_value)
+                completed_days, known_value, without_value, folded_name, folded_email, phone_digits)
             = (excluded.class, excluded.last_contact_day, excluded.contact_days, excluded.missed_days,
                 excluded.attempts, excluded.valid_from, excluded.valid_until, excluded.day_from, excluded.day_until,
                 excluded.name, excluded.phone, excluded.email, excluded.last_appointment_date,
-                excluded.next_scheduled_appointment, excluded.previous_response_rate, excluded.completed_days, excluded.known_value, excluded.without_value)
+                excluded.next_scheduled_appointment, excluded.previous_response_rate, excluded.completed_days, excluded.known_value,
+                excluded.without_value, excluded.folded_name, excluded.folded_email, excluded.phone_digits)
         WHERE s IS DISTINCT FROM excluded
+    ), lost AS (
+        DELETE FROM re.patient_search p
+        WHERE p.organization_id = organization AND p.patient_id = ANY (patients)
+            AND p.patient_id NOT IN (SELECT f.patient_id FROM fresh f WHERE f.class IS NOT NULL)
+    ), found AS (
+        INSERT INTO re.patient_search AS p (organization_id, patient_id, pieces)
+        SELECT organization, f.patient_id, f.pieces FROM fresh f WHERE f.class IS NOT NULL
+        ON CONFLICT (organization_id, patient_id) DO UPDATE SET pieces = excluded.pieces
+        WHERE p.pieces <> excluded.pieces
     ), cells AS (
         INSERT INTO re.cell AS t (organization_id, last_contact_day, class, number)
         SELECT organization, coalesce(d.last_contact_day, '-infinity'), d.class, sum(d.sign)

@@ -40,57 +40,68 @@ BEGIN ATOMIC
     OFFSET 0;
 END;
 
--- The days since last contact that a level takes; null is all. No most is no end.
-CREATE OR REPLACE FUNCTION re.level_range(wanted_level text) RETURNS TABLE (least_days integer, most_days integer)
-LANGUAGE sql IMMUTABLE
-BEGIN ATOMIC
-    SELECT min(d), nullif(max(d), 45)
-    FROM generate_series(0, 45) AS d
-    WHERE wanted_level IS NULL OR re.risk_level(d) = wanted_level;
-END;
+-- How many patients are counted today, and how many of them fit: those whose last contact lies, for their class, between
+-- the days given.
+CREATE OR REPLACE FUNCTION re.flat_count(organization text, today date, is_filtered boolean, first_days date[], last_days date[])
+RETURNS TABLE (patients bigint, fitting bigint)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+BEGIN
+    IF is_filtered THEN
+        SELECT coalesce(sum(p.number), 0), coalesce(sum(p.number) FILTER (
+            WHERE today - p.days BETWEEN first_days[p.class + 1] AND last_days[p.class + 1]), 0)
+        INTO patients, fitting
+        FROM re.flat_population(organization) p;
+    ELSE
+        SELECT coalesce(sum(c.number), 0) INTO patients
+        FROM re.cell c
+        WHERE c.organization_id = organization AND c.last_contact_day = '-infinity';
+        fitting := patients;
+    END IF;
+    RETURN NEXT;
+END $$;
 
--- The patients that come next in the order of priority. Within a class that order is (last contact day, id): with more
--- days since the last contact the score never falls (re.recency does not, and the rest is the class's), and the number of
--- the action priority never rises (within a class it is always 4, or falls as the tier rises with the score and as
--- dormant comes with 30 days). So each class is one stream, in the order of an index, and the list a merge of the nine.
+-- The patients that come next in the order of priority, or of last contact: of each class those whose last contact lies
+-- between two days, which is all that the filters choose by. Within a class the order of priority is (last contact day, id):
+-- with more days since the last contact the score never falls (re.recency does not, and the rest is the class's), and the
+-- number of the action priority never rises (within a class it is always 4, or falls as the tier rises with the score and as
+-- dormant comes with 30 days). So each class is one stream, in the order of an index, and the list a merge of the nine. The
+-- order of last contact is another merge of the same.
 --
 -- None is read further than the page can reach: the class that comes first has the page's number of patients up to some
 -- place, if it has so many, and no patient behind that place can be on the page.
 CREATE OR REPLACE FUNCTION re.flat_page(
-    organization text, wanted_level text, row_limit integer,
+    organization text, by_contact boolean, first_days date[], last_days date[], row_limit integer,
     after_priority integer, after_score integer, after_days integer, after_id text)
 RETURNS TABLE (patient_id text, class integer, days integer, score integer, priority integer)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH stream AS MATERIALIZED (
-        SELECT c.class, k.today, k.most_days, s.first_day, k.today - l.least_days AS last_day,
+        SELECT c.class, k.today, k.most_days, s.first_day, last_days[c.class + 1] AS last_day,
             -- With the cursor's own place it goes on behind its id.
             CASE WHEN s.first_day = f.day AND f.is_here THEN after_id ELSE '' END AS first_id
         FROM (
             SELECT k.today, m.most_days,
-                -- A cursor may hold any numbers; what no patient can have stands beside the nearest that one can.
-                (1000::bigint * after_priority - greatest(least(after_score, 101), -1)) * 4000000
-                    - greatest(least(after_days, m.most_days), -1) AS after_place
+                re.cursor_place(by_contact, after_priority, after_score, after_days, m.most_days) AS after_place
             FROM re.flat_clock(organization) k
             -- No day lies further back than the calendar of the source, which begins with year 1 in UTC.
             CROSS JOIN LATERAL (SELECT k.today - date '0001-01-01' + 2 AS most_days OFFSET 0) m
             OFFSET 0
         ) k
-        CROSS JOIN re.level_range(wanted_level) l
         CROSS JOIN generate_series(0, 8) AS c(class)
         CROSS JOIN LATERAL (
             -- Behind the cursor come those with fewer days than its place takes.
             SELECT CASE
-                    WHEN k.after_place IS NULL THEN '-infinity'
+                    WHEN after_id IS NULL THEN '-infinity'
                     ELSE k.today - d.days + CASE WHEN p.is_here THEN 0 ELSE 1 END
                 END AS day, p.is_here
-            FROM (SELECT re.least_days(c.class, k.after_place, k.most_days) AS days OFFSET 0) d
-            CROSS JOIN LATERAL (SELECT re.class_order(c.class, d.days) = k.after_place AS is_here OFFSET 0) p
+            FROM (SELECT re.least_days(c.class, k.after_place, k.most_days, by_contact) AS days OFFSET 0) d
+            CROSS JOIN LATERAL (SELECT re.class_order(c.class, d.days, by_contact) = k.after_place AS is_here OFFSET 0) p
             OFFSET 0
         ) f
-        CROSS JOIN LATERAL (SELECT greatest(f.day, k.today - l.most_days) AS first_day OFFSET 0) s
+        CROSS JOIN LATERAL (SELECT greatest(f.day, first_days[c.class + 1]) AS first_day OFFSET 0) s
     ), reach AS MATERIALIZED (
-        SELECT re.class_order(f.class, f.today - l.last_contact_day) AS place
+        SELECT re.class_order(f.class, f.today - l.last_contact_day, by_contact) AS place
         FROM (
             SELECT s.*
             FROM stream s
@@ -102,7 +113,7 @@ BEGIN ATOMIC
                 ORDER BY t.last_contact_day, t.patient_id
                 LIMIT 1
             ) t
-            ORDER BY re.class_order(s.class, s.today - t.last_contact_day)
+            ORDER BY re.class_order(s.class, s.today - t.last_contact_day, by_contact)
             LIMIT 1
         ) f
         CROSS JOIN LATERAL (
@@ -118,13 +129,13 @@ BEGIN ATOMIC
     )
     SELECT p.patient_id, p.class, p.days, re.class_score(p.class, p.days), re.class_priority(p.class, p.days)
     FROM (
-        SELECT t.patient_id, s.class, t.days
+        SELECT t.patient_id, s.class, t.days, re.class_order(s.class, t.days, by_contact) AS place
         FROM stream s
         LEFT JOIN reach r ON true
         CROSS JOIN LATERAL (
             SELECT CASE
                     WHEN r.place IS NULL THEN s.last_day
-                    ELSE least(s.last_day, s.today - re.least_days(s.class, r.place, s.most_days))
+                    ELSE least(s.last_day, s.today - re.least_days(s.class, r.place, s.most_days, by_contact))
                 END AS day
             OFFSET 0
         ) last
@@ -136,8 +147,8 @@ BEGIN ATOMIC
             ORDER BY t.last_contact_day, t.patient_id
             LIMIT row_limit
         ) t
-        ORDER BY re.class_order(s.class, t.days), t.patient_id
+        ORDER BY 4, t.patient_id
         LIMIT row_limit
     ) p
-    ORDER BY 5, 4 DESC, p.days DESC, p.patient_id;
+    ORDER BY p.place, p.patient_id;
 END;

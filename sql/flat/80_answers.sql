@@ -89,79 +89,28 @@ RETURNS TABLE (
     treatment_notes text, total bigint, sort_name text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    WITH asked AS MATERIALIZED (
-        SELECT k.now, k.today, re.search_text(wanted_text) AS term, re.search_digits(wanted_text) AS digits,
-            wanted_text IS NULL AND sort_by = 'priority' AND wanted_status IS NULL AND wanted_priority IS NULL
-                AND wanted_tier IS NULL AS is_simple,
-            CASE WHEN sort_by = 'name' THEN coalesce((
-                SELECT re.folded(s.name) FROM re.patient_state s
-                WHERE s.organization_id = organization AND s.patient_id = after_id AND s.class IS NOT NULL
-                    AND starts_with(re.folded(s.name), after_name)
-            ), after_name) END AS after_name
-        FROM re.flat_clock(organization) k
-    ), matching AS MATERIALIZED (
-        SELECT s.patient_id, s.class::integer AS class, d.days, re.class_score(s.class, d.days) AS score,
-            re.class_priority(s.class, d.days) AS priority,
-            CASE WHEN sort_by = 'name' THEN re.folded(s.name) END COLLATE "C" AS sort_name,
-            CASE WHEN sort_by = 'last_contact' THEN -d.days END AS by_days,
-            CASE WHEN sort_by = 'name' THEN 0 ELSE re.class_order(s.class, d.days) END AS place
-        FROM asked k
-        CROSS JOIN re.patient_state s
-        CROSS JOIN LATERAL (SELECT k.today - s.last_contact_day AS days OFFSET 0) d
-        WHERE NOT k.is_simple AND s.organization_id = organization AND s.class IS NOT NULL
-            AND (wanted_level IS NULL OR re.risk_level(d.days) = wanted_level)
-            AND (wanted_status IS NULL OR re.class_status(s.class, d.days) = wanted_status)
-            AND (wanted_priority IS NULL OR re.class_priority(s.class, d.days) = wanted_priority)
-            AND (wanted_tier IS NULL OR re.risk_tier(re.class_score(s.class, d.days)) = wanted_tier)
-            AND (wanted_text IS NULL OR strpos(re.folded(s.name), k.term) > 0 OR strpos(re.folded(s.email), k.term) > 0
-                OR strpos(re.digits(s.phone), k.digits) > 0)
-    ), total AS MATERIALIZED (
-        SELECT CASE
-                WHEN k.is_simple THEN (
-                    SELECT coalesce(sum(p.number), 0)::bigint FROM re.flat_population(organization) p
-                    WHERE wanted_level IS NULL OR re.risk_level(p.days) = wanted_level)
-                ELSE (SELECT count(*) FROM matching)
-            END AS number
-        FROM asked k
-    ), page AS MATERIALIZED (
-        SELECT p.patient_id, p.class, p.days, p.score, p.priority, NULL::text COLLATE "C" AS sort_name,
-            row_number() OVER (ORDER BY p.priority, p.score DESC, p.days DESC, p.patient_id COLLATE "C") AS nr
-        FROM asked k
-        CROSS JOIN LATERAL re.flat_page(organization, wanted_level, row_limit, after_priority, after_score, after_days, after_id) p
-        WHERE k.is_simple
-        UNION ALL
-        (SELECT m.patient_id, m.class, m.days, m.score, m.priority, m.sort_name,
-            row_number() OVER (ORDER BY m.sort_name, m.by_days, m.place, m.patient_id)
-        FROM asked k
-        CROSS JOIN matching m
-        WHERE after_id IS NULL
-            OR CASE sort_by
-                WHEN 'name' THEN (m.sort_name, m.patient_id) > (k.after_name COLLATE "C", after_id)
-                WHEN 'last_contact' THEN (-m.days, m.priority, -m.score, m.patient_id)
-                    > (-after_days, after_priority, -after_score, after_id)
-                ELSE (m.priority, -m.score, -m.days, m.patient_id) > (after_priority, -after_score, -after_days, after_id)
-            END
-        ORDER BY 7
-        LIMIT row_limit)
+    WITH page AS MATERIALIZED (
+        SELECT p.*
+        FROM re.flat_list(organization, wanted_level, wanted_status, wanted_priority, wanted_tier, wanted_text, sort_by, row_limit,
+            after_priority, after_score, after_days, after_name, after_id) p
     )
     SELECT re.rfc3339(k.now), v.id, v.name, v.phone, v.email, v.level, v.score, v.days, v.last, v.next, v.action,
         v.priority, v.previous_response_rate, v.completed, v.missed, v.status, v.tier, v.attendance, v.lifetime_value,
-        CASE WHEN with_notes THEN n.treatment_notes END,
-        CASE WHEN wanted_text IS NULL OR t.number <= 1000 THEN t.number END, v.sort_name
-    FROM asked k
-    CROSS JOIN total t
+        CASE WHEN with_notes THEN n.treatment_notes END, p.total, p.sort_name
+    FROM re.flat_clock(organization) k
+    CROSS JOIN page p
+    CROSS JOIN LATERAL (
+        SELECT o.appointment_value FROM re.organization_state o WHERE o.organization_id = organization OFFSET 0
+    ) o
     LEFT JOIN LATERAL (
-        SELECT p.*, s.patient_id AS id, s.name, s.phone, s.email, re.risk_level(p.days) AS level, f.status, f.tier,
+        SELECT s.patient_id AS id, s.name, s.phone, s.email, re.risk_level(p.days) AS level, p.days,
+            f.score, f.priority, f.status, f.tier,
             re.recommended_action(f.status, f.tier, p.class / 3 = 0) AS action,
             re.rfc3339(s.last_appointment_date) AS last, re.rfc3339(s.next_scheduled_appointment) AS next,
             s.previous_response_rate, cardinality(s.completed_days) AS completed, n.missed,
             re.rate_or_null(n.completed, n.completed + n.missed) AS attendance,
             s.known_value + s.without_value * o.appointment_value AS lifetime_value
-        FROM page p
-        CROSS JOIN LATERAL (
-            SELECT re.class_status(p.class, p.days) AS status, re.risk_tier(p.score) AS tier OFFSET 0
-        ) f
-        CROSS JOIN LATERAL (
+        FROM (
             SELECT s.*
             FROM re.patient_state s
             WHERE s.organization_id = organization AND s.class = p.class AND s.last_contact_day = k.today - p.days
@@ -169,21 +118,25 @@ BEGIN ATOMIC
             OFFSET 0
         ) s
         CROSS JOIN LATERAL (
+            SELECT c.score, c.priority, re.class_status(p.class, p.days) AS status, re.risk_tier(c.score) AS tier
+            FROM (SELECT re.class_score(p.class, p.days) AS score, re.class_priority(p.class, p.days) AS priority OFFSET 0) c
+            OFFSET 0
+        ) f
+        CROSS JOIN LATERAL (
             SELECT re.number_of_days(s.completed_days, k.today - 89, k.today) AS completed,
                 re.number_of_days(s.missed_days, k.today - 89, k.today) AS missed
             OFFSET 0
         ) n
-        CROSS JOIN (SELECT o.appointment_value FROM re.organization_state o WHERE o.organization_id = organization OFFSET 0) o
         OFFSET 0
     ) v ON true
     LEFT JOIN LATERAL (
-        SELECT p.treatment_notes FROM re.patient p
-        WHERE with_notes AND p.organization_id = organization AND p.id = v.id
+        SELECT r.treatment_notes FROM re.patient r
+        WHERE with_notes AND r.organization_id = organization AND r.id = p.patient_id
         OFFSET 0
     ) n ON true
     -- Notes are read from the source, where they may be of a later moment than the derived rows (90_dispatch).
     WHERE NOT with_notes OR re.is_current(organization)
-    ORDER BY v.nr;
+    ORDER BY p.nr;
 END;
 
 CREATE OR REPLACE FUNCTION re.flat_dashboard(organization text)
@@ -217,7 +170,9 @@ BEGIN ATOMIC
             coalesce(sum(l.immediate), 0)::bigint AS immediate
         FROM level l
     ), page AS MATERIALIZED (
-        SELECT p.* FROM re.flat_page(organization, NULL, 10, NULL, NULL, NULL, NULL) p
+        SELECT p.*
+        FROM re.flat_page(organization, false, array_fill('-infinity'::date, ARRAY[9]), array_fill('infinity'::date, ARRAY[9]), 10,
+            NULL, NULL, NULL, NULL) p
     )
     SELECT s.total_patients,
         s.critical, re.average(s.critical_score, s.critical), s.high, re.average(s.high_score, s.high),

@@ -1,6 +1,10 @@
 -- What a search compares, and by what names are sorted: case and accents aside (definitions.md, section 5).
--- STABLE as unaccent is, whose rules are a file of the server's: with other rules the derived rows are to be built anew.
--- Where PostgreSQL has been built without ICU, its own collation with Unicode's full case mapping lowers the same.
+-- The extension unaccent may be created by an owner who is no superuser; where it is there already, in any schema, that
+-- one is taken, since what uses it is bound to it and not to its name. STABLE as unaccent is, whose rules are a file of the
+-- server's: with other rules the derived rows are to be built anew. Where PostgreSQL has been built without ICU, its own
+-- collation with Unicode's full case mapping lowers the same.
+CREATE EXTENSION IF NOT EXISTS unaccent SCHEMA public;
+
 DO $$
 DECLARE
     extension_schema text := (SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'unaccent');

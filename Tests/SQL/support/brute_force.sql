@@ -222,6 +222,11 @@ CREATE FUNCTION brute.dashboard(organization text) RETURNS text LANGUAGE sql STA
     ) l
 $$;
 
+-- As definitions.md, section 5, has it.
+CREATE FUNCTION brute.folded(x text) RETURNS text LANGUAGE sql AS $$
+    SELECT translate(lower(public.unaccent(normalize(x, NFC)) COLLATE "und-x-icu"), 'ς', 'σ')
+$$;
+
 CREATE FUNCTION brute.refresh() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     REFRESH MATERIALIZED VIEW brute.history;
@@ -260,6 +265,21 @@ BEGIN
         RETURN QUERY SELECT format('dashboard(%s): %s <> %s', o, f.f, brute.dashboard(o)) FROM (
             SELECT DISTINCT concat_ws(' ', critical_count, critical_avg_score, high_count, high_avg_score, medium_count, medium_avg_score,
                 low_count, low_avg_score, engaged_count, engaged_avg_score) AS f FROM re.dashboard(o)) f WHERE f.f <> brute.dashboard(o);
+        RETURN QUERY SELECT format('list(%s): %s by %s: %s, not %s', o, w, s, found.ids, wanted.ids)
+            FROM unnest(ARRAY['priority', 'name', 'last_contact']) s
+            CROSS JOIN (VALUES (NULL, 'dormant', NULL::integer, NULL, NULL), ('critical', NULL, 2, NULL, NULL), (NULL, 'active', NULL, 'medium', NULL), (NULL, NULL, NULL, NULL, 'ÓBRI'),
+                (NULL, NULL, 4, NULL, '555 01')) AS w(level, status, priority, tier, q)
+            CROSS JOIN LATERAL (SELECT array_agg(r.id) FILTER (WHERE r.id IS NOT NULL) AS ids, max(r.total) AS total
+                FROM re.prioritized_patients(o, w.level, w.status, w.priority, w.tier, w.q, s, false, NULL, NULL, NULL, NULL, NULL, NULL) r) found
+            CROSS JOIN LATERAL (SELECT array_agg(m.patient_id::text ORDER BY CASE WHEN s = 'name' THEN brute.folded(m.name) END COLLATE "C",
+                        CASE WHEN s = 'last_contact' THEN -m.days_since_last_contact END, CASE WHEN s <> 'name' THEN m.action_priority END,
+                        CASE WHEN s <> 'name' THEN -m.risk_score END, CASE WHEN s <> 'name' THEN -m.days_since_last_contact END, m.patient_id) AS ids, count(*) AS total
+                FROM brute.master m
+                WHERE m.organization_id = o AND m.risk_level = coalesce(w.level, m.risk_level) AND m.engagement_status = coalesce(w.status, m.engagement_status)
+                    AND m.action_priority = coalesce(w.priority, m.action_priority) AND m.risk_tier = coalesce(w.tier, m.risk_tier)
+                    AND (w.q IS NULL OR position(brute.folded(w.q) IN brute.folded(concat_ws(E'\n', m.name, m.email))) > 0
+                        OR w.q !~ '[^0-9 +().-]' AND position(translate(w.q, ' +().-', '') IN translate(m.phone, ' +().-x', '')) > 0)) wanted
+            WHERE (found.ids, found.total) IS DISTINCT FROM (wanted.ids, wanted.total);
         RETURN QUERY SELECT format('prioritized(%s): order differs', o)
             WHERE ARRAY(SELECT r.id FROM re.prioritized_patients(o, NULL, NULL, NULL, NULL, NULL, 'priority', false, NULL, NULL, NULL, NULL, NULL, NULL) r WHERE r.id IS NOT NULL)
                 <> ARRAY(SELECT patient_id::text FROM brute.master WHERE organization_id = o
