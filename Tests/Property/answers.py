@@ -1,10 +1,11 @@
 """The answers over HTTP as rows of the plain functions that they are to equal, column by column."""
 
 import base64
+import hashlib
 import json
 from urllib.parse import quote
 
-from steps import FIRST
+from steps import FIRST, Question, Wanted
 
 DAYS = {7: "7d", 30: "30d", 90: "90d", 182: "6m", 365: "1y"}
 LEVELS = ("critical", "high", "medium", "low", "engaged")
@@ -22,28 +23,53 @@ def path_of(organization, question):
     if name == "patient_detail":
         return "patients/" + quote(arguments[0], safe="")
     if name == "prioritized_patients":
-        level, limit, *place = arguments
-        cursor = cursor_of(organization, level, place)
-        return cursor is not None and f"patients/prioritized?limit={limit}" + (f"&risk_level={level}" if level else "") + cursor or None
+        wanted, limit, place = list_of(question)
+        cursor = cursor_of(organization, wanted, place)
+        if cursor is None or wanted.q is not None and len(wanted.q) < 3:
+            return None
+        filters = "".join(f"&{name}={quote(str(value), safe='')}" for name, value in filters_of(wanted).items())
+        return f"patients/prioritized?limit={limit}{filters}{cursor}"
     return {"risk_metrics": "risk-metrics", "dashboard": "dashboard"}[name]
 
 
-def cursor_of(organization, level, place):
+def list_of(question):
+    """What is wanted, the limit and the place."""
+    number = len(Wanted._fields)
+    return Wanted(*question.arguments[:number]), question.arguments[number], tuple(question.arguments[number + 1:])
+
+
+def filters_of(wanted):
+    """The parameters that are given: none that is the default."""
+    given = {"risk_level": wanted.level, "engagement_status": wanted.status, "action_priority": wanted.priority, "risk_tier": wanted.tier,
+             "q": wanted.q, "sort": None if wanted.sort == "priority" else wanted.sort, "include": "notes" if wanted.notes else None}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def as_json(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def cursor_of(organization, wanted, place):
     """As the server writes them; None where it could not have."""
-    if tuple(place) == FIRST:
+    if place == FIRST:
         return ""
-    priority, score, days, id = place
-    if not (1 <= priority <= 4 and 0 <= score <= 100 and 0 <= days <= 2**31 - 1 and id):
+    *numbers, name, id = place
+    if not id or wanted.sort != "name" and not all(least <= n <= most for n, (least, most) in zip(numbers, ((1, 4), (0, 100), (0, 2**31 - 1)))):
         return None
-    text = json.dumps(["1", organization, level or "all", priority, score, days, id], ensure_ascii=False, separators=(",", ":"))
-    return "&cursor=" + base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+    belongs_to = [organization, wanted.level or "all", wanted.status, wanted.priority and str(wanted.priority), wanted.tier, wanted.q, wanted.sort]
+    digest = base64url(hashlib.sha256(as_json(belongs_to)).digest()[:16])
+    return "&cursor=" + base64url(as_json(["2", digest, *([name] if wanted.sort == "name" else numbers), id]))
 
 
 def plain_arguments(question):
     """One patient more than a page shows tells whether another page follows."""
     if question.function == "prioritized_patients":
-        level, limit, *place = question.arguments
-        return (level, limit + 1, *place)
+        wanted, limit, place = list_of(question)
+        return (*wanted, limit + 1, *place)
     return question.arguments
 
 
@@ -55,8 +81,10 @@ def rows_of(question, answer):
 def expected(question, rows):
     """The same of the plain rows, which come as JSON."""
     if question.function == "prioritized_patients":
-        limit = question.arguments[1]
-        return [row for row in rows[:limit] if row["id"] is not None], (rows[0]["timestamp"], len(rows) > limit)
+        wanted, limit, _ = list_of(question)
+        aside = {"total", "sort_name"} if wanted.notes else {"total", "sort_name", "treatment_notes"}
+        shown = [{name: value for name, value in row.items() if name not in aside} for row in rows[:limit] if row["id"] is not None]
+        return shown, (rows[0]["timestamp"], rows[0]["total"], len(rows) > limit)
     if question.function == "trends":
         return rows, [rows[-1][level] for level in LEVELS]
     if question.function == "patient_detail":
@@ -97,12 +125,13 @@ def rows_of_trends(answer, days):
     return rows, list(answer["current_risk_distribution"].values())
 
 
-def rows_of_prioritized_patients(answer, level, limit, *place):
+def rows_of_prioritized_patients(answer, *arguments):
+    wanted, limit, _ = list_of(Question("prioritized_patients", arguments))
     summary = answer["summary"]
-    assert summary["filters_applied"] == {"risk_level": level or "all", "limit": limit}
+    assert summary["filters_applied"] == {"risk_level": "all", **filters_of(wanted), "limit": limit}
     assert summary["total_returned"] == len(answer["patients"])
     rows = [{"timestamp": answer["timestamp"], **patient} for patient in answer["patients"]]
-    return rows, (answer["timestamp"], summary["next_cursor"] is not None)
+    return rows, (answer["timestamp"], summary["total"], summary["next_cursor"] is not None)
 
 
 def rows_of_patient_detail(answer, id):

@@ -7,8 +7,9 @@ import psycopg2
 
 # What the server asks, as one text, and for the list the place of its last patient.
 TEXT = "SELECT string_agg(f::text, E'\\n'), NULL FROM re.{name}({parameters}) f"
-PAGE = ("SELECT string_agg(f::text, E'\\n'), (array_agg(json_build_array(f.action_priority, f.risk_score, "
-        "f.days_since_last_contact, f.id)))[count(*)::int]::text FROM re.{name}({parameters}) f")
+PAGE = ("SELECT string_agg(f::text, E'\\n'), (array_agg(CASE WHEN f.sort_name IS NULL "
+        "THEN json_build_array(f.action_priority, f.risk_score, f.days_since_last_contact, NULL, f.id) "
+        "ELSE json_build_array(NULL, NULL, NULL, left(f.sort_name, 50), f.id) END))[count(*)::int]::text FROM re.{name}({parameters}) f")
 TYPES = {"risk_metrics": ("text",), "dashboard": ("text",), "performance": ("text", "text"), "trends": ("text", "integer"),
          "prioritized_patients": ("text", "text", "text", "integer", "text", "text", "text", "boolean", "integer", "integer", "integer", "integer", "text", "text")}
 
@@ -29,13 +30,6 @@ def difference(flat, plain, most=10):
     return "\n".join([f"{len(rows)} rows of {len(pairs)} differ"] + lines)
 
 
-def arguments(question):
-    if question.function != "prioritized_patients":
-        return question.arguments
-    level, limit, priority, score, days, id = question.arguments
-    return (level, None, None, None, None, "priority", False, limit, priority, score, days, None, id)
-
-
 def ask(session, prefix, organization, question):
     """The answer as text, and the place of the last patient on a page."""
     types = TYPES[question.function]
@@ -43,7 +37,7 @@ def ask(session, prefix, organization, question):
     body = (PAGE if question.function == "prioritized_patients" else TEXT).format(
         name=name, parameters=", ".join(f"${i + 1}" for i in range(len(types))))
     try:
-        text, place = session.execute_prepared(name, body, f"({', '.join(types)})", (organization, *arguments(question)))[0]
+        text, place = session.execute_prepared(name, body, f"({', '.join(types)})", (organization, *question.arguments))[0]
     except psycopg2.Error as error:
         raise Mismatch(organization, f"re.{name}", question, f"{error.pgcode} {error}", "no error") from error
     return text, place and json.loads(place)
@@ -55,4 +49,4 @@ def ask_both(session, organization, question):
     parameters = ", ".join(f"${i + 1}" for i in range(len(types)))
     body = "SELECT re.is_current($1), " + ", ".join(
         f"(SELECT string_agg(f::text, E'\\n') FROM re.{prefix}{question.function}({parameters}) f)" for prefix in ("flat_", "plain_"))
-    return session.execute_prepared("both_" + question.function, body, f"({', '.join(types)})", (organization, *arguments(question)))[0]
+    return session.execute_prepared("both_" + question.function, body, f"({', '.join(types)})", (organization, *question.arguments))[0]

@@ -3,7 +3,7 @@
 import rows
 from instants import DAY, HOUR, SECOND, day_of, instant, literal, midnight
 from script import ID, NOW, around, case
-from steps import ALL, LEVELS, SUMMARIES, TRENDS, USUAL, walk
+from steps import ALL, LEVELS, SORTS, STATUSES, SUMMARIES, TIERS, TRENDS, USUAL, Wanted, walk
 
 
 @case("a patient is archived, now or with time, and restored")
@@ -87,12 +87,34 @@ def every_day(s):
                     s.appointment(midnight(first + 60, "Europe/London"), "no_show", patient=patient)
                 if kind == "upcoming":
                     s.appointment(NOW + 900 * DAY, "scheduled", NOW - DAY, patient)
-    page = walk(None, 5, 20)
+    pages = tuple(walk(Wanted(sort=sort), 5, 20) for sort in SORTS)
     for days in (*range(0, 9), *range(12, 16), *range(28, 33), *range(43, 49), *range(58, 63), *range(73, 78), *range(84, 93),
                  149, 150, 151, 160, 30, 1):
-        s.look_at(midnight(first + days, "Europe/London"), questions=(page, *SUMMARIES))
+        s.look_at(midnight(first + days, "Europe/London"), questions=(*pages, *SUMMARIES))
         if days in (7, 14, 30, 45, 60, 90, 151):
-            s.check((*(walk(level, 3, 10) for level in LEVELS), *TRENDS))
+            s.check((*(walk(wanted, 3, 10) for wanted in (
+                *map(Wanted, LEVELS), *(Wanted(status=status) for status in STATUSES), *(Wanted(priority=priority) for priority in (1, 2, 3, 4)),
+                *(Wanted(tier=tier, sort="last_contact") for tier in TIERS), *(Wanted(tier=tier, sort="name") for tier in TIERS))), *TRENDS))
+
+
+@case("equal patients stand in the order of their ids by byte, those of one name too")
+def equal(s):
+    s.clinic(patients=())
+    for id in ("a", "B", "b", "é", "e\u0301", "Z", "10", "9"):
+        s.sql(rows.patient(ID, id, NOW - 60 * DAY, name="Ñame" if id < "a" else "name"))
+    s.check(tuple(walk(Wanted(q=q, sort=sort), limit, 20) for sort in SORTS for q in (None, "NAME") for limit in (1, 3, 200)))
+
+
+@case("a patient who is renamed is found by the new name alone, and stands where it says")
+def rename(s):
+    s.clinic(patients=tuple(f"p{number}" for number in range(12)))
+    questions = tuple(walk(Wanted(q=q, sort=sort), 1, 20) for q in ("soren", "A patient", "5550199") for sort in SORTS) + (
+        walk(Wanted(sort="name"), 1, 20), walk(Wanted("critical", sort="name"), 1, 20))
+    s.check(questions)
+    for change in ("name = 'Søren'", "name = 'Zoe SOREN'", "email = 'soren@example.com'", "phone = '+1 (555) 01-99'", "name = 'A patient'",
+                   "email = NULL", "phone = '5550198'"):
+        s.sql(f"UPDATE public.patients SET {change} WHERE id = 'p7'")
+        s.check(questions)
 
 
 @case("several contacts on one day, and the one in the middle goes")

@@ -113,20 +113,20 @@ class Comparer:
             if question.function == "walk":
                 self.walk(check, session, prefixes, *question.arguments)
             elif question.function == "from_kept":
-                level, limit, which = question.arguments
-                kept = self.kept.get(check.organization, [FIRST])
-                self.compare_one(check, session, prefixes, Question("prioritized_patients", (level, limit, *kept[which % len(kept)])))
+                wanted, limit, which = question.arguments
+                kept = self.kept.get((check.organization, wanted.sort == "name"), [FIRST])
+                self.compare_one(check, session, prefixes, wanted.page(limit, kept[which % len(kept)]))
             else:
                 self.compare_one(check, session, prefixes, question)
 
-    def walk(self, check, session, prefixes, level, limit, most_pages):
+    def walk(self, check, session, prefixes, wanted, limit, most_pages):
         """From page to page, whose ends are kept as places to go on from at another time."""
         place = FIRST
         for _ in range(most_pages):
-            place = self.compare_one(check, session, prefixes, Question("prioritized_patients", (level, limit, *place)))
-            if place is None or place[3] is None:
+            place = self.compare_one(check, session, prefixes, wanted.page(limit, place))
+            if place is None or place[-1] is None:
                 break
-            self.kept.setdefault(check.organization, []).append(tuple(place))
+            self.kept.setdefault((check.organization, wanted.sort == "name"), []).append(tuple(place))
 
     def compare_one(self, check, session, prefixes, question):
         plain, place = ask(session, "plain_", check.organization, question)

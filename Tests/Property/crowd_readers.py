@@ -4,9 +4,9 @@ import time
 
 from asking import ask, ask_both, difference
 from crowd_writers import BUSY, NOW, QUIET
-from steps import FIRST, LISTS, PERFORMANCE, SUMMARIES, TRENDS, Question
+from steps import EVERYBODY, FIRST, LISTS, PERFORMANCE, SUMMARIES, TRENDS, Wanted
 
-QUESTIONS = SUMMARIES + PERFORMANCE + TRENDS[:2] + LISTS[:1] + (Question("prioritized_patients", (None, 3, *FIRST)),)
+QUESTIONS = SUMMARIES + PERFORMANCE + TRENDS[:2] + LISTS[:1] + (EVERYBODY.page(3, FIRST), Wanted(sort="name", notes=True).page(5, FIRST), Wanted(status="active", q="pat", sort="last_contact").page(200, FIRST))
 # Each figure twice, from different derived rows.
 FIGURES = (("attempts", "SELECT outreach_attempts FROM re.performance($1, 'last_90_days')"),
            ("attempts", "SELECT sum(outreach_attempts)::bigint FROM re.trends($1, 90)"),

@@ -5,8 +5,8 @@ from random import Random
 import rows
 from instants import HOUR, NOWS, ZONES, instant, literal
 from rows import METHODS, OUTCOMES
-from steps import ALL, LEVELS, USUAL, Advance, Check, Everywhere, Question, Write, from_kept, quoted, walk
-from writes import NAMES, PATIENTS, TABLES, Clinic, Writes
+from steps import ALL, LEVELS, SORTS, STATUSES, TIERS, USUAL, Advance, Check, Everywhere, Wanted, Write, from_kept, quoted, walk
+from writes import NAMES, PATIENTS, SEARCHES, TABLES, Clinic, Writes
 
 SESSION_ZONES = ("UTC", "UTC", "America/New_York", "Europe/London", "Australia/Lord_Howe")
 
@@ -102,20 +102,26 @@ class Generator(Writes):
                         (6, 6, 4, 1, 1, 1, 1, 1, 0.6))[0]
         if way == "deep":
             return Check(clinic.id, way, ())
-        questions = tuple(r.sample(USUAL + ALL, 4)) + (self.random_page(clinic), from_kept(self.level(), r.choice((1, 3, 200)), r.randrange(1000)),
-                                                       walk(self.level(), r.choice((1, 2, 3, 5)), 6))
+        questions = tuple(r.sample(USUAL + ALL, 4)) + (self.random_page(clinic), from_kept(self.wanted(), r.choice((1, 3, 200)), r.randrange(1000)),
+                                                       walk(self.wanted(), r.choice((1, 2, 3, 5)), 6))
         within = (*self.some_writes(clinic), self.end()) if way == "uncommitted" else ()
         return Check(clinic.id, way, tuple(r.sample(questions, 5)), within)
 
-    def level(self):
-        return self.random.choice((None, None, *LEVELS))
+    def wanted(self):
+        r = self.random
+        one = r.choice((("level", LEVELS), ("status", STATUSES), ("priority", (1, 2, 3, 4)), ("tier", TIERS), (None, ())))
+        two = r.choice((("status", STATUSES), ("tier", TIERS), (None, ()), (None, ())))
+        return Wanted(**{name: r.choice(values) for name, values in (one, two) if name}, q=r.choice((None, None, r.choice(SEARCHES))),
+                      sort=r.choice(SORTS), notes=r.random() < 0.3)
 
     def random_page(self, clinic):
         """After a place where perhaps nobody is, or can be."""
         r = self.random
-        place = (r.choice((0, 1, 2, 3, 4, 5)), r.choice((r.randint(0, 100), 75, 60, 40, -1, 101)),
-                 r.choice((r.randint(0, 100), 0, 30, 45, 90, 300, 800_000, 2**31 - 1)), r.choice(PATIENTS + ("", "zz")))
-        return Question("prioritized_patients", (self.level(), r.choice((1, 2, 10, 200)), *place))
+        wanted, id = self.wanted(), r.choice(PATIENTS + ("", "zz"))
+        place = (None, None, None, r.choice(SEARCHES + ("", "john", "l")), id) if wanted.sort == "name" else (
+            r.choice((0, 1, 2, 3, 4, 5)), r.choice((r.randint(0, 100), 75, 60, 40, -1, 101)),
+            r.choice((r.randint(0, 100), 0, 30, 45, 90, 300, 800_000, 2**31 - 1)), None, id)
+        return wanted.page(r.choice((1, 2, 10, 200)), place)
 
     def rare(self, clinic):
         """What one does to a whole table or organization."""

@@ -22,12 +22,12 @@ from generator import Generator
 from replay import Player, report
 from servers import NotAsPromised, Servers, parsed
 from sessions import Sessions
-from steps import PERFORMANCE, SUMMARIES, TRENDS, Check, Everywhere, Question
+from steps import EVERYBODY, FIRST, PERFORMANCE, SUMMARIES, TRENDS, Check, Everywhere, Question
 
 STEPS = 40
 # Asked at every look, hence kept from the one before wherever nothing has changed.
 ALWAYS = SUMMARIES + PERFORMANCE[1:2] + TRENDS[:1] + (
-    Question("prioritized_patients", (None, 2, None, None, None, None)), Question("patient_detail", ("p1",)),
+    EVERYBODY.page(2, FIRST), Question("patient_detail", ("p1",)),
     Question("patient_detail", ("p2",)))
 
 

@@ -3,11 +3,11 @@
 import rows
 from instants import DAY, day_of, instant, literal, midnight
 from rows import uuid
-from steps import PERFORMANCE, SUMMARIES, TRENDS, Check, Everywhere, Question, Write
+from steps import LISTS, PERFORMANCE, SUMMARIES, TRENDS, Check, Everywhere, Write
 
 NOW = instant("2025-06-30T12:00:00.5")
 ID = "clinic"
-COUNTS = SUMMARIES + PERFORMANCE + (TRENDS[1], Question("prioritized_patients", (None, 200, None, None, None, None)))
+COUNTS = SUMMARIES + PERFORMANCE + (TRENDS[1], LISTS[0])
 CASES = []
 
 

@@ -59,26 +59,53 @@ class Question(NamedTuple):
     arguments: tuple = ()
 
     def __str__(self):
-        return f"{self.function}({', '.join(map(quoted, self.arguments))})"
+        return f"{self.function}({', '.join(str(v) if isinstance(v, Wanted) else quoted(v) for v in self.arguments)})"
+
+
+class Wanted(NamedTuple):
+    """What the list is asked for, apart from the page."""
+    level: str = None
+    status: str = None
+    priority: int = None
+    tier: str = None
+    q: str = None
+    sort: str = "priority"
+    notes: bool = False
+
+    def page(self, limit, place):
+        return Question("prioritized_patients", (*self, limit, *place))
+
+    def __str__(self):
+        return ", ".join(map(quoted, self))
 
 
 LEVELS = ("critical", "high", "medium", "low", "engaged")
-FIRST = (None, None, None, None)
+STATUSES = ("active", "dormant", "stale")
+TIERS = ("high", "medium", "low")
+SORTS = ("priority", "name", "last_contact")
+# Priority, score, days, name and id of the last patient; the name in its own order, else the numbers.
+FIRST = (None, None, None, None, None)
 SUMMARIES = (Question("risk_metrics"), Question("dashboard"))
 PERFORMANCE = tuple(Question("performance", (f"last_{days}_days",)) for days in (7, 30, 90))
 TRENDS = tuple(Question("trends", (days,)) for days in (7, 30, 90, 182, 365))
-LISTS = tuple(Question("prioritized_patients", (level, 200, *FIRST)) for level in (None, *LEVELS))
+EVERYBODY = Wanted()
+LISTS = tuple(Wanted(level).page(200, FIRST) for level in (None, *LEVELS))
+OTHER_LISTS = tuple(wanted.page(200, FIRST) for wanted in (
+    *(Wanted(status=status, notes=True) for status in STATUSES), *(Wanted(priority=priority) for priority in (1, 2, 3, 4)),
+    *(Wanted(tier=tier, sort="last_contact") for tier in TIERS), Wanted("critical", sort="name"), Wanted(q="smith", sort="name"),
+    Wanted(q="0199", sort="last_contact"), Wanted(sort="name", notes=True)))
 
 
-def walk(level, limit, most_pages):
+def walk(wanted, limit, most_pages):
     """From page to page by the cursors that the pages give."""
-    return Question("walk", (level, limit, most_pages))
+    return Question("walk", (wanted, limit, most_pages))
 
 
-def from_kept(level, limit, which):
+def from_kept(wanted, limit, which):
     """One page, from a place that an earlier page has shown."""
-    return Question("from_kept", (level, limit, which))
+    return Question("from_kept", (wanted, limit, which))
 
 
-USUAL = SUMMARIES + PERFORMANCE + (TRENDS[0], TRENDS[1], TRENDS[4], LISTS[0], walk(None, 1, 20))
-ALL = SUMMARIES + PERFORMANCE + TRENDS + LISTS + (walk(None, 1, 50),) + tuple(walk(level, 2, 50) for level in LEVELS)
+USUAL = SUMMARIES + PERFORMANCE + (TRENDS[0], TRENDS[1], TRENDS[4], LISTS[0], walk(EVERYBODY, 1, 20))
+ALL = (SUMMARIES + PERFORMANCE + TRENDS + LISTS + OTHER_LISTS + (walk(EVERYBODY, 1, 50),)
+       + tuple(walk(Wanted(level), 2, 50) for level in LEVELS) + tuple(walk(Wanted(sort=sort), 2, 50) for sort in SORTS[1:]))

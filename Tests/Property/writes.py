@@ -6,7 +6,11 @@ from instants import ZONES, literal
 from rows import METHODS, OUTCOMES, STATUSES, uuid
 from steps import quoted
 
-NAMES = ("John Smith", "Liam O'Brien", "陳美玲", "👩‍⚕️🐨", "back\\slash", "line\nbreak", " ")
+NAMES = ("John Smith", "Liam O'Brien", "陳美玲", "👩‍⚕️🐨", "back\\slash", "line\nbreak", " ", "ŠMITH", "Óbríen 100%", "Smi\u0301th",
+         "smith" * 60, "smith" * 60 + " jr", "Ἀθηνᾶ Σμιθ_ς", "(030) 555-01 99", "+1 555 0199 77", "SMITH@example.com")
+# As the server hands them on: without blanks around them, and something is left of each.
+SEARCHES = ("smith", "SMÍTH", "o'b", "陳美玲", "ck\\", "ne\nb", "00%", "%", "___", "σμιθ_Σ", "mith jr", "0199", "555-01", "+1 (555)", "example.com",
+            "line", "a patient")
 PATIENTS = ("p1", "p2", "p3", "p4", "p5", "p10", "P1", "é", "e\u0301", "🐨", "a/b", "\uffff")
 TABLES = ("patients", "appointments", "conversations", "outreach_log")
 STAMPS = {"patients": ("created_at", "archived_at"), "appointments": ("starts_at", "created_at"),
@@ -70,7 +74,7 @@ class Writes:
     def change(self, clinic, table):
         """A random SET of one column."""
         r = self.random
-        column = r.choice({"patients": ("name", "phone", "treatment_notes", "created_at", "archived_at"),
+        column = r.choice({"patients": ("name", "name", "phone", "email", "treatment_notes", "created_at", "archived_at"),
                            "appointments": ("starts_at", "created_at", "status", "status", "value"),
                            "conversations": ("occurred_at", "occurred_at", "sentiment"),
                            "outreach_log": ("method", "outcome", "outcome", "opened", "notes", "created_at", "logged_by")}[table])
