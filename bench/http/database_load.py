@@ -14,10 +14,16 @@ from processes import children_of, cpu_seconds
 LOOKUP_STATEMENT = "SELECT name FROM public.patients WHERE organization_id = :organization AND id = :patient"
 # As the server's connections have it; it starts a timer for each statement.
 OPTIONS = SERVER_OPTIONS + " -c statement_timeout=5000"
+
+
+def the_list(organization, rows):
+    return [organization, *[None] * 5, "priority", "false", rows, *[None] * 5]
+
+
 LOOKS = {
     "risk-metrics": ("risk_metrics", lambda organization: [organization]),
-    "list of 50": ("prioritized_patients", lambda organization: [organization, None, 51, None, None, None, None]),
-    "list of 200": ("prioritized_patients", lambda organization: [organization, None, 201, None, None, None, None]),
+    "list of 50": ("prioritized_patients", lambda organization: the_list(organization, 51)),
+    "list of 200": ("prioritized_patients", lambda organization: the_list(organization, 201)),
     POST: ("log_outreach", lambda organization: [organization, POSTED, "sms", "success", "false", "left a message",
                                                  "user_demo", None, "sess_demo", "admin", None, "127.0.0.1", "pgbench"]),
 }

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from decimal import Decimal
+from urllib.parse import quote, urlencode
 
 LEVELS = ("critical", "high", "medium", "low", "engaged")
 LIST_TYPES = ("text", "text", "text", "int", "text", "text", "text", "boolean", "int", "int", "int", "int", "text", "text")
@@ -21,6 +22,7 @@ class Question:
     limit: float  # ms that issue and guide allow a median with one client
     has_flat: bool = True
     rows_limit: int = field(default=0)
+    is_flat: bool = True  # a search's matches, and what they are sorted for, may grow with the clinic
 
     def found(self, rows):
         """The figures of an answer as the function's rows give them, in the order in which the JSON has them."""
@@ -33,7 +35,8 @@ class Question:
         return rows[0]
 
     def found_by_prioritized_patients(self, rows):
-        return [value for row in rows[:self.rows_limit] if row[1] is not None for value in row[1:19]]
+        shown = 20 if "include=notes" in self.path else 19
+        return [value for row in rows[:self.rows_limit] if row[1] is not None for value in row[1:shown]] + [rows[0][20]]
 
     def found_by_dashboard(self, rows):
         return list(rows[0][:12]) + [value for row in rows if row[13] is not None for value in row[13:]]
@@ -66,11 +69,32 @@ def figures(answer):
     return [plain(value) for value in leaves(answer)]
 
 
-def the_list(name, organization, most, level=None, cursor=None, place=(None,) * 4):
-    parameters = [f"limit={most}"] + ([f"risk_level={level}"] if level else []) + ([f"cursor={cursor}"] if cursor else [])
+def the_list(name, organization, most, cursor=None, place=(None,) * 4, is_flat=True, **given):
+    """given: parameters of the address."""
+    parameters = {"limit": most, **given} | ({"cursor": cursor} if cursor else {})
+    filters = [given.get(parameter) for parameter in ("risk_level", "engagement_status", "action_priority", "risk_tier", "q")]
     # One row more than asked for, as the server does to know of a next page.
-    return Question(name, f"patients/prioritized?{'&'.join(parameters)}", "prioritized_patients", LIST_TYPES,
-                    (organization, level, None, None, None, None, "priority", False, most + 1, *place[:3], None, place[3]), 25.0 if most == 200 else 10.0, rows_limit=most)
+    arguments = (organization, *filters, given.get("sort", "priority"), "include" in given, most + 1, *place[:3], None, place[3])
+    return Question(name, f"patients/prioritized?{urlencode(parameters, quote_via=quote)}", "prioritized_patients", LIST_TYPES,
+                    arguments, 25.0 if most == 200 else 10.0, rows_limit=most, is_flat=is_flat)
+
+
+def more_lists(organization):
+    """Filtered, sorted and searched. Of the patients of any size one has the number 777."""
+    def of_50(name, **given):
+        return the_list(f"list of 50, {name}", organization, 50, **given)
+
+    return [
+        of_50("dormant", engagement_status="dormant"), of_50("priority 2", action_priority=2), of_50("medium tier", risk_tier="medium"),
+        of_50("with notes", include="notes"),
+        of_50("by last contact", sort="last_contact"), of_50("by last contact, active", sort="last_contact", engagement_status="active"),
+        of_50("by name", sort="name"), of_50("by name, critical", sort="name", risk_level="critical"),
+        of_50("by name, few fit", sort="name", risk_level="high", risk_tier="high", is_flat=False),
+        of_50("one found by e-mail", q=".777@example"), of_50("one found by phone", q="+61 4 0000 0777", sort="name"),
+        of_50("nobody found", q="Nobody at all"),
+        of_50("found by a whole name", q="Zoë YOUNG", sort="name", is_flat=False),
+        of_50("too many found", q="example.com", sort="last_contact", is_flat=False),
+    ]
 
 
 def questions(organization, deep):
@@ -82,9 +106,9 @@ def questions(organization, deep):
         asked.append(Question(f"performance {days} d", f"performance?timeframe=last_{days}_days", "performance", text * 2,
                               (organization, f"last_{days}_days"), 10.0))
     asked += [the_list(f"list of {most}", organization, most) for most in (50, 200)]
-    asked += [the_list(f"list of 50, {level}", organization, 50, level) for level in LEVELS]
-    asked += [the_list(f"list of {most}, halfway", organization, most, None, deep["cursor"], deep["place"])
-              for most in (50, 200)]
+    asked += [the_list(f"list of 50, {level}", organization, 50, risk_level=level) for level in LEVELS]
+    asked += [the_list(f"list of {most}, halfway", organization, most, deep["cursor"], deep["place"]) for most in (50, 200)]
+    asked += more_lists(organization)
     asked += [
         Question("trends 30 d", "trends?period=30d", "trends", ("text", "int"), (organization, 30), 10.0),
         Question("trends 1 y, all metrics", "trends?period=1y&metrics=risk_levels,success_rates,channel_performance",
