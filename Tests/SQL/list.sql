@@ -48,7 +48,8 @@ BEGIN
         FROM pg_temp.asked(twin, q, sort, level, status, priority, tier, size, c) AS p(id text, total bigint, name text, p integer, s integer, d integer, notes text, answer text);
         EXIT WHEN page.n = 0;
         walked := walked || page.answers;
-        EXIT WHEN page.n < size OR size IS NULL;
+        -- More than there are: a page that comes again.
+        EXIT WHEN page.n < size OR size IS NULL OR cardinality(walked) > 3000;
         SELECT page.ps[size] AS priority, page.ss[size] AS score, page.ds[size] AS days, left(page.names[size], 40) AS name, page.ids[size] AS id INTO c;
     END LOOP;
     RETURN walked;
