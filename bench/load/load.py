@@ -48,7 +48,7 @@ class Local:
 
     def __init__(self):
         environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-        done = subprocess.run([ROOT / "scripts/stack", "env"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        done = subprocess.run([ROOT / "scripts/stack", "env"], capture_output=True, text=True, env=environment)
         self.settings = dict(line.split("=", 1) for line in done.stdout.splitlines())
         if done.returncode or not self.settings.get("HTTPS_PORT"):
             fail("no stack is up here: `make up` starts one, or BASE_URL names another")
@@ -184,7 +184,8 @@ def threads_for(connections):
 def run(place, plan, seconds, connections):
     """wrk, beside it the renewal; what it prints before the table is not for the reader."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1], ) * 2)
-    command = ["wrk", f"-t{threads_for(connections)}", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", MIX, place.base, "--", plan.path]
+    command = ["wrk", f"-t{threads_for(connections)}", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
+    command += ["-s", MIX, place.base, "--", plan.path]
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         try:
@@ -214,9 +215,11 @@ def renew(place, plan):
 def advise(table, tokens, writes):
     subjects = len({claims_of(token)[2] for token in tokens})
     if " 429:" in table:
-        print(f"\n429: RATE_LIMIT is for each token subject, of which there were {subjects}; `RATE_LIMIT=0 make up` has none, and a production nginx limits addresses too.")
+        print(f"\n429: RATE_LIMIT is for each token subject, of which there were {subjects}; `RATE_LIMIT=0 make up` has none, "
+              "and a production nginx limits addresses too.")
     if writes and (logged := re.search(r"^log-outreach .*\b201: (\d+)", table, re.M)):
-        print(f"\n{logged[1]} contacts were logged; `make demo` loads the demo anew without them." if writes == "demo" else f"\n{logged[1]} contacts were logged.")
+        remedy = "; `make demo` loads the demo anew without them" if writes == "demo" else ""
+        print(f"\n{logged[1]} contacts were logged{remedy}.")
 
 
 def main():
@@ -230,7 +233,8 @@ def main():
         tokens = place.tokens()
     except ChildProcessError as error:
         fail(str(error))
-    organizations, soonest = {claims_of(token)[0] for token in tokens}, min(claims_of(token)[1] for token in tokens)
+    organizations = {claims_of(token)[0] for token in tokens}
+    soonest = min(claims_of(token)[1] for token in tokens)
     if not setting("TOKEN_COMMAND") and isinstance(place, Elsewhere) and soonest < time.time() + seconds:
         fail(f"TOKEN expires in {soonest - time.time():.0f} s, before the end: give TOKEN_COMMAND instead, which is asked again")
     known = known_of(Asker(place), tokens)
