@@ -98,7 +98,7 @@ final class HTTPSServer {
                 if mode == "gzip":
                     return self.answer(200, gzip.compress(body), {"Content-Encoding": "gzip"})
                 if mode == "bomb":
-                    return self.answer(200, gzip.compress(b" " * (64 << 20)), {"Content-Encoding": "gzip"})
+                    return self.answer(200, gzip.compress(b" " * (4 << 20)), {"Content-Encoding": "gzip"})
                 if mode == "huge":
                     return self.answer(200, b" " * (300 << 10) + body)
                 if mode == "drip":

@@ -23,7 +23,7 @@ struct ConnectionParametersTests {
             ("postgresql://u:a@SECRET@h/d", "a host that holds @"), ("postgres://u:a@@h/d", "a host that holds @"),
             ("postgresql://u:a@SEC,RET@h/d", "a host that holds @"), ("postgresql://u:a?b@SECRET@h/d", "a host that holds @"),
             ("postgresql://u:a@SECRET/b@h/d", "a database's name that holds @"),
-            ("postgresql://u:12/SECRET@h/d", "a database's name that holds @"), ("postgresql://u:a/SECRET@h/d", "port"),
+            ("postgresql://u:12/SECRET@h/d", "a database's name that holds @"), ("postgresql://u:a/SECRET@h/d", "a database's name that holds @"),
             ("postgresql://u:a@SECRET:1@h/d", "port"), ("postgresql://u:a@SECRET?b@h/d", "libpq"),
             ("postgresql://u:a%SECRET@h/d", "libpq"), ("postgresql://u:a@[SECRET@h/d", "libpq"),
             ("host=h password=a SECRET", "libpq"), ("host=h password=a SECRET=b", "libpq"), ("host=h password='a", "libpq"),
