@@ -31,7 +31,9 @@ public enum Router {
         var patientID: String?
         for (segment, expected) in zip(path, route.segments) {
             switch expected {
-            case "{org_id}": organization = segment
+            case "{org_id}":
+                guard Identifiers.isOrganization(segment) else { return nil }
+                organization = segment
             case "{patient_id}": patientID = segment
             default:
                 // In as many bytes the same spelling too: any other of a text in ASCII is longer.

@@ -46,6 +46,16 @@ struct RouterTests {
         }
     }
 
+    @Test("knows no organization of more than 200 characters, however many bytes they are")
+    func longOrganization() {
+        for (count, isFound) in [(200, true), (201, false)] {
+            for character in ["o", "%F0%9F%90%A8"] {
+                let organization = String(repeating: character, count: count)
+                #expect((found("/api/v1/reengagement/\(organization)/dashboard") != nil) == isFound)
+            }
+        }
+    }
+
     @Test("takes every text for an organization and for a patient, decoded")
     func variables() throws {
         let match = try #require(found("/api/v1/reengagement/a%2Fb%20%C5%8C/patients/..%2Fe%CC%81"))

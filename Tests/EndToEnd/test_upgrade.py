@@ -34,9 +34,13 @@ def own_database(database, stack, fresh_id):
         cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def migrate(folder, url):
-    done = subprocess.run([folder / "migrate"], env=clean_environment(DATABASE_URL=url), stdout=subprocess.PIPE,
+def run(command, url):
+    return subprocess.run([command], env=clean_environment(DATABASE_URL=url), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=90)
+
+
+def migrate(folder, url):
+    done = run(folder / "migrate", url)
     assert done.returncode == 0, done.stdout
     return done.stdout
 
@@ -93,3 +97,66 @@ def test_the_former_version_says_that_it_does_not_go_back(own_database, folder):
     (sql / "migrations/9999_test.sql").unlink()
     with pytest.raises(AssertionError, match="migrated by a later version"):
         migrate(sql, own_database)
+
+
+BOUNDS = "migrations/0240_bounds_of_ids_and_notes.sql"
+BEYOND = """
+INSERT INTO organizations (id, name) VALUES ('fine', 'Fine'), ('', 'Empty'), (repeat('o', 201), 'Long'),
+    (repeat('🐨', 200), 'Fine too');
+INSERT INTO patients (organization_id, id, name, treatment_notes) VALUES
+    ('fine', '../../x', 'Up', 'kept'), ('fine', 'a/./b', 'Here', NULL), ('fine', 'x/..', 'End', NULL),
+    ('fine', '..x/.../.y', 'Fine', repeat('é', 100000)), ('fine', 'long', 'Notes', repeat('é', 100000) || 'rest'),
+    (repeat('o', 201), 'p', 'Moved', NULL);
+INSERT INTO appointments (organization_id, id, patient_id, starts_at, status) VALUES
+    ('fine', '../a', '../../x', now() - interval '40 days', 'completed'),
+    (repeat('o', 201), 'a', 'p', now() - interval '1 day', 'completed');
+INSERT INTO conversations (organization_id, id, patient_id, occurred_at) VALUES
+    ('fine', 'c', 'a/./b', now() - interval '2 days');
+INSERT INTO outreach_log (organization_id, patient_id, method, outcome, logged_by) VALUES
+    ('fine', '../../x', 'sms', 'failed', 'u'), ('fine', 'x/..', 'sms', 'success', 'u');
+"""
+
+
+def mending(output):
+    """The statements that the migration prints, block by block."""
+    return [block[block.index("BEGIN;"):block.index("COMMIT;") + 7]
+            for block in output.split("\n-- ") if "BEGIN;" in block]
+
+
+def test_rows_beyond_the_bounds_are_named_and_nothing_is_changed_until_they_are_mended(own_database, folder):
+    sql = folder / "sql"
+    shutil.copytree(ROOT / "sql", sql)
+    (sql / BOUNDS).unlink()
+    migrate(sql, own_database)
+    connection = connect(own_database)
+    cursor = connection.cursor()
+    cursor.execute(BEYOND)
+    cursor.execute("SELECT count(*), max(applied_at) FROM re.migration")
+    before = cursor.fetchone()
+    shutil.copy(ROOT / "sql" / BOUNDS, sql / BOUNDS)
+    refused = run(sql / "migrate", own_database)
+    output = refused.stdout
+    assert refused.returncode != 0 and "rows are beyond the bounds" in output
+    for named in ("../../x", "a/./b", "x/..", "long", "o" * 201):
+        assert named in output
+    assert "..x/.../.y" not in output and "🐨" not in output and "rest" not in output.replace("AS rest", "")
+    cursor.execute("SELECT count(*), max(applied_at) FROM re.migration")
+    assert cursor.fetchone() == before
+    blocks = mending(output)
+    assert len(blocks) == 3
+    for block in blocks:
+        cursor.execute(block)
+    assert f"applied {BOUNDS}" in migrate(sql, own_database)
+    cursor.execute("SELECT id FROM patients WHERE organization_id = 'fine' ORDER BY id")
+    assert [row[0] for row in cursor] == ["..x/.../.y", "_../_../x", "a/_./b", "long", "x/_.."]
+    cursor.execute("""SELECT 'appointment', patient_id FROM appointments UNION ALL SELECT 'conversation', patient_id FROM
+        conversations UNION ALL SELECT 'attempt', patient_id FROM outreach_log ORDER BY 1, 2""")
+    assert cursor.fetchall() == [("appointment", "_../_../x"), ("appointment", "p"), ("attempt", "_../_../x"),
+                                 ("attempt", "x/_.."), ("conversation", "a/_./b")]
+    cursor.execute("SELECT p.treatment_notes || b.rest FROM patients p JOIN notes_beyond b USING (organization_id, id)")
+    assert cursor.fetchone()[0] == "é" * 100000 + "rest"
+    cursor.execute("SELECT organization_id FROM patients WHERE id = 'p'")
+    assert cursor.fetchone()[0].startswith("beyond_")
+    done = run(sql / "verify", own_database)
+    assert done.returncode == 0, done.stdout
+    connection.close()

@@ -1,7 +1,7 @@
 -- Section 1: what the source tables take and what they refuse.
 BEGIN;
 \ir support/given.sql
-SELECT plan(67);
+SELECT plan(90);
 SELECT given.clinic();
 SELECT given.patient('ana');
 
@@ -65,9 +65,18 @@ SELECT col_is_unique('outreach_log', ARRAY['organization_id', 'idempotency_key']
 
 -- Patient ids.
 SELECT throws_ok(format($$ SELECT given.patient(%L) $$, id), '23514', NULL, 'no patient id ' || quote_literal(left(id, 12)))
-FROM unnest(ARRAY['', '.', '..', 'prioritized', repeat('x', 201), repeat('é', 201)]) id;
+FROM unnest(ARRAY['', '.', '..', 'prioritized', repeat('x', 201), repeat('é', 201), '../../x', './x', 'x/.', 'x/..', 'x/../y', 'x/./y', '/..',
+    E'x\n/..']) id;
 SELECT lives_ok(format($$ SELECT given.patient(%L) $$, id), 'a patient id ' || quote_literal(left(id, 12)))
-FROM unnest(ARRAY['...', 'Prioritized', 'x', repeat('x', 200), repeat('é', 200), 'a/b', ' ', E'e\u0301', E'\u00e9']) id;
+FROM unnest(ARRAY['...', 'Prioritized', 'x', repeat('x', 200), repeat('é', 200), 'a/b', ' ', E'e\u0301', E'\u00e9', '/', '//', 'x/.../y', 'x/..y', 'x../y', E'x\n..\ny', '..%2Fx', '..\x']) id;
+SELECT throws_ok(format($$ INSERT INTO organizations (id, name) VALUES (%L, 'Any') $$, id), '23514', NULL,
+    'no organization id ' || quote_literal(left(id, 12)))
+FROM unnest(ARRAY['', repeat('x', 201), repeat('é', 201)]) id;
+SELECT lives_ok(format($$ INSERT INTO organizations (id, name) VALUES (%L, 'Any') $$, id),
+    'an organization id ' || quote_literal(left(id, 12)))
+FROM unnest(ARRAY['..', repeat('é', 200)]) id;
+SELECT throws_ok($$ UPDATE patients SET treatment_notes = repeat('é', 100001) $$, '23514', NULL, 'no notes of 100,001 characters');
+SELECT lives_ok($$ UPDATE patients SET treatment_notes = repeat('é', 100000) $$, 'notes of 100,000 characters');
 SELECT throws_ok($$ SELECT given.patient('ana') $$, '23505', NULL, 'a patient id once within an organization');
 
 -- Values of a few words.

@@ -29,15 +29,12 @@ struct LogOutreach: Endpoint {
     let caller: Caller
 
     private static let longestNotes = 4000
-    private static let longestPatientID = 200
-    /// What no path could address (definitions.md section 1).
-    private static let impossibleIDs = [".", "..", "prioritized"]
     private static let longestKey = 255
 
     init(_ call: Call) throws(Problem) {
         var fields = try BodyFields(call.body)
-        let id = fields.text("patient_id", of: 1...Self.longestPatientID)
-        if Self.impossibleIDs.contains(where: { $0.utf8.elementsEqual(id.utf8) }) {
+        let id = fields.text("patient_id", of: 1...Identifiers.longest)
+        if !id.isEmpty, !Identifiers.isPatient(id) {
             fields.faults.add("patient_id", "cannot be the id of a patient")
         }
         patientID = id

@@ -9,7 +9,7 @@ struct PatientDetail: Endpoint {
     let patientID: String
 
     init(_ call: Call) throws(Problem) {
-        guard let patientID = call.patientID else { throw .noPatient }
+        guard let patientID = call.patientID, Identifiers.isPatient(patientID) else { throw .noPatient }
         organization = call.organization
         self.patientID = patientID
     }

@@ -7,10 +7,17 @@ import Testing
 struct PatientDetailTests {
     @Test("asks for the patient of the path, byte by byte")
     func query() throws {
-        for id in ["patient_123", "../e\u{301}", " ", "' OR true; --", String(repeating: "x", count: 10_000)] {
+        for id in ["patient_123", "..e\u{301}/...", " ", "' OR true; --", String(repeating: "\u{1F428}", count: 200)] {
             let query = try PatientDetail(call("limit=", patientID: id)).query
             #expect(query.parameters.map { $0.map { Array($0.utf8) } } == [Array("org_2abc123".utf8), Array(id.utf8)])
         }
+    }
+
+    @Test(
+        "knows without the database that there is no patient whom the tables would not take",
+        arguments: ["..", "../x", "a/./b", "a/..", "prioritized", String(repeating: "x", count: 201), ""])
+    func impossible(id: String) {
+        #expect(throws: Problem.self) { try PatientDetail(call("", patientID: id)) }
     }
 
     @Test("answers the contract's example")
