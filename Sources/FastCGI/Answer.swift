@@ -17,13 +17,16 @@ struct Answer {
     /// Far fewer than the kernel takes at once (`IOV_MAX`).
     private static let piecesAtOnce = 64
 
-    /// Sends all of it; false where the peer has gone or has not read it by the deadline.
-    func send(to connection: CInt, until deadline: ContinuousClock.Instant) -> Bool {
+    /// How much the peer has to take in the time that it is given, again and again: so a long answer has longer.
+    private static let stretch = 1 << 20
+
+    /// Sends all of it; false where the peer has gone, or takes longer than `pace` for a mebibyte.
+    func send(to connection: CInt, pace: Duration) -> Bool {
         let frames = frames()
         return frames.withUnsafeBytes { frames in
             head.withUnsafeBytes { head in
                 body.withUnsafeBytes { body in
-                    Self.send(Self.pieces(frames[...], head[...], body[...]), to: connection, until: deadline)
+                    Self.send(Self.pieces(frames[...], head[...], body[...]), to: connection, pace: pace)
                 }
             }
         }
@@ -69,10 +72,9 @@ struct Answer {
         return pieces
     }
 
-    private static func send(
-        _ pieces: [iovec], to connection: CInt, until deadline: ContinuousClock.Instant
-    ) -> Bool {
+    private static func send(_ pieces: [iovec], to connection: CInt, pace: Duration) -> Bool {
         var rest = pieces[...]
+        var (deadline, taken) = (ContinuousClock.now + pace, 0)
         while !rest.isEmpty {
             let count = rest.withUnsafeMutableBufferPointer { buffer in
                 var message = msghdr()
@@ -82,6 +84,8 @@ struct Answer {
             }
             if count >= 0 {
                 rest.drop(sent: count)
+                taken += count
+                if taken >= stretch { (deadline, taken) = (.now + pace, 0) }
             } else if errno == EAGAIN {
                 guard waitForRoom(connection, until: deadline) else { return false }
             } else if errno != EINTR {

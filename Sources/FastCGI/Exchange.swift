@@ -1,9 +1,9 @@
 import CFastCGI
 import Glibc
 
-/// One request and its answer, on one worker thread.
+/// One request and its answer, on one thread at a time.
 ///
-/// The thread that accepted it calls ``answer(head:body:)`` once.
+/// It belongs to whoever accepted it, or to whom that one hands it over; ``answer(head:body:)`` is called once.
 public final class Exchange {
     /// The body of a request.
     public enum Body: Sendable, Equatable {
@@ -23,12 +23,14 @@ public final class Exchange {
     private let inputLength: Int
     private let parameters: Parameters
     private var isFinished = false
+    private var isReleased = false
     /// Decided as the request is read: its answer may be with nginx, and the next request under way, before
     /// the connection is given back.
     private let isLast: Bool
 
-    /// How long an answer may take that its peer does not read: nginx reads at once, whatever its client does.
-    private static let sendTimeout = Duration.seconds(2)
+    /// How long its peer may take for each mebibyte of an answer: nginx takes all of it at once, whatever its client
+    /// does, into a file where it is long; that may wait for a disk.
+    private static let pace = Duration.seconds(5)
 
     /// Has libfcgi read a request that lies on `connection` whole.
     ///
@@ -81,7 +83,7 @@ public final class Exchange {
     ///
     /// A header that was sent twice arrives as two parameters and counts as one list (RFC 9110 section 5.3):
     /// `FCGX_GetParam` would drop all but the first, and which one that is would be the client's to choose.
-    public func parameter(_ name: StaticString) -> [UInt8]? { isFinished ? nil : parameters[name] }
+    public func parameter(_ name: StaticString) -> [UInt8]? { isReleased ? nil : parameters[name] }
 
     /// A parameter as text; nil where nginx sent none or it is not UTF-8.
     public func text(_ name: StaticString) -> String? {
@@ -95,6 +97,7 @@ public final class Exchange {
     /// Reads the request's body, of at most `limit` bytes, which may not be more than ``longestBody``.
     public func body(limit: Int) -> Body {
         guard inputLength <= min(limit, Self.longestBody) else { return .tooLarge }
+        guard !isReleased else { return .incomplete }
         // Making an array of none this way writes into the one empty array that all threads share.
         guard inputLength > 0 else { return .complete([]) }
         // It has come whole, so this waits for nobody.
@@ -112,15 +115,19 @@ public final class Exchange {
     public func answer(head: [UInt8], body: [UInt8]) {
         guard !isFinished else { return }
         isFinished = true
+        endReading()
         let keeps = request.pointee.keepConnection != 0
-        release()
         let isSent = Answer(requestID: UInt16(truncatingIfNeeded: request.pointee.requestId), head: head, body: body)
-            .send(to: connection, until: .now + Self.sendTimeout)
+            .send(to: connection, pace: Self.pace)
         acceptor.giveBack(connection, keep: isSent && keeps && !isLast)
     }
 
     /// Frees what libfcgi holds, after reading to the request's last byte: the next one starts after it.
-    private func release() {
+    ///
+    /// From then on the request has neither parameters nor a body; it is still to be answered.
+    public func endReading() {
+        guard !isReleased else { return }
+        isReleased = true
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 8192) { buffer in
             while FCGX_GetStr(buffer.baseAddress, CInt(buffer.count), request.pointee.in) > 0 {}
         }
