@@ -69,6 +69,16 @@ struct FetchSchedule {
         due = now + (hasSucceeded ? pace.interval : retryPause(jitter: jitter))
     }
 
+    /// Lets the next fetch begin now, whatever it would wait for.
+    mutating func hasten(now: Instant) { due = min(due, now) }
+
+    /// Whether a request whose token names a key that is not there would wait now.
+    func wouldWait(now: Instant) -> Bool {
+        var schedule = self
+        if case .wait = schedule.unknownKey(now: now) { return true }
+        return false
+    }
+
     /// Decides for a request whose token names a key that is not there.
     mutating func unknownKey(now: Instant) -> Answer {
         if let inFlightSince { return wait(from: inFlightSince, now: now) }

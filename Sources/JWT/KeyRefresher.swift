@@ -8,6 +8,10 @@ enum KeyEvent: Equatable, Sendable {
     case failed(String)
     /// They can be had again.
     case recovered
+    /// They were read because somebody asked for it: this many, and whether others are in force now.
+    case readAgain(keys: Int, areNew: Bool)
+    /// Somebody asked for it, and they cannot change.
+    case fixed
 }
 
 /// The thread that keeps the keys of a ``KeyStore`` fresh.
@@ -18,10 +22,22 @@ final class KeyRefresher: Sendable {
         var schedule: FetchSchedule
         var isStopping = false
         var lastFailure: String?
+        /// Whether somebody asked for a fetch that has not begun.
+        var isAsked = false
         var thread: Thread?
     }
 
-    private enum Step { case fetch, stop }
+    private enum Step {
+        case fetch(isAsked: Bool)
+        case stop
+    }
+
+    private enum Outcome {
+        case had(keys: Int, skipped: [String], areNew: Bool)
+        case failed(String)
+
+        var failure: String? { if case .failed(let reason) = self { reason } else { nil } }
+    }
 
     private let store: KeyStore
     private let load: Load
@@ -56,6 +72,18 @@ final class KeyRefresher: Sendable {
         thread?.join()
     }
 
+    /// Has them fetched at once, or again after the fetch that is under way, and reports what comes of it.
+    func readAgain() {
+        state.withLock { state in
+            state.isAsked = true
+            state.schedule.hasten(now: .now)
+        }
+        state.notifyAll()
+    }
+
+    /// Whether ``awaitFetchForUnknownKey()`` would wait now.
+    var wouldWaitForUnknownKey: Bool { state.withLock { !$0.isStopping && $0.schedule.wouldWait(now: .now) } }
+
     /// Waits, if the schedule allows it, for the end of a fetch that may bring an unknown key; false where
     /// none ended in time.
     func awaitFetchForUnknownKey() -> Bool {
@@ -69,12 +97,13 @@ final class KeyRefresher: Sendable {
     }
 
     private func run() {
-        while case .fetch = nextStep() {
-            let failure = fetch()
+        while case .fetch(let isAsked) = nextStep() {
+            let outcome = fetch()
             let events = state.withLock { state in
-                state.schedule.end(now: .now, succeeded: failure == nil, jitter: .random(in: 0..<1))
-                defer { state.lastFailure = failure }
-                return Self.events(from: state.lastFailure, to: failure)
+                state.schedule.end(now: .now, succeeded: outcome.failure == nil, jitter: .random(in: 0..<1))
+                if state.isAsked { state.schedule.hasten(now: .now) }
+                defer { state.lastFailure = outcome.failure }
+                return Self.events(after: state.lastFailure, outcome, isAsked: isAsked)
             }
             state.notifyAll()
             if !stopFlag.isRaised { events.forEach(report) }
@@ -86,29 +115,31 @@ final class KeyRefresher: Sendable {
             let due = state.withLock { $0.schedule.due }
             let step: Step? = state.wait(until: due) { state in
                 if state.isStopping { return .stop }
-                return state.schedule.begin(now: .now) ? .fetch : nil
+                guard state.schedule.begin(now: .now) else { return nil }
+                defer { state.isAsked = false }
+                return .fetch(isAsked: state.isAsked)
             }
             if let step { return step }
         }
     }
 
     /// Puts what can be had in force; otherwise says why it cannot.
-    private func fetch() -> String? {
+    private func fetch() -> Outcome {
         do throws(KeyLoadError) {
             let fresh = try load(stopFlag)
-            if store.replace(with: fresh.keys) { report(.changed(keys: fresh.keys.count, skipped: fresh.skipped)) }
-            return nil
+            return .had(keys: fresh.keys.count, skipped: fresh.skipped, areNew: store.replace(with: fresh.keys))
         } catch {
-            return error.message
+            return .failed(error.message)
         }
     }
 
-    /// A fault that lasts is told once.
-    private static func events(from before: String?, to now: String?) -> [KeyEvent] {
-        switch (before, now) {
-        case (_, let now?) where now != before: [.failed(now)]
-        case (.some, nil): [.recovered]
-        default: []
+    /// A fault that lasts is told once, and to whoever asks.
+    private static func events(after failure: String?, _ outcome: Outcome, isAsked: Bool) -> [KeyEvent] {
+        switch outcome {
+        case .failed(let reason): return isAsked || reason != failure ? [.failed(reason)] : []
+        case .had(let keys, _, let areNew) where isAsked: return [.readAgain(keys: keys, areNew: areNew)]
+        case .had(let keys, let skipped, let areNew):
+            return (areNew ? [.changed(keys: keys, skipped: skipped)] : []) + (failure == nil ? [] : [.recovered])
         }
     }
 }

@@ -5,6 +5,7 @@ internal import Threads
 public final class KeySet: Sendable {
     private let store: KeyStore
     private let refresher: KeyRefresher?
+    private let report: @Sendable (KeyEvent) -> Void
 
     /// Reads the keys of `source`, or begins to fetch them.
     ///
@@ -23,6 +24,7 @@ public final class KeySet: Sendable {
         let store = KeyStore(keys: initial?.keys)
         if let initial { report(.changed(keys: initial.keys.count, skipped: initial.skipped)) }
         self.store = store
+        self.report = report
         guard let load = Self.load(source, client: client) else {
             refresher = nil
             return
@@ -46,6 +48,12 @@ public final class KeySet: Sendable {
     /// Whether there are keys, so that tokens can be told from forgeries.
     public var isAvailable: Bool { store.current.keys != nil }
 
+    /// Has the keys read again at once, whatever the schedule says, and what comes of it logged (running.md, "Signals").
+    public func readAgain() {
+        guard let refresher else { return report(.fixed) }
+        refresher.readAgain()
+    }
+
     /// Ends the thread that keeps the keys fresh; those in force stay.
     public func shutdown() { refresher?.stop() }
 
@@ -53,9 +61,10 @@ public final class KeySet: Sendable {
 
     /// The keys that a token may mean, one as a rule, with the generation they belong to.
     ///
-    /// A key that is not there is fetched, where the schedule allows it, and waited for.
-    func keys(named keyID: [UInt8]?) throws(TokenError) -> ([PublicKey], generation: UInt64) {
+    /// A key that is not there is fetched, where the schedule allows it, and waited for, if `mayWait`.
+    func keys(named keyID: [UInt8]?, mayWait: Bool) throws(TokenError) -> ([PublicKey], generation: UInt64) {
         if let found = try knownKeys(named: keyID) { return found }
+        if !mayWait, let refresher, refresher.wouldWaitForUnknownKey { throw .keyNotThereYet }
         // Twice: the first fetch may have begun before the key was published.
         for _ in 0..<2 {
             guard let refresher, refresher.awaitFetchForUnknownKey() else { break }
@@ -116,6 +125,14 @@ extension KeyEvent {
                 metadata: ["reason": "\(reason)"])
         case .recovered:
             logger.info("signing keys are to be had again", metadata: ["source": "\(source.variable)"])
+        case .readAgain(let keys, let areNew):
+            logger.notice(
+                "signing keys were read again, as SIGHUP asks",
+                metadata: ["source": "\(source.variable)", "keys": "\(keys)", "changed": "\(areNew)"])
+        case .fixed:
+            logger.notice(
+                "nothing to read again, as SIGHUP asks: the key is the variable's own value",
+                metadata: ["source": "\(source.variable)"])
         }
     }
 }

@@ -4,6 +4,8 @@ public enum TokenError: Error, Equatable, Sendable {
     case invalid(Reason)
     /// No signing key has been fetched yet, so nothing can be said of any token: 503.
     case keysUnavailable
+    /// Its key may be had for waiting, which the caller did not allow: nothing is said of the token yet.
+    case keyNotThereYet
 }
 
 /// The rule that a token failed.

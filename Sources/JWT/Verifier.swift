@@ -32,8 +32,10 @@ public final class Verifier: Sendable {
 
     /// The claims of `token`, which is the credential alone, without its scheme.
     ///
-    /// - Parameter now: the wall clock, in seconds since 1970.
-    public func verify(_ token: [UInt8], now: Double) throws(TokenError) -> Claims {
+    /// - Parameters:
+    ///   - now: the wall clock, in seconds since 1970.
+    ///   - mayWait: whether it may wait for a key that is being fetched; where not, ``TokenError/keyNotThereYet``.
+    public func verify(_ token: [UInt8], now: Double, mayWait: Bool = true) throws(TokenError) -> Claims {
         guard token.count <= CompactToken.maximumLength else { throw .invalid(.tooLong) }
         if let claims = cache.claims(
             of: token, generation: keys.generation, isCurrent: { isCurrent($0, now: now) })
@@ -41,7 +43,7 @@ public final class Verifier: Sendable {
             return claims
         }
         let compact = try CompactToken(token)
-        let (keys, generation) = try keys.keys(named: compact.header.keyID)
+        let (keys, generation) = try keys.keys(named: compact.header.keyID, mayWait: mayWait)
         guard keys.contains(where: compact.isSigned(by:)) else { throw .invalid(.signature) }
         let claims = try policy.claims(of: compact.payload, now: now)
         cache.insert(token, claims: claims, generation: generation)

@@ -36,9 +36,9 @@ public struct Application: Sendable {
         public let description: String
     }
 
-    /// Serves until SIGTERM or SIGINT, then finishes what was begun; other signals change the log's level meanwhile.
-    public func run() throws(StartError) {
-        let signals = OperatorSignals()
+    /// Serves until a signal tells it to stop, then finishes what was begun; other signals have the keys read again and
+    /// change the log's level meanwhile.
+    func run(_ signals: OperatorSignals) throws(StartError) {
         try startLog()
         defer { sink.stop(within: Self.longestFlush) }
         let keys = try keySet()
@@ -52,7 +52,7 @@ public struct Application: Sendable {
         logger.info(
             "listening", metadata: ["version": "\(serverVersion)", "workers": "\(configuration.workers)"])
         // Not in the log line: below its level nothing of it is evaluated.
-        let signal = waitForStop(signals)
+        let signal = waitForStop(signals, keys)
         let end = ContinuousClock.now + Self.longestStop
         logger.info("stopping", metadata: ["signal": "\(signal)"])
         maintenance.stop()
@@ -71,11 +71,12 @@ public struct Application: Sendable {
         }
     }
 
-    private func waitForStop(_ signals: OperatorSignals) -> String {
+    private func waitForStop(_ signals: OperatorSignals, _ keys: KeySet) -> String {
         while true {
             let (name, event) = signals.wait()
             switch event {
             case .stop: return name
+            case .readKeys: keys.readAgain()
             case .logLevel(let moreVerbose):
                 let before = logLevel.current
                 logLevel.step(moreVerbose: moreVerbose)

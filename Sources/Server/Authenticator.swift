@@ -16,7 +16,7 @@ struct Authenticator: Sendable {
         } catch {
             switch error {
             case .invalid(let reason): throw .unauthorized(reason.text)
-            case .keysUnavailable:
+            case .keysUnavailable, .keyNotThereYet:
                 throw .unavailable("No signing key has been fetched from Clerk yet.", retryAfter: 5)
             }
         }

@@ -7,10 +7,11 @@ public enum Launcher {
 
     /// Serves until stopped; returns the exit status.
     public static func serve() -> Int32 {
+        let signals = OperatorSignals()
         keepStandardDescriptors()
         guard let configuration = configuration() else { return configurationFault }
         do throws(Application.StartError) {
-            try Application(configuration: configuration).run()
+            try Application(configuration: configuration).run(signals)
             return 0
         } catch {
             complain(error.description)

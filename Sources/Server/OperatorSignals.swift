@@ -3,21 +3,35 @@ import Glibc
 /// What an operator tells the process, received by whoever waits for it instead of by a handler.
 ///
 /// To be made before any thread is started: threads inherit the mask, so that none is interrupted.
+///
+/// Any other signal that would end the process has no meaning here and is ignored, so that none of them loses what is
+/// not written yet. SIGABRT and the faults of the process itself stay deadly.
 struct OperatorSignals {
     enum Event: Equatable {
         case stop
+        /// SIGHUP asks for the signing keys to be read again.
+        case readKeys
         /// SIGUSR1 asks for one level more of the log, SIGUSR2 for one less.
         case logLevel(moreVerbose: Bool)
     }
 
     private static let events: [(signal: CInt, name: String, event: Event)] = [
-        (SIGTERM, "SIGTERM", .stop), (SIGINT, "SIGINT", .stop),
+        (SIGTERM, "SIGTERM", .stop), (SIGINT, "SIGINT", .stop), (SIGQUIT, "SIGQUIT", .stop),
+        // Of an init that is told that the power fails, and of a limit on processor time: its hard end is SIGKILL.
+        (SIGPWR, "SIGPWR", .stop), (SIGXCPU, "SIGXCPU", .stop),
+        (SIGHUP, "SIGHUP", .readKeys),
         (SIGUSR1, "SIGUSR1", .logLevel(moreVerbose: true)), (SIGUSR2, "SIGUSR2", .logLevel(moreVerbose: false)),
     ]
+
+    /// Of these SIGPIPE and SIGXFSZ, where a reader has gone or a file is full, show as the write's own error.
+    private static let ignored =
+        [SIGPIPE, SIGXFSZ, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGSTKFLT]
+        + Array(__libc_current_sigrtmin()...__libc_current_sigrtmax())
 
     private let set: sigset_t
 
     init() {
+        for number in Self.ignored { signal(number, SIG_IGN) }
         var set = sigset_t()
         sigemptyset(&set)
         for (signal, _, _) in Self.events { sigaddset(&set, signal) }

@@ -109,6 +109,60 @@ func eventually(_ condition: () -> Bool) -> Bool {
         #expect(events.all.contains(.changed(keys: 1, skipped: [])))
     }
 
+    @Test("Asked to, it reads the file at once, whatever the schedule says, and tells each time what came of it")
+    func readAgain() throws {
+        let events = Events()
+        var pace = FetchSchedule.Pace.file
+        pace.interval = .seconds(3600)
+        let keys = try KeySet.quiet(.jwksFile(path), pace: pace, report: events.report)
+        #expect(events.all == [.changed(keys: 1, skipped: [])])
+        keys.readAgain()
+        #expect(eventually { events.all.last == .readAgain(keys: 1, areNew: false) })
+        try folder.write(jwks(first, second), to: "jwks.json")
+        keys.readAgain()
+        #expect(eventually { events.all.last == .readAgain(keys: 2, areNew: true) })
+        #expect(keys.generation == 1 && verifier(keys).reason(secondToken) == nil)
+        try folder.write("{", to: "jwks.json")
+        for failures in 1...2 {
+            keys.readAgain()
+            #expect(eventually { events.failures == failures })
+        }
+        #expect(verifier(keys).reason(secondToken) == nil)
+        try folder.write(jwks(first), to: "jwks.json")
+        keys.readAgain()
+        #expect(eventually { events.all.last == .readAgain(keys: 1, areNew: true) })
+    }
+
+    @Test("A key that is the variable's own value cannot be read again, and it says so")
+    func fixed() throws {
+        let events = Events()
+        let keys = try KeySet.quiet(.pem(SigningKey.first.publicPEM), report: events.report)
+        keys.readAgain()
+        #expect(events.all.last == .fixed)
+    }
+
+    @Test("Whoever may not wait is told that the key may come, and nothing of the token")
+    func noWaiting() throws {
+        var pace = FetchSchedule.Pace.url
+        pace.interval = .seconds(3600)
+        let keys = try KeySet.quiet(.jwksFile(path), pace: pace)
+        let verifier = verifier(keys)
+        let now = Date().timeIntervalSince1970
+        func reason(_ token: String, mayWait: Bool) -> TokenError? {
+            do throws(TokenError) {
+                _ = try verifier.verify(Array(token.utf8), now: now, mayWait: mayWait)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        #expect(reason(firstToken, mayWait: false) == nil)
+        #expect(reason(secondToken, mayWait: false) == .keyNotThereYet)
+        #expect(reason(secondToken, mayWait: true) == .invalid(.keyUnknown))
+        // Nothing new is to be had for a while, so nobody would wait.
+        #expect(reason(secondToken, mayWait: false) == .invalid(.keyUnknown))
+    }
+
     @Test("A change of the same length in the same moment is seen")
     func sameLength() throws {
         let keys = try KeySet.quiet(.jwksFile(path))
