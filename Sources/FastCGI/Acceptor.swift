@@ -63,8 +63,11 @@ public final class Acceptor: Sendable {
     public var openConnections: Int { connections.load(ordering: .relaxed) }
 
     /// Waits for the next request and reads its parameters; nil once stopped and no connection is left.
-    public func accept() -> Exchange? {
+    ///
+    /// - Parameter between: called before each look for a request, several times a second where none comes.
+    public func accept(between: () -> Void = {}) -> Exchange? {
         while !isDone {
+            between()
             if partialCount.load(ordering: .relaxed) > 0 { giveUpLatePartials(now: .now) }
             var event = epoll_event()
             guard epoll_wait(epoll, &event, 1, Self.wakeInterval) == 1 else { continue }

@@ -129,10 +129,13 @@ public struct Application: Sendable {
         _ acceptor: Acceptor, _ keys: KeySet, _ pool: ConnectionPool, _ trail: AuditTrail?
     ) throws(StartError) -> WorkerThreads {
         let metrics = Metrics()
+        let waiting = WaitingRequests(permits: configuration.workers, longestWait: configuration.acquireTimeout)
         let worker = Worker(
-            acceptor: acceptor, pipeline: pipeline(acceptor, keys, pool, metrics, trail), metrics: metrics)
+            acceptor: acceptor, pipeline: pipeline(acceptor, keys, pool, metrics, waiting, trail), waiting: waiting,
+            metrics: metrics)
         do throws(Thread.StartError) {
-            return try WorkerThreads(count: configuration.workers) { worker.run() }
+            // One more than may wait for the database: it takes requests in, whatever the others wait for.
+            return try WorkerThreads(count: configuration.workers + 1) { worker.run() }
         } catch {
             throw StartError(description: "WORKER_THREADS: the system refuses a thread (errno \(error.code))")
         }
@@ -170,10 +173,11 @@ public struct Application: Sendable {
     }
 
     private func pipeline(
-        _ acceptor: Acceptor, _ keys: KeySet, _ pool: ConnectionPool, _ metrics: Metrics, _ trail: AuditTrail?
+        _ acceptor: Acceptor, _ keys: KeySet, _ pool: ConnectionPool, _ metrics: Metrics, _ waiting: WaitingRequests,
+        _ trail: AuditTrail?
     ) -> Pipeline {
         let verifier = Verifier(keys: keys, policy: configuration.policy)
-        let (workers, sink) = (configuration.workers, sink)
+        let sink = sink
         let keptAnswers = keptAnswers(pool)
         return Pipeline(
             authenticator: Authenticator(verifier: verifier),
@@ -186,8 +190,8 @@ public struct Application: Sendable {
             logger: logger,
             renderMetrics: {
                 metrics.render(
-                    workers: workers,
                     [
+                        { $0.add(waiting.statistics) },
                         { $0.add(connections: acceptor.openConnections) }, { $0.add(pool.statistics) },
                         { $0.add(tokens: verifier.cacheStatistics) },
                         { $0.add(keptAnswers?.statistics ?? KeptAnswers.Statistics()) },

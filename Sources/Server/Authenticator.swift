@@ -8,15 +8,18 @@ struct Authenticator: Sendable {
 
     init(verifier: Verifier) { self.verifier = verifier }
 
+    /// The principal; nil where that takes waiting for a key, which `mayWait` does not allow.
+    ///
     /// - Throws: a 401, or a 503 while no signing key has been fetched.
-    func authenticate(_ authorization: [UInt8]?) throws(Problem) -> Principal {
+    func authenticate(_ authorization: [UInt8]?, mayWait: Bool) throws(Problem) -> Principal? {
         guard let token = Self.bearerToken(authorization) else { throw .unauthorized(nil) }
         do throws(TokenError) {
-            return Principal(try verifier.verify(token, now: clock.now()))
+            return Principal(try verifier.verify(token, now: clock.now(), mayWait: mayWait))
         } catch {
             switch error {
+            case .keyNotThereYet: return nil
             case .invalid(let reason): throw .unauthorized(reason.text)
-            case .keysUnavailable, .keyNotThereYet:
+            case .keysUnavailable:
                 throw .unavailable("No signing key has been fetched from Clerk yet.", retryAfter: 5)
             }
         }

@@ -51,12 +51,11 @@ final class Metrics: Sendable {
     private let shards = (0..<64).map { _ in Monitor(Shard()) }
     private let inFlight = Atomic<Int>(0)
 
-    /// Runs `body` as a worker's work on one request.
-    func whileBusy(_ body: () -> Void) {
-        inFlight.add(1, ordering: .relaxed)
-        defer { inFlight.subtract(1, ordering: .relaxed) }
-        body()
-    }
+    /// A request has been read.
+    func requestBegan() { inFlight.add(1, ordering: .relaxed) }
+
+    /// It has been answered.
+    func requestEnded() { inFlight.subtract(1, ordering: .relaxed) }
 
     func record(_ observation: Observation) {
         let method = Self.methods.contains(observation.method) ? observation.method : "other"
@@ -76,15 +75,14 @@ final class Metrics: Sendable {
     }
 
     /// Everything, with what `readings` add to it.
-    func render(workers: Int, _ readings: [Reading]) -> String {
+    func render(_ readings: [Reading]) -> String {
         let total = total()
-        let busy = inFlight.load(ordering: .relaxed)
         var text = PrometheusText()
         text.family("reengagement_build_info", .gauge, "The running version.", [([("version", serverVersion)], 1)])
         Self.write(total.requests, to: &text)
-        text.gauge("reengagement_http_requests_in_flight", "Requests being answered, this one included.", busy)
-        text.gauge("reengagement_workers", "Worker threads.", workers)
-        text.gauge("reengagement_workers_busy", "Worker threads at work on a request.", min(busy, workers))
+        text.gauge(
+            "reengagement_http_requests_in_flight", "Requests being answered, this one included.",
+            inFlight.load(ordering: .relaxed))
         text.family(
             "reengagement_db_errors_total", .counter, "Requests that failed in the database, by class.",
             // All from the start: a rate needs the 0 before the first.

@@ -2,6 +2,12 @@ import PostgreSQL
 
 /// What the server's parts tell about themselves, as readings of ``Metrics``.
 extension PrometheusText {
+    mutating func add(_ requests: WaitingRequests.Statistics) {
+        gauge("reengagement_workers", "Worker threads for requests that ask the database.", requests.permits)
+        gauge("reengagement_workers_busy", "Of these, at work on a request.", requests.granted)
+        gauge("reengagement_requests_waiting", "Requests waiting for a worker thread.", requests.waiting)
+    }
+
     mutating func add(_ pool: ConnectionPool.Statistics) {
         gauge("reengagement_db_pool_size", "Database connections at most.", pool.capacity)
         gauge("reengagement_db_pool_in_use", "Database connections in use.", pool.leased)

@@ -19,6 +19,9 @@ struct Patience: Sendable {
         guard let longest, let handedOver else { return }
         let waited = now - handedOver
         guard Self.plausible.contains(waited), waited > longest / .seconds(1) else { return }
-        throw .unavailable("More requests than can be answered; try again shortly.")
+        throw Self.problem
     }
+
+    /// What is said to whoever has waited too long.
+    static let problem = Problem.unavailable("More requests than can be answered; try again shortly.")
 }

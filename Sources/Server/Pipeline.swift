@@ -2,28 +2,6 @@ import API
 import Logging
 import PostgreSQL
 
-/// A request on its way in: what nginx passed on, the body still unread.
-struct Incoming {
-    enum Body {
-        case complete([UInt8])
-        case tooLarge
-        case incomplete
-    }
-
-    let request: Request
-    let requestID: String
-    let authorization: [UInt8]?
-    let origin: [UInt8]?
-    /// What it asks as a preflight.
-    var preflight = Preflight()
-    /// Where nginx was asked from.
-    let address: String?
-    /// Reads at most so many bytes of the body.
-    let body: (_ limit: Int) -> Body
-    /// When nginx handed it over, in seconds since 1970, where it says so.
-    var handedOver: Double?
-}
-
 /// A request's biography: the one place that knows the order of its stations and turns errors into answers.
 struct Pipeline: Sendable {
     /// Runs a query bound to an organization; the pool's, or a test's own.
@@ -52,7 +30,7 @@ struct Pipeline: Sendable {
     static let bodyLimit = 64 * 1024
 
     /// What has been found out about a request, for the record of it.
-    private struct Record {
+    struct Record {
         var route: String?
         var principal: Principal?
         var filter: [(name: StaticString, value: String)] = []
@@ -61,26 +39,18 @@ struct Pipeline: Sendable {
         var timings = Timings()
     }
 
-    /// Answers a request by way of `send`, then tells the hooks.
-    func serve(_ incoming: Incoming, started: ContinuousClock.Instant, send: (Response) -> Void) {
-        var record = Record()
-        var response = audited(respond(to: incoming, &record), incoming, record)
-        response.headers += [
-            Header("X-Request-Id", incoming.requestID), Header("Cache-Control", "no-store"),
-            Header("Server-Timing", record.timings.header),
-        ]
-        response.headers += cors.headers(origin: incoming.origin)
-        send(response)
-        let observation = Observation(
-            requestID: incoming.requestID, method: incoming.request.method, route: record.route,
-            principal: record.principal, status: response.status, duration: started.duration(to: .now),
-            timings: record.timings, bytes: incoming.request.method == "HEAD" ? 0 : response.body.count,
-            databaseError: record.databaseError, statement: record.statement)
-        for hook in afterAnswer { hook(observation) }
+    /// How far a request comes without waiting for anybody.
+    enum Step {
+        case answer(Response)
+        /// What a thread that may wait has to do; is anything still to be read of the request then?
+        case rest(isRead: Bool, Rest)
     }
 
+    /// What is left to do of a request once it asks the database, or waits for a key.
+    typealias Rest = (inout Record) throws -> Response
+
     /// The answer, once it is in the audit's hands: no patient's data leaves without.
-    private func audited(_ response: Response, _ incoming: Incoming, _ record: Record) -> Response {
+    func audited(_ response: Response, _ incoming: Incoming, _ record: Record) -> Response {
         guard let entry = AuditEntry(response, incoming, record.principal, record.route, record.filter), !audit(entry),
             response.status < 300
         else { return response }
@@ -88,9 +58,11 @@ struct Pipeline: Sendable {
             .response(requestID: incoming.requestID)
     }
 
-    private func respond(to incoming: Incoming, _ record: inout Record) -> Response {
+    func respond(
+        _ incoming: Incoming, _ record: inout Record, with body: (inout Record) throws -> Response?
+    ) -> Response? {
         do {
-            return try answer(incoming, &record)
+            return try body(&record)
         } catch let problem as Problem {
             return problem.response(requestID: incoming.requestID)
         } catch let error as PostgreSQLError {
@@ -103,37 +75,55 @@ struct Pipeline: Sendable {
     }
 
     /// The stations in the order that definitions.md section 8 gives to the errors.
-    private func answer(_ incoming: Incoming, _ record: inout Record) throws -> Response {
+    func answer(_ incoming: Incoming, _ record: inout Record) throws -> Step {
         let request = incoming.request
         // Before the path counts: the browser would tell its page nothing of a 404 here.
         if request.method == "OPTIONS", let headers = cors.preflightHeaders(incoming.preflight, origin: incoming.origin) {
-            return Response(status: 204, contentType: nil, headers: headers, body: [])
+            return .answer(Response(status: 204, contentType: nil, headers: headers, body: []))
         }
         let match = try Router.match(request)
         record.route = match.route.template
         try Router.check(request, match)
-        if request.method == "OPTIONS" { return options(match.route) }
+        if request.method == "OPTIONS" { return .answer(options(match.route)) }
         switch match.route.target {
-        case .endpoint(let endpoint): return try answer(incoming, match, endpoint, &record)
-        case .health: return ServiceAnswers.health
-        case .readiness:
-            record.statement = ServiceAnswers.readinessQuery.statement.name
-            _ = try record.timings.measureDatabase(waited: waitedForConnections) {
-                try database(ServiceAnswers.readinessQuery, "", true)
+        case .endpoint(let endpoint):
+            try patience.check(handedOver: incoming.handedOver, now: wallClock())
+            if let principal = try authenticate(incoming, &record, mayWait: false) {
+                return .rest(isRead: true, try prepare(incoming, match, endpoint, principal, &record))
             }
-            return ServiceAnswers.ready
-        case .metrics: return ServiceAnswers.metrics(renderMetrics())
-        case .openAPI: return OpenAPI.response
+            return .rest(isRead: false) { record in
+                // Of somebody who may wait there is always one.
+                guard let principal = try authenticate(incoming, &record, mayWait: true) else { throw Problem.internalError }
+                return try prepare(incoming, match, endpoint, principal, &record)(&record)
+            }
+        case .health: return .answer(ServiceAnswers.health)
+        case .readiness: return .rest(isRead: true, checkReadiness)
+        case .metrics: return .answer(ServiceAnswers.metrics(renderMetrics()))
+        case .openAPI: return .answer(OpenAPI.response)
         }
     }
 
-    private func answer(
-        _ incoming: Incoming, _ match: Router.Match, _ endpoint: any Endpoint.Type, _ record: inout Record
-    ) throws -> Response {
-        try patience.check(handedOver: incoming.handedOver, now: wallClock())
-        let principal = try record.timings.measure(\.authentication) {
-            try authenticator.authenticate(incoming.authorization)
+    private func authenticate(
+        _ incoming: Incoming, _ record: inout Record, mayWait: Bool
+    ) throws -> Principal? {
+        try record.timings.measure(\.authentication) {
+            try authenticator.authenticate(incoming.authorization, mayWait: mayWait)
         }
+    }
+
+    private func checkReadiness(_ record: inout Record) throws -> Response {
+        record.statement = ServiceAnswers.readinessQuery.statement.name
+        _ = try record.timings.measureDatabase(waited: waitedForConnections) {
+            try database(ServiceAnswers.readinessQuery, "", true)
+        }
+        return ServiceAnswers.ready
+    }
+
+    /// Everything about a call of an endpoint that comes before the database; returns the rest.
+    private func prepare(
+        _ incoming: Incoming, _ match: Router.Match, _ endpoint: any Endpoint.Type, _ principal: Principal,
+        _ record: inout Record
+    ) throws -> Rest {
         record.principal = principal
         for hook in afterAuthentication { try hook(principal) }
         guard let organization = match.organization, principal.claims.isActive(in: organization) else {
@@ -146,6 +136,10 @@ struct Pipeline: Sendable {
             request: incoming.request, body: body, caller: incoming.caller(principal))
         let value = try endpoint.init(call)
         record.filter = value.filter
+        return { record in try ask(value, organization, &record) }
+    }
+
+    private func ask(_ value: some Endpoint, _ organization: String, _ record: inout Record) throws -> Response {
         let query = value.query
         record.statement = query.statement.name
         if let keptAnswers, let variant = value.variant {
@@ -155,7 +149,7 @@ struct Pipeline: Sendable {
             return try record.timings.measure(\.encoding) { try keptAnswers.response(found, to: value) }
         }
         let rows = try record.timings.measureDatabase(waited: waitedForConnections) {
-            try database(query, organization, endpoint.isRepeatable)
+            try database(query, organization, type(of: value).isRepeatable)
         }
         return try record.timings.measure(\.encoding) { try value.respond(to: rows) }
     }

@@ -4,24 +4,57 @@ import Glibc
 import JSON
 
 /// One thread's loop: take a request, have it answered, send the answer.
+///
+/// Any thread takes requests in; of those that need the database only as many are answered at once as there are permits
+/// (``WaitingRequests``), and a thread with a permit goes on with those that wait before it takes in another.
 struct Worker: Sendable {
     let acceptor: Acceptor
     let pipeline: Pipeline
+    let waiting: WaitingRequests
     let metrics: Metrics
 
     /// Returns once the acceptor has stopped.
     func run() {
-        while let exchange = acceptor.accept() {
-            metrics.whileBusy { serve(exchange) }
-        }
+        while let exchange = acceptor.accept(between: refuseLate) { serve(exchange) }
+        waiting.close().forEach(refuse)
     }
 
     private func serve(_ exchange: Exchange) {
         let started = ContinuousClock.now
+        metrics.requestBegan()
         let incoming = Incoming(exchange)
-        pipeline.serve(incoming, started: started) { response in
-            exchange.answer(head: response.head, body: incoming.request.method == "HEAD" ? [] : response.body)
+        let isHead = incoming.request.method == "HEAD"
+        let pending = pipeline.begin(incoming, started: started) { exchange.answer($0, isHead: isHead) }
+        guard let pending else { return metrics.requestEnded() }
+        let request = WaitingRequests.Request(exchange, pending, isHead: isHead)
+        switch waiting.admit(request, started: started) {
+        case .granted: finish(request)
+        case .waits: break
+        case .refused: refuse(request)
         }
+    }
+
+    /// With a permit: answers the request, and then those that wait.
+    private func finish(_ request: WaitingRequests.Request) {
+        var next: WaitingRequests.Request? = request
+        while let request = next {
+            pipeline.finish(request.pending) { request.exchange.answer($0, isHead: request.isHead) }
+            metrics.requestEnded()
+            next = waiting.next()
+        }
+    }
+
+    private func refuseLate() { waiting.takeLate().forEach(refuse) }
+
+    private func refuse(_ request: WaitingRequests.Request) {
+        pipeline.refuse(request.pending) { request.exchange.answer($0, isHead: request.isHead) }
+        metrics.requestEnded()
+    }
+}
+
+extension Exchange {
+    fileprivate func answer(_ response: Response, isHead: Bool) {
+        answer(head: response.head, body: isHead ? [] : response.body)
     }
 }
 

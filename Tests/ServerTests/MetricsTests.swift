@@ -22,8 +22,8 @@ struct MetricsTests {
         let pool = ConnectionPool(parameters: parameters, capacity: 9, acquireTimeout: .seconds(1))
         let process = try #require(ProcessFigures.current())
         let text = metrics.render(
-            workers: 4,
             [
+                { $0.add(WaitingRequests.Statistics(permits: 4, granted: 3, waiting: 2)) },
                 { $0.add(connections: 11) }, { $0.add(pool.statistics) },
                 { $0.add(tokens: (hits: 7, misses: 5, evictions: 3)) }, { $0.add(process) },
                 { $0.add(lostLogLines: 31) },
@@ -56,7 +56,7 @@ struct MetricsTests {
                 if types[family] == "counter" { #expect(name.hasSuffix("_total")) }
             }
         }
-        #expect(types.count == 33)
+        #expect(types.count == 34)
     }
 
     @Test("count each request under its route, its method and its status, and unknown methods together")
@@ -97,11 +97,13 @@ struct MetricsTests {
         record("/ready", .zero, status: 503, databaseError: "connection_lost")
         record("/ready", .zero, status: 503, databaseError: "connection_lost")
         record("/ready", .zero, status: 500, databaseError: "refused")
-        var busy: [String] = []
-        metrics.whileBusy { busy = (try? lines()) ?? [] }
+        metrics.requestBegan()
+        let busy = try lines()
+        metrics.requestEnded()
         let idle = try lines()
         for line in [
-            "reengagement_build_info{version=\"\(serverVersion)\"} 1", "reengagement_workers 4", "reengagement_workers_busy 0",
+            "reengagement_build_info{version=\"\(serverVersion)\"} 1", "reengagement_workers 4", "reengagement_workers_busy 3",
+            "reengagement_requests_waiting 2",
             "reengagement_http_requests_in_flight 0",
             "reengagement_fastcgi_connections 11", "reengagement_db_pool_size 9", "reengagement_db_pool_in_use 0",
             "reengagement_db_pool_idle 0", "reengagement_db_pool_waiting 0", "reengagement_db_pool_timeouts_total 0",
@@ -112,7 +114,6 @@ struct MetricsTests {
         ] {
             #expect(idle.contains(line), "\(line)")
         }
-        #expect(busy.contains("reengagement_workers_busy 1"))
         #expect(busy.contains("reengagement_http_requests_in_flight 1"))
     }
 

@@ -1,0 +1,171 @@
+"""What needs no database is answered whatever the database's statements wait for: shown by the order of events."""
+
+import contextlib
+import re
+import signal
+import threading
+
+import pytest
+
+from asking import eventually, token_headers
+from client import PREFIX
+
+WORKERS = 2
+WAITING = 200
+# So long that nothing of this ends by itself.
+FOR_EVER = {"DB_ACQUIRE_TIMEOUT_MS": "300000", "DB_STATEMENT_TIMEOUT_MS": "300000", "WORKER_THREADS": str(WORKERS)}
+
+
+@contextlib.contextmanager
+def locked(connection, tables="patients, outreach_log"):
+    """Nobody reads or writes these while it holds."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"BEGIN; LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
+        try:
+            yield
+        finally:
+            cursor.execute("ROLLBACK")
+
+
+def held(database):
+    """How many statements of ours wait for that lock."""
+    with database.cursor() as cursor:
+        cursor.execute("""SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+                          WHERE NOT l.granted AND l.relation IN ('patients'::regclass, 'outreach_log'::regclass)
+                            AND a.query LIKE '%patient_detail%'""")
+        return cursor.fetchone()[0]
+
+
+def figure(text, name):
+    return int(re.search(rf"^reengagement_{name} (\d+)", text, re.MULTILINE)[1])
+
+
+class Asking:
+    """Requests under way, each on a thread and a connection of its own."""
+
+    def __init__(self, ask, count):
+        self.answers, self.lock = [], threading.Lock()
+        self.threads = [threading.Thread(target=self.one, args=(ask, )) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def one(self, ask):
+        try:
+            answer = ask().status
+        except OSError as error:
+            answer = repr(error)
+        with self.lock:
+            self.answers.append(answer)
+
+    def all(self):
+        for thread in self.threads:
+            thread.join(60)
+        return self.answers
+
+
+def services(ask, stack, clinic):
+    """What needs no database, and the status that each is answered with."""
+    target, token = f"{PREFIX}/{clinic}/dashboard", token_headers(stack, clinic)
+    bad, json = {"Authorization": "Bearer x.y.z"}, {"Content-Type": "application/json"}
+    return [(ask(method, path, headers, body).status, status) for method, path, headers, body, status in (
+        ("GET", "/health", {}, b"", 200), ("HEAD", "/health", {}, b"", 200), ("GET", "/metrics", {}, b"", 200),
+        ("GET", "/openapi.json", {}, b"", 200), ("GET", "/nothing", {}, b"", 404), ("GET", target, {}, b"", 401),
+        ("GET", target, bad, b"", 401), ("DELETE", target, {}, b"", 405), ("OPTIONS", target, {}, b"", 204),
+        ("GET", target.replace(clinic, "another"), token, b"", 403), ("GET", f"{target}?", {}, b"", 401),
+        ("GET", f"{PREFIX}/{clinic}/performance?timeframe=x", token, b"", 422),
+        ("GET", f"{PREFIX}/{clinic}/patients/{'p' * 201}", token, b"", 404),
+        ("POST", f"{PREFIX}/{clinic}/log-outreach", token, b"{}", 415),
+        ("POST", f"{PREFIX}/{clinic}/log-outreach", {**token, **json}, b"[", 400))]
+
+
+def test_services_are_answered_while_a_lock_holds_every_worker(server_with, stack, connection, database, clinic):
+    server = server_with(**FOR_EVER)
+    path, headers = f"{PREFIX}/{clinic}/patients/patient_123", token_headers(stack, clinic)
+    with locked(connection):
+        asking = Asking(lambda: server.get(path, headers, timeout=120), WAITING)
+        eventually(lambda: held(database) == WORKERS, 60)
+        eventually(lambda: figure(server.get("/metrics").body.decode(), "requests_waiting") == WAITING - WORKERS, 60)
+        answers = services(server.request, stack, clinic)
+        assert all(got == expected for got, expected in answers), answers
+        text = server.get("/metrics").body.decode()
+        assert figure(text, "workers") == figure(text, "workers_busy") == WORKERS
+        assert figure(text, "http_requests_in_flight") == WAITING + 1
+        # All of that came while the lock held, and nothing of the others had been answered.
+        assert held(database) == WORKERS and not asking.answers
+    assert asking.all() == [200] * WAITING
+    eventually(lambda: figure(server.get("/metrics").body.decode(), "workers_busy") == 0)
+    assert server.stop() == 0
+
+
+def test_services_are_answered_through_nginx_while_a_lock_holds_every_worker(stack, connection, clinic):
+    stack.restart_server(**FOR_EVER)
+    try:
+        path, headers = f"{PREFIX}/{clinic}/patients/patient_123", stack.api.authorization(clinic)
+
+        def waiting():
+            text = stack.plain.request("GET", "/metrics").body.decode()
+            return figure(text, "requests_waiting"), figure(text, "workers_busy")
+
+        with locked(connection):
+            # nginx itself waits 20 s for an answer, which is time enough.
+            asking = Asking(lambda: stack.client.request("GET", path, headers, fresh=True), 50)
+            eventually(lambda: waiting() == (50 - WORKERS, WORKERS), 15)
+            assert stack.plain.request("GET", "/health").status == 200
+            assert stack.client.request("GET", "/health").status == 200
+            assert waiting() == (50 - WORKERS, WORKERS) and not asking.answers
+        assert asking.all() == [200] * 50
+    finally:
+        stack.restart_server()
+
+
+def test_who_waits_too_long_for_a_worker_is_refused_while_the_lock_holds(server_with, stack, connection, database,
+                                                                         clinic):
+    server = server_with(**{**FOR_EVER, "DB_ACQUIRE_TIMEOUT_MS": "1000"})
+    path, headers = f"{PREFIX}/{clinic}/patients/patient_123", token_headers(stack, clinic)
+    with locked(connection):
+        asking = Asking(lambda: server.get(path, headers, timeout=120), 20)
+        eventually(lambda: held(database) == WORKERS, 60)
+        eventually(lambda: len(asking.answers) == 20 - WORKERS, 60)
+        assert set(asking.answers) == {503} and server.get("/ready", timeout=60).status == 503
+        refused = server.get(path, headers, timeout=60)
+        assert refused.status == 503 and refused.header("Retry-After") and held(database) == WORKERS
+    assert sorted(asking.all()) == [200] * WORKERS + [503] * (20 - WORKERS)
+    assert server.get(path, headers).status == 200
+
+
+def test_writes_that_wait_are_carried_out_once_or_not_at_all(server_with, stack, connection, database, clinic):
+    server = server_with(**{**FOR_EVER, "DB_ACQUIRE_TIMEOUT_MS": "1500"})
+    headers = {**token_headers(stack, clinic), "Content-Type": "application/json"}
+    body = ('{"patient_id": "patient_123", "method": "sms", "outcome": "failed", "notes": "waited' + "." * 3000 + '"}')
+    with locked(connection):
+        asking = Asking(
+            lambda: server.request("POST", f"{PREFIX}/{clinic}/log-outreach", headers, body.encode(), timeout=120), 12)
+        eventually(lambda: len(asking.answers) == 12 - WORKERS, 60)
+    assert sorted(asking.all()) == [201] * WORKERS + [503] * (12 - WORKERS)
+    with database.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM outreach_log WHERE organization_id = %s AND notes LIKE 'waited%%'",
+                       (clinic, ))
+        assert cursor.fetchone()[0] == WORKERS
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGQUIT])
+def test_a_stop_answers_those_who_wait(server_with, stack, connection, database, clinic, sign):
+    server = server_with(**FOR_EVER)
+    path, headers = f"{PREFIX}/{clinic}/patients/patient_123", token_headers(stack, clinic)
+    with locked(connection):
+        asking = Asking(lambda: server.get(path, headers, timeout=120), 30)
+        eventually(lambda: figure(server.get("/metrics").body.decode(), "requests_waiting") == 30 - WORKERS, 60)
+        server.process.send_signal(sign)
+        eventually(lambda: "stopping" in server.log.read_text())
+    assert asking.all() == [200] * 30 and server.stop() == 0
+
+
+def test_a_stop_refuses_those_for_whom_there_is_no_time(server_with, stack, connection, clinic):
+    server = server_with(**FOR_EVER)
+    path, headers = f"{PREFIX}/{clinic}/patients/patient_123", token_headers(stack, clinic)
+    with locked(connection):
+        asking = Asking(lambda: server.get(path, headers, timeout=120), 30)
+        eventually(lambda: figure(server.get("/metrics").body.decode(), "requests_waiting") == 30 - WORKERS, 60)
+        assert server.stop(within=30) == 0
+        answers = asking.all()
+    assert answers.count(503) == 30 - WORKERS, answers

@@ -1,0 +1,63 @@
+import Testing
+
+@testable import Server
+
+@Suite("The queue for permits")
+struct PermitQueueTests {
+    private let start = ContinuousClock.now
+    private var queue = PermitQueue<Int>(permits: 2, capacity: 3)
+
+    private func time(_ seconds: Int) -> ContinuousClock.Instant { start + .seconds(seconds) }
+
+    @Test("grants as many as there are, then lets wait in order, and refuses one too many")
+    mutating func order() {
+        #expect((1...2).map { queue.admit($0, until: time(9)) } == [.granted, .granted])
+        #expect((3...6).map { queue.admit($0, until: time(9)) } == [.waits, .waits, .waits, .refused])
+        #expect(queue.granted == 2 && queue.waiting == 3)
+        #expect([queue.next(), queue.next(), queue.next()] == [3, 4, 5])
+        #expect(queue.granted == 2 && queue.waiting == 0)
+        #expect([queue.next(), queue.next()] == [nil, nil])
+        #expect(queue.granted == 0)
+        #expect(queue.admit(7, until: time(9)) == .granted)
+    }
+
+    @Test("gives up those whose time is over, and none of them twice")
+    mutating func late() {
+        for number in 1...5 { _ = queue.admit(number, until: time(number)) }
+        #expect(queue.takeLate(now: time(2)) == [])
+        #expect(queue.takeLate(now: time(4)) == [3, 4])
+        #expect(queue.admit(6, until: time(6)) == .waits)
+        #expect(queue.next() == 5)
+        #expect(queue.takeLate(now: time(5)) == [])
+        #expect(queue.takeLate(now: time(6)) == [6])
+        #expect(queue.next() == nil && queue.waiting == 0)
+    }
+
+    @Test("lets nobody wait once it is closed, and still takes permits back")
+    mutating func close() {
+        for number in 1...4 { _ = queue.admit(number, until: time(9)) }
+        #expect(queue.close() == [3, 4])
+        #expect(queue.admit(5, until: time(9)) == .refused)
+        #expect([queue.next(), queue.next()] == [nil, nil])
+        #expect(queue.admit(6, until: time(9)) == .granted)
+    }
+
+    @Test("keeps the order through many thousands, of which a few wait at a time")
+    func long() {
+        var queue = PermitQueue<Int>(permits: 1, capacity: 2000)
+        _ = queue.admit(-1, until: time(9))
+        var (coming, going) = (0, 0)
+        for round in 0..<20_000 {
+            for _ in 0...(round % 3) where queue.admit(coming, until: time(9)) == .waits { coming += 1 }
+            for _ in 0...(round % 2) {
+                if let next = queue.next() {
+                    #expect(next == going)
+                    going += 1
+                } else {
+                    _ = queue.admit(-1, until: time(9))
+                }
+            }
+        }
+        #expect(queue.close() == Array(going..<coming) && going > 5000)
+    }
+}
