@@ -35,7 +35,8 @@ BEGIN
             JOIN (VALUES
                 ('reengagement_definer', ARRAY['advance', 'catch_up_in_time', 'refresh', 'settle']),
                 ('reengagement_marker', ARRAY['mark_patients', 'mark_patients_of_rows', 'mark_organizations',
-                    'mark_changed_organizations', 'record_access']),
+                    'mark_changed_organizations', 'mark_replicated_patient', 'mark_replicated_row',
+                    'mark_replicated_organization', 'record_access']),
                 ('reengagement_scheduler', ARRAY['mark_everything', 'organizations_due']),
                 ('reengagement_searcher', ARRAY['search'])
             ) AS o(owner, names) ON p.proname = ANY (o.names)
@@ -97,6 +98,16 @@ BEGIN
         SELECT format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', c.oid::regclass)
         FROM pg_class c WHERE c.relnamespace = 're'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
         UNION ALL
+        -- As made (flat/20_marks, flat/22_replicated_marks): whoever disables all of a table's triggers and enables them again
+        -- has all fire where rows are written, and none where they are replayed.
+        SELECT format('ALTER TABLE %s ENABLE %s TRIGGER %I', t.tgrelid::regclass, w.word, t.tgname)
+        FROM pg_trigger t
+        CROSS JOIN LATERAL (SELECT CASE WHEN t.tgname LIKE '%\_replicated%' THEN 'REPLICA'
+            WHEN t.tgname = 'mark_truncated' THEN 'ALWAYS' ELSE '' END AS word) w
+        WHERE t.tgname LIKE ANY (ARRAY['mark\_%', 'check\_%']) AND t.tgfoid IN (
+                SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 're'::regnamespace)
+            AND t.tgenabled <> CASE w.word WHEN 'REPLICA' THEN 'R' WHEN 'ALWAYS' THEN 'A' ELSE 'O' END
+        UNION ALL
         SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', name)
         FROM guarded_function
         WHERE EXISTS (SELECT FROM aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE grantee = 0)
@@ -128,7 +139,7 @@ BEGIN
     END LOOP;
     IF number > 0 THEN
         PERFORM set_config('re.done', current_setting('re.done')
-            || format(E'set owners and rights (%s), %s included\n', number, server_role), true);
+            || format(E'set owners, rights and triggers (%s), %s included\n', number, server_role), true);
     END IF;
 
     IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN

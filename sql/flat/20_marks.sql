@@ -71,6 +71,7 @@ BEGIN
             REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION re.%I()', source, marking);
         EXECUTE format('CREATE OR REPLACE TRIGGER mark_truncated AFTER TRUNCATE ON public.%I
             FOR EACH STATEMENT EXECUTE FUNCTION re.mark_everything()', source);
+        EXECUTE format('ALTER TABLE public.%I ENABLE ALWAYS TRIGGER mark_truncated', source);
         CONTINUE WHEN source = 'organizations';
         EXECUTE format('CREATE OR REPLACE TRIGGER mark_updated_old AFTER UPDATE ON public.%I
             REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION re.%I()', source, marking);

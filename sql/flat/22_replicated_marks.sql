@@ -1,0 +1,77 @@
+-- Where rows are replayed (session_replication_role = replica: the apply of logical replication, its first copy of a table,
+-- and whoever sets it) no trigger of 20_marks fires. These do, and only there, so that other writers pay nothing for them.
+-- Row by row, since replication applies rows and no statements; TRUNCATE is the one it knows, and always marks (20_marks).
+
+CREATE OR REPLACE FUNCTION re.mark_replicated_patient() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP IN ('UPDATE', 'DELETE') THEN
+        INSERT INTO re.dirty (organization_id, patient_id) VALUES (OLD.organization_id, OLD.id);
+    END IF;
+    IF TG_OP = 'INSERT' OR TG_OP = 'UPDATE' AND (NEW.organization_id, NEW.id) <> (OLD.organization_id, OLD.id) THEN
+        INSERT INTO re.dirty (organization_id, patient_id) VALUES (NEW.organization_id, NEW.id);
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION re.mark_replicated_row() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP IN ('UPDATE', 'DELETE') THEN
+        INSERT INTO re.dirty (organization_id, patient_id) VALUES (OLD.organization_id, OLD.patient_id);
+    END IF;
+    IF TG_OP = 'INSERT'
+        OR TG_OP = 'UPDATE' AND (NEW.organization_id, NEW.patient_id) <> (OLD.organization_id, OLD.patient_id)
+    THEN
+        INSERT INTO re.dirty (organization_id, patient_id) VALUES (NEW.organization_id, NEW.patient_id);
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION re.mark_replicated_organization() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP IN ('INSERT', 'UPDATE') THEN
+        INSERT INTO re.organization_state (organization_id) VALUES (NEW.id) ON CONFLICT DO NOTHING;
+    END IF;
+    IF TG_OP = 'UPDATE' AND (NEW.id, NEW.time_zone) = (OLD.id, OLD.time_zone) THEN
+        INSERT INTO re.dirty (organization_id, answers_only) VALUES (NEW.id, true);
+        RETURN NULL;
+    END IF;
+    INSERT INTO re.dirty (organization_id)
+    SELECT DISTINCT c.id FROM unnest(ARRAY[OLD.id, NEW.id]) AS c(id) WHERE c.id IS NOT NULL;
+    RETURN NULL;
+END $$;
+
+-- As the other constraints are, the zone is checked here too: what is refused stops the subscription, and says why. To list
+-- the zones takes long, so each is looked up once a transaction, of which the first copy is one.
+CREATE OR REPLACE FUNCTION re.check_replicated_time_zone() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    checked text[] := nullif(current_setting('re.checked_time_zones', true), '')::text[];
+BEGIN
+    IF TG_OP = 'UPDATE' AND NEW.time_zone = OLD.time_zone OR NEW.time_zone = ANY ('UTC'::text || checked) THEN
+        RETURN NULL;
+    END IF;
+    PERFORM re.check_time_zones(ARRAY[NEW.time_zone]);
+    PERFORM set_config('re.checked_time_zones', (checked || NEW.time_zone)::text, true);
+    RETURN NULL;
+END $$;
+
+DO $$
+DECLARE
+    source text;
+    marking text;
+BEGIN
+    FOR source, marking IN VALUES ('organizations', 'mark_replicated_organization'), ('patients', 'mark_replicated_patient'),
+        ('appointments', 'mark_replicated_row'), ('conversations', 'mark_replicated_row'), ('outreach_log', 'mark_replicated_row')
+    LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER mark_replicated AFTER INSERT OR UPDATE OR DELETE ON public.%I
+            FOR EACH ROW EXECUTE FUNCTION re.%I()', source, marking);
+        EXECUTE format('ALTER TABLE public.%I ENABLE REPLICA TRIGGER mark_replicated', source);
+    END LOOP;
+END $$;
+
+CREATE OR REPLACE TRIGGER check_replicated_time_zone AFTER INSERT OR UPDATE ON public.organizations
+    FOR EACH ROW EXECUTE FUNCTION re.check_replicated_time_zone();
+ALTER TABLE public.organizations ENABLE REPLICA TRIGGER check_replicated_time_zone;
