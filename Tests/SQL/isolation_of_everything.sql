@@ -29,7 +29,7 @@ SELECT 'function ' || p.oid::regprocedure AS name,
             END, ', ' ORDER BY t.position)
         FROM unnest(p.proargtypes) WITH ORDINALITY AS t(type, position)
         CROSS JOIN LATERAL (SELECT p.proargnames[t.position] AS argument, format_type(t.type, NULL) AS type) n
-        LEFT JOIN (VALUES ('integer', '5'), ('bigint', '5'), ('double precision', '5'), ('numeric', '5'), ('boolean', 'true'),
+        LEFT JOIN (VALUES ('integer', '5'), ('bigint', '5'), ('double precision', '5'), ('numeric', '5'), ('boolean', 'true'), ('xid', '''5'''), ('xid8', '''5'''),
             ('date', '''2025-06-30'''), ('timestamp with time zone', '''2025-06-30Z''')) AS by_type(type, scalar)
             ON by_type.type = rtrim(n.type, '[]')
         LEFT JOIN (VALUES ('organization', '''b'''), ('organization_id', '''b'''), ('patient', '''p_b'''), ('patient_ids', '''{p_b}'''),
@@ -44,7 +44,7 @@ WHERE p.pronamespace IN ('public'::regnamespace, 're'::regnamespace) AND p.proki
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
     AND has_function_privilege('reengagement_api', p.oid, 'EXECUTE')
     -- It is there to name the organizations that have something to do: their ids, and nothing else of them.
-    AND p.oid <> 're.organizations_due(integer)'::regprocedure;
+    AND p.oid <> 're.organizations_due(integer,text[])'::regprocedure;
 
 CREATE TEMPORARY TABLE everything AS SELECT * FROM relation UNION ALL SELECT * FROM called;
 CREATE TEMPORARY TABLE answer (name text, bound_to text, stage text, answer text);

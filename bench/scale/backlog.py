@@ -1,6 +1,7 @@
 """While the running server works off a large import: another organization's reads, and the loaded one's exactness."""
 
 import itertools
+import statistics
 import threading
 import time
 
@@ -14,6 +15,7 @@ from writing import IMPORT, forget_import, import_size
 
 PAUSE = 0.01  # between two reads of the undisturbed clinic: a busy clinic, not a flood
 PATIENCE = 900  # seconds for a backlog to be worked off
+LOOKS = 200  # for a mark, of which the median counts
 
 
 class Reader(threading.Thread):
@@ -122,12 +124,41 @@ def loaded_during(plan, operator, url, options, connection, loaded):
     return {**results, "latency": summary(times) if times else None}
 
 
+def look(url, options, organization):
+    """What the first statement of each read takes, whether anything is pending: pages touched, and ms."""
+    database = Database(url, options)
+    database.rows("SET enable_seqscan = off")
+    database.bind(organization)
+    statement = "SELECT p.state, p.now FROM re.probe(%s) p"
+    samples = []
+    for _ in range(LOOKS):
+        _, milliseconds = database.call("probe", ("text",), (organization,))
+        samples.append(milliseconds)
+    plan = database.value(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT json) {statement}", (organization,))[0]["Plan"]
+    database.connection.close()
+    return {"pages": plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], "ms": statistics.median(samples)}
+
+
+def looks(url, options, loaded, small):
+    return {"loaded": look(url, options, loaded), "small": look(url, options, small)}
+
+
 def measure_backlog(plan, operator, url, options, connections):
     size = import_size(plan)
-    loaded = organization_of(size)
+    loaded, small = organization_of(size), organization_of(plan.sizes[0])
+    # So that nothing hides what a load leaves behind.
+    operator.execute("ALTER TABLE re.dirty SET (autovacuum_enabled = off)")
+    operator.execute("VACUUM re.dirty")
+    quiet = looks(url, options, loaded, small)
     found = {"rows": plan.imported, "patients": size,
              "neighbour": neighbour_during(plan, operator, connections[plan.sizes[0]], loaded)}
     say(f"  backlog worked off in {found['neighbour']['backlog_seconds']:.1f} s by the running server")
-    found["loaded"] = loaded_during(plan, operator, url, options, connections[size], loaded)
+    found["looks"] = {"before": quiet, "right after the load": looks(url, options, loaded, small)}
+    snapshot = Database(url)
+    with snapshot.one_snapshot():
+        snapshot.rows("SELECT count(*) FROM re.dirty")
+        found["loaded"] = loaded_during(plan, operator, url, options, connections[size], loaded)
+        found["looks"]["and a second one, under a held snapshot"] = looks(url, options, loaded, small)
+    operator.execute("ALTER TABLE re.dirty RESET (autovacuum_enabled)")
     say(f"  the loaded organization meanwhile: {found['loaded']['exact']} reads exact")
     return found

@@ -69,6 +69,12 @@ def writes(result):
         f"Reads of the loaded organization during a second such backlog: {loaded['exact']} exact, none wrong, "
         f"{loaded['not answered']} not answered in time (503)"
         + (f"; median {number(latency['median'])} ms, p95 {number(latency['p95'])} ms." if latency else "."),
+        "",
+        "What each read of an organization begins with, the look whether anything is pending, while no vacuum takes the marks that are gone:",
+        "",
+        table(["", "loaded: pages", "loaded: ms", "small: pages", "small: ms"], [
+            [moment, looks["loaded"]["pages"], number(looks["loaded"]["ms"]), looks["small"]["pages"], number(looks["small"]["ms"])]
+            for moment, looks in backlog["looks"].items()]),
     ]
     return "\n".join(lines)
 

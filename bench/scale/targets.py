@@ -4,6 +4,8 @@ RATIO_OF_READS = 1.5
 RATIO_OF_POSTS = 0.7
 RATIO_OF_IMPORTS = 1.5
 RATIO_OF_NEIGHBOUR = 1.5
+# The versions of the organization's row, one an advance, and two descents; not the marks that are gone.
+PAGES_OF_A_LOOK = 40
 
 
 def ratio(table, sizes, name):
@@ -31,6 +33,9 @@ def write_targets(posts, imports, backlog):
     noticed = neighbour["during_backlog"]["median"] / neighbour["undisturbed"]["median"]
     yield ("another organization's reads beside a backlog to undisturbed", f"{noticed:.2f}", f"≤ {RATIO_OF_NEIGHBOUR}",
            noticed <= RATIO_OF_NEIGHBOUR)
+    for moment, looks in backlog["looks"].items():
+        pages = looks["loaded"]["pages"]
+        yield f"pages that a look for a mark touches, {moment}", f"{pages}", f"≤ {PAGES_OF_A_LOOK}", pages <= PAGES_OF_A_LOOK
 
 
 def targets(plan, asked, reads, posts, imports, backlog):

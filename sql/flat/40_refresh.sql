@@ -146,9 +146,20 @@ BEGIN
                 t.microseconds_to_booking + excluded.microseconds_to_booking, t.booked + excluded.booked)
     )
     SELECT k.time_zone, coalesce((SELECT c.appointment_value FROM re.clock c WHERE c.organization_id = organization), 0),
-        NOT EXISTS (
-            SELECT FROM re.dirty d
-            WHERE d.organization_id = organization AND (d.patient_id IS NULL OR d.patient_id <> ALL (patients)))
+        (
+            SELECT true
+            FROM re.organization_state s
+            CROSS JOIN LATERAL (
+                SELECT d.patient_id
+                FROM re.dirty d
+                WHERE d.organization_id = organization AND (d.xid, d.patient_id)
+                    >= (re.floor_of(s.xmin, s.marks_from_by, s.marks_from), s.marks_from_patient)
+                UNION ALL
+                SELECT d.patient_id FROM re.dirty d WHERE d.organization_id = organization AND d.xid = ANY (s.marks_running)
+            ) d
+            WHERE s.organization_id = organization AND d.patient_id <> ALL (patients)
+            LIMIT 1
+        ) IS NULL
     INTO time_zone, appointment_value, complete
     FROM re.clock_of(organization) k;
 END $$;

@@ -1,5 +1,5 @@
 -- Whether the derived rows say of this moment what the source says: built, now between the bounds of every patient,
--- today between theirs, and no mark. Of the statement that asks, since a STABLE function sees its snapshot. A caller that
+-- today between theirs (hence not where the zone of the rows is no longer known), and no mark. Of the statement that asks, since a STABLE function sees its snapshot. A caller that
 -- has caught up (re.catch_up) and so holds the organization's lock may leave later marks to later readers.
 CREATE OR REPLACE FUNCTION re.is_current(organization text, caught_up boolean DEFAULT false) RETURNS boolean
 LANGUAGE plpgsql STABLE
@@ -10,11 +10,15 @@ BEGIN
         CROSS JOIN LATERAL (SELECT t.now, re.day_of(t.now, s.time_zone) AS today FROM (SELECT re.now() AS now OFFSET 0) t OFFSET 0) k
         WHERE s.organization_id = organization AND s.building_after IS NULL
             AND s.valid_from <= k.now AND k.now < s.valid_until AND s.day_from <= k.today AND k.today < s.day_until
-    ) AND (caught_up OR NOT EXISTS (SELECT FROM re.dirty d WHERE d.organization_id = organization));
+            AND (caught_up OR (
+                SELECT true FROM re.marks_behind(organization, re.floor_of(s.xmin, s.marks_from_by, s.marks_from),
+                    s.marks_from_patient, s.marks_running, 1) LIMIT 1) IS NULL)
+    );
 END $$;
 
 -- At most so many of the patients that are marked, or whose state does not hold now. Each by the first entries of an
--- index; today is the state's, in the zone that it was computed with.
+-- index; today is the state's, in the zone that it was computed with. Of the marks the first, so that the floor rises as
+-- they are taken; some more than patients are wanted, since one may have several.
 CREATE OR REPLACE FUNCTION re.due_patients(organization text, most integer) RETURNS text[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
@@ -24,8 +28,10 @@ DECLARE
     today date := (SELECT re.day_of(re.now(), s.time_zone) FROM re.organization_state s WHERE s.organization_id = organization);
 BEGIN
     RETURN ARRAY(
-        (SELECT DISTINCT d.patient_id FROM re.dirty d
-            WHERE d.organization_id = organization AND d.patient_id IS NOT NULL ORDER BY d.patient_id LIMIT most)
+        (SELECT m.patient_id
+            FROM (SELECT d.patient_id, row_number() OVER () AS nr FROM re.marks_of(organization, 4 * most) d
+                WHERE d.patient_id <> '') m
+            GROUP BY m.patient_id ORDER BY min(m.nr) LIMIT most)
         UNION
         (SELECT s.patient_id FROM re.patient_state s
             WHERE s.organization_id = organization AND s.valid_until < 'infinity' AND s.valid_until <= now
@@ -85,7 +91,7 @@ BEGIN
     -- Every statement from here on sees what the one before saw, and more. So a mark is taken no later than the source
     -- that it speaks of is read, and what is written in between leaves a mark that stays.
     WITH taken AS (
-        DELETE FROM re.dirty d WHERE d.organization_id = organization AND d.patient_id IS NULL RETURNING d.answers_only
+        DELETE FROM re.dirty d WHERE d.organization_id = organization AND d.patient_id = '' RETURNING d.answers_only
     )
     SELECT count(*) > 0, coalesce(bool_or(NOT t.answers_only), false) INTO marked, whole FROM taken t;
     IF whole THEN
@@ -111,11 +117,14 @@ BEGIN
     remaining := NOT seen.complete OR NOT re.is_current(organization, true);
 END $$;
 
--- Writes down what an advance has reached: the narrowest bounds of all patients, by the ends of four indexes.
+-- Writes down what an advance has reached: the narrowest bounds of all patients, by the ends of four indexes; and where
+-- the marks begin that it has left (15_floor).
 CREATE OR REPLACE FUNCTION re.settle(organization text, zone text, value numeric, built_up_to text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE
+    written_by xid;
 BEGIN
     UPDATE re.organization_state o
     SET generation = o.generation + 1, time_zone = zone, appointment_value = value, building_after = built_up_to, advanced_at = now(),
@@ -127,6 +136,16 @@ BEGIN
         day_from = coalesce((SELECT s.day_from FROM re.patient_state s
             WHERE s.organization_id = organization ORDER BY s.day_from DESC LIMIT 1), '-infinity'),
         day_until = coalesce((SELECT s.day_until FROM re.patient_state s
-            WHERE s.organization_id = organization AND s.day_until < 'infinity' ORDER BY s.day_until LIMIT 1), 'infinity')
-    WHERE o.organization_id = organization;
+            WHERE s.organization_id = organization AND s.day_until < 'infinity' ORDER BY s.day_until LIMIT 1), 'infinity'),
+        (marks_from, marks_from_patient, marks_running, marks_from_by) = (
+            SELECT least(h.horizon, m.xid), CASE WHEN m.xid < h.horizon THEN m.patient_id ELSE '' END,
+                h.running, pg_current_xact_id()::xid
+            FROM re.mark_horizon() h
+            LEFT JOIN (SELECT d.xid, d.patient_id FROM re.marks_of(organization, 1) d LIMIT 1) m ON true)
+    WHERE o.organization_id = organization
+    RETURNING o.xmin INTO written_by;
+    -- Behind a savepoint a row is of the subtransaction.
+    IF written_by <> pg_current_xact_id()::xid THEN
+        UPDATE re.organization_state o SET marks_from_by = written_by WHERE o.organization_id = organization;
+    END IF;
 END $$;

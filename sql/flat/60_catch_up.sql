@@ -62,7 +62,7 @@ DECLARE
 BEGIN
     SELECT CASE
             WHEN EXISTS (SELECT FROM re.dirty d
-                WHERE d.organization_id = organization AND d.patient_id IS NULL AND NOT d.answers_only) THEN ''
+                WHERE d.organization_id = organization AND d.patient_id = '' AND NOT d.answers_only) THEN ''
             ELSE s.building_after
         END
     INTO building_after
@@ -73,27 +73,26 @@ BEGIN
         AND cardinality(re.due_patients(organization, most + 1)) <= most;
 END $$;
 
--- For the background work: organizations that have something to do, the longest untouched first. It sees every
--- organization's marks and bounds and nothing else; marks are skipped over from organization to organization.
-CREATE OR REPLACE FUNCTION re.organizations_due(most integer) RETURNS SETOF text
+-- For the background work: organizations that have something to do, the longest untouched first, but for those named. It
+-- sees every organization's marks and bounds and nothing else.
+CREATE OR REPLACE FUNCTION re.organizations_due(most integer, but text[] DEFAULT '{}') RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
     RETURN QUERY
-    WITH RECURSIVE marked AS (
-        (SELECT d.organization_id FROM re.dirty d ORDER BY d.organization_id LIMIT 1)
-        UNION ALL
-        SELECT (SELECT d.organization_id FROM re.dirty d
-            WHERE d.organization_id > m.organization_id ORDER BY d.organization_id LIMIT 1)
-        FROM marked m
-        WHERE m.organization_id IS NOT NULL
+    WITH clock AS MATERIALIZED (
+        SELECT z.time_zone, n.now, re.day_of(n.now, z.time_zone) AS today
+        FROM (SELECT DISTINCT s.time_zone FROM re.organization_state s) z
+        CROSS JOIN (SELECT re.now() AS now OFFSET 0) n
     )
     SELECT s.organization_id::text
     FROM re.organization_state s
-    CROSS JOIN (SELECT re.now() AS now OFFSET 0) k
-    WHERE s.organization_id IN (SELECT m.organization_id FROM marked m)
-        OR s.building_after IS NOT NULL OR s.valid_from > k.now OR s.valid_until <= k.now
-        OR NOT re.day_of(k.now, s.time_zone) BETWEEN s.day_from AND s.day_until - 1
+    JOIN clock k ON k.time_zone = s.time_zone
+    WHERE s.organization_id <> ALL (but)
+        AND (s.building_after IS NOT NULL OR s.valid_from > k.now OR s.valid_until <= k.now
+            OR k.today IS NULL OR NOT k.today BETWEEN s.day_from AND s.day_until - 1
+            OR (SELECT true FROM re.marks_behind(s.organization_id, re.floor_of(s.xmin, s.marks_from_by, s.marks_from),
+                s.marks_from_patient, s.marks_running, 1) LIMIT 1))
     ORDER BY s.advanced_at NULLS FIRST
     LIMIT most;
 END $$;
@@ -106,7 +105,9 @@ SELECT s.organization_id, s.generation,
     s.advanced_at, s.built_at, s.time_zone, c.patients
 FROM re.organization_state s
 CROSS JOIN LATERAL (
-    SELECT count(*) AS marks, min(m.marked_at) AS oldest_mark FROM re.dirty m WHERE m.organization_id = s.organization_id
+    SELECT count(*) AS marks, min(m.marked_at) AS oldest_mark
+    FROM re.marks_behind(s.organization_id, re.floor_of(s.xmin, s.marks_from_by, s.marks_from), s.marks_from_patient,
+        s.marks_running, NULL) m
 ) d
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(n.number), 0)::bigint AS patients FROM re.cell n

@@ -10,6 +10,8 @@
 --      last was there in between: nothing was advanced (50_advance), and no derived row has changed.
 --   2. Current at the last probe, with the advances of the first: whatever was written to the source since the first
 --      has left a mark, and only an advance takes marks away. There is none, so there was none, and nothing was written.
+--      A look from the row's floor on finds every mark of the snapshot that has the row, however much later it was left
+--      (15_floor); a row that a dump has brought has no floor.
 --      That goes for what the answer itself has seen, later than the first probe, too.
 --   3. Nothing fell due: both times now and today lie between the bounds of every patient. Between them nothing depends
 --      on now but today (30_fresh_state), which is in the state. An answer and its probe have one now, their
@@ -32,6 +34,6 @@ BEGIN ATOMIC
     WHERE s.organization_id = organization AND s.building_after IS NULL
         AND s.valid_from <= k.now AND k.now < s.valid_until AND s.day_from <= k.today AND k.today < s.day_until
         -- The first mark by the index, whatever the planner believes of their number.
-        AND (SELECT d.organization_id FROM re.dirty d WHERE d.organization_id = s.organization_id
-            ORDER BY d.organization_id, d.patient_id LIMIT 1) IS NULL;
+        AND (SELECT true FROM re.marks_behind(s.organization_id, re.floor_of(s.xmin, s.marks_from_by, s.marks_from),
+            s.marks_from_patient, s.marks_running, 1) LIMIT 1) IS NULL;
 END;

@@ -1,0 +1,206 @@
+"""Where the look for marks begins (sql/flat/15_floor.sql): behind the marks that are gone, before every one that is left or to come.
+
+Sessions beside each other, on a database of its own.
+"""
+
+import json
+import subprocess
+from contextlib import contextmanager
+
+import pytest
+
+from stack import ROOT, clean_environment, connect
+
+# More than the number by which a transaction must be behind to be noted.
+MANY = 150
+# A look is a descent or two. What it took before was a page for each few of the marks that are gone.
+FEW_BUFFERS = 16
+
+
+class Session:
+
+    def __init__(self, url, autocommit=True):
+        self.connection = connect(url)
+        self.connection.autocommit = autocommit
+        self.run("SELECT set_config('reengagement.organization', 'one', false), set_config('enable_seqscan', 'off', false)")
+
+    def run(self, statement, *parameters):
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, parameters or None)
+            return cursor.fetchall() if cursor.description else None
+
+    def value(self, statement, *parameters):
+        return self.run(statement, *parameters)[0][0]
+
+    def log(self, patient, times=1):
+        for _ in range(times):
+            self.run("INSERT INTO outreach_log (organization_id, patient_id, method, outcome, logged_by)"
+                     " VALUES ('one', %s, 'sms', 'success', 'u')", patient)
+
+    def log_all(self):
+        self.run("INSERT INTO outreach_log (organization_id, patient_id, method, outcome, logged_by)"
+                 " SELECT 'one', id, 'sms', 'success', 'u' FROM patients")
+
+    def advance(self, most=1000):
+        return self.run("SELECT refreshed, remaining, busy FROM re.advance('one', %s)", most)[0]
+
+    def is_current(self):
+        probed = self.value("SELECT count(*) FROM re.probe('one')") == 1
+        due = self.value("SELECT count(*) FROM re.organizations_due(1000) o WHERE o = 'one'") == 1
+        current = self.value("SELECT re.is_current('one')")
+        assert probed == current and due != current
+        return current
+
+    def buffers(self):
+        """Of a look for a mark, by what the organization's row says."""
+        plan = self.value("""EXPLAIN (ANALYZE, BUFFERS, FORMAT json) SELECT true FROM (SELECT * FROM re.organization_state s
+            WHERE s.organization_id = 'one' OFFSET 0) s CROSS JOIN LATERAL re.marks_behind('one', s.marks_from, s.marks_from_patient,
+            s.marks_running, 1) LIMIT 1""")
+        whole = (plan if isinstance(plan, list) else json.loads(plan))[0]["Plan"]
+        read = lambda node: node["Shared Hit Blocks"] + node["Shared Read Blocks"]
+        row = next(node for node in nodes(whole) if node.get("Relation Name") == "organization_state")
+        return read(whole) - read(row)
+
+    def is_floor_valid(self):
+        return self.value("SELECT marks_from_by = xmin FROM re.organization_state WHERE organization_id = 'one'")
+
+
+def nodes(node):
+    yield node
+    for child in node.get("Plans", ()):
+        yield from nodes(child)
+
+
+@pytest.fixture
+def url(database, fresh_id, stack):
+    name = fresh_id("marks")
+    with database.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+        url = stack.database_url(name)
+        subprocess.run([ROOT / "sql/migrate"], env=clean_environment(DATABASE_URL=url), check=True, timeout=120, stdout=subprocess.DEVNULL)
+        yield url
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def session(url):
+    made = Session(url)
+    # The marks that are gone stay where they are.
+    made.run("ALTER TABLE re.dirty SET (autovacuum_enabled = off)")
+    made.run("INSERT INTO organizations (id, name) VALUES ('one', 'One')")
+    made.run("INSERT INTO patients (organization_id, id, name) SELECT 'one', 'p' || i, 'P' FROM generate_series(1, 50) i")
+    assert made.advance() == (50, False, False)
+    assert made.is_current()
+    yield made
+    made.connection.close()
+
+
+@contextmanager
+def transaction(url):
+    other = Session(url, autocommit=False)
+    yield other
+    other.connection.rollback()
+    other.connection.close()
+
+
+@contextmanager
+def old_snapshot(url):
+    """As a dump holds one: no vacuum takes what has gone since."""
+    with transaction(url) as dump:
+        dump.connection.rollback()
+        dump.connection.set_session(isolation_level="REPEATABLE READ")
+        dump.run("SELECT count(*) FROM re.dirty")
+        yield
+
+
+@pytest.mark.parametrize("older_by", (0, MANY), ids=("just begun", "open for long"))
+def test_a_writer_that_commits_after_an_advance_is_seen(session, url, older_by):
+    with transaction(url) as writer:
+        writer.log("p1")
+        session.log("p2", 1 + older_by)
+        session.advance()
+        noted = session.value("SELECT cardinality(marks_running) FROM re.organization_state WHERE organization_id = 'one'")
+        assert noted == (1 if older_by else 0)
+        assert session.is_current() and session.is_floor_valid()
+        writer.connection.commit()
+        assert not session.is_current()
+        assert session.advance() == (1, False, False)
+        assert session.is_current()
+
+
+def test_an_open_writer_does_not_hold_the_floor(session, url):
+    with transaction(url) as writer:
+        writer.log("p1")
+        for _ in range(6):
+            session.log("p2", 100)
+            session.advance()
+        assert session.buffers() <= FEW_BUFFERS
+
+
+def test_what_the_transaction_of_an_advance_writes_later_is_seen(session, url):
+    with transaction(url) as own:
+        own.log("p1")
+        # Another ends meanwhile, so that the transaction's own number lies below what has ended.
+        session.log("p9")
+        own.run("SAVEPOINT here")
+        own.advance()
+        assert own.is_current() and own.is_floor_valid()
+        own.log("p2")
+        assert not own.is_current()
+        own.run("RELEASE SAVEPOINT here")
+        own.advance()
+        own.log("p3")
+        own.connection.commit()
+    assert not session.is_current()
+    # p3; and p9, whose attempt came after the now of that transaction.
+    assert session.advance() == (2, False, False)
+    assert session.is_current()
+
+
+def test_marks_that_an_advance_leaves_are_seen(session):
+    session.log_all()
+    session.log("p3")
+    for worked_off in range(10, 50, 10):
+        assert session.advance(10) == (10, True, False)
+        assert not session.is_current()
+    assert session.advance(10) == (10, False, False)
+    assert session.is_current()
+
+
+def test_the_floor_of_another_cluster_is_none(session):
+    """As a dump brings it: the row names a transaction that has not written it, and numbers that are still to come here."""
+    session.run("UPDATE re.organization_state SET marks_from = '999999999999'")
+    session.log("p1")
+    assert not session.is_current()
+    session.advance()
+    assert session.is_current() and session.is_floor_valid()
+    session.log("p1")
+    assert not session.is_current()
+
+
+def test_a_mark_of_another_cluster_is_seen(session):
+    session.run("INSERT INTO re.dirty (organization_id, patient_id, xid) VALUES ('one', 'p1', '3')")
+    session.run("UPDATE re.organization_state SET generation = generation")
+    assert not session.is_current()
+    assert session.advance() == (1, False, False)
+    assert session.is_current()
+
+
+def test_a_look_does_not_walk_over_marks_that_are_gone(session, url):
+    with old_snapshot(url):
+        before = session.buffers()
+        for _ in range(60):
+            session.log_all()
+            session.advance()
+        assert session.buffers() <= max(before, FEW_BUFFERS)
+        # The same look from the beginning, to show that they are still there.
+        session.run("UPDATE re.organization_state SET marks_from = '0', marks_running = '{}'")
+        assert session.buffers() > FEW_BUFFERS
+
+
+def test_a_backlog_that_is_worked_off_is_not_walked_over(session, url):
+    session.run("INSERT INTO patients (organization_id, id, name) SELECT 'one', 'q' || i, 'Q' FROM generate_series(1, 4000) i")
+    with old_snapshot(url):
+        for _ in range(7):
+            assert session.advance(500) == (500, True, False)
+            assert session.buffers() <= FEW_BUFFERS
