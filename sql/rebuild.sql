@@ -3,6 +3,29 @@ SET statement_timeout = 0;
 SET jit = off;
 SET search_path = pg_catalog;
 \o /dev/null
+CREATE TEMPORARY TABLE failure (organization_id text, reason text);
+
+-- One organization's error is its own: it is told, and the others are built.
+CREATE FUNCTION pg_temp.advance(organization text, OUT refreshed integer, OUT remaining boolean, OUT busy boolean, OUT failed boolean)
+LANGUAGE plpgsql AS $$
+BEGIN
+    SELECT a.refreshed, a.remaining, a.busy INTO refreshed, remaining, busy FROM re.advance(organization, 1000) a;
+    failed := false;
+EXCEPTION WHEN OTHERS THEN
+    failed := true;
+    RAISE WARNING '%: not built: %', organization, SQLERRM;
+    INSERT INTO pg_temp.failure VALUES (organization, SQLERRM);
+END $$;
+
+CREATE FUNCTION pg_temp.has_known_zone(organization text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN re.require_known_zone(organization);
+EXCEPTION WHEN SQLSTATE 'REZON' THEN
+    RAISE WARNING '%: left as it is: %', organization, SQLERRM;
+    INSERT INTO pg_temp.failure VALUES (organization, SQLERRM);
+    RETURN false;
+END $$;
+
 -- What is there may be wrong, so nothing is subtracted from it: it goes at once, under the organization's lock, and is
 -- built up in small transactions, as a first build is.
 CREATE PROCEDURE pg_temp.rebuild(organization text) LANGUAGE plpgsql AS $$
@@ -14,6 +37,9 @@ DECLARE
     told timestamptz := began;
 BEGIN
     PERFORM set_config('reengagement.organization', organization, false);
+    IF NOT pg_temp.has_known_zone(organization) THEN
+        RETURN;
+    END IF;
     INSERT INTO re.organization_state (organization_id) VALUES (organization) ON CONFLICT DO NOTHING;
     PERFORM FROM re.organization_state s WHERE s.organization_id = organization FOR UPDATE;
     UPDATE re.organization_state s SET building_after = '', built_at = NULL, generation = s.generation + 1
@@ -25,8 +51,11 @@ BEGIN
     DELETE FROM re.outreach_day d WHERE d.organization_id = organization;
     COMMIT;
     LOOP
-        advance := re.advance(organization, 1000);
+        advance := pg_temp.advance(organization);
         COMMIT;
+        IF advance.failed THEN
+            RETURN;
+        END IF;
         done := done + advance.refreshed;
         IF clock_timestamp() > told + interval '1 second' THEN
             told := clock_timestamp();
@@ -48,3 +77,5 @@ FROM (SELECT id FROM public.organizations UNION SELECT organization_id FROM re.o
 WHERE :'organization' IN ('', o.id)
 ORDER BY o.id
 \gexec
+\o
+SELECT count(*) FROM failure;

@@ -210,32 +210,51 @@ BEGIN
     PERFORM pg_temp.compare_counters(organization);
 END $$;
 
--- Of an advance in a transaction with one snapshot: another's may have come in between.
-CREATE FUNCTION pg_temp.is_caught_up(organization text) RETURNS boolean LANGUAGE plpgsql AS $$
+-- One organization's error is its own: it is noted, and the others are compared. True: there is more to do.
+CREATE FUNCTION pg_temp.advance(organization text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (SELECT a.remaining AND NOT a.busy FROM re.advance(organization, 1000) a);
+EXCEPTION WHEN OTHERS THEN
+    PERFORM pg_temp.note(organization, 'could not be brought up to date: ' || SQLERRM);
+    RETURN NULL;
+END $$;
+
+-- False: not caught up. Of an advance in a transaction with one snapshot: another's may have come in between.
+CREATE FUNCTION pg_temp.is_compared(organization text) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM re.advance(organization, 100000);
-    RETURN re.is_current(organization);
-EXCEPTION WHEN serialization_failure THEN
-    RETURN false;
+    IF NOT re.is_current(organization) THEN
+        RETURN false;
+    END IF;
+    PERFORM pg_temp.compare_all(organization);
+    RETURN true;
+EXCEPTION
+    WHEN serialization_failure THEN
+        RETURN false;
+    WHEN OTHERS THEN
+        PERFORM pg_temp.note(organization, 'could not be compared: ' || SQLERRM);
+        RETURN true;
 END $$;
 
 CREATE PROCEDURE pg_temp.verify(organization text) LANGUAGE plpgsql AS $$
 DECLARE
-    advance record;
+    remaining boolean;
     found_before bigint := (SELECT count(*) FROM pg_temp.fault);
     faults bigint;
 BEGIN
     PERFORM set_config('reengagement.organization', organization, false);
     FOR attempt IN 1..50 LOOP
         LOOP
-            advance := re.advance(organization, 1000);
+            remaining := pg_temp.advance(organization);
             COMMIT;
-            EXIT WHEN advance.busy OR NOT advance.remaining;
+            IF remaining IS NULL THEN
+                RETURN;
+            END IF;
+            EXIT WHEN NOT remaining;
         END LOOP;
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
-        IF pg_temp.is_caught_up(organization) THEN
-            PERFORM pg_temp.compare_all(organization);
+        IF pg_temp.is_compared(organization) THEN
             faults := (SELECT count(*) FROM pg_temp.fault) - found_before;
             RAISE NOTICE '%: %', organization, CASE faults WHEN 0 THEN 'equal' ELSE faults || ' differences' END;
             COMMIT;

@@ -86,6 +86,11 @@ extension Problem {
     public static let internalError = Problem(
         500, "Something went wrong here; it has been logged under this request_id.")
 
+    /// What only the operator can mend, so that asking again soon is of no use (definitions.md section 8).
+    public static let unknownTimeZone = unavailable(
+        "This organization's time_zone is one that the database no longer knows; its operator has to correct time_zone.",
+        retryAfter: 60)
+
     public static func unavailable(_ detail: String, retryAfter seconds: Int = 1) -> Problem {
         Problem(503, detail, headers: [Header("Retry-After", String(seconds))])
     }

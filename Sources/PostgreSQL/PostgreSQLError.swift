@@ -15,6 +15,8 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
 
     public static let queryCanceled = SQLState("57014")
     public static let readOnlyTransaction = SQLState("25006")
+    /// An organization's time zone has gone from PostgreSQL (`sql/views/25_zone.sql`, definitions.md section 8).
+    public static let unknownTimeZone = SQLState("REZON")
 }
 
 /// What can go wrong between the server and the database.
@@ -76,6 +78,8 @@ public enum PostgreSQLError: Error, Sendable {
         case "53", "57", "58", "40": self = .unavailable(state, message)
         // A standby that a failover has not promoted yet.
         case _ where state == .readOnlyTransaction: self = .unavailable(state, message)
+        // Until somebody corrects the organization's row, or the zone is back.
+        case _ where state == .unknownTimeZone: self = .unavailable(state, message)
         default: self = .refused(state, message)
         }
     }

@@ -6,6 +6,7 @@ import Threads
 ///
 /// Answers do not depend on it: a reader that finds something pending does the work itself, or reads the
 /// source. It needs nothing of PostgreSQL but the functions of `sql/flat`, and several servers may run it at once.
+/// What fails for one organization is tried again after a pause, and keeps nothing from the others.
 final class Maintenance: Sendable {
     /// Runs a query bound to an organization; "" where it looks across all of them.
     typealias Database = @Sendable (_ query: Query, _ organization: String) throws(PostgreSQLError) -> QueryResult
@@ -27,7 +28,7 @@ final class Maintenance: Sendable {
     private static let betweenPartitions = Duration.seconds(3600)
 
     private static let due = Statement(
-        name: "organizations_due", sql: "SELECT * FROM re.organizations_due($1::int)")
+        name: "organizations_due", sql: "SELECT * FROM re.organizations_due($1::int, $2::text[])")
     private static let makePartitions = Statement(
         name: "make_audit_partitions", sql: "SELECT re.make_audit_partitions()")
     private static let advance = Statement(
@@ -47,9 +48,11 @@ final class Maintenance: Sendable {
         try Thread.start { [self] in
             var pause = Duration.zero
             var partitionsDue = ContinuousClock.now
+            var failed = FailedOrganizations()
             while !sleep(pause) {
-                pause = lookForWork()
-                guard pause != Self.pauseAfterFailure, partitionsDue <= .now else { continue }
+                pause = lookForWork(&failed)
+                // Whatever has failed: an audit without its next months would go on in the rest for good.
+                guard partitionsDue <= .now else { continue }
                 partitionsDue = .now + (makePartitions() ? Self.betweenPartitions : Self.pauseAfterFailure)
             }
         }.detach()
@@ -77,18 +80,50 @@ final class Maintenance: Sendable {
     }
 
     /// Gives every organization that has something to do its turn; returns how long to pause then.
-    private func lookForWork() -> Duration {
+    private func lookForWork(_ failed: inout FailedOrganizations) -> Duration {
+        let due: [String]
         do throws(PostgreSQLError) {
-            var isLeft = false
-            let due = try database(Query(Self.due, [String(Self.organizationsAtOnce)]), "")
-            for row in due.rows {
-                if let organization = row.text(0), try bringUpToDate(organization) { isLeft = true }
-            }
-            return isLeft ? .zero : pause
+            let waiting = Self.array(failed.waiting(now: .now))
+            due = try database(Query(Self.due, [String(Self.organizationsAtOnce), waiting]), "").rows
+                .compactMap { $0.text(0) }
         } catch {
             logger.warning("the background work could not go on", metadata: ["reason": "\(error)"])
             return Self.pauseAfterFailure
         }
+        var isLeft = false
+        for organization in due {
+            do throws(PostgreSQLError) {
+                if try bringUpToDate(organization) { isLeft = true }
+                failed.succeeded(organization)
+            } catch {
+                note(error, of: organization, &failed)
+                if error.isOfTheDatabase { return Self.pauseAfterFailure }
+            }
+        }
+        return isLeft ? .zero : pause
+    }
+
+    private func note(_ error: PostgreSQLError, of organization: String, _ failed: inout FailedOrganizations) {
+        let pause = failed.failed(organization, now: .now)
+        logger.warning(
+            "an organization's derived data could not be brought up to date",
+            metadata: [
+                "organization": "\(organization)", "reason": "\(error)", "retry_after_s": "\(pause.components.seconds)",
+            ])
+    }
+
+    /// The text of an array, as PostgreSQL reads it: scalar by scalar, since a combining mark may follow a quote.
+    private static func array(_ texts: [String]) -> String {
+        var literal = String.UnicodeScalarView()
+        for text in texts {
+            literal.append(contentsOf: (literal.isEmpty ? "\"" : ",\"").unicodeScalars)
+            for scalar in text.unicodeScalars {
+                if scalar == "\"" || scalar == "\\" { literal.append("\\") }
+                literal.append(scalar)
+            }
+            literal.append("\"")
+        }
+        return "{\(String(literal))}"
     }
 
     /// Returns whether its turn was over before its work was.
@@ -113,5 +148,17 @@ final class Maintenance: Sendable {
                 "duration_ms": "\(Int(started.duration(to: .now) / .milliseconds(1)))",
             ])
         return isLeft
+    }
+}
+
+extension PostgreSQLError {
+    /// Whether the next organization would meet it too, as far as one can tell.
+    fileprivate var isOfTheDatabase: Bool {
+        switch self {
+        case .connectionLost, .acquireTimeout: true
+        // A zone is the organization's, a conflict (class 40) the moment's.
+        case .unavailable(let state, _): state != .unknownTimeZone && state.conditionClass != "40"
+        case .statementTimeout, .refused, .unexpectedResult: false
+        }
     }
 }

@@ -178,6 +178,7 @@ struct Pipeline: Sendable {
         switch error {
         case .acquireTimeout: return .unavailable("All database connections are busy; try again shortly.")
         case .statementTimeout: return .unavailable("The database took too long; try again shortly.")
+        case .unavailable(.unknownTimeZone, _): return .unknownTimeZone
         default: return .unavailable("The database is away; try again shortly.")
         }
     }

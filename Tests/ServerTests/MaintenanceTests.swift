@@ -14,11 +14,20 @@ struct MaintenanceTests {
         private let turns = Monitor([String]())
         private let partitions = Monitor(0)
         private let failing: Bool
+        /// What advancing an organization ends in, until it is healed.
+        private let errors: Monitor<[String: PostgreSQLError]>
+        /// Whom each look for work left alone.
+        private let skipped = Monitor([String]())
 
-        init(_ chunks: [String: Int], failing: Bool = false) {
+        init(_ chunks: [String: Int], failing: Bool = false, errors: [String: PostgreSQLError] = [:]) {
             self.chunks = Monitor(chunks)
             self.failing = failing
+            self.errors = Monitor(errors)
         }
+
+        var skips: [String] { skipped.withLock { $0 } }
+
+        func heal() { errors.withLock { $0 = [:] } }
 
         var calls: Int { count.withLock { $0 } }
         /// Whose chunks were worked off, in order.
@@ -30,7 +39,11 @@ struct MaintenanceTests {
             if failing { throw .connectionLost("gone") }
             let rows: [[String?]]
             if query.statement.name == "organizations_due" {
-                rows = chunks.withLock { $0.filter { $0.value > 0 }.keys.sorted().map { [$0] } }
+                let but = query.parameters[1] ?? ""
+                skipped.withLock { $0.append(but) }
+                rows = chunks.withLock {
+                    $0.filter { $0.value > 0 }.keys.sorted().filter { !but.contains("\"\($0)\"") }.map { [$0] }
+                }
             } else if query.statement.name == "make_audit_partitions" {
                 partitions.withLock { $0 += 1 }
                 partitions.notifyAll()
@@ -38,6 +51,7 @@ struct MaintenanceTests {
             } else {
                 guard query.parameters.first == organization else { throw .unexpectedResult("not bound to it") }
                 turns.withLock { $0.append(organization) }
+                if let error = errors.withLock({ $0[organization] }) { throw error }
                 let left = chunks.withLock { chunks in
                     chunks[organization, default: 0] -= 1
                     return chunks[organization, default: 0]
@@ -52,8 +66,10 @@ struct MaintenanceTests {
             return result
         }
 
-        func waitUntilDone() -> Bool {
-            chunks.wait(until: .now + .seconds(60)) { $0.values.allSatisfy { $0 <= 0 } ? true : nil } ?? false
+        func waitUntilDone(_ organizations: [String]? = nil) -> Bool {
+            chunks.wait(until: .now + .seconds(60)) { chunks in
+                (organizations ?? Array(chunks.keys)).allSatisfy { chunks[$0, default: 0] <= 0 } ? true : nil
+            } ?? false
         }
 
         func waitForPartitions() -> Bool {
@@ -105,10 +121,44 @@ struct MaintenanceTests {
     func failure() throws {
         let (backlog, log) = (Backlog([:], failing: true), CapturedLog())
         let maintenance = try start(backlog, log)
-        #expect(backlog.waitForCalls(1))
+        // A look for work, and the audit's months.
+        #expect(backlog.waitForCalls(2))
         Thread.sleep(.milliseconds(300))
         maintenance.stop()
-        #expect(backlog.calls == 1)
+        #expect(backlog.calls == 2)
         #expect(log.text().contains("the background work could not go on"))
+    }
+
+    @Test(
+        "leaves an organization that fails alone for a while, works for the others, and goes on with it once it is healed",
+        arguments: [
+            PostgreSQLError.unavailable(.unknownTimeZone, "the zone is gone"), .refused(SQLState("22003"), "overflow"),
+            .statementTimeout, .unavailable(SQLState("40P01"), "deadlock"),
+        ])
+    func ownFailure(error: PostgreSQLError) throws {
+        let (backlog, log) = (Backlog(["a": 1, "b \"\\": 2, "c": 3], errors: ["b \"\\": error]), CapturedLog())
+        let maintenance = try start(backlog, log, pause: .milliseconds(10), turn: .zero)
+        #expect(backlog.waitUntilDone(["a", "c"]))
+        #expect(backlog.waitForPartitions())
+        #expect(log.text().contains("organization=\"b"))
+        backlog.heal()
+        #expect(backlog.waitUntilDone())
+        maintenance.stop()
+        #expect(backlog.skips.first == "{}")
+        #expect(backlog.skips.contains(#"{"b \"\\"}"#))
+    }
+
+    @Test("doubles the pause with each failure, up to a minute, and begins anew after a success")
+    func pauses() throws {
+        var failed = FailedOrganizations()
+        let now = ContinuousClock.now
+        #expect(failed.failed("a", now: now) == .seconds(1))
+        #expect(failed.waiting(now: now) == ["a"])
+        #expect(failed.waiting(now: now + .seconds(1)) == [])
+        #expect((0..<8).map { _ in failed.failed("a", now: now) } == [2, 4, 8, 16, 32, 60, 60, 60].map { .seconds($0) })
+        #expect(failed.waiting(now: now + .seconds(59)) == ["a"])
+        failed.succeeded("a")
+        #expect(failed.waiting(now: now) == [])
+        #expect(failed.failed("a", now: now) == .seconds(1))
     }
 }

@@ -169,6 +169,20 @@ struct PipelineErrorTests {
         #expect(try harness.log.objects().map { $0["level"] as? String } == ["warning", "warning", "warning"])
     }
 
+    @Test("name the setting where an organization's zone is gone, whatever is asked")
+    func unknownTimeZone() throws {
+        let harness = try Harness { _ throws(PostgreSQLError) in throw .unavailable(.unknownTimeZone, "secret") }
+        var head = try Ask.api("risk-metrics")
+        head.method = "HEAD"
+        for ask in [try Ask.api("risk-metrics"), head, try Ask.post()] {
+            let response = harness.serve(ask)
+            #expect(response.status == 503)
+            #expect(response.header("Retry-After") == "60")
+            #expect(response.text.contains("time_zone"))
+            #expect(!response.text.contains("secret"))
+        }
+    }
+
     @Test("are 503 with Retry-After while no signing key has been fetched, for a token that could be good")
     func noKeys() throws {
         // Nobody listens at port 9 of the loopback.

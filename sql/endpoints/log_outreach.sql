@@ -16,6 +16,7 @@ BEGIN
         PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
 
+    PERFORM re.require_known_zone(organization);
     FOR attempt IN 1..10 LOOP
         IF key IS NOT NULL THEN
             SELECT CASE

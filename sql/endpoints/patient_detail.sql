@@ -27,5 +27,7 @@ BEGIN ATOMIC
             LIMIT 20
         ) a
     ) l
-    WHERE v.organization_id = organization AND v.patient_id = patient;
+    WHERE v.organization_id = organization AND v.patient_id = patient
+        -- Asked before the patient is, so that whoever is not there does not hide it.
+        AND (SELECT re.require_known_zone(organization));
 END;

@@ -4,6 +4,7 @@
 -- patients, which follow the source in three steps, one file each:
 --
 --   20_marks        A writer of a source table leaves marks in re.dirty: which patients, or that it is the whole organization.
+--                   So does whatever replays rows (22_replicated_marks).
 --   30_fresh_state  What a patient adds to the counters is computed anew, from the source through the plain views, so there is
 --                   no second definition of anything, and no case for each kind of change that could be forgotten.
 --   40_refresh      The counters change by the patient's new state less its old one, which re.patient_state has kept.
@@ -24,7 +25,8 @@
 --      not current until that is done. So whoever sees a change sees its mark or a state that was computed after it.
 --   3. Whoever sees the mark gone sees the new state and counters: one transaction has written all three. Advances of an
 --      organization take turns by the lock of its row in re.organization_state, whose bounds are the narrowest of its patients.
---   4. No mark of the organization in the snapshot, and now and today between the bounds: every S(p) is fresh.
+--   4. No mark of the organization in the snapshot, and now and today between the bounds: every S(p) is fresh. Marks are
+--      looked for from a floor on, below which there is none (15_floor).
 --
 -- A reader (90_dispatch) asks "current?" and the question in one statement, that is of one snapshot. If not, it advances
 -- itself (60_catch_up), and may then disregard marks that have come since: the advance has seen a moment with no other
@@ -37,8 +39,9 @@
 -- A generation (re.organization_state) moves with every advance. So what was answered is what would be answered, for the
 -- same today and apart from the time of day it tells, as long as the organization is current and its generation the same.
 --
--- All keys, joins and locks are within one organization; only re.organizations_due looks over several. What
--- leaves no mark: disabled triggers, session_replication_role = replica, the apply of logical replication, new time-zone data,
--- other rules of unaccent, another version of ICU.
--- After these, ../rebuild; ../verify finds them. A change to what 10_class or 40_refresh make of a state needs a migration
--- that sets building_after to '' and empties the derived tables, as ../rebuild does.
+-- All keys, joins and locks are within one organization; only re.organizations_due looks over several. An organization
+-- whose zone PostgreSQL no longer knows is not current, cannot be advanced and is answered an error that says so, until
+-- the zone is corrected or back (../views/25_zone.sql); the others do not notice. What leaves no mark: disabled triggers, new
+-- time-zone data, other rules of unaccent, another version of ICU. After these, ../rebuild; ../verify finds them. A change
+-- to what 10_class or 40_refresh make of a state needs a migration that sets building_after to '' and empties the derived
+-- tables, as ../rebuild does.

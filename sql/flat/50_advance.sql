@@ -7,7 +7,7 @@ SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET plan_cache_mo
 BEGIN
     RETURN EXISTS (
         SELECT FROM re.organization_state s
-        CROSS JOIN LATERAL (SELECT t.now, re.day_of(t.now, s.time_zone) AS today FROM (SELECT re.now() AS now OFFSET 0) t OFFSET 0) k
+        CROSS JOIN LATERAL (SELECT t.now, re.day_or_null(t.now, s.time_zone) AS today FROM (SELECT re.now() AS now OFFSET 0) t OFFSET 0) k
         WHERE s.organization_id = organization AND s.building_after IS NULL
             AND s.valid_from <= k.now AND k.now < s.valid_until AND s.day_from <= k.today AND k.today < s.day_until
             AND (caught_up OR (
@@ -25,7 +25,7 @@ SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashagg = off AS $$
 DECLARE
     now timestamptz := re.now();
-    today date := (SELECT re.day_of(re.now(), s.time_zone) FROM re.organization_state s WHERE s.organization_id = organization);
+    today date := (SELECT re.day_or_null(re.now(), s.time_zone) FROM re.organization_state s WHERE s.organization_id = organization);
 BEGIN
     RETURN ARRAY(
         (SELECT m.patient_id
@@ -87,6 +87,7 @@ BEGIN
     IF busy THEN
         RETURN;
     END IF;
+    PERFORM re.require_known_zone(organization);
 
     -- Every statement from here on sees what the one before saw, and more. So a mark is taken no later than the source
     -- that it speaks of is read, and what is written in between leaves a mark that stays.
@@ -94,6 +95,8 @@ BEGIN
         DELETE FROM re.dirty d WHERE d.organization_id = organization AND d.patient_id = '' RETURNING d.answers_only
     )
     SELECT count(*) > 0, coalesce(bool_or(NOT t.answers_only), false) INTO marked, whole FROM taken t;
+    -- What was computed in a zone that is no longer known is computed anew in the one that has come instead.
+    whole := whole OR re.day_or_null(re.now(), state.time_zone) IS NULL;
     IF whole THEN
         -- Everything is read again from here on, which settles all that is marked now.
         DELETE FROM re.dirty d WHERE d.organization_id = organization;

@@ -62,7 +62,8 @@ DECLARE
 BEGIN
     SELECT CASE
             WHEN EXISTS (SELECT FROM re.dirty d
-                WHERE d.organization_id = organization AND d.patient_id = '' AND NOT d.answers_only) THEN ''
+                WHERE d.organization_id = organization AND d.patient_id = '' AND NOT d.answers_only)
+                OR re.day_or_null(re.now(), s.time_zone) IS NULL THEN ''
             ELSE s.building_after
         END
     INTO building_after
@@ -81,7 +82,7 @@ SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan S
 BEGIN
     RETURN QUERY
     WITH clock AS MATERIALIZED (
-        SELECT z.time_zone, n.now, re.day_of(n.now, z.time_zone) AS today
+        SELECT z.time_zone, n.now, re.day_or_null(n.now, z.time_zone) AS today
         FROM (SELECT DISTINCT s.time_zone FROM re.organization_state s) z
         CROSS JOIN (SELECT re.now() AS now OFFSET 0) n
     )

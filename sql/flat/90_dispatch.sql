@@ -27,6 +27,7 @@ BEGIN
                     IF FOUND THEN
                         RETURN;
                     END IF;
+                    PERFORM re.require_known_zone(organization);
                     caught_up := re.catch_up(organization);
                     EXIT WHEN caught_up IS NULL;
                 END LOOP;

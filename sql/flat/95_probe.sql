@@ -30,7 +30,7 @@ BEGIN ATOMIC
     SELECT re.rfc3339(k.now),
         s.generation || ' ' || s.xmin || ' ' || s.tableoid || ' ' || k.today || ' ' || pg_postmaster_start_time()
     FROM re.organization_state s
-    CROSS JOIN LATERAL (SELECT t.now, re.day_of(t.now, s.time_zone) AS today FROM (SELECT re.now() AS now OFFSET 0) t OFFSET 0) k
+    CROSS JOIN LATERAL (SELECT t.now, re.day_or_null(t.now, s.time_zone) AS today FROM (SELECT re.now() AS now OFFSET 0) t OFFSET 0) k
     WHERE s.organization_id = organization AND s.building_after IS NULL
         AND s.valid_from <= k.now AND k.now < s.valid_until AND s.day_from <= k.today AND k.today < s.day_until
         -- The first mark by the index, whatever the planner believes of their number.

@@ -1,0 +1,26 @@
+-- A zone that was known when it was set may go from PostgreSQL: a new release of the zone database drops a name, or moves
+-- it to a package that is not installed. That is the trouble of the organizations that have it, and of no other.
+
+-- The day, or null where the zone is unknown: for whoever looks at more organizations than one, or at a zone noted earlier.
+CREATE OR REPLACE FUNCTION re.day_or_null(at timestamptz, time_zone text) RETURNS date
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN re.day_of(at, time_zone);
+EXCEPTION WHEN invalid_parameter_value THEN
+    RETURN NULL;
+END $$;
+
+-- True, or an error with a code of its own, which a caller can tell from every other.
+CREATE OR REPLACE FUNCTION re.require_known_zone(organization text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    zone text := (SELECT c.time_zone FROM re.clock c WHERE c.organization_id = organization);
+BEGIN
+    IF zone IS NOT NULL AND re.day_or_null(now(), zone) IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'REZON',
+            MESSAGE = format('PostgreSQL no longer knows the time_zone "%s" of organization "%s"', zone, organization),
+            HINT = 'Set organizations.time_zone to a name that pg_timezone_names lists.';
+    END IF;
+    RETURN true;
+END $$;
