@@ -47,11 +47,17 @@ def prepare(database):
         database.execute((Path(__file__).parent / "generate.sql").read_text())
 
 
+def enable_triggers(operator, table):
+    """Each where it fires, as sql/migrate leaves them: USER alone would have those of replicated rows fire for every writer."""
+    operator.execute(f"ALTER TABLE public.{table} ENABLE TRIGGER USER, ENABLE REPLICA TRIGGER mark_replicated,"
+                     " ENABLE ALWAYS TRIGGER mark_truncated")
+
+
 def tidy(operator, server_role, size):
     """What a run that was cut off left in a kept directory; taken back with the triggers at work."""
     organization = organization_of(size)
     for table in ("appointments", "outreach_log"):
-        operator.execute(f"ALTER TABLE public.{table} ENABLE TRIGGER USER")
+        enable_triggers(operator, table)
     operator.execute("DELETE FROM public.appointments WHERE organization_id = %s AND id LIKE 'import\\_%%'", (organization,))
     operator.execute("DELETE FROM public.outreach_log WHERE organization_id = %s AND logged_by = 'user_bench'", (organization,))
     build(server_role, size)

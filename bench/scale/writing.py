@@ -9,16 +9,16 @@ from statistics import median
 
 from database import SERVER_OPTIONS
 from exactness import Wrong
-from loading import build, organization_of
+from loading import build, enable_triggers, organization_of
 from stack import say
 
 CLIENTS = 8
 SCRIPT = Path(__file__).parent / "log_outreach.pgbench"
 
 
-def set_triggers(database, table, state):
+def disable_triggers(database, table):
     """USER leaves the foreign keys' triggers alone."""
-    database.execute(f"ALTER TABLE public.{table} {state} TRIGGER USER")
+    database.execute(f"ALTER TABLE public.{table} DISABLE TRIGGER USER")
 
 
 def posts_per_second(url, organization, patients, seconds, script=SCRIPT):
@@ -43,14 +43,14 @@ def measure_posts(plan, operator, server_role, url):
     organization, rates = organization_of(size), {"with": [], "without": []}
     for number in range(plan.write_rounds):
         for kind in ("with", "without") if number % 2 else ("without", "with"):
-            set_triggers(operator, "outreach_log", "ENABLE" if kind == "with" else "DISABLE")
+            (enable_triggers if kind == "with" else disable_triggers)(operator, "outreach_log")
             operator.execute("CHECKPOINT")
             before = posted(operator, organization)
             rates[kind].append(posts_per_second(url, organization, size, plan.write_seconds))
             # Refusals would be fast: some patients are archived, but hardly more than that may be missing.
             if posted(operator, organization) - before < 0.9 * rates[kind][-1] * plan.write_seconds:
                 raise Wrong("log-outreach did not write the rows that pgbench counted")
-    set_triggers(operator, "outreach_log", "ENABLE")
+    enable_triggers(operator, "outreach_log")
     # Marks the patient of every attempt made, those without triggers too, so that nothing stays wrong.
     operator.execute("DELETE FROM public.outreach_log WHERE logged_by = 'user_bench'")
     build(server_role, size)
@@ -64,12 +64,12 @@ def import_once(operator, organization, name, number, marked):
     operator.execute("CHECKPOINT")
     operator.execute("BEGIN")
     if not marked:
-        set_triggers(operator, "appointments", "DISABLE")
+        disable_triggers(operator, "appointments")
     began = time.perf_counter()
     operator.execute(IMPORT, (organization, name, number))
     seconds = time.perf_counter() - began
     if not marked:
-        set_triggers(operator, "appointments", "ENABLE")
+        enable_triggers(operator, "appointments")
     began = time.perf_counter()
     operator.execute("COMMIT")
     return seconds + time.perf_counter() - began

@@ -1,6 +1,7 @@
 -- Where rows are replayed (session_replication_role = replica: the apply of logical replication, its first copy of a table,
 -- and whoever sets it) no trigger of 20_marks fires. These do, and only there, so that other writers pay nothing for them.
--- Row by row, since replication applies rows and no statements; TRUNCATE is the one it knows, and always marks (20_marks).
+-- (Their condition is for where somebody has enabled all triggers of a table alike.) Row by row, since replication applies
+-- rows and no statements; TRUNCATE is the one it knows, and always marks (20_marks).
 
 CREATE OR REPLACE FUNCTION re.mark_replicated_patient() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -67,7 +68,7 @@ BEGIN
         ('appointments', 'mark_replicated_row'), ('conversations', 'mark_replicated_row'), ('outreach_log', 'mark_replicated_row')
     LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER mark_replicated AFTER INSERT OR UPDATE OR DELETE ON public.%I
-            FOR EACH ROW EXECUTE FUNCTION re.%I()', source, marking);
+            FOR EACH ROW WHEN (current_setting(''session_replication_role'') = ''replica'') EXECUTE FUNCTION re.%I()', source, marking);
         EXECUTE format('ALTER TABLE public.%I ENABLE REPLICA TRIGGER mark_replicated', source);
     END LOOP;
 END $$;
