@@ -53,9 +53,7 @@ class Session:
 
     def buffers(self):
         """Of a look for a mark, by what the organization's row says."""
-        plan = self.value("""EXPLAIN (ANALYZE, BUFFERS, FORMAT json) SELECT true FROM (SELECT * FROM re.organization_state s
-            WHERE s.organization_id = 'one' OFFSET 0) s CROSS JOIN LATERAL re.marks_behind('one', s.marks_from, s.marks_from_patient,
-            s.marks_running, 1) LIMIT 1""")
+        plan = self.value("EXPLAIN (ANALYZE, BUFFERS, FORMAT json) SELECT true FROM re.marks_of('one', 1) LIMIT 1")
         whole = (plan if isinstance(plan, list) else json.loads(plan))[0]["Plan"]
         read = lambda node: node["Shared Hit Blocks"] + node["Shared Read Blocks"]
         row = next(node for node in nodes(whole) if node.get("Relation Name") == "organization_state")

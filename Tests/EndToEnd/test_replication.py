@@ -59,7 +59,7 @@ class Database:
         return [
             self.run(f"SELECT * FROM re.{kind}{call}", organization)
             for call in ("risk_metrics(%s)", "performance(%s, 'last_30_days')", "trends(%s, 30)",
-                         "prioritized_patients(%s, NULL, NULL, NULL, NULL, NULL, NULL)")
+                         "prioritized_patients(%s, NULL, NULL, NULL, NULL, NULL, 'priority', true, NULL, NULL, NULL, NULL, NULL, NULL)")
         ]
 
     def rows(self):

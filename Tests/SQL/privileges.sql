@@ -147,7 +147,7 @@ SELECT results_eq(
         're.mark_replicated_organization() definer ',
         're.mark_replicated_patient() definer ',
         're.mark_replicated_row() definer ',
-        're.marks_behind(text,xid8,text,xid8[],bigint) PUBLIC',
+        're.marks_behind(text,xid8,text,bigint) PUBLIC',
         're.marks_of(text,bigint) PUBLIC',
         're.now() PUBLIC',
         're.number_of_days(date[],date,date) PUBLIC',

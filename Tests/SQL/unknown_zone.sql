@@ -23,7 +23,7 @@ SELECT is(re.is_current('bad'), false, 'without its zone it is not current');
 SELECT is_empty($$ SELECT FROM re.probe('bad') $$, 'no kept answer is sent');
 SELECT throws_ok(format('SELECT * FROM re.%s', call), 'REZON', 'PostgreSQL no longer knows the time_zone "Gone/Zone" of organization "bad"', call || ' says so')
 FROM unnest(ARRAY['risk_metrics(''bad'')', 'dashboard(''bad'')', 'performance(''bad'', ''last_7_days'')', 'trends(''bad'', 7)',
-    'prioritized_patients(''bad'', NULL, 1, NULL, NULL, NULL, NULL)', 'patient_detail(''bad'', ''p'')', 'patient_detail(''bad'', ''nobody'')',
+    'prioritized_patients(''bad'', NULL, NULL, NULL, NULL, NULL, ''priority'', false, 1, NULL, NULL, NULL, NULL, NULL)', 'patient_detail(''bad'', ''p'')', 'patient_detail(''bad'', ''nobody'')',
     'log_outreach(''bad'', ''p'', ''sms'', ''success'', false, '''', ''u'', NULL)', 'advance(''bad'', 10)']) call;
 SELECT is(pg_temp.due(), 'bad', 'it is due, so that it is noticed');
 SELECT is_empty($$ SELECT FROM re.organizations_due(1000000, '{bad}') o WHERE o = 'bad' $$, 'unless it is to be left alone');

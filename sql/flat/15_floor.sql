@@ -46,40 +46,40 @@ BEGIN ATOMIC
     FROM snapshot;
 END;
 
--- An organization's marks in their order, by what its row says of them; of the noted and of the rest at most so many each,
--- which leads the planner to the index whatever it believes of their number.
-CREATE OR REPLACE FUNCTION re.marks_behind(
-    organization text, floor xid8, floor_patient text, running xid8[], most bigint)
-RETURNS TABLE (xid xid8, patient_id text, answers_only boolean, marked_at timestamptz)
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT m.xid, m.patient_id, m.answers_only, m.marked_at
-    FROM unnest(running) AS r(xid)
-    CROSS JOIN LATERAL (
-        SELECT d.xid, d.patient_id, d.answers_only, d.marked_at
-        FROM re.dirty d
-        WHERE d.organization_id = organization AND d.xid = r.xid AND d.xid < floor
-        ORDER BY d.organization_id, d.xid, d.patient_id
-        LIMIT most
-    ) m
-    UNION ALL
-    SELECT m.xid, m.patient_id, m.answers_only, m.marked_at
-    FROM (
-        SELECT d.xid, d.patient_id, d.answers_only, d.marked_at
-        FROM re.dirty d
-        WHERE d.organization_id = organization AND (d.xid, d.patient_id) >= (floor, floor_patient)
-        ORDER BY d.organization_id, d.xid, d.patient_id
-        LIMIT most
-    ) m;
-END;
-
-CREATE OR REPLACE FUNCTION re.marks_of(organization text, most bigint)
+-- An organization's marks from a floor on, in their order. The limit leads the planner to the index whatever it believes of
+-- their number.
+CREATE OR REPLACE FUNCTION re.marks_behind(organization text, floor xid8, floor_patient text, most bigint)
 RETURNS TABLE (xid xid8, patient_id text, answers_only boolean, marked_at timestamptz)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT d.xid, d.patient_id, d.answers_only, d.marked_at
+    FROM re.dirty d
+    WHERE d.organization_id = organization AND (d.xid, d.patient_id) >= (floor, floor_patient)
+    ORDER BY d.organization_id, d.xid, d.patient_id
+    LIMIT most;
+END;
+
+-- All its marks in their order: those of the transactions noted beside the floor lie below it. Of each at most so many.
+CREATE OR REPLACE FUNCTION re.marks_of(organization text, most bigint)
+RETURNS TABLE (xid xid8, patient_id text, answers_only boolean, marked_at timestamptz)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT m.xid, m.patient_id, m.answers_only, m.marked_at
     FROM re.organization_state s
-    CROSS JOIN LATERAL re.marks_behind(organization, re.floor_of(s.xmin, s.marks_from_by, s.marks_from),
-        s.marks_from_patient, s.marks_running, most) d
+    CROSS JOIN LATERAL (SELECT re.floor_of(s.xmin, s.marks_from_by, s.marks_from) AS floor OFFSET 0) f
+    CROSS JOIN LATERAL (
+        SELECT n.xid, n.patient_id, n.answers_only, n.marked_at
+        FROM unnest(s.marks_running) AS r(xid)
+        CROSS JOIN LATERAL (
+            SELECT d.xid, d.patient_id, d.answers_only, d.marked_at
+            FROM re.dirty d
+            WHERE d.organization_id = organization AND d.xid = r.xid AND d.xid < f.floor
+            ORDER BY d.organization_id, d.xid, d.patient_id
+            LIMIT most
+        ) n
+        UNION ALL
+        SELECT b.xid, b.patient_id, b.answers_only, b.marked_at
+        FROM re.marks_behind(organization, f.floor, s.marks_from_patient, most) b
+    ) m
     WHERE s.organization_id = organization;
 END;

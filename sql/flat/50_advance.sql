@@ -11,8 +11,9 @@ BEGIN
         WHERE s.organization_id = organization AND s.building_after IS NULL
             AND s.valid_from <= k.now AND k.now < s.valid_until AND s.day_from <= k.today AND k.today < s.day_until
             AND (caught_up OR (
-                SELECT true FROM re.marks_behind(organization, re.floor_of(s.xmin, s.marks_from_by, s.marks_from),
-                    s.marks_from_patient, s.marks_running, 1) LIMIT 1) IS NULL)
+                    SELECT true FROM re.marks_behind(organization, re.floor_of(s.xmin, s.marks_from_by, s.marks_from),
+                        s.marks_from_patient, 1)) IS NULL
+                AND (s.marks_running = '{}' OR (SELECT true FROM re.marks_of(organization, 1) LIMIT 1) IS NULL))
     );
 END $$;
 

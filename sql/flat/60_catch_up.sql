@@ -78,7 +78,7 @@ END $$;
 -- sees every organization's marks and bounds and nothing else.
 CREATE OR REPLACE FUNCTION re.organizations_due(most integer, but text[] DEFAULT '{}') RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off AS $$
 BEGIN
     RETURN QUERY
     WITH clock AS MATERIALIZED (
@@ -93,7 +93,8 @@ BEGIN
         AND (s.building_after IS NOT NULL OR s.valid_from > k.now OR s.valid_until <= k.now
             OR k.today IS NULL OR NOT k.today BETWEEN s.day_from AND s.day_until - 1
             OR (SELECT true FROM re.marks_behind(s.organization_id, re.floor_of(s.xmin, s.marks_from_by, s.marks_from),
-                s.marks_from_patient, s.marks_running, 1) LIMIT 1))
+                s.marks_from_patient, 1))
+            OR s.marks_running <> '{}' AND (SELECT true FROM re.marks_of(s.organization_id, 1) LIMIT 1))
     ORDER BY s.advanced_at NULLS FIRST
     LIMIT most;
 END $$;
@@ -107,8 +108,7 @@ SELECT s.organization_id, s.generation,
 FROM re.organization_state s
 CROSS JOIN LATERAL (
     SELECT count(*) AS marks, min(m.marked_at) AS oldest_mark
-    FROM re.marks_behind(s.organization_id, re.floor_of(s.xmin, s.marks_from_by, s.marks_from), s.marks_from_patient,
-        s.marks_running, NULL) m
+    FROM re.marks_of(s.organization_id, NULL) m
 ) d
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(n.number), 0)::bigint AS patients FROM re.cell n

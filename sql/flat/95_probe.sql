@@ -35,5 +35,6 @@ BEGIN ATOMIC
         AND s.valid_from <= k.now AND k.now < s.valid_until AND s.day_from <= k.today AND k.today < s.day_until
         -- The first mark by the index, whatever the planner believes of their number.
         AND (SELECT true FROM re.marks_behind(s.organization_id, re.floor_of(s.xmin, s.marks_from_by, s.marks_from),
-            s.marks_from_patient, s.marks_running, 1) LIMIT 1) IS NULL;
+            s.marks_from_patient, 1)) IS NULL
+        AND (s.marks_running = '{}' OR (SELECT true FROM re.marks_of(s.organization_id, 1) LIMIT 1) IS NULL);
 END;
