@@ -1,9 +1,11 @@
 """Where the look for marks begins (sql/flat/15_floor.sql): behind the marks that are gone, before every one that is left or to come.
 
-Sessions beside each other, on a database of its own.
+Sessions beside each other, on a database of its own: a copy of the one that MARKS_TEMPLATE_URL names, where it is set.
 """
 
 import json
+import os
+import re
 import subprocess
 from contextlib import contextmanager
 
@@ -69,15 +71,33 @@ def nodes(node):
         yield from nodes(child)
 
 
-@pytest.fixture
-def url(database, fresh_id, stack):
-    name = fresh_id("marks")
+@pytest.fixture(scope="module")
+def template(request):
+    """The URL of a database with the schema alone."""
+    given = os.environ.get("MARKS_TEMPLATE_URL")
+    if given:
+        yield given
+        return
+    stack, database = request.getfixturevalue("stack"), request.getfixturevalue("database")
     with database.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name}")
-        url = stack.database_url(name)
-        subprocess.run([ROOT / "sql/migrate"], env=clean_environment(DATABASE_URL=url), check=True, timeout=120, stdout=subprocess.DEVNULL)
+        cursor.execute("CREATE DATABASE marks")
+        url = stack.database_url("marks")
+        subprocess.run([ROOT / "sql/migrate"], env=clean_environment(DATABASE_URL=url), check=True, timeout=120,
+                       stdout=subprocess.DEVNULL)
         yield url
+        cursor.execute("DROP DATABASE marks")
+
+
+@pytest.fixture
+def url(template, fresh_id):
+    name = fresh_id("marks")
+    named = lambda other: re.sub(r"///\w+\?", f"///{other}?", template)
+    admin = connect(named("postgres"))
+    with admin.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {re.search(r'///(.+)[?]', template)[1]}")
+        yield named(name)
         cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.close()
 
 
 @pytest.fixture
