@@ -30,7 +30,7 @@ let package = Package(
         .target(name: "PostgreSQL", dependencies: ["CPostgreSQL", "Threads"], swiftSettings: floor),
         .target(name: "JWT", dependencies: ["JSON", "Threads", "CJWT", "COpenSSL", "CCurl", logging], swiftSettings: floor),
         .target(
-            name: "API", dependencies: ["JSON", "PostgreSQL"], resources: [.embedInCode("openapi.json")],
+            name: "API", dependencies: ["JSON", "PostgreSQL", "COpenSSL"], resources: [.embedInCode("openapi.json")],
             swiftSettings: floor),
         .target(
             name: "Server", dependencies: ["API", "FastCGI", "JSON", "JWT", "PostgreSQL", "Threads", logging],

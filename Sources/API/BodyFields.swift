@@ -66,6 +66,36 @@ struct BodyFields {
         return choice
     }
 
+    /// A text that may be absent or null.
+    mutating func text(_ name: StaticString) -> String? {
+        guard let value = single(name), !value.isNull else { return nil }
+        guard let text = value.text else {
+            faults.add(name, "must be a string, without U+0000 or lone surrogates")
+            return nil
+        }
+        return text
+    }
+
+    /// A word that may be absent or null.
+    mutating func choice<Value: Choice>(_ name: StaticString) -> Value? {
+        guard let value = single(name), !value.isNull else { return nil }
+        guard let choice = value.text.flatMap(Value.named) else {
+            faults.add(name, Value.expectation)
+            return nil
+        }
+        return choice
+    }
+
+    /// A whole number that may be absent or null; `1.0` and `1e0` are whole too (JSON Schema 2020-12, `integer`).
+    mutating func number(_ name: StaticString, in range: ClosedRange<Int>) -> Int? {
+        guard let value = single(name), !value.isNull else { return nil }
+        guard let number = value.double.flatMap(Int.init(exactly:)), range.contains(number) else {
+            faults.add(name, "must be a whole number from \(range.lowerBound) to \(range.upperBound), as a JSON number")
+            return nil
+        }
+        return number
+    }
+
     private mutating func required(_ name: StaticString) -> JSONValue? {
         let before = faults.list.count
         if let value = single(name), !value.isNull { return value }

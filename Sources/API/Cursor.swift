@@ -1,57 +1,82 @@
 import JSON
 
-/// Where a page of the prioritized list ended: the last patient's place in the order of priority.
+/// Where a page of the list of patients ended: the last patient's place in its order.
 ///
 /// It holds the place and not a number of rows, so that patients who come or go before it neither repeat nor
-/// hide others. To the client it is opaque.
+/// hide others. To the client it is opaque. What it belongs to stands in it as a digest: an address takes 8 KiB,
+/// and what was searched for must not be readable in it (definitions.md section 5).
 struct Cursor: Equatable {
-    let organization: String
-    let riskLevel: String
-    let priority: Int
-    let score: Int
-    let days: Int
-    let id: String
+    /// The last patient of the page, in one of two kinds of order.
+    enum Place: Equatable {
+        case rank(priority: Int, score: Int, days: Int, id: String)
+        /// By the folded name, or its beginning.
+        case name(String, id: String)
+    }
 
-    private static let version = "1"
+    /// What it belongs to (``PatientQuestion/digest()``).
+    let digest: String
+    let place: Place
 
-    init(organization: String, riskLevel: String, priority: Int, score: Int, days: Int, id: String) {
-        self.organization = organization
-        self.riskLevel = riskLevel
-        self.priority = priority
-        self.score = score
-        self.days = days
-        self.id = id
+    private static let version = "2"
+    private static let longestName = 200
+
+    init(digest: String, place: Place) {
+        self.digest = digest
+        self.place = place
     }
 
     /// Reads a cursor; nil where it is not one that ``encoded`` wrote.
     init?(_ text: String) {
         guard let bytes = Base64URL.decode(text.utf8), let parts = (try? JSONValue.parse(bytes))?.array,
-            parts.count == 7, parts[0].text == Self.version, let organization = parts[1].text,
-            let riskLevel = parts[2].text, let priority = Self.number(parts[3], in: 1...4),
-            let score = Self.number(parts[4], in: 0...100),
-            let days = Self.number(parts[5], in: 0...Int(Int32.max)), let id = parts[6].text, !id.isEmpty
+            let version = parts.first?.text, version.utf8.elementsEqual(Self.version.utf8),
+            parts.count > 1, let digest = parts[1].text, let place = Self.place(parts[2...])
         else { return nil }
-        self.init(
-            organization: organization, riskLevel: riskLevel, priority: priority, score: score, days: days, id: id)
+        self.init(digest: digest, place: place)
         guard encoded.utf8.elementsEqual(text.utf8) else { return nil }
+    }
+
+    private static func place(_ parts: ArraySlice<JSONValue>) -> Place? {
+        guard let id = parts.last?.text, !id.isEmpty else { return nil }
+        let first = parts.startIndex
+        switch parts.count {
+        case 2:
+            guard let name = parts[first].text, name.utf8.count <= longestName else { return nil }
+            return .name(name, id: id)
+        case 4:
+            guard let priority = number(parts[first], in: 1...4), let score = number(parts[first + 1], in: 0...100),
+                let days = number(parts[first + 2], in: 0...Int(Int32.max))
+            else { return nil }
+            return .rank(priority: priority, score: score, days: days, id: id)
+        default: return nil
+        }
     }
 
     var encoded: String {
         var writer = JSONWriter(capacity: 256)
         writer.array { writer in
             writer.string(Self.version)
-            writer.string(organization)
-            writer.string(riskLevel)
-            writer.number(priority)
-            writer.number(score)
-            writer.number(days)
-            writer.string(id)
+            writer.string(digest)
+            switch place {
+            case .rank(let priority, let score, let days, let id):
+                writer.number(priority)
+                writer.number(score)
+                writer.number(days)
+                writer.string(id)
+            case .name(let name, let id):
+                writer.string(Self.beginning(of: name))
+                writer.string(id)
+            }
         }
         return Base64URL.encode(writer.bytes)
     }
 
-    func belongs(to organization: String, _ riskLevel: String) -> Bool {
-        self.organization.utf8.elementsEqual(organization.utf8) && self.riskLevel.utf8.elementsEqual(riskLevel.utf8)
+    /// As many whole code points of a name as a cursor keeps: a name may be of any length.
+    private static func beginning(of name: String) -> String {
+        let bytes = Array(name.utf8.prefix(longestName + 1))
+        guard bytes.count > longestName else { return name }
+        // What begins with the bits 10 goes on with a code point (RFC 3629 section 3).
+        let end = (0...longestName).last { bytes[$0] & 0b1100_0000 != 0b1000_0000 }
+        return String(decoding: bytes[..<(end ?? 0)], as: UTF8.self)
     }
 
     private static func number(_ value: JSONValue, in range: ClosedRange<Int>) -> Int? {

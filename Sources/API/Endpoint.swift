@@ -22,6 +22,9 @@ public protocol Endpoint: Sendable {
     /// What was asked for besides the route, for the audit; never a note or another free text.
     var filter: [(name: StaticString, value: String)] { get }
 
+    /// What it means to the caller that the database refused the query with this code of our own; nil where nothing.
+    func problem(for state: SQLState) -> Problem?
+
     /// - Throws: ``Problem`` where the rows say that there is no such thing, ``EndpointError`` where they are not
     ///   what the query promises.
     func respond(to rows: QueryResult) throws -> Response
@@ -32,10 +35,11 @@ extension Endpoint {
     public static var isRepeatable: Bool { true }
     public var variant: String? { nil }
     public var filter: [(name: StaticString, value: String)] { [] }
+    public func problem(for state: SQLState) -> Problem? { nil }
 }
 
 /// A method that an endpoint may answer; HEAD and OPTIONS come with each of them.
-public enum Method: String, Sendable {
+public enum Method: String, Sendable, CaseIterable {
     case get = "GET"
     case post = "POST"
 }

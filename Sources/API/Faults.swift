@@ -35,23 +35,26 @@ extension Choice {
 extension QueryParameters {
     /// The choice that a parameter names, or `standard` where it was not sent or is at fault.
     func choice<Value: Choice>(_ name: StaticString, default standard: Value, _ faults: inout Faults) -> Value {
-        guard let text = value(of: name, &faults) else { return standard }
+        choice(name, &faults) ?? standard
+    }
+
+    /// The choice that a parameter names, nil where it was not sent or is at fault.
+    func choice<Value: Choice>(_ name: StaticString, _ faults: inout Faults) -> Value? {
+        guard let text = value(of: name, &faults) else { return nil }
         guard let choice = Value.named(text) else {
             faults.add(name, Value.expectation)
-            return standard
+            return nil
         }
         return choice
     }
 
-    /// The whole number in a parameter, written in decimal digits alone.
-    func number(
-        _ name: StaticString, in range: ClosedRange<Int>, default standard: Int, _ faults: inout Faults
-    ) -> Int {
-        guard let text = value(of: name, &faults) else { return standard }
+    /// The whole number in a parameter, written in decimal digits alone; nil where it was not sent or is at fault.
+    func number(_ name: StaticString, in range: ClosedRange<Int>, _ faults: inout Faults) -> Int? {
+        guard let text = value(of: name, &faults) else { return nil }
         let isDecimal = text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         guard isDecimal, !text.hasPrefix("0"), let number = Int(text), range.contains(number) else {
             faults.add(name, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
-            return standard
+            return nil
         }
         return number
     }

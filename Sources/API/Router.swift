@@ -5,23 +5,31 @@ public enum Router {
         public let route: Route
         public let organization: String?
         public let patientID: String?
+        fileprivate let path: [String]
+
+        /// The value of `Allow`: the methods of all routes that have this path.
+        public var allowedMethods: String { Route.methods(of: Route.all.filter { Router.match(path, $0) != nil }) }
     }
 
+    /// Finds the first route that has the path and answers the method, else the first that has the path.
+    ///
     /// - Throws: a 404 where no route has this path.
     public static func match(_ request: Request) throws(Problem) -> Match {
         guard let path = request.path else { throw .noRoute }
+        var first: Match?
         for route in Route.all {
-            if let match = match(path, route) { return match }
+            guard let match = match(path, route) else { continue }
+            if route.answers(request.method) { return match }
+            first = first ?? match
         }
-        throw .noRoute
+        guard let first else { throw .noRoute }
+        return first
     }
 
-    /// - Throws: a 405 where the route does not answer the method.
+    /// - Throws: a 405 where no route of this path answers the method.
     public static func check(_ request: Request, _ match: Match) throws(Problem) {
-        let route = match.route
-        let isHead = request.method == "HEAD" && route.method == .get
-        guard request.method == route.method.rawValue || isHead || request.method == "OPTIONS" else {
-            throw .methodNotAllowed(route.allowedMethods)
+        guard match.route.answers(request.method) || request.method == "OPTIONS" else {
+            throw .methodNotAllowed(match.allowedMethods)
         }
     }
 
@@ -40,6 +48,6 @@ public enum Router {
                 guard segment.utf8.count == expected.utf8.count, segment == expected else { return nil }
             }
         }
-        return Match(route: route, organization: organization, patientID: patientID)
+        return Match(route: route, organization: organization, patientID: patientID, path: path)
     }
 }

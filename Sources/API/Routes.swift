@@ -24,20 +24,27 @@ public struct Route: Sendable {
         if case .endpoint(let endpoint) = target { endpoint.method } else { .get }
     }
 
-    /// The value of `Allow`.
-    public var allowedMethods: String { method == .get ? "GET, HEAD, OPTIONS" : "\(method.rawValue), OPTIONS" }
+    func answers(_ method: String) -> Bool {
+        method == self.method.rawValue || (method == "HEAD" && self.method == .get)
+    }
 
     /// Every method of the API, as a list.
-    public static let methods: String = {
-        let ofEndpoints = Set(all.map(\.method.rawValue)).subtracting([Method.get.rawValue])
-        return (["GET", "HEAD"] + ofEndpoints.sorted() + ["OPTIONS"]).joined(separator: ", ")
-    }()
+    public static let methods = methods(of: all)
 
-    /// Every path of the server. The list before the patient: an id may not be `prioritized`.
+    /// The methods of some routes, as `Allow` lists them (RFC 9110 section 10.2.1).
+    static func methods(of routes: [Route]) -> String {
+        let methods = Set(routes.map(\.method))
+        let names = Method.allCases.filter(methods.contains).map { $0 == .get ? "GET, HEAD" : $0.rawValue }
+        return (names + ["OPTIONS"]).joined(separator: ", ")
+    }
+
+    /// Every path of the server. The list before the patient: an id may not be `prioritized`. One may be `search`,
+    /// and is then what GET finds at that path.
     static let all: [Route] = [
         Route(RiskMetrics.self),
         Route(Performance.self),
         Route(PrioritizedPatients.self),
+        Route(SearchPatients.self),
         Route(PatientDetail.self),
         Route(Trends.self),
         Route(Dashboard.self),

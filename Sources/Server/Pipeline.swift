@@ -84,7 +84,7 @@ struct Pipeline: Sendable {
         let match = try Router.match(request)
         record.route = match.route.template
         try Router.check(request, match)
-        if request.method == "OPTIONS" { return .answer(options(match.route)) }
+        if request.method == "OPTIONS" { return .answer(options(match)) }
         switch match.route.target {
         case .endpoint(let endpoint):
             try patience.check(handedOver: incoming.handedOver, now: wallClock())
@@ -143,15 +143,25 @@ struct Pipeline: Sendable {
         let query = value.query
         record.statement = query.statement.name
         if let keptAnswers, let variant = value.variant {
-            let found = try record.timings.measureDatabase(waited: waitedForConnections) {
+            let found = try askDatabase(value, &record) {
                 try keptAnswers.find(query, variant: variant, organization: organization)
             }
             return try record.timings.measure(\.encoding) { try keptAnswers.response(found, to: value) }
         }
-        let rows = try record.timings.measureDatabase(waited: waitedForConnections) {
-            try database(query, organization, type(of: value).isRepeatable)
-        }
+        let rows = try askDatabase(value, &record) { try database(query, organization, type(of: value).isRepeatable) }
         return try record.timings.measure(\.encoding) { try value.respond(to: rows) }
+    }
+
+    /// Runs `body`, which asks the database, and lets the endpoint say what a refusal means.
+    private func askDatabase<Result>(
+        _ endpoint: some Endpoint, _ record: inout Record, _ body: () throws -> Result
+    ) throws -> Result {
+        do {
+            return try record.timings.measureDatabase(waited: waitedForConnections, body)
+        } catch let error as PostgreSQLError {
+            if case .refused(let state, _) = error, let problem = endpoint.problem(for: state) { throw problem }
+            throw error
+        }
     }
 
     private func readBody(_ incoming: Incoming) throws(Problem) -> [UInt8] {
@@ -164,8 +174,8 @@ struct Pipeline: Sendable {
     }
 
     /// What OPTIONS tells anybody but a page of an allowed origin (RFC 9110 section 9.3.7).
-    private func options(_ route: Route) -> Response {
-        Response(status: 204, contentType: nil, headers: [Header("Allow", route.allowedMethods)], body: [])
+    private func options(_ match: Router.Match) -> Response {
+        Response(status: 204, contentType: nil, headers: [Header("Allow", match.allowedMethods)], body: [])
     }
 
     /// What the caller is told of a database error; the whole of it goes to the log.

@@ -5,18 +5,19 @@ import Testing
 
 @Suite("The cursor")
 struct CursorTests {
-    private static let cursor = Cursor(
-        organization: "org_1", riskLevel: "all", priority: 1, score: 85, days: 47, id: "patient_123")
+    private static let cursor = Cursor(digest: "d", place: .rank(priority: 1, score: 85, days: 47, id: "patient_123"))
 
     /// A cursor of this text.
     private func read(_ text: String) -> Cursor? { Cursor(Base64URL.encode(Array(text.utf8))) }
 
-    @Test("is read back as it was written, whatever the id and the organization hold")
+    @Test("is read back as it was written, whatever the id and the name hold")
     func roundTrip() throws {
-        for text in ["patient_123", " ", "a\"b\\c/", "\n\u{1}\u{7F}", "Ōtaki 😀", "%2F?&=", String(repeating: "x", count: 5000)] {
-            for (priority, score, days) in [(1, 0, 0), (4, 100, Int(Int32.max)), (2, 61, 31)] {
-                let cursor = Cursor(
-                    organization: text, riskLevel: "high", priority: priority, score: score, days: days, id: text)
+        for text in ["patient_123", " ", "a\"b\\c/", "\n\u{1}\u{7F}", "Ōtaki 😀", "%2F?&=", String(repeating: "x", count: 200)] {
+            let places = [(1, 0, 0), (4, 100, Int(Int32.max)), (2, 61, 31)].map { priority, score, days in
+                Cursor.Place.rank(priority: priority, score: score, days: days, id: text)
+            }
+            for place in places + [.name(text, id: text), .name("", id: text)] {
+                let cursor = Cursor(digest: text, place: place)
                 #expect(Cursor(cursor.encoded) == cursor)
                 #expect(cursor.encoded.utf8.allSatisfy { $0 == 0x2D || $0 == 0x5F || (0x30...0x7A).contains($0) })
             }
@@ -25,32 +26,38 @@ struct CursorTests {
 
     @Test("keeps composed and decomposed letters as they are")
     func composition() throws {
-        for (id, other) in [("caf\u{E9}", "cafe\u{301}"), ("cafe\u{301}", "caf\u{E9}")] {
-            let cursor = Cursor(organization: id, riskLevel: "all", priority: 1, score: 1, days: 1, id: id)
-            let read = try #require(Cursor(cursor.encoded))
-            #expect(read.id.utf8.elementsEqual(id.utf8))
-            #expect(read.belongs(to: id, "all"))
-            #expect(!read.belongs(to: other, "all"))
+        for text in ["caf\u{E9}", "cafe\u{301}"] {
+            let read = try #require(Cursor(Cursor(digest: text, place: .name(text, id: text)).encoded))
+            guard case .name(let name, let id) = read.place else {
+                Issue.record("another place")
+                return
+            }
+            #expect([read.digest, name, id].allSatisfy { $0.utf8.elementsEqual(text.utf8) })
         }
-        #expect(Self.cursor.belongs(to: "org_1", "all"))
-        #expect(!Self.cursor.belongs(to: "org_1", "high"))
-        #expect(!Self.cursor.belongs(to: "org_2", "all"))
+    }
+
+    @Test("fits an address with room to spare, whatever the id and the name")
+    func length() throws {
+        let (id, name) = (String(repeating: "\u{1}", count: 200), String(repeating: "\u{1}", count: 100_000))
+        let digest = try PrioritizedPatients(call("sort=name")).question.digest()
+        #expect(Cursor(digest: digest, place: .name(name, id: id)).encoded.utf8.count < 3500)
     }
 
     @Test(
         "is refused where it is none that was handed out",
         arguments: [
-            "", " ", "null", "{}", "[]", "1", "\"1\"", #"["1"]"#, #"["1","org_1","all",1,85,47]"#,
-            #"["1","org_1","all",1,85,47,"p","q"]"#, #"["2","org_1","all",1,85,47,"p"]"#, #"[1,"org_1","all",1,85,47,"p"]"#,
-            #"["1",1,"all",1,85,47,"p"]"#, #"["1","org_1",null,1,85,47,"p"]"#, #"["1","org_1","all","1",85,47,"p"]"#,
-            #"["1","org_1","all",0,85,47,"p"]"#, #"["1","org_1","all",5,85,47,"p"]"#, #"["1","org_1","all",1,-1,47,"p"]"#,
-            #"["1","org_1","all",1,101,47,"p"]"#, #"["1","org_1","all",1,85,-1,"p"]"#, #"["1","org_1","all",1,85.0,47,"p"]"#,
-            #"["1","org_1","all",1,85,2147483648,"p"]"#, #"["1","org_1","all",1,85,99999999999999999999,"p"]"#,
-            #"["1","org_1","all",1,85,4.7e1,"p"]"#, #"["1","org_1","all",1,85,47,7]"#, #"["1","org_1","all",1,85,47,""]"#,
-            #"["1","org_1","all",1,85,47,"\u0000"]"#, #"["1","org_1","all",1,85,47,"\ud800"]"#,
-            #"["1","org_1","all",1,85,47,"p"],"#, #"["1","org_1","all",1,85,47,"p""#,
+            "", " ", "null", "{}", "[]", "2", "\"2\"", #"["2"]"#, #"["2","d"]"#, #"["2","d","p"]"#, #"["2","d",1,85,47]"#,
+            #"["2","d",1,85,47,"p","q"]"#, #"["1","d",1,85,47,"p"]"#, #"[2,"d",1,85,47,"p"]"#, #"["2",1,1,85,47,"p"]"#,
+            #"["2",null,1,85,47,"p"]"#, #"["2","d","1",85,47,"p"]"#, #"["2","d",0,85,47,"p"]"#, #"["2","d",5,85,47,"p"]"#,
+            #"["2","d",1,-1,47,"p"]"#, #"["2","d",1,101,47,"p"]"#, #"["2","d",1,85,-1,"p"]"#, #"["2","d",1,85.0,47,"p"]"#,
+            #"["2","d",1,85,2147483648,"p"]"#, #"["2","d",1,85,99999999999999999999,"p"]"#, #"["2","d",1,85,4.7e1,"p"]"#,
+            #"["2","d",1,85,47,7]"#, #"["2","d",1,85,47,""]"#, #"["2","d",1,85,47,"\u0000"]"#, #"["2","d",1,85,47,"\ud800"]"#,
+            #"["2","d","n",7]"#, #"["2","d",null,"p"]"#, #"["2","d","n",""]"#, #"["2","d","\u0000","p"]"#,
+            #"["2","d","\#(String(repeating: "x", count: 201))","p"]"#, #"["2","d",1,85,47,"p"],"#, #"["2","d",1,85,47,"p""#,
+            // That of an earlier version.
+            #"["1","org_1","all",1,85,47,"p"]"#,
             // Other spellings of one that could have been.
-            #"["1", "org_1","all",1,85,47,"p"]"#, #"["1","org_1","all",1,85,47,"\u0070"]"#, #"["1","org_1","all",1,85,-0,"p"]"#,
+            #"["2", "d",1,85,47,"p"]"#, #"["2","d",1,85,47,"\u0070"]"#, #"["2","d",1,85,-0,"p"]"#, #"["2","d","\u006e","p"]"#,
         ])
     func refused(text: String) {
         #expect(read(text) == nil)

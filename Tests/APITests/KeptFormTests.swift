@@ -39,13 +39,22 @@ struct KeptFormTests {
         #expect(Set(try orders.map { try Trends(call($0)).variant }).count == 1)
     }
 
-    @Test("is true of every GET, and of no POST")
+    @Test("is, of a list, whether its order was asked for, which its answer tells and its query does not")
+    func lists() throws {
+        #expect(try PrioritizedPatients(call("sort=priority")).variant != PrioritizedPatients(call()).variant)
+        let queries = ["", "engagement_status=stale", "action_priority=4", "risk_tier=low", "q=abc", "sort=name", "include=notes"]
+        let parameters = try queries.map { try PrioritizedPatients(call($0)).query.parameters }
+        #expect(Set(parameters).count == queries.count)
+    }
+
+    @Test("is true of every endpoint that reads, and of none that writes")
     func methods() throws {
         let gets: [any Endpoint] = [
             try RiskMetrics(call()), try Performance(call()), try PrioritizedPatients(call()),
             try PatientDetail(call(patientID: "p")), try Trends(call()), try Dashboard(call()),
         ]
         #expect(gets.allSatisfy { $0.variant != nil })
+        #expect(try SearchPatients(call(body: "{}")).variant != nil)
         let body = #"{"patient_id": "p", "method": "sms", "outcome": "success"}"#
         #expect(try LogOutreach(call(body: body)).variant == nil)
     }

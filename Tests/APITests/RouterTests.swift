@@ -74,6 +74,28 @@ struct RouterTests {
         }
     }
 
+    @Test("means by \"patients/search\" a search where it is posted, and the patient of that id where it is read")
+    func search() throws {
+        for (method, end) in [
+            ("POST", "search"), ("GET", "{patient_id}"), ("HEAD", "{patient_id}"), ("PUT", "search"), ("OPTIONS", "search"),
+        ] {
+            for path in ["search", "%73earch"] {
+                let match = try Router.match(request(Self.base + "patients/\(path)?q=x", method: method))
+                #expect(match.route.template.hasSuffix("/patients/\(end)"))
+                #expect(match.patientID == (end == "search" ? nil : "search"))
+                #expect(match.allowedMethods == "GET, HEAD, POST, OPTIONS")
+            }
+        }
+        #expect(methodProblem("POST", Self.base + "patients/search") == nil)
+        #expect(methodProblem("HEAD", Self.base + "patients/search") == nil)
+        for method in ["PUT", "DELETE", "PATCH", "post"] {
+            let problem = try #require(methodProblem(method, Self.base + "patients/search"))
+            #expect(problem.status == 405)
+            #expect(problem.headers == [Header("Allow", "GET, HEAD, POST, OPTIONS")])
+        }
+        #expect(methodProblem("POST", Self.base + "patients/Search")?.headers == [Header("Allow", "GET, HEAD, OPTIONS")])
+    }
+
     @Test(
         "has nothing at any other path",
         arguments: [
@@ -123,11 +145,12 @@ struct RouterTests {
         let endpoints = Route.all.compactMap { route -> (any Endpoint.Type)? in
             if case .endpoint(let endpoint) = route.target { endpoint } else { nil }
         }
-        #expect(endpoints.count == 7)
-        for endpoint in endpoints { #expect(endpoint.isRepeatable == (endpoint.method == .get)) }
+        #expect(endpoints.count == 8)
+        for endpoint in endpoints { #expect(endpoint.isRepeatable == (endpoint != LogOutreach.self)) }
         let body = #"{"patient_id":"p","method":"sms","outcome":"success"}"#
-        let names = try endpoints.map { try $0.init(call(patientID: "p", body: body)).query.statement.name }
-        #expect(Set(names).count == 7)
+        let statements = try endpoints.map { try $0.init(call(patientID: "p", body: body)).query.statement }
+        #expect(Set(statements.map(\.name)).count == Set(statements).count)
+        #expect(Set(statements).count == 7, "the list and the search ask the same")
     }
 }
 

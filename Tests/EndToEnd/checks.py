@@ -1,6 +1,8 @@
 """Asks for everything about an organization and holds it against the oracle."""
 
 from itertools import combinations
+from random import Random
+from urllib.parse import urlencode
 
 from client import difference
 from oracle import LEVELS, METRICS, PERIODS, TIMEFRAMES
@@ -31,25 +33,45 @@ def check_trends(api, oracle, periods=PERIODS, metrics=(METRICS, )):
                        f"{oracle.organization} {path}")
 
 
-def page(api, oracle, risk_level, limit, skip=0, cursor=None):
+def asked_for(api, organization, values, by_post=False):
+    """A page of the list, asked for by an address or by a body."""
+    if not by_post:
+        return api.answer(organization, f"patients/prioritized?{urlencode(values)}")
+    response = api.search(organization, values)
+    assert response.status == 200, response
+    return response.json()
+
+
+def page(api, oracle, risk_level, limit, skip=0, cursor=None, by_post=False, **additions):
     """Checks one page and returns the cursor to the next."""
-    path = f"patients/prioritized?risk_level={risk_level}&limit={limit}" + (f"&cursor={cursor}" if cursor else "")
-    got, expected = api.answer(oracle.organization, path), oracle.prioritized(risk_level, limit, skip)
+    values = {"risk_level": risk_level, "limit": limit, **additions, **({"cursor": cursor} if cursor else {})}
+    got = asked_for(api, oracle.organization, values, by_post)
+    expected = oracle.prioritized(risk_level, limit, skip, **additions)
     cursor = got["summary"]["next_cursor"]
     assert cursor is None or isinstance(cursor, str) and cursor
     got["summary"]["next_cursor"] = None if cursor is None else "more"
-    must_equal(expected, got, f"{oracle.organization} {path} (after {skip})")
+    must_equal(expected, got, f"{oracle.organization} {values} (after {skip})")
     return cursor
 
 
-def walk(api, oracle, risk_level, limit):
+def walk(api, oracle, risk_level, limit, by_post=False, **additions):
     """Follows the cursor to the end; the oracle says what each page holds."""
     skip, cursor = 0, None
     while True:
-        cursor = page(api, oracle, risk_level, limit, skip, cursor)
+        cursor = page(api, oracle, risk_level, limit, skip, cursor, by_post, **additions)
         skip += limit
         if cursor is None:
             return
+
+
+# Each filter, order and addition; what is searched for is in many names, in few and in none.
+ADDITIONS = ({"sort": "name"}, {"sort": "last_contact"}, {"sort": "priority", "include": "notes"},
+             {"engagement_status": "active"}, {"engagement_status": "stale", "sort": "name"},
+             {"engagement_status": "dormant", "sort": "last_contact"}, {"action_priority": 1}, {"action_priority": 2},
+             {"action_priority": 3, "risk_tier": "medium"}, {"action_priority": 4, "sort": "last_contact"},
+             {"risk_tier": "high"}, {"risk_tier": "low", "sort": "name"}, {"q": " OTAKI "}, {"q": "SMITH", "sort": "name"},
+             {"q": "\u0391\u0301\u0395\u0301"}, {"q": "xxx", "sort": "last_contact"}, {"q": "%00"}, {"q": "no such name"},
+             {"q": "0400 00", "include": "notes"}, {"q": "example.com", "risk_tier": "high", "sort": "name"})
 
 
 def check_lists(api, oracle, limits=(7, )):
@@ -59,6 +81,13 @@ def check_lists(api, oracle, limits=(7, )):
         page(api, oracle, risk_level, 200)
         for limit in limits:
             walk(api, oracle, risk_level, limit)
+    # Each on one page, and a few of them page by page: others of each organization.
+    chosen = Random(oracle.organization).sample(range(len(ADDITIONS)), 3)
+    for number, additions in enumerate(ADDITIONS):
+        page(api, oracle, "all", 200, by_post=bool(number % 2), **additions)
+        if number in chosen and limits:
+            walk(api, oracle, "all", limits[-1], by_post=not number % 2, **additions)
+    page(api, oracle, LEVELS[len(oracle.patients) % 5], 200, sort="name", q="o'b")
 
 
 def check_patients(api, oracle, every=1):

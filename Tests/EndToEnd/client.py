@@ -143,6 +143,14 @@ class API:
         return self.client.request("POST", self.target(organization, "log-outreach"), {**headers, **(more or {})}, body,
                                    fresh)
 
+    def search(self, organization, body, headers=None, query="", fresh=False):
+        """Posts to patients/search; `body` may be bytes, text or a value to be written as JSON."""
+        if headers is None:
+            headers = {**self.authorization(organization), "Content-Type": "application/json"}
+        if not isinstance(body, (bytes, str, type(None))):
+            body = json.dumps(body)
+        return self.client.request("POST", self.target(organization, "patients/search") + query, headers, body, fresh)
+
     def answer(self, organization, path):
         response = self.get(organization, path)
         assert response.status == 200, response

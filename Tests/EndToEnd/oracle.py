@@ -7,6 +7,7 @@ from collections import defaultdict
 from decimal import Decimal
 from fractions import Fraction
 
+from folding import folded, is_found
 from measures import (HOUR, Clock, average, direction, iso_date, level_after, one_decimal, percent, ratio, rfc3339,
                       share_at_risk)
 from subjects import Attempt, Patient, attribute
@@ -29,6 +30,21 @@ def grouped(rows):
 def exists(row, now):
     """Archived patients count nowhere, as if they had never been."""
     return row.created_at <= now and (row.archived_at is None or row.archived_at > now)
+
+
+ORDERS = {
+    "priority": lambda p: p.place(),
+    "name": lambda p: (folded(p.row.name).encode(), p.row.id.encode()),
+    "last_contact": lambda p: (-p.days, p.place()),
+}
+
+
+def fits(patient, asked):
+    """Whether a patient is one of those that the additions to the guide ask for."""
+    return (asked.get("engagement_status") in (None, patient.status)
+            and asked.get("action_priority") in (None, patient.priority)
+            and asked.get("risk_tier") in (None, patient.tier)
+            and ("q" not in asked or is_found(patient.row, asked["q"])))
 
 
 class Oracle:
@@ -100,14 +116,19 @@ class Oracle:
             "last_updated": rfc3339(self.clock.now),
         }
 
-    def prioritized(self, risk_level="all", limit=50, skip=0):
+    def prioritized(self, risk_level="all", limit=50, skip=0, **additions):
         """One page, but for the cursor, of which only `None` or not is defined."""
-        chosen = [p for p in self.patients if risk_level in ("all", p.level)]
+        asked = {name: value.strip(" ") if name == "q" else value for name, value in additions.items()}
+        chosen = sorted((p for p in self.patients if risk_level in ("all", p.level) and fits(p, asked)),
+                        key=ORDERS[asked.get("sort", "priority")])
         page = chosen[skip:skip + limit]
+        notes = {"treatment_notes"} if asked.get("include") == "notes" else set()
         return {
-            "patients": [p.listed() for p in page],
+            "patients": [{**p.listed(), **{name: p.row.treatment_notes for name in notes}} for p in page],
             "summary": {
-                "total_returned": len(page), "filters_applied": {"risk_level": risk_level, "limit": limit},
+                "total_returned": len(page),
+                "total": None if "q" in asked and len(chosen) > 1000 else len(chosen),
+                "filters_applied": {"risk_level": risk_level, "limit": limit, **asked},
                 "next_cursor": "more" if skip + limit < len(chosen) else None
             },
             "timestamp": rfc3339(self.clock.now),

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from urllib.parse import urlencode
 
 import psycopg2
 import pytest
@@ -49,6 +50,27 @@ def test_every_read_is_on_record_with_the_patients_it_showed(api, database, clin
         assert row["patient_ids"] == shown and row["filter"] == filters and row["status"] == 200
         assert path.split("?")[0].replace("patient_123", "{patient_id}") == row["route"].partition("{org_id}/")[2]
     assert sum(row["patient_ids"] is not None for row in rows.values()) == 4
+
+
+def test_a_search_is_on_record_as_reading_and_without_what_was_searched_for(api, database, clinic):
+    headers = {**api.authorization(clinic), "Content-Type": "application/json"}
+    values = {"q": "Williams", "sort": "name", "include": "notes", "engagement_status": "active", "action_priority": 4,
+             "risk_tier": "low", "limit": 5}
+    addressed, response = asked(api, clinic, f"patients/prioritized?{urlencode(values)}")
+    assert api.search(clinic, values, {**headers, "X-Request-Id": "posted"}).json()["patients"] == response.json()["patients"]
+    assert api.search(clinic, {**values, "q": "\u0301\u0301\u0301"}, {**headers, "X-Request-Id": "folds"}).status == 422
+    assert api.search(clinic, {"q": "W"}, {**headers, "X-Request-Id": "short"}).status == 422
+    rows = eventually(lambda: len(found := recorded(database, clinic)) == 4 and found)
+    filters = {"risk_level": "all", "engagement_status": "active", "action_priority": "4", "risk_tier": "low",
+               "searched": "yes", "sort": "name", "include": "notes", "limit": "5", "continued": "no"}
+    for request_id in (addressed, "posted"):
+        assert rows[request_id]["filter"] == filters and rows[request_id]["patient_ids"] == ["patient_503"]
+    assert rows["posted"]["method"] == "POST" and rows["posted"]["route"].endswith("{org_id}/patients/search")
+    assert rows["folds"]["filter"] == filters and rows["short"]["filter"] is None
+    assert not any("illiams" in str(row) for row in rows.values())
+    with database.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT access FROM public.audit_patient_access WHERE organization_id = %s", (clinic, ))
+        assert cursor.fetchall() == [("saw", )]
 
 
 def test_an_answer_that_is_sent_again_shows_its_patients_again(api, database, clinic):

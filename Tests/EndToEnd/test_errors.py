@@ -138,6 +138,16 @@ def ordered(api, clinic, second):
          json.dumps({"patient_id": "nobody", "method": "fax", "outcome": "success"}), 422),
         ("the key's 422 before the patient's 404", "POST", "log-outreach",
          {**ours, **JSON_TYPE, "Idempotency-Key": "x" * 300}, NOBODY, 422),
+        *((title, "POST", "patients/search", headers, body, status) for title, headers, body, status in (
+            ("a search: 401 before 415 and 413", text, TOO_LARGE, 401),
+            ("a search: 403 before 415 and 413", {**theirs, **text}, TOO_LARGE, 403),
+            ("a search: 415 before 413", {**ours, **text}, TOO_LARGE, 415),
+            ("a search: 415 without a type", ours, "{}", 415),
+            ("a search: 413 before 400", {**ours, **JSON_TYPE}, "{" * 65537, 413),
+            ("a search: 413 before 422", {**ours, **JSON_TYPE}, json.dumps({"q": "x" * 65536}), 413),
+            ("a search: 400 before 422", {**ours, **JSON_TYPE}, '{"limit": 0', 400),
+            ("a search: 400 of an empty body", {**ours, **JSON_TYPE}, "", 400),
+            ("a search: 422", {**ours, **JSON_TYPE}, '{"limit": 0}', 422))),
         ("403 before the patient's 404", "GET", "patients/nobody", theirs, None, 403),
         ("401 before the patient's 404", "GET", "patients/nobody", {}, None, 401),
     ]

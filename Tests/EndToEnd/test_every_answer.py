@@ -18,6 +18,8 @@ def all_kinds(api, clinic):
                                                                                           "dashboard"), {}, None),
             ("POST", api.target(clinic, "log-outreach"), post, json.dumps(GOOD)),
             ("POST", api.target(clinic, "log-outreach"), post, "{"),
+            ("POST", api.target(clinic, "patients/search"), post, '{"q": "chen"}'),
+            ("POST", api.target(clinic, "patients/search"), post, '{"q": "x"}'),
             ("POST", api.target(clinic, "log-outreach"), post, "x" * (1 << 20) + "x"),
             ("GET", "/" + "x" * 9000, {}, None),
             ("OPTIONS", api.target(clinic, "dashboard"),

@@ -12,7 +12,7 @@ from client import strict_json
 GUIDE = Path(__file__).parent / "guide"
 ADDED = {
     "patients-prioritized": {
-        "engagement_status", "risk_tier", "attendance_rate_percent", "lifetime_value", "next_cursor"
+        "engagement_status", "risk_tier", "attendance_rate_percent", "lifetime_value", "next_cursor", "total"
     }
 }
 PATHS = {

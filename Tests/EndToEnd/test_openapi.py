@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import jsonschema
 import pytest
@@ -110,18 +111,21 @@ def test_every_route_parameter_and_field_of_the_server_is_documented_and_the_oth
         source = (API / f"Endpoints/{name}.swift").read_text()
         path, = re.findall(r'static let path: StaticString = "([^"]+)"', source)
         method, = re.findall(r"static let method = Method\.(\w+)", source) or ["get"]
-        in_code[path, method] = set(re.findall(r'(?:parameters|fields)\.\w+\((?:of: )?"(\w+)"', source))
+        if "PatientQuestion(" in source:
+            source = (API / "PatientQuestion.swift").read_text()
+        in_code[path, method] = set(re.findall(r'(?:parameters|fields|values)\.\w+\((?:of: )?"(\w+)"', source))
     assert len(in_code) == len(re.findall(r"^ +Route\(", routes, re.MULTILINE))
     documented = {(path, method): {p["name"] for p in description.parameters(path, method) if p["in"] == "query"} for path, method in OPERATIONS}
-    body = description.document["components"]["schemas"]["OutreachRequest"]["properties"]
-    documented[f"{PREFIX}/{{org_id}}/log-outreach", "post"] = set(body)
+    for endpoint, body in (("log-outreach", "OutreachRequest"), ("patients/search", "PatientSearch")):
+        documented[f"{PREFIX}/{{org_id}}/{endpoint}", "post"] = set(description.document["components"]["schemas"][body]["properties"])
     assert in_code == documented
 
 
 @pytest.mark.parametrize("path, method", OPERATIONS)
 def test_the_server_allows_the_documented_method(api, path, method):
     response = api.client.request("BREW", path.format(org_id="o", patient_id="p"))
-    assert response.header("Allow") == ("GET, HEAD, OPTIONS" if method == "get" else "POST, OPTIONS")
+    both = path.endswith("patients/search")     # whose GET is a patient's
+    assert response.header("Allow") == ("GET, HEAD, POST, OPTIONS" if both else "GET, HEAD, OPTIONS" if method == "get" else "POST, OPTIONS")
 
 
 @pytest.mark.parametrize("path, method", OPERATIONS)
@@ -137,13 +141,15 @@ def test_every_status_that_can_occur_is_documented(path, method, operation):
     expected = {"200", "405", "default"} | {"/ready": {"503"}, "/metrics": {"403"}}.get(path, set())
     if path.startswith(PREFIX):
         expected |= {"401", "403", "404", "429", "500", "503"}
-        expected |= {"201", "400", "413", "415", "422"} if method == "post" else {"422"} if path in (at for at, _ in QUERY) else set()
+        expected |= {"400", "413", "415", "422"} if method == "post" else {"422"} if path in (at for at, _ in QUERY) else set()
+        expected |= {"201"} if path.endswith("log-outreach") else set()
     assert set(operation["responses"]) == expected
 
 
 def test_what_an_answer_may_lack_is_known():
     lacking = set().union(*(description.optional(schema_of(*answer)) for answer in ANSWERS))
-    assert lacking == {"risk_levels", "contact_success_rate", "conversion_rate", "channels", "errors"}
+    asked_for = {"engagement_status", "action_priority", "risk_tier", "q", "sort", "include", "treatment_notes"}
+    assert lacking == {"risk_levels", "contact_success_rate", "conversion_rate", "channels", "errors"} | asked_for
 
 
 # What may be sent.
@@ -156,6 +162,8 @@ def sendable(schema):
     if schema["type"] == "array":
         items = description.resolved(schema["items"])["enum"]
         return [[item] for item in items] + [items, items[::-1], [items[0], items[0]], ["x"], [items[0], ""], [items[0].upper()]]
+    if "pattern" in schema:
+        return ["", "ab", " ab ", "   ", "abc", " a c  ", "\u1f428", "\U0001f428" * 100, "\U0001f428" * 101, "%_\\", "ab\0", "\tab"]
     return [*schema["enum"], schema["enum"][0].upper(), "x", ""] if "enum" in schema else []
 
 
@@ -164,7 +172,7 @@ def test_a_parameter_takes_exactly_what_its_schema_allows(api, path, parameter):
     name, schema, endpoint = parameter["name"], parameter["schema"], path.removeprefix(f"{PREFIX}/{{org_id}}/")
     for value in [parameter["example"], *sendable(schema)]:
         text = ",".join(value) if isinstance(value, list) else value
-        response = api.get("org_2abc123", f"{endpoint}?{name}={text}")
+        response = api.get("org_2abc123", f"{endpoint}?{name}={quote(str(text), safe=',')}")
         assert response.status == (422 if description.faults(schema, value) else 200), (value, response)
 
 
@@ -175,7 +183,7 @@ def test_a_parameter_left_out_has_its_documented_default(api, clinic, path, para
         answers = [api.answer(clinic, endpoint + query) for query in ("", f"?{parameter['name']}={parameter['schema']['default']}")]
         assert answers[0] | {"timestamp": None} == answers[1] | {"timestamp": None}
     else:
-        assert parameter["name"] in ("metrics", "cursor")
+        assert parameter["name"] in ("metrics", "cursor", "engagement_status", "action_priority", "risk_tier", "q", "sort", "include")
 
 
 BODIES = [GOOD, {}, *({k: v for k, v in GOOD.items() if k != name} for name in GOOD), *({**GOOD, name: None} for name in GOOD), *({**GOOD, name: 5} for name in GOOD),
@@ -189,6 +197,23 @@ def test_a_body_is_taken_exactly_if_its_schema_allows_it(api, clinic):
     for body in BODIES:
         response = api.post(clinic, body)
         assert response.status == (422 if description.faults(schema, body) else 201 if body["patient_id"] == "patient_123" else 404), (body, response)
+
+
+VALUES = {
+    **{name: (None, "high", "HIGH", "all", "active", "stale", "medium", "priority", "name", "last_contact", "notes", "", 1, [], True)
+       for name in ("risk_level", "engagement_status", "risk_tier", "sort", "include")},
+    **{name: (None, 0, 1, 1.0, 4, 4.0, 5, 200, 201, 1.5, -1, "1", True, [1]) for name in ("action_priority", "limit")},
+    "q": (None, "", "ab", "abc", " ab ", " abc ", "\U0001f428" * 100, "\U0001f428" * 101, "abc\0", 123, ["abc"]),
+    "cursor": (None, "", 1, []), "unknown": (None, {"x": [1]}),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_search_is_taken_exactly_if_its_schema_allows_it(api, clinic, name):
+    schema = description.document["components"]["schemas"]["PatientSearch"]
+    for value in VALUES[name]:
+        response = api.search(clinic, {name: value})
+        assert response.status == (422 if description.faults(schema, {name: value}) else 200), (name, value, response)
 
 
 def test_the_documented_defaults_are_what_is_logged(api, clinic):

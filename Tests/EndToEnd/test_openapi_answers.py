@@ -22,8 +22,11 @@ READS = {
     "risk-metrics": [""], "dashboard": [""], "performance": ["", "?timeframe=last_7_days", "?timeframe=last_30_days", "?timeframe=last_90_days"],
     "trends": ["", *(f"?period={p}&metrics=risk_levels,success_rates,channel_performance" for p in ("7d", "30d", "90d", "6m", "1y")),
                "?metrics=risk_levels", "?metrics=success_rates", "?period=7d&metrics=channel_performance"],
-    "patients/prioritized": ["", "?limit=1", "?limit=200", *(f"?risk_level={level}" for level in ("critical", "high", "medium", "low", "engaged", "all"))],
+    "patients/prioritized": ["", "?limit=1", "?limit=200", *(f"?risk_level={level}" for level in ("critical", "high", "medium", "low", "engaged", "all")),
+                             "?engagement_status=active&action_priority=4&risk_tier=low&q=ana&sort=name&include=notes", "?include=notes"],
 }
+# Null for more than a thousand found alone, which test_list.py looks at.
+UNSEEN = {"patients/prioritized": {".summary.total?"}}
 
 
 @pytest.mark.parametrize("endpoint", READS)
@@ -32,7 +35,13 @@ def test_answers_fit_and_have_exactly_the_documented_properties(api, clinic, end
     for query in READS[endpoint]:
         seen |= present(must_fit(path, "get", "200", api.get(clinic, endpoint + query)))
         must_fit(path, "get", "200", api.get("org_without_rows", endpoint + query))
-    assert seen == description.properties(schema_of(path, "get", "200"))
+    assert seen == description.properties(schema_of(path, "get", "200")) - UNSEEN.get(endpoint, set())
+
+
+def test_a_search_fits(api, clinic):
+    path = f"{PREFIX}/{{org_id}}/patients/search"
+    for body in ({}, {"q": "ana", "sort": "name", "include": "notes", "limit": 1}, {"q": "no such name"}):
+        must_fit(path, "post", "200", api.search(clinic, body))
 
 
 def test_patients_fit_and_have_exactly_the_documented_properties(api, clinic):
@@ -112,7 +121,7 @@ def spoilt(api, status, path, request):
         "405": lambda: ("DELETE", target, headers, None),
         "413": lambda: (method, target, headers, b"x" * 65537),
         "415": lambda: (method, target, {**headers, "Content-Type": "text/plain"}, body),
-        "422": lambda: (method, f"{target}?{query}=" if query else target, headers, b"{}"),
+        "422": lambda: (method, f"{target}?{query}=" if query else target, headers, b'{"limit": 0}'),
         "default": lambda: (method, target, {**headers, "X-Long": "x" * 9000}, body),
     }[status]()
 

@@ -1,5 +1,7 @@
 """Every parameter: its default, each value it can have, and a 422 that names it for each it cannot."""
 
+from urllib.parse import unquote
+
 import pytest
 
 from checks import COMBINATIONS
@@ -7,10 +9,17 @@ from oracle import LEVELS, PERIODS, TIMEFRAMES
 from problems import must_be_problem
 
 DEFAULTS = {"performance": ("timeframe", "last_30_days"), "trends": ("period", "30d")}
+LIST = "patients/prioritized"
+ADDITIONS = {
+    "engagement_status": ("active", "stale", "dormant"), "action_priority": ("1", "2", "3", "4"),
+    "risk_tier": ("high", "medium", "low"), "sort": ("priority", "name", "last_contact"), "include": ("notes", ),
+    "q": ("abc", "%20ab%20c%20", "%25_%5C", "123")
+}
 CHOICES = [("performance", "timeframe", value) for value in TIMEFRAMES] + \
           [("trends", "period", value) for value in PERIODS] + \
           [("patients/prioritized", "risk_level", value) for value in ("all", *LEVELS)] + \
           [("patients/prioritized", "limit", value) for value in ("1", "2", "50", "199", "200")] + \
+          [(LIST, name, value) for name, values in ADDITIONS.items() for value in values] + \
           [("trends", "metrics", ",".join(chosen)) for chosen in COMBINATIONS if chosen] + \
           [("trends", "metrics", ",".join(reversed(chosen))) for chosen in COMBINATIONS if len(chosen) > 1]
 WRONG = {
@@ -27,13 +36,17 @@ WRONG = {
     "metrics": ("", ",", "risk_levels,", ",risk_levels", "risk_levels,,success_rates", "Risk_Levels", "RISK_LEVELS",
                 "risk_levels,+success_rates", "risk_levels,risk_levels", "success_rates,risk_levels,success_rates",
                 "all", "risk_levels;success_rates", "%ff", "risk_levels%00"),
+    "engagement_status": ("", "Active", "STALE", "all", "active,stale", "dormant+", "%ff"),
+    "action_priority": ("", "0", "5", "-1", "01", "1.0", "1e0", "%2B1", "1,2", "all", "%D9%A1", "4294967297"),
+    "risk_tier": ("", "High", "critical", "all", "high,low", "+high"),
+    "q": ("", "a", "ab", "%20ab%20", "+++", "x" * 101, "%F0%9F%90%A8%F0%9F%90%A8", "%20" * 101, "abc%00", "ab%ff", "%zz"),
+    "sort": ("", "Name", "NAME", "risk_score", "name,priority", "-name", "name+", "last-contact"),
+    "include": ("", "Notes", "all", "notes,notes", "notes,", "treatment_notes"),
     "cursor": ("", "x", "null", "%00", "%ff", "AAAA", "e30", "e30=", "MTox", "x" * 4000, "../../etc", "1",
                "%F0%9F%90%A8", "eyJhIjoxfQ"),
 }
-PATH_OF = {
-    "timeframe": "performance", "period": "trends", "metrics": "trends", "risk_level": "patients/prioritized",
-    "limit": "patients/prioritized", "cursor": "patients/prioritized"
-}
+PATH_OF = {"timeframe": "performance", "period": "trends", "metrics": "trends"}
+PATH_OF |= {name: LIST for name in ("risk_level", "limit", "cursor", *ADDITIONS)}
 
 
 @pytest.mark.parametrize("path, name, value", CHOICES)
@@ -41,9 +54,10 @@ def test_each_allowed_value_is_taken_and_told_back(api, clinic, path, name, valu
     answer = api.answer(clinic, f"{path}?{name}={value}")
     if name in ("timeframe", "period"):
         assert answer[name] == value
-    elif name in ("risk_level", "limit"):
+    elif path == LIST:
         applied = answer["summary"]["filters_applied"]
-        assert applied == {"risk_level": "all", "limit": 50, name: int(value) if name == "limit" else value}
+        told = int(value) if name in ("limit", "action_priority") else unquote(value).strip(" ")
+        assert applied == {"risk_level": "all", "limit": 50, name: told}
     else:
         extra = {
             "risk_levels": {"risk_levels"}, "success_rates": {"contact_success_rate", "conversion_rate"},
@@ -72,7 +86,9 @@ def test_each_impossible_value_is_422_and_names_its_parameter(api, clinic, name,
 
 
 @pytest.mark.parametrize("name, value", [("timeframe", "last_7_days"), ("period", "7d"), ("metrics", "risk_levels"),
-                                         ("risk_level", "all"), ("limit", "5")])
+                                         ("risk_level", "all"), ("limit", "5"), ("engagement_status", "stale"),
+                                         ("action_priority", "4"), ("risk_tier", "low"), ("q", "abc"),
+                                         ("sort", "name"), ("include", "notes")])
 @pytest.mark.parametrize("form", ["{n}={v}&{n}={v}", "{n}={v}&x=1&{n}=", "{n}&{n}={v}", "{n}={v}&%{c:02x}{rest}={v}"])
 def test_a_repeated_parameter_is_422_even_with_the_same_value(api, clinic, name, value, form):
     query = form.format(n=name, v=value, c=ord(name[0]), rest=name[1:])
@@ -109,6 +125,10 @@ def test_names_and_values_are_percent_decoded(api, clinic, query, same):
 def test_every_wrong_parameter_is_listed_at_once(api, clinic):
     problem = must_be_problem(api.get(clinic, "patients/prioritized?limit=0&risk_level=no"), 422)
     assert sorted(error["field"] for error in problem["errors"]) == ["limit", "risk_level"]
+    problem = must_be_problem(api.get(clinic, f"{LIST}?{'&'.join(f'{name}=x' for name in ADDITIONS)}"), 422)
+    assert [error["field"] for error in problem["errors"]] == [
+        "engagement_status", "action_priority", "risk_tier", "q", "sort", "include"
+    ]
     problem = must_be_problem(api.get(clinic, "trends?period=x&metrics=y"), 422)
     assert sorted(error["field"] for error in problem["errors"]) == ["metrics", "period"]
 

@@ -3,6 +3,9 @@
 import json
 import time
 from pathlib import Path
+from urllib.parse import urlencode
+
+from stack import connect
 
 from asking import eventually
 
@@ -11,14 +14,17 @@ LOGS = ("SERVER_LOG", "NGINX_ACCESS_LOG", "POSTGRES_LOG")
 
 def texts(stack):
     logs = {name: Path(stack.settings[name]).read_bytes() for name in LOGS}
-    return {**logs, "metrics": stack.plain.request("GET", "/metrics").body}
+    with connect(stack.settings["DATABASE_URL"]) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT string_agg(filter::text, ' ') FROM re.audit WHERE NOT filter ? 'patient_id'")
+        filters = cursor.fetchone()[0] or ""
+    return {**logs, "metrics": stack.plain.request("GET", "/metrics").body, "audit": filters.encode()}
 
 
 def test_no_log_holds_a_name_a_note_an_id_or_a_token(api, stack, database, clinic, fresh_id):
     secret = {
         name: fresh_id(f"secret{name}")
         for name in ("patient", "person", "phone", "mail", "treatment", "note", "cursor", "unknown", "key", "text",
-                     "query", "origin")
+                     "query", "origin", "searched", "found", "refused")
     }
     with database.cursor() as cursor:
         cursor.execute(
@@ -43,6 +49,12 @@ def test_no_log_holds_a_name_a_note_an_id_or_a_token(api, stack, database, clini
                         path,
                         method=method,
                         headers={**headers, "Origin": f"https://{secret['origin']}.example"})
+        for q in (secret["searched"], secret["person"], f"{secret['found']}%", secret["refused"] + "x" * 100):
+            for more in ({}, {"sort": "name", "include": "notes"}, {"limit": 0}, {"cursor": secret["cursor"]}):
+                api.get(clinic, f"patients/prioritized?{urlencode({'q': q, **more})}", headers=headers)
+                api.search(clinic, {"q": q, **more}, headers=headers)
+            api.search(clinic, {}, headers=headers, query=f"?q={secret['searched']}")
+            api.search(clinic, f'{{"q": "{q}"', headers=headers)
         for body in (good, {**good, "patient_id": secret["unknown"]}, {**good, "method": secret["text"]},
                      {**good, "notes": secret["note"] * 200}, {**good, "opened": secret["text"]}, json.dumps(good)[:-1],
                      f"{secret['text']}", f"{{\"{secret['text']}\": 1", f"[\"{secret['text']}\"]"):

@@ -35,6 +35,19 @@ struct AuditPipelineTests {
         #expect(Array(harness.steps.suffix(3)) == ["audit", "sent", "after: 200"])
     }
 
+    @Test("of a search that there was one, and never for what")
+    func searches() throws {
+        let harness = try Harness(answer: Self.page(["p_1"]))
+        #expect(harness.serve(try .search(#"{"q": "Secret", "sort": "last_contact"}"#)).status == 200)
+        #expect(harness.serve(try .api("patients/prioritized?q=Secret&sort=last_contact")).status == 200)
+        for entry in harness.entries {
+            let filter = #"{"risk_level":"all","searched":"yes","sort":"last_contact","limit":"50","continued":"no"}"#
+            #expect(Self.text(entry.filterObject) == filter)
+            #expect(Self.text(entry.patients) == "{p_1}")
+        }
+        #expect(harness.entries.map { $0.route.suffix(7) } == ["/search", "ritized"])
+    }
+
     @Test("counts without a patient")
     func counts() throws {
         let harness = try Harness(answer: riskMetricsRow)

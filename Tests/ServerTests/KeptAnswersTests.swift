@@ -107,6 +107,17 @@ struct KeptAnswersTests {
         #expect(database.asked == ["p prioritized_patients", "p", "p prioritized_patients"])
     }
 
+    @Test("are the same to the list and to a search by POST, and tell orders apart that were asked for and not")
+    func searches() throws {
+        #expect(try ask("patients/prioritized?q=abc").status == 200)
+        #expect(harness.serve(try .search(#"{"q": " abc "}"#)).status == 200)
+        #expect(database.asked == ["p prioritized_patients", "p"])
+        let given = harness.serve(try .search(#"{"q": "abc", "sort": "priority"}"#))
+        #expect(database.asked == ["p prioritized_patients"])
+        let summary = given.object["summary"] as? [String: Any]
+        #expect((summary?["filters_applied"] as? [String: Any])?["sort"] as? String == "priority")
+    }
+
     @Test("are for each organization its own")
     func organizations() throws {
         _ = try ask()

@@ -118,6 +118,21 @@ struct PipelineErrorTests {
         #expect(harness.questions.map { Array($0.organization.utf8) } == [Array("org_2".utf8), Array("caf\u{E9}".utf8)])
     }
 
+    @Test("name q where the database finds that it folds to nothing, and log nothing of it")
+    func foldsToNothing() throws {
+        let harness = try Harness { _ throws(PostgreSQLError) in throw .refused(SQLState("RE422"), "Secret") }
+        for ask in [try Ask.search(), try Ask.api("patients/prioritized?q=Secret")] {
+            let response = harness.serve(ask)
+            #expect(response.status == 422)
+            let errors = response.object["errors"] as? [[String: String]]
+            #expect(errors?.map { $0["field"] } == ["q"])
+        }
+        #expect(harness.log.text().isEmpty)
+        #expect(harness.observations.allSatisfy { $0.databaseError == nil })
+        // The code means nothing to others.
+        #expect(harness.serve(try .api("risk-metrics")).status == 500)
+    }
+
     @Test("tell nothing of an error that nobody foresaw, and log it whole")
     func internalErrors() throws {
         struct Unforeseen: Error, CustomStringConvertible { let description = "SELECT secret FROM patients" }

@@ -137,6 +137,14 @@ struct Ask {
         return ask
     }
 
+    /// A search that passes.
+    static func search(_ body: String = #"{"q": "Secret"}"#) throws -> Ask {
+        var ask = try Ask.api("patients/search", method: "POST")
+        ask.contentType = "application/json"
+        ask.body = Array(body.utf8)
+        return ask
+    }
+
     private static let goodToken = Result { try SigningKey.shared.get().token() }
 }
 
@@ -158,6 +166,15 @@ extension Response {
 @Sendable func riskMetricsRow(_ query: Query) throws(PostgreSQLError) -> QueryResult {
     let values = (1...9).map { "\($0)" } + ["2025-06-30T12:00:00Z"]
     guard let result = QueryResult.make(columns: values.map { "c\($0)" }, rows: [values]) else {
+        throw .unexpectedResult("no memory")
+    }
+    return result
+}
+
+/// The row that stands for an empty page of the list.
+@Sendable func emptyList(_ query: Query) throws(PostgreSQLError) -> QueryResult {
+    let row = ["2025-06-30T12:00:00Z"] + [String?](repeating: nil, count: 19) + ["0", nil]
+    guard let result = QueryResult.make(columns: row.indices.map { "c\($0)" }, rows: [row]) else {
         throw .unexpectedResult("no memory")
     }
     return result

@@ -26,6 +26,22 @@ struct PipelineTests {
         #expect(harness.questions == [.init(statement: "log_outreach", organization: "org_1", repeatable: false)])
     }
 
+    @Test("lets a search by POST run twice, since it only reads")
+    func searches() throws {
+        let harness = try Harness(answer: emptyList)
+        #expect(harness.serve(try .search()).status == 200)
+        #expect(harness.questions == [.init(statement: "prioritized_patients", organization: "org_1", repeatable: true)])
+        #expect(harness.observations.map(\.route) == ["/api/v1/reengagement/{org_id}/patients/search"])
+    }
+
+    @Test("tells by OPTIONS the methods of both routes that a path has")
+    func preflightOfTwo() throws {
+        let ask = Ask(method: "OPTIONS", target: "/api/v1/reengagement/org_1/patients/search", origin: nil)
+        let response = try Harness().serve(ask)
+        #expect(response.status == 204)
+        #expect(response.header("Allow") == "GET, HEAD, POST, OPTIONS")
+    }
+
     @Test("tells the hooks in order: before anything is done for the user, and after the answer was sent")
     func hooks() throws {
         let harness = try Harness(answer: outreachRow("created"))

@@ -1,3 +1,4 @@
+import PostgreSQL
 import Testing
 
 @testable import API
@@ -5,28 +6,75 @@ import Testing
 
 @Suite("The endpoint patients/prioritized")
 struct PrioritizedPatientsTests {
+    /// A cursor of the list in the order of priority.
     private static func cursor(
-        organization: String = "org_2abc123", riskLevel: String = "all", id: String = "patient_123"
-    ) -> String {
-        Cursor(organization: organization, riskLevel: riskLevel, priority: 1, score: 85, days: 47, id: id).encoded
+        _ query: String = "", organization: String = "org_2abc123", id: String = "patient_123"
+    ) throws -> String {
+        let digest = try PrioritizedPatients(call(query, organization: organization)).question.digest()
+        return Cursor(digest: digest, place: .rank(priority: 1, score: 85, days: 47, id: id)).encoded
+    }
+
+    /// What the database is asked without a filter, from the first patient on.
+    private static func parameters(limit: Int) -> [String?] {
+        ["org_2abc123", nil, nil, nil, nil, nil, "priority", "false", "\(limit)", nil, nil, nil, nil, nil]
     }
 
     @Test("asks for one row more than the limit, of every level by default")
     func query() throws {
-        let all = try PrioritizedPatients(call()).query
-        #expect(all.parameters == ["org_2abc123", nil, "51", nil, nil, nil, nil])
-        let some = try PrioritizedPatients(call("risk_level=critical&limit=20&offset=3")).query
-        #expect(some.parameters == ["org_2abc123", "critical", "21", nil, nil, nil, nil])
-        #expect(try PrioritizedPatients(call("risk_level=all&limit=1")).query.parameters[1...2] == [nil, "2"])
-        #expect(try PrioritizedPatients(call("risk_level=engaged&limit=200")).query.parameters[1...2] == ["engaged", "201"])
+        #expect(try PrioritizedPatients(call()).query.parameters == Self.parameters(limit: 51))
+        var expected = Self.parameters(limit: 21)
+        expected[1] = "critical"
+        #expect(try PrioritizedPatients(call("risk_level=critical&limit=20&offset=3")).query.parameters == expected)
+        #expect(try PrioritizedPatients(call("risk_level=all&limit=1")).query.parameters == Self.parameters(limit: 2))
     }
 
-    @Test("goes on after the patient that a cursor names")
+    @Test("asks for every filter, the order and the notes")
+    func additions() throws {
+        let query = "engagement_status=stale&action_priority=4&risk_tier=low&q=%20Ann%20a+&sort=name&include=notes&limit=200"
+        let expected = ["org_2abc123", nil, "stale", "4", "low", "Ann a", "name", "true", "201", nil, nil, nil, nil, nil]
+        #expect(try PrioritizedPatients(call(query)).query.parameters == expected)
+        #expect(try PrioritizedPatients(call("sort=last_contact")).query.parameters[6] == "last_contact")
+        for status in ["active", "stale", "dormant"] {
+            #expect(try PrioritizedPatients(call("engagement_status=\(status)")).query.parameters[2] == status)
+        }
+        for tier in ["high", "medium", "low"] {
+            #expect(try PrioritizedPatients(call("risk_tier=\(tier)")).query.parameters[4] == tier)
+        }
+    }
+
+    @Test(
+        "takes a text of 3 to 100 code points without the blanks around it, and nothing else of it away",
+        arguments: [
+            ("ann", "ann"), ("+ann+", "ann"), ("%20%20a%20b%20", "a b"), ("%09a%09", "\ta\t"), ("%C2%A0a%C2%A0", "\u{A0}a\u{A0}"),
+            ("e%CC%81+%CC%81", "e\u{301} \u{301}"), ("+%CC%81ab", "\u{301}ab"), ("%25_%5C", "%_\\"), ("\u{1F428}\u{1F428}\u{1F428}", "🐨🐨🐨"),
+        ])
+    func texts(sent: String, taken: String) throws {
+        let text = try PrioritizedPatients(call("q=\(sent)")).query.parameters[5]
+        #expect(text?.utf8.elementsEqual(taken.utf8) == true)
+    }
+
+    @Test("counts code points, not characters or bytes")
+    func lengths() throws {
+        func isTaken(_ text: String) -> Bool { faults(of: PrioritizedPatients.self, call("q=\(text)")) == nil }
+        let letter = "%C3%A9"
+        #expect(isTaken(String(repeating: letter, count: 100)))
+        #expect(!isTaken(String(repeating: letter, count: 101)))
+        #expect(isTaken("e%CC%81%CC%81"))
+        #expect(!isTaken("%C3%A9%C3%A9"))
+        #expect(isTaken("+" + String(repeating: "a", count: 100) + "++"))
+    }
+
+    @Test("goes on after the patient that a cursor names, in each order")
     func afterCursor() throws {
         let query = try PrioritizedPatients(call("cursor=\(Self.cursor(id: "Ō' %"))&limit=2")).query
-        #expect(query.parameters == ["org_2abc123", nil, "3", "1", "85", "47", "Ō' %"])
-        let filtered = try PrioritizedPatients(call("risk_level=low&cursor=\(Self.cursor(riskLevel: "low"))")).query
-        #expect(filtered.parameters[1] == "low")
+        #expect(query.parameters == Self.parameters(limit: 3).dropLast(5) + ["1", "85", "47", nil, "Ō' %"])
+        let filters = "risk_level=low&q=ann&sort=last_contact"
+        let filtered = try PrioritizedPatients(call("\(filters)&cursor=\(Self.cursor(filters))")).query
+        #expect(Array(filtered.parameters.suffix(5)) == ["1", "85", "47", nil, "patient_123"])
+        let digest = try PrioritizedPatients(call("sort=name")).question.digest()
+        let name = Cursor(digest: digest, place: .name("ana otaki", id: "p")).encoded
+        let named = try PrioritizedPatients(call("sort=name&cursor=\(name)")).query
+        #expect(Array(named.parameters.suffix(5)) == [nil, nil, nil, "ana otaki", "p"])
     }
 
     @Test(
@@ -38,32 +86,99 @@ struct PrioritizedPatientsTests {
             ("limit=99999999999999999999", ["limit"]), ("limit=5&limit=5", ["limit"]), ("risk_level=", ["risk_level"]),
             ("risk_level=Critical", ["risk_level"]), ("risk_level=critical,high", ["risk_level"]),
             ("risk_level=all&risk_level=all", ["risk_level"]), ("cursor=", ["cursor"]), ("cursor=x", ["cursor"]),
-            ("risk_level=x&limit=x&cursor=x", ["risk_level", "limit", "cursor"]),
+            ("engagement_status=all", ["engagement_status"]), ("engagement_status=Active", ["engagement_status"]),
+            ("action_priority=0", ["action_priority"]), ("action_priority=5", ["action_priority"]),
+            ("action_priority=1.0", ["action_priority"]), ("risk_tier=critical", ["risk_tier"]),
+            ("risk_tier=high&risk_tier=high", ["risk_tier"]), ("q=", ["q"]), ("q=ab", ["q"]), ("q=+ab+", ["q"]),
+            ("q=+++", ["q"]), ("q=abc%00", ["q"]), ("q=abc%FF", ["q"]), ("q=abc&q=abc", ["q"]), ("sort=Name", ["sort"]),
+            ("sort=", ["sort"]), ("sort=score", ["sort"]), ("include=", ["include"]), ("include=Notes", ["include"]),
+            ("include=notes,notes", ["include"]),
+            (
+                "risk_level=x&engagement_status=x&action_priority=x&risk_tier=x&q=x&sort=x&include=x&limit=x&cursor=x",
+                [
+                    "risk_level", "engagement_status", "action_priority", "risk_tier", "q", "sort", "include", "limit",
+                    "cursor",
+                ]
+            ),
         ] as [(String, [String])])
     func refused(query: String, fields: [String]) {
         #expect(faults(of: PrioritizedPatients.self, call(query)) == fields)
     }
 
+    @Test("tells nothing of what was searched for where it refuses")
+    func silence() throws {
+        let problem = try #require(problem { _ = try PrioritizedPatients(call("q=Zx&limit=0")) })
+        #expect(problem.errors.count == 2)
+        #expect(problem.errors.allSatisfy { !$0.message.contains("Zx") })
+    }
+
     @Test(
-        "refuses a cursor of another organization, of another filter, or one given twice",
+        "refuses a cursor of another filter or order, and one given twice",
         arguments: [
-            "cursor=\(cursor(organization: "org_2"))", "cursor=\(cursor(riskLevel: "high"))",
-            "risk_level=critical&cursor=\(cursor())", "cursor=\(cursor())&cursor=\(cursor())",
+            ("", "risk_level=high"), ("risk_level=critical", ""), ("engagement_status=stale", ""), ("", "action_priority=1"),
+            ("action_priority=1", "action_priority=2"), ("risk_tier=low", "risk_level=low"), ("q=ann", ""), ("q=ann", "q=Ann"),
+            ("sort=last_contact", ""), ("sort=priority", "sort=last_contact"), ("", "sort=name"), ("sort=name", ""),
         ])
-    func foreignCursors(query: String) {
-        #expect(faults(of: PrioritizedPatients.self, call(query)) == ["cursor"])
+    func foreignCursors(of: String, on: String) throws {
+        #expect(faults(of: PrioritizedPatients.self, call("\(on)&cursor=\(try Self.cursor(of))")) == ["cursor"])
+        let twice = "\(of)&cursor=\(try Self.cursor(of))&cursor=\(try Self.cursor(of))"
+        #expect(faults(of: PrioritizedPatients.self, call(twice)) == ["cursor"])
+        let other = try Self.cursor(of, organization: "org_2")
+        #expect(faults(of: PrioritizedPatients.self, call("\(of)&cursor=\(other)")) == ["cursor"])
+    }
+
+    @Test("takes a cursor whose filters are said in another way, with another limit and with notes")
+    func sameCursors() throws {
+        let cursor = try Self.cursor("q=ann")
+        for query in ["q=ann", "q=+ann+&risk_level=all&sort=priority", "q=ann&limit=7&include=notes"] {
+            #expect(faults(of: PrioritizedPatients.self, call("\(query)&cursor=\(cursor)")) == nil)
+        }
+    }
+
+    @Test("refuses a cursor whose place is of another kind than the order")
+    func forgedCursors() throws {
+        let digest = try PrioritizedPatients(call()).question.digest()
+        let forged = Cursor(digest: digest, place: .name("a", id: "p")).encoded
+        #expect(faults(of: PrioritizedPatients.self, call("cursor=\(forged)")) == ["cursor"])
+        let byName = try PrioritizedPatients(call("sort=name")).question.digest()
+        let ranked = Cursor(digest: byName, place: .rank(priority: 1, score: 1, days: 1, id: "p")).encoded
+        #expect(faults(of: PrioritizedPatients.self, call("sort=name&cursor=\(ranked)")) == ["cursor"])
     }
 
     @Test("tells organizations apart that differ in how a letter is composed")
-    func composition() {
-        let query = "cursor=\(Self.cursor(organization: "cafe\u{301}"))"
+    func composition() throws {
+        let query = "cursor=\(try Self.cursor(organization: "cafe\u{301}"))"
         #expect(faults(of: PrioritizedPatients.self, call(query, organization: "caf\u{E9}")) == ["cursor"])
         #expect(faults(of: PrioritizedPatients.self, call(query, organization: "cafe\u{301}")) == nil)
     }
 
+    @Test("tells the audit what was asked for, and of a text only that there was one")
+    func filter() throws {
+        func filter(_ query: String) throws -> [String] {
+            try PrioritizedPatients(call(query)).filter.map { "\($0.name)=\($0.value)" }
+        }
+        #expect(try filter("limit=3") == ["risk_level=all", "limit=3", "continued=no"])
+        let query = "engagement_status=active&action_priority=2&risk_tier=high&q=Secret&sort=name&include=notes"
+        #expect(
+            try filter(query) == [
+                "risk_level=all", "engagement_status=active", "action_priority=2", "risk_tier=high", "searched=yes",
+                "sort=name", "include=notes", "limit=50", "continued=no",
+            ])
+    }
+
+    @Test("turns the database's refusal of a text that folds to nothing into a 422, and no other refusal")
+    func nothingLeft() throws {
+        let endpoint = try PrioritizedPatients(call("q=abc"))
+        let problem = endpoint.problem(for: SQLState("RE422"))
+        #expect(problem?.status == 422)
+        #expect(problem?.errors.map(\.field) == ["q"])
+        #expect(endpoint.problem(for: SQLState("42501")) == nil)
+    }
+
     @Test("answers the contract's example")
     func example() throws {
-        #expect(try PrioritizedPatients(call()).answer(ExamplePatients.rows) == json(Self.expected))
+        let rows = ExamplePatients.rows.map { $0.merging(["total": "6"]) { value, _ in value } }
+        #expect(try PrioritizedPatients(call()).answer(rows) == json(Self.expected))
     }
 
     @Test("ends a page at the limit, with a cursor that names its last patient")
@@ -75,7 +190,59 @@ struct PrioritizedPatientsTests {
         #expect(summary["total_returned"] == .number("3"))
         let cursor = try #require(summary["next_cursor"]?.text)
         let next = try PrioritizedPatients(call("cursor=\(cursor)&limit=200")).query
-        #expect(next.parameters == ["org_2abc123", nil, "201", "2", "61", "31", "patient_501"])
+        #expect(Array(next.parameters.suffix(6)) == ["201", "2", "61", "31", nil, "patient_501"])
+    }
+
+    @Test("by name ends a page with a cursor that keeps as much of the folded name as an address takes")
+    func pagesByName() throws {
+        func next(_ name: String) throws -> [String?] {
+            let rows = [["id": "a", "timestamp": "t", "sort_name": name], ["id": "b", "timestamp": "t", "sort_name": name]]
+            let page = try PrioritizedPatients(call("sort=name&limit=1")).answer(rows).object
+            let cursor = try #require(page?["summary"]?.object?["next_cursor"]?.text)
+            return Array(try PrioritizedPatients(call("sort=name&cursor=\(cursor)")).query.parameters.suffix(2))
+        }
+        #expect(try next("") == ["", "a"])
+        #expect(try next("ana otaki") == ["ana otaki", "a"])
+        #expect(try next(String(repeating: "x", count: 200)) == [String(repeating: "x", count: 200), "a"])
+        #expect(try next(String(repeating: "x", count: 201)) == [String(repeating: "x", count: 200), "a"])
+        // 67 of three bytes each are 201.
+        #expect(try next(String(repeating: "東", count: 5000)) == [String(repeating: "東", count: 66), "a"])
+        #expect(try next("x" + String(repeating: "🐨", count: 50)) == ["x" + String(repeating: "🐨", count: 49), "a"])
+    }
+
+    @Test("tells the total of the database, and null where it counts no further")
+    func total() throws {
+        func total(_ values: [String: String]) throws -> JSONValue? {
+            let page = try PrioritizedPatients(call()).answer([values.merging(["timestamp": "t"]) { $1 }])
+            return page.object?["summary"]?.object?["total"]
+        }
+        #expect(try total(["total": "0"]) == .number("0"))
+        #expect(try total(["id": "a", "total": "1234567"]) == .number("1234567"))
+        #expect(try total(["id": "a"]) == .null)
+    }
+
+    @Test("tells the notes of each where they were asked for, and not else")
+    func notes() throws {
+        let rows = [["id": "a", "timestamp": "t", "treatment_notes": "n"], ["id": "b", "timestamp": "t"]]
+        let with = try PrioritizedPatients(call("include=notes")).answer(rows).object?["patients"]?.array
+        #expect(with?.map { $0.object?["treatment_notes"] } == [try json(#""n""#), .null])
+        let without = try PrioritizedPatients(call()).answer(rows).object?["patients"]?.array
+        #expect(without?.map { $0.object?["treatment_notes"] } == [nil, nil])
+    }
+
+    @Test("tells the filters in effect, of the additions those that were given")
+    func filtersApplied() throws {
+        func applied(_ query: String) throws -> JSONValue? {
+            try PrioritizedPatients(call(query)).answer([["timestamp": "t"]]).object?["summary"]?.object?["filters_applied"]
+        }
+        #expect(try applied("sort=priority") == json(#"{"risk_level": "all", "limit": 50, "sort": "priority"}"#))
+        let query = "engagement_status=active&action_priority=2&risk_tier=high&q=+A%22b+&sort=name&include=notes&limit=1"
+        let expected = #"""
+            {"risk_level": "all", "engagement_status": "active", "action_priority": 2, "risk_tier": "high", "q": "A\"b",
+             "sort": "name", "include": "notes", "limit": 1}
+            """#
+        #expect(try applied(query) == json(expected))
+        #expect(try applied("cursor=\(Self.cursor())") == json(#"{"risk_level": "all", "limit": 50}"#))
     }
 
     @Test("has no cursor on the last page, a full one too")
@@ -89,10 +256,10 @@ struct PrioritizedPatientsTests {
     func empty() throws {
         let expected = """
             {"patients": [], "timestamp": "2025-06-30T12:00:00Z", "summary": {"total_returned": 0,
-             "filters_applied": {"risk_level": "low", "limit": 7}, "next_cursor": null}}
+             "total": 0, "filters_applied": {"risk_level": "low", "limit": 7}, "next_cursor": null}}
             """
         let endpoint = try PrioritizedPatients(call("risk_level=low&limit=7"))
-        #expect(try endpoint.answer([["timestamp": ExamplePatients.timestamp]]) == json(expected))
+        #expect(try endpoint.answer([["timestamp": ExamplePatients.timestamp, "total": "0"]]) == json(expected))
     }
 
     @Test("reports rows that are none of the query's as a fault of ours")
@@ -101,6 +268,8 @@ struct PrioritizedPatientsTests {
         #expect(throws: EndpointError.self) { try endpoint.respond(to: endpoint.result([])) }
         let placeless = [["id": "a", "timestamp": "t"], ["id": "b", "timestamp": "t"]]
         #expect(throws: EndpointError.self) { try endpoint.respond(to: endpoint.result(placeless)) }
+        let byName = try PrioritizedPatients(call("limit=1&sort=name"))
+        #expect(throws: EndpointError.self) { try byName.respond(to: byName.result(placeless)) }
     }
 
     private static let expected = """
@@ -229,6 +398,7 @@ struct PrioritizedPatientsTests {
           ],
           "summary": {
             "total_returned": 6,
+            "total": 6,
             "filters_applied": {
               "risk_level": "all",
               "limit": 50

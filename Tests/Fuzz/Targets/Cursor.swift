@@ -6,8 +6,14 @@ import JSON
     for text in [String(decoding: input, as: UTF8.self), Base64URL.encode(input)] {
         guard let cursor = Cursor(text) else { continue }
         precondition(cursor.encoded == text && Cursor(cursor.encoded) == cursor)
-        precondition(!cursor.id.isEmpty && !cursor.id.utf8.contains(0))
-        precondition((1...4).contains(cursor.priority) && (0...100).contains(cursor.score) && cursor.days >= 0)
+        switch cursor.place {
+        case .rank(let priority, let score, let days, let id):
+            precondition((1...4).contains(priority) && (0...100).contains(score) && days >= 0)
+            precondition(!id.isEmpty && !id.utf8.contains(0))
+        case .name(let name, let id):
+            precondition(name.utf8.count <= 200 && !name.utf8.contains(0))
+            precondition(!id.isEmpty && !id.utf8.contains(0))
+        }
     }
     precondition(Base64URL.decode(Base64URL.encode(input).utf8) == input)
 }
