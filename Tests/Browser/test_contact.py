@@ -8,14 +8,14 @@ from browser import ENTER, ESCAPE, SPACE, TAB
 
 LOST = """
 window.interfere = async (path, answer, options) => {
-  if (options.method !== 'POST' || window.lost >= 2) return answer();
+  if (!path.endsWith('log-outreach') || window.lost >= 2) return answer();
   window.lost = (window.lost ?? 0) + 1;
   await answer();
   throw new TypeError('network');
 };"""
 REFUSED = """
 window.interfere = async (path, answer, options) => {
-  if (options.method !== 'POST' || window.refused) return answer();
+  if (!path.endsWith('log-outreach') || window.refused) return answer();
   window.refused = true;
   return new Response(JSON.stringify({ detail: '%s', request_id: 'rid-1', errors: [] }),
     { status: %d, headers: { 'Retry-After': '2', 'Content-Type': 'application/problem+json' } });

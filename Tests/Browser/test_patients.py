@@ -3,6 +3,7 @@
 import pytest
 
 from asking import eventually
+from browser import ENTER
 
 ORGANIZATION = "org_demo_1"
 
@@ -80,3 +81,46 @@ def test_a_hundred_thousand_patients_are_a_page_at_a_time(page, api, clinic):
     sizes = page.run("return performance.getEntriesByType('resource').filter((each) => each.name.includes('/api/'))"
                      ".map((each) => each.decodedBodySize)")
     assert max(sizes) < 50_000
+
+
+def test_a_search_stands_in_no_address_and_survives_what_is_typed_meanwhile(page, api, clinic):
+    clinic.add("ana", "Ana Ōtaki", days=50).add("ben", "Ben Okafor", days=40).add("oto", "Zoë Otakis", days=30)
+    page.open("#/patients", token=api.signer.token(clinic.id), wait=".patients")
+    assert ids(page) == ["ana", "ben", "oto"] and page.text("#range") == "1–3 of 3"
+    page.click("[data-key=search]")
+    page.press("otAki", ENTER)
+    page.until(lambda: ids(page) == ["ana", "oto"])
+    assert page.text("#range") == "1–2 of 2"
+    page.run("const s = document.querySelector('[data-key=order]'); s.value = 'name'; s.dispatchEvent(new Event('change'))")
+    page.until(lambda: page.asked("patients/search", "POST") and ids(page) == ["ana", "oto"])
+    # A new answer comes while somebody types.
+    page.click("[data-key=search]")
+    page.press("s ")
+    clinic.add("late", "Late Otaki", days=20)
+    page.run("document.querySelector('[data-key=order]').dispatchEvent(new Event('change'))")
+    page.until(lambda: ids(page) == ["ana", "late", "oto"])
+    assert page.run("return document.querySelector('[data-key=search]').value") == "otAkis "
+    page.click("[data-key=find]")
+    page.until(lambda: ids(page) == ["oto"])
+    page.click("[data-key=search]")
+    page.press(" who", ENTER)
+    page.until(lambda: "Nobody found" in page.text("main"))
+    assert "otAkis who" in page.text("main")
+    page.click("[data-key=everybody]")
+    page.until(lambda: ids(page) == ["ana", "ben", "late", "oto"])
+    page.click("[data-key=search]")
+    page.press("ab", ENTER)
+    assert page.run("return document.querySelector('[data-key=search]').validationMessage") == "Type at least 3 characters."
+    addresses = page.run("return [...performance.getEntriesByType('resource').map((each) => each.name), location.href, ...asked.map((each) => each.path)]")
+    assert not [address for address in addresses if "otaki" in address.lower()]
+
+
+def test_a_search_is_forgotten_with_its_organization(page, api, clinic):
+    clinic.add("ana", "Ana Ōtaki", days=50)
+    page.open("#/patients", token=api.signer.token(clinic.id), wait=".patients")
+    page.click("[data-key=search]")
+    page.press("nobody", ENTER)
+    page.until(lambda: "Nobody found" in page.text("main"))
+    page.run("import('/dashboard/js/session.js').then(({ signIn }) => signIn(arguments[0]))", api.signer.token(clinic.id))
+    page.until(lambda: ids(page) == ["ana"])
+    assert page.run("return document.querySelector('[data-key=search]').value") == ""

@@ -28,6 +28,10 @@ export class Problem extends Error {
 
 export const get = (path, parameters = {}, signal = undefined) => ask(path, parameters, { signal });
 
+/** A list of patients; what is searched for stands in the body, since addresses are kept. */
+export const search = (body, signal) =>
+  ask('patients/search', {}, { signal, method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+
 /** The key makes it safe to send again: the server logs it once. */
 export const post = (path, body, key, more = {}) =>
   ask(path, {}, {

@@ -1,6 +1,6 @@
-// Everybody in the order of priority, by level and page by page.
+// Everybody in the order of priority or another, by level and page by page, or those who are searched for.
 
-import { get } from '../api.js';
+import { get, search } from '../api.js';
 import { contactButtons } from '../contact-dialog.js';
 import { h, written } from '../dom.js';
 import { count, day, percent, plural } from '../format.js';
@@ -15,9 +15,15 @@ const sizes = [25, 50, 100, 200];
 /** For each level the cursors of the pages gone through, so that Back finds the same page. */
 const trails = new Map();
 let size = sizes[0];
+const orders = { priority: 'Priority', name: 'Name', last_contact: 'Last contact' };
+let order = 'priority';
+/** What is searched for, never in an address, and what has been typed since. */
+let wanted = '';
+let typed = '';
 
 export function forget() {
   trails.clear();
+  [order, wanted, typed] = ['priority', '', ''];
 }
 
 const levelOf = ({ level }) => (levels.includes(level) ? level : 'all');
@@ -27,7 +33,7 @@ export async function load(parameters, signal) {
   const level = levelOf(parameters);
   const trail = trailOf(level);
   const [list, risk] = await Promise.all([
-    get('patients/prioritized', { risk_level: level, limit: size, cursor: trail.at(-1)?.cursor ?? null }, signal),
+    search({ risk_level: level, q: wanted || null, sort: order, limit: size, cursor: trail.at(-1)?.cursor ?? null }, signal),
     get('risk-metrics', {}, signal),
   ]);
   // Those on the last page may have moved up meanwhile.
@@ -40,7 +46,6 @@ export async function load(parameters, signal) {
 
 export function render({ level, list, counts, before }, context) {
   const all = levels.reduce((sum, each) => sum + counts[each], 0);
-  const total = level === 'all' ? all : counts[level];
   return [
     heading(title),
     choice('Risk level', [
@@ -50,13 +55,45 @@ export function render({ level, list, counts, before }, context) {
         more: h('span', { class: `tally level-${each}` }, count(counts[each])),
       })),
     ], level),
+    searchForm(context),
     level !== 'all' && h('p', { class: 'level-advice' }, h('strong', {}, `${levelText[level].action}. `), levelText[level].since, '.'),
     list.patients.length === 0 ? nobody(level) : h('ol', { class: 'patients', start: before + 1 }, heads(), list.patients.map(row)),
-    list.patients.length > 0 && pager(level, list, before, total, context),
+    list.patients.length > 0 && pager(level, list, before, context),
   ];
 }
 
+function searchForm(context) {
+  const change = () => { trails.clear(); context.reload(); };
+  const field = h('input', {
+    type: 'search', 'data-key': 'search', maxlength: 100, autocomplete: 'off', spellcheck: 'false',
+    oninput: () => { typed = field.value; field.setCustomValidity(''); },
+  });
+  field.value = typed;
+  const submit = (event) => {
+    event.preventDefault();
+    const text = typed.trim();
+    const isShort = text !== '' && [...text].length < 3;
+    field.setCustomValidity(isShort ? 'Type at least 3 characters.' : '');
+    if (!field.reportValidity() || text === wanted) return;
+    wanted = text;
+    change();
+  };
+  return h('form', { class: 'search', role: 'search', novalidate: true, onsubmit: submit },
+    h('label', {}, 'Name, email or phone ', field),
+    h('button', { type: 'submit', class: 'button', 'data-key': 'find' }, 'Search'),
+    wanted !== '' && h('button', {
+      type: 'button', class: 'button', 'data-key': 'everybody', onclick: () => { [wanted, typed] = ['', '']; change(); },
+    }, 'Show everybody'),
+    h('label', {}, 'Order ', h('select', {
+      'data-key': 'order', onchange: (event) => { order = event.target.value; change(); },
+    }, Object.entries(orders).map(([value, text]) => h('option', { value, selected: value === order }, text)))));
+}
+
 function nobody(level) {
+  if (wanted !== '') {
+    return empty('Nobody found', 'No ', level === 'all' ? 'patient' : `patient at the level ${levelText[level].name}`,
+      ' has “', written(wanted), '” in the name, email address or phone number.');
+  }
   return empty(level === 'all' ? 'No patients yet' : 'Nobody here', level === 'all'
     ? 'As soon as your practice software has sent patients, they are listed here.'
     : `No patient is at the level ${levelText[level].name} today.`);
@@ -85,11 +122,11 @@ function row(patient) {
     h('div', { class: 'patient-contact' }, contactButtons(patient), contactMark(patient.id)));
 }
 
-function pager(level, { patients, summary }, before, total, context) {
+function pager(level, { patients, summary }, before, context) {
   const trail = trailOf(level);
   const go = (next) => { trails.set(level, next); scrollTo(0, 0); context.reload(); };
   return h('nav', { class: 'pager', 'aria-label': 'Pages of patients' },
-    h('p', { id: 'range' }, `${count(before + 1)}–${count(before + patients.length)} of ${count(total)}`),
+    h('p', { id: 'range' }, `${count(before + 1)}–${count(before + patients.length)} of ${summary.total === null ? 'more than 1,000' : count(summary.total)}`),
     sizeChoice(go),
     h('button', {
       type: 'button', class: 'button', 'data-key': 'previous', disabled: trail.length === 0, onclick: () => go(trail.slice(0, -1)),
