@@ -62,8 +62,9 @@ enum LibpqMessage {
         [
             ("server certificate for", "the server's certificate is for another host"),
             ("host name must be specified", "verify-full needs a host's name"),
-            ("does not exist", "a file that the connection needs does not exist"),
-            ("private key", "the client's private key cannot be used")
+            ("root certificate file", "the file of sslrootcert cannot be used"),
+            ("private key file", "the file of sslkey cannot be used"),
+            ("certificate file", "the file of sslcert cannot be used")
         ]
         + [
             "server closed the connection unexpectedly", "SSL connection has been closed unexpectedly",
