@@ -1,0 +1,75 @@
+"""A frontend's own client class in a page of another origin: every call works, and every refusal can be read."""
+
+import pytest
+
+from stack import ORIGINS, Stack
+
+
+@pytest.fixture
+def setting(stack, clinic, api):
+    clinic.add("patient_123", "John Smith", days=47)
+    return {
+        "base": f"http://localhost:{stack.settings['HTTP_PORT']}", "organization": clinic.id,
+        "token": api.signer.token(clinic.id), "patient": "patient_123", "key": "one click"
+    }
+
+
+@pytest.fixture
+def call(driver, guide_origin):
+    """Calls a function of frontend.mjs in a page of the other origin."""
+
+    def call(name, setting, origin=guide_origin):
+        driver.set_script_timeout(90)
+        driver.get(f"{origin}/blank.html")
+        return driver.execute_async_script(
+            """
+            const [name, setting, done] = arguments;
+            import('/frontend.mjs').then((frontend) => frontend[name](setting))
+              .then(done, (error) => done({ error: String(error?.stack ?? error) }));""", name, setting)
+
+    yield call
+    driver.get("about:blank")
+    driver.get_log("browser")
+
+
+def test_every_call_works_with_the_headers_of_the_frontend(call, setting, clinic):
+    answers = call("everything", setting)
+    assert "error" not in answers, answers
+    assert [answer["status"] for answer in answers] == [200] * 6 + [201, 200, 200]
+    assert all(answer["requestID"] for answer in answers)
+    assert answers[0]["body"]["organization_id"] == clinic.id and answers[3]["body"]["name"] == "John Smith"
+    assert clinic.logged() == [("patient_123", "sms", "success", False, "from a page")]
+
+
+def test_the_page_can_read_what_is_wrong(call, setting, driver):
+    answers = call("troubles", setting)
+    assert "error" not in answers, answers
+    wrong = [(answer["status"], answer["body"]["type"]) for answer in answers]
+    assert wrong == [(404, "/problems/no-such-route"), (404, "/problems/no-such-route"), (404, "/problems/no-such-patient"),
+                     (401, "/problems/token-invalid"), (403, "/problems/other-organization"), (422, "/problems/bad-parameter"),
+                     (422, "/problems/bad-field"), (405, "/problems/method-not-allowed"),
+                     (413, "/problems/body-too-large")]
+    assert all(answer["requestID"] == answer["body"]["request_id"] for answer in answers)
+    assert not [entry for entry in driver.get_log("browser") if "CORS" in entry["message"]]
+
+
+def test_a_page_of_another_origin_reads_nothing(call, setting, guide_origin):
+    answers = call("everything", setting, guide_origin.replace("localhost", "127.0.0.1"))
+    assert "Failed to fetch" in answers["error"]
+
+
+def test_the_page_can_read_that_its_address_asks_too_often(call, setting, stack, directory, guide_origin):
+    """nginx's own refusal, in the production configuration, which alone has limits by address."""
+    made = Stack(directory / "production", STACK_NGINX="production", DATABASE_URL=stack.settings["DATABASE_URL"],
+                 CORS_ALLOWED_ORIGINS=",".join((*ORIGINS, guide_origin)))
+    try:
+        made.call("server-start")
+        made.call("nginx-start")
+        made.attach()
+        base = f"https://localhost:{made.settings['HTTPS_PORT']}"
+        refused = call("flood", {**setting, "base": base, "token": made.signer.token(setting["organization"])})
+    finally:
+        made.down()
+    assert refused and "error" not in refused, refused
+    assert refused["status"] == 429 and refused["body"]["type"] == "/problems/address-rate-limited"
+    assert int(refused["retryAfter"]) >= 1
