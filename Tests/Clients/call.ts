@@ -1,0 +1,49 @@
+// Calls each method of the client that openapi-generator made, type-checked under strict.
+import * as client from './index.ts';
+
+// deno-lint-ignore no-explicit-any
+const setting = JSON.parse((globalThis as any).Deno.args[0]);
+const configuration = new client.Configuration({ accessToken: setting.token });
+const outreach = new client.OutreachApi(configuration);
+const patients = new client.PatientsApi(configuration);
+const risk = new client.RiskApi(configuration);
+const service = new client.ServiceApi(configuration);
+const orgId: string = setting.organization;
+const patientId: string = setting.patient;
+
+function must(holds: boolean, what: string) {
+  if (!holds) throw new Error(what);
+}
+
+const attempt: client.OutreachRequest = { patientId, method: client.Channel.Sms, outcome: client.Outcome.Failed };
+const results = {
+  getRiskMetrics: await risk.getRiskMetrics({ orgId }),
+  getDashboard: await risk.getDashboard({ orgId }),
+  getPerformance: await outreach.getPerformance({ orgId, timeframe: client.Timeframe.Last7Days }),
+  getTrends: await outreach.getTrends({ orgId, period: client.Period._7d, metrics: [client.TrendMetric.RiskLevels, client.TrendMetric.SuccessRates] }),
+  logOutreach: await outreach.logOutreach({ orgId, outreachRequest: attempt, idempotencyKey: crypto.randomUUID() }),
+  listPrioritizedPatients: await patients.listPrioritizedPatients({ orgId, riskLevel: client.LevelFilter.All, limit: 3 }),
+  getPatient: await patients.getPatient({ orgId, patientId }),
+  getHealth: await service.getHealth(),
+  getReadiness: await service.getReadiness(),
+  getMetrics: await service.getMetrics(),
+  getOpenAPI: await service.getOpenAPI(),
+  getProblem: await service.getProblem({ problem: client.ProblemName.NoSuchPatient }),
+};
+must(Object.keys(results).sort().join() === setting.operations.join(), `not all are called: ${setting.operations}`);
+
+const patient: client.PatientDetail = results.getPatient;
+must(patient.createdAt instanceof Date && !Number.isNaN(patient.createdAt.getTime()), 'created_at is no time');
+must(results.getTrends.dailyTrends.length === 7 && results.getTrends.dailyTrends[6].date instanceof Date, 'a day is no date');
+const first: client.Patient = results.listPrioritizedPatients.patients[0];
+const level: client.RiskLevel = first.riskLevel;
+must(Object.values(client.RiskLevel).includes(level), 'no level');
+must(results.logOutreach.success === true && typeof results.getProblem === 'string', 'not what it should be');
+try {
+  await patients.getPatient({ orgId, patientId: 'nobody at all' });
+  must(false, 'found nobody');
+} catch (error) {
+  if (!(error instanceof client.ResponseError)) throw error;
+  const problem: client.Problem = client.ProblemFromJSON(await error.response.json());
+  must(problem.type === `/problems/${client.ProblemName.NoSuchPatient}`, problem.type);
+}
