@@ -3,7 +3,7 @@ import JSON
 /// The fields of a JSON object that was sent as a body, read one by one while their faults are collected.
 struct BodyFields {
     private let object: JSONObject
-    var faults = Faults()
+    var faults = Faults(.badField)
 
     /// - Throws: a 400 where the body is not UTF-8, not JSON or not an object.
     init(_ body: [UInt8]) throws(Problem) {
@@ -11,17 +11,17 @@ struct BodyFields {
         do throws(JSONError) {
             value = try JSONValue.parse(body)
         } catch {
-            throw .badBody(Self.explain(error))
+            throw Self.explain(error)
         }
-        guard let object = value.object else { throw .badBody("The body has to be a JSON object.") }
+        guard let object = value.object else { throw Problem(.bodyNotAnObject, "The body has to be a JSON object.") }
         self.object = object
     }
 
-    private static func explain(_ error: JSONError) -> String {
+    private static func explain(_ error: JSONError) -> Problem {
         switch error {
-        case .notUTF8: "The body is not UTF-8."
-        case .tooDeep: "The body nests deeper than \(JSONValue.maximumDepth) levels."
-        case .syntax(let offset): "The body is not JSON; the fault is at byte \(offset)."
+        case .notUTF8: Problem(.bodyNotUTF8, "The body is not UTF-8.")
+        case .tooDeep: Problem(.bodyTooDeep, "The body nests deeper than \(JSONValue.maximumDepth) levels.")
+        case .syntax(let offset): Problem(.bodyNotJSON, "The body is not JSON; the fault is at byte \(offset).")
         }
     }
 
@@ -42,6 +42,16 @@ struct BodyFields {
         guard let text = value.text, text.unicodeScalars.count <= length else {
             faults.add(name, "must be a string of at most \(length) characters, without U+0000 or lone surrogates")
             return ""
+        }
+        return text
+    }
+
+    /// A text of 1 to `length` printable ASCII characters; nil where it is absent or null.
+    mutating func optionalPrintable(_ name: StaticString, atMost length: Int) -> String? {
+        guard let value = single(name), !value.isNull else { return nil }
+        guard let text = value.text, isPrintable(text.utf8, atMost: length) else {
+            faults.add(name, "must be a string of 1 to \(length) printable ASCII characters")
+            return nil
         }
         return text
     }
@@ -111,4 +121,9 @@ struct BodyFields {
         }
         return values.first
     }
+}
+
+/// Whether it is 1 to `length` characters from U+0020 to U+007E.
+func isPrintable(_ bytes: some Collection<UInt8>, atMost length: Int) -> Bool {
+    (1...length).contains(bytes.count) && bytes.allSatisfy { (0x20...0x7E).contains($0) }
 }

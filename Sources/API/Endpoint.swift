@@ -54,6 +54,7 @@ public struct Call: Sendable {
     public let parameters: QueryParameters
     public let body: [UInt8]
     public let idempotencyKey: [UInt8]?
+    let repeatsIdempotencyKey: Bool
     /// What a write records of whoever asks, beside the subject.
     public let caller: Caller
 
@@ -67,6 +68,7 @@ public struct Call: Sendable {
         self.patientID = patientID
         parameters = request.parameters
         idempotencyKey = request.idempotencyKey
+        repeatsIdempotencyKey = request.repeatsIdempotencyKey
         self.body = body
     }
 }

@@ -6,7 +6,11 @@ public struct FieldFault: Sendable, Equatable {
 
 /// The faults found while a request is validated, all of them rather than the first.
 struct Faults {
+    private let kind: ProblemKind
     private(set) var list: [FieldFault] = []
+
+    /// - Parameter kind: of the problem, if there are any.
+    init(_ kind: ProblemKind = .badParameter) { self.kind = kind }
 
     mutating func add(_ field: StaticString, _ message: String) {
         list.append(FieldFault(field: "\(field)", message: message))
@@ -14,7 +18,7 @@ struct Faults {
 
     /// - Throws: a 422 that lists every fault, where there is one.
     func check() throws(Problem) {
-        guard list.isEmpty else { throw .unprocessable(list) }
+        guard list.isEmpty else { throw .unprocessable(list, kind) }
     }
 }
 

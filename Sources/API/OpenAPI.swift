@@ -1,5 +1,37 @@
 /// The OpenAPI document that is kept beside the endpoints.
 public enum OpenAPI {
-    public static let response = Response(
-        status: 200, contentType: "application/json", body: PackageResources.openapi_json)
+    private static let document = PackageResources.openapi_json
+    private static let anyServer = Array(#""url": "/""#.utf8)
+
+    /// The document as it was written, or with the address that it was asked at as its server: a client that is
+    /// generated from a saved copy would take `localhost` for that of a relative one.
+    ///
+    /// - Parameters:
+    ///   - scheme: `http` or `https`.
+    ///   - host: the request's Host, whatever it says.
+    public static func response(scheme: String?, host: String?) -> Response {
+        var body = document
+        if let scheme, let host, ["http", "https"].contains(scheme), isHost(host), let place = place(of: anyServer) {
+            body.replaceSubrange(place, with: #""url": "\#(scheme)://\#(host)""#.utf8)
+        }
+        return Response(status: 200, contentType: "application/json", body: body)
+    }
+
+    private static func place(of bytes: [UInt8]) -> Range<Int>? {
+        // It stands near the beginning.
+        document.indices.first { document[$0...].starts(with: bytes) }.map { $0..<$0 + bytes.count }
+    }
+
+    /// A name or an address, with or without a port: nothing that would mean anything to JSON.
+    private static func isHost(_ text: String) -> Bool {
+        (1...255).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "a")...UInt8(ascii: "z"):
+                    true
+                default: ".-:[]".utf8.contains(byte)
+                }
+            }
+    }
 }

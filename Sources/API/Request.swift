@@ -7,15 +7,21 @@ public struct Request: Sendable {
     public let parameters: QueryParameters
     public let contentType: String?
     public let idempotencyKey: [UInt8]?
+    /// Whether the header of the key came more than once: there is no telling which one was meant.
+    public let repeatsIdempotencyKey: Bool
 
     /// - Parameter target: the request target in origin form, as raw bytes: nginx's `$request_uri`.
-    public init(method: String, target: [UInt8], contentType: String? = nil, idempotencyKey: [UInt8]? = nil) {
+    public init(
+        method: String, target: [UInt8], contentType: String? = nil, idempotencyKey: [UInt8]? = nil,
+        repeatsIdempotencyKey: Bool = false
+    ) {
         self.method = method
         let end = target.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
         path = Self.segments(of: target[..<end])
         parameters = QueryParameters(target[end...].dropFirst())
         self.contentType = contentType
         self.idempotencyKey = idempotencyKey
+        self.repeatsIdempotencyKey = repeatsIdempotencyKey
     }
 
     /// Whether the body is announced as `application/json`, with any parameters (RFC 9110 section 8.3).

@@ -5,6 +5,7 @@ public enum Router {
         public let route: Route
         public let organization: String?
         public let patientID: String?
+        public let problem: String?
         fileprivate let path: [String]
 
         /// The value of `Allow`: the methods of all routes that have this path.
@@ -37,17 +38,19 @@ public enum Router {
         guard path.count == route.segments.count else { return nil }
         var organization: String?
         var patientID: String?
+        var problem: String?
         for (segment, expected) in zip(path, route.segments) {
             switch expected {
             case "{org_id}":
                 guard Identifiers.isOrganization(segment) else { return nil }
                 organization = segment
             case "{patient_id}": patientID = segment
+            case "{problem}": problem = segment
             default:
                 // In as many bytes the same spelling too: any other of a text in ASCII is longer.
                 guard segment.utf8.count == expected.utf8.count, segment == expected else { return nil }
             }
         }
-        return Match(route: route, organization: organization, patientID: patientID, path: path)
+        return Match(route: route, organization: organization, patientID: patientID, problem: problem, path: path)
     }
 }

@@ -2,7 +2,7 @@
 public struct Route: Sendable {
     public enum Target: Sendable {
         case endpoint(any Endpoint.Type)
-        case health, readiness, metrics, openAPI
+        case health, readiness, metrics, openAPI, problems
     }
 
     /// The path with its variable parts in braces: what logs and metrics call it.
@@ -53,5 +53,6 @@ public struct Route: Sendable {
         Route("/ready", .readiness),
         Route("/metrics", .metrics),
         Route("/openapi.json", .openAPI),
+        Route("/problems/{problem}", .problems),
     ]
 }

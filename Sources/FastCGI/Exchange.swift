@@ -85,6 +85,9 @@ public final class Exchange {
     /// `FCGX_GetParam` would drop all but the first, and which one that is would be the client's to choose.
     public func parameter(_ name: StaticString) -> [UInt8]? { isReleased ? nil : parameters[name] }
 
+    /// How many parameters of that name nginx sent: one for each line of a header, until its version 1.23.
+    public func count(of name: StaticString) -> Int { isFinished ? 0 : parameters.count(of: name) }
+
     /// A parameter as text; nil where nginx sent none or it is not UTF-8.
     public func text(_ name: StaticString) -> String? {
         parameter(name).flatMap { bytes in
@@ -170,6 +173,8 @@ private struct Parameters {
         }
         return found
     }
+
+    func count(of name: StaticString) -> Int { entries.count { Self.isEqual($0.name, name) } }
 
     private static func isEqual(_ bytes: UnsafeRawBufferPointer, _ name: StaticString) -> Bool {
         guard bytes.count == name.utf8CodeUnitCount, let start = bytes.baseAddress else { return false }

@@ -12,15 +12,15 @@ struct Authenticator: Sendable {
     ///
     /// - Throws: a 401, or a 503 while no signing key has been fetched.
     func authenticate(_ authorization: [UInt8]?, mayWait: Bool) throws(Problem) -> Principal? {
-        guard let token = Self.bearerToken(authorization) else { throw .unauthorized(nil) }
+        guard let token = Self.bearerToken(authorization) else { throw .tokenMissing }
         do throws(TokenError) {
             return Principal(try verifier.verify(token, now: clock.now(), mayWait: mayWait))
         } catch {
             switch error {
             case .keyNotThereYet: return nil
-            case .invalid(let reason): throw .unauthorized(reason.text)
+            case .invalid(let reason): throw .unauthorized(reason.kind, reason.text)
             case .keysUnavailable:
-                throw .unavailable("No signing key has been fetched from Clerk yet.", retryAfter: 5)
+                throw .unavailable(.keysUnavailable, "No signing key has been fetched from Clerk yet.", retryAfter: 5)
             }
         }
     }
@@ -32,5 +32,17 @@ struct Authenticator: Sendable {
         else { return nil }
         let token = authorization[space...].drop { $0 == UInt8(ascii: " ") }
         return token.isEmpty ? nil : Array(token)
+    }
+}
+
+extension Reason {
+    /// What a program can do about it decides which of them it is told apart.
+    fileprivate var kind: ProblemKind {
+        switch self {
+        case .expired: .tokenExpired
+        case .notYetValid, .issuedInTheFuture: .tokenNotYetValid
+        case .sessionPending: .sessionPending
+        default: .tokenInvalid
+        }
     }
 }

@@ -16,6 +16,9 @@ struct Incoming {
     var preflight = Preflight()
     /// Where nginx was asked from.
     let address: String?
+    /// How and under which name nginx was asked, as the client has it.
+    var scheme: String?
+    var host: String?
     /// Reads at most so many bytes of the body.
     let body: (_ limit: Int) -> Body
     /// When nginx handed it over, in seconds since 1970, where it says so.

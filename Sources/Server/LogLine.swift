@@ -97,6 +97,9 @@ func timestamp(_ time: Double) -> String {
     return String(decoding: text, as: UTF8.self)
 }
 
+/// RFC 3339 in UTC, truncated to the second.
+func secondsTimestamp(_ time: Double) -> String { timestamp(time).prefix(19) + "Z" }
+
 /// The machine's clock, in seconds since 1970: for tokens and log lines, never for the clinic's days.
 func wallClock() -> Double {
     var now = timespec()

@@ -23,5 +23,5 @@ struct Patience: Sendable {
     }
 
     /// What is said to whoever has waited too long.
-    static let problem = Problem.unavailable("More requests than can be answered; try again shortly.")
+    static let problem = Problem.unavailable(.serverBusy, "More requests than can be answered; try again shortly.")
 }

@@ -54,7 +54,7 @@ struct Pipeline: Sendable {
         guard let entry = AuditEntry(response, incoming, record.principal, record.route, record.filter), !audit(entry),
             response.status < 300
         else { return response }
-        return Problem.unavailable("The answer could not be recorded in the audit; try again shortly.")
+        return Problem.unavailable(.auditUnavailable, "The answer could not be recorded in the audit; try again shortly.")
             .response(requestID: incoming.requestID)
     }
 
@@ -96,10 +96,11 @@ struct Pipeline: Sendable {
                 guard let principal = try authenticate(incoming, &record, mayWait: true) else { throw Problem.internalError }
                 return try prepare(incoming, match, endpoint, principal, &record)(&record)
             }
-        case .health: return .answer(ServiceAnswers.health)
+        case .health: return .answer(ServiceAnswers.health(to: incoming.address))
         case .readiness: return .rest(isRead: true, checkReadiness)
         case .metrics: return .answer(ServiceAnswers.metrics(renderMetrics()))
-        case .openAPI: return .answer(OpenAPI.response)
+        case .openAPI: return .answer(OpenAPI.response(scheme: incoming.scheme, host: incoming.host))
+        case .problems: return .answer(try ProblemPage.response(match.problem))
         }
     }
 
@@ -128,7 +129,7 @@ struct Pipeline: Sendable {
         for hook in afterAuthentication { try hook(principal) }
         guard let organization = match.organization, principal.claims.isActive(in: organization) else {
             record.filter = [("org_id", match.organization ?? "")]
-            throw Problem.otherOrganization
+            throw principal.claims.organization == nil ? Problem.noActiveOrganization : .otherOrganization
         }
         let body = endpoint.method == .post ? try readBody(incoming) : []
         let call = Call(
@@ -186,10 +187,10 @@ struct Pipeline: Sendable {
         }
         log(.warning, "the database could not answer", error.description, incoming, record)
         switch error {
-        case .acquireTimeout: return .unavailable("All database connections are busy; try again shortly.")
-        case .statementTimeout: return .unavailable("The database took too long; try again shortly.")
+        case .acquireTimeout: return .unavailable(.databaseBusy, "All database connections are busy; try again shortly.")
+        case .statementTimeout: return .unavailable(.statementTimeout, "The database took too long; try again shortly.")
         case .unavailable(.unknownTimeZone, _): return .unknownTimeZone
-        default: return .unavailable("The database is away; try again shortly.")
+        default: return .unavailable(.databaseAway, "The database is away; try again shortly.")
         }
     }
 

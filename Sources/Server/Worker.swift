@@ -62,7 +62,8 @@ extension Incoming {
     init(_ exchange: Exchange) {
         request = Request(
             method: exchange.text("REQUEST_METHOD") ?? "", target: exchange.parameter("REQUEST_URI") ?? [],
-            contentType: exchange.text("CONTENT_TYPE"), idempotencyKey: exchange.parameter("HTTP_IDEMPOTENCY_KEY"))
+            contentType: exchange.text("CONTENT_TYPE"), idempotencyKey: exchange.parameter("HTTP_IDEMPOTENCY_KEY"),
+            repeatsIdempotencyKey: exchange.repeatsIdempotencyKey)
         requestID = RequestID.from(exchange.parameter("HTTP_X_REQUEST_ID"))
         authorization = exchange.parameter("HTTP_AUTHORIZATION")
         origin = exchange.parameter("HTTP_ORIGIN")
@@ -73,6 +74,8 @@ extension Incoming {
         }
         handedOver = exchange.text("REQUEST_MSEC").flatMap { Double($0) }
         address = exchange.text("REMOTE_ADDR")
+        scheme = exchange.text("REQUEST_SCHEME")
+        host = exchange.text("HTTP_HOST")
         body = { limit in
             switch exchange.body(limit: limit) {
             case .complete(let bytes): .complete(bytes)
@@ -80,6 +83,23 @@ extension Incoming {
             case .incomplete: .incomplete
             }
         }
+    }
+}
+
+extension Exchange {
+    /// Whether the key came in two lines. From 1.23 on nginx joins them to one value by itself, from which a key with
+    /// a comma and a blank in it cannot be told: such a one is refused with them then.
+    fileprivate var repeatsIdempotencyKey: Bool {
+        let name: StaticString = "HTTP_IDEMPOTENCY_KEY"
+        guard count(of: name) <= 1 else { return true }
+        return joinsHeaders && parameter(name).map { String(decoding: $0, as: UTF8.self).contains(", ") } ?? false
+    }
+
+    private var joinsHeaders: Bool {
+        guard let version = text("SERVER_SOFTWARE")?.split(separator: "/").last?.split(separator: "."), version.count > 1,
+            let major = Int(version[0]), let minor = Int(version[1])
+        else { return false }
+        return (major, minor) >= (1, 23)
     }
 }
 

@@ -165,7 +165,7 @@ struct ProblemTests {
             try json(response.body)
                 == json(
                     """
-                    {"type": "about:blank", "title": "Not Found", "status": 404, "request_id": "r-1",
+                    {"type": "/problems/no-such-route", "title": "No such route", "status": 404, "request_id": "r-1",
                      "detail": "There is nothing at this path; /openapi.json lists every path."}
                     """))
     }
@@ -173,8 +173,8 @@ struct ProblemTests {
     @Test("lists every field at fault, and escapes what it was sent")
     func errors() throws {
         let faults = [FieldFault(field: "a", message: "\"\\\n"), FieldFault(field: "b", message: "Ō")]
-        let body = try json(Problem.unprocessable(faults).response(requestID: "r").body)
-        #expect(body.object?["title"]?.text == "Unprocessable Content")
+        let body = try json(Problem.unprocessable(faults, .badField).response(requestID: "r").body)
+        #expect(body.object?["title"]?.text == "A field is not valid")
         #expect(
             try body.object?["errors"]
                 == json(#"[{"field": "a", "message": "\"\\\n"}, {"field": "b", "message": "Ō"}]"#))
@@ -182,15 +182,15 @@ struct ProblemTests {
 
     @Test("carries the headers that belong to its status")
     func headers() {
-        #expect(Problem.unauthorized(nil).headers == [Header("WWW-Authenticate", "Bearer")])
-        #expect(Problem.unauthorized("Why.").headers == [Header("WWW-Authenticate", "Bearer error=\"invalid_token\"")])
+        #expect(Problem.tokenMissing.headers == [Header("WWW-Authenticate", "Bearer")])
+        #expect(Problem.unauthorized(.tokenExpired, "Why.").headers == [Header("WWW-Authenticate", "Bearer error=\"invalid_token\"")])
         #expect(Problem.tooManyRequests(retryAfter: 3).headers == [Header("Retry-After", "3")])
-        #expect(Problem.unavailable("Later.").headers == [Header("Retry-After", "1")])
-        #expect(Problem.unavailable("Later.", retryAfter: 5).response(requestID: "r").headers == [Header("Retry-After", "5")])
+        #expect(Problem.unavailable(.databaseBusy, "Later.").headers == [Header("Retry-After", "1")])
+        #expect(Problem.unavailable(.databaseBusy, "Later.", retryAfter: 5).response(requestID: "r").headers == [Header("Retry-After", "5")])
     }
 
-    @Test("has the phrase of its status as its title")
-    func titles() {
+    @Test("has the phrase of its status in the status line")
+    func phrases() {
         let titles = [400, 401, 403, 404, 405, 413, 415, 422, 429, 500, 503].map(reasonPhrase)
         #expect(
             titles == [

@@ -24,13 +24,14 @@ def pair(name, value):
 
 
 def parameters(values):
-    return b"".join(pair(n.encode(), v.encode()) for n, v in values.items())
+    pairs = values.items() if isinstance(values, dict) else values
+    return b"".join(pair(n.encode(), v.encode()) for n, v in pairs)
 
 
 def environment(method, uri, **more):
     path, _, query = uri.partition("?")
     return {
-        "REQUEST_METHOD": method, "REQUEST_URI": uri, "QUERY_STRING": query, "REMOTE_ADDR": "127.0.0.1",
+        "REQUEST_METHOD": method, "REQUEST_URI": uri, "QUERY_STRING": query, "REMOTE_ADDR": "127.0.0.1", "REQUEST_SCHEME": "https",
         "CONTENT_TYPE": "", "CONTENT_LENGTH": "", "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_X_REQUEST_ID": "direct", **more
     }
 

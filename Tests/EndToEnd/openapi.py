@@ -19,6 +19,11 @@ def is_timestamp(value):
     return not isinstance(value, str) or bool(re.fullmatch(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", value))
 
 
+def filled(path, org_id="o", patient_id="p"):
+    """The path with something in the place of each variable part."""
+    return path.format(org_id=org_id, patient_id=patient_id, problem="no-such-patient")
+
+
 class Description:
     def __init__(self, document):
         self.document = document

@@ -22,6 +22,7 @@ def must_be_problem(response, status):
     problem = response.json()
     assert set(problem) >= {"type", "title", "status", "detail", "request_id"}, problem
     assert all(isinstance(problem[name], str) and problem[name] for name in ("type", "title", "detail")), problem
+    assert re.fullmatch(r"/problems/[a-z0-9-]+", problem["type"]), problem
     assert type(problem["status"]) is int and problem["status"] == status, problem
     assert problem["request_id"] == response.header("X-Request-Id")
     assert not NEVER_TOLD.search(response.body.decode()), problem

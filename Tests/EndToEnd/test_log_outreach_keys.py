@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import fastcgi
 from outreach import GOOD, accepted, logged
 from problems import must_be_problem
+from stack import response_of
 
 
 def test_a_replay_answers_the_same_id_with_200_and_logs_nothing(api, database, clinic):
@@ -145,3 +147,70 @@ def test_each_read_after_a_post_sees_that_post_under_load(api, clinic):
         return answer["outreach_id"] in ids or len(ids) == 20
 
     assert all(together(16, lambda n: all(post_and_look(n) for _ in range(5))))
+
+
+def test_the_body_may_carry_the_key(api, database, clinic):
+    key, body = str(uuid.uuid4()), {**GOOD, "notes": "by the body"}
+    first = accepted(api.post(clinic, {**body, "idempotency_key": key}))
+    # In the header, in both, and with null in the body, it is the same key.
+    for fields, header in (({"idempotency_key": key}, None), ({}, key), ({"idempotency_key": key}, key), ({"idempotency_key": None}, key)):
+        assert accepted(api.post(clinic, {**body, **fields}, key=header), 200)["outreach_id"] == first["outreach_id"]
+    assert len(logged(database, clinic, "idempotency_key = %s", key)) == 1
+    used = must_be_problem(api.post(clinic, {**body, "idempotency_key": key, "notes": "other"}), 422)
+    assert [each["field"] for each in used["errors"]] == ["idempotency_key"]
+
+
+def test_two_keys_that_differ_are_422(api, database, clinic):
+    problem = must_be_problem(api.post(clinic, {**GOOD, "idempotency_key": "a"}, key="b"), 422)
+    assert [each["field"] for each in problem["errors"]] == ["idempotency_key"]
+    assert logged(database, clinic, "idempotency_key IN ('a', 'b')") == []
+
+
+@pytest.mark.parametrize("value", ["", "x" * 256, "é", "a\tb", "\u0000", 5, ["x"], {"x": 1}, False])
+def test_a_key_in_the_body_has_the_rules_of_the_header(api, clinic, value):
+    problem = must_be_problem(api.post(clinic, {**GOOD, "idempotency_key": value}), 422)
+    assert [each["field"] for each in problem["errors"]] == ["idempotency_key"]
+
+
+def test_null_in_the_body_is_no_key(api, database, clinic):
+    for _ in range(2):
+        accepted(api.post(clinic, {**GOOD, "idempotency_key": None}))
+    assert len(logged(database, clinic, "idempotency_key IS NULL AND notes = %s", GOOD["notes"])) >= 2
+
+
+@pytest.mark.parametrize("second", ["one", "other"])
+def test_a_header_given_twice_is_422(api, database, clinic, second):
+    headers = [*api.authorization(clinic).items(), ("Content-Type", "application/json"), ("Idempotency-Key", "one"),
+               ("Idempotency-Key", second)]
+    response = api.client.request("POST", api.target(clinic, "log-outreach"), headers, json.dumps(GOOD))
+    problem = must_be_problem(response, 422)
+    assert [each["field"] for each in problem["errors"]] == ["Idempotency-Key"]
+    assert logged(database, clinic, "idempotency_key LIKE %s", "one%") == []
+
+
+def test_a_key_may_hold_commas(api, database, clinic):
+    for key in ("a,b", "a, b", ",,"):
+        accepted(api.post(clinic, GOOD, key=key))
+        assert len(logged(database, clinic, "idempotency_key = %s", key)) == 1
+
+
+def direct(stack, clinic, software, *keys):
+    """As nginx of that version hands it over."""
+    body = json.dumps(GOOD).encode()
+    values = list(fastcgi.environment("POST", stack.api.target(clinic, "log-outreach"), CONTENT_LENGTH=str(len(body)),
+                                      CONTENT_TYPE="application/json", SERVER_SOFTWARE=software,
+                                      HTTP_AUTHORIZATION=f"Bearer {stack.signer.token(clinic)}").items())
+    values += [("HTTP_IDEMPOTENCY_KEY", key) for key in keys]
+    with fastcgi.Connection(stack.socket) as connection:
+        connection.send(fastcgi.request(values, body))
+        return response_of(connection.answer())
+
+
+def test_a_header_that_a_newer_nginx_has_joined_counts_as_two(stack, clinic):
+    """From 1.23 on its two lines are one value, from which a comma and a blank within one key cannot be told."""
+    for software in ("nginx/1.23.0", "nginx/1.26.3", "nginx/2.0.1"):
+        assert direct(stack, clinic, software, "k1, k2").status == 422
+        assert direct(stack, clinic, software, str(uuid.uuid4()) + ",b").status == 201
+    for software in ("nginx/1.22.1", "nginx/1.9.15", "", "other", "nginx/x.y"):
+        assert direct(stack, clinic, software, str(uuid.uuid4()) + ", b").status == 201
+        assert direct(stack, clinic, software, "k1", "k1").status == 422

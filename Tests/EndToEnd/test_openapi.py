@@ -9,7 +9,7 @@ import pytest
 
 from asking import GOOD
 from client import PREFIX, strict_json
-from openapi import FILE, OPERATIONS, QUERY, description, nodes, schema_of
+from openapi import FILE, OPERATIONS, QUERY, description, filled, nodes, schema_of
 from outreach import accepted
 
 API, EXAMPLE = FILE.parent, Path(__file__).parent / "example"
@@ -20,7 +20,18 @@ ANSWERS = [(path, method, status) for path, method, operation in description.ope
 
 def test_the_served_document_is_the_file(api):
     response = api.client.request("GET", "/openapi.json")
-    assert response.status == 200 and response.body == FILE.read_bytes()
+    here = f"https://localhost:{api.client.port}".encode()
+    assert response.status == 200 and response.body == FILE.read_bytes().replace(b'"url": "/"', b'"url": "%s"' % here, 1)
+
+
+@pytest.mark.parametrize("host", ["api.example.com", "api.example.com:8443", "[::1]:8443", 'x"}', "a b", "a/b", "a\\b", "", "x" * 256])
+def test_the_document_names_the_server_that_it_was_asked_of(server_with, host):
+    """And nothing that could not be one."""
+    response = server_with().request("GET", "/openapi.json", {"Host": host})
+    document = strict_json(response.body.decode())
+    is_host = re.fullmatch(r"[A-Za-z0-9.:\[\]-]{1,255}", host)
+    assert document["servers"] == [{"url": f"https://{host}" if is_host else "/"}]
+    assert {**document, "servers": description.document["servers"]} == description.document
 
 
 def test_it_is_of_the_version_that_the_server_tells(api):
@@ -123,7 +134,7 @@ def test_every_route_parameter_and_field_of_the_server_is_documented_and_the_oth
 
 @pytest.mark.parametrize("path, method", OPERATIONS)
 def test_the_server_allows_the_documented_method(api, path, method):
-    response = api.client.request("BREW", path.format(org_id="o", patient_id="p"))
+    response = api.client.request("BREW", filled(path))
     both = path.endswith("patients/search")     # whose GET is a patient's
     assert response.header("Allow") == ("GET, HEAD, POST, OPTIONS" if both else "GET, HEAD, OPTIONS" if method == "get" else "POST, OPTIONS")
 
@@ -131,14 +142,14 @@ def test_the_server_allows_the_documented_method(api, path, method):
 @pytest.mark.parametrize("path, method", OPERATIONS)
 def test_a_token_is_needed_where_the_document_says_so(api, path, method):
     operation = description.document["paths"][path][method]
-    response = api.client.request(method.upper(), path.format(org_id="o", patient_id="p"))
+    response = api.client.request(method.upper(), filled(path))
     assert (response.status == 401) == ("401" in operation["responses"]) == bool(operation.get("security", description.document["security"]))
 
 
 @pytest.mark.parametrize("path, method, operation", description.operations(), ids=lambda value: value if isinstance(value, str) else "")
 def test_every_status_that_can_occur_is_documented(path, method, operation):
     """By the definitions' table; the answers' tests show that each of them does occur."""
-    expected = {"200", "405", "default"} | {"/ready": {"503"}, "/metrics": {"403"}}.get(path, set())
+    expected = {"200", "405", "default"} | {"/ready": {"503"}, "/metrics": {"403"}, "/problems/{problem}": {"404"}}.get(path, set())
     if path.startswith(PREFIX):
         expected |= {"401", "403", "404", "429", "500", "503"}
         expected |= {"400", "413", "415", "422"} if method == "post" else {"422"} if path in (at for at, _ in QUERY) else set()
@@ -149,7 +160,7 @@ def test_every_status_that_can_occur_is_documented(path, method, operation):
 def test_what_an_answer_may_lack_is_known():
     lacking = set().union(*(description.optional(schema_of(*answer)) for answer in ANSWERS))
     asked_for = {"engagement_status", "action_priority", "risk_tier", "q", "sort", "include", "treatment_notes"}
-    assert lacking == {"risk_levels", "contact_success_rate", "conversion_rate", "channels", "errors"} | asked_for
+    assert lacking == {"risk_levels", "contact_success_rate", "conversion_rate", "channels", "errors", "version"} | asked_for
 
 
 # What may be sent.
@@ -189,6 +200,7 @@ def test_a_parameter_left_out_has_its_documented_default(api, clinic, path, para
 BODIES = [GOOD, {}, *({k: v for k, v in GOOD.items() if k != name} for name in GOOD), *({**GOOD, name: None} for name in GOOD), *({**GOOD, name: 5} for name in GOOD),
           *({**GOOD, "method": m} for m in ("sms", "email", "phone", "SMS", "fax", "")), *({**GOOD, "outcome": o} for o in ("success", "no_response", "failed", "Failed", "")),
           *({**GOOD, "notes": n} for n in (None, "", "x", "🐨" * 4000, "🐨" * 4001, 5, ["x"])), *({**GOOD, "opened": o} for o in (None, True, False, "true", 1, 0)),
+          *({**GOOD, "idempotency_key": k} for k in (None, "", "x", "~ !", "a, b", "x" * 255, "x" * 256, "é", "a\tb", 5, ["x"], True)),
           *({**GOOD, "patient_id": p} for p in ("", "🐨" * 200, "🐨" * 201)), {**GOOD, "unknown": {"x": [1]}}]
 
 

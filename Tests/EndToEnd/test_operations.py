@@ -3,18 +3,33 @@
 import json
 import re
 import subprocess
+from datetime import datetime, timezone
 
 import pytest
 
+import fastcgi
 from asking import eventually
 from client import PREFIX
 from problems import must_be_answer, must_be_problem
+from stack import response_of
 
 
-def test_health_needs_no_token_and_tells_the_version(api, stack):
+def test_health_needs_no_token_and_tells_the_time_and_here_the_version(api):
+    before = datetime.now(timezone.utc).replace(microsecond=0)
     answer = must_be_answer(api.client.request("GET", "/health"), 200).json()
-    assert set(answer) >= {"status", "version"} and answer["status"] == "ok" and re.match(
-        r"\d+\.\d+", answer["version"])
+    assert set(answer) == {"status", "version", "timestamp"} and answer["status"] == "ok"
+    assert re.match(r"\d+\.\d+", answer["version"])
+    assert before <= datetime.strptime(answer["timestamp"], "%Y-%m-%dT%H:%M:%S%z") <= datetime.now(timezone.utc)
+
+
+@pytest.mark.parametrize("address, is_told", [("127.0.0.1", True), ("127.1.2.3", True), ("::1", True), ("192.0.2.1", False),
+                                              ("::", False), ("", False)])
+def test_health_tells_its_version_to_its_own_machine_alone(stack, address, is_told):
+    values = fastcgi.environment("GET", "/health", REMOTE_ADDR=address)
+    with fastcgi.Connection(stack.socket) as connection:
+        connection.send(fastcgi.request(values))
+        answer = response_of(connection.answer()).json()
+    assert ("version" in answer) == is_told and answer["status"] == "ok" and answer["timestamp"]
 
 
 def test_ready_answers_200_while_the_database_does(api):

@@ -26,6 +26,7 @@ struct LogOutreach: Endpoint {
     let opened: Bool
     let notes: String
     let idempotencyKey: String?
+    private let isKeyInHeader: Bool
     let caller: Caller
 
     private static let longestNotes = 4000
@@ -42,19 +43,28 @@ struct LogOutreach: Endpoint {
         outcome = fields.choice("outcome", default: .failed)
         opened = fields.optionalBool("opened")
         notes = fields.optionalText("notes", atMost: Self.longestNotes)
-        idempotencyKey = Self.key(call.idempotencyKey, &fields.faults)
+        let keyInBody = fields.optionalPrintable("idempotency_key", atMost: Self.longestKey)
+        idempotencyKey = Self.key(call, keyInBody, &fields.faults)
+        isKeyInHeader = call.idempotencyKey != nil
         try fields.faults.check()
         organization = call.organization
         subject = call.subject
         caller = call.caller
     }
 
-    private static func key(_ bytes: [UInt8]?, _ faults: inout Faults) -> String? {
-        guard let bytes else { return nil }
-        let isPrintable = bytes.allSatisfy { (0x20...0x7E).contains($0) }
-        guard isPrintable, (1...longestKey).contains(bytes.count) else {
+    /// The key of the header or of the body, which must be the same where both are there.
+    private static func key(_ call: Call, _ keyInBody: String?, _ faults: inout Faults) -> String? {
+        guard let bytes = call.idempotencyKey else { return keyInBody }
+        guard !call.repeatsIdempotencyKey else {
+            faults.add("Idempotency-Key", "is given more than once; give it once")
+            return nil
+        }
+        guard isPrintable(bytes, atMost: longestKey) else {
             faults.add("Idempotency-Key", "must be 1 to \(longestKey) printable ASCII characters")
             return nil
+        }
+        if let keyInBody, !keyInBody.utf8.elementsEqual(bytes) {
+            faults.add("idempotency_key", "differs from the header Idempotency-Key; send one of the two")
         }
         return String(decoding: bytes, as: UTF8.self)
     }
@@ -89,9 +99,10 @@ struct LogOutreach: Endpoint {
                 disclosing: .patients(PatientIDs(patientID)))
         case "no_patient": throw Problem.noPatient
         case "conflict":
-            var faults = Faults()
-            faults.add("Idempotency-Key", "has been used for an attempt with other values; use a new key")
-            throw Problem.unprocessable(faults.list)
+            let fault = FieldFault(
+                field: isKeyInHeader ? "Idempotency-Key" : "idempotency_key",
+                message: "has been used for an attempt with other values; use a new key")
+            throw Problem.unprocessable([fault], .idempotencyKeyUsed)
         default: throw EndpointError(description: "log_outreach answered \(row.text(0) ?? "NULL")")
         }
     }

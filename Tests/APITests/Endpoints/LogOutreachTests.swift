@@ -115,6 +115,40 @@ struct LogOutreachTests {
         #expect(faults(of: LogOutreach.self, notUTF8) == ["Idempotency-Key"])
     }
 
+    @Test("takes the key from the body too, by the same rules")
+    func keyInBody() throws {
+        for key in ["1", " ", "~", "a, b", String(repeating: "k", count: 255)] {
+            let body = Self.body(["idempotency_key": "\"\(key)\""])
+            #expect(try LogOutreach(call(body: body)).query.parameters[7] == key)
+            #expect(try LogOutreach(call(body: body, idempotencyKey: key)).query.parameters[7] == key)
+            #expect(faults(of: LogOutreach.self, call(body: body, idempotencyKey: "other")) == ["idempotency_key"])
+        }
+        for value in [#""""#, "\"\(String(repeating: "k", count: 256))\"", #""é""#, #""a\tb""#, "7", "[]", "false", #""\u0000""#] {
+            #expect(faulty(["idempotency_key": value]) == ["idempotency_key"])
+        }
+        let none = try LogOutreach(call(body: Self.body(["idempotency_key": "null"]), idempotencyKey: "h"))
+        #expect(none.query.parameters[7] == "h")
+        #expect(try LogOutreach(call(body: Self.body(["idempotency_key": "null"]))).query.parameters[7] == nil)
+    }
+
+    @Test("refuses a header that came twice")
+    func repeatedKey() {
+        let twice = Request(method: "POST", target: Array("/".utf8), idempotencyKey: Array("a, a".utf8), repeatsIdempotencyKey: true)
+        let call = Call(organization: "o", subject: "s", request: twice, body: Array(Self.body().utf8))
+        #expect(faults(of: LogOutreach.self, call) == ["Idempotency-Key"])
+    }
+
+    @Test("names the place of a key that has been used")
+    func usedKey() throws {
+        for (body, key, field) in [(Self.body(["idempotency_key": #""k""#]), nil, "idempotency_key"), (Self.body(), "k", "Idempotency-Key")] {
+            let endpoint = try LogOutreach(call(body: body, idempotencyKey: key))
+            let rows = try endpoint.result([["result": "conflict", "outreach_id": Self.id]])
+            let conflict = problem { _ = try endpoint.respond(to: rows) }
+            #expect(conflict?.errors.map(\.field) == [field])
+            #expect(conflict?.kind == .idempotencyKeyUsed)
+        }
+    }
+
     @Test("keeps the patient's id byte by byte")
     func composition() throws {
         for id in ["caf\u{E9}", "cafe\u{301}"] {
@@ -148,7 +182,7 @@ struct LogOutreachTests {
         #expect(problem { _ = try respond(["result": "no_patient"]) }?.status == 404)
         let conflict = problem { _ = try respond(["result": "conflict", "outreach_id": Self.id]) }
         #expect(conflict?.status == 422)
-        #expect(conflict?.errors.map(\.field) == ["Idempotency-Key"])
+        #expect(conflict?.kind == .idempotencyKeyUsed)
     }
 
     @Test("reports any other result as a fault of ours")

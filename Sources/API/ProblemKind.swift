@@ -1,0 +1,69 @@
+/// Each thing that can be wrong: the name in a problem's `type`, its status and its title (definitions.md section 8).
+///
+/// The pages at `/problems/{name}` and the list in openapi.json are these; what only nginx answers is among them, as
+/// nginx/snippets/problem-texts.conf has it.
+public enum ProblemKind: String, Sendable, CaseIterable {
+    // 400
+    case bodyNotUTF8 = "body-not-utf-8"
+    case bodyNotJSON = "body-not-json"
+    case bodyTooDeep = "body-too-deep"
+    case bodyNotAnObject = "body-not-an-object"
+    case bodyIncomplete = "body-incomplete"
+    case requestMalformed = "request-malformed"
+    // 401
+    case tokenMissing = "token-missing"
+    case tokenExpired = "token-expired"
+    case tokenNotYetValid = "token-not-yet-valid"
+    case sessionPending = "session-pending"
+    case tokenInvalid = "token-invalid"
+    // 403
+    case otherOrganization = "other-organization"
+    case noActiveOrganization = "no-active-organization"
+    case notFromOutside = "not-from-outside"
+    // 404, 405
+    case noSuchRoute = "no-such-route"
+    case noSuchPatient = "no-such-patient"
+    case methodNotAllowed = "method-not-allowed"
+    // 413, 415
+    case bodyTooLarge = "body-too-large"
+    case contentTypeNotJSON = "content-type-not-json"
+    // 422
+    case badParameter = "bad-parameter"
+    case badField = "bad-field"
+    case idempotencyKeyUsed = "idempotency-key-used"
+    // 429
+    case rateLimited = "rate-limited"
+    case addressRateLimited = "address-rate-limited"
+    // 500, 503
+    case internalError = "internal-error"
+    case serverBusy = "server-busy"
+    case databaseAway = "database-away"
+    case databaseBusy = "database-busy"
+    case statementTimeout = "statement-timeout"
+    case keysUnavailable = "keys-unavailable"
+    case timeZoneUnknown = "time-zone-unknown"
+    case auditUnavailable = "audit-unavailable"
+    // nginx's alone
+    case requestTooSlow = "request-too-slow"
+    case lengthRequired = "length-required"
+    case preconditionFailed = "precondition-failed"
+    case addressTooLong = "address-too-long"
+    case rangeNotSatisfiable = "range-not-satisfiable"
+    case otherHost = "other-host"
+    case headersTooLarge = "headers-too-large"
+    case plainHTTP = "plain-http"
+    case notImplemented = "not-implemented"
+    case serverAway = "server-away"
+    case serverTooSlow = "server-too-slow"
+    case httpVersion = "http-version"
+    case refused
+
+    /// The value of `type`, a reference relative to any address of the API (RFC 9457 section 3.1.1).
+    public var type: String { "/problems/\(rawValue)" }
+
+    /// The status of the answer.
+    public var status: Int { explanation.status }
+
+    /// What is wrong, the same for every answer of this type (RFC 9457 section 3.1.3).
+    public var title: String { explanation.title }
+}
