@@ -16,10 +16,11 @@ client = AuthenticatedClient(base_url=setting["base"], token=setting["token"],
                              verify_ssl=ssl.create_default_context(cafile=setting["ca"]))
 here, key = {"org_id": setting["organization"]}, str(uuid.uuid4())
 attempt = models.OutreachRequest(patient_id=setting["patient"], method=models.Channel.SMS, outcome=models.Outcome.FAILED)
+# One metric: this generator sends several as several parameters, whatever `explode` says, and that is a 422.
 ARGUMENTS = {
     "getRiskMetrics": here, "getDashboard": here,
     "getPerformance": {**here, "timeframe": models.Timeframe.LAST_7_DAYS},
-    "getTrends": {**here, "period": models.Period.VALUE_0, "metrics": list(models.TrendMetric)},
+    "getTrends": {**here, "period": models.Period.SEVEN_DAYS, "metrics": [models.TrendMetric.RISK_LEVELS]},
     "listPrioritizedPatients": {**here, "risk_level": models.LevelFilter.ALL, "limit": 3},
     "searchPatients": here,
     "getPatient": {**here, "patient_id": setting["patient"]},

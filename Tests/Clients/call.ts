@@ -20,7 +20,7 @@ const results = {
   getRiskMetrics: await risk.getRiskMetrics({ orgId }),
   getDashboard: await risk.getDashboard({ orgId }),
   getPerformance: await outreach.getPerformance({ orgId, timeframe: client.Timeframe.Last7Days }),
-  getTrends: await outreach.getTrends({ orgId, period: client.Period._7d, metrics: [client.TrendMetric.RiskLevels, client.TrendMetric.SuccessRates] }),
+  getTrends: await outreach.getTrends({ orgId, period: client.Period.SEVEN_DAYS, metrics: new Set([client.TrendMetric.RiskLevels, client.TrendMetric.SuccessRates]) }),
   logOutreach: await outreach.logOutreach({ orgId, outreachRequest: attempt, idempotencyKey: crypto.randomUUID() }),
   listPrioritizedPatients: await patients.listPrioritizedPatients({ orgId, riskLevel: client.LevelFilter.All, limit: 3 }),
   getPatient: await patients.getPatient({ orgId, patientId }),
