@@ -22,7 +22,7 @@ ARGUMENTS = {
     "getPerformance": {**here, "timeframe": models.Timeframe.LAST_7_DAYS},
     "getTrends": {**here, "period": models.Period.SEVEN_DAYS, "metrics": [models.TrendMetric.RISK_LEVELS]},
     "listPrioritizedPatients": {**here, "risk_level": models.LevelFilter.ALL, "limit": 3},
-    "searchPatients": here,
+    "searchPatients": {**here, "body": models.PatientSearch(risk_level=models.LevelFilter.ALL, sort=models.PatientOrder.NAME, limit=3)},
     "getPatient": {**here, "patient_id": setting["patient"]},
     "logOutreach": {**here, "body": attempt, "idempotency_key": key},
     "getProblem": {"problem": models.ProblemName.NO_SUCH_PATIENT},

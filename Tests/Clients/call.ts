@@ -23,6 +23,7 @@ const results = {
   getTrends: await outreach.getTrends({ orgId, period: client.Period.SEVEN_DAYS, metrics: new Set([client.TrendMetric.RiskLevels, client.TrendMetric.SuccessRates]) }),
   logOutreach: await outreach.logOutreach({ orgId, outreachRequest: attempt, idempotencyKey: crypto.randomUUID() }),
   listPrioritizedPatients: await patients.listPrioritizedPatients({ orgId, riskLevel: client.LevelFilter.All, limit: 3 }),
+  searchPatients: await patients.searchPatients({ orgId, patientSearch: { riskLevel: client.LevelFilter.All, sort: client.PatientOrder.Name, limit: 3 } }),
   getPatient: await patients.getPatient({ orgId, patientId }),
   getHealth: await service.getHealth(),
   getReadiness: await service.getReadiness(),
