@@ -37,9 +37,8 @@ extension PatientList {
     /// Only the database knows the folding (`re.folded`), so it is the one to find that it leaves nothing of `q`.
     func problem(for state: SQLState) -> Problem? {
         guard state.code == "RE422" else { return nil }
-        return .unprocessable([
-            FieldFault(field: "q", message: "is made of nothing but accents or other marks; give some letters or digits")
-        ])
+        let fault = FieldFault(field: "q", message: "is made of nothing but accents or other marks; give some letters or digits")
+        return .unprocessable([fault], Self.method == .post ? .badField : .badParameter)
     }
 
     func respond(to rows: QueryResult) throws -> Response {
