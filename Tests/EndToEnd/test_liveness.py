@@ -9,6 +9,7 @@ import pytest
 
 from asking import eventually, token_headers
 from client import PREFIX
+from tokens import Signer, generate_key, jwks
 
 WORKERS = 2
 WAITING = 200
@@ -95,6 +96,23 @@ def test_services_are_answered_while_a_lock_holds_every_worker(server_with, stac
     assert asking.all() == [200] * WAITING
     eventually(lambda: figure(server.get("/metrics").body.decode(), "workers_busy") == 0)
     assert server.stop() == 0
+
+
+def test_a_token_whose_key_may_come_waits_in_the_queue_and_holds_no_service_up(server_with, stack, connection, database,
+                                                                                clinic, folder):
+    key, path = generate_key(), folder / "jwks.json"
+    path.write_text(jwks({"known": key}))
+    server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path), **FOR_EVER)
+    known, unknown = (token_headers(stack, clinic, Signer(key, stack.settings["ISSUER"], kid))
+                      for kid in ("known", "unknown"))
+    target = f"{PREFIX}/{clinic}/patients/patient_123"
+    with locked(connection):
+        asking = Asking(lambda: server.get(target, known, timeout=120), WORKERS)
+        eventually(lambda: held(database) == WORKERS, 60)
+        doubtful = Asking(lambda: server.get(target, unknown, timeout=120), 5)
+        eventually(lambda: figure(server.get("/metrics").body.decode(), "requests_waiting") == 5, 60)
+        assert server.get("/health").status == 200 and not doubtful.answers and not asking.answers
+    assert asking.all() == [200] * WORKERS and doubtful.all() == [401] * 5
 
 
 def test_services_are_answered_through_nginx_while_a_lock_holds_every_worker(stack, connection, clinic):

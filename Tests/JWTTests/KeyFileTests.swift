@@ -147,7 +147,6 @@ func eventually(_ condition: () -> Bool) -> Bool {
         pace.interval = .seconds(3600)
         let keys = try KeySet.quiet(.jwksFile(path), pace: pace)
         let verifier = verifier(keys)
-        let now = Date().timeIntervalSince1970
         func reason(_ token: String, mayWait: Bool) -> TokenError? {
             do throws(TokenError) {
                 _ = try verifier.verify(Array(token.utf8), now: now, mayWait: mayWait)

@@ -62,7 +62,7 @@ struct LogOutreachTests {
         #expect(query.parameters[5]?.utf8.count == 16_000)
     }
 
-    @Test("refuses an id that no path could address", arguments: [".", "..", "prioritized", "../../x", "x/./y", "x/.."])
+    @Test("refuses an id that no path could address", arguments: [".", "..", "prioritized", "x/.", "x/.."])
     func impossibleIDs(id: String) {
         #expect(faulty(["patient_id": "\"\(id)\""]) == ["patient_id"])
         #expect(faulty(["patient_id": "\"\(id)x\""]) == nil)

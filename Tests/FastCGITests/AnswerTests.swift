@@ -1,0 +1,44 @@
+import Glibc
+import Testing
+import Threads
+
+@testable import FastCGI
+
+@Suite("An answer")
+struct AnswerTests {
+    private let answer = Answer(requestID: 1, head: [], body: [UInt8](repeating: 1, count: 6 << 20))
+
+    /// Two ends of a connection that does not block the first.
+    private func connection() -> (CInt, CInt) {
+        var ends: [CInt] = [-1, -1]
+        #expect(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0)
+        return (ends[0], ends[1])
+    }
+
+    @Test("may take as long as it is, to a peer who takes each mebibyte of it in time")
+    func steady() throws {
+        let (sender, receiver) = connection()
+        defer { close(sender) }
+        let received = Monitor(0)
+        let reader = try Thread.start {
+            var buffer = [UInt8](repeating: 0, count: 1 << 20)
+            while case let count = recv(receiver, &buffer, buffer.count, CInt(MSG_WAITALL)), count > 0 {
+                received.withLock { $0 += count }
+                // Six of these are longer than the pace, and one is much shorter.
+                Thread.sleep(.seconds(2))
+            }
+            close(receiver)
+        }
+        #expect(answer.send(to: sender, pace: .seconds(8)))
+        shutdown(sender, CInt(SHUT_WR))
+        reader.join()
+        #expect(received.withLock { $0 } > 6 << 20)
+    }
+
+    @Test("is given up on with a peer who takes nothing")
+    func stalled() {
+        let (sender, receiver) = connection()
+        defer { [sender, receiver].forEach { _ = close($0) } }
+        #expect(!answer.send(to: sender, pace: .milliseconds(200)))
+    }
+}
