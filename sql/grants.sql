@@ -3,23 +3,11 @@
 DO $$
 DECLARE
     server_role text := current_setting('re.server_role');
+    internal text[] := ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler', 'reengagement_searcher'];
     endpoints text[] := string_to_array(current_setting('re.endpoints'), ',');
     statement text;
     number integer := 0;
 BEGIN
-    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
-        -- Only to be handed a view or a function; taken back below.
-        FOR statement IN
-            SELECT format('GRANT CREATE ON SCHEMA re, public TO %I', role)
-            FROM unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler', 'reengagement_searcher']) AS role
-            WHERE EXISTS (SELECT FROM pg_views v WHERE v.schemaname IN ('re', 'public') AND v.viewowner = current_user)
-                OR EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 're'::regnamespace AND p.prosecdef
-                    AND p.proowner = to_regrole(quote_ident(current_user)))
-        LOOP
-            EXECUTE statement;
-        END LOOP;
-    END IF;
-
     FOR statement IN
         WITH product_view AS (
             SELECT c.oid, c.oid::regclass AS name, c.relowner, n.nspname = 're' AS internal
@@ -75,6 +63,13 @@ BEGIN
                 ('reengagement_scheduler', 're.organization_state', 'SELECT'),
                 ('reengagement_searcher', 're.patient_search', 'SELECT')
         )
+        -- A superuser needs it not; taken back below.
+        SELECT format('GRANT CREATE ON SCHEMA re, public TO %I', role)
+        FROM unnest(internal) AS role
+        WHERE NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+            AND (EXISTS (SELECT FROM product_view WHERE relowner <> 'reengagement_definer'::regrole)
+                OR EXISTS (SELECT FROM owned_function WHERE proowner <> to_regrole(owner)))
+        UNION ALL
         SELECT format('ALTER VIEW %s OWNER TO reengagement_definer', name)
         FROM product_view WHERE relowner <> 'reengagement_definer'::regrole
         UNION ALL
@@ -90,10 +85,6 @@ BEGIN
         FROM table_right r
         WHERE EXISTS (SELECT FROM unnest(string_to_array(r.privileges, ', ')) AS privilege
             WHERE NOT has_table_privilege(r.role, r.relation, privilege))
-        UNION ALL
-        SELECT format('GRANT USAGE ON SCHEMA re TO %I', role)
-        FROM unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler', 'reengagement_searcher']) AS role
-        WHERE NOT has_schema_privilege(role, 're', 'USAGE')
         UNION ALL
         SELECT format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', c.oid::regclass)
         FROM pg_class c WHERE c.relnamespace = 're'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
@@ -117,8 +108,15 @@ BEGIN
         WHERE for_server AND NOT EXISTS (
             SELECT FROM aclexplode(proacl) WHERE grantee = to_regrole(quote_ident(server_role)))
         UNION ALL
-        SELECT format('GRANT USAGE ON SCHEMA %s TO %I', schema, server_role)
-        FROM unnest(ARRAY['re', 'public']) AS schema WHERE NOT has_schema_privilege(server_role, schema, 'USAGE')
+        -- What the views call on behalf of their readers, where new functions are kept from everybody.
+        SELECT format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', p.oid::regprocedure)
+        FROM pg_proc p
+        WHERE p.pronamespace = 're'::regnamespace AND p.oid NOT IN (SELECT oid FROM guarded_function)
+            AND NOT EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) WHERE grantee = 0)
+        UNION ALL
+        SELECT format('GRANT USAGE ON SCHEMA %s TO %I', schema, role)
+        FROM unnest(ARRAY['re', 'public']) AS schema, unnest(internal || server_role) AS role
+        WHERE NOT has_schema_privilege(role, schema, 'USAGE')
         UNION ALL
         SELECT format('GRANT %s (%I) ON %s TO %I', privilege, column_name, relation, role)
         FROM (VALUES
@@ -142,14 +140,12 @@ BEGIN
             || format(E'set owners, rights and triggers (%s), %s included\n', number, server_role), true);
     END IF;
 
-    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
-        FOR statement IN
-            SELECT format('REVOKE CREATE ON SCHEMA %I FROM %I', schema, role)
-            FROM unnest(ARRAY['re', 'public']) AS schema,
-                unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler', 'reengagement_searcher']) AS role
-            WHERE has_schema_privilege(role, schema, 'CREATE')
-        LOOP
-            EXECUTE statement;
-        END LOOP;
-    END IF;
+    FOR statement IN
+        SELECT format('REVOKE CREATE ON SCHEMA %I FROM %I', n.nspname, a.grantee::regrole::text)
+        FROM pg_namespace n, aclexplode(n.nspacl) a
+        WHERE n.nspname IN ('re', 'public') AND a.privilege_type = 'CREATE'
+            AND a.grantee IN (SELECT to_regrole(role) FROM unnest(internal) AS role) AND pg_has_role(a.grantor, 'USAGE')
+    LOOP
+        EXECUTE statement;
+    END LOOP;
 END $$;

@@ -6,62 +6,126 @@
 --   reengagement_scheduler owns what looks over all organizations' marks and bounds, and sees nothing else
 --   reengagement_searcher owns re.search; bound, but that it sees the numbers a search begins with of all organizations
 --   re.server_role        what the server becomes on each connection (DATABASE_ROLE)
+--
+-- PostgreSQL 15 lets a login with CREATEROLE grant any role. Since 16 only those may who hold it WITH ADMIN, as its maker
+-- does, who is a member by that and may still neither use the role (INHERIT) nor become it (SET). What this login may not
+-- do, it names in one message, for somebody who may, and nothing has been changed.
 DO $$
 DECLARE
     server_role text := current_setting('re.server_role');
     internal text[] := ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler', 'reengagement_searcher'];
+    has_options boolean := current_setting('server_version_num')::integer >= 160000;
+    become text := CASE WHEN has_options THEN 'SET' ELSE 'MEMBER' END;
+    wanted text[] := '{}';
+    made text[] := '{}';
     needed text;
     membership record;
+    -- As in re.is_bound, which may not be there yet; before 16 there was one kind of membership.
+    bound oid[] := ARRAY(
+        SELECT m.member FROM pg_auth_members m
+        WHERE m.roleid = to_regrole('reengagement_bound')
+            AND coalesce((to_jsonb(m) ->> 'inherit_option')::boolean OR (to_jsonb(m) ->> 'set_option')::boolean, true));
 BEGIN
     IF server_role = ANY (internal || ARRAY['reengagement_bound', current_user]) THEN
         RAISE 'DATABASE_ROLE must be a role of the server''s own, not "%"', server_role;
+    END IF;
+    IF has_options THEN
+        -- A login's own setting may make it a full member of each role that it makes, and so bound.
+        PERFORM set_config('createrole_self_grant', '', true);
+    END IF;
+
+    SELECT nspowner::regrole::text INTO needed
+    FROM pg_namespace WHERE nspname = 're' AND NOT pg_has_role(nspowner, 'USAGE');
+    IF FOUND THEN
+        RAISE 'this database has been migrated by %, to whom its tables belong: migrate as that login', needed;
     END IF;
 
     FOREACH needed IN ARRAY internal || ARRAY['reengagement_bound', server_role] LOOP
         CONTINUE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = needed);
         BEGIN
             EXECUTE format('CREATE ROLE %I NOLOGIN', needed);
+            made := made || needed;
             PERFORM set_config('re.done', current_setting('re.done') || format(E'created role %s\n', needed), true);
         EXCEPTION
             WHEN duplicate_object OR unique_violation THEN NULL;
+            WHEN insufficient_privilege THEN wanted := wanted || format('CREATE ROLE %I NOLOGIN', needed);
         END;
     END LOOP;
 
-    IF EXISTS (SELECT FROM pg_roles r WHERE (r.rolsuper OR r.rolbypassrls) AND pg_has_role(server_role, r.oid, 'MEMBER')) THEN
+    IF EXISTS (SELECT FROM pg_roles r WHERE (r.rolsuper OR r.rolbypassrls)
+        AND pg_has_role(to_regrole(quote_ident(server_role)), r.oid, 'MEMBER'))
+    THEN
         RAISE 'DATABASE_ROLE "%" is or may become a superuser or a role that bypasses row-level security', server_role;
     END IF;
-    IF pg_has_role(server_role, current_user, 'MEMBER') OR EXISTS (
+    IF pg_has_role(to_regrole(quote_ident(server_role)), to_regrole(quote_ident(current_user)), 'MEMBER') OR EXISTS (
         SELECT FROM pg_class c
         WHERE c.relnamespace IN (to_regnamespace('public'), to_regnamespace('re')) AND c.relkind IN ('r', 'p')
-            AND pg_has_role(server_role, c.relowner, 'MEMBER'))
+            AND pg_has_role(to_regrole(quote_ident(server_role)), c.relowner, 'MEMBER'))
     THEN
         RAISE 'DATABASE_ROLE "%" owns a table or may become its owner, whom row-level security does not bind', server_role;
     END IF;
     FOREACH needed IN ARRAY internal LOOP
-        IF pg_has_role(server_role, needed, 'MEMBER') THEN
+        IF pg_has_role(to_regrole(quote_ident(server_role)), to_regrole(needed), 'MEMBER') THEN
             RAISE 'DATABASE_ROLE "%" may become %, which may do more', server_role, needed;
         END IF;
     END LOOP;
 
-    -- Direct memberships are what binds. The migrating login, unless it is a superuser, must be able to hand the views
-    -- over to their owner, and to become the server's role where the server logs in with it.
+    -- Direct memberships are what binds. The migrating login must be able to hand the views over to their owner (SET), to
+    -- replace them later (INHERIT), and to become the server's role where the server logs in with it.
     FOR membership IN
-        SELECT 'reengagement_bound' AS role, bound AS member
-        FROM unnest(ARRAY['reengagement_definer', 'reengagement_searcher', server_role]) AS bound
-        WHERE NOT EXISTS (
-            SELECT FROM pg_auth_members m
-            WHERE m.roleid = to_regrole('reengagement_bound') AND m.member = to_regrole(quote_ident(bound)))
+        SELECT 'reengagement_bound' AS role, member, 'INHERIT TRUE, SET TRUE' AS options
+        FROM unnest(ARRAY['reengagement_definer', 'reengagement_searcher', server_role]) AS member
+        WHERE (to_regrole(quote_ident(member)) = ANY (bound)) IS NOT TRUE
         UNION ALL
-        SELECT role, current_user
-        FROM unnest(internal || server_role) AS role
-        WHERE NOT pg_has_role(current_user, role, 'MEMBER')
+        SELECT role, current_user, 'INHERIT TRUE, SET TRUE'
+        FROM unnest(internal) AS role
+        WHERE (pg_has_role(to_regrole(role), 'USAGE') AND pg_has_role(to_regrole(role), become)) IS NOT TRUE
+        UNION ALL
+        SELECT server_role, current_user, 'INHERIT FALSE, SET TRUE'
+        WHERE pg_has_role(to_regrole(quote_ident(server_role)), become) IS NOT TRUE
     LOOP
+        needed := format('GRANT %I TO %I', membership.role, membership.member)
+            || CASE WHEN has_options THEN ' WITH ' || membership.options ELSE '' END;
         BEGIN
-            EXECUTE format('GRANT %I TO %I', membership.role, membership.member);
+            EXECUTE needed;
             PERFORM set_config('re.done', current_setting('re.done')
                 || format(E'made %s a member of %s\n', membership.member, membership.role), true);
         EXCEPTION
             WHEN unique_violation THEN NULL;
+            WHEN undefined_object THEN wanted := wanted || needed;
+            WHEN insufficient_privilege THEN
+                wanted := wanted || CASE
+                    -- It is gone again when the message is read.
+                    WHEN membership.member = ANY (made)
+                    THEN format('GRANT %I TO %I WITH ADMIN TRUE, INHERIT FALSE, SET FALSE', membership.role, current_user)
+                    ELSE needed
+                END;
         END;
     END LOOP;
+    IF NOT has_options AND EXISTS (SELECT FROM unnest(internal) AS role
+        WHERE pg_has_role(to_regrole(role), 'MEMBER') AND NOT pg_has_role(to_regrole(role), 'USAGE'))
+    THEN
+        wanted := wanted || format('ALTER ROLE %I INHERIT', current_user);
+    ELSIF EXISTS (SELECT FROM pg_namespace
+        WHERE nspname = 'public' AND to_regnamespace('re') IS NULL AND NOT pg_has_role(nspowner, 'USAGE'))
+    THEN
+        -- The first time, views are made in public and handed over, for which their owner has to be let in for a moment.
+        wanted := wanted || text 'ALTER SCHEMA public OWNER TO pg_database_owner';
+    END IF;
+    IF to_regrole(quote_ident(current_user)) = ANY (bound) THEN
+        -- It would see one organization only, and so would all that a migration does to the rows.
+        wanted := wanted || CASE
+            WHEN has_options THEN ARRAY(
+                SELECT format('GRANT reengagement_bound TO %I WITH INHERIT FALSE, SET FALSE GRANTED BY %s', current_user, m.grantor::regrole)
+                FROM pg_auth_members m
+                WHERE m.roleid = to_regrole('reengagement_bound') AND m.member = to_regrole(quote_ident(current_user))
+                    AND ((to_jsonb(m) ->> 'inherit_option')::boolean OR (to_jsonb(m) ->> 'set_option')::boolean))
+            ELSE ARRAY[format('REVOKE reengagement_bound FROM %I', current_user)]
+        END;
+    END IF;
+
+    IF wanted <> '{}' THEN
+        RAISE 'nothing has been changed, since "%" may not do all of it; let a superuser, or the login that made the roles, say first: %;',
+            current_user, array_to_string(wanted, '; ');
+    END IF;
 END $$;

@@ -5,6 +5,7 @@ SET jit = off;
 SET search_path = pg_catalog;
 \o /dev/null
 CREATE TEMPORARY TABLE fault (organization_id text, what text);
+CREATE TEMPORARY TABLE compared (organization_id text);
 CREATE TEMPORARY TABLE walked (nr bigserial, priority integer, score integer, days integer, name text, id text, answer text);
 
 CREATE FUNCTION pg_temp.note(organization text, what text) RETURNS void LANGUAGE plpgsql AS $$
@@ -179,12 +180,25 @@ CREATE FUNCTION pg_temp.some_searches(organization text) RETURNS SETOF text LANG
     WHERE length(s.piece) >= 3 AND re.folded(s.piece) <> ''
 $$;
 
+-- A login that sees less than there is would find nothing equal to nothing.
+CREATE FUNCTION pg_temp.compare_sight(organization text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    there bigint := (SELECT count(*) FROM public.patients p WHERE p.organization_id = organization
+        AND p.created_at <= re.now() AND (p.archived_at IS NULL OR p.archived_at > re.now()));
+    seen bigint := (SELECT count(*) FROM public.patient_reengagement_master_view v WHERE v.organization_id = organization);
+BEGIN
+    IF seen <> there THEN
+        PERFORM pg_temp.note(organization, format('the views show %s of %s patients to %s', seen, there, current_user));
+    END IF;
+END $$;
+
 CREATE FUNCTION pg_temp.compare_all(organization text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     call text;
     sort text;
     q text;
 BEGIN
+    PERFORM pg_temp.compare_sight(organization);
     FOREACH call IN ARRAY ARRAY['risk_metrics(%s)', 'dashboard(%s)'] LOOP
         PERFORM pg_temp.compare(organization, call);
     END LOOP;
@@ -227,6 +241,7 @@ BEGIN
         RETURN false;
     END IF;
     PERFORM pg_temp.compare_all(organization);
+    INSERT INTO pg_temp.compared VALUES (organization);
     RETURN true;
 EXCEPTION
     WHEN serialization_failure THEN
@@ -279,4 +294,4 @@ WHERE :'organization' IN ('', s.organization_id)
 ORDER BY s.organization_id
 \gexec
 \o
-SELECT count(*) FROM fault;
+SELECT (SELECT count(*) FROM fault), (SELECT count(*) FROM compared), re.is_bound();

@@ -1,5 +1,6 @@
 # The private PostgreSQL: one socket in a directory that only its user enters, no
-# port, no password. Debian's binaries, never Debian's service.
+# port, no password. Debian's binaries, never Debian's service; or those of another
+# PostgreSQL, whose directory POSTGRES_BIN names.
 
 database=reengagement
 
@@ -17,8 +18,8 @@ as_postgres() {
     local program=$1 version=15
     shift
     [[ ! -r $workspace/postgres/data/PG_VERSION ]] || version=$(<"$workspace/postgres/data/PG_VERSION")
-    program=/usr/lib/postgresql/$version/bin/$program
-    [[ -x $program ]] || fail "PostgreSQL $version is not installed: run scripts/install"
+    program=${POSTGRES_BIN:-/usr/lib/postgresql/$version/bin}/$program
+    [[ -x $program ]] || fail "PostgreSQL $version is not installed: there is no $program; run scripts/install"
     (
         cd /
         if is_root; then exec runuser -u postgres -- "$program" "$@"; else exec "$program" "$@"; fi
