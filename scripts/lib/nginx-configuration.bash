@@ -61,5 +61,7 @@ render_production() { # https port, http port
 }
 
 is_changed_configuration() {
-    ! diff -rq -- "$STACK_DIR/nginx.new" "$STACK_DIR/nginx" >/dev/null || { rm -rf -- "$STACK_DIR/nginx.new" && return 1; }
+    diff -rq -- "$STACK_DIR/nginx.new" "$STACK_DIR/nginx" >/dev/null || return 0
+    rm -rf -- "$STACK_DIR/nginx.new"
+    return 1
 }

@@ -23,7 +23,10 @@ choose_port() { # variable, default, port already given away
         printf '%s' "$asked"
         return
     fi
-    [[ -z $own ]] || { printf '%s' "$own" && return; }
+    if [[ $own ]]; then
+        printf '%s' "$own"
+        return
+    fi
     for ((port = $2; port < 65536; port++)); do
         if [[ $port != "${3-}" && $port != "${HTTP_PORT-}" ]] && is_port_free "$port"; then
             printf '%s' "$port"
