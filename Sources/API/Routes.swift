@@ -1,3 +1,5 @@
+public import PostgreSQL
+
 /// What answers at a path.
 public struct Route: Sendable {
     public enum Target: Sendable {
@@ -55,4 +57,24 @@ public struct Route: Sendable {
         Route("/openapi.json", .openAPI),
         Route("/problems/{problem}", .problems),
     ]
+}
+
+/// What the endpoints ask, for whoever wants to know whether it can be answered.
+public enum Routes {
+    /// The queries of every endpoint that only reads, and of ``LogOutreach``, which looks for its patient before it
+    /// writes.
+    ///
+    /// - Parameter organization: one that there is not.
+    public static func harmlessQueries(organization: String) -> [Query] {
+        let request = Request(method: "GET", target: Array("/".utf8))
+        let call = Call(
+            organization: organization, subject: "", patientID: "none", request: request,
+            body: Array(#"{"patient_id": "none"}"#.utf8))
+        return Route.all.compactMap { route in
+            guard case .endpoint(let endpoint) = route.target, endpoint.isRepeatable || endpoint == LogOutreach.self
+            else { return nil }
+            // An endpoint that has no defaults for everything is not asked.
+            return try? endpoint.init(call).query
+        }
+    }
 }

@@ -65,6 +65,11 @@ final class Connection: @unchecked Sendable {
         try run([Query(Self.setOrganization, [organization]), query])[1]
     }
 
+    /// Runs several in the same way, all in one transaction; returns the rows of each.
+    func run(_ queries: [Query], organization: String) throws(PostgreSQLError) -> [QueryResult] {
+        Array(try run([Query(Self.setOrganization, [organization])] + queries).dropFirst())
+    }
+
     /// Runs a statement that binds the transaction to `organization`, its one parameter, by itself, and `query` after
     /// it in the same transaction.
     ///
@@ -78,7 +83,10 @@ final class Connection: @unchecked Sendable {
 
     /// The first query binds the transaction that they make up.
     private func run(_ queries: [Query]) throws(PostgreSQLError) -> [QueryResult] {
-        let unprepared = queries.map(\.statement).filter { !prepared.contains($0.name) }
+        var unprepared: [Statement] = []
+        for query in queries where !prepared.contains(query.statement.name) && !unprepared.contains(query.statement) {
+            unprepared.append(query.statement)
+        }
         for statement in unprepared { try sent(PQsendPrepare(handle, statement.name, statement.sql, 0, nil)) }
         for query in queries { try send(query) }
         try sent(PQpipelineSync(handle))

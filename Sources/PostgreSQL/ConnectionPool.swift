@@ -69,6 +69,40 @@ public final class ConnectionPool: Sendable {
         }
     }
 
+    /// Runs queries that only read in one transaction, bound to `organization`.
+    public func run(_ queries: [Query], organization: String) throws(PostgreSQLError) {
+        try run(repeatable: true) { connection throws(PostgreSQLError) in
+            _ = try connection.run(queries, organization: organization)
+        }
+    }
+
+    /// Does the same in a session that is opened for it and closed after it, if the pool has room for one.
+    ///
+    /// It is never kept: it may be one of many that cannot do what the older ones can.
+    ///
+    /// - Returns: false where there was no room, or none could be opened.
+    public func runInNewSession(_ queries: [Query], organization: String) throws(PostgreSQLError) -> Bool {
+        guard let host = state.withLock({ $0.reserve() }) else { return false }
+        guard let connection = openIfPossible(from: host) else { return false }
+        defer {
+            state.withLock { $0.discard() }
+            state.notifyAll()
+        }
+        _ = try connection.run(queries, organization: organization)
+        return true
+    }
+
+    private func openIfPossible(from host: Int) -> Connection? {
+        let began = ContinuousClock.now
+        defer { Self.waitingTime.add(began.duration(to: .now)) }
+        do throws(PostgreSQLError) {
+            return try open(from: host, until: began + acquireTimeout)
+        } catch {
+            // The state has the reason, for who needs a connection and finds none.
+            return nil
+        }
+    }
+
     private func run<Result>(
         repeatable: Bool, _ body: (Connection) throws(PostgreSQLError) -> Result
     ) throws(PostgreSQLError) -> Result {

@@ -125,6 +125,15 @@ struct PoolState<Connection: Sendable> {
         return preferredHost
     }
 
+    /// Leases a connection that is to be opened beside the idle ones, beginning with the host returned, if there is
+    /// room for it and the database is not known to be away.
+    mutating func reserve() -> Int? {
+        guard leased + idle.count < capacity, queue.isEmpty, !backOff.isActive else { return nil }
+        leased += 1
+        opening += 1
+        return preferredHost
+    }
+
     /// A leased connection has turned out to be closed already.
     mutating func discard() { leased -= 1 }
 

@@ -179,12 +179,14 @@ public struct Application: Sendable {
         let verifier = Verifier(keys: keys, policy: configuration.policy)
         let sink = sink
         let keptAnswers = keptAnswers(pool)
+        let readiness = Readiness(pool: pool)
         return Pipeline(
             authenticator: Authenticator(verifier: verifier),
             database: { (query, organization, repeatable) throws(PostgreSQLError) in
                 try pool.run(query, organization: organization, repeatable: repeatable)
             },
             keptAnswers: keptAnswers,
+            readiness: { () throws(PostgreSQLError) in try readiness.check() },
             waitedForConnections: { pool.timeWaited },
             cors: CORS(allowedOrigins: configuration.allowedOrigins),
             logger: logger,

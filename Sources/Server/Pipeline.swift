@@ -12,6 +12,8 @@ struct Pipeline: Sendable {
     let database: Database
     /// Nil where no answer is kept.
     let keptAnswers: KeptAnswers?
+    /// Throws where the endpoints could not be answered.
+    let readiness: @Sendable () throws(PostgreSQLError) -> Void
     /// How long the calling thread has waited for connections to the database, of all that it has waited.
     let waitedForConnections: @Sendable () -> Duration
     let cors: CORS
@@ -113,10 +115,8 @@ struct Pipeline: Sendable {
     }
 
     private func checkReadiness(_ record: inout Record) throws -> Response {
-        record.statement = ServiceAnswers.readinessQuery.statement.name
-        _ = try record.timings.measureDatabase(waited: waitedForConnections) {
-            try database(ServiceAnswers.readinessQuery, "", true)
-        }
+        record.statement = "ready"
+        try record.timings.measureDatabase(waited: waitedForConnections) { try readiness() }
         return ServiceAnswers.ready
     }
 
@@ -183,7 +183,10 @@ struct Pipeline: Sendable {
     private func problem(for error: PostgreSQLError, _ incoming: Incoming, _ record: Record) -> Problem {
         guard error.isTemporary else {
             log(.error, "the database refused a statement", error.description, incoming, record)
-            return .internalError
+            return record.route == "/ready"
+                ? .unavailable(
+                    .databaseAway, "The database cannot answer what the endpoints ask; the server's log says why.")
+                : .internalError
         }
         log(.warning, "the database could not answer", error.description, incoming, record)
         switch error {

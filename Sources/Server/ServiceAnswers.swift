@@ -20,8 +20,6 @@ enum ServiceAnswers {
 
     static let ready = json { $0.member("status", string: "ready") }
 
-    static let readinessQuery = Query(Statement(name: "ready", sql: "SELECT 1"))
-
     /// Prometheus' text format, version 0.0.4.
     static func metrics(_ text: String) -> Response {
         Response(status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: Array(text.utf8))

@@ -25,6 +25,26 @@ struct PoolStateTests {
         #expect(state.waiting == 0)
     }
 
+    @Test("leaves room for a session beside the idle ones where there is some, and for those who wait where there is not")
+    func reserving() {
+        var state = state()
+        let ticket = state.takeTicket()
+        _ = state.lease(ticket, now: start)
+        state.opened(host: 1)
+        _ = state.giveBack("a", openedAt: start, reusable: true, now: start)
+        #expect(state.reserve() == 1)
+        state.opened(host: 1)
+        #expect(state.reserve() == nil)
+        state.discard()
+        #expect((state.leased, state.idleCount) == (0, 1))
+        let waiting = state.takeTicket()
+        #expect(state.reserve() == nil)
+        #expect(state.lease(waiting, now: start).connection == "a")
+        #expect(state.reserve() == 1)
+        state.openFailed("away", now: start, jitter: 0)
+        #expect(state.reserve() == nil)
+    }
+
     @Test("serves waiters in the order in which they came")
     func fairness() {
         var state = state(capacity: 1)

@@ -63,6 +63,10 @@ final class Harness: Sendable {
                 return try self.answer(query)
             },
             keptAnswers: keptAnswers,
+            readiness: { () throws(PostgreSQLError) in
+                self.journal.withLock { $0.steps.append("readiness") }
+                _ = try self.answer(Query(Statement(name: "ready", sql: "")))
+            },
             waitedForConnections: { .zero },
             cors: CORS(allowedOrigins: [Ask.origin]),
             logger: Logger(label: "test") { _ in StructuredLogHandler(sink: self.log.sink, format: .json, level: LogLevel(.trace)) },

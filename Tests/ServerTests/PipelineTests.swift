@@ -183,13 +183,18 @@ struct PipelineTests {
         #expect(text.count == 20)
     }
 
-    @Test("is ready only while the database answers")
+    @Test("is ready only while the database answers what the endpoints ask")
     func ready() throws {
         let harness = try Harness(answer: riskMetricsRow)
         #expect(harness.serve(Ask(target: "/ready")).status == 200)
-        #expect(harness.questions == [.init(statement: "ready", organization: "", repeatable: true)])
-        let away = try Harness { _ throws(PostgreSQLError) in throw .connectionLost("gone") }
-        #expect(away.serve(Ask(target: "/ready")).status == 503)
+        #expect(harness.steps == ["readiness", "sent", "after: 200"])
+        for error in [PostgreSQLError.connectionLost("gone"), .refused(SQLState("42883"), "no such function")] {
+            let away = try Harness { _ throws(PostgreSQLError) in throw error }
+            let answer = away.serve(Ask(target: "/ready"))
+            #expect(answer.status == 503)
+            #expect(answer.header("Retry-After") != nil)
+            #expect(away.log.text().contains(error.description))
+        }
     }
 
     @Test("tells its metrics as Prometheus reads them, and its document as JSON")

@@ -1,0 +1,74 @@
+import API
+import PostgreSQL
+import Threads
+
+/// Whether the database can answer what the endpoints ask (running.md, "Outside the API's own paths").
+///
+/// It is asked their own queries, as the server's role, about an organization that cannot exist. A session keeps what it
+/// has loaded, so that one that has been open for long may answer what no new one can: every so often it is a new session
+/// that is asked.
+final class Readiness: Sendable {
+    /// Runs the queries on one of the pool's connections.
+    typealias Pooled = @Sendable (_ queries: [Query]) throws(PostgreSQLError) -> Void
+    /// Runs them in a session that is opened for them; returns false where none could be opened.
+    typealias Anew = @Sendable (_ queries: [Query]) throws(PostgreSQLError) -> Bool
+
+    /// No id is empty (definitions.md section 1).
+    static let organization = ""
+
+    private struct State {
+        var nextNewSession: ContinuousClock.Instant?
+        var failure: PostgreSQLError?
+    }
+
+    private let pooled: Pooled
+    private let anew: Anew
+    private let queries: [Query]
+    private let state = Monitor(State())
+
+    private static let pause = Duration.seconds(10)
+    /// The same where the last new session has failed.
+    private static let pauseAfterFailure = Duration.seconds(1)
+
+    init(
+        queries: [Query] = Routes.harmlessQueries(organization: Readiness.organization), pooled: @escaping Pooled,
+        anew: @escaping Anew
+    ) {
+        (self.queries, self.pooled, self.anew) = (queries, pooled, anew)
+    }
+
+    convenience init(pool: ConnectionPool) {
+        self.init(
+            pooled: { (queries) throws(PostgreSQLError) in try pool.run(queries, organization: Readiness.organization) },
+            anew: { (queries) throws(PostgreSQLError) in
+                try pool.runInNewSession(queries, organization: Readiness.organization)
+            })
+    }
+
+    /// - Throws: why the endpoints could not be answered now.
+    func check(now: ContinuousClock.Instant = .now) throws(PostgreSQLError) {
+        if takeTurn(now) { try checkNewSession(now) }
+        if let failure = state.withLock({ $0.failure }) { throw failure }
+        try pooled(queries)
+    }
+
+    /// Whether the caller is to ask a new session; the others meanwhile go by the last one's result.
+    private func takeTurn(_ now: ContinuousClock.Instant) -> Bool {
+        state.withLock { state in
+            if let next = state.nextNewSession, now < next { return false }
+            state.nextNewSession = now + (state.failure == nil ? Self.pause : Self.pauseAfterFailure)
+            return true
+        }
+    }
+
+    private func checkNewSession(_ now: ContinuousClock.Instant) throws(PostgreSQLError) {
+        do throws(PostgreSQLError) {
+            // Where none can be opened, those that are open serve on; where there are none, asking the pool fails.
+            _ = try anew(queries)
+            state.withLock { $0.failure = nil }
+        } catch {
+            state.withLock { ($0.failure, $0.nextNewSession) = (error, now + Self.pauseAfterFailure) }
+            throw error
+        }
+    }
+}

@@ -1,0 +1,104 @@
+"""/ready is 200 only while the database can answer what the endpoints ask, in a new session too."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from asking import dashboard, eventually, token_headers
+from problems import must_be_problem
+from stack import ROOT, Server, Stack, clean_environment, connect
+
+
+def migrate(url):
+    subprocess.run([ROOT / "sql/migrate"], env=clean_environment(DATABASE_URL=url), check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
+
+
+@pytest.fixture
+def own_database(stack, database, fresh_id):
+    """The address of an empty database."""
+    name = fresh_id("ready")
+    with database.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+        yield stack.database_url(name)
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def status(server):
+    return server.get("/ready").status
+
+
+def test_a_database_that_is_not_migrated_yet(stack, folder, own_database):
+    with Server(stack, folder, DATABASE_URL=own_database) as server:
+        must_be_problem(server.get("/ready"), 503)
+        assert "3F000" in server.log.read_text() or "42883" in server.log.read_text()
+        assert server.get("/health").status == 200
+        migrate(own_database)
+        eventually(lambda: status(server) == 200)
+        assert server.get(dashboard("o"), token_headers(stack, "o")).status == 200
+
+
+@pytest.mark.parametrize("function", ["trends(text, integer)", "log_outreach", "dashboard(text)", "is_bound()"])
+@pytest.mark.parametrize("way", ["REVOKE", "DROP"])
+def test_a_function_that_is_gone_or_forbidden(stack, folder, own_database, function, way):
+    migrate(own_database)
+    connection = connect(own_database)
+    with Server(stack, folder, DATABASE_URL=own_database) as server, connection.cursor() as cursor:
+        assert status(server) == 200
+        if way == "DROP":
+            cursor.execute(f"DROP FUNCTION re.{function} CASCADE")
+            eventually(lambda: status(server) == 503)
+        else:
+            cursor.execute(f"REVOKE EXECUTE ON FUNCTION re.{function} FROM PUBLIC, reengagement_api")
+            eventually(lambda: status(server) == 503)
+            must_be_problem(server.get("/ready"), 503)
+            cursor.execute(f"GRANT EXECUTE ON FUNCTION re.{function} TO PUBLIC")
+            eventually(lambda: status(server) == 200)
+    connection.close()
+
+
+@pytest.fixture
+def postgresql(directory):
+    """A copy of PostgreSQL's programs that a test may break."""
+    if "POSTGRES_BIN" in os.environ:
+        # It is a copy already.
+        yield Path(os.environ["POSTGRES_BIN"])
+        return
+    copy = directory / "postgresql"
+    shutil.copytree("/usr/lib/postgresql/15", copy / "usr/lib/postgresql/15", ignore=shutil.ignore_patterns("bitcode"))
+    (copy / "usr/share").mkdir()
+    (copy / "usr/share/postgresql").symlink_to("/usr/share/postgresql")
+    yield copy / "usr/lib/postgresql/15/bin"
+    shutil.rmtree(copy)
+
+
+def test_a_language_that_only_open_sessions_have_loaded(directory, postgresql):
+    """As after PostgreSQL's package was upgraded under a cluster that went on running."""
+    library = postgresql.parent / "lib/plpgsql.so"
+    stack = Stack(directory / "upgraded", POSTGRES_BIN=str(postgresql))
+    try:
+        stack.up()
+
+        def ready():
+            return stack.client.request("GET", "/ready").status
+
+        def answered():
+            return stack.api.get("org_1", "dashboard").status
+
+        assert (ready(), answered()) == (200, 200)
+        library.rename(library.with_suffix(".away"))
+        try:
+            eventually(lambda: ready() == 503, seconds=30)
+            # Whoever has it loaded serves on, and being asked does not use those sessions up.
+            for _ in range(20):
+                assert (ready(), answered()) == (503, 200)
+            stack.look()
+            assert "58P01" in Path(stack.settings["SERVER_LOG"]).read_text()
+        finally:
+            library.with_suffix(".away").rename(library)
+        eventually(lambda: ready() == 200)
+    finally:
+        stack.down()

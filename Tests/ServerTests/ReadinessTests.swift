@@ -1,0 +1,99 @@
+import API
+import PostgreSQL
+import Synchronization
+import Testing
+
+@testable import Server
+
+@Suite("Readiness")
+struct ReadinessTests {
+    /// A database whose new sessions and whose pool can be made to fail.
+    final class Database: Sendable {
+        private let state = Mutex<(asked: [String], newFails: Bool, poolFails: Bool, room: Bool)>(([], false, false, true))
+        let error = PostgreSQLError.unavailable(SQLState("58P01"), "could not access file plpgsql")
+
+        var asked: [String] {
+            state.withLock { state in
+                defer { state.asked = [] }
+                return state.asked
+            }
+        }
+
+        func set(newFails: Bool = false, poolFails: Bool = false, room: Bool = true) {
+            state.withLock { state in (state.newFails, state.poolFails, state.room) = (newFails, poolFails, room) }
+        }
+
+        func pooled() throws(PostgreSQLError) {
+            let fails = state.withLock { state in
+                state.asked.append("pool")
+                return state.poolFails
+            }
+            if fails { throw error }
+        }
+
+        func anew() throws(PostgreSQLError) -> Bool {
+            let (fails, room) = state.withLock { state in
+                if state.room { state.asked.append("new") }
+                return (state.newFails, state.room)
+            }
+            guard room else { return false }
+            if fails { throw error }
+            return true
+        }
+    }
+
+    let database = Database()
+    let start = ContinuousClock.now
+
+    private func readiness() -> Readiness {
+        Readiness(
+            queries: [], pooled: { [database] _ throws(PostgreSQLError) in try database.pooled() },
+            anew: { [database] _ throws(PostgreSQLError) in try database.anew() })
+    }
+
+    @Test("asks a new session every ten seconds and the pool each time")
+    func healthy() throws {
+        let readiness = readiness()
+        for second in 0...20 { try readiness.check(now: start + .seconds(second)) }
+        let asked = database.asked
+        #expect(asked.filter { $0 == "new" }.count == 3)
+        #expect(asked.filter { $0 == "pool" }.count == 21)
+        #expect(asked.prefix(3) == ["new", "pool", "pool"])
+    }
+
+    @Test("fails where only new sessions fail, asks one each second, and heals")
+    func newSessions() throws {
+        let readiness = readiness()
+        try readiness.check(now: start)
+        database.set(newFails: true)
+        try readiness.check(now: start + .seconds(9))
+        _ = database.asked
+        for milliseconds in [10_000, 10_100, 10_900, 11_000] {
+            #expect(throws: PostgreSQLError.self) { try readiness.check(now: start + .milliseconds(milliseconds)) }
+        }
+        #expect(database.asked == ["new", "new"])
+        database.set()
+        #expect(throws: PostgreSQLError.self) { try readiness.check(now: start + .milliseconds(11_900)) }
+        try readiness.check(now: start + .seconds(12))
+        #expect(database.asked == ["new", "pool"])
+    }
+
+    @Test("goes by the pool where it has no room for a new session")
+    func noRoom() throws {
+        let readiness = readiness()
+        database.set(room: false)
+        try readiness.check(now: start)
+        database.set(poolFails: true, room: false)
+        #expect(throws: PostgreSQLError.self) { try readiness.check(now: start + .seconds(10)) }
+        #expect(database.asked == ["pool", "pool"])
+    }
+
+    @Test("asks what every endpoint asks, of an organization that there is not")
+    func queries() {
+        let queries = Routes.harmlessQueries(organization: Readiness.organization)
+        #expect(
+            Set(queries.map(\.statement.name))
+                == ["risk_metrics", "performance", "prioritized_patients", "patient_detail", "trends", "dashboard", "log_outreach"])
+        #expect(queries.allSatisfy { $0.parameters.first == "" })
+    }
+}
