@@ -1,9 +1,9 @@
 -- Demo data that looks like a few physiotherapy clinics. Everything follows from hashes of row numbers, so that the same
 -- sizes give the same rows, and is placed relative to each organization's today.
 \o /dev/null
+\i session.sql
 BEGIN;
 SET LOCAL client_min_messages = warning;
-SET LOCAL statement_timeout = 0;
 SELECT pg_advisory_xact_lock(hashtextextended('re.demo', 0));
 
 -- A throw of the dice, in [0, 1): the same for the same row and the same question.

@@ -1,6 +1,5 @@
 SET client_min_messages = notice;
-SET statement_timeout = 0;
-SET jit = off;
+\i session.sql
 SET search_path = pg_catalog;
 \o /dev/null
 CREATE TEMPORARY TABLE failure (organization_id text, reason text);

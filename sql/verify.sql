@@ -1,7 +1,6 @@
 -- One snapshot an organization: what is marked in it is worked off in the same transaction, so that writers need not pause.
 SET client_min_messages = notice;
-SET statement_timeout = 0;
-SET jit = off;
+\i session.sql
 SET search_path = pg_catalog;
 \o /dev/null
 CREATE TEMPORARY TABLE fault (organization_id text, what text);

@@ -22,9 +22,19 @@ public struct ConnectionParameters: Sendable {
         connectionString: String, role: String, statementTimeout: Duration
     ) throws(InvalidConnectionString) {
         let given = try ConnectionString(connectionString).keywords
+        // A login, a database or the connection string may have set any of them, and answers depend on each.
         let settings = [
             ("role", role),
             ("statement_timeout", String(statementTimeout.milliseconds)),
+            // That is the one deadline of a statement, and the pool looks after idle sessions.
+            ("lock_timeout", "0"),
+            ("idle_session_timeout", "0"),
+            // Of two posts with one key, the one that waited has to see the row of the other.
+            ("default_transaction_isolation", "read committed"),
+            ("row_security", "on"),
+            ("standard_conforming_strings", "on"),
+            // The audit's entries come as arrays with NULL in them.
+            ("array_nulls", "on"),
             // Planning these statements costs more than running them, and a plan must not depend on who asked first.
             ("plan_cache_mode", "force_generic_plan"),
             // A plan outlives the statistics that it was made by: a small table read through may have grown.

@@ -74,6 +74,10 @@ public enum PostgreSQLError: Error, Sendable {
         case "08": self = .connectionLost(message)
         // The operator or a crash ended the session under the statement, which was rolled back.
         case _ where ["57P01", "57P02"].contains(state.code): self = .connectionLost(message)
+        // A setting of the login or database ended it: the session was idle, or idle in a transaction.
+        case _ where ["57P05", "25P03"].contains(state.code): self = .connectionLost(message)
+        // Such a setting of PostgreSQL 17 and later (transaction_timeout), or a lock that did not come in time.
+        case _ where ["25P04", "55P03"].contains(state.code): self = .unavailable(state, message)
         // Resources, the operator, the system, and conflicts that another attempt would not meet.
         case "53", "57", "58", "40": self = .unavailable(state, message)
         // A standby that a failover has not promoted yet.

@@ -1,0 +1,133 @@
+"""Settings that a login, a database or the connection string may have come with: the answers are the same."""
+
+import json
+import re
+import threading
+import uuid
+
+import pytest
+
+from asking import GOOD, eventually, token_headers
+from client import PREFIX
+from problems import must_be_problem
+from stack import Server
+
+SETTINGS = {
+    "default_transaction_isolation": "repeatable read",
+    "default_transaction_deferrable": "on",
+    "lock_timeout": "1ms",
+    "idle_session_timeout": "50ms",
+    "idle_in_transaction_session_timeout": "1ms",
+    "row_security": "off",
+    "standard_conforming_strings": "off",
+    "array_nulls": "off",
+    "DateStyle": "German",
+    "IntervalStyle": "sql_standard",
+    "TimeZone": "Asia/Kathmandu",
+    "extra_float_digits": "-15",
+    "bytea_output": "escape",
+    "search_path": "public",
+    "plan_cache_mode": "force_custom_plan",
+    "statement_timeout": "1ms",
+    "client_encoding": "LATIN1",
+}
+CLOCKS = ("last_updated", "timestamp", "generated_at")
+READS = ("risk-metrics", "performance", "patients/prioritized?limit=3", "patients/patient_123", "trends?period=7d",
+         "dashboard")
+
+
+@pytest.fixture
+def login(database, fresh_id):
+    """A login that only becomes the server's role."""
+    name = fresh_id("hostile")
+    with database.cursor() as cursor:
+        cursor.execute(f"CREATE ROLE {name} LOGIN; GRANT reengagement_api TO {name}")
+        yield name
+        cursor.execute(f"DROP ROLE {name}")
+
+
+def url_of(stack, login, options=""):
+    return re.sub(r"user=\w+", f"user={login}", stack.settings["DATABASE_URL"]) + options
+
+
+def answers(server, stack, clinic):
+    headers = token_headers(stack, clinic)
+    found = {}
+    for path in READS:
+        answer = server.get(f"{PREFIX}/{clinic}/{path}", headers)
+        assert answer.status == 200, (path, answer.body)
+        found[path] = {name: value for name, value in answer.json().items() if name not in CLOCKS}
+    return found
+
+
+def posts_with_one_key(server, stack, clinic, number=8):
+    headers = {**token_headers(stack, clinic), "Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
+    results, start = [], threading.Barrier(number)
+
+    def send():
+        start.wait()
+        results.append(server.request("POST", f"{PREFIX}/{clinic}/log-outreach", headers, json.dumps(GOOD).encode()))
+
+    threads = [threading.Thread(target=send) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answer.status for answer in results) == [200] * (number - 1) + [201], [a.body for a in results]
+    assert len({answer.json()["outreach_id"] for answer in results}) == 1
+
+
+def must_serve_as_ever(server, plain, stack, database, clinic):
+    assert server.get("/ready").status == 200
+    assert answers(server, stack, clinic) == answers(plain, stack, clinic)
+    for _ in range(5):
+        posts_with_one_key(server, stack, clinic)
+    assert answers(server, stack, clinic) == answers(plain, stack, clinic)
+
+    def recorded():
+        with database.cursor() as cursor:
+            cursor.execute("SELECT DISTINCT actor FROM re.audit WHERE organization_id = %s AND method = 'GET'",
+                           (clinic, ))
+            return cursor.fetchall()
+
+    assert eventually(recorded) == [(None, )]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_setting_of_the_login(server_with, stack, database, clinic, login, name):
+    with database.cursor() as cursor:
+        cursor.execute(f"ALTER ROLE {login} SET {name} = '{SETTINGS[name]}'")
+    server = server_with(DATABASE_URL=url_of(stack, login), WORKER_THREADS="8")
+    must_serve_as_ever(server, server_with(), stack, database, clinic)
+
+
+def test_settings_of_the_database(server_with, stack, database, clinic, login):
+    with database.cursor() as cursor:
+        try:
+            for name, value in SETTINGS.items():
+                # The tests' own connections go by that.
+                if name not in ("client_encoding", "statement_timeout"):
+                    cursor.execute(f"ALTER DATABASE reengagement SET {name} = '{value}'")
+            server = server_with(DATABASE_URL=url_of(stack, login), WORKER_THREADS="8")
+            must_serve_as_ever(server, server_with(), stack, database, clinic)
+        finally:
+            cursor.execute("ALTER DATABASE reengagement RESET ALL")
+
+
+@pytest.mark.parametrize("isolation", ["repeatable%5C%20read", "serializable"])
+def test_a_setting_in_the_connection_string(server_with, stack, database, clinic, login, isolation):
+    options = f"&options=-c%20default_transaction_isolation%3D{isolation}%20-c%20row_security%3Doff"
+    server = server_with(DATABASE_URL=url_of(stack, login, options), WORKER_THREADS="8")
+    must_serve_as_ever(server, server_with(), stack, database, clinic)
+
+
+def test_a_database_that_was_made_read_only_is_read(stack, folder, database, clinic, login):
+    """That is an operator's word, and stays: reads are answered, and writes are told to come again."""
+    with database.cursor() as cursor:
+        cursor.execute(f"ALTER ROLE {login} SET default_transaction_read_only = on")
+    with Server(stack, folder, DATABASE_URL=url_of(stack, login), AUDIT="off") as server:
+        assert server.get("/ready").status == 200
+        answers(server, stack, clinic)
+        headers = {**token_headers(stack, clinic), "Content-Type": "application/json"}
+        must_be_problem(
+            server.request("POST", f"{PREFIX}/{clinic}/log-outreach", headers, json.dumps(GOOD).encode()), 503)

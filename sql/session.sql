@@ -1,0 +1,7 @@
+-- What a login or a database may have set otherwise, and the scripts of this folder depend on.
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET default_transaction_isolation = 'read committed';
+SET row_security = on;
+SET standard_conforming_strings = on;
+SET jit = off;
