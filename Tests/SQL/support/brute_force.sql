@@ -223,9 +223,15 @@ CREATE FUNCTION brute.dashboard(organization text) RETURNS text LANGUAGE sql STA
 $$;
 
 -- As definitions.md, section 5, has it.
-CREATE FUNCTION brute.folded(x text) RETURNS text LANGUAGE sql AS $$
-    SELECT translate(lower(public.unaccent(normalize(x, NFC)) COLLATE "und-x-icu"), 'ς', 'σ')
-$$;
+DO $$
+BEGIN
+    EXECUTE format($format$
+        CREATE FUNCTION brute.folded(x text) RETURNS text LANGUAGE sql AS $body$
+            SELECT translate(lower(public.unaccent(normalize(x, NFC)) COLLATE pg_catalog.%I), 'ς', 'σ')
+        $body$ $format$,
+        -- PostgreSQL 18 has its own, where it was built without ICU.
+        CASE WHEN to_regcollation('pg_catalog."und-x-icu"') IS NULL THEN 'pg_unicode_fast' ELSE 'und-x-icu' END);
+END $$;
 
 CREATE FUNCTION brute.refresh() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
