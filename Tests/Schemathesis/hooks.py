@@ -11,10 +11,13 @@ from schemathesis.core.parameters import ParameterLocation
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    if "Idempotency-Key" in (case.headers or {}) and is_sound(case, ParameterLocation.HEADER):
-        # A key stands for one attempt: with another body it is refused.
-        case.headers["Idempotency-Key"] = uuid.uuid4().hex
     query, body = case.query or {}, case.body if isinstance(case.body, dict) else {}
+    # A key stands for one attempt: with another body it is refused, and one of the header is that of the body.
+    key = uuid.uuid4().hex
+    if "Idempotency-Key" in (case.headers or {}) and is_sound(case, ParameterLocation.HEADER):
+        case.headers["Idempotency-Key"] = key
+    if isinstance(body.get("idempotency_key"), str) and is_sound(case, ParameterLocation.BODY):
+        body["idempotency_key"] = key
     if is_sound(case, ParameterLocation.QUERY):
         repair(query, case.path_parameters)
     if case.path.endswith("/patients/search") and is_sound(case, ParameterLocation.BODY):
