@@ -1,7 +1,7 @@
 -- The prioritized list: its order, its filter, and its pages.
 BEGIN;
 \ir support/given.sql
-SELECT plan(16);
+SELECT plan(17);
 SELECT given.now('2025-06-30T12:00:00Z');
 SELECT given.clinic();
 SELECT given.clinic('other');
@@ -62,6 +62,13 @@ SELECT given.appointment('engaged', '2025-06-30T11:59:59.999999Z');
 SELECT given.appointment('engaged', '2025-07-01T00:00:00.500000Z', 'scheduled');
 SELECT is((SELECT (r.last_appointment_date, r.next_scheduled_appointment)::text FROM re.prioritized_patients('clinic', 'engaged', NULL, NULL, NULL, NULL, 'priority', false, 1, NULL, NULL, NULL, NULL, NULL) r),
     '(2025-06-30T11:59:59Z,2025-07-01T00:00:00Z)', 'seconds are cut off, not rounded');
+
+-- A server of before asks with other parameters until the new one takes over.
+SELECT is(
+    ARRAY(SELECT to_jsonb(f) FROM re.prioritized_patients('clinic', 'critical', 4, 1, 90, 400, 'score') f),
+    ARRAY(SELECT to_jsonb(n) - ARRAY['treatment_notes', 'total', 'sort_name'] FROM re.prioritized_patients('clinic', 'critical',
+        NULL, NULL, NULL, NULL, 'priority', false, 4, 1, 90, 400, NULL, 'score') n),
+    'a server of before is answered the same');
 
 SELECT * FROM finish();
 ROLLBACK;

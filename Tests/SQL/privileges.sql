@@ -161,6 +161,7 @@ SELECT results_eq(
         're.plain_prioritized_patients(text,text,text,integer,text,text,text,boolean,integer,integer,integer,integer,text,text) reengagement_api',
         're.plain_risk_metrics(text) reengagement_api',
         're.plain_trends(text,integer) reengagement_api',
+        're.prioritized_patients(text,text,integer,integer,integer,integer,text) reengagement_api',
         're.prioritized_patients(text,text,text,integer,text,text,text,boolean,integer,integer,integer,integer,text,text) reengagement_api',
         're.probe(text) PUBLIC',
         're.rate(bigint,bigint) PUBLIC',
