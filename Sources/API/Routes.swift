@@ -69,7 +69,7 @@ public enum Routes {
         let request = Request(method: "GET", target: Array("/".utf8))
         let call = Call(
             organization: organization, subject: "", patientID: "none", request: request,
-            body: Array(#"{"patient_id": "none"}"#.utf8))
+            body: Array(#"{"patient_id": "none", "method": "sms", "outcome": "failed"}"#.utf8))
         return Route.all.compactMap { route in
             guard case .endpoint(let endpoint) = route.target, endpoint.isRepeatable || endpoint == LogOutreach.self
             else { return nil }
