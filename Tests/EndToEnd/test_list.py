@@ -1,10 +1,13 @@
 """The list's additions: what is found, in which order, with what; each by an address and by a body."""
 
 import base64
+import json
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
+from asking import eventually
 from problems import must_be_problem
 
 PEOPLE = [  # id, name, phone, e-mail, notes, days since intake
@@ -336,6 +339,20 @@ def test_the_other_methods_of_the_path_mean_a_patient_of_that_id(api, database, 
     assert set(allowed.split(", ")) == {"GET", "HEAD", "POST", "OPTIONS"}
     response = api.client.request("POST", api.target(clinic, "patients/prioritized"), api.authorization(clinic), "{}", fresh=True)
     must_be_problem(response, 405)
+
+
+def test_the_logs_tell_a_search_from_the_patient_of_that_id(api, stack, clinic, fresh_id):
+    ids = [fresh_id("log") for _ in range(2)]
+    headers = {**api.authorization(clinic), "Content-Type": "application/json"}
+    api.search(clinic, {}, headers={**headers, "X-Request-Id": ids[0]})
+    api.get(clinic, "patients/search", headers={**headers, "X-Request-Id": ids[1]})
+    for log in ("NGINX_ACCESS_LOG", "SERVER_LOG"):
+        def routes():
+            lines = [json.loads(line) for line in Path(stack.settings[log]).read_text().splitlines() if "log_" in line]
+            found = {line["request_id"]: line["route"] for line in lines if "status" in line}
+            return [found.get(request_id) for request_id in ids]
+        eventually(lambda: None not in routes())
+        assert [route.rpartition("/")[2] for route in routes()] == ["search", "{patient_id}"], log
 
 
 def test_a_search_has_no_idempotency(api, clinic):
