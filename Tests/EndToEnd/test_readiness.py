@@ -34,15 +34,17 @@ def status(server):
 def test_a_database_that_is_not_migrated_yet(stack, folder, own_database):
     with Server(stack, folder, DATABASE_URL=own_database) as server:
         must_be_problem(server.get("/ready"), 503)
-        assert "3F000" in server.log.read_text() or "42883" in server.log.read_text()
+        # The schema is not there.
+        eventually(lambda: "3F000" in server.log.read_text())
         assert server.get("/health").status == 200
         migrate(own_database)
         eventually(lambda: status(server) == 200)
         assert server.get(dashboard("o"), token_headers(stack, "o")).status == 200
 
 
-@pytest.mark.parametrize("function", ["trends(text, integer)", "log_outreach", "dashboard(text)", "is_bound()"])
-@pytest.mark.parametrize("way", ["REVOKE", "DROP"])
+@pytest.mark.parametrize("way, function", [(way, function) for way in ("REVOKE", "DROP")
+                                           for function in ("trends(text, integer)", "log_outreach", "dashboard(text)")] +
+                         [("REVOKE", "is_bound()")])
 def test_a_function_that_is_gone_or_forbidden(stack, folder, own_database, function, way):
     migrate(own_database)
     connection = connect(own_database)
@@ -92,9 +94,8 @@ def test_a_language_that_only_open_sessions_have_loaded(directory, postgresql):
         library.rename(library.with_suffix(".away"))
         try:
             eventually(lambda: ready() == 503, seconds=30)
-            # Whoever has it loaded serves on, and being asked does not use those sessions up.
             for _ in range(20):
-                assert (ready(), answered()) == (503, 200)
+                assert ready() == 503
             stack.look()
             assert "58P01" in Path(stack.settings["SERVER_LOG"]).read_text()
         finally:
