@@ -6,7 +6,7 @@ import Threads
 ///
 /// It is asked their own queries, as the server's role, about an organization that cannot exist. A session keeps what it
 /// has loaded, so that one that has been open for long may answer what no new one can: every so often it is a new session
-/// that is asked.
+/// that is asked. Whoever asks more often than once a second costs the database one of the queries.
 final class Readiness: Sendable {
     /// Runs the queries on one of the pool's connections.
     typealias Pooled = @Sendable (_ queries: [Query]) throws(PostgreSQLError) -> Void
@@ -19,6 +19,8 @@ final class Readiness: Sendable {
     private struct State {
         var nextNewSession: ContinuousClock.Instant?
         var failure: PostgreSQLError?
+        /// When the pool is to be asked everything again.
+        var nextWhole: ContinuousClock.Instant?
     }
 
     private let pooled: Pooled
@@ -29,6 +31,7 @@ final class Readiness: Sendable {
     private static let pause = Duration.seconds(10)
     /// The same where the last new session has failed.
     private static let pauseAfterFailure = Duration.seconds(1)
+    private static let pauseOfPool = Duration.seconds(1)
 
     init(
         queries: [Query] = Routes.harmlessQueries(organization: Readiness.organization), pooled: @escaping Pooled,
@@ -49,7 +52,9 @@ final class Readiness: Sendable {
     func check(now: ContinuousClock.Instant = .now) throws(PostgreSQLError) {
         if takeTurn(now) { try checkNewSession(now) }
         if let failure = state.withLock({ $0.failure }) { throw failure }
-        try pooled(queries)
+        let isWhole = state.withLock { state in state.nextWhole.map { now >= $0 } ?? true }
+        try pooled(isWhole ? queries : Array(queries.prefix(1)))
+        if isWhole { state.withLock { $0.nextWhole = now + Self.pauseOfPool } }
     }
 
     /// Whether the caller is to ask a new session; the others meanwhile go by the last one's result.

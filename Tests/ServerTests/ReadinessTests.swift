@@ -23,9 +23,9 @@ struct ReadinessTests {
             state.withLock { state in (state.newFails, state.poolFails, state.room) = (newFails, poolFails, room) }
         }
 
-        func pooled() throws(PostgreSQLError) {
+        func pooled(_ queries: [Query]) throws(PostgreSQLError) {
             let fails = state.withLock { state in
-                state.asked.append("pool")
+                state.asked.append(queries.count == 2 ? "pool" : "pool, one")
                 return state.poolFails
             }
             if fails { throw error }
@@ -47,7 +47,8 @@ struct ReadinessTests {
 
     private func readiness() -> Readiness {
         Readiness(
-            queries: [], pooled: { [database] _ throws(PostgreSQLError) in try database.pooled() },
+            queries: ["a", "b"].map { Query(Statement(name: $0, sql: "")) },
+            pooled: { [database] (queries) throws(PostgreSQLError) in try database.pooled(queries) },
             anew: { [database] _ throws(PostgreSQLError) in try database.anew() })
     }
 
@@ -59,6 +60,18 @@ struct ReadinessTests {
         #expect(asked.filter { $0 == "new" }.count == 3)
         #expect(asked.filter { $0 == "pool" }.count == 21)
         #expect(asked.prefix(3) == ["new", "pool", "pool"])
+    }
+
+    @Test("asks the pool for everything once a second at most, until something fails")
+    func often() throws {
+        let readiness = readiness()
+        for milliseconds in [0, 10, 999, 1000] { try readiness.check(now: start + .milliseconds(milliseconds)) }
+        #expect(database.asked == ["new", "pool", "pool, one", "pool, one", "pool"])
+        database.set(poolFails: true)
+        for milliseconds in [2000, 2010] {
+            #expect(throws: PostgreSQLError.self) { try readiness.check(now: start + .milliseconds(milliseconds)) }
+        }
+        #expect(database.asked == ["pool", "pool"])
     }
 
     @Test("fails where only new sessions fail, asks one each second, and heals")
