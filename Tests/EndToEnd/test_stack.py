@@ -14,5 +14,5 @@ def test_what_fails_on_a_given_database_fails_once_and_starts_no_other(stack, fo
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           timeout=120)
     assert done.returncode != 0
-    assert done.stdout.count('database "not_there" does not exist') == 1
+    assert done.stdout.count("does not exist") == 1
     assert "creating a PostgreSQL cluster" not in done.stdout and not list(folder.rglob("PG_VERSION"))
