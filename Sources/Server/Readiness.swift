@@ -53,7 +53,13 @@ final class Readiness: Sendable {
         if takeTurn(now) { try checkNewSession(now) }
         if let failure = state.withLock({ $0.failure }) { throw failure }
         let isWhole = state.withLock { state in state.nextWhole.map { now >= $0 } ?? true }
-        try pooled(isWhole ? queries : Array(queries.prefix(1)))
+        do throws(PostgreSQLError) {
+            try pooled(isWhole ? queries : Array(queries.prefix(1)))
+        } catch {
+            // The next session of the pool may do what this one could not: a new one tells which is the rule.
+            state.withLock { ($0.nextNewSession, $0.nextWhole) = (nil, nil) }
+            throw error
+        }
         if isWhole { state.withLock { $0.nextWhole = now + Self.pauseOfPool } }
     }
 

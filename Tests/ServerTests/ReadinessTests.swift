@@ -71,7 +71,18 @@ struct ReadinessTests {
         for milliseconds in [2000, 2010] {
             #expect(throws: PostgreSQLError.self) { try readiness.check(now: start + .milliseconds(milliseconds)) }
         }
-        #expect(database.asked == ["pool", "pool"])
+        #expect(database.asked == ["pool", "new", "pool"])
+    }
+
+    @Test("asks a new session at once after one of the pool has failed")
+    func poolFailed() throws {
+        let readiness = readiness()
+        try readiness.check(now: start)
+        database.set(newFails: true, poolFails: true)
+        #expect(throws: PostgreSQLError.self) { try readiness.check(now: start + .seconds(2)) }
+        database.set(newFails: true)
+        #expect(throws: PostgreSQLError.self) { try readiness.check(now: start + .milliseconds(2010)) }
+        #expect(database.asked == ["new", "pool", "pool", "new"])
     }
 
     @Test("fails where only new sessions fail, asks one each second, and heals")
