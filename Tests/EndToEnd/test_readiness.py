@@ -82,7 +82,8 @@ def test_a_language_that_only_open_sessions_have_loaded(directory, postgresql):
     """As after PostgreSQL's package was upgraded under a cluster that went on running."""
     library = postgresql.parent / "lib/plpgsql.so"
     # More connections than workers and background threads, so that there is always room for one more.
-    stack = Stack(directory / "upgraded", POSTGRES_BIN=str(postgresql), WORKER_THREADS="2", DB_POOL_SIZE="10")
+    stack = Stack(directory / "upgraded", POSTGRES_BIN=str(postgresql), WORKER_THREADS="2", DB_POOL_SIZE="10",
+                  DB_ACQUIRE_TIMEOUT_MS="60000", DB_STATEMENT_TIMEOUT_MS="60000")
     try:
         stack.up()
 
