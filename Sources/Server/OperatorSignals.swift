@@ -31,12 +31,18 @@ struct OperatorSignals {
     private let set: sigset_t
 
     init() {
-        for number in Self.ignored { signal(number, SIG_IGN) }
+        for number in Self.ignored where Self.isDeadly(number) { signal(number, SIG_IGN) }
         var set = sigset_t()
         sigemptyset(&set)
         for (signal, _, _) in Self.events { sigaddset(&set, signal) }
         pthread_sigmask(SIG_BLOCK, &set, nil)
         self.set = set
+    }
+
+    /// Whether nobody handles it: a profiler that is loaded into the process keeps its own handler.
+    private static func isDeadly(_ number: CInt) -> Bool {
+        var current = sigaction()
+        return sigaction(number, nil, &current) == 0 && current.__sigaction_handler.sa_handler == nil
     }
 
     /// Waits for the next of them.

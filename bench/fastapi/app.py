@@ -5,6 +5,7 @@ asyncpg, tokens verified once and kept until they expire, bytes written by orjso
 """
 
 import base64
+import hashlib
 import json
 import os
 import time
@@ -111,20 +112,28 @@ async def risk_metrics(request: Request, org_id: str, claims: Principal):
     })
 
 
+def base64url(value):
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def digest(organization, level):
+    """Of all that a cursor belongs to, the filters that are not asked for among them."""
+    return base64url(hashlib.sha256(orjson.dumps([organization, level, None, None, None, None, "priority"])).digest()[:16])
+
+
 def encoded(organization, level, patient):
-    place = ["1", organization, level, patient["action_priority"], patient["risk_score"],
-             patient["days_since_last_contact"], patient["id"]]
-    return base64.urlsafe_b64encode(orjson.dumps(place)).rstrip(b"=").decode()
+    return base64url(orjson.dumps(["2", digest(organization, level), patient["action_priority"], patient["risk_score"],
+                                   patient["days_since_last_contact"], patient["id"]]))
 
 
 def decoded(cursor, organization, level):
     if cursor is None:
         return (None,) * 4
     try:
-        version, *whose, priority, score, days, patient = orjson.loads(base64.urlsafe_b64decode(cursor + "=="))
+        version, whose, priority, score, days, patient = orjson.loads(base64.urlsafe_b64decode(cursor + "=="))
     except ValueError:
         raise HTTPException(422)
-    if version != "1" or whose != [organization, level]:
+    if version != "2" or whose != digest(organization, level):
         raise HTTPException(422)
     return priority, score, days, patient
 
@@ -144,6 +153,7 @@ async def prioritized(request: Request, org_id: str, claims: Principal,
         "patients": found,
         "summary": {
             "total_returned": len(found),
+            "total": rows[0]["total"],
             "filters_applied": {"risk_level": risk_level, "limit": limit},
             "next_cursor": encoded(org_id, risk_level, found[-1]) if len(rows) > limit else None,
         },

@@ -13,7 +13,7 @@ from load import end, errors_of, finished, wrk
 from loading import organization_of
 
 SOURCE = Path(__file__).parent / "locks.c"
-SECONDS, WARM_UP = 2, 1
+SECONDS, WARM_UP = 3, 3
 # Each asked over connections of its own, together enough for all workers.
 CONNECTIONS = {"risk-metrics": 1, "list of 50": 1, "patient": 1, cells.POST: 1}
 SOURCE_FILE = re.compile(r"/Sources/\w+/(\w+)\.swift:")

@@ -97,12 +97,24 @@ function risk_metrics(string $organization): void
     ]);
 }
 
+function base64url(string $bytes): string
+{
+    return rtrim(strtr(base64_encode($bytes), '+/', '-_'), '=');
+}
+
+/** Of all that a cursor belongs to, the filters that are not asked for among them. */
+function digest(string $organization, string $level): string
+{
+    $filters = json_encode([$organization, $level, null, null, null, null, 'priority'], JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
+    return base64url(substr(hash('sha256', $filters, true), 0, 16));
+}
+
 function place(?string $cursor, string $organization, string $level): array
 {
     if ($cursor === null) return [null, null, null, null];
     $parts = json_decode(decoded($cursor), true);
-    if (!is_array($parts) || array_slice($parts, 0, 3) !== ['1', $organization, $level]) refuse(422);
-    return array_slice($parts, 3, 4);
+    if (!is_array($parts) || array_slice($parts, 0, 2) !== ['2', digest($organization, $level)]) refuse(422);
+    return array_slice($parts, 2, 4);
 }
 
 function patient(array $row): array
@@ -124,13 +136,14 @@ function prioritized(string $organization): void
     $shown = $rows[0]['id'] === null ? [] : array_slice($rows, 0, $limit);
     $patients = array_map(patient(...), $shown);
     $last = end($patients);
-    $next = count($rows) <= $limit ? null : rtrim(strtr(base64_encode(json_encode(['1', $organization, $level,
+    $next = count($rows) <= $limit ? null : base64url(json_encode(['2', digest($organization, $level),
         $last['action_priority'], $last['risk_score'], $last['days_since_last_contact'], $last['id']],
-        JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE)), '+/', '-_'), '=');
+        JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE));
     answer([
         'patients' => $patients,
         'summary' => [
             'total_returned' => count($patients),
+            'total' => (int) $rows[0]['total'],
             'filters_applied' => ['risk_level' => $level, 'limit' => $limit],
             'next_cursor' => $next,
         ],

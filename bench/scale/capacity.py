@@ -42,7 +42,7 @@ def reads_per_second(plan, url):
             script.write("\\startpipeline\nSELECT set_config('reengagement.organization', :organization, true);\n"
                          f"SELECT * FROM re.{question.function}({arguments});\n\\endpipeline\n")
         try:
-            rates[question.name] = posts_per_second(url, organization, plan.largest, plan.write_seconds, script.name)
+            rates[question.name], _ = posts_per_second(url, organization, plan.largest, plan.write_seconds, script.name)
         finally:
             Path(script.name).unlink()
     return rates
