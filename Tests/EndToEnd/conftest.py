@@ -112,6 +112,16 @@ def connection(stack):
 
 
 @pytest.fixture
+def own_database(stack, database, fresh_id):
+    """The address of an empty database, which is gone after the test."""
+    name = fresh_id("own")
+    with database.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+        yield stack.database_url(name)
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
 def fresh_id():
     return lambda prefix: f"{prefix}_{uuid.uuid4().hex[:10]}"
 

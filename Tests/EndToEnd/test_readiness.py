@@ -18,16 +18,6 @@ def migrate(url):
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
 
 
-@pytest.fixture
-def own_database(stack, database, fresh_id):
-    """The address of an empty database."""
-    name = fresh_id("ready")
-    with database.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
-        yield stack.database_url(name)
-        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
 def status(server):
     return server.get("/ready").status
 

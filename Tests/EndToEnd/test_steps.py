@@ -87,16 +87,20 @@ def test_a_build_that_fails_shows_the_compilers_words(programs):
     assert "build/log/build.log" in done.stderr and "Compiling" not in done.stderr
 
 
-def test_packages_that_cannot_be_installed_are_named_with_the_reason_and_the_line(programs):
-    programs("dpkg-query", "echo 'nginx installed'")
+def install(programs):
     programs("sudo", "shift $(($# > 0 && ${#1} == 2 ? 1 : 0)); exec \"${@:1}\"")
-    programs("apt-get", "seq 200; echo 'E: Unable to locate package postgresql-15' >&2; exit 100")
-    done = subprocess.run([ROOT / "scripts/install", "database"],
+    return subprocess.run([ROOT / "scripts/install", "database"],
                           env=clean_environment(**programs.environment, VERBOSE=""),
                           stdin=subprocess.DEVNULL,
                           capture_output=True,
                           text=True,
                           timeout=60)
+
+
+def test_packages_that_cannot_be_installed_are_named_with_the_reason_and_the_line(programs):
+    programs("dpkg-query", "echo 'nginx installed'")
+    programs("apt-get", "seq 200; echo 'E: Unable to locate package postgresql-15' >&2; exit 100")
+    done = install(programs)
     lines = done.stderr.splitlines()
     assert done.returncode == 1 and done.stdout == ""
     assert lines[0].startswith("installing ") and "postgresql-15" in lines[0] and " nginx" not in lines[0]
@@ -106,16 +110,10 @@ def test_packages_that_cannot_be_installed_are_named_with_the_reason_and_the_lin
 
 def test_packages_are_installed_in_one_line(programs):
     programs("dpkg-query", "true")
-    programs("sudo", "shift $(($# > 0 && ${#1} == 2 ? 1 : 0)); exec \"${@:1}\"")
     programs("apt-get", "seq 200; echo 'update-alternatives: warning' >&2")
     for name in ("service", "pg_ctlcluster"):
         programs(name, "true")
-    done = subprocess.run([ROOT / "scripts/install", "database"],
-                          env=clean_environment(**programs.environment, VERBOSE=""),
-                          stdin=subprocess.DEVNULL,
-                          capture_output=True,
-                          text=True,
-                          timeout=60)
+    done = install(programs)
     assert done.returncode == 0 and len(done.stderr.splitlines()) == 1 and " packages from Debian: " in done.stderr
 
 

@@ -25,15 +25,6 @@ ALTER TABLE re.organization_state ADD COLUMN test integer;
 READS = ("risk-metrics", "dashboard", "performance", "trends", "patients/prioritized")
 
 
-@pytest.fixture
-def own_database(database, stack, fresh_id):
-    name = fresh_id("upgraded")
-    with database.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name}")
-        yield stack.database_url(name)
-        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
 def run(command, url):
     return subprocess.run([command], env=clean_environment(DATABASE_URL=url), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=90)
