@@ -98,6 +98,7 @@ class Oracle:
     def dashboard(self):
         return {
             "organization_id": self.organization,
+            "time_zone": self.clock.zone_name,
             "summary": {
                 "total_patients": len(self.patients),
                 "risk_breakdown": {

@@ -13,7 +13,8 @@ GUIDE = Path(__file__).parent / "guide"
 ADDED = {
     "patients-prioritized": {
         "engagement_status", "risk_tier", "attendance_rate_percent", "lifetime_value", "next_cursor", "total"
-    }
+    },
+    "dashboard": {"time_zone"}
 }
 PATHS = {
     "risk-metrics": "risk-metrics", "performance": "performance?timeframe=last_30_days",

@@ -90,6 +90,46 @@ def test_the_former_version_says_that_it_does_not_go_back(own_database, folder):
         migrate(sql, own_database)
 
 
+# What 0.3.0 asks for the dashboard; it had no time zone then.
+FORMER_DASHBOARD = """SELECT total_patients, critical_count, critical_avg_score, high_count, high_avg_score, medium_count,
+    medium_avg_score, low_count, low_avg_score, engaged_count, engaged_avg_score, immediate_actions_needed, last_updated,
+    id, name, risk_level, risk_score, action, days_since_contact FROM re.dashboard($1)"""
+
+
+def without_the_zone(sql):
+    """As it was before the dashboard named the clinic's zone."""
+    (sql / "migrations/0300_zone_of_the_dashboard.sql").unlink()
+    for file, given in (("endpoints/dashboard.sql", " (SELECT c.time_zone FROM re.clock_of(organization) c),"),
+                        ("flat/80_answers.sql", "\n        (SELECT o.time_zone FROM re.organization_state o WHERE o.organization_id = organization),")):
+        text = (sql / file).read_text()
+        assert text.count(given) == text.count(" time_zone text,") == 1
+        (sql / file).write_text(text.replace(given, "").replace(" time_zone text,", ""))
+
+
+def test_a_statement_prepared_by_the_former_version_goes_on_and_the_dashboard_names_the_zone(own_database, folder):
+    sql = folder / "sql"
+    shutil.copytree(ROOT / "sql", sql)
+    without_the_zone(sql)
+    migrate(sql, own_database)
+    connection = connect(own_database)
+    organization = load_clinic(connection, "zoned_clinic")
+    cursor = connection.cursor()
+    cursor.execute("UPDATE organizations SET time_zone = 'Australia/Sydney' WHERE id = %s", (organization, ))
+    cursor.execute(f"SELECT set_config('reengagement.now', '2025-06-30T12:00:00Z', false); PREPARE dashboard AS {FORMER_DASHBOARD}")
+    ask = "SET ROLE reengagement_api; SELECT set_config('reengagement.organization', %s, false); EXECUTE dashboard(%s)"
+    cursor.execute(ask, (organization, organization))
+    before = cursor.fetchall()
+    migrate(ROOT / "sql", own_database)
+    cursor.execute(ask, (organization, organization))
+    assert cursor.fetchall() == before and before[0][0] == 1
+    for function in ("dashboard", "flat_dashboard", "plain_dashboard"):
+        cursor.execute(f"SELECT DISTINCT time_zone FROM re.{function}(%s)", (organization, ))
+        assert cursor.fetchall() == [("Australia/Sydney", )], function
+    cursor.execute("SELECT set_config('reengagement.organization', 'nobody', false); SELECT time_zone FROM re.dashboard('nobody')")
+    assert cursor.fetchall() == [("UTC", )]
+    connection.close()
+
+
 BOUNDS = "migrations/0240_bounds_of_ids_and_notes.sql"
 BEYOND = """
 INSERT INTO organizations (id, name) VALUES ('fine', 'Fine'), ('', 'Empty'), (repeat('o', 201), 'Long'),

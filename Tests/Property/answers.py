@@ -111,7 +111,7 @@ def rows_of_dashboard(answer):
     summary = answer["summary"]
     levels = {f"{level}_{name}": value for level in LEVELS for name, value in summary["risk_breakdown"][level].items()}
     head = {"total_patients": summary["total_patients"], **levels, "immediate_actions_needed": summary["immediate_actions_needed"],
-            "last_updated": answer["last_updated"]}
+            "last_updated": answer["last_updated"], "time_zone": answer["time_zone"]}
     nobody = dict.fromkeys(("id", "name", "risk_level", "risk_score", "action", "days_since_contact"))
     return [{**head, **patient} for patient in answer["top_priority_patients"] or [nobody]], None
 

@@ -81,9 +81,9 @@ SELECT results_eq(
 
 SELECT is(
     (SELECT (total_patients, critical_count, critical_avg_score, high_count, high_avg_score, medium_count, medium_avg_score,
-        low_count, low_avg_score, engaged_count, engaged_avg_score, immediate_actions_needed, last_updated)::text
+        low_count, low_avg_score, engaged_count, engaged_avg_score, immediate_actions_needed, last_updated, time_zone)::text
     FROM re.dashboard('org_2abc123') LIMIT 1),
-    '(6,3,79.7,1,61.0,0,0.0,1,16.0,1,0.0,2,2025-06-30T12:00:00Z)', 'dashboard: summary');
+    '(6,3,79.7,1,61.0,0,0.0,1,16.0,1,0.0,2,2025-06-30T12:00:00Z,Australia/Sydney)', 'dashboard: summary');
 
 SELECT results_eq(
     $$ SELECT id, name, risk_level, risk_score, action, days_since_contact FROM re.dashboard('org_2abc123') $$,

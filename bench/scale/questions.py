@@ -39,7 +39,7 @@ class Question:
         return [value for row in rows[:self.rows_limit] if row[1] is not None for value in row[1:shown]] + [rows[0][20]]
 
     def found_by_dashboard(self, rows):
-        return list(rows[0][:12]) + [value for row in rows if row[13] is not None for value in row[13:]]
+        return [rows[0][13]] + list(rows[0][:12]) + [value for row in rows if row[14] is not None for value in row[14:]]
 
     def found_by_trends(self, rows):
         shown = 21 if "metrics=" in self.path else 5

@@ -4,7 +4,7 @@ RETURNS TABLE (
     critical_count bigint, critical_avg_score numeric, high_count bigint, high_avg_score numeric,
     medium_count bigint, medium_avg_score numeric, low_count bigint, low_avg_score numeric,
     engaged_count bigint, engaged_avg_score numeric,
-    immediate_actions_needed bigint, last_updated text,
+    immediate_actions_needed bigint, last_updated text, time_zone text,
     id text, name text, risk_level text, risk_score integer, action text, days_since_contact integer)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -38,7 +38,7 @@ BEGIN ATOMIC
         s.medium, re.average(s.medium_score, s.medium), s.low, re.average(s.low_score, s.low),
         s.engaged, re.average(s.engaged_score, s.engaged),
         (SELECT count(*) FROM patient p WHERE p.action_priority = 1),
-        re.rfc3339(re.now()),
+        re.rfc3339(re.now()), (SELECT c.time_zone FROM re.clock_of(organization) c),
         t.patient_id, t.name, t.risk_level, t.risk_score, t.recommended_action, t.days_since_last_contact
     FROM summary s
     LEFT JOIN top t ON true

@@ -145,7 +145,7 @@ RETURNS TABLE (
     critical_count bigint, critical_avg_score numeric, high_count bigint, high_avg_score numeric,
     medium_count bigint, medium_avg_score numeric, low_count bigint, low_avg_score numeric,
     engaged_count bigint, engaged_avg_score numeric,
-    immediate_actions_needed bigint, last_updated text,
+    immediate_actions_needed bigint, last_updated text, time_zone text,
     id text, name text, risk_level text, risk_score integer, action text, days_since_contact integer)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -179,6 +179,7 @@ BEGIN ATOMIC
         s.medium, re.average(s.medium_score, s.medium), s.low, re.average(s.low_score, s.low),
         s.engaged, re.average(s.engaged_score, s.engaged),
         s.immediate, re.rfc3339(k.now),
+        (SELECT o.time_zone FROM re.organization_state o WHERE o.organization_id = organization),
         t.id, t.name, t.level, t.score, t.action, t.days
     FROM re.flat_clock(organization) k
     CROSS JOIN summary s

@@ -10,7 +10,7 @@ struct Dashboard: Endpoint {
     init(_ call: Call) throws(Problem) { organization = call.organization }
 
     private static let level: Fields = [.number("count"), .number("avg_score")]
-    private static let totals: Fields = [.number("immediate_actions_needed"), .text("last_updated")]
+    private static let totals: Fields = [.number("immediate_actions_needed"), .text("last_updated"), .text("time_zone")]
     private static let patient: Fields = [
         .text("id"), .text("name"), .text("risk_level"), .number("risk_score"), .text("action"),
         .number("days_since_contact"),
@@ -34,6 +34,7 @@ struct Dashboard: Endpoint {
         var answeredAt: Range<Int>?
         writer.object { writer in
             writer.member("organization_id", string: organization)
+            writer.member(Self.totals.list[2], of: first, Self.firstTotal + 2)
             writer.member("summary", object: { writer in
                 writer.member(.number("total_patients"), of: first, 0)
                 writer.member("risk_breakdown", object: { writer in

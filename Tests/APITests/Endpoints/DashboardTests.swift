@@ -9,7 +9,7 @@ struct DashboardTests {
         "total_patients": "6", "critical_count": "3", "critical_avg_score": "79.7", "high_count": "1",
         "high_avg_score": "61.0", "medium_count": "0", "medium_avg_score": "0.0", "low_count": "1",
         "low_avg_score": "16.0", "engaged_count": "1", "engaged_avg_score": "0.0", "immediate_actions_needed": "2",
-        "last_updated": "2025-06-30T12:00:00Z",
+        "last_updated": "2025-06-30T12:00:00Z", "time_zone": "Australia/Sydney",
     ]
     /// The columns of a patient here, by those of the list.
     private static let columns = [
@@ -48,6 +48,7 @@ struct DashboardTests {
     private static let expected = """
         {
           "organization_id": "org_2abc123",
+          "time_zone": "Australia/Sydney",
           "summary": {
             "total_patients": 6,
             "risk_breakdown": {
