@@ -1,7 +1,7 @@
 -- The endpoints' functions: flat where that is exact, caught up with where that is quick, plain otherwise; the same always.
 BEGIN;
 \ir support/given.sql
-SELECT plan(45);
+SELECT plan(55);
 SELECT given.now('2025-06-30T12:00:00Z');
 SELECT given.clinic();
 SELECT given.patient(format('p%s', i), '2025-06-30T12:00Z'::timestamptz - i * interval '3 days') FROM generate_series(1, 40) i;
@@ -69,6 +69,27 @@ SET LOCAL reengagement.organization = 'clinic';
 SELECT is(a::text, '(200,t,f)', 'which does 200') FROM re.advance('clinic', 200) a;
 SELECT is(pg_temp.total(), 40::bigint, 'and the next reader the rest');
 SELECT is((built, marks)::text, '(t,0)', 'so that it is built') FROM re.status WHERE organization_id = 'clinic';
+
+-- A refresh that fails is no reader's trouble, whatever it fails with.
+SELECT given.conversation('p6', '2025-06-29T12:00Z');
+CREATE FUNCTION pg_temp.fail() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = current_setting('given.failure'), MESSAGE = 'on purpose';
+END $$;
+CREATE TRIGGER fails BEFORE INSERT OR UPDATE ON re.patient_state FOR EACH ROW EXECUTE FUNCTION pg_temp.fail();
+SET LOCAL client_min_messages = error;
+SELECT is(pg_temp.total(), 40::bigint, 'a refresh that fails with ' || f.code)
+FROM (VALUES ('53100'), ('54000'), ('22003'), ('23514'), ('55P03'), ('40P01'), ('XX000')) AS f(code)
+CROSS JOIN LATERAL set_config('given.failure', f.code, true);
+SELECT is((SELECT marks FROM re.status WHERE organization_id = 'clinic'), 1::bigint, 'leaves its mark');
+DROP TRIGGER fails ON re.patient_state;
+SET LOCAL reengagement.catch_up = 'off';
+SELECT pg_temp.total();
+SELECT is((SELECT marks FROM re.status WHERE organization_id = 'clinic'), 1::bigint, 'whoever would rather not catch up does not');
+SET LOCAL reengagement.catch_up = '';
+SELECT pg_temp.total();
+SELECT is((SELECT marks FROM re.status WHERE organization_id = 'clinic'), 0::bigint, 'and the next reader does');
+SET LOCAL client_min_messages = warning;
 
 -- Status.
 SELECT is((SELECT patients FROM re.status WHERE organization_id = 'clinic'), 40::bigint, 'the status counts the patients');

@@ -1,6 +1,11 @@
 -- What a reader does that has found the organization not current. True: it has caught up, now holds the lock, and the
 -- derived rows are what the source was at a moment after the read began. False: look again. Null: answer from the plain
--- views, because catching up would take longer, or may not be done in this transaction.
+-- views, because catching up would take longer, may not be done in this transaction, or has failed.
+--
+-- The plain answer needs no write, so nothing that keeps the derived data from being written may keep the answer from
+-- being given: a full disk, a lock, a number that is too large. What was done by halves is rolled back, the lock with it.
+-- Whoever asks is warned, by a code of its own and the error's in the detail. A server leaves such an organization alone
+-- for a while, by reengagement.catch_up.
 CREATE OR REPLACE FUNCTION re.catch_up(organization text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -8,28 +13,40 @@ DECLARE
     result boolean;
 BEGIN
     -- With one snapshot for the whole transaction, a lock that another has released is an error (40001).
-    IF current_setting('transaction_read_only') = 'on' OR current_setting('transaction_isolation') <> 'read committed' THEN
+    IF current_setting('transaction_read_only') = 'on' OR current_setting('transaction_isolation') <> 'read committed'
+        OR current_setting('reengagement.catch_up', true) = 'off' THEN
         RETURN NULL;
     END IF;
-    IF bound_to = organization THEN
-        RETURN re.catch_up_in_time(organization);
-    END IF;
-    IF re.is_bound() THEN
+    IF bound_to <> organization AND re.is_bound() THEN
         RETURN NULL;
     END IF;
-    -- Whoever sees every organization may have one advanced, by functions that see the one named only.
-    PERFORM set_config('reengagement.organization', organization, true);
-    result := re.catch_up_in_time(organization);
-    PERFORM set_config('reengagement.organization', bound_to, true);
-    RETURN result;
+    BEGIN
+        -- Whoever sees every organization may have one advanced, by functions that see the one named only.
+        PERFORM set_config('reengagement.organization', organization, true);
+        result := re.catch_up_in_time(organization);
+        PERFORM set_config('reengagement.organization', bound_to, true);
+        RETURN result;
+    EXCEPTION WHEN OTHERS THEN
+        -- The plain answer needs the zone too.
+        IF SQLSTATE = 'REZON' THEN
+            RAISE;
+        END IF;
+        RAISE WARNING USING
+            ERRCODE = 'REREF',
+            MESSAGE = format('the derived data of organization "%s" could not be brought up to date', organization),
+            DETAIL = SQLSTATE || ': ' || SQLERRM,
+            HINT = 'The answer is the plain one.';
+        RETURN NULL;
+    END;
 END $$;
 
 -- A patient takes an advance some 200 µs and a plain answer 10 µs or more, so up to a twentieth of the patients is
 -- caught up with sooner than counted afresh. Another's advance is waited for as long as a plain answer would take, about;
--- by looking again, since a queue for the lock would make every waiter write.
+-- by looking again, since a queue for the lock would make every waiter write. Nor is a lock on a table waited for, which
+-- somebody may hold for hours while an index is built.
 CREATE OR REPLACE FUNCTION re.catch_up_in_time(organization text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET lock_timeout = '200ms' AS $$
 DECLARE
     patients bigint := (SELECT sum(c.number) FROM re.cell c
         WHERE c.organization_id = organization AND c.last_contact_day = '-infinity');
