@@ -89,6 +89,10 @@ BEGIN
         SELECT format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', c.oid::regclass)
         FROM pg_class c WHERE c.relnamespace = 're'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
         UNION ALL
+        -- As made (migrations/0231_list_flat): where the role was not there, a restore has left it out.
+        SELECT 'CREATE POLICY every_piece ON re.patient_search FOR SELECT TO reengagement_searcher USING (true)'
+        WHERE NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = 're.patient_search'::regclass AND polname = 'every_piece')
+        UNION ALL
         -- As made (flat/20_marks, flat/22_replicated_marks): whoever disables all of a table's triggers and enables them again
         -- has all fire where rows are written, and none where they are replayed.
         SELECT format('ALTER TABLE %s ENABLE %s TRIGGER %I', t.tgrelid::regclass, w.word, t.tgname)
