@@ -1,11 +1,15 @@
 """Setting up says one line a step; where a step fails it says why, and where the whole log is."""
 
+import contextlib
+import fcntl
 import os
 import pty
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from asking import eventually
 from stack import ROOT, clean_environment
 
 TALKATIVE = "for i in $(seq 300); do echo \"[$i/300] Compiling $i\"; done; echo 'error: no such module' >&2; "
@@ -87,10 +91,10 @@ def test_a_build_that_fails_shows_the_compilers_words(programs):
     assert "build/log/build.log" in done.stderr and "Compiling" not in done.stderr
 
 
-def install(programs):
+def install(programs, **environment):
     programs("sudo", "shift $(($# > 0 && ${#1} == 2 ? 1 : 0)); exec \"${@:1}\"")
     return subprocess.run([ROOT / "scripts/install", "database"],
-                          env=clean_environment(**programs.environment, VERBOSE=""),
+                          env=clean_environment(**programs.environment, VERBOSE="", **environment),
                           stdin=subprocess.DEVNULL,
                           capture_output=True,
                           text=True,
@@ -115,6 +119,49 @@ def test_packages_are_installed_in_one_line(programs):
         programs(name, "true")
     done = install(programs)
     assert done.returncode == 0 and len(done.stderr.splitlines()) == 1 and " packages from Debian: " in done.stderr
+
+
+@pytest.fixture
+def apt(programs, tmp_path):
+    """The real apt-get, with places and locks of its own, and nothing that it could install."""
+    for folder in ("state/lists/partial", "cache/archives/partial", "dpkg"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "dpkg/status").touch()
+    (tmp_path / "apt.conf").write_text(f'Dir::State "{tmp_path}/state"; Dir::Cache "{tmp_path}/cache";'
+                                       f' Dir::State::status "{tmp_path}/dpkg/status"; Dir::Bin::dpkg "/bin/false";'
+                                       ' Dir::Etc::sourcelist "/dev/null"; Dir::Etc::sourceparts "/dev/null";')
+    programs("dpkg-query", "true")
+    return {"APT_CONFIG": str(tmp_path / "apt.conf")}
+
+
+@contextlib.contextmanager
+def holding(path):
+    """As another apt would."""
+    with open(path, "w") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.mark.parametrize("lock", ["state/lists/lock", "dpkg/lock-frontend"])
+def test_another_apt_is_waited_for_and_named(programs, apt, tmp_path, lock):
+    """Until it is done: then apt-get says what it thinks of the packages."""
+    log = tmp_path / "build/log/apt.log"
+    with ThreadPoolExecutor(1) as thread:
+        with holding(tmp_path / lock):
+            running = thread.submit(install, programs, **apt, APT_LOCK_TIMEOUT="300")
+            eventually(lambda: log.exists() and "Could not get lock" in log.read_text(), 60)
+        done = running.result()
+    assert done.stderr.count(f"waiting for process {os.getpid()} (") == 1 and f"which holds {tmp_path}/{lock}, for at most " in done.stderr
+    assert done.returncode == 1 and "Unable to locate package" in done.stderr
+
+
+def test_another_apt_is_waited_for_with_an_end(programs, apt, tmp_path):
+    with holding(tmp_path / "state/lists/lock"):
+        done = install(programs, **apt, APT_LOCK_TIMEOUT="3")
+    assert done.returncode == 1 and "waiting for process" in done.stderr
+    assert "Could not get lock" in done.stderr and "apt-get update && apt-get install" in done.stderr
+    wrong = install(programs, **apt, APT_LOCK_TIMEOUT="soon")
+    assert wrong.returncode == 1 and "APT_LOCK_TIMEOUT" in wrong.stderr
 
 
 def test_a_whole_start_is_a_line_a_step(stack, directory):
