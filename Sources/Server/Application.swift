@@ -47,8 +47,8 @@ public struct Application: Sendable {
             parameters: configuration.connection, capacity: configuration.poolSize,
             acquireTimeout: configuration.acquireTimeout)
         let trail = try startAuditTrail(pool)
-        let workers = try startWorkers(acceptor, keys, pool, trail)
         let maintenance = try startMaintenance(pool)
+        let workers = try startWorkers(acceptor, keys, pool, trail, maintenance)
         logger.info(
             "listening", metadata: ["version": "\(serverVersion)", "workers": "\(configuration.workers)"])
         // Not in the log line: below its level nothing of it is evaluated.
@@ -126,13 +126,13 @@ public struct Application: Sendable {
     }
 
     private func startWorkers(
-        _ acceptor: Acceptor, _ keys: KeySet, _ pool: ConnectionPool, _ trail: AuditTrail?
+        _ acceptor: Acceptor, _ keys: KeySet, _ pool: ConnectionPool, _ trail: AuditTrail?, _ maintenance: Maintenance
     ) throws(StartError) -> WorkerThreads {
         let metrics = Metrics()
         let waiting = WaitingRequests(permits: configuration.workers, longestWait: configuration.acquireTimeout)
         let worker = Worker(
-            acceptor: acceptor, pipeline: pipeline(acceptor, keys, pool, metrics, waiting, trail), waiting: waiting,
-            metrics: metrics)
+            acceptor: acceptor, pipeline: pipeline(acceptor, keys, pool, metrics, waiting, trail, maintenance),
+            waiting: waiting, metrics: metrics)
         do throws(Thread.StartError) {
             // One more than may wait for the database: it takes requests in, whatever the others wait for.
             return try WorkerThreads(count: configuration.workers + 1) { worker.run() }
@@ -174,7 +174,7 @@ public struct Application: Sendable {
 
     private func pipeline(
         _ acceptor: Acceptor, _ keys: KeySet, _ pool: ConnectionPool, _ metrics: Metrics, _ waiting: WaitingRequests,
-        _ trail: AuditTrail?
+        _ trail: AuditTrail?, _ maintenance: Maintenance
     ) -> Pipeline {
         let verifier = Verifier(keys: keys, policy: configuration.policy)
         let sink = sink
@@ -199,6 +199,7 @@ public struct Application: Sendable {
                         { $0.add(keptAnswers?.statistics ?? KeptAnswers.Statistics()) },
                         { $0.add(lostLogLines: sink.lostLines) },
                         { if let trail { $0.add(audit: trail.statistics) } },
+                        { if let rest = maintenance.auditRest { $0.add(auditRest: rest) } },
                         { if let process = ProcessFigures.current() { $0.add(process) } },
                     ])
             },

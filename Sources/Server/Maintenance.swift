@@ -14,6 +14,7 @@ final class Maintenance: Sendable {
     private let database: Database
     private let logger: Logger
     private let stopped = Monitor(false)
+    private let rest = Monitor<Int?>(nil)
     /// How long between two looks for work, where the last has left none.
     private let pause: Duration
     /// How long one organization may take before the others have their turn.
@@ -24,13 +25,15 @@ final class Maintenance: Sendable {
     /// Patients in one transaction: small, so that readers never wait long for its lock.
     private static let chunk = 1000
     private static let organizationsAtOnce = 100
-    /// How often the audit's next months are looked after, which are made three months ahead.
-    private static let betweenPartitions = Duration.seconds(3600)
+    /// How often the audit's months are looked after, which are made three months ahead.
+    private static let betweenPartitions = Duration.seconds(300)
 
     private static let due = Statement(
         name: "organizations_due", sql: "SELECT * FROM re.organizations_due($1::int, $2::text[])")
     private static let makePartitions = Statement(
         name: "make_audit_partitions", sql: "SELECT re.make_audit_partitions()")
+    private static let countRest = Statement(
+        name: "audit_rest_entries", sql: "SELECT re.audit_rest_entries()")
     private static let advance = Statement(
         name: "advance", sql: "SELECT refreshed, remaining FROM re.advance($1, $2::int)")
 
@@ -53,7 +56,7 @@ final class Maintenance: Sendable {
                 pause = lookForWork(&failed)
                 // Whatever has failed: an audit without its next months would go on in the rest for good.
                 guard partitionsDue <= .now else { continue }
-                partitionsDue = .now + (makePartitions() ? Self.betweenPartitions : Self.pauseAfterFailure)
+                partitionsDue = .now + (lookAfterMonths() ? Self.betweenPartitions : Self.pauseAfterFailure)
             }
         }.detach()
     }
@@ -64,17 +67,22 @@ final class Maintenance: Sendable {
         stopped.notifyAll()
     }
 
+    /// How many entries of the audit no month has taken, as last counted (docs/audit.md); nil before that.
+    var auditRest: Int? { rest.withLock { $0 } }
+
     /// Returns whether it was told to stop meanwhile.
     private func sleep(_ duration: Duration) -> Bool {
         stopped.wait(until: .now + duration) { $0 ? true : nil } ?? false
     }
 
-    private func makePartitions() -> Bool {
+    private func lookAfterMonths() -> Bool {
         do throws(PostgreSQLError) {
+            let entries = try database(Query(Self.countRest), "")[0].int(0)
+            rest.withLock { $0 = entries }
             _ = try database(Query(Self.makePartitions), "")
             return true
         } catch {
-            logger.warning("the audit's next months could not be made", metadata: ["reason": "\(error)"])
+            logger.warning("the audit's months could not be looked after", metadata: ["reason": "\(error)"])
             return false
         }
     }

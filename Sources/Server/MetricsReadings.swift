@@ -46,6 +46,10 @@ extension PrometheusText {
         counter("reengagement_audit_lost_total", "Audit entries that the database will not have.", audit.lost)
     }
 
+    mutating func add(auditRest: Int) {
+        gauge("reengagement_audit_rest_entries", "Audit entries that no month has taken, counted up to 10000.", auditRest)
+    }
+
     /// The names that every Prometheus client library has for its process.
     mutating func add(_ process: ProcessFigures) {
         counter("process_cpu_seconds_total", "Processor time, of user and system, in seconds.", process.cpuSeconds)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from urllib.parse import urlencode
@@ -11,7 +12,8 @@ import pytest
 
 from asking import GOOD, eventually, token_headers
 from client import PREFIX
-from stack import Server
+from conftest import load_clinic
+from stack import ROOT, Server, clean_environment, connect
 
 COLUMNS = ("request_id, status, organization_id, subject, session_id, role, actor, address, method, route, filter, "
            "patient_ids, outreach_id::text")
@@ -24,6 +26,11 @@ def recorded(database, organization, where="true", *values):
         rows = [dict(zip((name.strip().split("::")[0] for name in COLUMNS.split(",")), row)) for row in cursor]
     assert len({row["request_id"] for row in rows}) == len(rows), "an answer stands twice"
     return {row["request_id"]: row for row in rows}
+
+
+def run_sql(script, url):
+    subprocess.run([ROOT / "sql" / script], env=clean_environment(DATABASE_URL=url), check=True, timeout=120,
+                   stdout=subprocess.DEVNULL)
 
 
 def asked(api, organization, path, method="GET", token_of=None, **claims):
@@ -201,6 +208,39 @@ def test_while_the_audit_takes_nothing_answers_end_and_come_back(stack, database
         cursor.execute("SELECT count(*), array_agg(DISTINCT status) FROM re.audit WHERE organization_id = %s", (clinic, ))
         number, statuses = cursor.fetchone()
     assert number >= answered and statuses == [200]
+
+
+def test_entries_that_no_month_has_taken_are_counted_and_moved_while_answers_go_on(stack, own_database, server_with):
+    run_sql("migrate", own_database)
+    database = connect(own_database)
+    with database.cursor() as cursor:
+        cursor.execute("INSERT INTO re.audit (at, status, organization_id, subject, method, route) SELECT at, 200, 'a', 'u', 'GET', '/r'"
+                       " FROM unnest(ARRAY['2099-01-15Z', '2098-01-15Z']::timestamptz[]) at")
+    organization = load_clinic(database, "a_clinic")
+
+    def told(number):
+        server = server_with(DATABASE_URL=own_database)
+        eventually(lambda: f"\nreengagement_audit_rest_entries {number}\n" in server.get("/metrics").body.decode())
+        return server
+
+    server, answered = told(2), []
+
+    def ask():
+        while not answered or answered[-1] == 200 and not moved.is_set():
+            answered.append(server.get(f"{PREFIX}/{organization}/dashboard", token_headers(stack, organization)).status)
+
+    moved = threading.Event()
+    asking = threading.Thread(target=ask)
+    asking.start()
+    with database.cursor() as cursor:
+        cursor.execute("SELECT partition FROM re.move_audit_rest()")
+        assert cursor.fetchall() == [("audit_2098_01", ), ("audit_2099_01", )]
+    moved.set()
+    asking.join()
+    assert set(answered) == {200}
+    assert told(0).stop() == 0 and server.stop() == 0
+    assert len(recorded(database, organization)) == len(answered)
+    database.close()
 
 
 def test_it_can_be_turned_off_for_measurements_and_says_so(stack, database, clinic, server_with):

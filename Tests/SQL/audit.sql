@@ -1,7 +1,7 @@
 -- The audit: written by the server's role and read by nobody whom an operator has not let, append-only for everybody.
 BEGIN;
 \ir support/given.sql
-SELECT plan(49);
+SELECT plan(69);
 SELECT given.now('2025-06-30T12:00:00Z');
 SELECT given.clinic(o), given.patient('p', organization => o) FROM unnest(ARRAY['a', 'b']) o;
 GRANT USAGE ON SCHEMA given TO PUBLIC;
@@ -33,7 +33,7 @@ SELECT throws_ok(statement, '42501', NULL, 'and may not: ' || statement)
 FROM unnest(ARRAY['SELECT FROM re.audit', 'SELECT FROM public.audit_patient_access', 'SELECT at FROM re.audit', 'UPDATE re.audit SET status = 200',
     'DELETE FROM re.audit', 'TRUNCATE re.audit', 'INSERT INTO re.audit (at, status, organization_id, subject, method, route) VALUES (now(), 1, ''a'', ''u'', ''m'', ''r'') RETURNING at',
     'SELECT FROM re.audit_rest', 'DELETE FROM re.audit_rest', 'INSERT INTO re.audit_rest (at) VALUES (now())', 'DROP TABLE re.audit_rest',
-    'ALTER TABLE re.audit DISABLE TRIGGER ALL', 'SELECT re.drop_audit_before(''1990-01-01'')', 'SELECT re.guard_audit_partition(''re.audit'')']) statement;
+    'ALTER TABLE re.audit DISABLE TRIGGER ALL', 'SELECT re.drop_audit_before(''1990-01-01'')', 'SELECT re.move_audit_rest()', 'SELECT re.hold_audit()', 'SELECT re.guard_audit_partition(''re.audit'')']) statement;
 SELECT is(re.make_audit_partitions(), 0, 'and has the coming months made, which are there already');
 
 -- An outreach attempt and its entry are one.
@@ -86,5 +86,38 @@ CREATE TABLE re.audit_2011_05 PARTITION OF re.audit FOR VALUES FROM ('2011-05-01
 SELECT is((SELECT string_agg(d, ' ') FROM re.drop_audit_before('2011-05-31') d), 'audit_2011_04 audit_rest', 'a month goes when it is wholly before the day, and so does the rest');
 SELECT is((SELECT string_agg(DISTINCT tableoid::regclass::text, ' ') FROM re.audit), 're.audit_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM'), 'what is younger stays');
 SELECT is(given.access('a', '{p}', '2010-03-15T12:00Z'), 1, 'and there is a new rest');
+
+-- The rest. One entry of a clock that was wrong keeps all of it, and a month that has entries in it is never made.
+CREATE FUNCTION given.month(ahead integer) RETURNS text LANGUAGE sql AS $$ SELECT 'audit_' || to_char(now() AT TIME ZONE 'UTC' + make_interval(months => ahead), 'YYYY_MM') $$;
+DO $$ BEGIN EXECUTE format('DROP TABLE re.%I', given.month(3)); END $$;
+SELECT given.access(o, '{p}', at) FROM unnest(ARRAY['a', 'b']) o,
+    unnest(ARRAY['2099-01-15T12:00Z', '2098-12-31T23:59:59.999999Z', '2099-01-01T00:00Z', '1970-01-01T00:00Z', '1969-12-31T23:59Z', '9999-12-31T23:59Z',
+        '10000-01-01T00:00Z', 'infinity', now() + interval '3 months']::timestamptz[]) at;
+CREATE TEMPORARY TABLE entry AS SELECT a::text AS entry, count(*) AS number FROM re.audit a GROUP BY 1;
+SET LOCAL ROLE reengagement_api;
+SELECT is(re.audit_rest_entries(), 19::bigint, 'the server''s role learns how many entries no month has taken');
+SELECT is(re.make_audit_partitions(), 0, 'and can have no month made that has entries there');
+RESET ROLE;
+SELECT results_eq($$ SELECT re.drop_audit_before('2050-01-01', true) $$, ARRAY['audit_2011_05'], 'one entry to come keeps the rest from being dropped');
+SELECT is_empty($$ SELECT re.drop_audit_before('9999-01-01', true) $$, 'and the running month and those to come never are');
+CREATE TABLE re.audit_9999_12 ();
+SELECT results_eq($$ SELECT partition || ' ' || entries FROM re.move_audit_rest() $$,
+    ARRAY['audit_1970_01 2', 'audit_2010_03 1', given.month(3) || ' 2', 'audit_2098_12 2', 'audit_2099_01 4'], 'moved, they have months of their own');
+SELECT results_eq($$ SELECT a::text, count(*) FROM re.audit a GROUP BY 1 ORDER BY 1 $$, $$ SELECT * FROM entry ORDER BY 1 $$, 'every entry is as it was');
+SELECT results_eq($$ SELECT tableoid::regclass::text, count(*) FROM re.audit WHERE tableoid <> ('re.' || given.month(0))::regclass GROUP BY 1 ORDER BY 1 $$,
+    $$ SELECT 're.' || name, number FROM (VALUES ('audit_1970_01', 2::bigint), ('audit_2010_03', 1), (given.month(3), 2), ('audit_2098_12', 2), ('audit_2099_01', 4), ('audit_rest', 8)) v(name, number) ORDER BY 1 $$,
+    'each in its month, and in the rest what no month can take');
+SELECT is(re.audit_rest_entries(), 8::bigint, 'which is counted');
+SELECT is_empty($$ SELECT * FROM re.move_audit_rest() $$, 'and not moved again');
+SELECT is((SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE inhparent = 're.audit'::regclass AND c.relrowsecurity
+        AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'one_organization')
+        AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'never_truncated')
+        AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'append_only')),
+    (SELECT count(*) FROM pg_inherits WHERE inhparent = 're.audit'::regclass), 'every partition is guarded as the others are');
+SELECT throws_like(statement, '%append-only%', 'refused even to a superuser: ' || statement)
+FROM unnest(ARRAY['UPDATE re.audit_2099_01 SET status = 0', 'DELETE FROM re.audit_2099_01', 'TRUNCATE re.audit_2099_01', 'DELETE FROM re.audit_rest', 'TRUNCATE re.audit_rest']) statement;
+SELECT results_eq($$ SELECT re.drop_audit_before('2011-01-01') $$, ARRAY['audit_1970_01', 'audit_2010_03'], 'a month that was moved goes as every month does');
+SELECT is(given.access('a', '{p}', '2099-01-20T12:00Z') + given.access('a', '{p}', '2097-01-20T12:00Z'), 2, 'entries are taken in as before');
+SELECT is((SELECT count(*) FROM re.audit_2099_01), 5::bigint, 'by their month');
 SELECT * FROM finish();
 ROLLBACK;

@@ -80,6 +80,7 @@ SELECT results_eq(
     $$ SELECT v COLLATE "C" FROM unnest(ARRAY[
         're.action_priority(text,text) PUBLIC',
         're.advance(text,integer) definer reengagement_api',
+        're.audit_rest_entries() definer reengagement_api',
         're.average(numeric,bigint) PUBLIC',
         're.before(date) PUBLIC',
         're.catch_up(text) reengagement_api',
@@ -129,6 +130,7 @@ SELECT results_eq(
         're.folded(text) PUBLIC',
         're.fresh_state(text,text[]) PUBLIC',
         're.guard_audit_partition(regclass) ',
+        're.hold_audit() ',
         're.holds(text,text,text,text,text) PUBLIC',
         're.is_bound() PUBLIC',
         're.is_current(text,boolean) PUBLIC',
@@ -136,6 +138,7 @@ SELECT results_eq(
         're.iso_date(date) PUBLIC',
         're.least_days(integer,bigint,integer,boolean) PUBLIC',
         're.log_outreach(text,text,text,text,boolean,text,text,text,text,text,text,text,text) reengagement_api',
+        're.make_audit_partition(text,regclass,timestamp with time zone,timestamp with time zone) ',
         're.make_audit_partitions() definer reengagement_api',
         're.make_rest_of_audit() ',
         're.mark_changed_organizations() definer ',
@@ -149,6 +152,7 @@ SELECT results_eq(
         're.mark_replicated_row() definer ',
         're.marks_behind(text,xid8,text,bigint) PUBLIC',
         're.marks_of(text,bigint) PUBLIC',
+        're.move_audit_rest() ',
         're.now() PUBLIC',
         're.number_of_days(date[],date,date) PUBLIC',
         're.organizations_due(integer,text[]) definer reengagement_api',
@@ -242,6 +246,7 @@ SELECT results_eq(
         'reengagement_scheduler mark_everything',
         'reengagement_scheduler organizations_due',
         'reengagement_searcher search',
+        'the owner audit_rest_entries',
         'the owner make_audit_partitions']) v $$,
     'what runs as whom');
 SELECT is_empty($$ SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 're'::regnamespace

@@ -44,6 +44,8 @@ struct MaintenanceTests {
                 rows = chunks.withLock {
                     $0.filter { $0.value > 0 }.keys.sorted().filter { !but.contains("\"\($0)\"") }.map { [$0] }
                 }
+            } else if query.statement.name == "audit_rest_entries" {
+                rows = [["7"]]
             } else if query.statement.name == "make_audit_partitions" {
                 partitions.withLock { $0 += 1 }
                 partitions.notifyAll()
@@ -109,12 +111,13 @@ struct MaintenanceTests {
         #expect(backlog.order == "ababa")
     }
 
-    @Test("has the audit's next months made from the start")
+    @Test("has the audit's next months made from the start, and counts what no month has taken")
     func partitions() throws {
         let backlog = Backlog([:])
         let maintenance = try start(backlog, CapturedLog())
         #expect(backlog.waitForPartitions())
         maintenance.stop()
+        #expect(maintenance.auditRest == 7)
     }
 
     @Test("says so when the database is away, and does not hammer it")

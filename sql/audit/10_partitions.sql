@@ -10,10 +10,26 @@ BEGIN
             OR (SELECT NOT re.is_bound()))$policy$, partition);
     EXECUTE format('CREATE TRIGGER never_truncated BEFORE TRUNCATE ON %s
         FOR EACH STATEMENT EXECUTE FUNCTION re.refuse_audit_change()', partition);
-    -- A list of 200 patients is long enough to be compressed; lz4 costs less than pglz, where this PostgreSQL has it.
+    -- A list of 200 patients is long enough to be compressed; lz4 costs a quarter of pglz, where this PostgreSQL has it.
+    -- What a PostgreSQL without it needs then: docs/operating.md, "Another PostgreSQL".
     IF 'lz4' = ANY ((SELECT enumvals FROM pg_settings WHERE name = 'default_toast_compression')::text[]) THEN
         EXECUTE format('ALTER TABLE %s ALTER patient_ids SET COMPRESSION lz4', partition);
     END IF;
+END $$;
+
+-- A table like the others that holds the entries of another from one instant up to a second. It is filled before it is a
+-- partition: so entries stay as they are, whatever the audit does to one that is inserted.
+CREATE OR REPLACE FUNCTION re.make_audit_partition(name text, source regclass, first timestamptz, following timestamptz) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    entries bigint;
+BEGIN
+    EXECUTE format('CREATE TABLE re.%I (LIKE re.audit INCLUDING DEFAULTS)', name);
+    PERFORM re.guard_audit_partition(format('re.%I', name)::regclass);
+    EXECUTE format('INSERT INTO re.%I SELECT e.* FROM %s e WHERE e.at >= $1 AND e.at < $2', name, source) USING first, following;
+    GET DIAGNOSTICS entries = ROW_COUNT;
+    EXECUTE format('ALTER TABLE re.audit ATTACH PARTITION re.%I FOR VALUES FROM (%L) TO (%L)', name, first, following);
+    RETURN entries;
 END $$;
 
 CREATE OR REPLACE FUNCTION re.make_rest_of_audit() RETURNS void
@@ -27,7 +43,7 @@ END $$;
 
 -- For the background work. It runs as the owner of the tables, whose it is to make another, and takes nothing from its
 -- caller. Attaching waits for nobody who inserts and lets nobody wait; a month whose entries the rest holds already stays
--- there.
+-- there until somebody moves the rest.
 CREATE OR REPLACE FUNCTION re.make_audit_partitions() RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' SET TimeZone = 'UTC' AS $$
 DECLARE
@@ -46,19 +62,82 @@ BEGIN
         name := 'audit_' || to_char(month, 'YYYY_MM');
         CONTINUE WHEN to_regclass('re.' || name) IS NOT NULL
             OR EXISTS (SELECT FROM re.audit_rest r WHERE r.at >= month AND r.at < following);
-        EXECUTE format('CREATE TABLE re.%I (LIKE re.audit INCLUDING DEFAULTS)', name);
-        PERFORM re.guard_audit_partition(format('re.%I', name)::regclass);
-        EXECUTE format('ALTER TABLE re.audit ATTACH PARTITION re.%I FOR VALUES FROM (%L) TO (%L)', name, month, following);
+        PERFORM re.make_audit_partition(name, 're.audit_rest', month, following);
         made := made + 1;
     END LOOP;
     RETURN made;
 END $$;
 
--- For the operator: drops the months that lie wholly before a day and returns their names. Six years are what HIPAA asks
--- for (45 CFR 164.316(b)(2)(i)); less has to be said.
+-- How many entries no month has taken, for the server's metric; it may not read them. More than some thousands need not be
+-- told apart.
+CREATE OR REPLACE FUNCTION re.audit_rest_entries() RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT count(*) FROM (SELECT FROM re.audit_rest LIMIT 10000) r);
+END $$;
+
+-- Before entries go with their table: nobody adds one from here on, and all that were added are seen.
+CREATE OR REPLACE FUNCTION re.hold_audit() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('the audit''s tables cannot be dropped or moved in a transaction that is %s',
+                upper(current_setting('transaction_isolation'))),
+            HINT = 'Use READ COMMITTED, which sees every entry that has been written.';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('re.audit', 0));
+    LOCK TABLE re.audit IN ACCESS EXCLUSIVE MODE;
+END $$;
+
+-- For the operator: gives the entries of the rest months of their own, and returns these. No entry is changed, and none is
+-- deleted by itself: what is not moved is copied to a new rest, and the old table goes when every entry has been counted in
+-- its new place. What names no month (before 1970, after 9999, or a month whose name another table has) stays in the rest.
+CREATE OR REPLACE FUNCTION re.move_audit_rest(OUT partition text, OUT entries bigint) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' SET TimeZone = 'UTC' AS $$
+DECLARE
+    month timestamptz;
+    moved timestamptz[] := '{}';
+    missing bigint;
+BEGIN
+    PERFORM re.hold_audit();
+    IF NOT EXISTS (SELECT FROM re.audit_rest) THEN
+        RETURN;
+    END IF;
+    ALTER TABLE re.audit DETACH PARTITION re.audit_rest;
+    ALTER TABLE re.audit_rest RENAME TO audit_rest_before;
+    missing := (SELECT count(*) FROM re.audit_rest_before);
+    FOR month IN
+        SELECT DISTINCT date_trunc('month', b.at) FROM re.audit_rest_before b
+        WHERE b.at >= '1970-01-01' AND b.at < '10000-01-01'
+        ORDER BY 1
+        -- Of a clock that ran wild: the rest of them with the next call.
+        LIMIT 120
+    LOOP
+        partition := 'audit_' || to_char(month, 'YYYY_MM');
+        CONTINUE WHEN to_regclass('re.' || partition) IS NOT NULL;
+        entries := re.make_audit_partition(partition, 're.audit_rest_before', month, month + interval '1 month');
+        missing := missing - entries;
+        moved := moved || month;
+        RETURN NEXT;
+    END LOOP;
+    CREATE TABLE re.audit_rest (LIKE re.audit INCLUDING DEFAULTS);
+    PERFORM re.guard_audit_partition('re.audit_rest');
+    INSERT INTO re.audit_rest SELECT b.* FROM re.audit_rest_before b WHERE date_trunc('month', b.at) <> ALL (moved);
+    GET DIAGNOSTICS entries = ROW_COUNT;
+    IF missing <> entries THEN
+        RAISE 'of the entries that no month has taken % would be in no table', missing - entries;
+    END IF;
+    DROP TABLE re.audit_rest_before;
+    ALTER TABLE re.audit ATTACH PARTITION re.audit_rest DEFAULT;
+END $$;
+
+-- For the operator: drops the months that lie wholly before a day and returns their names; the running month and those to
+-- come never. Six years are what HIPAA asks for (45 CFR 164.316(b)(2)(i)); less has to be said.
 CREATE OR REPLACE FUNCTION re.drop_audit_before(day date, even_within_six_years boolean DEFAULT false) RETURNS SETOF text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' SET TimeZone = 'UTC' AS $$
 DECLARE
+    first_kept date := least(day, date_trunc('month', now())::date);
     dropped text;
 BEGIN
     IF NOT even_within_six_years AND day > now() - interval '6 years' THEN
@@ -66,17 +145,18 @@ BEGIN
             MESSAGE = format('%s is less than six years ago', day),
             HINT = 'HIPAA asks for six years; to drop entries sooner say re.drop_audit_before(day, true).';
     END IF;
+    PERFORM re.hold_audit();
     FOR dropped IN
         SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
         WHERE i.inhparent = 're.audit'::regclass AND c.relname ~ '^audit_\d{4}_\d{2}$'
-            AND to_date(c.relname, '"audit_"YYYY_MM') + interval '1 month' <= day
+            AND to_date(c.relname, '"audit_"YYYY_MM') + interval '1 month' <= first_kept
         ORDER BY 1
     LOOP
         EXECUTE format('DROP TABLE re.%I', dropped);
         RETURN NEXT dropped;
     END LOOP;
     -- What no month took goes when the last of it is old enough.
-    IF (SELECT max(r.at) FROM re.audit_rest r) < day THEN
+    IF (SELECT max(r.at) FROM re.audit_rest r) < first_kept THEN
         DROP TABLE re.audit_rest;
         PERFORM re.make_rest_of_audit();
         RETURN NEXT 'audit_rest';
