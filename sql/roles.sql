@@ -34,11 +34,27 @@ BEGIN
         PERFORM set_config('createrole_self_grant', '', true);
     END IF;
 
-    SELECT nspowner::regrole::text INTO needed
-    FROM pg_namespace WHERE nspname = 're' AND NOT pg_has_role(nspowner, 'USAGE');
+    -- A superuser, too: what it makes would be its own, and the owner's next migration would fail on that.
+    SELECT format('%s, to whom its tables belong: migrate as that login', nspowner::regrole)
+        || CASE WHEN pg_has_role(nspowner, become) THEN format(', or become it with PGOPTIONS=''-c role=%s''', pg_get_userbyid(nspowner))
+            ELSE '' END
+    INTO needed
+    FROM pg_namespace WHERE nspname = 're' AND nspowner <> to_regrole(quote_ident(current_user));
     IF FOUND THEN
-        RAISE 'this database has been migrated by %, to whom its tables belong: migrate as that login', needed;
+        RAISE 'this database has been migrated by %', needed;
     END IF;
+    -- Left by a migration or a restore as another login.
+    wanted := wanted || ARRAY(
+        SELECT format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, current_user)
+        FROM pg_class c
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p') AND NOT pg_has_role(c.relowner, 'USAGE') AND (n.nspname = 're' OR n.nspname = 'public'
+            AND c.relname IN ('organizations', 'patients', 'appointments', 'conversations', 'outreach_log'))
+        UNION ALL
+        SELECT format('ALTER FUNCTION %s OWNER TO %I', p.oid::regprocedure, current_user)
+        FROM pg_proc p
+        WHERE p.pronamespace = to_regnamespace('re') AND NOT pg_has_role(p.proowner, 'USAGE')
+            AND p.proowner <> ALL (array_remove(ARRAY(SELECT to_regrole(role)::oid FROM unnest(internal) AS role), NULL)));
 
     FOREACH needed IN ARRAY internal || ARRAY['reengagement_bound', server_role] LOOP
         CONTINUE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = needed);
@@ -127,5 +143,13 @@ BEGIN
     IF wanted <> '{}' THEN
         RAISE 'nothing has been changed, since "%" may not do all of it; let a superuser, or the login that made the roles, say first: %;',
             current_user, array_to_string(wanted, '; ');
+    END IF;
+
+    -- Nothing lacks it today. It is lost where pg_upgrade brings roles from PostgreSQL 15, which granted without it.
+    IF has_options AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+        AND NOT pg_has_role(to_regrole('reengagement_bound'), 'MEMBER WITH ADMIN OPTION')
+    THEN
+        RAISE WARNING 'a version that needs another role, or another DATABASE_ROLE, could not be migrated by "%"; let a superuser, or the login that made the roles, say now: %;',
+            current_user, format('GRANT reengagement_bound TO %I WITH ADMIN TRUE, INHERIT FALSE, SET FALSE', current_user);
     END IF;
 END $$;

@@ -1,6 +1,7 @@
 """The runbook's backup of one database: dumped and restored by plain owners, from one cluster into another that has none
 of the product's roles; then migrated, rebuilt and compared, answer by answer."""
 
+import os
 import re
 import shlex
 import shutil
@@ -48,8 +49,11 @@ class Cluster:
         shutil.rmtree(self.stack.directory)
 
 
-def run(*command, succeeds=True, **environment):
-    done = subprocess.run(command, env=clean_environment(**environment), stdout=subprocess.PIPE,
+def run(program, *arguments, succeeds=True, **environment):
+    # Of the PostgreSQL that is tested, since pg_dump takes no newer one.
+    if program.startswith("pg_") and "POSTGRES_BIN" in os.environ:
+        program = os.path.join(os.environ["POSTGRES_BIN"], program)
+    done = subprocess.run([program, *arguments], env=clean_environment(**environment), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=180)
     assert succeeds is None or (done.returncode == 0) == succeeds, done.stdout
     return done.stdout
