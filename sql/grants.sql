@@ -23,8 +23,11 @@ BEGIN
             JOIN (VALUES
                 ('reengagement_definer', ARRAY['advance', 'catch_up_in_time', 'refresh', 'settle']),
                 ('reengagement_marker', ARRAY['mark_patients', 'mark_patients_of_rows', 'mark_organizations',
-                    'mark_changed_organizations', 'mark_replicated_patient', 'mark_replicated_row',
-                    'mark_replicated_organization', 'record_access']),
+                    'mark_changed_organizations',
+                    'mark_changed_patients', 'mark_changed_appointments', 'mark_changed_conversations',
+                    'mark_changed_outreach_log', 'mark_replicated_patient', 'mark_replicated_row',
+                    'mark_replicated_organization', 'record_access', 'check_inserted_time_zones', 'check_updated_time_zones',
+                    'check_replicated_time_zone']),
                 ('reengagement_scheduler', ARRAY['mark_everything', 'organizations_due']),
                 ('reengagement_searcher', ARRAY['search'])
             ) AS o(owner, names) ON p.proname = ANY (o.names)
@@ -98,8 +101,8 @@ BEGIN
         SELECT format('ALTER TABLE %s ENABLE %s TRIGGER %I', t.tgrelid::regclass, w.word, t.tgname)
         FROM pg_trigger t
         CROSS JOIN LATERAL (SELECT CASE WHEN t.tgname LIKE '%\_replicated%' THEN 'REPLICA'
-            WHEN t.tgname = 'mark_truncated' THEN 'ALWAYS' ELSE '' END AS word) w
-        WHERE t.tgname LIKE ANY (ARRAY['mark\_%', 'check\_%']) AND t.tgfoid IN (
+            WHEN t.tgname IN ('mark_truncated', 'forget_attempts') THEN 'ALWAYS' ELSE '' END AS word) w
+        WHERE t.tgname LIKE ANY (ARRAY['mark\_%', 'check\_%', 'forget\_%']) AND t.tgfoid IN (
                 SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 're'::regnamespace)
             AND t.tgenabled <> CASE w.word WHEN 'REPLICA' THEN 'R' WHEN 'ALWAYS' THEN 'A' ELSE 'O' END
         UNION ALL

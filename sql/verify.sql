@@ -283,8 +283,8 @@ END $$;
 
 SELECT pg_temp.note(t.tgrelid::regclass::text, format('the trigger %s does not fire where it should; run migrate', t.tgname))
 FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-WHERE p.pronamespace = 're'::regnamespace AND t.tgname LIKE ANY (ARRAY['mark\_%', 'check\_%'])
-    AND t.tgenabled <> CASE WHEN t.tgname LIKE '%\_replicated%' THEN 'R' WHEN t.tgname = 'mark_truncated' THEN 'A' ELSE 'O' END;
+WHERE p.pronamespace = 're'::regnamespace AND t.tgname LIKE ANY (ARRAY['mark\_%', 'check\_%', 'forget\_%'])
+    AND t.tgenabled <> CASE WHEN t.tgname LIKE '%\_replicated%' THEN 'R' WHEN t.tgname IN ('mark_truncated', 'forget_attempts') THEN 'A' ELSE 'O' END;
 SELECT pg_temp.note(o.id, 'has no organization_state')
 FROM public.organizations o WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = o.id);
 SELECT format('CALL pg_temp.verify(%L)', s.organization_id)

@@ -34,6 +34,9 @@ CHANGES = {
     "a patient with another id": """BEGIN; INSERT INTO patients (organization_id, id, name, created_at)
         VALUES ('one', 'renamed', 'R', '2025-03-01Z'); UPDATE appointments SET patient_id = 'renamed'
         WHERE organization_id = 'one' AND id = 'p2'; DELETE FROM patients WHERE organization_id = 'one' AND id = 'p2'; COMMIT""",
+    "a full refresh, but for one patient": """BEGIN; CREATE TEMPORARY TABLE kept ON COMMIT DROP AS SELECT * FROM patients
+        WHERE organization_id = 'one' AND id <> 'p3'; DELETE FROM patients WHERE organization_id = 'one';
+        INSERT INTO patients SELECT * FROM kept; COMMIT""",
     "an organization that goes": "DELETE FROM organizations WHERE id = 'two'",
     "an organization that comes": """INSERT INTO organizations (id, name, time_zone) VALUES ('two', 'T', 'Europe/Paris');
         INSERT INTO patients (organization_id, id, name, created_at) VALUES ('two', 'p', 'P', '2025-06-29T23:00Z')""",

@@ -17,6 +17,8 @@ BEGIN
     END IF;
 
     PERFORM re.require_known_zone(organization);
+    -- Who forgets a patient waits for it, and this for him; each look below comes after (../flat/23_forgotten_attempts.sql).
+    PERFORM pg_advisory_xact_lock_shared(hashtext('re.attempts_lock'), re.attempts_lock(organization));
     FOR attempt IN 1..10 LOOP
         IF key IS NOT NULL THEN
             SELECT CASE
@@ -38,18 +40,12 @@ BEGIN
             RETURN;
         END IF;
 
-        BEGIN
-            INSERT INTO public.outreach_log AS o
-                (organization_id, patient_id, method, outcome, opened, notes, logged_by, idempotency_key, created_at)
-            VALUES (organization, patient, log_outreach.method, log_outreach.outcome, log_outreach.opened,
-                log_outreach.notes, log_outreach.logged_by, key, re.now())
-            ON CONFLICT (organization_id, idempotency_key) DO NOTHING
-            RETURNING o.id, o.created_at INTO logged;
-        EXCEPTION WHEN foreign_key_violation THEN
-            -- Deleted since it was looked up.
-            RETURN QUERY SELECT 'no_patient', NULL::uuid, NULL::text;
-            RETURN;
-        END;
+        INSERT INTO public.outreach_log AS o
+            (organization_id, patient_id, method, outcome, opened, notes, logged_by, idempotency_key, created_at)
+        VALUES (organization, patient, log_outreach.method, log_outreach.outcome, log_outreach.opened,
+            log_outreach.notes, log_outreach.logged_by, key, re.now())
+        ON CONFLICT (organization_id, idempotency_key) DO NOTHING
+        RETURNING o.id, o.created_at INTO logged;
         IF FOUND THEN
             -- In the same transaction: there is no attempt without its entry. Whatever else is answered changes nothing,
             -- and is recorded with the reads.

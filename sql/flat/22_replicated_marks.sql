@@ -6,6 +6,9 @@
 CREATE OR REPLACE FUNCTION re.mark_replicated_patient() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF TG_OP = 'UPDATE' AND NEW *= OLD THEN
+        RETURN NULL;
+    END IF;
     IF TG_OP IN ('UPDATE', 'DELETE') THEN
         INSERT INTO re.dirty (organization_id, patient_id) VALUES (OLD.organization_id, OLD.id);
     END IF;
@@ -18,6 +21,9 @@ END $$;
 CREATE OR REPLACE FUNCTION re.mark_replicated_row() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF TG_OP = 'UPDATE' AND NEW *= OLD THEN
+        RETURN NULL;
+    END IF;
     IF TG_OP IN ('UPDATE', 'DELETE') THEN
         INSERT INTO re.dirty (organization_id, patient_id) VALUES (OLD.organization_id, OLD.patient_id);
     END IF;
@@ -36,7 +42,9 @@ BEGIN
         INSERT INTO re.organization_state (organization_id) VALUES (NEW.id) ON CONFLICT DO NOTHING;
     END IF;
     IF TG_OP = 'UPDATE' AND (NEW.id, NEW.time_zone) = (OLD.id, OLD.time_zone) THEN
-        INSERT INTO re.dirty (organization_id, answers_only) VALUES (NEW.id, true);
+        IF NEW.appointment_value <> OLD.appointment_value THEN
+            INSERT INTO re.dirty (organization_id, answers_only) VALUES (NEW.id, true);
+        END IF;
         RETURN NULL;
     END IF;
     INSERT INTO re.dirty (organization_id)
@@ -47,7 +55,7 @@ END $$;
 -- As the other constraints are, the zone is checked here too: what is refused stops the subscription, and says why. To list
 -- the zones takes long, so each is looked up once a transaction, of which the first copy is one.
 CREATE OR REPLACE FUNCTION re.check_replicated_time_zone() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     checked text[] := nullif(current_setting('re.checked_time_zones', true), '')::text[];
 BEGIN

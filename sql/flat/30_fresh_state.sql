@@ -1,5 +1,5 @@
--- A patient's state, computed from the source rows through the plain views: all there is to be derived. A patient that
--- the source does not have gets no row; one that is archived or not created yet has attempts and bounds only.
+-- A patient's state, computed from the source rows through the plain views: all there is to be derived. One that is archived,
+-- not created yet or known to the log alone has attempts and bounds only; one that the source does not have at all, no row.
 CREATE OR REPLACE FUNCTION re.fresh_state(organization text, patients text[])
 RETURNS TABLE (
     patient_id text, class smallint, last_contact_day date, contact_days date[], missed_days date[],
@@ -17,7 +17,8 @@ BEGIN ATOMIC
         f.folded_name, f.folded_email, f.phone_digits,
         re.search_pieces(organization, f.folded_name, f.folded_email, f.phone_digits)
     FROM re.clock k
-    JOIN public.patients p ON p.organization_id = k.organization_id
+    CROSS JOIN (SELECT DISTINCT u.id FROM unnest(patients) AS u(id)) p
+    LEFT JOIN public.patients stored ON stored.organization_id = organization AND stored.id = p.id
     LEFT JOIN LATERAL (
         SELECT v.name, v.phone, v.email, v.last_contact_day, v.last_appointment_date, v.next_scheduled_appointment,
             v.previous_response_rate, re.class_of(v.next_scheduled_appointment IS NOT NULL, v.engagement_status,
@@ -56,8 +57,8 @@ BEGIN ATOMIC
         -- the stamp: between two of them nothing changes but the date.
         SELECT max(s.at) FILTER (WHERE s.at <= k.now) AS valid_from, min(s.at) FILTER (WHERE s.at > k.now) AS valid_until
         FROM (
-            SELECT p.created_at AS at
-            UNION ALL SELECT p.archived_at
+            SELECT stored.created_at AS at
+            UNION ALL SELECT stored.archived_at
             UNION ALL SELECT stamp.at
             FROM public.appointments a CROSS JOIN LATERAL (VALUES (a.starts_at), (a.created_at)) AS stamp(at)
             WHERE a.organization_id = organization AND a.patient_id = p.id
@@ -77,5 +78,6 @@ BEGIN ATOMIC
             UNION ALL SELECT m.day, m.day + 90 FROM unnest(visit.missed_days) AS m(day)
         ) e
     ) date
-    WHERE k.organization_id = organization AND p.organization_id = organization AND p.id = ANY (patients);
+    WHERE k.organization_id = organization AND (stored.id IS NOT NULL OR EXISTS (
+        SELECT FROM public.outreach_log o WHERE o.organization_id = organization AND o.patient_id = p.id));
 END;

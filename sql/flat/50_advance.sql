@@ -50,7 +50,7 @@ BEGIN
         LIMIT most);
 END $$;
 
--- The next patients of a build: those of the source, and those that the source has no more.
+-- The next patients of a build: those of the source, those of the log alone, and those that the source has no more.
 CREATE OR REPLACE FUNCTION re.patients_after(organization text, patient text, most integer) RETURNS text[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
@@ -59,6 +59,9 @@ BEGIN
     RETURN ARRAY(
         (SELECT p.id FROM public.patients p
             WHERE p.organization_id = organization AND p.id > patient ORDER BY p.id LIMIT most)
+        UNION
+        (SELECT DISTINCT o.patient_id FROM public.outreach_log o
+            WHERE o.organization_id = organization AND o.patient_id > patient ORDER BY o.patient_id LIMIT most)
         UNION
         (SELECT s.patient_id FROM re.patient_state s
             WHERE s.organization_id = organization AND s.patient_id > patient ORDER BY s.patient_id LIMIT most)
