@@ -59,6 +59,7 @@ def ratio(part, whole):
     return Fraction(part, whole) if whole else Fraction(0)
 
 
+@lru_cache(maxsize=1 << 16)
 def percent(part, whole):
     return one_decimal(100 * ratio(part, whole))
 
