@@ -51,7 +51,7 @@ run_property() { # database, sql folder, MINUTES, SEED, SHRINK_SECONDS
     [[ ${OVER_HTTP-} != 1 ]] || test=over_http.py
     seconds=$(awk -v minutes="$3" -v shrink="$5" 'BEGIN { print int(minutes * 60 + shrink + 600) }')
     PROPERTY_DATABASE_URL=$(url_of "$1") PROPERTY_SQL=$2 MINUTES=$3 SEED=$4 SHRINK_SECONDS=$5 \
-        PROPERTY_SERVER=$root/${BUILD_DIR:-.build}/release/reengagement-api timeout "$seconds" \
+        PROPERTY_SERVER=${SERVER_BINARY:-$root/${BUILD_DIR:-.build}/release/reengagement-api} timeout "$seconds" \
         /usr/bin/python3 "$root/Tests/Property/$test" &
     job=$!
     local status=0

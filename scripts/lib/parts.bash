@@ -1,7 +1,8 @@
-# Runs the parts of a script, each a function run_PART, one after another and all of them, even where an earlier one fails;
-# and sums them up. The script names them in all_parts, and a directory of its own in temporary.
+# Runs the parts of a script, each a function run_PART, and all of them, even where an earlier one fails; and sums them up.
+# The script names them in all_parts, and a directory of its own in temporary; so many run beside each other as at_once says.
 
-results=() failed=0
+failed=0 at_once=1
+declare -A running=() began=() results=()
 
 choose_parts() { # what the script was called with
     parts=("$@")
@@ -15,32 +16,52 @@ check_parts() {
     done
 }
 
-# A part has its own process group, so that whatever way this script is told to end,
-# all of the part hears of it once and may tidy up.
+# A part has its own process group, so that whatever way this script is told to end, all of the part hears of it once and
+# may tidy up. What parts beside each other have said so far is shown: nobody would see it otherwise.
 interrupt() { # exit status
-    local deadline=$((EPOCHSECONDS + 30))
+    local deadline=$((EPOCHSECONDS + 30)) job
     trap '' INT TERM HUP
-    if [[ -n ${job-} ]]; then
-        kill -s INT -- "-$job" 2>/dev/null || true
+    for job in "${!running[@]}"; do kill -s INT -- "-$job" 2>/dev/null || true; done
+    for job in "${!running[@]}"; do
         while kill -s 0 -- "-$job" 2>/dev/null && ((EPOCHSECONDS <= deadline)); do sleep 0.2; done
         kill -s KILL -- "-$job" 2>/dev/null || true
-    fi
+        is_shown_at_once || show_part "${running[$job]}" ', which was interrupted'
+    done
     exit "$1"
 }
 
-# Shows a part's output as it comes, and keeps it for the summary.
-run_part() { # part
-    local began=$EPOCHSECONDS verdict=passed seconds
-    printf '\n== %s\n' "$1"
+# Where one runs by itself, its output is shown as it comes; otherwise as a whole, at its end.
+is_shown_at_once() { ((at_once == 1 || ${#parts[@]} == 1)); }
+
+start_part() { # part
+    began[$1]=$EPOCHSECONDS
     set -m
-    ("run_$1" 2>&1 | tee -i "$temporary/$1.log") </dev/null &
-    job=$!
+    if is_shown_at_once; then
+        printf '\n== %s\n' "$1"
+        ("run_$1" 2>&1 | tee -i "$temporary/$1.log") </dev/null &
+    else
+        say "-- $1 has begun; its output is shown at its end, and until then in $temporary/$1.log"
+        ("run_$1" >"$temporary/$1.log" 2>&1) </dev/null &
+    fi
+    running[$!]=$1
     set +m
-    wait "$job" || verdict=FAILED failed=1
-    job=
-    seconds=$((EPOCHSECONDS - began))
-    results+=("$verdict  $1 ($seconds s): $(closing_line "$1")")
-    ! declare -F after_part >/dev/null || after_part "$1" "$verdict" "$seconds"
+}
+
+show_part() { # part, what became of it
+    printf '\n== %s%s\n' "$1" "$2"
+    cat -- "$temporary/$1.log"
+}
+
+# Waits for one of those that run, and notes what became of it.
+finish_part() {
+    local job part verdict=passed seconds
+    wait -n -p job "${!running[@]}" || verdict=FAILED failed=1
+    part=${running[$job]}
+    unset "running[$job]"
+    seconds=$((EPOCHSECONDS - began[$part]))
+    is_shown_at_once || show_part "$part" "$([[ $verdict == passed ]] || printf ': %s' "$verdict")"
+    results[$part]="$verdict  $part ($seconds s): $(closing_line "$part")"
+    ! declare -F after_part >/dev/null || after_part "$part" "$verdict" "$seconds"
 }
 
 closing_line() { # part
@@ -50,8 +71,12 @@ closing_line() { # part
 # Ends with what failed, or with success.
 run_parts() {
     local part
-    for part in "${parts[@]}"; do run_part "$part"; done
+    for part in "${parts[@]}"; do
+        ((${#running[@]} < at_once)) || finish_part
+        start_part "$part"
+    done
+    while ((${#running[@]})); do finish_part; done
     printf '\n== summary\n'
-    printf '%s\n' "${results[@]}"
+    for part in "${parts[@]}"; do printf '%s\n' "${results[$part]}"; done
     exit "$failed"
 }
