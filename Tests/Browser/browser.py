@@ -77,12 +77,24 @@ class Page:
     def open(self, fragment="#/", token=None, wait=".heading h1"):
         """A fresh load, signed in with a token or, without one, as the set-up does it."""
         self.driver.get(self.address + "/dashboard/icon.svg")
-        self.run("sessionStorage.clear(); if (arguments[0]) sessionStorage.setItem('reengagement.token', arguments[0])",
+        self.run("localStorage.clear(); sessionStorage.clear(); if (arguments[0]) sessionStorage.setItem('reengagement.token', arguments[0])",
                  token)
         self.driver.get(f"{self.address}/{fragment}")
         if wait:
             self.find(wait)
         return self
+
+    def sign_in(self, token, wait=".heading h1"):
+        """Where the page asks for a token."""
+        self.find("#token").clear()
+        self.find("#token").send_keys(token)
+        self.click(".sign-in [type=submit]")
+        return self.find(wait)
+
+    def renew(self, token, wait=".heading h1"):
+        """Another token while the page goes on, as Clerk's own sign-in would give it."""
+        self.run("import('/dashboard/js/session.js').then((session) => session.signIn(arguments[0]))", token)
+        return self.find(wait)
 
     def go(self, fragment, wait=".heading h1"):
         self.run("location.hash = arguments[0]", fragment)

@@ -109,12 +109,9 @@ def test_a_session_that_ends_meanwhile_is_renewed_and_the_contact_goes_on(list_p
     list_page.allowed = ["401 (Unauthorized)"]
     page = list_page.open("#/patients/bob", list_page.token, ".what-to-do")
     contact(page, "bob", "phone", "no_response")
-    page.run("sessionStorage.setItem('reengagement.token', arguments[0])", api.signer.token(clinic.id, exp=1, iat=0, nbf=0))
-    page.click("[data-state=waiting] .quiet")
-    page.find("[data-state=failed]")
-    assert clinic.logged() == []
-    page.find("#token").send_keys(list_page.token)
-    page.click(".sign-in [type=submit]")
+    page.renew(api.signer.token(clinic.id, exp=1, iat=0, nbf=0), "#token")
+    assert page.all("[data-state=held]") and clinic.logged() == []
+    page.sign_in(list_page.token, ".what-to-do")
     page.find("[data-state=logged]")
     assert clinic.logged() == [("bob", "phone", "no_response", False, "")]
 

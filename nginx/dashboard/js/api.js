@@ -32,14 +32,30 @@ export const get = (path, parameters = {}, signal = undefined) => ask(path, para
 export const search = (body, signal) =>
   ask('patients/search', {}, { signal, method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
 
-/** The key makes it safe to send again: the server logs it once. */
-export const post = (path, body, key, more = {}) =>
-  ask(path, {}, {
-    ...more,
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key },
-    body: JSON.stringify(body),
-  });
+/** Of all requests under way that outlive their page, together (Fetch, section 4.5). */
+const mostLasting = 64 * 1024;
+let lasting = 0;
+
+/**
+ * The key makes it safe to send again: the server logs it once. `isLasting`: the browser sees it through when the page
+ * goes away, as long as the bodies of all such requests have room; one more would be refused unsent.
+ */
+export async function post(path, body, key, isLasting = false) {
+  const text = JSON.stringify(body);
+  const size = new TextEncoder().encode(text).length;
+  const keepalive = isLasting && lasting + size <= mostLasting;
+  if (keepalive) lasting += size;
+  try {
+    return await ask(path, {}, {
+      keepalive,
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key },
+      body: text,
+    });
+  } finally {
+    if (keepalive) lasting -= size;
+  }
+}
 
 async function ask(path, parameters, { signal, headers = {}, ...options }) {
   const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== null)).toString();

@@ -28,33 +28,62 @@ export function contactButtons(patient) {
     }, channelText[method])));
 }
 
-function openContact(patient, method, key) {
+/** Notes that were typed and not logged, when their person is here again. */
+export function reopenContact(entry) {
+  if (!document.querySelector('dialog[open]')) openContact(entry.patient, entry.fields.method, null, entry);
+}
+
+/** The session ends under an open dialog: it goes, and notes that were typed wait for their person. */
+export function closeContact() {
+  document.querySelector('dialog[open]')?.dispatchEvent(new Event('put-aside'));
+}
+
+function openContact(patient, method, key, entry = outbox.begin(patient, { method, outcome: null, notes: '' })) {
   const address = h('p', { class: 'contact-address' }, 'Looking up the address…');
   const fault = h('p', { class: 'field-fault', id: 'contact-fault', role: 'alert' });
-  const form = h('form', { novalidate: true, onsubmit: (event) => submit(event, patient, method, dialog, fault) },
+  const form = h('form', { novalidate: true, onsubmit: (event) => submit(event, entry, dialog, fault),
+    oninput: () => outbox.write(entry, fieldsOf(form, method)) },
     h('h2', { id: 'contact-title' }, `${channelText[method]} to `, written(nameOf(patient))),
     address,
-    outcomeFields(),
+    outcomeFields(entry.fields.outcome),
     method === 'email' && h('label', { class: 'check' },
-      h('input', { type: 'checkbox', name: 'opened' }), ' The email was opened'),
+      h('input', { type: 'checkbox', name: 'opened', checked: entry.fields.opened }), ' The email was opened'),
     h('label', { class: 'field' }, h('span', {}, 'Notes ', h('span', { class: 'muted' }, '(optional)')),
-      h('textarea', { name: 'notes', rows: '3', dir: 'auto', 'aria-describedby': 'contact-fault' })),
+      h('textarea', { name: 'notes', rows: '3', dir: 'auto', 'aria-describedby': 'contact-fault' }, entry.fields.notes)),
     fault,
     h('div', { class: 'dialog-buttons' },
-      h('button', { type: 'button', class: 'button quiet', onclick: () => dialog.close() }, 'Cancel'),
+      h('button', { type: 'button', class: 'button quiet', onclick: () => leave(dialog, entry, key) }, 'Cancel'),
       h('button', { type: 'submit', class: 'button primary' }, 'Log this contact')),
+    question(() => end(dialog, entry, key, true)),
     h('p', { class: 'muted small' }, `It is logged after ${outbox.undoSeconds} seconds; until then it can be undone.`));
   const dialog = h('dialog', { class: 'dialog', 'aria-labelledby': 'contact-title' }, form);
-  dialog.addEventListener('close', () => leave(dialog, key));
+  entry.isOpen = true;
+  dialog.addEventListener('cancel', (event) => { event.preventDefault(); leave(dialog, entry, key); });
+  // A second Escape closes without asking whoever listens.
+  dialog.addEventListener('close', () => leave(dialog, entry, key));
+  dialog.addEventListener('put-aside', () => end(dialog, entry, key, entry.state === 'blank'));
   document.body.append(dialog);
   dialog.showModal();
   lookUp(patient, method, address);
 }
 
-function outcomeFields() {
+// Typed notes are gone for good only after this.
+function question(discard) {
+  const place = h('div', { class: 'dialog-question', role: 'group', 'aria-labelledby': 'contact-question', hidden: true },
+    h('p', { id: 'contact-question' }, 'Discard the notes that you have typed?'),
+    h('div', { class: 'dialog-buttons' },
+      h('button', { type: 'button', class: 'button', onclick: () => { place.hidden = true; focusNotes(place.closest('dialog')); } },
+        'Keep writing'),
+      h('button', { type: 'button', class: 'button quiet', onclick: discard }, 'Discard')));
+  return place;
+}
+
+const focusNotes = (dialog) => dialog.querySelector('[name=notes]').focus();
+
+function outcomeFields(chosen) {
   return h('fieldset', { class: 'outcomes' }, h('legend', {}, 'What came of it?'),
     outcomes.map((outcome) => h('label', { class: 'outcome' },
-      h('input', { type: 'radio', name: 'outcome', value: outcome, required: true }),
+      h('input', { type: 'radio', name: 'outcome', value: outcome, required: true, checked: outcome === chosen }),
       h('span', {}, h('strong', {}, outcomeText[outcome]), h('small', {}, outcomeHint[outcome])))));
 }
 
@@ -81,28 +110,48 @@ function lastOf({ outreach: [last] }) {
   return [h('small', {}, `Last: ${channelText[last.method]}, ${outcomeText[last.outcome].toLowerCase()}, ${moment(last.logged_at)}`)];
 }
 
-function submit(event, patient, method, dialog, fault) {
+function fieldsOf(form, method) {
+  const data = new FormData(form);
+  return { method, outcome: data.get('outcome'), notes: data.get('notes'), ...(data.has('opened') ? { opened: true } : {}) };
+}
+
+function submit(event, entry, dialog, fault) {
   event.preventDefault();
-  const form = new FormData(event.target);
-  const outcome = form.get('outcome');
-  const notes = form.get('notes').trim().toWellFormed();
+  const fields = fieldsOf(event.target, entry.fields.method);
+  const notes = fields.notes.trim().toWellFormed();
   const length = [...notes].length;
-  if (!outcome) {
+  if (!fields.outcome) {
     fault.textContent = 'Choose what came of it.';
     event.target.querySelector('[name=outcome]').focus();
   } else if (length > longestNotes) {
     fault.textContent = `Notes may have ${longestNotes} characters; these have ${length}.`;
-    event.target.querySelector('[name=notes]').focus();
+    focusNotes(dialog);
   } else {
-    const fields = { method, outcome, notes, ...(form.has('opened') ? { opened: true } : {}) };
-    dialog.made = outbox.add(patient, fields);
-    dialog.close();
+    put(dialog, entry);
+    outbox.finish(entry, { ...fields, notes });
+    focusUndo(entry);
   }
 }
 
-function leave(dialog, key) {
-  dialog.remove();
-  if (dialog.made) return focusUndo(dialog.made);
-  document.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
+function leave(dialog, entry, key) {
+  if (!dialog.isConnected) return;
+  if (entry.state !== 'draft') return end(dialog, entry, key, true);
+  if (!dialog.open) dialog.showModal();
+  const place = dialog.querySelector('.dialog-question');
+  place.hidden = false;
+  place.querySelector('button').focus();
+}
+
+function end(dialog, entry, key, isDiscarded) {
+  put(dialog, entry);
+  if (!isDiscarded) return;
+  outbox.discard(entry);
+  document.querySelector(`[data-key="${CSS.escape(key ?? `contact ${entry.patient.id} ${entry.fields.method}`)}"]`)?.focus();
   announce('Nothing was logged.');
+}
+
+function put(dialog, entry) {
+  entry.isOpen = false;
+  dialog.close();
+  dialog.remove();
 }

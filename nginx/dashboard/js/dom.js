@@ -31,11 +31,14 @@ export function unseen(text) {
   return h('span', { class: 'unseen' }, text);
 }
 
-/** Says something to a screen reader, again even if it is the same as before. */
+let announcing = null;
+
+/** Says something to a screen reader, again even if it is the same as before; of what was said nothing stays. */
 export function announce(text) {
   const region = document.getElementById('announcer');
   region.textContent = '';
-  setTimeout(() => { region.textContent = text; }, 60);
+  clearTimeout(announcing);
+  announcing = setTimeout(() => { region.textContent = text; }, 60);
 }
 
 /** Puts new content in place and the focus back on what has the same `data-key`; open details stay open. */

@@ -2,8 +2,10 @@
 // to show it, and the answer is asked for again as time goes by.
 
 import { Problem } from './api.js';
-import { startContacts } from './contacts.js';
+import { closeContact, reopenContact } from './contact-dialog.js';
+import { afterSignOut, startContacts } from './contacts.js';
 import { announce, replaceContent } from './dom.js';
+import { clearOld } from './kept.js';
 import * as outbox from './outbox.js';
 import { heading, refreshMarks } from './parts.js';
 import { countDown, problemBanner, skeleton } from './problems.js';
@@ -64,10 +66,12 @@ async function load() {
 function succeed(data) {
   const text = JSON.stringify(data, (name, value) => (name === 'last_updated' || name === 'timestamp' ? undefined : value));
   const isNew = text !== shown.text || shown.problem !== null;
+  const isBack = session.confirm() || shown.problem !== null;
   Object.assign(shown, { data, text, since: new Date(), problem: null });
   if (isNew) render();
   showUpdated(shown.since);
   schedule.succeeded();
+  if (isBack) outbox.resume();
 }
 
 async function fail(problem) {
@@ -92,45 +96,66 @@ function render() {
 // A token that is no longer taken: the local set-up may have a newer one, anybody else
 // is asked for it. The address stays, so that the reader goes on where he was.
 async function expire() {
+  const refused = session.token();
   schedule.stop();
+  session.expire();
+  outbox.keepAll();
   await session.lookAround();
-  if (session.signInLocally()) return;
-  showSignIn(content, session.token() ? 'Your session has expired. Sign in again to go on.' : null);
-  showShell(null);
+  // Two requests may have been refused, and the other one have found a newer token already.
+  if (session.token() !== refused || session.signInLocally()) return;
+  blank(session.token() ? 'Your session has expired. Sign in again to go on.' : null);
 }
 
-async function changeOrganization(text) {
-  await outbox.flush();
+// What waits belongs to the organization that was; its requests begin with the token that was.
+function changeOrganization(text) {
+  outbox.flush();
   session.signIn(text);
 }
 
-async function leave() {
-  await outbox.flush();
+// Token and page go at once: nothing here waits for the network.
+function leave() {
+  const person = session.person();
+  outbox.flush();
   session.signOut();
+  if (person) outbox.forget(person);
+  patients.forget();
+  history.replaceState(null, '', '#/');
+  blank('You are signed out.');
+  if (person) afterSignOut(person);
+}
+
+function blank(reason) {
   running?.abort();
   schedule.stop();
+  shown?.view.release?.();
   shown = null;
-  showSignIn(content, 'You are signed out.');
+  closeContact();
+  announce(reason ?? '');
+  showSignIn(content, reason);
   showShell(null);
 }
 
 function onContact(entry) {
   refreshMarks();
+  if (!outbox.isMine(entry)) return;
   if (entry.state === 'logged' && shown) load();
-  if (entry.state === 'failed' && entry.problem.status === 401) expire();
+  if (entry.state === 'failed' && entry.problem?.status === 401) expire();
 }
 
 async function start() {
-  startContacts();
+  clearOld();
+  startContacts(reopenContact);
   outbox.onContact(onContact);
   addEventListener('hashchange', () => session.token() && open());
   setInterval(() => shown?.problem && schedule.at && countDown({ at: schedule.at }), 1000);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => shown?.data && !matchMedia('print').matches && render());
-  session.onSignIn(() => {
+  session.onSignIn((isSamePerson) => {
     patients.forget();
+    announce('');
     shown = null;
+    // The address of one person's patient means another one, or nobody, to the next.
+    if (!isSamePerson && currentRoute().name === 'patient') history.replaceState(null, '', '#/');
     open();
-    for (const each of outbox.contacts()) if (each.problem?.status === 401) outbox.retry(each);
   });
   await session.lookAround();
   if (session.token()) open();

@@ -1,99 +1,209 @@
-// Contacts on their way to the log. What is logged cannot be unlogged, so each waits a
-// few seconds in which it can be undone; then it is sent, with one key for all its
-// attempts, so that no retry logs it twice.
+// Contacts on their way to the log. Each belongs to the person who made it, in his organization: nobody else's token
+// sends it, nobody else sees it. What is logged cannot be unlogged, so each waits a few seconds in which it can be
+// undone; then it is sent, with one key for all its attempts, so that no retry logs it twice.
 
 import { Problem, get, post } from './api.js';
-import { organization } from './session.js';
+import * as kept from './kept.js';
+import * as session from './session.js';
 
 export const undoSeconds = 7;
 const attempts = 4;
+/** The log holds the time of sending: what is older than a working day is sent by a person alone. */
+const sameDay = 12 * 60 * 60 * 1000;
+
+/**
+ * Every state of an entry. `asks`: closing the page would lose it, so the browser asks before. `flushes`: it is sent
+ * when the page or the person goes. `sends`: a person or the outbox may send it. `keeps`: it is kept when the page goes.
+ */
+const states = {
+  blank: { asks: false, flushes: false, sends: false, keeps: false },
+  draft: { asks: true, flushes: false, sends: false, keeps: true },
+  waiting: { asks: true, flushes: true, sends: true, keeps: true },
+  sending: { asks: true, flushes: true, sends: false, keeps: true },
+  failed: { asks: true, flushes: true, sends: true, keeps: true },
+  recorded: { asks: false, flushes: false, sends: false, keeps: false },
+  logged: { asks: false, flushes: false, sends: false, keeps: false },
+  gone: { asks: false, flushes: false, sends: false, keeps: false },
+};
+
 const changes = new EventTarget();
 const entries = new Map();
 
 export const contacts = () => [...entries.values()];
-export const contactOf = (patientID) => contacts().findLast((each) => each.patient.id === patientID) ?? null;
+export const isMine = (entry) => session.person() !== null && entry.owner === session.person();
+export const contactOf = (patientID) => contacts().findLast((each) => isMine(each) && each.patient.id === patientID) ?? null;
 export const onContact = (listener) => changes.addEventListener('change', (event) => listener(event.entry));
+export const isAnyUnsaved = () => contacts().some((each) => states[each.state].asks && (isMine(each) || !each.isKept));
 
-/** `patient` has id, name and risk_level, as they were when the contact was made. */
-export function add(patient, fields) {
-  const entry = {
-    key: newKey(), organization: organization(), patient, fields,
-    state: 'waiting', due: Date.now() + undoSeconds * 1000, problem: null, after: null,
-  };
-  entry.timer = setTimeout(() => send(entry), undoSeconds * 1000);
+/** How much waits for somebody who is not here, or for one who has just left; and whether this tab alone has it. */
+export function held(leaver) {
+  const here = contacts().filter((each) => states[each.state].asks && (leaver ? each.owner === leaver : each.owner !== session.presumed()));
+  const keys = new Set([...(leaver ? [] : kept.keysOfOthers(session.presumed())), ...here.map(({ key }) => key)]);
+  return { count: keys.size, isInTabAlone: here.some((each) => !each.isKept) };
+}
+
+/** Of the patient it takes what the notices tell, as it is when the dialog opens. */
+export function begin({ id, name, risk_level }, fields) {
+  const patient = { id, name, risk_level };
+  const entry = { key: newKey(), owner: session.owner(), made: Date.now(), patient, fields, state: 'blank', problem: null, after: null };
   entries.set(entry.key, entry);
-  tell(entry);
   return entry;
+}
+
+/** What is typed in the dialog: notes are unsaved work from their first letter on. */
+export function write(entry, fields) {
+  entry.fields = fields;
+  entry.state = fields.notes.trim() ? 'draft' : 'blank';
+  if (entry.state === 'draft') kept.seal(entry);
+  else if (entry.sealed) kept.drop(entry);
+}
+
+export function finish(entry, fields) {
+  Object.assign(entry, { fields, made: Date.now(), due: performance.now() + undoSeconds * 1000 });
+  entry.timer = setTimeout(() => send(entry), undoSeconds * 1000);
+  change(entry, 'waiting');
+  kept.seal(entry);
 }
 
 /** Only while it waits: afterwards it may be in the log. */
 export function undo(entry) {
-  if (entry.state !== 'waiting') return false;
+  if (entry.state !== 'waiting' || !isMine(entry)) return false;
   remove(entry, 'undone');
   return true;
 }
 
 export function sendNow(entry) {
-  if (entry.state === 'waiting') send(entry);
+  if (states[entry.state].sends && isMine(entry)) send(entry);
 }
 
-export function retry(entry) {
-  if (entry.state === 'failed') send(entry);
+/** What is not logged and will not be, or the notice of what was. */
+export function discard(entry) {
+  const isAsked = ['draft', 'failed', 'logged'].includes(entry.state) && isMine(entry);
+  if (isAsked || entry.state === 'blank') remove(entry, 'discarded');
 }
 
-/** A contact that could not be logged, or the notice of one that was. */
-export function dismiss(entry) {
-  if (entry.state === 'failed' || entry.state === 'logged') remove(entry, 'dismissed');
-}
-
-/** Before the organization changes: what waits belongs to the one that was. */
+/** The person goes, or the page: nothing can be undone any more, and nothing waits for the network. */
 export function flush() {
-  return Promise.all(contacts().filter((each) => each.state === 'waiting').map((each) => send(each)));
-}
-
-/** When the page goes away nothing can be undone any more; the browser sees these through. */
-export function flushOnLeaving() {
-  for (const entry of contacts()) {
-    if (entry.state === 'waiting' && entry.organization === organization()) {
-      clearTimeout(entry.timer);
-      change(entry, 'sending');
-      post('log-outreach', bodyOf(entry), entry.key, { keepalive: true }).then(
-        () => change(entry, 'logged'), (problem) => fail(entry, problem));
-    }
+  for (const entry of contacts().filter((each) => isMine(each) && states[each.state].flushes)) {
+    if (entry.state === 'waiting') send(entry);
+    else if (!entry.isUnderWay && isPassing(entry)) attempt(entry, true).then((problem) => problem ?? record(entry));
   }
 }
 
-export const isAnyOnItsWay = () => contacts().some((each) => each.state === 'waiting' || each.state === 'sending');
+/** The page may not come back: a phone ends hidden ones without a word. */
+export function keepAll() {
+  for (const entry of contacts()) if (states[entry.state].keeps) kept.keep(entry);
+}
+
+/** The page goes: another one sends what this one cannot see through. */
+export function leave() {
+  flush();
+  keepAll();
+  kept.letGo();
+}
+
+/** From the browser's cache: what is still kept is taken up again, unless another tab has it. */
+export function comeBack() {
+  for (const entry of contacts().filter((each) => each.isKept)) {
+    if (entry.isOpen) {
+      kept.seal(entry);
+    } else {
+      clearTimeout(entry.timer);
+      entries.delete(entry.key);
+      change(entry, 'gone');
+    }
+  }
+  resume();
+}
+
+/** The person is here, and the API has said so: what waited for him goes on, in whichever tab it was left. */
+export function resume() {
+  const owner = session.person();
+  if (owner === null) return;
+  contacts().filter(isMine).forEach(goOn);
+  kept.adopt(owner, ({ isDraft, ...found }) => {
+    if (session.person() !== owner) return false;
+    const entry = { ...found, state: isDraft ? 'draft' : 'failed', problem: null, after: null };
+    entries.set(entry.key, entry);
+    goOn(entry);
+    return true;
+  });
+}
+
+/** Signed out: nothing of his stays on the computer. What could not be logged waits in this tab, or is discarded. */
+export function forget(owner) {
+  for (const entry of contacts().filter((each) => each.owner === owner)) {
+    if (states[entry.state].asks) kept.drop(entry);
+    else remove(entry, 'discarded');
+  }
+  kept.dropAllOf(owner);
+}
+
+export function discardOf(owner) {
+  for (const entry of contacts().filter((each) => each.owner === owner)) remove(entry, 'discarded');
+}
+
+function goOn(entry) {
+  if (states[entry.state].keeps && !entry.sealed) kept.seal(entry);
+  if (entry.state !== 'failed' || !isPassing(entry)) return tell(entry);
+  if (Math.abs(Date.now() - entry.made) < sameDay) return send(entry);
+  return fail(entry, new Problem(null, 'It was made more than 12 hours ago, and the log would hold the time of sending.'));
+}
+
+// Without a problem it was not tried; a token that was not taken says nothing of the contact.
+const isPassing = ({ problem }) => !problem || problem.isPassing || problem.status === 401;
 
 function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-const bodyOf = (entry) => ({ patient_id: entry.patient.id, ...entry.fields });
-
 async function send(entry) {
   clearTimeout(entry.timer);
   change(entry, 'sending');
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      if (entry.organization !== organization()) {
-        throw new Problem(403, 'This contact belongs to another organization: sign in to that one, then retry.');
-      }
-      await post('log-outreach', bodyOf(entry), entry.key);
-      entry.after = await get(`patients/${encodeURIComponent(entry.patient.id)}`).catch(() => null);
-      return change(entry, 'logged');
-    } catch (problem) {
-      if (!(problem instanceof Problem)) throw problem;
-      if (!problem.isPassing || attempt === attempts) return fail(entry, problem);
-      await pause(problem.retryAfter ?? attempt);
-    }
+  for (let count = 1; entry.state === 'sending'; count += 1) {
+    if (!isMine(entry)) return fail(entry, null);
+    const used = session.token();
+    const problem = await attempt(entry, count === 1);
+    if (!problem) return record(entry);
+    const isRenewed = problem.status === 401 && session.token() !== used;
+    if (count === attempts || !(problem.isPassing || isRenewed)) return fail(entry, problem);
+    kept.keep(entry);
+    await pause(isRenewed ? 0 : problem.retryAfter ?? count);
   }
 }
 
+/** The problem, or null: it is in the log. */
+async function attempt(entry, isLasting) {
+  entry.isUnderWay = true;
+  try {
+    await post('log-outreach', { patient_id: entry.patient.id, ...entry.fields }, entry.key, isLasting);
+    return null;
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    return problem;
+  } finally {
+    entry.isUnderWay = false;
+  }
+}
+
+async function record(entry) {
+  if (!entries.has(entry.key) || !states[entry.state].asks) return;
+  kept.drop(entry);
+  change(entry, 'recorded');
+  if (isMine(entry)) entry.after = await get(`patients/${encodeURIComponent(entry.patient.id)}`).catch(() => null);
+  if (!isMine(entry)) remove(entry, 'discarded');
+  else if (entry.state === 'recorded') change(entry, 'logged');
+}
+
 function fail(entry, problem) {
+  if (entry.state !== 'sending' && entry.state !== 'failed') return;
   entry.problem = problem;
+  kept.keep(entry);
   change(entry, 'failed');
+  // Its notice says where it is kept, which may be known only when it is sealed.
+  const wasKept = entry.isKept;
+  entry.sealing?.then(() => entry.state === 'failed' && entry.isKept !== wasKept && tell(entry));
 }
 
 const pause = (seconds) => new Promise((resolve) => { setTimeout(resolve, seconds * 1000); });
@@ -103,10 +213,12 @@ function change(entry, state) {
   tell(entry);
 }
 
-function remove(entry, state) {
+function remove(entry, end) {
   clearTimeout(entry.timer);
   entries.delete(entry.key);
-  change(entry, state);
+  kept.drop(entry);
+  entry.end = end;
+  change(entry, 'gone');
 }
 
 function tell(entry) {

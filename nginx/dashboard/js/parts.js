@@ -55,6 +55,7 @@ export function refreshMarks() {
 }
 
 function markText(patientID) {
-  const texts = { waiting: 'A contact is waiting to be logged', sending: 'Being logged…', failed: 'A contact is not logged yet' };
+  const texts = { waiting: 'A contact is waiting to be logged', sending: 'Being logged…', recorded: 'Being logged…',
+    failed: 'A contact is not logged yet', draft: 'Notes are not logged yet' };
   return texts[contactOf(patientID)?.state] ?? '';
 }

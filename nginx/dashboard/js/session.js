@@ -5,10 +5,41 @@
 const place = 'reengagement.token';
 const changes = new EventTarget();
 let local = [];
+let current = sessionStorage.getItem(place);
+/** `new` until the API has answered, then `taken` or `refused`: what a token says of itself, anybody can write. */
+let standing = 'new';
 
-export const token = () => sessionStorage.getItem(place);
-export const organization = () => claimsOf(token())?.organization ?? null;
-export const onSignIn = (listener) => changes.addEventListener('in', listener);
+export const token = () => current;
+export const organization = () => claimsOf(current)?.organization ?? null;
+export const onSignIn = (listener) => changes.addEventListener('in', (event) => listener(event.isSamePerson));
+/** Who is here has changed: signed in or out, expired, or taken by the API. */
+export const onPerson = (listener) => changes.addEventListener('person', listener);
+
+/** Whom an entry of this page belongs to: a person within an organization, as text that can be compared. */
+export const owner = () => ownerOf(current);
+/** The same, once the API has taken the token, and null before and after: whose entries may be shown and sent. */
+export const person = () => (standing === 'taken' ? owner() : null);
+/** Who seems to be here, for as long as the API has not said otherwise. */
+export const presumed = () => (standing === 'refused' ? null : owner());
+
+function ownerOf(text) {
+  const claims = claimsOf(text);
+  return claims && JSON.stringify([claims.organization, claims.subject]);
+}
+
+/** An answer has come for this token; true where it is the first. */
+export function confirm() {
+  if (standing === 'taken' || current === null) return false;
+  standing = 'taken';
+  tell('person');
+  return true;
+}
+
+/** The API takes this token no longer; its claims still say who is asked to sign in again. */
+export function expire() {
+  standing = 'refused';
+  tell('person');
+}
 
 /** Organizations of the local set-up, [] anywhere else. */
 export const localOrganizations = () => local;
@@ -36,13 +67,20 @@ export function faultOf(text, now = Date.now()) {
 }
 
 export function signIn(text) {
+  const isSamePerson = current === null || ownerOf(text) === owner();
   sessionStorage.setItem(place, text);
-  changes.dispatchEvent(new Event('in'));
+  [current, standing] = [text, 'new'];
+  tell('in', { isSamePerson });
+  tell('person');
 }
 
 export function signOut() {
   sessionStorage.removeItem(place);
+  [current, standing] = [null, 'new'];
+  tell('person');
 }
+
+const tell = (name, more = {}) => changes.dispatchEvent(Object.assign(new Event(name), more));
 
 /** Asks what the local set-up offers; on any other host there is nothing to ask. */
 export async function lookAround() {
