@@ -358,6 +358,7 @@ def test_going_back_to_the_page_goes_on_with_it(desk, clinic):
     page.until(lambda: len(page.run(KEPT)) == 2)
     page.run("window.interfere = null; dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
     page.until(lambda: logged(clinic) == [("bob", "user_anna")])
+    assert not page.all("[data-state=draft]")
     page.click("dialog [value=success]")
     page.click("dialog [type=submit]")
     page.click("[data-state=waiting] .quiet")
