@@ -81,6 +81,8 @@ def test_it_asks_again_every_half_minute_while_it_is_looked_at_and_not_while_hid
     page.before("""
         const realNow = Date.now.bind(Date), start = realNow(), realTimeout = setTimeout.bind(window);
         Date.now = () => start + (realNow() - start) * 30;
+        const realSpan = performance.now.bind(performance);
+        performance.now = () => realSpan() * 30;
         window.setTimeout = (what, delay, ...rest) => realTimeout(what, delay / 30, ...rest);
         AbortSignal.timeout = () => new AbortController().signal;
         window.hide = (hidden) => {

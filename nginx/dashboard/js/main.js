@@ -75,7 +75,7 @@ function succeed(data) {
 }
 
 async function fail(problem) {
-  if (problem.status === 401) return expire();
+  if (problem.status === 401) return expire(problem);
   schedule.failed(problem);
   shown.problem = problem;
   render();
@@ -95,7 +95,7 @@ function render() {
 
 // A token that is no longer taken: the local set-up may have a newer one, anybody else
 // is asked for it. The address stays, so that the reader goes on where he was.
-async function expire() {
+async function expire(problem) {
   const refused = session.token();
   schedule.stop();
   session.expire();
@@ -103,7 +103,7 @@ async function expire() {
   await session.lookAround();
   // Two requests may have been refused, and the other one have found a newer token already.
   if (session.token() !== refused || session.signInLocally()) return;
-  blank(session.token() ? 'Your session has expired. Sign in again to go on.' : null);
+  blank(session.token() ? session.reasonToSignIn(problem) : null);
 }
 
 // What waits belongs to the organization that was; its requests begin with the token that was.
@@ -139,7 +139,7 @@ function onContact(entry) {
   refreshMarks();
   if (!outbox.isMine(entry)) return;
   if (entry.state === 'logged' && shown) load();
-  if (entry.state === 'failed' && entry.problem?.status === 401) expire();
+  if (entry.state === 'failed' && entry.problem?.status === 401) expire(entry.problem);
 }
 
 async function start() {

@@ -6,9 +6,9 @@ import { timeOfDay } from './format.js';
 
 export const guideMessage = 'Unable to load reengagement data';
 
-/** `retry.at` is when it will be asked again by itself; before that moment 429 forbids it. */
+/** `retry.at` is when it will be asked again by itself, by performance.now(); before that moment 429 forbids it. */
 export function problemBanner(problem, retry, shownSince) {
-  const waits = problem.status === 429 && retry.at > Date.now();
+  const waits = problem.status === 429 && retry.at > performance.now();
   return h('div', { class: 'notice bad', role: 'alert', id: 'problem' },
     h('div', {},
       h('h2', {}, titles[problem.status] ?? guideMessage),
@@ -30,7 +30,7 @@ const titles = {
 
 /** Called each second while a banner is there. */
 export function countDown(retry) {
-  const left = Math.ceil((retry.at - Date.now()) / 1000);
+  const left = Math.ceil((retry.at - performance.now()) / 1000);
   const text = document.getElementById('countdown');
   if (text) text.textContent = left > 0 ? `By itself in ${left} s` : 'Trying again…';
   if (left <= 0) document.getElementById('retry')?.removeAttribute('disabled');

@@ -1,5 +1,6 @@
 // When a view is asked for again: every 30 seconds while somebody looks, sooner or
-// later where an answer was refused, and never before the server's Retry-After.
+// later where an answer was refused, and never before the server's Retry-After. A clock
+// that is set meanwhile changes nothing.
 
 const usual = 30_000;
 const longest = 120_000;
@@ -31,14 +32,14 @@ export class Schedule {
 
   plan(delay) {
     clearTimeout(this.timer);
-    this.at = Date.now() + delay;
+    this.at = performance.now() + delay;
     this.timer = setTimeout(() => this.wake(), delay);
   }
 
   // A hidden page asks for nothing; it catches up when it is looked at. An open dialog
   // keeps what lies beneath it.
   wake() {
-    if (this.at === null || document.hidden || Date.now() < this.at - 50) return;
+    if (this.at === null || document.hidden || performance.now() < this.at - 50) return;
     if (document.querySelector('dialog[open]')) this.plan(5000);
     else this.ask();
   }

@@ -58,12 +58,17 @@ export function claimsOf(text) {
 }
 
 /** Why a pasted token cannot be meant, or null. */
-export function faultOf(text, now = Date.now()) {
+export function faultOf(text) {
   const claims = /^[\w-]+\.[\w-]+\.[\w-]+$/.test(text) ? claimsOf(text) : null;
   if (!claims) return 'This is not a session token: it has three parts with dots between them.';
   if (!claims.organization) return 'This token names no active organization: choose one in Clerk first.';
-  if (claims.expires <= now) return 'This token has expired: get a new one.';
   return null;
+}
+
+/** Whether a token is valid is for the server to say; this clock is only spoken of where it would say otherwise. */
+export function reasonToSignIn({ detail }) {
+  const isClockSlow = /expired/.test(detail) && claimsOf(token())?.expires > Date.now();
+  return `${detail} Sign in again to go on.${isClockSlow ? " By this device's clock it is still valid: the clock may be slow." : ''}`;
 }
 
 export function signIn(text) {
