@@ -133,6 +133,8 @@ BEGIN
             -- ... and what is compared and answered when its key comes again.
             (server_role, 'public.outreach_log', 'SELECT', ARRAY['organization_id', 'id', 'patient_id', 'method', 'outcome',
                 'opened', 'notes', 'idempotency_key', 'created_at']),
+            -- Whether an organization has its row.
+            ('reengagement_marker', 're.organization_state', 'SELECT', ARRAY['organization_id']),
             -- What is searched, and filtered by, of the bound organization.
             ('reengagement_searcher', 're.patient_state', 'SELECT', ARRAY['organization_id', 'patient_id', 'class',
                 'last_contact_day', 'folded_name', 'folded_email', 'phone_digits'])

@@ -39,7 +39,9 @@ BEGIN
     IF NOT pg_temp.has_known_zone(organization) THEN
         RETURN;
     END IF;
-    INSERT INTO re.organization_state (organization_id) VALUES (organization) ON CONFLICT DO NOTHING;
+    INSERT INTO re.organization_state (organization_id) SELECT organization
+    WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = organization)
+    ON CONFLICT DO NOTHING;
     PERFORM FROM re.organization_state s WHERE s.organization_id = organization FOR UPDATE;
     UPDATE re.organization_state s SET building_after = '', built_at = NULL, generation = s.generation + 1
     WHERE s.organization_id = organization;

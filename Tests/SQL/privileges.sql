@@ -195,6 +195,7 @@ SELECT results_eq(
         're.search_pieces(text,text,text,text) PUBLIC',
         're.search_text(text) PUBLIC',
         're.settle(text,text,numeric,text) ',
+        're.state_of(text) PUBLIC',
         're.trends(text,integer) reengagement_api']) v $$,
     'functions');
 

@@ -65,7 +65,7 @@ RETURNS TABLE (xid xid8, patient_id text, answers_only boolean, marked_at timest
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT m.xid, m.patient_id, m.answers_only, m.marked_at
-    FROM re.organization_state s
+    FROM re.state_of(organization) s
     CROSS JOIN LATERAL (SELECT re.floor_of(s.xmin, s.marks_from_by, s.marks_from) AS floor OFFSET 0) f
     CROSS JOIN LATERAL (
         SELECT n.xid, n.patient_id, n.answers_only, n.marked_at

@@ -24,7 +24,9 @@ CREATE OR REPLACE FUNCTION re.mark_organizations() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO re.organization_state (organization_id) SELECT c.id FROM changed c ON CONFLICT DO NOTHING;
+        INSERT INTO re.organization_state (organization_id) SELECT c.id FROM changed c
+        WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = c.id)
+        ON CONFLICT DO NOTHING;
     END IF;
     INSERT INTO re.dirty (organization_id) SELECT c.id FROM changed c;
     RETURN NULL;
@@ -34,7 +36,9 @@ END $$;
 CREATE OR REPLACE FUNCTION re.mark_changed_organizations() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO re.organization_state (organization_id) SELECT n.id FROM new_rows n ON CONFLICT DO NOTHING;
+    INSERT INTO re.organization_state (organization_id) SELECT n.id FROM new_rows n
+    WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = n.id)
+    ON CONFLICT DO NOTHING;
     INSERT INTO re.dirty (organization_id, answers_only)
     SELECT c.id, count(*) = 2 AND count(DISTINCT c.time_zone) = 1
     FROM (
@@ -124,4 +128,5 @@ CREATE OR REPLACE TRIGGER mark_updated AFTER UPDATE ON public.organizations
 
 -- The organizations that were there before the triggers, which now hold off every writer that has not committed. Their
 -- rows say that nothing is built yet.
-INSERT INTO re.organization_state (organization_id) SELECT o.id FROM public.organizations o ON CONFLICT DO NOTHING;
+INSERT INTO re.organization_state (organization_id) SELECT o.id FROM public.organizations o
+WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = o.id);

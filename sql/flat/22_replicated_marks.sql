@@ -39,7 +39,9 @@ CREATE OR REPLACE FUNCTION re.mark_replicated_organization() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP IN ('INSERT', 'UPDATE') THEN
-        INSERT INTO re.organization_state (organization_id) VALUES (NEW.id) ON CONFLICT DO NOTHING;
+        INSERT INTO re.organization_state (organization_id) SELECT NEW.id
+        WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = NEW.id)
+        ON CONFLICT DO NOTHING;
     END IF;
     IF TG_OP = 'UPDATE' AND (NEW.id, NEW.time_zone) = (OLD.id, OLD.time_zone) THEN
         IF NEW.appointment_value <> OLD.appointment_value THEN

@@ -148,7 +148,7 @@ BEGIN
     SELECT k.time_zone, coalesce((SELECT c.appointment_value FROM re.clock c WHERE c.organization_id = organization), 0),
         (
             SELECT true
-            FROM re.organization_state s
+            FROM re.state_of(organization) s
             CROSS JOIN LATERAL (
                 SELECT d.patient_id
                 FROM re.dirty d

@@ -6,7 +6,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     RETURN EXISTS (
-        SELECT FROM re.organization_state s
+        SELECT FROM re.state_of(organization) s
         CROSS JOIN LATERAL (SELECT t.now, re.day_or_null(t.now, s.time_zone) AS today FROM (SELECT re.now() AS now OFFSET 0) t OFFSET 0) k
         WHERE s.organization_id = organization AND s.building_after IS NULL
             AND s.valid_from <= k.now AND k.now < s.valid_until AND s.day_from <= k.today AND k.today < s.day_until
@@ -26,7 +26,7 @@ SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashagg = off AS $$
 DECLARE
     now timestamptz := re.now();
-    today date := (SELECT re.day_or_null(re.now(), s.time_zone) FROM re.organization_state s WHERE s.organization_id = organization);
+    today date := (SELECT re.day_or_null(re.now(), s.time_zone) FROM re.state_of(organization) s);
 BEGIN
     RETURN ARRAY(
         (SELECT m.patient_id
@@ -86,7 +86,10 @@ DECLARE
 BEGIN
     refreshed := 0;
     remaining := false;
-    SELECT * INTO state FROM re.organization_state s WHERE s.organization_id = organization FOR NO KEY UPDATE SKIP LOCKED;
+    -- By its whole key (12_state); if it has another by now, somebody else has advanced just then.
+    SELECT * INTO state FROM re.organization_state s
+    WHERE s.organization_id = organization AND s.generation = (SELECT c.generation FROM re.state_of(organization) c)
+    FOR NO KEY UPDATE SKIP LOCKED;
     busy := NOT FOUND;
     IF busy THEN
         RETURN;
@@ -132,6 +135,7 @@ SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     written_by xid;
+    written bigint;
 BEGIN
     UPDATE re.organization_state o
     SET generation = o.generation + 1, time_zone = zone, appointment_value = value, building_after = built_up_to, advanced_at = now(),
@@ -149,10 +153,11 @@ BEGIN
                 h.running, pg_current_xact_id()::xid
             FROM re.mark_horizon() h
             LEFT JOIN (SELECT d.xid, d.patient_id FROM re.marks_of(organization, 1) d LIMIT 1) m ON true)
-    WHERE o.organization_id = organization
-    RETURNING o.xmin INTO written_by;
+    WHERE o.organization_id = organization AND o.generation = (SELECT c.generation FROM re.state_of(organization) c)
+    RETURNING o.xmin, o.generation INTO written_by, written;
     -- Behind a savepoint a row is of the subtransaction.
     IF written_by <> pg_current_xact_id()::xid THEN
-        UPDATE re.organization_state o SET marks_from_by = written_by WHERE o.organization_id = organization;
+        UPDATE re.organization_state o SET marks_from_by = written_by
+        WHERE o.organization_id = organization AND o.generation = written;
     END IF;
 END $$;

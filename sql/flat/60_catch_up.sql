@@ -84,7 +84,7 @@ BEGIN
             ELSE s.building_after
         END
     INTO building_after
-    FROM re.organization_state s
+    FROM re.state_of(organization) s
     WHERE s.organization_id = organization;
     RETURN FOUND
         AND (building_after IS NULL OR cardinality(re.patients_after(organization, building_after, most + 1)) <= most)

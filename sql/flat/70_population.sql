@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION re.flat_clock(organization text) RETURNS TABLE (now t
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT t.now, re.day_of(t.now, s.time_zone)
-    FROM re.organization_state s
+    FROM re.state_of(organization) s
     CROSS JOIN LATERAL (SELECT re.now() AS now OFFSET 0) t
     WHERE s.organization_id = organization
     OFFSET 0;

@@ -100,7 +100,7 @@ BEGIN ATOMIC
     FROM re.flat_clock(organization) k
     CROSS JOIN page p
     CROSS JOIN LATERAL (
-        SELECT o.appointment_value FROM re.organization_state o WHERE o.organization_id = organization OFFSET 0
+        SELECT o.appointment_value FROM re.state_of(organization) o WHERE o.organization_id = organization OFFSET 0
     ) o
     LEFT JOIN LATERAL (
         SELECT s.patient_id AS id, s.name, s.phone, s.email, re.risk_level(p.days) AS level, p.days,

@@ -29,7 +29,7 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT re.rfc3339(k.now),
         s.generation || ' ' || s.xmin || ' ' || s.tableoid || ' ' || k.today || ' ' || pg_postmaster_start_time()
-    FROM re.organization_state s
+    FROM re.state_of(organization) s
     CROSS JOIN LATERAL (SELECT t.now, re.day_or_null(t.now, s.time_zone) AS today FROM (SELECT re.now() AS now OFFSET 0) t OFFSET 0) k
     WHERE s.organization_id = organization AND s.building_after IS NULL
         AND s.valid_from <= k.now AND k.now < s.valid_until AND s.day_from <= k.today AND k.today < s.day_until
