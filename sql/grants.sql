@@ -37,7 +37,7 @@ BEGIN
             SELECT p.oid, p.oid::regprocedure AS name, p.proacl, p.proowner,
                 regexp_replace(p.proname, '^(plain|flat)_', '') = ANY (
                     endpoints || ARRAY['advance', 'catch_up', 'catch_up_in_time', 'organizations_due',
-                        'record_access', 'make_audit_partitions', 'audit_rest_entries', 'search']) AS for_server
+                        'record_access', 'prove_audit', 'make_audit_partitions', 'audit_rest_entries', 'search']) AS for_server
             FROM pg_proc p
             WHERE p.pronamespace = 're'::regnamespace AND (p.provolatile = 'v' OR p.prosecdef
                 OR regexp_replace(p.proname, '^(plain|flat)_', '') = ANY (endpoints))

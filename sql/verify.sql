@@ -285,6 +285,15 @@ SELECT pg_temp.note(t.tgrelid::regclass::text, format('the trigger %s does not f
 FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
 WHERE p.pronamespace = 're'::regnamespace AND t.tgname LIKE ANY (ARRAY['mark\_%', 'check\_%', 'forget\_%'])
     AND t.tgenabled <> CASE WHEN t.tgname LIKE '%\_replicated%' THEN 'R' WHEN t.tgname IN ('mark_truncated', 'forget_attempts') THEN 'A' ELSE 'O' END;
+DO $$
+BEGIN
+    IF current_setting('reengagement.now', true) <> '' THEN
+        RAISE NOTICE 'reengagement.now is set to %: every answer is as of then', current_setting('reengagement.now');
+    END IF;
+    PERFORM re.prove_audit();
+EXCEPTION WHEN OTHERS THEN
+    PERFORM pg_temp.note('the audit', 'takes no entry: ' || SQLERRM);
+END $$;
 SELECT pg_temp.note(o.id, 'has no organization_state')
 FROM public.organizations o WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = o.id);
 SELECT format('CALL pg_temp.verify(%L)', s.organization_id)

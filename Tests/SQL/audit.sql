@@ -1,7 +1,7 @@
 -- The audit: written by the server's role and read by nobody whom an operator has not let, append-only for everybody.
 BEGIN;
 \ir support/given.sql
-SELECT plan(69);
+SELECT plan(73);
 SELECT given.now('2025-06-30T12:00:00Z');
 SELECT given.clinic(o), given.patient('p', organization => o) FROM unnest(ARRAY['a', 'b']) o;
 GRANT USAGE ON SCHEMA given TO PUBLIC;
@@ -119,5 +119,18 @@ FROM unnest(ARRAY['UPDATE re.audit_2099_01 SET status = 0', 'DELETE FROM re.audi
 SELECT results_eq($$ SELECT re.drop_audit_before('2011-01-01') $$, ARRAY['audit_1970_01', 'audit_2010_03'], 'a month that was moved goes as every month does');
 SELECT is(given.access('a', '{p}', '2099-01-20T12:00Z') + given.access('a', '{p}', '2097-01-20T12:00Z'), 2, 'entries are taken in as before');
 SELECT is((SELECT count(*) FROM re.audit_2099_01), 5::bigint, 'by their month');
+-- An entry of now can be written, or somebody is told why not.
+CREATE TEMPORARY TABLE number_of_entries AS SELECT count(*) AS number FROM re.audit;
+SELECT lives_ok('SELECT re.prove_audit()', 'an entry can be written');
+SELECT is((SELECT count(*) FROM re.audit), (SELECT number FROM number_of_entries), 'and is taken back');
+CREATE RULE vanish AS ON INSERT TO re.audit DO INSTEAD NOTHING;
+SELECT throws_ok('SELECT re.prove_audit()', '55000', 'the audit lets entries vanish', 'a rule that keeps entries out is found');
+DROP RULE vanish ON re.audit;
+DO $$
+BEGIN
+    ALTER TABLE re.audit DETACH PARTITION re.audit_rest;
+    EXECUTE format('ALTER TABLE re.audit DETACH PARTITION re.%I', 'audit_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM'));
+END $$;
+SELECT throws_ok('SELECT re.prove_audit()', '23514', NULL, 'and so is a month without a table');
 SELECT * FROM finish();
 ROLLBACK;

@@ -175,6 +175,7 @@ SELECT results_eq(
         're.prioritized_patients(text,text,integer,integer,integer,integer,text) reengagement_api',
         're.prioritized_patients(text,text,text,integer,text,text,text,boolean,integer,integer,integer,integer,text,text) reengagement_api',
         're.probe(text) PUBLIC',
+        're.prove_audit() reengagement_api',
         're.rate(bigint,bigint) PUBLIC',
         're.rate_or_null(bigint,bigint) PUBLIC',
         're.rate_trend(numeric) PUBLIC',
