@@ -122,8 +122,31 @@ extension ProblemKind {
                 "Wait as many seconds as Retry-After says. Repeat a POST with the same idempotency key: it may have been carried out.")
         case .databaseBusy:
             .init(
-                503, "The database is busy", "All connections to the database were in use for as long as a request may wait.",
+                503, "The database is busy",
+                "All connections to the database were in use, or others held what the request needs, for as long as it may wait.",
                 "Wait as many seconds as Retry-After says. A POST was not carried out.")
+        case .databaseAtLimit:
+            .init(
+                503, "The database is at its limit", "The database takes no more connections, or is short of memory; detail says which.",
+                "Wait as many seconds as Retry-After says. A POST was not carried out.")
+        case .databaseDiskFull:
+            .init(
+                503, "The database's disk is full", "The database has no room left to write what the request needs.",
+                "Whoever runs the service makes room. Repeat a POST with the same idempotency key then: it was not carried out.")
+        case .databaseReadOnly:
+            .init(
+                503, "The database takes no writes", "The database is a standby, or is set to be read only. Reads are answered.",
+                "Wait as many seconds as Retry-After says. Repeat a POST with the same idempotency key: it was not carried out.")
+        case .databaseRefusesLogin:
+            .init(
+                503, "The database refuses the service",
+                "The database is there and lets the service's login not in: its password, its role or pg_hba.conf has changed.",
+                "Whoever runs the service lets it in again. A POST was not carried out.")
+        case .notReady:
+            .init(
+                503, "The service is not ready",
+                "Something that the answers rest on is missing: a part of the database's schema, a right, or the audit.",
+                "The server's log says what; requests that do not need it are answered.")
         case .statementTimeout:
             .init(
                 503, "The database took too long", "A statement ran past its deadline and was broken off.",

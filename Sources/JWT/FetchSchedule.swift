@@ -1,3 +1,5 @@
+import Threads
+
 /// Decides when the keys are fetched; it starts nothing, reads no clock, and its tests need no sleep.
 struct FetchSchedule {
     typealias Instant = ContinuousClock.Instant
@@ -97,10 +99,7 @@ struct FetchSchedule {
         return now < end ? .wait(fetches: fetchesEnded + 1, until: end) : .refuse
     }
 
-    /// Between half and the whole of the doubled pause.
     private func retryPause(jitter: Double) -> Duration {
-        let doublings = min(max(failures - 1, 0), 16)
-        let whole = min(pace.firstRetry * (1 << doublings), pace.longestRetry)
-        return whole * (0.5 + jitter / 2)
+        GrowingPause(first: pace.firstRetry, longest: pace.longestRetry).after(failures: failures, jitter: jitter)
     }
 }

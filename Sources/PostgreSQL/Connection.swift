@@ -10,11 +10,27 @@ final class Connection: @unchecked Sendable {
     private let handle: OpaquePointer
     private let statementTimeout: Duration
     private var prepared: Set<String> = []
+    /// Whether the settings that only some versions know have been made.
+    private var hasAllSettings = false
+    /// The organization that the current statement is bound to.
+    private(set) var organization = ""
+    var failedRefreshes: [FailedRefresh] = []
+    /// Whether a statement was refused since the session takes no writes: another one may, by now.
+    private(set) var isReadOnly = false
     /// When it was opened, for its age.
     let openedAt: ContinuousClock.Instant
 
     private static let setOrganization = Statement(
         name: "set_organization", sql: "SELECT set_config('reengagement.organization', $1, true)")
+    /// What a login or a database may have set of what PostgreSQL 15.0 does not know, so that no start-up packet may name it
+    /// (``ConnectionParameters`` has the others).
+    private static let laterSettings = Statement(
+        name: "later_settings",
+        sql: """
+            SELECT set_config(v.name, v.value, false)
+            FROM (VALUES ('transaction_timeout', '0'), ('restrict_nonsystem_relation_kind', '')) AS v (name, value)
+            WHERE current_setting(v.name, true) <> v.value
+            """)
     /// How long after the server's own timeout a statement is given up here, and its connection with it.
     private static let graceAfterStatementTimeout = Duration.milliseconds(250)
 
@@ -40,20 +56,21 @@ final class Connection: @unchecked Sendable {
         // Where PostgreSQL itself refuses a session, its code says why and quotes nothing.
         PQsetErrorVerbosity(handle, PQERRORS_SQLSTATE)
         try connection.finishConnecting(deadline)
-        // Notices would go to stderr, and may quote data.
-        PQsetNoticeProcessor(handle, { _, _ in }, nil)
+        // Notices would go to stderr, and may quote data. The handle does not outlive the connection.
+        PQsetNoticeReceiver(
+            handle, { Connection.receive($1, for: $0) }, Unmanaged.passUnretained(connection).toOpaque())
         guard PQsetnonblocking(handle, 1) == 0, PQenterPipelineMode(handle) == 1 else { throw connection.lost() }
         return connection
     }
 
     private func finishConnecting(_ deadline: ContinuousClock.Instant) throws(PostgreSQLError) {
-        guard PQstatus(handle) != CONNECTION_BAD else { throw lost() }
+        guard PQstatus(handle) != CONNECTION_BAD else { throw notOpened() }
         var status = PGRES_POLLING_WRITING
         while status != PGRES_POLLING_OK {
             let events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT
             guard wait(for: events, until: deadline) else { throw .connectionLost("connecting took too long") }
             status = PQconnectPoll(handle)
-            guard status != PGRES_POLLING_FAILED else { throw lost() }
+            guard status != PGRES_POLLING_FAILED else { throw notOpened() }
         }
     }
 
@@ -62,12 +79,13 @@ final class Connection: @unchecked Sendable {
     /// - Throws: ``PostgreSQLError``. After ``PostgreSQLError/statementTimeout`` or
     ///   ``PostgreSQLError/connectionLost(_:)`` the connection may be unusable: ask ``isReusable()``.
     func run(_ query: Query, organization: String) throws(PostgreSQLError) -> QueryResult {
-        try run([Query(Self.setOrganization, [organization]), query])[1]
+        try run([query], organization: organization)[0]
     }
 
     /// Runs several in the same way, all in one transaction; returns the rows of each.
     func run(_ queries: [Query], organization: String) throws(PostgreSQLError) -> [QueryResult] {
-        Array(try run([Query(Self.setOrganization, [organization])] + queries).dropFirst())
+        self.organization = organization
+        return Array(try run([Query(Self.setOrganization, [organization])] + queries).dropFirst())
     }
 
     /// Runs a statement that binds the transaction to `organization`, its one parameter, by itself, and `query` after
@@ -77,12 +95,20 @@ final class Connection: @unchecked Sendable {
     func run(
         binding: Statement, then query: Query?, organization: String
     ) throws(PostgreSQLError) -> [QueryResult] {
+        self.organization = organization
         let binding = Query(binding, [organization])
         return try run(query.map { [binding, $0] } ?? [binding])
     }
 
-    /// The first query binds the transaction that they make up.
     private func run(_ queries: [Query]) throws(PostgreSQLError) -> [QueryResult] {
+        guard !hasAllSettings else { return try runAll(queries) }
+        let results = try runAll([Query(Self.laterSettings)] + queries)
+        hasAllSettings = true
+        return Array(results.dropFirst())
+    }
+
+    /// The first query binds the transaction that they make up.
+    private func runAll(_ queries: [Query]) throws(PostgreSQLError) -> [QueryResult] {
         var unprepared: [Statement] = []
         for query in queries where !prepared.contains(query.statement.name) && !unprepared.contains(query.statement) {
             unprepared.append(query.statement)
@@ -175,10 +201,16 @@ final class Connection: @unchecked Sendable {
     }
 
     private func error(of result: OpaquePointer) -> PostgreSQLError {
-        let message = PQresultErrorField(result, reengagement_PG_DIAG_MESSAGE_PRIMARY).map { String(cString: $0) }
         // A backend that was killed leaves no SQLSTATE.
-        guard let state = PQresultErrorField(result, reengagement_PG_DIAG_SQLSTATE) else { return lost() }
-        return PostgreSQLError(state: SQLState(String(cString: state)), message: message ?? "")
+        guard let state = text(result, reengagement_PG_DIAG_SQLSTATE).map(SQLState.init) else { return lost() }
+        if state == .readOnlyTransaction { isReadOnly = true }
+        return PostgreSQLError(state: state, message: text(result, reengagement_PG_DIAG_MESSAGE_PRIMARY) ?? "")
+    }
+
+    private func notOpened() -> PostgreSQLError {
+        let message = String(cString: PQerrorMessage(handle))
+        guard let state = LibpqMessage.state(message) else { return lost() }
+        return .noSession(state, LibpqMessage.reason(message))
     }
 
     private func lost() -> PostgreSQLError {

@@ -35,6 +35,13 @@ public struct ConnectionParameters: Sendable {
             ("standard_conforming_strings", "on"),
             // The audit's entries come as arrays with NULL in them.
             ("array_nulls", "on"),
+            // A search must not leave out matches at random.
+            ("gin_fuzzy_search_limit", "0"),
+            // An error that a function expects would end the session, or keep the function from being run at all.
+            ("exit_on_error", "off"),
+            ("plpgsql.extra_errors", "none"),
+            // What a refresh could not do is told as a warning.
+            ("client_min_messages", "warning"),
             // Planning these statements costs more than running them, and a plan must not depend on who asked first.
             ("plan_cache_mode", "force_generic_plan"),
             // A plan outlives the statistics that it was made by: a small table read through may have grown.

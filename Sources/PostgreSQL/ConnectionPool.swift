@@ -12,12 +12,22 @@ public final class ConnectionPool: Sendable {
         public let waiting: Int
         /// Callers who waited until their deadline, since the start.
         public let timeouts: Int
+        /// Sessions that could not be opened, since the start.
+        public let failedOpenings: [DatabaseCause: Int]
+    }
+
+    /// What happens to a pool that its callers do not see.
+    public enum Event: Sendable {
+        /// A session could not be opened, for another cause than the last, if that failed too.
+        case notOpened(PostgreSQLError)
+        case refreshFailed(FailedRefresh)
     }
 
     private let hosts: [ConnectionParameters]
     private let hostCount: Int
     private let acquireTimeout: Duration
     private let state: Monitor<PoolState<Connection>>
+    private let notify: @Sendable (Event) -> Void
     // One for all pools: threads outlive a pool, and it cannot free what each has of it.
     private static let waitingTime = ThreadTime()
 
@@ -26,8 +36,9 @@ public final class ConnectionPool: Sendable {
 
     public init(
         parameters: ConnectionParameters, capacity: Int, acquireTimeout: Duration,
-        maximumAge: Duration = .seconds(1800)
+        maximumAge: Duration = .seconds(1800), notify: @escaping @Sendable (Event) -> Void = { _ in }
     ) {
+        self.notify = notify
         hosts = parameters.hosts
         hostCount = parameters.hostCount
         self.acquireTimeout = acquireTimeout
@@ -38,8 +49,15 @@ public final class ConnectionPool: Sendable {
         state.withLock {
             Statistics(
                 capacity: $0.capacity, leased: $0.leased, idle: $0.idleCount, waiting: $0.waiting,
-                timeouts: $0.timeouts)
+                timeouts: $0.timeouts, failedOpenings: $0.failedOpenings)
         }
+    }
+
+    /// Has every connection replaced, those in use once they come back: settings of theirs have changed.
+    public func renew() {
+        let closing = state.withLock { $0.renew(now: .now) }
+        _ = closing  // Closed as the last reference goes, outside the lock.
+        state.notifyAll()
     }
 
     /// Runs a query on a connection of its own, bound to `organization` by row-level security.
@@ -112,16 +130,29 @@ public final class ConnectionPool: Sendable {
             return try run(body, on: first)
         } catch {
             // Later, a second attempt might end after whoever asked has gone.
-            guard case .connectionLost = error, repeatable, .now < deadline else { throw error }
+            guard mayRepeat(error, repeatable), .now < deadline else { throw error }
         }
         // What ended the first may be about to end those that are idle now.
         return try run(body, on: lease(until: deadline, new: true))
     }
 
+    /// What a session that takes no writes refused was not carried out, and another session may take it.
+    private func mayRepeat(_ error: PostgreSQLError, _ repeatable: Bool) -> Bool {
+        switch error.cause {
+        case .readOnly: true
+        case .connectionLost: repeatable
+        default: false
+        }
+    }
+
     private func run<Result>(
         _ body: (Connection) throws(PostgreSQLError) -> Result, on connection: Connection
     ) throws(PostgreSQLError) -> Result {
-        defer { giveBack(connection) }
+        defer {
+            let failed = connection.takeFailedRefreshes()
+            giveBack(connection)
+            for refresh in failed { notify(.refreshFailed(refresh)) }
+        }
         return try body(connection)
     }
 
@@ -130,24 +161,44 @@ public final class ConnectionPool: Sendable {
     ) throws(PostgreSQLError) -> Connection {
         let began = ContinuousClock.now
         defer { Self.waitingTime.add(began.duration(to: .now)) }
+        var (new, hasTried) = (new, false)
         while true {
-            switch nextLease(until: deadline) {
-            case .open(let host): return try open(from: host, until: deadline)
-            case .use where new: return try open(from: state.withLock { $0.replace() }, until: deadline)
+            switch nextLease(until: deadline, first: hasTried) {
+            case .open(let host):
+                if let connection = try openUnlessOthersServe(from: host, until: deadline) { return connection }
+                hasTried = true
+            case .use where new:
+                let host = state.withLock { $0.replace() }
+                if let connection = try openUnlessOthersServe(from: host, until: deadline) { return connection }
+                (new, hasTried) = (false, true)
             case .use(let connection):
                 if !connection.isStale() { return connection }
                 state.withLock { $0.discard() }
                 state.notifyAll()
-            case .refuse(let reason): throw .connectionLost(reason)
+            case .refuse(let failure): throw failure
             case .wait: throw .acquireTimeout
             }
         }
     }
 
+    /// Opens a connection; returns nil where that failed, and another may come free in time.
+    private func openUnlessOthersServe(
+        from host: Int, until deadline: ContinuousClock.Instant
+    ) throws(PostgreSQLError) -> Connection? {
+        do throws(PostgreSQLError) {
+            return try open(from: host, until: deadline)
+        } catch {
+            guard .now < deadline, state.withLock({ $0.hasOthers }) else { throw error }
+            return nil
+        }
+    }
+
     /// Waits for a decision; one that still is to wait came at the deadline.
-    private func nextLease(until deadline: ContinuousClock.Instant) -> PoolState<Connection>.Lease {
+    private func nextLease(
+        until deadline: ContinuousClock.Instant, first: Bool
+    ) -> PoolState<Connection>.Lease {
         let now = ContinuousClock.now
-        let (ticket, expired) = state.withLock { ($0.takeTicket(), $0.expire(now: now)) }
+        let (ticket, expired) = state.withLock { ($0.takeTicket(first: first), $0.expire(now: now)) }
         _ = expired  // Closed as the last reference goes, outside the lock.
         // Whoever is next in the queue has to look again.
         defer { state.notifyAll() }
@@ -162,11 +213,10 @@ public final class ConnectionPool: Sendable {
             case .wait(let instant?): limit = instant
             case nil where limit < deadline: limit = deadline
             case .wait, nil:
-                state.withLock { $0.giveUp(ticket) }
-                return .wait(until: nil)
+                return state.withLock { $0.giveUp(ticket) }.map { .refuse($0) } ?? .wait(until: nil)
             case .use(let connection): return .use(connection)
             case .open(let host): return .open(host: host)
-            case .refuse(let reason): return .refuse(reason)
+            case .refuse(let failure): return .refuse(failure)
             }
         }
     }
@@ -175,7 +225,7 @@ public final class ConnectionPool: Sendable {
     /// leaves some for the next.
     private func open(from first: Int, until deadline: ContinuousClock.Instant) throws(PostgreSQLError) -> Connection {
         let start = ContinuousClock.now
-        var reasons: [String] = []
+        var failures: [PostgreSQLError] = []
         for attempt in hosts.indices {
             let host = (first + attempt) % hosts.count
             let share = ContinuousClock.now.duration(to: deadline) / (hosts.count - attempt)
@@ -185,21 +235,23 @@ public final class ConnectionPool: Sendable {
                 state.notifyAll()
                 return connection
             } catch {
-                reasons.append(hostCount == 1 ? error.reason : "host \(host % hostCount + 1): \(error.reason)")
+                failures.append(hostCount == 1 ? error : error.named("host \(host % hostCount + 1)"))
             }
         }
-        let reason = reasons.joined(separator: "; ")
+        let failure = PostgreSQLError.together(failures)
         // Who came to it late says nothing about the database.
         let hadTime = .now < deadline || start.duration(to: deadline) > acquireTimeout / 2
-        state.withLock { $0.openFailed(hadTime ? reason : nil, now: .now, jitter: .random(in: 0..<1)) }
+        let isNews = state.withLock { $0.openFailed(hadTime ? failure : nil, now: .now, jitter: .random(in: 0..<1)) }
         state.notifyAll()
-        throw .connectionLost(reason)
+        if isNews { notify(.notOpened(failure)) }
+        throw failure
     }
 
     private func giveBack(_ connection: Connection) {
-        let (reusable, now) = (connection.isReusable(), ContinuousClock.now)
+        let isOpen = connection.isReusable()
+        let condition: PoolState<Connection>.Condition = !isOpen ? .broken : connection.isReadOnly ? .readOnly : .good
         let closing = state.withLock {
-            $0.giveBack(connection, openedAt: connection.openedAt, reusable: reusable, now: now)
+            $0.giveBack(connection, openedAt: connection.openedAt, condition: condition, now: .now)
         }
         _ = closing  // Closed as the last reference goes, outside the lock.
         state.notifyAll()

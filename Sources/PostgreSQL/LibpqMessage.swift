@@ -18,6 +18,11 @@ enum LibpqMessage {
             ? "libpq gives a reason that may quote a secret; psql shows it" : reasons.joined(separator: ", ")
     }
 
+    /// The code with which PostgreSQL, or one of several addresses, refused a session; nil where none did.
+    static func state(_ message: String) -> SQLState? {
+        message.split(separator: "\n").lazy.compactMap { state(endingLine: $0) }.first.map { SQLState($0) }
+    }
+
     private static func reason(inLine line: Substring) -> String? {
         if let state = state(endingLine: line) {
             let meaning = meanings[state].map { ": \($0)" } ?? ""

@@ -1,7 +1,7 @@
 /// What a connection pool knows and decides, without a socket, a lock or a clock.
 ///
 /// A caller takes a ticket, asks ``lease(_:now:)`` until it is told to use or open a connection, and reports with
-/// ``opened(host:)``, ``openFailed(_:now:jitter:)``, ``giveBack(_:openedAt:reusable:now:)`` or ``discard()``. Waiters
+/// ``opened(host:)``, ``openFailed(_:now:jitter:)``, ``giveBack(_:openedAt:condition:now:)`` or ``discard()``. Waiters
 /// are served in the order of their tickets.
 ///
 /// While the database is away one caller at a time tries to connect, with pauses between (``BackOff``). The others
@@ -21,8 +21,17 @@ struct PoolState<Connection: Sendable> {
         case open(host: Int)
         /// Ask again after the next change, and at this instant if there is one.
         case wait(until: Instant?)
-        /// The database is away, for this reason: do without.
-        case refuse(String)
+        /// No session can be opened, for this reason: do without.
+        case refuse(PostgreSQLError)
+    }
+
+    /// What a connection is worth that comes back.
+    enum Condition: Sendable {
+        case good
+        /// It takes no writes. A new one may, and then those that are idle are as it was.
+        case readOnly
+        /// It broke or hung, and those to the same server perhaps with it.
+        case broken
     }
 
     private struct Idle {
@@ -43,6 +52,13 @@ struct PoolState<Connection: Sendable> {
     private var queue: [Ticket] = []
     private var nextNumber: UInt64 = 0
     private(set) var timeouts = 0
+    /// Sessions that could not be opened, by cause.
+    private(set) var failedOpenings: [DatabaseCause: Int] = [:]
+    /// Those opened before are replaced: a setting of theirs has changed.
+    private var renewedAt: Instant?
+
+    /// A younger session that takes no writes says that none does.
+    private static var leastAgeOfStale: Duration { .seconds(1) }
 
     init(capacity: Int, maximumAge: Duration) {
         self.capacity = capacity
@@ -51,19 +67,22 @@ struct PoolState<Connection: Sendable> {
 
     var idleCount: Int { idle.count }
     var waiting: Int { queue.count }
+    /// Whether there is a connection that may come free, or is being opened and may succeed.
+    var hasOthers: Bool { !idle.isEmpty || leased > 0 }
 
-    mutating func takeTicket() -> Ticket {
+    /// - Parameter first: whether its holder has had its turn already, and comes before the others.
+    mutating func takeTicket(first: Bool = false) -> Ticket {
         defer { nextNumber += 1 }
         let ticket = Ticket(number: nextNumber)
-        queue.append(ticket)
+        queue.insert(ticket, at: first ? 0 : queue.count)
         return ticket
     }
 
     /// Decides for the holder of `ticket`, whose turn it is only when all earlier ones have gone.
     mutating func lease(_ ticket: Ticket, now: Instant) -> Lease {
-        if idle.isEmpty, leased == 0, let reason = backOff.reason, let next = backOff.nextAttempt, now < next {
+        if idle.isEmpty, leased == 0, let failure = backOff.failure, let next = backOff.nextAttempt, now < next {
             leave(ticket)
-            return .refuse(reason)
+            return .refuse(failure)
         }
         guard queue.first == ticket else { return .wait(until: nil) }
         // The latest used first: the others grow old and are replaced.
@@ -83,10 +102,12 @@ struct PoolState<Connection: Sendable> {
         return .open(host: preferredHost)
     }
 
-    /// The holder of `ticket` has waited long enough.
-    mutating func giveUp(_ ticket: Ticket) {
+    /// The holder of `ticket` has waited long enough; returns why there is no other connection, where that has a reason.
+    @discardableResult
+    mutating func giveUp(_ ticket: Ticket) -> PostgreSQLError? {
         leave(ticket)
         timeouts += 1
+        return backOff.failure
     }
 
     private mutating func leave(_ ticket: Ticket) { queue.removeAll { $0 == ticket } }
@@ -98,25 +119,46 @@ struct PoolState<Connection: Sendable> {
         backOff.succeeded()
     }
 
-    /// The connection could not be opened.
+    /// The connection could not be opened; returns whether that is news.
     ///
-    /// - Parameter reason: why, where that says something about the database; nil where the caller had little time left.
-    mutating func openFailed(_ reason: String?, now: Instant, jitter: Double) {
+    /// - Parameter failure: why, where that says something about the database; nil where the caller had little time left.
+    @discardableResult
+    mutating func openFailed(_ failure: PostgreSQLError?, now: Instant, jitter: Double) -> Bool {
         opening -= 1
         leased -= 1
-        if let reason { backOff.failed(reason, now: now, jitter: jitter) }
+        guard let failure else { return false }
+        let isNews = backOff.failure?.cause != failure.cause
+        backOff.failed(failure, now: now, jitter: jitter)
+        failedOpenings[failure.cause, default: 0] += 1
+        return isNews
     }
 
     /// Takes a connection back; returns what is to be closed instead of kept.
     ///
-    /// One that broke or hung is a hint that those to the same server did too: they are replaced before each costs
-    /// a request its time.
-    mutating func giveBack(_ connection: Connection, openedAt: Instant, reusable: Bool, now: Instant) -> [Connection] {
+    /// Of one that broke, hung or takes no writes any more, those that are idle are replaced too, before each costs a
+    /// request its time.
+    mutating func giveBack(
+        _ connection: Connection, openedAt: Instant, condition: Condition, now: Instant
+    ) -> [Connection] {
         leased -= 1
-        guard reusable else { return [connection] + takeIdle { _ in true } }
-        guard openedAt.duration(to: now) < maximumAge else { return [connection] }
-        idle.append(Idle(connection: connection, openedAt: openedAt))
-        return []
+        switch condition {
+        case .broken: return [connection] + takeIdle { _ in true }
+        case .readOnly: return [connection] + takeIdle { $0.openedAt + Self.leastAgeOfStale <= now }
+        case .good:
+            guard !Self.isOld(openedAt, now, maximumAge, renewedAt) else { return [connection] }
+            idle.append(Idle(connection: connection, openedAt: openedAt))
+            return []
+        }
+    }
+
+    private static func isOld(_ openedAt: Instant, _ now: Instant, _ maximum: Duration, _ renewedAt: Instant?) -> Bool {
+        openedAt.duration(to: now) >= maximum || renewedAt.map { openedAt < $0 } == true
+    }
+
+    /// All connections opened until now are replaced, those in use once they come back.
+    mutating func renew(now: Instant) -> [Connection] {
+        renewedAt = now
+        return expire(now: now)
     }
 
     /// A leased connection is to be closed, and another one opened in its place, beginning with the host returned.
@@ -139,7 +181,7 @@ struct PoolState<Connection: Sendable> {
 
     /// Takes out the idle connections that have reached their age; the caller closes them.
     mutating func expire(now: Instant) -> [Connection] {
-        takeIdle { [maximumAge] in $0.openedAt.duration(to: now) >= maximumAge }
+        takeIdle { [maximumAge, renewedAt] in Self.isOld($0.openedAt, now, maximumAge, renewedAt) }
     }
 
     private mutating func takeIdle(where isUnwanted: (Idle) -> Bool) -> [Connection] {

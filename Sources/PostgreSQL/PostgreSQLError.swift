@@ -13,10 +13,11 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
     /// exception) do, and P0001 says whatever a function raises.
     var mayQuoteAValue: Bool { conditionClass == "22" || conditionClass == "P0" }
 
-    public static let queryCanceled = SQLState("57014")
     public static let readOnlyTransaction = SQLState("25006")
     /// An organization's time zone has gone from PostgreSQL (`sql/views/25_zone.sql`, definitions.md section 8).
     public static let unknownTimeZone = SQLState("REZON")
+    /// A warning: derived data could not be brought up to date, and the answer is the plain one (`sql/flat/60_catch_up.sql`).
+    static let refreshFailed = SQLState("REREF")
 }
 
 /// What can go wrong between the server and the database.
@@ -25,6 +26,8 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
 public enum PostgreSQLError: Error, Sendable {
     /// No connection could be made, or it broke.
     case connectionLost(String)
+    /// The database is there and opens no session for us.
+    case noSession(SQLState, String)
     /// No connection came free before the deadline.
     case acquireTimeout
     /// The statement ran past its deadline.
@@ -36,56 +39,45 @@ public enum PostgreSQLError: Error, Sendable {
     /// A result that is not what the statement promises.
     case unexpectedResult(String)
 
-    /// Whether the database is away or overloaded, so that the same request may succeed later.
-    public var isTemporary: Bool {
+    /// Why the database did not answer.
+    public var cause: DatabaseCause {
         switch self {
-        case .connectionLost, .acquireTimeout, .statementTimeout, .unavailable: true
-        case .refused, .unexpectedResult: false
+        case .connectionLost: .connectionLost
+        case .noSession(let state, _):
+            // Whatever else keeps a session from being opened, the role or a setting in its start-up packet does.
+            SQLStateTable.line(state).status == 503 ? SQLStateTable.line(state).cause : .loginRefused
+        case .acquireTimeout: .acquireTimeout
+        case .statementTimeout: .statementTimeout
+        case .unavailable(let state, _), .refused(let state, _): SQLStateTable.line(state).cause
+        case .unexpectedResult: .unexpectedResult
         }
     }
 
-    /// Every ``kind`` there is.
-    public static let kinds = [
-        "acquire_timeout", "connection_lost", "refused", "statement_timeout", "unavailable", "unexpected_result",
-    ]
+    /// The cause's name, for the log and for metrics.
+    public var kind: String { cause.rawValue }
 
-    /// A short name of the class of error, for metrics.
-    public var kind: String {
-        switch self {
-        case .connectionLost: "connection_lost"
-        case .acquireTimeout: "acquire_timeout"
-        case .statementTimeout: "statement_timeout"
-        case .unavailable: "unavailable"
-        case .refused: "refused"
-        case .unexpectedResult: "unexpected_result"
-        }
-    }
+    /// Whether the same request may succeed later.
+    public var isTemporary: Bool { cause != .refused && cause != .unexpectedResult }
 
     /// Why a connection could not be made, where that is what it says.
     var reason: String {
-        if case .connectionLost(let message) = self { message } else { description }
+        switch self {
+        case .connectionLost(let message), .noSession(_, let message): message
+        default: description
+        }
     }
 
     /// The error that PostgreSQL's own code stands for.
     init(state: SQLState, message: String) {
         let message = state.mayQuoteAValue ? "its message may quote a value, so that only PostgreSQL logs it" : message
-        switch state.conditionClass {
-        case _ where state == .queryCanceled: self = .statementTimeout
-        case "08": self = .connectionLost(message)
-        // The operator or a crash ended the session under the statement, which was rolled back.
-        case _ where ["57P01", "57P02"].contains(state.code): self = .connectionLost(message)
-        // A setting of the login or database ended it: the session was idle, or idle in a transaction.
-        case _ where ["57P05", "25P03"].contains(state.code): self = .connectionLost(message)
-        // Such a setting of PostgreSQL 17 and later (transaction_timeout), or a lock that did not come in time.
-        case _ where ["25P04", "55P03"].contains(state.code): self = .unavailable(state, message)
-        // Resources, the operator, the system, and conflicts that another attempt would not meet.
-        case "53", "57", "58", "40": self = .unavailable(state, message)
-        // A standby that a failover has not promoted yet.
-        case _ where state == .readOnlyTransaction: self = .unavailable(state, message)
-        // Until somebody corrects the organization's row, or the zone is back.
-        case _ where state == .unknownTimeZone: self = .unavailable(state, message)
-        default: self = .refused(state, message)
-        }
+        let line = SQLStateTable.line(state)
+        self =
+            switch line.cause {
+            case .connectionLost: .connectionLost(message)
+            case .statementTimeout: .statementTimeout
+            case _ where line.status == 503: .unavailable(state, message)
+            default: .refused(state, message)
+            }
     }
 }
 
@@ -93,11 +85,27 @@ extension PostgreSQLError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .connectionLost(let message): "connection lost: \(message)"
+        case .noSession(_, let message): "no session: \(message)"
         case .acquireTimeout: "no connection came free in time"
         case .statementTimeout: "the statement ran past its deadline"
         case .unavailable(let state, let message): "unavailable (\(state)): \(message)"
         case .refused(let state, let message): "refused (\(state)): \(message)"
         case .unexpectedResult(let message): "unexpected result: \(message)"
         }
+    }
+}
+
+extension PostgreSQLError {
+    /// The same, told of one of several hosts.
+    func named(_ host: String) -> PostgreSQLError {
+        if case .noSession(let state, let message) = self { return .noSession(state, "\(host): \(message)") }
+        return .connectionLost("\(host): \(reason)")
+    }
+
+    /// Of several hosts, one that is there and refuses says more than those that are not there.
+    static func together(_ failures: [PostgreSQLError]) -> PostgreSQLError {
+        let reasons = failures.map(\.reason).joined(separator: "; ")
+        for case .noSession(let state, _) in failures { return .noSession(state, reasons) }
+        return .connectionLost(reasons)
     }
 }

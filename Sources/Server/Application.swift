@@ -43,12 +43,13 @@ public struct Application: Sendable {
         defer { sink.stop(within: Self.longestFlush) }
         let keys = try keySet()
         let acceptor = try acceptor()
-        let pool = ConnectionPool(
-            parameters: configuration.connection, capacity: configuration.poolSize,
-            acquireTimeout: configuration.acquireTimeout)
+        let refreshes = Refreshes(logger: logger)
+        let pool = pool(refreshes)
+        let watch = try startSettingsWatch(pool)
         let trail = try startAuditTrail(pool)
-        let maintenance = try startMaintenance(pool)
-        let workers = try startWorkers(acceptor, keys, pool, trail, maintenance)
+        let maintenance = try startMaintenance(pool, refreshes)
+        let workers = try startWorkers(
+            acceptor, keys, Database(pool: pool, refreshes: refreshes, watch: watch), trail, maintenance)
         logger.info(
             "listening", metadata: ["version": "\(serverVersion)", "workers": "\(configuration.workers)"])
         // Not in the log line: below its level nothing of it is evaluated.
@@ -56,6 +57,7 @@ public struct Application: Sendable {
         let end = ContinuousClock.now + Self.longestStop
         logger.info("stopping", metadata: ["signal": "\(signal)"])
         maintenance.stop()
+        watch.stop()
         acceptor.stop(grace: Self.grace)
         let drained = workers.waitUntilDone(end)
         flush(trail, by: end + Self.longestAuditFlush)
@@ -125,13 +127,41 @@ public struct Application: Sendable {
         }
     }
 
+    private func pool(_ refreshes: Refreshes) -> ConnectionPool {
+        let logger = logger
+        return ConnectionPool(
+            parameters: configuration.connection, capacity: configuration.poolSize,
+            acquireTimeout: configuration.acquireTimeout
+        ) { event in
+            switch event {
+            case .notOpened(let error):
+                logger.warning(
+                    "a connection to the database could not be opened",
+                    metadata: ["class": "\(error.kind)", "reason": "\(error)"])
+            case .refreshFailed(let refresh): refreshes.failed(refresh.organization, refresh.error)
+            }
+        }
+    }
+
+    private func startSettingsWatch(_ pool: ConnectionPool) throws(StartError) -> SettingsWatch {
+        let watch = SettingsWatch(
+            database: { (query) throws(PostgreSQLError) in try pool.run(query, organization: "") },
+            renew: { pool.renew() }, logger: logger)
+        do throws(Thread.StartError) {
+            try watch.start()
+            return watch
+        } catch {
+            throw StartError(description: "the system refuses a thread for the settings (errno \(error.code))")
+        }
+    }
+
     private func startWorkers(
-        _ acceptor: Acceptor, _ keys: KeySet, _ pool: ConnectionPool, _ trail: AuditTrail?, _ maintenance: Maintenance
+        _ acceptor: Acceptor, _ keys: KeySet, _ database: Database, _ trail: AuditTrail?, _ maintenance: Maintenance
     ) throws(StartError) -> WorkerThreads {
         let metrics = Metrics()
         let waiting = WaitingRequests(permits: configuration.workers, longestWait: configuration.acquireTimeout)
         let worker = Worker(
-            acceptor: acceptor, pipeline: pipeline(acceptor, keys, pool, metrics, waiting, trail, maintenance),
+            acceptor: acceptor, pipeline: pipeline(acceptor, keys, database, metrics, waiting, trail, maintenance),
             waiting: waiting, metrics: metrics)
         do throws(Thread.StartError) {
             // One more than may wait for the database: it takes requests in, whatever the others wait for.
@@ -141,11 +171,11 @@ public struct Application: Sendable {
         }
     }
 
-    private func startMaintenance(_ pool: ConnectionPool) throws(StartError) -> Maintenance {
+    private func startMaintenance(_ pool: ConnectionPool, _ refreshes: Refreshes) throws(StartError) -> Maintenance {
         let maintenance = Maintenance(
             database: { (query, organization) throws(PostgreSQLError) in
                 try pool.run(query, organization: organization, repeatable: false)
-            }, logger: logger)
+            }, refreshes: refreshes, logger: logger)
         do throws(Thread.StartError) {
             try maintenance.start()
             return maintenance
@@ -173,28 +203,31 @@ public struct Application: Sendable {
     }
 
     private func pipeline(
-        _ acceptor: Acceptor, _ keys: KeySet, _ pool: ConnectionPool, _ metrics: Metrics, _ waiting: WaitingRequests,
+        _ acceptor: Acceptor, _ keys: KeySet, _ database: Database, _ metrics: Metrics, _ waiting: WaitingRequests,
         _ trail: AuditTrail?, _ maintenance: Maintenance
     ) -> Pipeline {
         let verifier = Verifier(keys: keys, policy: configuration.policy)
         let sink = sink
-        let keptAnswers = keptAnswers(pool)
-        let readiness = Readiness(pool: pool)
+        let keptAnswers = keptAnswers(database)
+        let ofTheAudit: Readiness.Cause = { trail?.trouble }
+        let readiness = Readiness(pool: database.pool, causes: [ofTheAudit] + database.causes)
         return Pipeline(
             authenticator: Authenticator(verifier: verifier),
             database: { (query, organization, repeatable) throws(PostgreSQLError) in
-                try pool.run(query, organization: organization, repeatable: repeatable)
+                try database.run(query, organization: organization, repeatable: repeatable)
             },
             keptAnswers: keptAnswers,
             readiness: { () throws(PostgreSQLError) in try readiness.check() },
-            waitedForConnections: { pool.timeWaited },
+            waitedForConnections: { database.pool.timeWaited },
             cors: CORS(allowedOrigins: configuration.allowedOrigins),
             logger: logger,
             renderMetrics: {
                 metrics.render(
                     [
                         { $0.add(waiting.statistics) },
-                        { $0.add(connections: acceptor.openConnections) }, { $0.add(pool.statistics) },
+                        { $0.add(connections: acceptor.openConnections) }, { $0.add(database.pool.statistics) },
+                        { $0.add(database.refreshes.statistics) },
+                        { $0.add(isClockFrozen: database.watch.isClockFrozen) },
                         { $0.add(tokens: verifier.cacheStatistics) },
                         { $0.add(keptAnswers?.statistics ?? KeptAnswers.Statistics()) },
                         { $0.add(lostLogLines: sink.lostLines) },
@@ -213,11 +246,11 @@ public struct Application: Sendable {
         if case .address(.tcp) = configuration.listen { false } else { true }
     }
 
-    private func keptAnswers(_ pool: ConnectionPool) -> KeptAnswers? {
+    private func keptAnswers(_ database: Database) -> KeptAnswers? {
         guard configuration.answerCacheBytes > 0 else { return nil }
         return KeptAnswers(capacity: configuration.answerCacheBytes) {
             (probe, query, organization) throws(PostgreSQLError) in
-            try pool.run(binding: probe, then: query, organization: organization)
+            try database.run(probe: probe, then: query, organization: organization)
         }
     }
 

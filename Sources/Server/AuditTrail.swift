@@ -24,6 +24,8 @@ final class AuditTrail: Sendable {
         var written = 0
         var failures = 0
         var lost = 0
+        /// Why the last attempt to write failed, until one succeeds.
+        var trouble: PostgreSQLError?
         /// Once told to stop: until when to go on trying.
         var stopBy: ContinuousClock.Instant?
         var hasEnded = false
@@ -50,6 +52,9 @@ final class AuditTrail: Sendable {
                 lost: $0.lost)
         }
     }
+
+    /// Why no entry can be written at present, without what it may quote; nil where the last attempt succeeded.
+    var trouble: PostgreSQLError? { state.withLock { $0.trouble } }
 
     /// Takes an entry in; where that is refused, its answer must not be sent.
     func record(_ entry: AuditEntry) -> Bool {
@@ -108,11 +113,15 @@ final class AuditTrail: Sendable {
         while true {
             do throws(PostgreSQLError) {
                 _ = try database(AuditBatch.query(batch))
-                settle(batch) { $0.written += batch.count }
+                settle(batch) { ($0.written, $0.trouble) = ($0.written + batch.count, nil) }
                 return true
             } catch {
-                state.withLock { $0.failures += 1 }
-                if error.isAboutTheData { return writeApart(batch, error) }
+                let isAboutTheData = error.isAboutTheData
+                state.withLock { state in
+                    state.failures += 1
+                    state.trouble = isAboutTheData ? nil : error.withoutText
+                }
+                if isAboutTheData { return writeApart(batch, error) }
                 if isFirstFailure {
                     logger.warning("the audit could not be written", metadata: ["reason": "\(error.withoutText)"])
                 }
@@ -159,10 +168,13 @@ extension PostgreSQLError {
     }
 
     /// PostgreSQL's own text may quote what was to be written.
-    fileprivate var withoutText: String {
+    fileprivate var withoutText: PostgreSQLError {
         switch self {
-        case .refused(let state, _), .unavailable(let state, _): "\(kind) (\(state))"
-        default: kind
+        case .refused(let state, _): .refused(state, Self.withheld)
+        case .unavailable(let state, _): .unavailable(state, Self.withheld)
+        default: self
         }
     }
+
+    private static let withheld = "the audit takes no entry; PostgreSQL's log says more"
 }

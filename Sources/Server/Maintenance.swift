@@ -12,6 +12,7 @@ final class Maintenance: Sendable {
     typealias Database = @Sendable (_ query: Query, _ organization: String) throws(PostgreSQLError) -> QueryResult
 
     private let database: Database
+    private let refreshes: Refreshes
     private let logger: Logger
     private let stopped = Monitor(false)
     private let rest = Monitor<Int?>(nil)
@@ -38,9 +39,11 @@ final class Maintenance: Sendable {
         name: "advance", sql: "SELECT refreshed, remaining FROM re.advance($1, $2::int)")
 
     init(
-        database: @escaping Database, logger: Logger, pause: Duration = .seconds(1), turn: Duration = .seconds(1)
+        database: @escaping Database, refreshes: Refreshes, logger: Logger, pause: Duration = .seconds(1),
+        turn: Duration = .seconds(1)
     ) {
         self.database = database
+        self.refreshes = refreshes
         self.logger = logger
         self.pause = pause
         self.turn = turn
@@ -51,9 +54,8 @@ final class Maintenance: Sendable {
         try Thread.start { [self] in
             var pause = Duration.zero
             var partitionsDue = ContinuousClock.now
-            var failed = FailedOrganizations()
             while !sleep(pause) {
-                pause = lookForWork(&failed)
+                pause = lookForWork()
                 // Whatever has failed: an audit without its next months would go on in the rest for good.
                 guard partitionsDue <= .now else { continue }
                 partitionsDue = .now + (lookAfterMonths() ? Self.betweenPartitions : Self.pauseAfterFailure)
@@ -88,36 +90,33 @@ final class Maintenance: Sendable {
     }
 
     /// Gives every organization that has something to do its turn; returns how long to pause then.
-    private func lookForWork(_ failed: inout FailedOrganizations) -> Duration {
+    private func lookForWork() -> Duration {
+        let waiting = refreshes.waiting()
         let due: [String]
         do throws(PostgreSQLError) {
-            let waiting = Self.array(failed.waiting(now: .now))
-            due = try database(Query(Self.due, [String(Self.organizationsAtOnce), waiting]), "").rows
+            due = try database(Query(Self.due, [String(Self.organizationsAtOnce), Self.array(waiting)]), "").rows
                 .compactMap { $0.text(0) }
         } catch {
-            logger.warning("the background work could not go on", metadata: ["reason": "\(error)"])
-            return Self.pauseAfterFailure
+            return cannotGoOn(error)
         }
+        // Of more than those that were asked for nobody knows.
+        if due.count < Self.organizationsAtOnce { refreshes.keep(due: due + waiting) }
         var isLeft = false
         for organization in due {
             do throws(PostgreSQLError) {
                 if try bringUpToDate(organization) { isLeft = true }
-                failed.succeeded(organization)
+                refreshes.succeeded(organization)
             } catch {
-                note(error, of: organization, &failed)
-                if error.isOfTheDatabase { return Self.pauseAfterFailure }
+                if error.isOfTheDatabase { return cannotGoOn(error) }
+                refreshes.failed(organization, error)
             }
         }
         return isLeft ? .zero : pause
     }
 
-    private func note(_ error: PostgreSQLError, of organization: String, _ failed: inout FailedOrganizations) {
-        let pause = failed.failed(organization, now: .now)
-        logger.warning(
-            "an organization's derived data could not be brought up to date",
-            metadata: [
-                "organization": "\(organization)", "reason": "\(error)", "retry_after_s": "\(pause.components.seconds)",
-            ])
+    private func cannotGoOn(_ error: PostgreSQLError) -> Duration {
+        logger.warning("the background work could not go on", metadata: ["class": "\(error.kind)", "reason": "\(error)"])
+        return Self.pauseAfterFailure
     }
 
     /// The text of an array, as PostgreSQL reads it: scalar by scalar, since a combining mark may follow a quote.
@@ -162,11 +161,11 @@ final class Maintenance: Sendable {
 extension PostgreSQLError {
     /// Whether the next organization would meet it too, as far as one can tell.
     fileprivate var isOfTheDatabase: Bool {
-        switch self {
-        case .connectionLost, .acquireTimeout: true
-        // A zone is the organization's, a conflict (class 40) the moment's.
-        case .unavailable(let state, _): state != .unknownTimeZone && state.conditionClass != "40"
-        case .statementTimeout, .refused, .unexpectedResult: false
+        switch cause {
+        case .connectionLost, .unavailable, .acquireTimeout, .connectionLimit, .loginRefused, .outOfResources, .readOnly:
+            true
+        // A zone is the organization's, a conflict the moment's, and a disk that is full may have room for less.
+        case .timeZoneUnknown, .conflict, .statementTimeout, .diskFull, .refused, .unexpectedResult: false
         }
     }
 }

@@ -86,7 +86,7 @@ final class Metrics: Sendable {
         text.family(
             "reengagement_db_errors_total", .counter, "Requests that failed in the database, by class.",
             // All from the start: a rate needs the 0 before the first.
-            PostgreSQLError.kinds.map { ([("class", $0)], total.databaseErrors[$0] ?? 0) })
+            DatabaseCause.allCases.map { ([("class", $0.rawValue)], total.databaseErrors[$0.rawValue] ?? 0) })
         for reading in readings { reading(&text) }
         return text.text
     }

@@ -14,6 +14,29 @@ extension PrometheusText {
         gauge("reengagement_db_pool_idle", "Database connections open and idle.", pool.idle)
         gauge("reengagement_db_pool_waiting", "Requests waiting for a database connection.", pool.waiting)
         counter("reengagement_db_pool_timeouts_total", "Requests that got no connection in time.", pool.timeouts)
+        family(
+            "reengagement_db_open_failures_total", "Database connections that could not be opened, by class.",
+            pool.failedOpenings)
+    }
+
+    mutating func add(_ refreshes: Refreshes.Statistics) {
+        gauge(
+            "reengagement_refresh_failing", "Organizations answered plainly, since their derived data could not be written.",
+            refreshes.organizations)
+        family(
+            "reengagement_refresh_failures_total", "Attempts to bring derived data up to date that failed, by class.",
+            refreshes.failures)
+    }
+
+    mutating func add(isClockFrozen: Bool) {
+        gauge(
+            "reengagement_clock_frozen", "Whether reengagement.now is set, so that answers are as of then.",
+            isClockFrozen ? 1 : 0)
+    }
+
+    /// A counter by class, all of them from the start: a rate needs the 0 before the first.
+    private mutating func family(_ name: String, _ help: String, _ counts: [DatabaseCause: Int]) {
+        family(name, .counter, help, DatabaseCause.allCases.map { ([("class", $0.rawValue)], counts[$0] ?? 0) })
     }
 
     mutating func add(tokens: (hits: Int, misses: Int, evictions: Int)) {

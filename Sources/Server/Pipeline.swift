@@ -182,28 +182,30 @@ struct Pipeline: Sendable {
     /// What the caller is told of a database error; the whole of it goes to the log.
     private func problem(for error: PostgreSQLError, _ incoming: Incoming, _ record: Record) -> Problem {
         guard error.isTemporary else {
-            log(.error, "the database refused a statement", error.description, incoming, record)
+            log(.error, "the database refused a statement", error, incoming, record)
             return record.route == "/ready"
-                ? .unavailable(
-                    .databaseAway, "The database cannot answer what the endpoints ask; the server's log says why.")
+                ? .unavailable(.notReady, "Requests cannot be answered, or not recorded; the server's log says why.")
                 : .internalError
         }
-        log(.warning, "the database could not answer", error.description, incoming, record)
-        switch error {
-        case .acquireTimeout: return .unavailable(.databaseBusy, "All database connections are busy; try again shortly.")
-        case .statementTimeout: return .unavailable(.statementTimeout, "The database took too long; try again shortly.")
-        case .unavailable(.unknownTimeZone, _): return .unknownTimeZone
-        default: return .unavailable(.databaseAway, "The database is away; try again shortly.")
-        }
+        log(.warning, "the database could not answer", error, incoming, record)
+        return .database(error.cause)
     }
 
     private func log(
-        _ level: Logger.Level, _ message: Logger.Message, _ reason: String, _ incoming: Incoming, _ record: Record
+        _ level: Logger.Level, _ message: Logger.Message, _ error: PostgreSQLError, _ incoming: Incoming,
+        _ record: Record
     ) {
-        logger.log(
-            level: level, message,
-            metadata: [
-                "request_id": "\(incoming.requestID)", "route": "\(record.route ?? "none")", "reason": "\(reason)",
-            ])
+        log(level, message, "\(error)", incoming, record, ["class": "\(error.kind)"])
+    }
+
+    private func log(
+        _ level: Logger.Level, _ message: Logger.Message, _ reason: String, _ incoming: Incoming, _ record: Record,
+        _ more: Logger.Metadata = [:]
+    ) {
+        var metadata = more
+        metadata["request_id"] = "\(incoming.requestID)"
+        metadata["route"] = "\(record.route ?? "none")"
+        metadata["reason"] = "\(reason)"
+        logger.log(level: level, message, metadata: metadata)
     }
 }

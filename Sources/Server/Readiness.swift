@@ -6,12 +6,16 @@ import Threads
 ///
 /// It is asked their own queries, as the server's role, about an organization that cannot exist. A session keeps what it
 /// has loaded, so that one that has been open for long may answer what no new one can: every so often it is a new session
-/// that is asked. Whoever asks more often than once a second costs the database one of the queries.
+/// that is asked. With it an entry of the audit is written and rolled back, since nothing is answered that cannot be
+/// recorded. Whoever asks more often than once a second costs the database one of the queries.
 final class Readiness: Sendable {
     /// Runs the queries on one of the pool's connections.
     typealias Pooled = @Sendable (_ queries: [Query]) throws(PostgreSQLError) -> Void
     /// Runs them in a session that is opened for them; returns false where none could be opened.
     typealias Anew = @Sendable (_ queries: [Query]) throws(PostgreSQLError) -> Bool
+
+    /// What some other part of the server has met, and would meet again; nil where that is in order.
+    typealias Cause = @Sendable () -> PostgreSQLError?
 
     /// No id is empty (definitions.md section 1).
     static let organization = ""
@@ -26,22 +30,26 @@ final class Readiness: Sendable {
     private let pooled: Pooled
     private let anew: Anew
     private let queries: [Query]
+    private let causes: [Cause]
     private let state = Monitor(State())
 
     private static let pause = Duration.seconds(10)
     /// The same where the last new session has failed.
     private static let pauseAfterFailure = Duration.seconds(1)
     private static let pauseOfPool = Duration.seconds(1)
+    /// Writes an entry and takes it back, in the database's own function.
+    static let proof = Query(Statement(name: "prove_audit", sql: "SELECT re.prove_audit()"))
 
     init(
-        queries: [Query] = Routes.harmlessQueries(organization: Readiness.organization), pooled: @escaping Pooled,
-        anew: @escaping Anew
+        queries: [Query] = Routes.harmlessQueries(organization: Readiness.organization), causes: [Cause] = [],
+        pooled: @escaping Pooled, anew: @escaping Anew
     ) {
-        (self.queries, self.pooled, self.anew) = (queries, pooled, anew)
+        (self.queries, self.causes, self.pooled, self.anew) = (queries, causes, pooled, anew)
     }
 
-    convenience init(pool: ConnectionPool) {
+    convenience init(pool: ConnectionPool, causes: [Cause]) {
         self.init(
+            causes: causes,
             pooled: { (queries) throws(PostgreSQLError) in try pool.run(queries, organization: Readiness.organization) },
             anew: { (queries) throws(PostgreSQLError) in
                 try pool.runInNewSession(queries, organization: Readiness.organization)
@@ -60,6 +68,7 @@ final class Readiness: Sendable {
             state.withLock { ($0.nextNewSession, $0.nextWhole) = (nil, nil) }
             throw error
         }
+        for cause in causes { if let error = cause() { throw error } }
         if isWhole { state.withLock { $0.nextWhole = now + Self.pauseOfPool } }
     }
 
@@ -76,6 +85,7 @@ final class Readiness: Sendable {
         do throws(PostgreSQLError) {
             // Where none can be opened, those that are open serve on; where there are none, asking the pool fails.
             _ = try anew(queries)
+            try pooled([Self.proof])
             state.withLock { $0.failure = nil }
         } catch {
             state.withLock { ($0.failure, $0.nextNewSession) = (error, now + Self.pauseAfterFailure) }

@@ -53,8 +53,8 @@ def bouncer(database, stack, folder):
 def test_the_server_works_through_pgbouncer_and_stays_bound(bouncer, stack, folder, database, clinic, fresh_id):
     source = (ROOT / "Sources/PostgreSQL/ConnectionParameters.swift").read_text()
     settings, = re.findall(r"let settings = \[\n(.*?)^ {8}\]", source, re.DOTALL | re.MULTILINE)
-    pinned = {name.lower() for name in re.findall(r'^ {12}\("(\w+)", ', settings, re.MULTILINE)} - {"role"}
-    assert {setting.split()[4].lower() for setting in ROLE_SETTINGS} == pinned and len(pinned) == 13
+    pinned = {name.lower() for name in re.findall(r'^ {12}\("([\w.]+)", ', settings, re.MULTILINE)} - {"role"}
+    assert {setting.split()[4].lower() for setting in ROLE_SETTINGS} == pinned and len(pinned) == 17
     other = load_clinic(database, fresh_id("beside"))
     with Server(stack, folder, DATABASE_URL=bouncer, WORKER_THREADS="2") as server:
         assert server.get("/ready").status == 200

@@ -14,7 +14,7 @@ struct PoolBackOffTests {
     private func away() -> PoolState<String> {
         var state = state()
         _ = state.lease(state.takeTicket(), now: start)
-        state.openFailed("refused", now: start, jitter: 1)
+        state.openFailed(.connectionLost("refused"), now: start, jitter: 1)
         return state
     }
 
@@ -35,7 +35,7 @@ struct PoolBackOffTests {
         let (first, second) = (state.takeTicket(), state.takeTicket())
         #expect(state.lease(first, now: later).isOpen)
         #expect(state.lease(second, now: later).isWait)
-        state.openFailed("still refused", now: later, jitter: 0)
+        state.openFailed(.connectionLost("still refused"), now: later, jitter: 0)
         #expect(state.lease(second, now: later).refusal == "still refused")
     }
 
@@ -55,10 +55,10 @@ struct PoolBackOffTests {
         _ = state.lease(state.takeTicket(), now: start)
         state.opened(host: 0)
         _ = state.lease(state.takeTicket(), now: start)
-        state.openFailed("too many", now: start, jitter: 1)
+        state.openFailed(.connectionLost("too many"), now: start, jitter: 1)
         let ticket = state.takeTicket()
         #expect(state.lease(ticket, now: start).waitsUntil == start + .milliseconds(50))
-        #expect(state.giveBack("a", openedAt: start, reusable: true, now: start).isEmpty)
+        #expect(state.giveBack("a", openedAt: start, condition: .good, now: start).isEmpty)
         #expect(state.lease(ticket, now: start).connection == "a")
         #expect(state.lease(state.takeTicket(), now: start + .milliseconds(50)).isOpen)
     }
@@ -68,7 +68,7 @@ struct PoolBackOffTests {
         var state = state(capacity: 1)
         _ = state.lease(state.takeTicket(), now: start)
         state.opened(host: 1)
-        _ = state.giveBack("a", openedAt: start, reusable: true, now: start)
+        _ = state.giveBack("a", openedAt: start, condition: .good, now: start)
         #expect(state.lease(state.takeTicket(), now: start).connection == "a")
         #expect(state.replace() == 1)
         state.opened(host: 1)
@@ -97,10 +97,10 @@ struct PoolBackOffTests {
         for (jitter, expected) in [(1.0, [50, 100, 200, 400, 500, 500]), (0.0, [25, 50, 100, 200, 250, 250])] {
             var backOff = BackOff()
             for milliseconds in expected {
-                backOff.failed("x", now: start, jitter: jitter)
+                backOff.failed(.connectionLost("x"), now: start, jitter: jitter)
                 #expect(try #require(backOff.nextAttempt) == start + .milliseconds(milliseconds))
             }
-            for _ in 0..<100 { backOff.failed("x", now: start, jitter: jitter) }
+            for _ in 0..<100 { backOff.failed(.connectionLost("x"), now: start, jitter: jitter) }
             #expect(try #require(backOff.nextAttempt) == start + .milliseconds(jitter == 1 ? 500 : 250))
             backOff.succeeded()
             #expect(!backOff.isActive)
@@ -109,7 +109,7 @@ struct PoolBackOffTests {
 }
 
 extension PoolState.Lease {
-    fileprivate var refusal: String? { if case .refuse(let reason) = self { reason } else { nil } }
+    fileprivate var refusal: String? { if case .refuse(let failure) = self { failure.reason } else { nil } }
     fileprivate var host: Int? { if case .open(let host) = self { host } else { nil } }
     fileprivate var waitsUntil: ContinuousClock.Instant? { if case .wait(let instant) = self { instant } else { nil } }
 }

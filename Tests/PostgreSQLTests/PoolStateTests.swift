@@ -19,7 +19,7 @@ struct PoolStateTests {
         let third = state.takeTicket()
         #expect(state.lease(third, now: start).isWait)
         #expect(state.waiting == 1)
-        #expect(state.giveBack("a", openedAt: start, reusable: true, now: start).isEmpty)
+        #expect(state.giveBack("a", openedAt: start, condition: .good, now: start).isEmpty)
         #expect(state.lease(third, now: start).connection == "a")
         #expect(state.leased == 2)
         #expect(state.waiting == 0)
@@ -31,7 +31,7 @@ struct PoolStateTests {
         let ticket = state.takeTicket()
         _ = state.lease(ticket, now: start)
         state.opened(host: 1)
-        _ = state.giveBack("a", openedAt: start, reusable: true, now: start)
+        _ = state.giveBack("a", openedAt: start, condition: .good, now: start)
         #expect(state.reserve() == 1)
         state.opened(host: 1)
         #expect(state.reserve() == nil)
@@ -41,7 +41,7 @@ struct PoolStateTests {
         #expect(state.reserve() == nil)
         #expect(state.lease(waiting, now: start).connection == "a")
         #expect(state.reserve() == 1)
-        state.openFailed("away", now: start, jitter: 0)
+        state.openFailed(.connectionLost("away"), now: start, jitter: 0)
         #expect(state.reserve() == nil)
     }
 
@@ -51,7 +51,7 @@ struct PoolStateTests {
         let holder = state.takeTicket()
         _ = state.lease(holder, now: start)
         let (first, second) = (state.takeTicket(), state.takeTicket())
-        _ = state.giveBack("a", openedAt: start, reusable: true, now: start)
+        _ = state.giveBack("a", openedAt: start, condition: .good, now: start)
         #expect(state.lease(second, now: start).isWait)
         #expect(state.lease(first, now: start).connection == "a")
     }
@@ -64,7 +64,7 @@ struct PoolStateTests {
         let (first, second) = (state.takeTicket(), state.takeTicket())
         state.giveUp(first)
         #expect(state.timeouts == 1)
-        _ = state.giveBack("a", openedAt: start, reusable: true, now: start)
+        _ = state.giveBack("a", openedAt: start, condition: .good, now: start)
         #expect(state.lease(second, now: start).connection == "a")
     }
 
@@ -72,7 +72,7 @@ struct PoolStateTests {
     func unclean() {
         var state = state(capacity: 1)
         _ = state.lease(state.takeTicket(), now: start)
-        #expect(state.giveBack("a", openedAt: start, reusable: false, now: start) == ["a"])
+        #expect(state.giveBack("a", openedAt: start, condition: .broken, now: start) == ["a"])
         #expect(state.idleCount == 0)
         #expect(state.lease(state.takeTicket(), now: start).isOpen)
         state.discard()
@@ -84,10 +84,54 @@ struct PoolStateTests {
     func suspicion() {
         var state = state()
         for _ in 0..<2 { _ = state.lease(state.takeTicket(), now: start) }
-        #expect(state.giveBack("a", openedAt: start, reusable: true, now: start).isEmpty)
-        #expect(state.giveBack("b", openedAt: start, reusable: false, now: start) == ["b", "a"])
+        #expect(state.giveBack("a", openedAt: start, condition: .good, now: start).isEmpty)
+        #expect(state.giveBack("b", openedAt: start, condition: .broken, now: start) == ["b", "a"])
         #expect(state.idleCount == 0)
         #expect(state.leased == 0)
+    }
+
+    @Test("closes a connection that takes no writes, and replaces the idle ones that are not new")
+    func readOnly() {
+        var state = state(capacity: 3)
+        for _ in 0..<3 { _ = state.lease(state.takeTicket(), now: start) }
+        let now = start + .seconds(2)
+        #expect(state.giveBack("old", openedAt: start, condition: .good, now: now).isEmpty)
+        #expect(state.giveBack("new", openedAt: start + .milliseconds(1500), condition: .good, now: now).isEmpty)
+        #expect(state.giveBack("a", openedAt: start, condition: .readOnly, now: now) == ["a", "old"])
+        #expect((state.leased, state.idleCount) == (0, 1))
+    }
+
+    @Test("replaces every connection that was opened before settings changed")
+    func renewal() {
+        var state = state(capacity: 3)
+        for _ in 0..<3 { _ = state.lease(state.takeTicket(), now: start) }
+        #expect(state.giveBack("idle", openedAt: start, condition: .good, now: start).isEmpty)
+        let now = start + .seconds(2)
+        #expect(state.renew(now: now) == ["idle"])
+        #expect(state.giveBack("in use", openedAt: start, condition: .good, now: now) == ["in use"])
+        #expect(state.giveBack("new", openedAt: now, condition: .good, now: now).isEmpty)
+        #expect(state.idleCount == 1)
+    }
+
+    @Test("lets whoever could not open a connection wait before the others for one in use, as long as there is one")
+    func living() {
+        var state = state(capacity: 3)
+        _ = state.lease(state.takeTicket(), now: start)
+        state.opened(host: 0)
+        _ = state.lease(state.takeTicket(), now: start)
+        #expect(state.hasOthers)
+        let other = state.takeTicket()
+        #expect(state.openFailed(.noSession(SQLState("53300"), "too many"), now: start, jitter: 1))
+        #expect(state.hasOthers)
+        let again = state.takeTicket(first: true)
+        #expect(state.lease(other, now: start).isWait)
+        #expect(state.giveBack("a", openedAt: start, condition: .good, now: start).isEmpty)
+        #expect(state.lease(other, now: start).isWait)
+        #expect(state.lease(again, now: start).connection == "a")
+        #expect(state.giveUp(other)?.cause == .connectionLimit)
+        #expect(state.failedOpenings == [.connectionLimit: 1])
+        state.discard()
+        #expect(!state.hasOthers)
     }
 
     @Test("replaces a connection that has reached its age")
@@ -96,8 +140,8 @@ struct PoolStateTests {
         _ = state.lease(state.takeTicket(), now: start)
         _ = state.lease(state.takeTicket(), now: start)
         let later = start + .seconds(60)
-        #expect(state.giveBack("old", openedAt: start, reusable: true, now: later) == ["old"])
-        #expect(state.giveBack("young", openedAt: start + .seconds(1), reusable: true, now: later).isEmpty)
+        #expect(state.giveBack("old", openedAt: start, condition: .good, now: later) == ["old"])
+        #expect(state.giveBack("young", openedAt: start + .seconds(1), condition: .good, now: later).isEmpty)
         #expect(state.expire(now: later).isEmpty)
         #expect(state.expire(now: later + .seconds(1)) == ["young"])
         #expect(state.idleCount == 0)

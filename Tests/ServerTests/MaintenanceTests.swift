@@ -86,9 +86,12 @@ struct MaintenanceTests {
     private func start(
         _ backlog: Backlog, _ log: CapturedLog, pause: Duration = .seconds(1), turn: Duration = .seconds(1)
     ) throws -> Maintenance {
+        let logger = Logger(label: "test") { _ in
+            StructuredLogHandler(sink: log.sink, format: .text, level: LogLevel(.info))
+        }
         let maintenance = Maintenance(
             database: { (query, organization) throws(PostgreSQLError) in try backlog.run(query, organization) },
-            logger: Logger(label: "test") { _ in StructuredLogHandler(sink: log.sink, format: .text, level: LogLevel(.info)) },
+            refreshes: Refreshes(logger: logger), logger: logger,
             pause: pause, turn: turn)
         try maintenance.start()
         return maintenance
@@ -136,7 +139,7 @@ struct MaintenanceTests {
         "leaves an organization that fails alone for a while, works for the others, and goes on with it once it is healed",
         arguments: [
             PostgreSQLError.unavailable(.unknownTimeZone, "the zone is gone"), .refused(SQLState("22003"), "overflow"),
-            .statementTimeout, .unavailable(SQLState("40P01"), "deadlock"),
+            .statementTimeout, .unavailable(SQLState("40P01"), "deadlock"), .unavailable(SQLState("53100"), "no space left"),
         ])
     func ownFailure(error: PostgreSQLError) throws {
         let (backlog, log) = (Backlog(["a": 1, "b \"\\": 2, "c": 3], errors: ["b \"\\": error]), CapturedLog())
@@ -154,14 +157,30 @@ struct MaintenanceTests {
     @Test("doubles the pause with each failure, up to a minute, and begins anew after a success")
     func pauses() throws {
         var failed = FailedOrganizations()
-        let now = ContinuousClock.now
-        #expect(failed.failed("a", now: now) == .seconds(1))
-        #expect(failed.waiting(now: now) == ["a"])
-        #expect(failed.waiting(now: now + .seconds(1)) == [])
-        #expect((0..<8).map { _ in failed.failed("a", now: now) } == [2, 4, 8, 16, 32, 60, 60, 60].map { .seconds($0) })
-        #expect(failed.waiting(now: now + .seconds(59)) == ["a"])
+        var now = ContinuousClock.now
+        let error = PostgreSQLError.unavailable(SQLState("53100"), "no space left")
+        for seconds in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
+            #expect(failed.failed("a", error, now: now) == .seconds(seconds))
+            #expect(failed.failed("a", error, now: now) == nil)
+            #expect(failed.waiting(now: now + .seconds(seconds) - .milliseconds(1)) == ["a"])
+            now += .seconds(seconds)
+            #expect(failed.waiting(now: now) == [])
+        }
+        #expect(failed.attempts == [.diskFull: 18])
         failed.succeeded("a")
-        #expect(failed.waiting(now: now) == [])
-        #expect(failed.failed("a", now: now) == .seconds(1))
+        #expect(failed.count == 0)
+        #expect(failed.failed("a", error, now: now) == .seconds(1))
+    }
+
+    @Test("forgets what has had its pause and is not due any more")
+    func keeping() {
+        var failed = FailedOrganizations()
+        let now = ContinuousClock.now
+        for organization in ["a", "b"] { _ = failed.failed(organization, .statementTimeout, now: now) }
+        failed.keep(due: [], now: now)
+        #expect(failed.count == 2)
+        failed.keep(due: ["b"], now: now + .seconds(1))
+        #expect(failed.count == 1)
+        #expect(failed.failed("b", .statementTimeout, now: now + .seconds(1)) == .seconds(2))
     }
 }

@@ -184,6 +184,23 @@ struct PipelineErrorTests {
         #expect(try harness.log.objects().map { $0["level"] as? String } == ["warning", "warning", "warning"])
     }
 
+    @Test(
+        "have a type of their own by cause, at /ready too",
+        arguments: [
+            ("53100", "database-disk-full"), ("25006", "database-read-only"), ("53300", "database-at-limit"),
+            ("53200", "database-at-limit"), ("28000", "database-refuses-login"), ("55P03", "database-busy"),
+            ("40P01", "database-busy"), ("57P03", "database-away"), ("58P01", "database-away"),
+        ])
+    func causes(code: String, name: String) throws {
+        let harness = try Harness { _ throws(PostgreSQLError) in throw .unavailable(SQLState(code), "secret") }
+        for ask in [try Ask.api("risk-metrics"), try Ask.post(), Ask(target: "/ready")] {
+            let response = harness.serve(ask)
+            #expect(response.status == 503)
+            #expect(response.object["type"] as? String == "/problems/\(name)")
+        }
+        #expect(try Set(harness.log.objects().map { $0["class"] as? String }).count == 1)
+    }
+
     @Test("name the setting where an organization's zone is gone, whatever is asked")
     func unknownTimeZone() throws {
         let harness = try Harness { _ throws(PostgreSQLError) in throw .unavailable(.unknownTimeZone, "secret") }

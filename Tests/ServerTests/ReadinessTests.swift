@@ -9,7 +9,8 @@ import Testing
 struct ReadinessTests {
     /// A database whose new sessions and whose pool can be made to fail.
     final class Database: Sendable {
-        private let state = Mutex<(asked: [String], newFails: Bool, poolFails: Bool, room: Bool)>(([], false, false, true))
+        private let state = Mutex<(asked: [String], newFails: Bool, poolFails: Bool, room: Bool, proofFails: Bool)>(
+            ([], false, false, true, false))
         let error = PostgreSQLError.unavailable(SQLState("58P01"), "could not access file plpgsql")
 
         var asked: [String] {
@@ -19,12 +20,17 @@ struct ReadinessTests {
             }
         }
 
-        func set(newFails: Bool = false, poolFails: Bool = false, room: Bool = true) {
-            state.withLock { state in (state.newFails, state.poolFails, state.room) = (newFails, poolFails, room) }
+        func set(newFails: Bool = false, poolFails: Bool = false, room: Bool = true, proofFails: Bool = false) {
+            state.withLock { state in
+                (state.newFails, state.poolFails, state.room) = (newFails, poolFails, room)
+                state.proofFails = proofFails
+            }
         }
 
         func pooled(_ queries: [Query]) throws(PostgreSQLError) {
+            let isProof = queries.map(\.statement.name) == ["prove_audit"]
             let fails = state.withLock { state in
+                if isProof { return state.proofFails }
                 state.asked.append(queries.count == 2 ? "pool" : "pool, one")
                 return state.poolFails
             }
@@ -42,12 +48,18 @@ struct ReadinessTests {
         }
     }
 
+    final class Box: Sendable {
+        private let trouble = Mutex<PostgreSQLError?>(nil)
+        var value: PostgreSQLError? { trouble.withLock { $0 } }
+        func set(_ error: PostgreSQLError?) { trouble.withLock { $0 = error } }
+    }
+
     let database = Database()
     let start = ContinuousClock.now
 
-    private func readiness() -> Readiness {
+    private func readiness(causes: [Readiness.Cause] = []) -> Readiness {
         Readiness(
-            queries: ["a", "b"].map { Query(Statement(name: $0, sql: "")) },
+            queries: ["a", "b"].map { Query(Statement(name: $0, sql: "")) }, causes: causes,
             pooled: { [database] (queries) throws(PostgreSQLError) in try database.pooled(queries) },
             anew: { [database] _ throws(PostgreSQLError) in try database.anew() })
     }
@@ -110,6 +122,27 @@ struct ReadinessTests {
         database.set(poolFails: true, room: false)
         #expect(throws: PostgreSQLError.self) { try readiness.check(now: start + .seconds(10)) }
         #expect(database.asked == ["pool", "pool"])
+    }
+
+    @Test("fails where no entry of the audit can be written, with room for a new session and without", arguments: [true, false])
+    func proof(room: Bool) throws {
+        let readiness = readiness()
+        database.set(room: room, proofFails: true)
+        #expect(throws: PostgreSQLError.self) { try readiness.check(now: start) }
+        database.set(room: room)
+        #expect(throws: PostgreSQLError.self) { try readiness.check(now: start + .milliseconds(900)) }
+        try readiness.check(now: start + .seconds(1))
+    }
+
+    @Test("fails where another part of the server has met what keeps something from being answered")
+    func causes() throws {
+        let box = Box()
+        let readiness = readiness(causes: [{ nil }, { box.value }])
+        try readiness.check(now: start)
+        box.set(.unavailable(SQLState("53100"), "no space left"))
+        #expect(throws: PostgreSQLError.self) { try readiness.check(now: start) }
+        box.set(nil)
+        try readiness.check(now: start)
     }
 
     @Test("asks what every endpoint asks, of an organization that there is not")

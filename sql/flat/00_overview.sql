@@ -34,7 +34,7 @@
 -- reader holds the lock; they hold all that an answer shows, names included, but for a list's notes: these are read from the source, and then
 -- there may be no mark after all (80_answers). Else writers who never pause could keep a
 -- reader from ever being served. If much is due, or another is at it for long, or the transaction may not write or has one
--- snapshot for all its statements, the answer is the plain one.
+-- snapshot for all its statements, or the advance fails, the answer is the plain one.
 --
 -- A generation (re.organization_state) moves with every advance. So what was answered is what would be answered, for the
 -- same today and apart from the time of day it tells, as long as the organization is current and its generation the same.

@@ -1,0 +1,40 @@
+import PostgreSQL
+
+/// The database as requests see it: what is known of its troubles decides how it is asked.
+struct Database: Sendable {
+    let pool: ConnectionPool
+    let refreshes: Refreshes
+    let watch: SettingsWatch
+    private let writes = FailedWrites()
+
+    init(pool: ConnectionPool, refreshes: Refreshes, watch: SettingsWatch) {
+        (self.pool, self.refreshes, self.watch) = (pool, refreshes, watch)
+    }
+
+    /// Why it could not answer everything now, as far as that has been met.
+    var causes: [Readiness.Cause] { [{ [refreshes] in refreshes.trouble }, { [writes] in writes.trouble }] }
+
+    /// - Parameter repeatable: whether it only reads.
+    func run(_ query: Query, organization: String, repeatable: Bool) throws(PostgreSQLError) -> QueryResult {
+        guard repeatable else {
+            return try writes.watch { () throws(PostgreSQLError) in
+                try pool.run(query, organization: organization, repeatable: false)
+            }
+        }
+        guard let binding = refreshes.plainBinding(organization) else {
+            return try pool.run(query, organization: organization)
+        }
+        return try last(of: pool.run(binding: binding, then: query, organization: organization))
+    }
+
+    /// Runs a probe, which binds its transaction by itself, and a query after it; returns the rows of each.
+    func run(probe: Statement, then query: Query?, organization: String) throws(PostgreSQLError) -> [QueryResult] {
+        try pool.run(
+            binding: refreshes.plainBinding(organization) ?? probe, then: query, organization: organization)
+    }
+
+    private func last(of results: [QueryResult]) throws(PostgreSQLError) -> QueryResult {
+        guard let last = results.last else { throw .unexpectedResult("no results") }
+        return last
+    }
+}

@@ -1,0 +1,97 @@
+import Logging
+import PostgreSQL
+import Threads
+
+/// Looks now and then at what the login and the database set for new sessions.
+///
+/// A session keeps the settings that it began with. Where they have changed, the pool's connections are replaced, so that
+/// a change reaches all within a minute. A clock that somebody has left frozen is told of.
+final class SettingsWatch: Sendable {
+    /// Runs a query that is bound to no organization.
+    typealias Database = @Sendable (_ query: Query) throws(PostgreSQLError) -> QueryResult
+
+    private struct State {
+        var settings: String?
+        var clock: String?
+        var isStopped = false
+    }
+
+    private static let pause = Duration.seconds(20)
+    /// After a look that failed: the database is away, or was.
+    private static let pauseAfterFailure = Duration.seconds(2)
+
+    /// The settings of PostgreSQL's login, which is not the role that the server becomes.
+    private static let look = Statement(
+        name: "settings",
+        sql: """
+            SELECT coalesce((
+                    SELECT hashtextextended(string_agg(s.setrole || ' ' || s.setconfig::text, ' '
+                        ORDER BY s.setdatabase, s.setrole), 0)
+                    FROM pg_db_role_setting s
+                    WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
+                        AND s.setrole IN (0, (SELECT r.oid FROM pg_roles r WHERE r.rolname = session_user))
+                ), 0),
+                nullif(current_setting('reengagement.now', true), '')
+            """)
+
+    private let database: Database
+    private let renew: @Sendable () -> Void
+    private let logger: Logger
+    private let state = Monitor(State())
+
+    /// - Parameter renew: has the connections replaced.
+    init(database: @escaping Database, renew: @escaping @Sendable () -> Void, logger: Logger) {
+        (self.database, self.renew, self.logger) = (database, renew, logger)
+    }
+
+    /// Whether the answers are as of a moment that somebody has set (definitions.md section 2).
+    var isClockFrozen: Bool { state.withLock { $0.clock != nil } }
+
+    /// Starts the thread.
+    func start() throws(Thread.StartError) {
+        try Thread.start { [self] in
+            while true {
+                let pause = lookAgain() ? Self.pause : Self.pauseAfterFailure
+                guard state.wait(until: .now + pause, { $0.isStopped ? true : nil }) == nil else { return }
+            }
+        }.detach()
+    }
+
+    /// Lets the thread end.
+    func stop() {
+        state.withLock { $0.isStopped = true }
+        state.notifyAll()
+    }
+
+    /// Returns whether the database has answered.
+    func lookAgain() -> Bool {
+        do throws(PostgreSQLError) {
+            let row = try database(Query(Self.look))[0]
+            note(settings: row.text(0) ?? "", clock: row.text(1))
+            return true
+        } catch {
+            // Whoever asks for an answer is told, and logged.
+            logger.debug("the settings of new sessions could not be looked at", metadata: ["reason": "\(error)"])
+            return false
+        }
+    }
+
+    private func note(settings: String, clock: String?) {
+        let (before, clockBefore) = state.withLock { state in
+            defer { (state.settings, state.clock) = (settings, clock) }
+            return (state.settings, state.clock)
+        }
+        if let before, before != settings {
+            logger.notice("settings of the login or the database have changed: connections are replaced")
+            renew()
+        }
+        guard clock != clockBefore else { return }
+        if let clock {
+            logger.warning(
+                "reengagement.now is set: every answer is as of then, and so is what is posted",
+                metadata: ["reengagement_now": "\(clock)"])
+        } else {
+            logger.notice("reengagement.now is no longer set")
+        }
+    }
+}

@@ -1,0 +1,184 @@
+"""Sessions that PostgreSQL does not open, or that may not write: waited for, told apart, and left behind."""
+
+import re
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from asking import dashboard, eventually, post, token_headers
+from conftest import load_clinic
+from problems import must_be_problem
+from stack import ROOT, Server, clean_environment, connect
+from test_failed_refresh import metric
+from test_hostile_settings import login, url_of  # noqa: F401 (a fixture)
+
+
+def end_sessions(database, login, most=None):
+    with database.cursor() as cursor:
+        cursor.execute("SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity WHERE usename = %s"
+                       " LIMIT %s) a", (login, most))
+
+
+def ask(server, stack, clinic):
+    return server.get(dashboard(clinic), token_headers(stack, clinic))
+
+
+def backends(database, login):
+    with database.cursor() as cursor:
+        cursor.execute("SELECT array_agg(pid) FROM pg_stat_activity WHERE usename = %s", (login, ))
+        return set(cursor.fetchone()[0] or [])
+
+
+def must_be_told(server, stack, clinic, name):
+    for answer in (ask(server, stack, clinic), server.get("/ready"), post(server, stack, clinic)):
+        assert must_be_problem(answer, 503)["type"] == f"/problems/{name}"
+
+
+def test_a_limit_of_connections_makes_requests_wait_and_none_fail(stack, folder, database, clinic, login):
+    with database.cursor() as cursor:
+        cursor.execute(f"ALTER ROLE {login} CONNECTION LIMIT 3")
+    with Server(stack, folder, DATABASE_URL=url_of(stack, login), WORKER_THREADS="8", ANSWER_CACHE_BYTES="0",
+                DB_ACQUIRE_TIMEOUT_MS="30000") as server, ThreadPoolExecutor(16) as pool:
+        for _ in range(4):
+            assert {answer.status for answer in pool.map(lambda _: ask(server, stack, clinic), range(200))} == {200}
+            # What the pool has lost is opened again, as far as that goes.
+            end_sessions(database, login, 1)
+        assert metric(server, "reengagement_db_open_failures_total", **{"class": "connection_limit"}) >= 1
+        assert '"class":"connection_limit"' in server.log.read_text()
+        assert server.get("/ready").status == 200
+
+
+def test_no_connection_at_all(stack, folder, database, clinic, login):
+    with database.cursor() as cursor:
+        cursor.execute(f"ALTER ROLE {login} CONNECTION LIMIT 0")
+        with Server(stack, folder, DATABASE_URL=url_of(stack, login)) as server:
+            must_be_told(server, stack, clinic, "database-at-limit")
+            assert metric(server, "reengagement_db_errors_total", **{"class": "connection_limit"}) == 3
+            assert metric(server, "reengagement_db_errors_total", **{"class": "connection_lost"}) == 0
+            cursor.execute(f"ALTER ROLE {login} CONNECTION LIMIT -1")
+            eventually(lambda: server.get("/ready").status == 200)
+            assert ask(server, stack, clinic).status == 200
+
+
+def test_a_login_that_is_refused(stack, folder, database, clinic, login):
+    with database.cursor() as cursor, Server(stack, folder, DATABASE_URL=url_of(stack, login)) as server:
+        assert ask(server, stack, clinic).status == 200
+        cursor.execute(f"ALTER ROLE {login} NOLOGIN")
+        end_sessions(database, login)
+        eventually(lambda: ask(server, stack, clinic).status == 503)
+        must_be_told(server, stack, clinic, "database-refuses-login")
+        assert metric(server, "reengagement_db_open_failures_total", **{"class": "login_refused"}) >= 1
+        cursor.execute(f"ALTER ROLE {login} LOGIN")
+        eventually(lambda: server.get("/ready").status == 200)
+        assert ask(server, stack, clinic).status == 200
+
+
+def test_pg_hba(fragile):
+    """As after an edit that went wrong; the sessions that are open are ended too."""
+    with fragile.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW hba_file")
+        file, = cursor.fetchone()
+        allowed = open(file).read()
+        try:
+            with open(file, "w") as opened:
+                opened.write("local all all reject\nhost all all all reject\n")
+            cursor.execute("SELECT pg_reload_conf()")
+            cursor.execute("SELECT pg_sleep(0.5)")
+            cursor.execute("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                           "WHERE datname = current_database() AND pid <> pg_backend_pid()")
+            eventually(lambda: fragile.api.get("org_1", "dashboard").status == 503)
+            for answer in (fragile.api.get("org_1", "dashboard"), fragile.client.request("GET", "/ready")):
+                assert must_be_problem(answer, 503)["type"] == "/problems/database-refuses-login"
+        finally:
+            with open(file, "w") as opened:
+                opened.write(allowed)
+            cursor.execute("SELECT pg_reload_conf()")
+        eventually(lambda: fragile.client.request("GET", "/ready").status == 200)
+
+
+def test_a_database_that_takes_no_writes_for_a_while(stack, folder, database, clinic, login):
+    with database.cursor() as cursor, Server(stack, folder, DATABASE_URL=url_of(stack, login), AUDIT="off") as server:
+        assert post(server, stack, clinic).status == 201
+        cursor.execute(f"ALTER ROLE {login} SET default_transaction_read_only = on")
+        end_sessions(database, login)
+        eventually(lambda: post(server, stack, clinic).status == 503)
+        assert must_be_problem(post(server, stack, clinic), 503)["type"] == "/problems/database-read-only"
+        assert must_be_problem(server.get("/ready"), 503)["type"] == "/problems/database-read-only"
+        assert ask(server, stack, clinic).status == 200
+        assert metric(server, "reengagement_db_errors_total", **{"class": "read_only"}) >= 2
+        cursor.execute(f"ALTER ROLE {login} RESET default_transaction_read_only")
+        # On the first attempt: what met the refusal is not used again.
+        assert post(server, stack, clinic).status == 201
+        eventually(lambda: server.get("/ready").status == 200)
+
+
+def test_settings_of_the_login_reach_all_connections_within_a_minute(stack, folder, database, clinic, login):
+    def updated(server):
+        return ask(server, stack, clinic).json()["last_updated"]
+
+    with database.cursor() as cursor, Server(stack, folder, DATABASE_URL=url_of(stack, login)) as server:
+        assert not updated(server).startswith("2031")
+        assert metric(server, "reengagement_clock_frozen") == 0
+        # Long enough that it has looked once.
+        eventually(lambda: len(backends(database, login)) >= 2 or True)
+        cursor.execute(f"ALTER ROLE {login} SET reengagement.now = '2031-01-01T00:00:00Z'")
+        eventually(lambda: updated(server).startswith("2031"), seconds=60, every=1)
+        eventually(lambda: metric(server, "reengagement_clock_frozen") == 1, every=1)
+        assert "2031-01-01T00:00:00Z" in server.log.read_text()
+        cursor.execute(f"ALTER ROLE {login} RESET reengagement.now")
+        eventually(lambda: not updated(server).startswith("2031"), seconds=60, every=1)
+        eventually(lambda: metric(server, "reengagement_clock_frozen") == 0, every=1)
+
+
+def test_a_clock_that_was_left_frozen_is_in_the_log_at_the_start(stack, folder, database, login):
+    with database.cursor() as cursor:
+        cursor.execute(f"ALTER ROLE {login} SET reengagement.now = '2031-01-01T00:00:00Z'")
+    with Server(stack, folder, DATABASE_URL=url_of(stack, login)) as server:
+        eventually(lambda: re.search(r'"level":"warning","message":"reengagement.now is set[^}]*2031-01-01', server.log.read_text()))
+        assert metric(server, "reengagement_clock_frozen") == 1
+
+
+@pytest.mark.parametrize("harm, cure", [
+    ("CREATE RULE vanish AS ON INSERT TO re.audit DO INSTEAD NOTHING", "DROP RULE vanish ON re.audit"),
+    ("ALTER TABLE re.audit DETACH PARTITION re.audit_rest; ALTER TABLE re.audit DETACH PARTITION re.{month}",
+     "ALTER TABLE re.audit ATTACH PARTITION re.audit_rest DEFAULT"),
+    ("REVOKE INSERT ON re.audit FROM reengagement_marker", "GRANT INSERT ON re.audit TO reengagement_marker"),
+    ("CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$; "
+     "CREATE TRIGGER no_room BEFORE INSERT ON re.audit FOR EACH ROW EXECUTE FUNCTION no_room()", "DROP TRIGGER no_room ON re.audit"),
+])
+def test_an_audit_that_takes_no_entry_is_not_ready(stack, folder, own_database, harm, cure):
+    subprocess.run([ROOT / "sql/migrate"], env=clean_environment(DATABASE_URL=own_database), check=True,
+                   stdout=subprocess.DEVNULL, timeout=120)
+    connection = connect(own_database)
+    with connection.cursor() as cursor, Server(stack, folder, DATABASE_URL=own_database) as server:
+        cursor.execute("SELECT 'audit_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM')")
+        month, = cursor.fetchone()
+        assert server.get("/ready").status == 200
+        cursor.execute("SELECT count(*) FROM re.audit")
+        assert cursor.fetchone() == (0, )
+        cursor.execute(harm.replace("{month}", month))
+        # A new proof is made every ten seconds.
+        answer = eventually(lambda: next(iter([a for a in [server.get("/ready")] if a.status == 503]), None))
+        assert must_be_problem(answer, 503)["type"] == \
+            ("/problems/database-disk-full" if "disk_full" in harm else "/problems/not-ready")
+        cursor.execute(cure)
+        eventually(lambda: server.get("/ready").status == 200)
+    connection.close()
+
+
+def test_a_post_that_finds_no_room(stack, folder, own_database):
+    subprocess.run([ROOT / "sql/migrate"], env=clean_environment(DATABASE_URL=own_database), check=True,
+                   stdout=subprocess.DEVNULL, timeout=120)
+    connection = connect(own_database)
+    load_clinic(connection, "clinic")
+    with connection.cursor() as cursor, Server(stack, folder, DATABASE_URL=own_database) as server:
+        cursor.execute("CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$; "
+                       "CREATE TRIGGER no_room BEFORE INSERT ON outreach_log FOR EACH ROW EXECUTE FUNCTION no_room()")
+        for answer in (post(server, stack, "clinic"), server.get("/ready")):
+            assert must_be_problem(answer, 503)["type"] == "/problems/database-disk-full"
+        assert ask(server, stack, "clinic").status == 200
+        cursor.execute("DROP TRIGGER no_room ON outreach_log")
+        assert post(server, stack, "clinic").status == 201
+        assert server.get("/ready").status == 200
+    connection.close()
