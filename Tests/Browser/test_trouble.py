@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 GUIDE = "Unable to load reengagement data"
 LIMITED = """
 window.interfere = async (path, answer) => {
@@ -99,3 +101,80 @@ def test_signing_out_forgets_the_token(page):
     page.click("[data-key='sign out']")
     page.find("#token")
     assert page.run("return sessionStorage.length") == 0
+
+
+SHAPELESS = """
+window.interfere = async (path, answer) => (window.mended || path.endsWith('/dashboard') ? answer() : new Response('{}'));"""
+VIEWS = {"#/": ".risk-cards", "#/patients": ".patients", "#/patients/ann": ".what-to-do", "#/performance": ".metrics", "#/trends": ".charts"}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_an_answer_that_a_view_cannot_show_ends_in_the_banner_and_a_retry_shows_it(page, api, clinic, view):
+    clinic.add("ann", "Ann")
+    page.before(SHAPELESS)
+    page.allowed = ["TypeError"]
+    page.open(view, token=api.signer.token(clinic.id), wait="#problem")
+    assert GUIDE in page.text("#problem") and not page.all(".skeleton, main[aria-busy]")
+    page.run("window.mended = true")
+    page.click("#retry")
+    page.until(lambda: not page.all("#problem") and page.all(f"main {VIEWS[view]}"))
+
+
+def without(page, *patterns):
+    """Requests for these get no answer."""
+    page.command("Network.enable")
+    page.command("Network.setCacheDisabled", cacheDisabled=bool(patterns))
+    page.command("Network.setBlockedURLs", urls=[f"*{pattern}*" for pattern in patterns])
+
+
+@pytest.fixture
+def lost(page):
+    page.allowed = ["ERR_BLOCKED_BY_CLIENT", "dynamically imported module"]
+    yield lambda *patterns: without(page, *patterns)
+    without(page)
+
+
+def test_charts_that_could_not_be_loaded_are_loaded_by_a_retry(page, lost):
+    page.open()
+    lost("/dashboard/chart.js")
+    page.run("location.hash = '#/trends'")
+    page.find("#problem")
+    assert "What draws the charts could not be loaded" in page.text("#problem") and not page.all(".skeleton")
+    page.click("#retry")
+    page.until(lambda: page.run("return performance.getEntriesByType('resource').filter((each) => each.name.includes('chart.js')).length") > 1)
+    page.find("#problem")
+    lost()
+    page.click("#retry")
+    page.until(lambda: not page.all("#problem") and page.run("return globalThis.Chart && Object.keys(Chart.instances).length === 5"))
+
+
+@pytest.mark.parametrize("module", ["main.js", "parts.js", "views/trends.js"])
+def test_a_module_that_is_lost_is_told_and_loaded_by_a_retry(page, lost, module):
+    lost(f"/dashboard/js/{module}")
+    page.open(wait="#problem")
+    assert "This page could not be loaded" in page.text("#problem")
+    lost()
+    page.click("#retry")
+    page.find(".risk-cards")
+
+
+def test_a_chart_that_cannot_be_drawn_ends_in_the_banner(page):
+    page.allowed = ["no canvas today"]
+    page.open("#/trends", wait="canvas")
+    page.until(lambda: page.run("return globalThis.Chart && Object.keys(Chart.instances).length === 5"))
+    page.run("HTMLCanvasElement.prototype.getContext = () => { throw new Error('no canvas today'); }; location.hash = '#/trends?period=7d'")
+    page.find("#problem")
+    assert not page.all("canvas")
+
+
+@pytest.mark.parametrize("name", ["constructor", "toString", "__proto__", "hasOwnProperty", "valueOf", "patient", "nothing"])
+def test_an_address_of_no_page_is_the_overviews(page, name):
+    page.open(f"#/{name}", wait=".risk-cards")
+    assert page.text("#pages [aria-current]") == "Overview"
+
+
+@pytest.mark.parametrize("address, wanted", [("#/performance?timeframe=constructor", ".metrics"), ("#/trends?period=toString", ".charts"),
+                                             ("#/patients?level=__proto__", ".patients")])
+def test_a_parameter_of_no_meaning_is_the_default(page, address, wanted):
+    page.open(address, wait=wanted)
+    assert not page.all("#problem")

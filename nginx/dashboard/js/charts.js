@@ -1,16 +1,36 @@
 // Charts by Chart.js, each with a sentence for those who do not see it and a table of
 // its figures for those who want them exactly.
 
+import { Problem } from './api.js';
 import { h, replaceContent, unseen } from './dom.js';
 import { none } from './format.js';
 
 const drawn = new Map();
+const patience = 20_000;
 let library = null;
+let failures = 0;
+let onFailure = null;
 
-/** Fetched with the first view that draws. */
+/** Called with what keeps a chart from being drawn. */
+export const onChartFailure = (listener) => { onFailure = listener; };
+
+/** Fetched with the first view that draws; after a failure again. */
 export function loadCharts() {
-  library ??= import('/dashboard/chart.js').then(() => globalThis.Chart);
+  library ??= fetchLibrary().catch((error) => {
+    console.error(error);
+    library = null;
+    failures += 1;
+    throw new Problem(0, 'What draws the charts could not be loaded. Is this device online?');
+  });
   return library;
+}
+
+async function fetchLibrary() {
+  // A browser keeps the failure of an address, so that each new try needs one of its own.
+  const address = `/dashboard/chart.js${failures > 0 ? `?${failures}` : ''}`;
+  const tooLate = new Promise((_, reject) => { setTimeout(() => reject(new Error(`${address} took too long`)), patience); });
+  await Promise.race([import(address), tooLate]);
+  return globalThis.Chart;
 }
 
 export function releaseCharts() {
@@ -53,7 +73,7 @@ export function chartFigure(title, chart) {
     ontoggle: () => { if (details.open) replaceContent(table, figures(title, chart)); },
   }, h('summary', {}, 'Figures', unseen(` of ${title}`)), table);
   // Once the canvas has a place, and so a size.
-  queueMicrotask(() => draw(canvas, chart));
+  queueMicrotask(() => draw(canvas, chart).catch(onFailure));
   return h('figure', { class: 'panel chart' }, h('figcaption', {}, h('h2', {}, title)),
     h('div', { class: 'canvas' }, canvas), details);
 }

@@ -2,6 +2,7 @@
 // to show it, and the answer is asked for again as time goes by.
 
 import { Problem } from './api.js';
+import { onChartFailure } from './charts.js';
 import { closeContact, reopenContact } from './contact-dialog.js';
 import { afterSignOut, startContacts } from './contacts.js';
 import { announce, replaceContent } from './dom.js';
@@ -29,7 +30,7 @@ let running = null;
 
 function open() {
   const route = currentRoute();
-  const view = views[route.name] ?? views.overview;
+  const view = views[route.name];
   const address = location.hash;
   const isMove = shown !== null && shown.address !== address;
   const isOtherPage = shown?.view !== view || view === patient;
@@ -57,10 +58,17 @@ async function load() {
     const data = await mine.view.load(mine.route.parameters, own.signal);
     if (!own.signal.aborted) succeed(data);
   } catch (error) {
-    if (own.signal.aborted) return;
-    if (!(error instanceof Problem)) throw error;
-    await fail(error);
+    if (!own.signal.aborted) await stop(error);
   }
+}
+
+// A problem leaves what was shown before. Of a mistake of the page's own nobody knows what it has left there.
+async function stop(error) {
+  if (!shown) return;
+  if (error instanceof Problem) return fail(error);
+  console.error(error);
+  shown.data = null;
+  await fail(new Problem(0, 'The page failed in showing what the server answered.'));
 }
 
 function succeed(data) {
@@ -146,6 +154,7 @@ async function start() {
   clearOld();
   startContacts(reopenContact);
   outbox.onContact(onContact);
+  onChartFailure((error) => shown?.problem === null && stop(error));
   addEventListener('hashchange', () => session.token() && open());
   setInterval(() => shown?.problem && schedule.at && countDown({ at: schedule.at }), 1000);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => shown?.data && !matchMedia('print').matches && render());

@@ -1,11 +1,14 @@
 // Addresses: #/ · #/patients?level=high · #/patients/{id} · #/performance?… · #/trends?…
 
+const names = ['overview', 'patients', 'performance', 'trends'];
+
+/** Any other address is the overview's. */
 export function currentRoute() {
   const [path, query = ''] = location.hash.replace(/^#\/?/, '').split('?');
   const [name, ...rest] = path.split('/');
   const parameters = Object.fromEntries(new URLSearchParams(query));
   if (name === 'patients' && rest.length > 0) return { name: 'patient', parameters: { id: decoded(rest.join('/')) } };
-  return { name: name || 'overview', parameters };
+  return { name: names.includes(name) ? name : 'overview', parameters };
 }
 
 function decoded(text) {

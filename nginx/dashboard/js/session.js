@@ -90,8 +90,9 @@ const tell = (name, more = {}) => changes.dispatchEvent(Object.assign(new Event(
 /** Asks what the local set-up offers; on any other host there is nothing to ask. */
 export async function lookAround() {
   if (!['localhost', '127.0.0.1'].includes(location.hostname)) return;
-  const answer = await fetch('/dev/tokens', { cache: 'no-store' }).catch(() => null);
-  local = answer?.ok ? (await answer.json()).organizations : [];
+  const answer = await fetch('/dev/tokens', { cache: 'no-store', signal: AbortSignal.timeout(5000) })
+    .then((response) => (response.ok ? response.json() : null)).catch(() => null);
+  local = answer?.organizations ?? [];
 }
 
 /** Signs in by itself with what was offered, unless that is the token just refused. */

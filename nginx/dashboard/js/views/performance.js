@@ -9,7 +9,7 @@ import { bar, choice, empty, facts, heading, panel } from '../parts.js';
 export const title = 'Performance';
 
 const timeframes = { last_7_days: '7 days', last_30_days: '30 days', last_90_days: '90 days' };
-const timeframeOf = ({ timeframe }) => (timeframe in timeframes ? timeframe : 'last_30_days');
+const timeframeOf = ({ timeframe }) => (Object.hasOwn(timeframes, timeframe) ? timeframe : 'last_30_days');
 
 export const load = (parameters, signal) => get('performance', { timeframe: timeframeOf(parameters) }, signal);
 

@@ -10,7 +10,7 @@ import { badge, choice, heading, panel } from '../parts.js';
 export const title = 'Trends';
 
 const periods = { '7d': '7 days', '30d': '30 days', '90d': '90 days', '6m': '6 months', '1y': '1 year' };
-const periodOf = ({ period }) => (period in periods ? period : '30d');
+const periodOf = ({ period }) => (Object.hasOwn(periods, period) ? period : '30d');
 const metrics = 'risk_levels,success_rates,channel_performance';
 
 export async function load(parameters, signal) {

@@ -1,0 +1,17 @@
+// The page's modules come by many requests. Where one of them is lost, nothing of the page runs but this.
+
+import('./main.js').catch((error) => {
+  console.error(error);
+  const title = document.createElement('h2');
+  title.textContent = 'This page could not be loaded';
+  const reason = document.createElement('p');
+  reason.textContent = 'A part of it did not come from the server. Is this device online?';
+  const retry = document.createElement('button');
+  Object.assign(retry, { type: 'button', className: 'button', id: 'retry', textContent: 'Try again' });
+  // A browser keeps the failure of a module as long as the document.
+  retry.addEventListener('click', () => location.reload());
+  const notice = document.createElement('div');
+  Object.assign(notice, { id: 'problem', className: 'notice bad', role: 'alert' });
+  notice.append(title, reason, retry);
+  document.getElementById('content').replaceChildren(notice);
+});
