@@ -12,6 +12,11 @@ known_reasons+='|server does not support SSL, but SSL was required|session is re
 unreadable='invalid URI|invalid connection option|in connection info string|percent-encoded token'
 known_reasons+="|$unreadable"
 
+# Spells out controls, marks that are not seen or turn the direction, and separators of lines (perl is part of every Debian).
+printable() {
+    perl -CSD -pe 'BEGIN { $| = 1 } s/([^\n\P{C}]|[\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}])/sprintf "\\u{%X}", ord $1/ge'
+}
+
 check_connection() {
     local said reasons
     [[ -n ${DATABASE_URL:-} ]] || fail 'DATABASE_URL is not set; it takes any libpq connection string'

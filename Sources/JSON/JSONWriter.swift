@@ -101,9 +101,6 @@ public struct JSONWriter: ~Copyable {
         value.withUTF8 { raw(UnsafeRawBufferPointer($0)) }
     }
 
-    /// Ends the text with a line feed, as one of many in a row.
-    public mutating func lineFeed() { buffer.append(UInt8(ascii: "\n")) }
-
     private mutating func open(_ bracket: UInt8) {
         buffer.append(comma: needsComma, bracket)
         needsComma = false

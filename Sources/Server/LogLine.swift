@@ -26,12 +26,11 @@ struct LogLine: ~Copyable {
             line.json.member("message", string: message)
             body(&line)
             line.json.endObject()
-            line.json.lineFeed()
-            return line.json.bytes
+            return Printable.line(line.json.bytes, Printable.inJSON) + [UInt8(ascii: "\n")]
         case .text:
             line.text = Array("\(timestamp(time)) \(level) \(escaped(message))".utf8)
             body(&line)
-            return line.text + [UInt8(ascii: "\n")]
+            return Printable.line(line.text, Printable.inText) + [UInt8(ascii: "\n")]
         }
     }
 
@@ -61,13 +60,15 @@ struct LogLine: ~Copyable {
 
     /// A value cannot pass for another field.
     private static func quoted(_ value: String) -> String {
-        let isPlain = value.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value != 0x7F && $0 != "\"" && $0 != "=" }
+        let isPlain = value.unicodeScalars.allSatisfy {
+            Printable.contains($0) && !$0.properties.isWhitespace && $0 != "\"" && $0 != "="
+        }
         return isPlain && !value.isEmpty ? value : value.debugDescription
     }
 
     /// A line stays a line, whatever a message holds.
     private static func escaped(_ value: String) -> String {
-        value.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F } ? value.debugDescription : value
+        value.unicodeScalars.allSatisfy(Printable.contains) ? value : value.debugDescription
     }
 }
 

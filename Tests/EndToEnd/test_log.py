@@ -5,12 +5,13 @@ import os
 import re
 import subprocess
 import time
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import fastcgi
-from asking import eventually, post
+from asking import dashboard, eventually, post
 from stack import clean_environment
 
 TIMING = re.compile(r"auth;dur=(\d+\.\d{3}), pool;dur=(\d+\.\d{3}), db;dur=(\d+\.\d{3}), enc;dur=(\d+\.\d{3})")
@@ -61,6 +62,22 @@ def test_waiting_for_a_connection_is_told_from_the_database(stack, server_with, 
         spent = [timings(one.result()) for one in (first, second)]
     # Each had the wait in the one figure, and less than that in the other.
     assert spent[0]["pool"] < held * 1000 <= spent[0]["db"] and spent[1]["db"] < held * 1000 <= spent[1]["pool"], spent
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_no_line_moves_a_terminal_whatever_a_caller_is_called(server_with, stack, clinic, form):
+    """Controls, C1 too, marks of direction, separators of lines, and what is not seen."""
+    name = "user\x9b2J\x9d0;title\x9c\u202ekcab\u2066\u2069\u2028\u2029\u200b\ufeff\U000e0041\x7f\x1b[31m\x85Ō😀"
+    server = server_with(LOG_FORMAT=form)
+    assert server.get(dashboard(clinic), stack.api.authorization(clinic, sub=name)).status == 200
+    line, = eventually(lambda: [line for line in server.log.read_bytes().split(b"\n") if b"2J" in line])
+    shown = line.decode()
+    assert not [letter for letter in shown if unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp", "Co", "Cn")], ascii(shown)
+    assert "Ō😀" in shown
+    if form == "json":
+        assert json.loads(shown)["subject"] == name
+    else:
+        assert "\\u{9B}2J" in shown and "\\u{202E}kcab" in shown
 
 
 def test_the_access_log_has_the_same_figures(server_with, api, clinic):

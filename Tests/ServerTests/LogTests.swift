@@ -9,8 +9,20 @@ import Testing
 struct LogLineTests {
     private static let nasty = [
         "plain", "", " ", "\"quoted\"", "back\\slash", "two\nlines", "\r\n", "tab\t", "\0\u{1}\u{1B}[31m\u{7F}", "Ōtaki 😀 e\u{301}",
-        "\u{2028}\u{85}", "{\"a\":1}", "a=b status=500",
+        "\u{2028}\u{85}", "{\"a\":1}", "a=b status=500", "\u{9B}2J\u{9D}0;title\u{9C}", "\u{202E}kcab\u{2066}\u{2069}\u{61C}",
+        "\u{2029}", "a\u{200B}\u{200D}\u{FEFF}\u{AD}b", "\u{E0041}\u{E007F}", "\u{E000}\u{10FFFF}", "\u{378}", "\u{3164}\u{FE0F}",
+        "a\u{A0}status\u{3000}b",
     ]
+
+    /// What moves a terminal, or is not seen in it: all that is neither a letter, a mark, a number, a sign nor a space.
+    private func isSafe(_ line: some StringProtocol) -> Bool {
+        line.unicodeScalars.allSatisfy { scalar in
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: false
+            default: scalar != "\u{3164}" && scalar != "\u{FE0F}"
+            }
+        }
+    }
 
     private func line(_ format: LogFormat, _ text: String) -> String {
         let bytes = LogLine.bytes(format, time: 1_750_000_000.5, level: "info", message: text) { line in
@@ -25,7 +37,7 @@ struct LogLineTests {
     func json(text: String) throws {
         let line = line(.json, text)
         #expect(line.utf8.last == UInt8(ascii: "\n"))
-        #expect(!line.dropLast().utf8.contains { $0 < 0x20 })
+        #expect(isSafe(line.dropLast()))
         let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
         #expect(object["time"] as? String == "2025-06-15T15:06:40.500Z")
         #expect(object["level"] as? String == "info")
@@ -42,8 +54,8 @@ struct LogLineTests {
             line.add("count", -7)
         }
         #expect(bytes.last == UInt8(ascii: "\n"))
-        #expect(!bytes.dropLast().contains { $0 < 0x20 || $0 == 0x7F })
         let line = String(decoding: bytes, as: UTF8.self)
+        #expect(isSafe(line.dropLast()))
         #expect(line.hasPrefix("2025-06-15T15:06:40.500Z info "))
         #expect(line.hasSuffix(" count=-7\n"))
     }
@@ -57,6 +69,22 @@ struct LogLineTests {
         #expect(
             String(decoding: bytes, as: UTF8.self)
                 == "1970-01-01T00:00:00.000Z error a message name=Ō subject=\"user status=200\"\n")
+    }
+
+    @Test("spells what moves a terminal as the format does, and leaves every other letter")
+    func spelling() {
+        func line(_ format: LogFormat) -> String {
+            String(
+                decoding: LogLine.bytes(format, time: 0, level: "info", message: "Ō \u{85}") { line in
+                    line.add("name", "Ōtaki e\u{301}😀\u{202E}\u{9B}\u{E0041}\\")
+                }, as: UTF8.self)
+        }
+        #expect(
+            line(.text)
+                == "1970-01-01T00:00:00.000Z info \"Ō \\u{85}\" name=\"Ōtaki e\u{301}😀\\u{202E}\\u{9B}\\u{E0041}\\\\\"\n")
+        #expect(
+            line(.json).hasSuffix(
+                "\"message\":\"Ō \\u0085\",\"name\":\"Ōtaki e\u{301}😀\\u202e\\u009b\\udb40\\udc41\\\\\"}\n"))
     }
 
     @Test(
