@@ -77,8 +77,14 @@ class Page:
     def open(self, fragment="#/", token=None, wait=".heading h1"):
         """A fresh load, signed in with a token or, without one, as the set-up does it."""
         self.driver.get(self.address + "/dashboard/icon.svg")
-        self.run("localStorage.clear(); sessionStorage.clear(); if (arguments[0]) sessionStorage.setItem('reengagement.token', arguments[0])",
-                 token)
+        self.run("localStorage.clear(); sessionStorage.clear()")
+        return self.load(fragment, token, wait)
+
+    def load(self, fragment="#/", token=None, wait=".heading h1"):
+        """The same, by somebody who was here before."""
+        self.driver.get(self.address + "/dashboard/icon.svg")
+        if token:
+            self.run("sessionStorage.setItem('reengagement.token', arguments[0])", token)
         self.driver.get(f"{self.address}/{fragment}")
         if wait:
             self.find(wait)

@@ -197,7 +197,7 @@ def test_more_than_the_browser_sees_through_arrives_all_the_same(desk, clinic):
     page.driver.get(page.address + "/dashboard/icon.svg")
     page.until(lambda: len(logged(clinic)) == 12)
     assert len(page.run(KEPT)) == 7
-    page.driver.get(page.address + "/#/patients")
+    page.load("#/patients", page.anna, ".patients")
     page.until(lambda: page.run(KEPT) == [])
     assert logged(clinic) == [("bob", "user_anna")] * 14
 
@@ -208,10 +208,7 @@ def test_a_closed_tab_loses_nothing_and_shows_it_to_its_person_alone(desk, clini
     page.driver.switch_to.new_window("tab")
     try:
         page.command("Page.addScriptToEvaluateOnNewDocument", source=RECORDER + AWAY % 503)
-        page.driver.get(page.address + "/dashboard/icon.svg")
-        page.run("sessionStorage.setItem('reengagement.token', arguments[0])", page.anna)
-        page.driver.get(page.address + "/#/patients")
-        page.find(".patients")
+        page.load("#/patients", page.anna, ".patients")
         contact(page, "bob", "phone", "no_response", "private")
         page.click("[data-state=waiting] .quiet")
         page.until(lambda: len(page.run(KEPT)) == 1)
@@ -267,10 +264,7 @@ def test_what_one_tab_has_no_other_takes(desk, clinic):
     first = page.driver.current_window_handle
     page.driver.switch_to.new_window("tab")
     try:
-        page.driver.get(page.address + "/dashboard/icon.svg")
-        page.run("sessionStorage.setItem('reengagement.token', arguments[0])", page.anna)
-        page.driver.get(page.address + "/#/patients")
-        page.find(".patients")
+        page.load("#/patients", page.anna, ".patients")
         # Whatever it would take, it takes together with the first that is free.
         contact(page, "ann", "phone", "no_response")
         page.click("[data-state=waiting] .quiet")
@@ -302,8 +296,7 @@ def test_another_day_a_person_decides_and_after_a_week_nothing_is_left(desk, cli
         page.until(lambda: len(page.run(KEPT)) == 1)
         page.driver.get(page.address + "/dashboard/icon.svg")
         page.run(AGED, hours)
-        page.driver.get(page.address + "/#/patients")
-        page.find(".patients")
+        page.load("#/patients", page.anna, ".patients")
         page.until(lambda: len(page.run(KEPT)) == rest)
         if rest:
             page.until(lambda: "the log would hold the time of sending" in page.text("[data-state=failed]"))
@@ -335,8 +328,7 @@ def test_notes_that_were_typed_wait_for_their_person(desk, clinic):
     assert not page.all("dialog") and "private" not in page.run(EVERYTHING)
     # The page goes away too, as a phone's does.
     page.driver.get(page.address + "/dashboard/icon.svg")
-    page.driver.get(page.address + "/#/patients/bob")
-    page.sign_in(page.anna, ".what-to-do")
+    page.load("#/patients/bob", page.anna, ".what-to-do")
     page.click("[data-state=draft] .button")
     assert page.run("return document.querySelector('dialog [name=notes]').value") == "private notes"
     page.click("dialog [type=submit]")
@@ -364,3 +356,35 @@ def test_going_back_to_the_page_goes_on_with_it(desk, clinic):
     page.click("[data-state=waiting] .quiet")
     page.until(lambda: logged(clinic) == [("ann", "user_anna"), ("bob", "user_anna")] and page.run(KEPT) == [])
     page.until(lambda: not page.run(ASKS))
+
+
+def test_signing_out_reaches_every_tab_of_the_person_and_nobody_else(desk, clinic):
+    page = desk.open("#/patients/bob", desk.anna, ".what-to-do")
+    assert page.run("return sessionStorage.length + localStorage.length + document.cookie.length") == 0
+    page.click("[data-key='contact bob phone']")
+    page.find("dialog [name=notes]").send_keys("private")
+    first = page.driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    second = page.driver.current_window_handle
+    try:
+        page.load("#/", page.ben, ".top-list")
+        page.click("[data-key='sign out']")
+        page.find("#token")
+        page.load("#/", page.anna, ".top-list")
+        page.driver.switch_to.window(first)
+        assert page.all("dialog[open]")
+        page.driver.switch_to.window(second)
+        page.click("[data-key='sign out']")
+        page.find("#token")
+        page.driver.switch_to.window(first)
+        page.find("#token")
+        assert "in another tab" in page.text("#reason") and "1 contact is not logged yet" in page.text("#held")
+        must_name_nobody(page)
+        assert page.run("return sessionStorage.length + localStorage.length") == 0
+        page.sign_in(page.anna, ".top-list")
+        page.click("[data-state=draft] .button")
+        assert page.run("return document.querySelector('dialog [name=notes]').value") == "private"
+    finally:
+        page.driver.switch_to.window(second)
+        page.driver.close()
+        page.driver.switch_to.window(first)

@@ -36,7 +36,7 @@ function open() {
   const isOtherPage = shown?.view !== view || view === patient;
   shown = { address, view, route, data: null, text: null, since: null, problem: null };
   document.title = `${view.title} – Reengagement`;
-  showShell(route, changeOrganization, leave);
+  showShell(route, changeOrganization, () => leave(false));
   if (isOtherPage) replaceContent(content, skeleton());
   else content.setAttribute('aria-busy', 'true');
   // The reader, and a screen reader, start at the top of what was asked for.
@@ -121,14 +121,14 @@ function changeOrganization(text) {
 }
 
 // Token and page go at once: nothing here waits for the network.
-function leave() {
+function leave(isElsewhere) {
   const person = session.person();
   outbox.flush();
-  session.signOut();
+  session.signOut(isElsewhere);
   if (person) outbox.forget(person);
   patients.forget();
   history.replaceState(null, '', '#/');
-  blank('You are signed out.');
+  blank(isElsewhere ? 'You have signed out in another tab.' : 'You are signed out.');
   if (person) afterSignOut(person);
 }
 
@@ -158,6 +158,7 @@ async function start() {
   addEventListener('hashchange', () => session.token() && open());
   setInterval(() => shown?.problem && schedule.at && countDown({ at: schedule.at }), 1000);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => shown?.data && !matchMedia('print').matches && render());
+  session.onSignOutElsewhere(() => leave(true));
   session.onSignIn((isSamePerson) => {
     patients.forget();
     announce('');

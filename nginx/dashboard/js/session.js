@@ -1,11 +1,12 @@
-// Who is signed in. The token stays in this tab's session storage and goes nowhere but
-// into the Authorization header; it is never logged. To use Clerk's own sign-in, give
-// `token` Clerk's getToken (docs/dashboard.md).
+// Who is signed in. The token stays in this tab's memory, since browsers write what they store to the disk, and goes
+// nowhere but into the Authorization header; it is never logged. To use Clerk's own sign-in, give `token` Clerk's
+// getToken (docs/dashboard.md).
 
-const place = 'reengagement.token';
 const changes = new EventTarget();
+/** To the other tabs: that somebody has signed out, and no token. */
+const tabs = new BroadcastChannel('reengagement');
 let local = [];
-let current = sessionStorage.getItem(place);
+let current = takeOver();
 /** `new` until the API has answered, then `taken` or `refused`: what a token says of itself, anybody can write. */
 let standing = 'new';
 
@@ -14,6 +15,10 @@ export const organization = () => claimsOf(current)?.organization ?? null;
 export const onSignIn = (listener) => changes.addEventListener('in', (event) => listener(event.isSamePerson));
 /** Who is here has changed: signed in or out, expired, or taken by the API. */
 export const onPerson = (listener) => changes.addEventListener('person', listener);
+/** The person of this tab has signed out in another one. */
+export const onSignOutElsewhere = (listener) => {
+  tabs.onmessage = ({ data }) => { if (data.signedOut === subject()) listener(); };
+};
 
 /** Whom an entry of this page belongs to: a person within an organization, as text that can be compared. */
 export const owner = () => ownerOf(current);
@@ -21,6 +26,16 @@ export const owner = () => ownerOf(current);
 export const person = () => (standing === 'taken' ? owner() : null);
 /** Who seems to be here, for as long as the API has not said otherwise. */
 export const presumed = () => (standing === 'refused' ? null : owner());
+
+const subject = () => claimsOf(current)?.subject ?? null;
+
+// Handed over in the storage of this tab, by an earlier version of the page or another one of its host.
+function takeOver() {
+  const place = 'reengagement.token';
+  const text = sessionStorage.getItem(place);
+  sessionStorage.removeItem(place);
+  return text;
+}
 
 function ownerOf(text) {
   const claims = claimsOf(text);
@@ -73,14 +88,14 @@ export function reasonToSignIn({ detail }) {
 
 export function signIn(text) {
   const isSamePerson = current === null || ownerOf(text) === owner();
-  sessionStorage.setItem(place, text);
   [current, standing] = [text, 'new'];
   tell('in', { isSamePerson });
   tell('person');
 }
 
-export function signOut() {
-  sessionStorage.removeItem(place);
+/** In all tabs, whichever organization they show; in those that are told of it, in theirs. */
+export function signOut(isElsewhere = false) {
+  if (!isElsewhere && subject() !== null) tabs.postMessage({ signedOut: subject() });
   [current, standing] = [null, 'new'];
   tell('person');
 }

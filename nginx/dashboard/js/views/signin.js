@@ -16,7 +16,8 @@ export function showSignIn(content, reason) {
     h('label', { for: 'token' }, 'Session token'),
     field,
     h('p', { class: 'muted', id: 'token-help' },
-      'Paste the token of your Clerk session. It stays in this tab, and is forgotten when you close it.'),
+      'Paste the token of your Clerk session. It stays in the memory of this tab, and is forgotten when you sign out, '
+      + 'or close or reload the page.'),
     fault,
     h('button', { type: 'submit', class: 'button primary' }, 'Continue'),
     localOrganizations().map(({ id, token }) =>
