@@ -1,9 +1,12 @@
-"""Nothing is decided by the clock of the device."""
+"""A clinic's days and times are shown in its own zone, and nothing is decided by the clock of the device."""
 
 import time
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 
+NEW_YORK, SYDNEY = "America/New_York", "Australia/Sydney"
 # A clock that a test can set; what the browser itself measures spans by stays.
 CLOCK = """
 window.shift = 0;
@@ -19,6 +22,86 @@ window.interfere = async (path, answer) => {
   window.shift -= 300_000;
   return new Response('{"detail": "Too many requests."}', { status: 429, headers: { 'Retry-After': '2' } });
 };"""
+ELSEWHERE = """
+window.interfere = async (path, answer) => {
+  const response = await answer();
+  return path.endsWith('/dashboard') ? new Response((await response.text()).replace('Australia/Sydney', 'Nowhere/Land')) : response;
+};"""
+
+
+@pytest.fixture
+def viewer(page):
+    """Puts whoever looks into a zone."""
+    yield lambda zone: page.command("Emulation.setTimezoneOverride", timezoneId=zone)
+    page.command("Emulation.setTimezoneOverride", timezoneId="")
+
+
+def day(instant, zone):
+    return instant.astimezone(ZoneInfo(zone)).strftime("%-d %b %Y").replace("Sep", "Sept")
+
+
+def moment(instant, zone):
+    return f"{day(instant, zone)}, {instant.astimezone(ZoneInfo(zone)):%H:%M}"
+
+
+@pytest.fixture
+def sydney(clinic):
+    """One patient, whose visits lie on another day in New York than in Sydney."""
+    last = (datetime.now(timezone.utc) - timedelta(days=60)).replace(hour=15, minute=30, second=0, microsecond=0)
+    clinic.seen, clinic.booked = last, last + timedelta(days=90)
+    clinic.add("ann", "Ann")
+    with clinic.database.cursor() as cursor:
+        cursor.execute("UPDATE organizations SET time_zone = %s WHERE id = %s", (SYDNEY, clinic.id))
+        cursor.execute("UPDATE appointments SET starts_at = %s WHERE organization_id = %s", (last, clinic.id))
+        cursor.execute("INSERT INTO appointments (organization_id, id, patient_id, starts_at, status) VALUES (%s, 'next', 'ann', %s, 'scheduled')",
+                       (clinic.id, clinic.booked))
+        cursor.execute("INSERT INTO outreach_log (organization_id, patient_id, method, outcome, logged_by, created_at) "
+                       "VALUES (%s, 'ann', 'sms', 'no_response', 'user_1', %s)", (clinic.id, last))
+    return clinic
+
+
+def facts(page):
+    return dict(page.run("return [...document.querySelectorAll('.facts > div')].map((each) => [...each.children].map((one) => one.textContent))"))
+
+
+@pytest.mark.parametrize("where, beside", [(NEW_YORK, f" {SYDNEY}"), (SYDNEY, "")])
+def test_a_clinics_times_are_in_its_zone_which_is_named_where_it_is_not_the_viewers(page, api, sydney, viewer, where, beside):
+    viewer(where)
+    page.open("#/patients/ann", token=api.signer.token(sydney.id), wait=".what-to-do")
+    in_brackets = f" ({SYDNEY})" if beside else ""
+    shown = facts(page)
+    assert shown["Last visit"] == shown["Last contact"] == day(sydney.seen, SYDNEY) + beside
+    assert shown["Last visit"] != day(sydney.seen, NEW_YORK) + beside
+    assert shown["Next visit"] == moment(sydney.booked, SYDNEY) + in_brackets
+    assert moment(sydney.seen, SYDNEY) + in_brackets in page.text(".history")
+    page.click("[data-key='contact ann sms']")
+    page.until(lambda: f"Last: SMS, no response, {moment(sydney.seen, SYDNEY)}{in_brackets}" in page.text("dialog"))
+    page.click("dialog .quiet")
+    assert page.run("return document.getElementById('as-of').textContent").endswith(in_brackets)
+    assert (SYDNEY in page.text("#updated")) == bool(beside)
+    page.go("#/patients", ".patients")
+    assert facts(page)["Next visit"] == day(sydney.booked, SYDNEY) + beside
+    page.go("#/trends", ".improvement")
+    assert (SYDNEY in page.text(".improvement h2")) == bool(beside)
+    # The zone is asked for once: what names it shows patients, and each look at them is in the audit.
+    assert len(page.asked("/dashboard")) == 1
+
+
+def test_a_zone_that_the_browser_does_not_know_is_shown_as_utc_and_says_so(page, api, sydney, viewer):
+    viewer(NEW_YORK)
+    page.before(ELSEWHERE)
+    page.open("#/patients/ann", token=api.signer.token(sydney.id), wait=".what-to-do")
+    assert facts(page)["Next visit"] == moment(sydney.booked, "UTC") + " (UTC)"
+
+
+def test_another_organization_has_its_own_zone(page, api, sydney, viewer):
+    viewer(NEW_YORK)
+    page.open("#/patients/ann", token=api.signer.token(sydney.id), wait=".what-to-do")
+    page.run("import('/dashboard/js/session.js').then(({ signIn }) => signIn(arguments[0]))", api.signer.token("org_without_rows"))
+    page.allowed = ["404 (Not Found)"]
+    page.go("#/performance", "#verdict")
+    page.until(lambda: "(UTC)" in page.text("#updated"))
+
 
 def test_a_clock_that_is_put_back_keeps_nothing_waiting(page):
     page.before(CLOCK)

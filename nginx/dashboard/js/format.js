@@ -3,13 +3,11 @@
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const money = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-const dayFormat = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
 const shortDay = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
 const longDay = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
-const momentFormat = new Intl.DateTimeFormat('en-GB', {
-  day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit',
-});
-const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const dayParts = { day: 'numeric', month: 'short', year: 'numeric' };
+let inZone;
+useZone(undefined);
 
 export const none = '–';
 
@@ -19,10 +17,30 @@ export const decimal = (value) => tenths.format(value);
 /** Without a currency: the clinic's own, which the API does not name. */
 export const amount = (value) => money.format(value);
 
-/** Where the reader is: the API's timestamps are UTC. */
-export const day = (timestamp) => (timestamp === null ? none : dayFormat.format(new Date(timestamp)));
-export const moment = (timestamp) => (timestamp === null ? none : momentFormat.format(new Date(timestamp)));
-export const timeOfDay = (date) => clock.format(date);
+/** From now on times are those of this zone; undefined is the reader's own. The browser may not know one that PostgreSQL knows. */
+export function useZone(name) {
+  const formatOf = (zone, parts) => new Intl.DateTimeFormat('en-GB', { ...parts, timeZone: zone });
+  let zone = name;
+  try {
+    formatOf(zone, dayParts);
+  } catch {
+    zone = 'UTC';
+  }
+  const clock = { hour: '2-digit', minute: '2-digit' };
+  inZone = {
+    day: formatOf(zone, dayParts), moment: formatOf(zone, { ...dayParts, ...clock }), clock: formatOf(zone, { ...clock, second: '2-digit' }),
+    foreign: formatOf(zone).resolvedOptions().timeZone === formatOf().resolvedOptions().timeZone ? null : zone,
+  };
+}
+
+/** The zone that a time is shown in, to stand beside it; null where it is the reader's own. */
+export const zoneOf = (timestamp) => (timestamp === null ? null : inZone.foreign);
+const named = (text) => (inZone.foreign ? `${text} (${inZone.foreign})` : text);
+
+/** The API's timestamps are UTC; the clinic's zone makes days and times of them, as it does for the API's own dates. */
+export const day = (timestamp) => (timestamp === null ? none : inZone.day.format(new Date(timestamp)));
+export const moment = (timestamp) => (timestamp === null ? none : named(inZone.moment.format(new Date(timestamp))));
+export const timeOfDay = (date) => named(inZone.clock.format(date));
 
 /** A calendar date of the clinic, which no time zone moves. */
 export const date = (text) => longDay.format(new Date(`${text}T00:00:00Z`));

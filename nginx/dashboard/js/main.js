@@ -20,6 +20,7 @@ import * as patient from './views/patient.js';
 import * as patients from './views/patients.js';
 import * as performance from './views/performance.js';
 import * as trends from './views/trends.js';
+import { askZone } from './zone.js';
 
 const views = { overview, patients, patient, performance, trends };
 const content = document.getElementById('content');
@@ -55,7 +56,9 @@ async function load() {
   schedule.stop();
   const mine = shown;
   try {
-    const data = await mine.view.load(mine.route.parameters, own.signal);
+    const [data] = await Promise.all([
+      mine.view.load(mine.route.parameters, own.signal), mine.view.tellsZone ? null : askZone(own.signal),
+    ]);
     if (!own.signal.aborted) succeed(data);
   } catch (error) {
     if (!own.signal.aborted) await stop(error);

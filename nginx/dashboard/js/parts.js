@@ -34,7 +34,7 @@ export function empty(title, ...text) {
 
 export function facts(pairs, attributes = {}) {
   return h('dl', { class: 'facts', ...attributes }, pairs.map(([name, value, more]) =>
-    h('div', {}, h('dt', {}, name), h('dd', {}, value, more && h('small', {}, more)))));
+    h('div', {}, h('dt', {}, name), h('dd', {}, value, more && [' ', h('small', {}, more)]))));
 }
 
 /** A figure beside the industry's, as a bar with a mark. */

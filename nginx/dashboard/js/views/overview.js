@@ -8,13 +8,18 @@ import { levelText, levels, noCounts } from '../levels.js';
 import { nameOf } from '../names.js';
 import { badge, bar, contactMark, empty, heading, panel } from '../parts.js';
 import { toPatient, toPatients } from '../router.js';
+import { learnZone } from '../zone.js';
 
 export const title = 'Overview';
+
+/** Its answer names the clinic's zone. */
+export const tellsZone = true;
 
 export async function load(_, signal) {
   const [risk, dashboard, performance] = await Promise.all([
     get('risk-metrics', {}, signal), get('dashboard', {}, signal), get('performance', {}, signal),
   ]);
+  learnZone(dashboard);
   return { risk, dashboard, performance };
 }
 

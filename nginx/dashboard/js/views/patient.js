@@ -3,7 +3,7 @@
 import { get } from '../api.js';
 import { contactButtons } from '../contact-dialog.js';
 import { h, written } from '../dom.js';
-import { amount, count, date, day, moment, percent, plural } from '../format.js';
+import { amount, count, date, day, moment, percent, plural, zoneOf } from '../format.js';
 import { channelText, outcomeText } from '../levels.js';
 import { isSeen, nameOf } from '../names.js';
 import { badge, bar, contactMark, facts, heading, panel } from '../parts.js';
@@ -47,7 +47,7 @@ function attendance(patient) {
     facts([
       ['Missed in 90 days', count(patient.missed_appointments_last_90d)],
       ['Visits in all', count(patient.total_lifetime_appointments)],
-      ['Last visit', day(patient.last_appointment_date)],
+      ['Last visit', day(patient.last_appointment_date), zoneOf(patient.last_appointment_date)],
       ['Next visit', patient.next_scheduled_appointment ? moment(patient.next_scheduled_appointment) : 'Nothing booked'],
     ]));
 }
@@ -62,8 +62,8 @@ function value(patient) {
       ['Engagement', statuses[patient.engagement_status]],
       ['Risk tier', tiers[patient.risk_tier]],
       ['Response rate', percent(patient.previous_response_rate)],
-      ['Last contact', date(patient.last_contact_day)],
-      ['Patient since', day(patient.created_at)],
+      ['Last contact', date(patient.last_contact_day), zoneOf(patient.last_contact_day)],
+      ['Patient since', day(patient.created_at), zoneOf(patient.created_at)],
     ]));
 }
 

@@ -3,7 +3,7 @@
 import { get, search } from '../api.js';
 import { contactButtons } from '../contact-dialog.js';
 import { h, written } from '../dom.js';
-import { count, day, percent, plural } from '../format.js';
+import { count, day, percent, plural, zoneOf } from '../format.js';
 import { levelText, levels } from '../levels.js';
 import { isSeen, nameOf } from '../names.js';
 import { badge, choice, contactMark, empty, facts, heading } from '../parts.js';
@@ -115,7 +115,7 @@ function row(patient) {
       h('span', { class: 'priority' }, `Priority ${patient.action_priority}`), patient.recommended_action),
     facts([
       ['Last contact', `${plural(patient.days_since_last_contact, 'day')} ago`],
-      ['Next visit', day(patient.next_scheduled_appointment)],
+      ['Next visit', day(patient.next_scheduled_appointment), zoneOf(patient.next_scheduled_appointment)],
       ['Missed, 90 days', count(patient.missed_appointments_last_90d)],
       ['Responds', percent(patient.previous_response_rate)],
     ]),

@@ -3,7 +3,7 @@
 import { get } from '../api.js';
 import { chartFigure, loadCharts, releaseCharts } from '../charts.js';
 import { h } from '../dom.js';
-import { count, percent, plural, shortDate, date, share, signed } from '../format.js';
+import { count, percent, plural, shortDate, date, share, signed, zoneOf } from '../format.js';
 import { channelText, channels, levelText, levels } from '../levels.js';
 import { badge, choice, heading, panel } from '../parts.js';
 
@@ -45,7 +45,8 @@ const trendText = { increasing: 'More', decreasing: 'Fewer', stable: 'About as m
 
 function improvement({ risk_distribution_changes: changes, current_risk_distribution: current, daily_trends: [first] }) {
   const tone = { increasing: 'worse', decreasing: 'better', stable: 'same' };
-  return panel(`Since ${date(first.date)}`, { class: 'improvement' },
+  const zone = zoneOf(first.date);
+  return panel(`Since ${date(first.date)}${zone ? ` (${zone})` : ''}`, { class: 'improvement' },
     h('p', { class: `verdict ${changes.overall_improvement ? 'above_average' : 'insufficient_data'}`, id: 'overall' },
       changes.overall_improvement ? 'Improving: a smaller share is at risk' : 'Not improving: the share at risk is no smaller'),
     h('ul', {}, ['critical', 'high'].map((level) => {
