@@ -116,3 +116,93 @@ def test_the_dialog_links_what_can_be_dialled_and_shows_the_rest(page, api, clin
     page.click("[data-key='contact bob phone']")
     page.until(lambda: "ask his wife" in page.text("dialog"))
     page.click("dialog .quiet")
+
+
+# Of a patient whose every word is unlike the page's own.
+WORDS = {"name": "Nomen Zwölf", "phone": "+61 491 570 012", "email": "zwoelf@example.org", "notes": "Notiz zwölf"}
+
+
+def untranslatable(page):
+    """The words that some text on the page holds where a browser would translate it."""
+    return page.run("""
+        const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
+        while (walker.nextNode()) {
+          const { data, parentElement } = walker.currentNode;
+          const isKept = parentElement.closest('[translate]')?.getAttribute('translate') === 'no' || parentElement.closest('script, style');
+          if (!isKept) found.push(...arguments[0].filter((word) => data.includes(word)));
+        }
+        return found;""", [*WORDS.values(), "id_zwölf", "user_zwoelf"])
+
+
+def test_what_others_wrote_is_not_offered_for_translation(page, api, clinic):
+    clinic.add("id_zwölf", WORDS["name"], phone=WORDS["phone"], email=WORDS["email"], notes=WORDS["notes"]).add("id_zwölf_2", "")
+    page.open("#/", token=api.signer.token(clinic.id, sub="user_zwoelf"), wait=".top-list")
+    page.go("#/patients", ".patients")
+    assert untranslatable(page) == [] and all(WORDS[name] in page.text("main") for name in ("name", "phone", "email"))
+    page.click("[data-key='contact id_zwölf email']")
+    page.find("dialog .contact-number")
+    assert untranslatable(page) == []
+    page.find("dialog textarea").send_keys(WORDS["notes"])
+    page.click("dialog [value=no_response]")
+    page.click("dialog [type=submit]")
+    page.find("[data-state=waiting]")
+    assert untranslatable(page) == []
+    page.click("[data-state=waiting] .quiet")
+    page.find("[data-state=logged]")
+    page.go("#/patients/id_zw%C3%B6lf", ".history")
+    assert "user_zwoelf" in page.text("main") and untranslatable(page) == []
+    page.go("#/patients/id_zw%C3%B6lf_2", ".what-to-do")
+    assert "id_zwölf_2" in page.text("h1") and untranslatable(page) == []
+    assert page.run("return document.querySelector('.who .organization').translate") is False
+
+
+CONTROLS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u00ad\ufeff\u0007"
+
+
+def test_what_turns_or_hides_letters_of_an_address_stands_there_as_what_it_is(page, api, clinic):
+    clinic.add("ann", "Ann", email="ann\u202egro.elpmaxe@mallory.example", phone="+61 491\u2066 570 006")
+    clinic.add("bob", "Bob", email=CONTROLS.join(("bob@example.org", "")), phone=CONTROLS + "0491 570 006")
+    named = "".join(f"U+{ord(each):04X}" for each in CONTROLS)
+    page.open("#/patients", token=api.signer.token(clinic.id), wait=".patients")
+    for view, selector in (("#/patients", "[data-patient=ann] .patient-address"), ("#/patients/ann", ".patient-address")):
+        page.go(view, selector)
+        assert page.run("return [...document.querySelectorAll(arguments[0] + ' bdi')].map((each) => each.textContent)", selector) == [
+            "+61 491U+2066 570 006", "annU+202Egro.elpmaxe@mallory.example"]
+    page.go("#/patients", ".patients")
+    for key, shown in (("ann email", "annU+202Egro.elpmaxe@mallory.example"), ("bob email", "bob@example.org" + named),
+                       ("bob phone", named + "0491 570 006")):
+        page.click(f"[data-key='contact {key}']")
+        page.find("dialog .contact-number")
+        assert page.run("return document.querySelector('dialog .contact-number').textContent") == shown
+        # A number is dialled by its digits; an e-mail goes to no address that cannot be read.
+        assert page.run("return document.querySelector('dialog .contact-address a')?.getAttribute('href') ?? null") == (
+            "tel:0491570006" if key == "bob phone" else None)
+        page.click("dialog .quiet")
+        page.until(lambda: not page.all("dialog"))
+
+
+def around(page, selector):
+    """What is drawn above and below an element, a little off it."""
+    left, top, width, bottom = page.run("""
+        const box = document.querySelector(arguments[0]).getBoundingClientRect();
+        return [box.left, box.top, Math.max(box.width, 100), box.bottom].map(Math.round);""", selector)
+    return [page.command("Page.captureScreenshot", clip={"x": left, "y": y, "width": width, "height": height, "scale": 1})["data"]
+            for y, height in ((top - 60, 48), (bottom + 12, 200))]
+
+
+def test_marks_piled_up_on_a_letter_stay_in_the_box_of_the_name(page, api, clinic):
+    clinic.add("ann", "Z" + "\u0301\u0323" * 100, notes="Z" + "\u0301\u0323" * 100)
+    page.open("#/patients/ann", token=api.signer.token(clinic.id), wait=".what-to-do")
+    page.run("document.getElementById('updated').textContent = ''")
+
+    def must_keep_to_itself(box, name):
+        with_name = around(page, box)
+        page.run("document.querySelector(arguments[0]).style.visibility = 'hidden'", name)
+        assert around(page, box) == with_name, box
+
+    must_keep_to_itself("h1", "h1 bdi")
+    must_keep_to_itself("p.notes", "p.notes")
+    page.click("[data-key='contact ann phone']")
+    page.find("dialog .contact-number")
+    page.run("document.activeElement.blur()")
+    must_keep_to_itself("dialog h2", "dialog h2 bdi")

@@ -1,7 +1,7 @@
 // What a contact button opens: the patient's number or address, and what came of it.
 
 import { get } from './api.js';
-import { announce, h, written } from './dom.js';
+import { announce, contactText, h, written } from './dom.js';
 import { moment } from './format.js';
 import { channelText, outcomeText, outcomes } from './levels.js';
 import { isSeen, mailLink, nameOf, phoneLink } from './names.js';
@@ -102,7 +102,7 @@ function addressOf(detail, method) {
   if (!isSeen(address)) return [`No ${method === 'email' ? 'email address' : 'phone number'} on file.`];
   const href = linkTo[method](address);
   const link = href ? [h('a', { class: 'button', href }, opens[method]), ' '] : [];
-  return [...link, written(address, 'bdi', { class: 'contact-number' })];
+  return [...link, contactText(address, { class: 'contact-number' })];
 }
 
 function lastOf({ outreach: [last] }) {

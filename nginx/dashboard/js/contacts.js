@@ -110,7 +110,7 @@ const parts = {
 function reasonOf({ problem }) {
   if (!problem) return ['it could not be sent yet.'];
   return [problem.detail, ...problem.errors.map((each) => ` ${each.message}`),
-    problem.requestID && h('span', { class: 'request-id' }, ` Request ${problem.requestID}`)];
+    problem.requestID && h('span', { class: 'request-id', translate: 'no' }, ` Request ${problem.requestID}`)];
 }
 
 const title = ({ patient, fields }) => h('strong', {}, channelText[fields.method], ' to ', written(nameOf(patient)));

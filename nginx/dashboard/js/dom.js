@@ -22,9 +22,19 @@ function setVariables(element, variables) {
   for (const [name, value] of Object.entries(variables)) element.style.setProperty(`--${name}`, String(value));
 }
 
-/** What somebody else wrote, in whatever script: it decides its own direction and nobody else's. */
+/** What somebody else wrote, in whatever script: it decides its own direction and nobody else's, and is not to be translated. */
 export function written(text, tag = 'bdi', attributes = {}) {
-  return h(tag, { dir: 'auto', ...attributes }, text);
+  return h(tag, { dir: 'auto', translate: 'no', ...attributes }, text);
+}
+
+// What would turn or hide some of an address, so that it reads as another one.
+const turnsOrHides = /((?![\t\n\r])[\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}])/u;
+const codeOf = (character) => `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
+
+/** A phone number or e-mail address, with what cannot be seen in it as what it is. */
+export function contactText(text, attributes = {}) {
+  const parts = text.split(turnsOrHides).map((part, index) => (index % 2 === 0 ? part : h('span', { class: 'control' }, codeOf(part))));
+  return written(parts, 'bdi', attributes);
 }
 
 export function unseen(text) {

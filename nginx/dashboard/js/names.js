@@ -62,8 +62,8 @@ function withKeys(text) {
 const keyOf = Object.fromEntries(['ABC', 'DEF', 'GHI', 'JKL', 'MNO', 'PQRS', 'TUV', 'WXYZ'].flatMap((letters, index) =>
   [...letters].map((letter) => [letter, String(index + 2)])));
 
-/** The address that opens an e-mail, or null where no address can be made out (RFC 6068). */
+/** The address that opens an e-mail, or null where none can be made out that reads as it is (RFC 6068). */
 export function mailLink(text) {
   const [address] = text.match(/(?<![^\s<>,;:()"])[^\s<>,;:()"@]+@[^\s<>,;:()"@]*[^\s<>,;:()"@.](?=\.*(?:[\s<>,;:()"]|$))/) ?? [];
-  return address ? `mailto:${encodeURIComponent(address).replaceAll('%2B', '+').replaceAll('%40', '@')}` : null;
+  return address && !/[\p{Cf}\p{Cc}\p{Default_Ignorable_Code_Point}]/u.test(address) ? `mailto:${encodeURIComponent(address).replaceAll('%2B', '+').replaceAll('%40', '@')}` : null;
 }

@@ -14,7 +14,7 @@ export function problemBanner(problem, retry, shownSince) {
       h('h2', {}, titles[problem.status] ?? guideMessage),
       h('p', {}, problem.detail, ...problem.errors.map((each) => ` ${each.field}: ${each.message}`)),
       shownSince && h('p', {}, `Below is what was known at ${timeOfDay(shownSince)}.`),
-      problem.requestID && h('p', { class: 'request-id' }, `Request ${problem.requestID}`)),
+      problem.requestID && h('p', { class: 'request-id', translate: 'no' }, `Request ${problem.requestID}`)),
     h('div', { class: 'notice-side' },
       h('button', { type: 'button', class: 'button', id: 'retry', 'data-key': 'retry', disabled: waits, onclick: retry.now },
         'Try again'),

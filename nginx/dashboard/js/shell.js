@@ -1,6 +1,6 @@
 // What surrounds every view: the pages, the organization, when it was last updated.
 
-import { h, replaceContent } from './dom.js';
+import { h, replaceContent, written } from './dom.js';
 import { moment, timeOfDay } from './format.js';
 import * as session from './session.js';
 
@@ -30,17 +30,17 @@ export function showShell(route, changeOrganization, leave) {
 export function showUpdated(date) {
   const place = document.getElementById('updated');
   if (place) place.textContent = `Updated ${timeOfDay(date)}`;
-  document.getElementById('as-of').textContent = `${session.organization()}, as of ${moment(date)}`;
+  document.getElementById('as-of').replaceChildren(written(session.organization()), `, as of ${moment(date)}`);
 }
 
 // The local set-up offers several; a pasted token names one.
 function organization(change) {
   const current = session.organization();
   const offered = session.localOrganizations();
-  if (!offered.some(({ id }) => id === current)) return h('span', { class: 'organization' }, current);
+  if (!offered.some(({ id }) => id === current)) return written(current, 'span', { class: 'organization' });
   return h('label', { class: 'organization' }, h('span', { class: 'unseen' }, 'Organization'),
     h('select', {
-      'data-key': 'organization',
+      'data-key': 'organization', translate: 'no',
       onchange: (event) => change(offered.find((each) => each.id === event.target.value).token),
     }, offered.map(({ id }) => h('option', { value: id, selected: id === current }, id))));
 }

@@ -2,7 +2,7 @@
 
 import { get } from '../api.js';
 import { contactButtons } from '../contact-dialog.js';
-import { h, written } from '../dom.js';
+import { contactText, h, written } from '../dom.js';
 import { amount, count, date, day, moment, percent, plural, zoneOf } from '../format.js';
 import { channelText, outcomeText } from '../levels.js';
 import { isSeen, nameOf } from '../names.js';
@@ -36,7 +36,7 @@ function back() {
 }
 
 function addresses({ phone, email }) {
-  return h('p', { class: 'patient-address' }, isSeen(phone) ? written(phone) : 'No phone', isSeen(email) ? written(email) : 'No email');
+  return h('p', { class: 'patient-address' }, isSeen(phone) ? contactText(phone) : 'No phone', isSeen(email) ? contactText(email) : 'No email');
 }
 
 function attendance(patient) {

@@ -2,7 +2,7 @@
 
 import { get, search } from '../api.js';
 import { contactButtons } from '../contact-dialog.js';
-import { h, written } from '../dom.js';
+import { contactText, h, written } from '../dom.js';
 import { count, day, percent, plural, zoneOf } from '../format.js';
 import { levelText, levels } from '../levels.js';
 import { isSeen, nameOf } from '../names.js';
@@ -107,7 +107,7 @@ function row(patient) {
   return h('li', { class: `patient level-${patient.risk_level}`, 'data-patient': patient.id },
     h('div', { class: 'patient-who' },
       h('h2', {}, h('a', { href: toPatient(patient.id), 'data-key': `patient ${patient.id}` }, written(nameOf(patient)))),
-      h('p', { class: 'patient-address' }, isSeen(patient.phone) && written(patient.phone), isSeen(patient.email) && written(patient.email),
+      h('p', { class: 'patient-address' }, isSeen(patient.phone) && contactText(patient.phone), isSeen(patient.email) && contactText(patient.email),
         !isSeen(patient.phone) && !isSeen(patient.email) && 'No phone or email on file')),
     h('div', { class: 'patient-risk' }, badge(patient.risk_level),
       h('span', { class: 'score' }, `Score ${patient.risk_score}`)),

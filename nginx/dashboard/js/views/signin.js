@@ -1,6 +1,6 @@
 // Where a token is asked for: not signed in yet, or no longer.
 
-import { h, replaceContent } from '../dom.js';
+import { h, replaceContent, written } from '../dom.js';
 import { faultOf, localOrganizations, signIn } from '../session.js';
 
 export function showSignIn(content, reason) {
@@ -21,7 +21,7 @@ export function showSignIn(content, reason) {
     fault,
     h('button', { type: 'submit', class: 'button primary' }, 'Continue'),
     localOrganizations().map(({ id, token }) =>
-      h('button', { type: 'button', class: 'button', onclick: () => signIn(token) }, `Continue as ${id}`))));
+      h('button', { type: 'button', class: 'button', onclick: () => signIn(token) }, 'Continue as ', written(id)))));
   field.focus();
 }
 
