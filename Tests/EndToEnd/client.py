@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import select
 import socket
 import ssl
 import threading
@@ -46,6 +47,11 @@ class Response:
         return f"<{self.status} {dict(self.headers)} {self.body[:400]!r}>"
 
 
+def is_open(connection):
+    """Whether one that was kept is good for a POST, which is not sent again: nginx closes what is idle for long, and says so."""
+    return connection is not None and connection.sock is not None and not select.select([connection.sock], [], [], 0)[0]
+
+
 class Client:
     """Keeps one connection per thread, as a browser would."""
 
@@ -61,10 +67,10 @@ class Client:
     def request(self, method, target, headers=(), body=None, fresh=False):
         """`headers` are pairs, so that one may be sent twice; `fresh` asks for a connection of its own."""
         pairs = list(headers.items()) if isinstance(headers, dict) else list(headers)
-        if not fresh and getattr(self.local, "connection", None):
+        if not fresh and is_open(getattr(self.local, "connection", None)):
             try:
                 return self.exchange(self.local.connection, method, target, pairs, body)
-            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
                 if method not in ("GET", "HEAD", "OPTIONS"):
                     raise
                 self.local.connection = None  # it was kept, and nginx had closed it meanwhile
