@@ -11,19 +11,30 @@ struct BodyFields {
         do throws(JSONError) {
             value = try JSONValue.parse(body)
         } catch {
-            throw Self.explain(error)
+            throw Self.explain(error, body)
         }
         guard let object = value.object else { throw Problem(.bodyNotAnObject, "The body has to be a JSON object.") }
         self.object = object
     }
 
-    private static func explain(_ error: JSONError) -> Problem {
-        switch error {
+    private static func explain(_ error: JSONError, _ body: [UInt8]) -> Problem {
+        if let mark = byteOrderMarks.first(where: { body.starts(with: $0.bytes) }) {
+            return mark.encoding == "UTF-8"
+                ? Problem(.bodyNotJSON, "The body begins with a byte order mark (EF BB BF), which is not part of JSON; send it without.")
+                : Problem(.bodyNotUTF8, "The body begins with the byte order mark of \(mark.encoding); encode it as UTF-8, without a mark.")
+        }
+        return switch error {
         case .notUTF8: Problem(.bodyNotUTF8, "The body is not UTF-8.")
         case .tooDeep: Problem(.bodyTooDeep, "The body nests deeper than \(JSONValue.maximumDepth) levels.")
         case .syntax(let offset): Problem(.bodyNotJSON, "The body is not JSON; the fault is at byte \(offset).")
         }
     }
+
+    /// RFC 8259 section 8.1 allows none of them in front of JSON. UTF-32 first, whose mark begins as UTF-16's does.
+    private static let byteOrderMarks: [(encoding: String, bytes: [UInt8])] = [
+        ("UTF-8", [0xEF, 0xBB, 0xBF]), ("UTF-32", [0xFF, 0xFE, 0, 0]), ("UTF-32", [0, 0, 0xFE, 0xFF]),
+        ("UTF-16", [0xFF, 0xFE]), ("UTF-16", [0xFE, 0xFF]),
+    ]
 
     /// A required text of so many Unicode code points.
     mutating func text(_ name: StaticString, of length: ClosedRange<Int>) -> String {

@@ -54,7 +54,7 @@ public struct Call: Sendable {
     public let parameters: QueryParameters
     public let body: [UInt8]
     public let idempotencyKey: [UInt8]?
-    let repeatsIdempotencyKey: Bool
+    let repeatedHeaders: [SingleHeader]
     /// What a write records of whoever asks, beside the subject.
     public let caller: Caller
 
@@ -68,7 +68,7 @@ public struct Call: Sendable {
         self.patientID = patientID
         parameters = request.parameters
         idempotencyKey = request.idempotencyKey
-        repeatsIdempotencyKey = request.repeatsIdempotencyKey
+        repeatedHeaders = request.repeatedHeaders
         self.body = body
     }
 }

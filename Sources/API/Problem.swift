@@ -70,6 +70,10 @@ extension Problem {
 
     public static let notJSONType = Problem(.contentTypeNotJSON, "Send the body as Content-Type: application/json.")
 
+    public static let encodedBody = Problem(
+        .contentEncodingNotIdentity, "The body is announced with a Content-Encoding; send it as it is, without the header.",
+        headers: [Header("Accept-Encoding", "identity")])
+
     public static func bodyTooLarge(limit: Int) -> Problem {
         Problem(.bodyTooLarge, "The body is larger than \(limit) bytes.")
     }

@@ -36,7 +36,7 @@ extension ProblemKind {
         case .requestMalformed:
             .init(
                 400, "The request is not valid HTTP",
-                "The first line, the Host header or the percent-encoding of the path is malformed, or a header that may be there once is there twice.",
+                "The first line, the Host header or the percent-encoding of the path is malformed, a header that may be there once is there twice, or the body is not as long as Content-Length says; detail names which.",
                 "Send the request with an HTTP library; encode ids with encodeURIComponent.")
         case .tokenMissing:
             .init(
@@ -88,6 +88,10 @@ extension ProblemKind {
             .init(
                 415, "The content type is not JSON", "The body is not declared as application/json.",
                 "Send the header Content-Type: application/json.")
+        case .contentEncodingNotIdentity:
+            .init(
+                415, "The body is encoded", "The header Content-Encoding names a coding, such as gzip. No body is decoded here.",
+                "Send the body as it is, without Content-Encoding.")
         case .badParameter:
             .init(
                 422, "A parameter is not valid", "A parameter of the address has a value that it cannot have; errors lists each.",
@@ -173,7 +177,7 @@ extension ProblemKind {
                 412, "Precondition failed", "A condition of the request, such as If-Match, does not hold.",
                 "Send the request without it.")
         case .addressTooLong:
-            .init(414, "The address is too long", "The first line of the request is longer than 8 KiB.", "Shorten the address.")
+            .init(414, "The address is too long", "The address of the request is longer than 8 KiB.", "Shorten the address.")
         case .rangeNotSatisfiable:
             .init(
                 416, "No such range", "The part of the file that the request asks for is not there.",
@@ -184,7 +188,7 @@ extension ProblemKind {
                 "Use the address that the service was published under.")
         case .headersTooLarge:
             .init(
-                431, "The headers are too large", "A header is longer than 8 KiB, or all together are longer than 32 KiB.",
+                431, "The headers are too large", "The headers are together longer than 32 KiB.",
                 "Usually the token is the reason: leave large claims out of it.")
         case .plainHTTP:
             .init(497, "Plain HTTP on the port of HTTPS", "This port speaks HTTPS.", "Use https:// in the address.")

@@ -27,6 +27,7 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     // 413, 415
     case bodyTooLarge = "body-too-large"
     case contentTypeNotJSON = "content-type-not-json"
+    case contentEncodingNotIdentity = "content-encoding-not-identity"
     // 422
     case badParameter = "bad-parameter"
     case badField = "bad-field"

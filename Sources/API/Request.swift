@@ -6,31 +6,43 @@ public struct Request: Sendable {
     public let path: [String]?
     public let parameters: QueryParameters
     public let contentType: String?
+    /// How the body is encoded beside its type, as the header's lines say it; nil where there is none.
+    public let contentEncoding: [UInt8]?
     public let idempotencyKey: [UInt8]?
-    /// Whether the header of the key came more than once: there is no telling which one was meant.
-    public let repeatsIdempotencyKey: Bool
+    /// Those that came more than once: there is no telling which one was meant.
+    public let repeatedHeaders: [SingleHeader]
 
     /// - Parameter target: the request target in origin form, as raw bytes: nginx's `$request_uri`.
     public init(
-        method: String, target: [UInt8], contentType: String? = nil, idempotencyKey: [UInt8]? = nil,
-        repeatsIdempotencyKey: Bool = false
+        method: String, target: [UInt8], contentType: String? = nil, contentEncoding: [UInt8]? = nil,
+        idempotencyKey: [UInt8]? = nil, repeatedHeaders: [SingleHeader] = []
     ) {
         self.method = method
         let end = target.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
         path = Self.segments(of: target[..<end])
         parameters = QueryParameters(target[end...].dropFirst())
         self.contentType = contentType
+        self.contentEncoding = contentEncoding
         self.idempotencyKey = idempotencyKey
-        self.repeatsIdempotencyKey = repeatsIdempotencyKey
+        self.repeatedHeaders = repeatedHeaders
     }
 
     /// Whether the body is announced as `application/json`, with any parameters (RFC 9110 section 8.3).
     public var hasJSONBody: Bool {
-        guard let mediaType = contentType?.utf8.prefix(while: { $0 != UInt8(ascii: ";") }) else { return false }
-        let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
-        let trimmed = mediaType.drop(while: isBlank).reversed().drop(while: isBlank).reversed()
-        return trimmed.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
-            .elementsEqual("application/json".utf8)
+        contentType.map { isWord(Array($0.utf8).prefix { $0 != UInt8(ascii: ";") }, "application/json") } ?? false
+    }
+
+    /// Whether the body is announced as it is: each coding listed is `identity` (RFC 9110 section 8.4).
+    public var isBodyPlain: Bool {
+        guard let contentEncoding else { return true }
+        return contentEncoding.split(separator: UInt8(ascii: ",")).allSatisfy { isWord($0, "identity") || isWord($0, "") }
+    }
+
+    /// - Throws: a 422 where a header that may come once came more than once.
+    public func checkHeaders() throws(Problem) {
+        guard !repeatedHeaders.isEmpty else { return }
+        throw .unprocessable(
+            repeatedHeaders.map { FieldFault(field: $0.rawValue, message: SingleHeader.fault) }, .badField)
     }
 
     /// An empty segment, from a trailing or a doubled slash, makes a path that no route has; so do bytes that
@@ -50,6 +62,15 @@ public struct Request: Sendable {
             rest = rest[(end + 1)...]
         }
     }
+}
+
+/// A header that the server reads and that may come once in a request (RFC 9110 section 5.3).
+public enum SingleHeader: String, Sendable, CaseIterable {
+    case contentType = "Content-Type"
+    case idempotencyKey = "Idempotency-Key"
+    case origin = "Origin"
+
+    static let fault = "is given more than once; give it once"
 }
 
 /// The parameters of a query string, in order, repeated ones included.
@@ -86,6 +107,13 @@ public struct QueryParameters: Sendable {
         }
         return value
     }
+}
+
+/// Whether the bytes are that word, in any case and between any blanks.
+private func isWord(_ bytes: ArraySlice<UInt8>, _ word: StaticString) -> Bool {
+    let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+    let trimmed = bytes.drop(while: isBlank).reversed().drop(while: isBlank).reversed()
+    return trimmed.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }.elementsEqual("\(word)".utf8)
 }
 
 /// The bytes as text; nil where they are not UTF-8. `String(validating:as:)` goes scalar by scalar.

@@ -136,6 +136,7 @@ struct Pipeline: Sendable {
             organization: organization, subject: principal.subject, patientID: match.patientID,
             request: incoming.request, body: body, caller: incoming.caller(principal))
         let value = try endpoint.init(call)
+        try incoming.request.checkHeaders()
         record.filter = value.filter
         return { record in try ask(value, organization, &record) }
     }
@@ -166,7 +167,11 @@ struct Pipeline: Sendable {
     }
 
     private func readBody(_ incoming: Incoming) throws(Problem) -> [UInt8] {
-        guard incoming.request.hasJSONBody else { throw .notJSONType }
+        // A type that came twice is none that could be wrong: that is a 422, as of each header that may come once.
+        guard incoming.request.hasJSONBody || incoming.request.repeatedHeaders.contains(.contentType) else {
+            throw .notJSONType
+        }
+        guard incoming.request.isBodyPlain else { throw .encodedBody }
         switch incoming.body(Self.bodyLimit) {
         case .complete(let bytes): return bytes
         case .tooLarge: throw .bodyTooLarge(limit: Self.bodyLimit)

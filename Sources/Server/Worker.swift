@@ -62,8 +62,9 @@ extension Incoming {
     init(_ exchange: Exchange) {
         request = Request(
             method: exchange.text("REQUEST_METHOD") ?? "", target: exchange.parameter("REQUEST_URI") ?? [],
-            contentType: exchange.text("CONTENT_TYPE"), idempotencyKey: exchange.parameter("HTTP_IDEMPOTENCY_KEY"),
-            repeatsIdempotencyKey: exchange.repeatsIdempotencyKey)
+            contentType: exchange.text("CONTENT_TYPE"), contentEncoding: exchange.parameter("HTTP_CONTENT_ENCODING"),
+            idempotencyKey: exchange.parameter("HTTP_IDEMPOTENCY_KEY"),
+            repeatedHeaders: SingleHeader.allCases.filter(exchange.repeats))
         requestID = RequestID.from(exchange.parameter("HTTP_X_REQUEST_ID"))
         authorization = exchange.parameter("HTTP_AUTHORIZATION")
         origin = exchange.parameter("HTTP_ORIGIN")
@@ -87,10 +88,10 @@ extension Incoming {
 }
 
 extension Exchange {
-    /// Whether the key came in two lines. From 1.23 on nginx joins them to one value by itself, from which a key with
+    /// Whether a header came in two lines. From 1.23 on nginx joins them to one value by itself, from which a value with
     /// a comma and a blank in it cannot be told: such a one is refused with them then.
-    fileprivate var repeatsIdempotencyKey: Bool {
-        let name: StaticString = "HTTP_IDEMPOTENCY_KEY"
+    fileprivate func repeats(_ header: SingleHeader) -> Bool {
+        let name = header.parameter
         guard count(of: name) <= 1 else { return true }
         return joinsHeaders && parameter(name).map { String(decoding: $0, as: UTF8.self).contains(", ") } ?? false
     }
@@ -100,6 +101,17 @@ extension Exchange {
             let major = Int(version[0]), let minor = Int(version[1])
         else { return false }
         return (major, minor) >= (1, 23)
+    }
+}
+
+extension SingleHeader {
+    /// What nginx calls a line of it.
+    fileprivate var parameter: StaticString {
+        switch self {
+        case .contentType: "HTTP_CONTENT_TYPE"
+        case .idempotencyKey: "HTTP_IDEMPOTENCY_KEY"
+        case .origin: "HTTP_ORIGIN"
+        }
     }
 }
 

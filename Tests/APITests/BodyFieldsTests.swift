@@ -22,11 +22,25 @@ struct BodyFieldsTests {
 
     @Test("are not to be had, and the answer is 400, where the body is not UTF-8")
     func notUTF8() {
-        for bytes: [UInt8] in [[0x7B, 0x22, 0xFF, 0x22, 0x3A, 0x31, 0x7D], [0xFF, 0xFE, 0x7B, 0, 0x7D, 0], [0xC0, 0x80]] {
+        for bytes: [UInt8] in [[0x7B, 0x22, 0xFF, 0x22, 0x3A, 0x31, 0x7D], [0xFF, 0x7B, 0x7D], [0xC0, 0x80]] {
             let problem = problem { _ = try BodyFields(bytes) }
             #expect(problem?.status == 400)
             #expect(problem?.detail == "The body is not UTF-8.")
         }
+    }
+
+    @Test(
+        "are not to be had behind a byte order mark, which the answer names",
+        arguments: [
+            ([0xEF, 0xBB, 0xBF, 0x7B, 0x7D], "(EF BB BF)", ProblemKind.bodyNotJSON), ([0xEF, 0xBB, 0xBF], "(EF BB BF)", .bodyNotJSON),
+            ([0xFF, 0xFE, 0x7B, 0, 0x7D, 0], "UTF-16;", .bodyNotUTF8), ([0xFE, 0xFF, 0, 0x7B, 0, 0x7D], "UTF-16;", .bodyNotUTF8),
+            ([0xFF, 0xFE, 0, 0, 0x7B, 0, 0, 0], "UTF-32;", .bodyNotUTF8), ([0, 0, 0xFE, 0xFF, 0, 0, 0, 0x7B], "UTF-32;", .bodyNotUTF8),
+        ] as [([UInt8], String, ProblemKind)])
+    func byteOrderMarks(bytes: [UInt8], name: String, kind: ProblemKind) {
+        let problem = problem { _ = try BodyFields(bytes) }
+        #expect(problem?.kind == kind)
+        #expect(problem?.detail.contains("byte order mark") == true)
+        #expect(problem?.detail.contains(name) == true)
     }
 
     @Test("are not to be had, and the answer is 400, where the body nests too deep")

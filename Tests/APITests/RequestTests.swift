@@ -122,3 +122,46 @@ struct ContentTypeTests {
         #expect(!isJSON(contentType))
     }
 }
+
+@Suite("The announced coding of a body")
+struct ContentEncodingTests {
+    private func isPlain(_ bytes: [UInt8]?) -> Bool {
+        Request(method: "POST", target: [0x2F], contentEncoding: bytes).isBodyPlain
+    }
+
+    @Test(
+        "is none where each one listed is identity, in any case",
+        arguments: ["", " ", "identity", "IDENTITY", " \tidentity\t ", "identity, Identity", "identity,,identity", ",", ", identity ,"])
+    func plain(text: String) {
+        #expect(isPlain(nil))
+        #expect(isPlain(Array(text.utf8)))
+    }
+
+    @Test(
+        "is one otherwise",
+        arguments: [
+            "gzip", "GZIP", "x-gzip", "deflate", "br", "zstd", "compress", "aws-chunked", "identity, gzip", "gzip, identity",
+            "gzip, gzip", "identity;q=1", "\"identity\"", "identity identity", "ident", "identityx", "*", "é", "\u{130}dentity",
+            "identity\n", "\0",
+        ])
+    func encoded(text: String) {
+        #expect(!isPlain(Array(text.utf8)))
+        #expect(!isPlain([0xFF]))
+    }
+}
+
+@Suite("A header that may come once")
+struct SingleHeaderTests {
+    @Test("is named where it came more than once, as every other one that did")
+    func repeated() {
+        let request = Request(method: "POST", target: [0x2F], repeatedHeaders: [.contentType, .origin])
+        let problem = problem { try request.checkHeaders() }
+        #expect(problem?.status == 422)
+        #expect(problem?.errors.map(\.field) == ["Content-Type", "Origin"])
+    }
+
+    @Test("is no fault otherwise")
+    func once() {
+        #expect(problem { try request("/").checkHeaders() } == nil)
+    }
+}

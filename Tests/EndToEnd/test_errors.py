@@ -1,5 +1,6 @@
 """Each status of the definitions, and which of several comes first."""
 
+import gzip
 import json
 
 import pytest
@@ -126,6 +127,10 @@ def ordered(api, clinic, second):
         ("403 before the key's 422", "POST", "log-outreach", {**theirs, **JSON_TYPE, "Idempotency-Key": "x" * 300},
          json.dumps(GOOD), 403),
         ("415 before 413", "POST", "log-outreach", {**ours, **text}, TOO_LARGE, 415),
+        ("415 of the coding before 413", "POST", "log-outreach", {**ours, **JSON_TYPE, "Content-Encoding": "gzip"}, TOO_LARGE, 415),
+        ("403 before 415 of the coding", "POST", "log-outreach", {**theirs, **JSON_TYPE, "Content-Encoding": "gzip"}, "", 403),
+        ("400 before 422 of a header", "POST", "log-outreach", {**ours, "Content-Type": "application/json", "content-type": "a/b"}, NOT_JSON, 400),
+        ("404 of the patient after 422 of a header", "POST", "log-outreach", {**ours, **JSON_TYPE, "Origin": "a", "origin": "b"}, json.dumps({**GOOD, "patient_id": "nobody"}), 422),
         ("415 before 400", "POST", "log-outreach", {**ours, **text}, NOT_JSON, 415),
         ("415 without a type", "POST", "log-outreach", ours, json.dumps(GOOD), 415),
         ("415 before the key's 422", "POST", "log-outreach", {**ours, **text, "Idempotency-Key": "x" * 300},
@@ -193,10 +198,59 @@ def test_a_request_line_too_long_is_414_in_the_same_form(api):
 
 
 def test_headers_too_large_are_431_in_the_same_form(api, clinic):
-    must_be_problem(
-        api.client.request("GET",
-                           api.target(clinic, "dashboard"), {"Authorization": "Bearer " + "x" * 9000},
-                           fresh=True), 431)
+    for header in ({"Authorization": "Bearer " + "x" * 40000}, {"X-Long": "x" * 90000}, {f"X-{n}": "x" * 7000 for n in range(6)}):
+        must_be_problem(api.client.request("GET", api.target(clinic, "dashboard"), header, fresh=True), 431)
+
+
+def test_a_token_that_is_too_long_for_the_server_is_its_own_401(api, clinic):
+    for length in (8193, 11000, 30000):
+        response = api.get(clinic, "dashboard", headers={"Authorization": "Bearer " + "x" * length})
+        assert must_be_problem(response, 401)["detail"] == "The token is longer than 8192 bytes."
+
+
+def test_a_long_body_is_no_long_head(api, clinic):
+    must_be_problem(api.post(clinic, b" " * 60000 + b"{}"), 422)
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "IDENTITY", "identity, identity", ",", " identity "])
+def test_a_body_may_be_declared_as_it_is(api, clinic, coding):
+    assert api.post(clinic, GOOD, more={"Content-Encoding": coding}).status == 201
+    assert api.search(clinic, {}, {**api.authorization(clinic), **JSON_TYPE, "Content-Encoding": coding}).status == 200
+
+
+@pytest.mark.parametrize("body", [json.dumps(GOOD).encode(), gzip.compress(json.dumps(GOOD).encode()), b"", b"x" * 65537])
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "br", "deflate", "identity, gzip", "GZIP", "identity;q=1", "\xff"])
+def test_an_encoded_body_is_415_whatever_it_holds(api, database, clinic, coding, body):
+    response = api.post(clinic, body, more={"Content-Encoding": coding})
+    assert must_be_problem(response, 415)["type"] == "/problems/content-encoding-not-identity"
+    assert response.header("Accept-Encoding") == "identity"
+    with database.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM outreach_log WHERE organization_id = %s AND idempotency_key IS NULL"
+                       " AND logged_by = 'user_test' AND created_at > now() - interval '1 minute'", (clinic, ))
+        assert cursor.fetchone()[0] == 0
+
+
+def test_two_lines_of_codings_are_one_list(api, clinic):
+    def post(*codings):
+        headers = [*api.authorization(clinic).items(), *JSON_TYPE.items(), *(("Content-Encoding", coding) for coding in codings)]
+        return api.client.request("POST", api.target(clinic, "log-outreach"), headers, json.dumps(GOOD))
+
+    assert post("identity", "identity").status == 201
+    must_be_problem(post("identity", "gzip"), 415)
+    must_be_problem(post("gzip", "identity"), 415)
+
+
+@pytest.mark.parametrize("encoding, name", [("utf-8-sig", "byte order mark (EF BB BF)"), ("utf-16", "byte order mark of UTF-16"),
+                                            ("utf-32", "byte order mark of UTF-32")])
+def test_a_byte_order_mark_is_named(api, clinic, encoding, name):
+    for post in (api.post, api.search):
+        assert name in must_be_problem(post(clinic, json.dumps(GOOD).encode(encoding)), 400)["detail"]
+
+
+def test_a_token_without_an_organization_is_told_so(api, clinic):
+    for claims in ({"o": ...}, {"o": {}}, {"o": None}, {"o": {"id": ""}}, {"v": 1, "o": {"id": clinic}}, {"v": ..., "o": ..., "org_id": ""}):
+        problem = must_be_problem(api.get(clinic, "dashboard", headers=api.authorization(clinic, **claims)), 403)
+        assert problem["type"] == "/problems/no-active-organization" and "names no active organization" in problem["detail"]
 
 
 def test_plain_http_on_the_tls_port_is_497_in_the_same_form(stack):

@@ -75,6 +75,7 @@ def troubles(api, clinic):
         "other-organization": ("GET", target, api.authorization("org_other"), None),
         "no-active-organization": ("GET", target, token(o=...), None),
         "content-type-not-json": ("POST", post, ours, "{}"),
+        "content-encoding-not-identity": ("POST", post, {**as_json, "Content-Encoding": "br"}, "{}"),
         "body-too-large": ("POST", post, as_json, "x" * 65537),
         "body-not-json": ("POST", post, as_json, "{"),
         "body-not-utf-8": ("POST", post, as_json, b'{"\xff": 1}'),
@@ -84,7 +85,7 @@ def troubles(api, clinic):
         "bad-parameter": ("GET", api.target(clinic, "patients/prioritized?limit=0"), ours, None),
         "request-malformed": ("GET", "/%zz", {}, None),
         "address-too-long": ("GET", "/" + "x" * 9000, {}, None),
-        "headers-too-large": ("GET", target, {"X-Long": "x" * 9000}, None),
+        "headers-too-large": ("GET", target, {"X-Long": "x" * 40000}, None),
         "not-implemented": ("POST", post, {"Transfer-Encoding": "gzip"}, None),
     }
 

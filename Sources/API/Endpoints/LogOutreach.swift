@@ -55,8 +55,8 @@ struct LogOutreach: Endpoint {
     /// The key of the header or of the body, which must be the same where both are there.
     private static func key(_ call: Call, _ keyInBody: String?, _ faults: inout Faults) -> String? {
         guard let bytes = call.idempotencyKey else { return keyInBody }
-        guard !call.repeatsIdempotencyKey else {
-            faults.add("Idempotency-Key", "is given more than once; give it once")
+        guard !call.repeatedHeaders.contains(.idempotencyKey) else {
+            faults.add("Idempotency-Key", SingleHeader.fault)
             return nil
         }
         guard isPrintable(bytes, atMost: longestKey) else {

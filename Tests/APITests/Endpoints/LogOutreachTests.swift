@@ -133,7 +133,7 @@ struct LogOutreachTests {
 
     @Test("refuses a header that came twice")
     func repeatedKey() {
-        let twice = Request(method: "POST", target: Array("/".utf8), idempotencyKey: Array("a, a".utf8), repeatsIdempotencyKey: true)
+        let twice = Request(method: "POST", target: Array("/".utf8), idempotencyKey: Array("a, a".utf8), repeatedHeaders: [.idempotencyKey])
         let call = Call(organization: "o", subject: "s", request: twice, body: Array(Self.body().utf8))
         #expect(faults(of: LogOutreach.self, call) == ["Idempotency-Key"])
     }
