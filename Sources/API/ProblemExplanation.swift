@@ -70,6 +70,10 @@ extension ProblemKind {
             .init(
                 403, "Not from outside", "This path answers only to the machine that the service runs on.",
                 "Ask from there, such as through ssh.")
+        case .httpsRequired:
+            .init(
+                403, "HTTPS is required", "The API was asked over plain HTTP, where everybody on the way can read the token and the notes.",
+                "Use https:// in the address. Treat the token that was sent as known to others: end its session.")
         case .noSuchRoute:
             .init(
                 404, "No such route", "The service has nothing at this path: it is misspelt, has a trailing or a doubled slash, or is not UTF-8.",

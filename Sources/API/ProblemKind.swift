@@ -20,6 +20,7 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case otherOrganization = "other-organization"
     case noActiveOrganization = "no-active-organization"
     case notFromOutside = "not-from-outside"
+    case httpsRequired = "https-required"
     // 404, 405
     case noSuchRoute = "no-such-route"
     case noSuchPatient = "no-such-patient"

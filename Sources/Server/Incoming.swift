@@ -16,6 +16,8 @@ struct Incoming {
     var preflight = Preflight()
     /// Where nginx was asked from.
     let address: String?
+    /// Whether a proxy before nginx says that it passes the request on.
+    var isPassedOn = false
     /// How and under which name nginx was asked, as the client has it.
     var scheme: String?
     var host: String?
@@ -23,4 +25,21 @@ struct Incoming {
     let body: (_ limit: Int) -> Body
     /// When nginx handed it over, in seconds since 1970, where it says so.
     var handedOver: Double?
+}
+
+extension Incoming {
+    /// Whether a program on nginx's own machine asks, and not a proxy there that passes on what others ask: such a one
+    /// says so in a header, or keeps the name that it was asked under (nginx/snippets/passed-on.conf).
+    var isFromThisMachine: Bool {
+        guard let address, !isPassedOn, Self.isLoopback(address) else { return false }
+        guard let name = host?.split(separator: ":", omittingEmptySubsequences: false), let first = name.first else { return true }
+        return host?.hasPrefix("[::1]") == true || name.count <= 2 && (first == "localhost" || Self.isLoopback(String(first)))
+    }
+
+    /// By its digits: a name may begin with 127 too.
+    private static func isLoopback(_ address: String) -> Bool {
+        let mapped = "::ffff:"
+        let plain = address.hasPrefix(mapped) ? address.dropFirst(mapped.count) : address[...]
+        return plain == "::1" || plain.hasPrefix("127.") && plain.utf8.allSatisfy { (0x2E...0x39).contains($0) && $0 != 0x2F }
+    }
 }

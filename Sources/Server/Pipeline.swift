@@ -98,7 +98,7 @@ struct Pipeline: Sendable {
                 guard let principal = try authenticate(incoming, &record, mayWait: true) else { throw Problem.internalError }
                 return try prepare(incoming, match, endpoint, principal, &record)(&record)
             }
-        case .health: return .answer(ServiceAnswers.health(to: incoming.address))
+        case .health: return .answer(ServiceAnswers.health(toThisMachine: incoming.isFromThisMachine))
         case .readiness: return .rest(isRead: true, checkReadiness)
         case .metrics: return .answer(ServiceAnswers.metrics(renderMetrics()))
         case .openAPI: return .answer(OpenAPI.response(scheme: incoming.scheme, host: incoming.host))

@@ -5,17 +5,12 @@ import PostgreSQL
 /// The answers outside the API's own paths (running.md).
 enum ServiceAnswers {
     /// The version is for this machine alone: to others it would tell which known faults to try.
-    static func health(to address: String?) -> Response {
+    static func health(toThisMachine isOurs: Bool) -> Response {
         json { writer in
             writer.member("status", string: "ok")
-            if isLoopback(address) { writer.member("version", string: serverVersion) }
+            if isOurs { writer.member("version", string: serverVersion) }
             writer.member("timestamp", string: secondsTimestamp(wallClock()))
         }
-    }
-
-    private static func isLoopback(_ address: String?) -> Bool {
-        guard let address else { return false }
-        return address == "::1" || address.hasPrefix("127.") || address.hasPrefix("::ffff:127.")
     }
 
     static let ready = json { $0.member("status", string: "ready") }

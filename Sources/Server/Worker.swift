@@ -75,6 +75,7 @@ extension Incoming {
         }
         handedOver = exchange.text("REQUEST_MSEC").flatMap { Double($0) }
         address = exchange.text("REMOTE_ADDR")
+        isPassedOn = ["HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_VIA"].contains { exchange.count(of: $0) > 0 }
         scheme = exchange.text("REQUEST_SCHEME")
         host = exchange.text("HTTP_HOST")
         body = { limit in

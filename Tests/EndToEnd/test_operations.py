@@ -32,6 +32,22 @@ def test_health_tells_its_version_to_its_own_machine_alone(stack, address, is_to
     assert ("version" in answer) == is_told and answer["status"] == "ok" and answer["timestamp"]
 
 
+@pytest.mark.parametrize("header", [{"X-Forwarded-For": "192.0.2.1"}, {"Forwarded": "for=192.0.2.1"}, {"X-Real-IP": "192.0.2.1"},
+                                    {"Via": "1.1 proxy"}, {"Host": "api.example.com"}, {"Host": "127.evil.example"},
+                                    {"Host": "localhost.evil.example"}, {"X-Forwarded-For": "127.0.0.1"}])
+def test_what_a_proxy_on_this_machine_passes_on_is_from_outside(api, plain_client, header):
+    """To nginx it comes from loopback, as Prometheus' own request does."""
+    for client in (api.client, plain_client):
+        assert client.request("GET", "/metrics", header).status == 403
+        assert "version" not in client.request("GET", "/health", header).json()
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.0.0.1:9000", "[::1]", "[::1]:9000"])
+def test_a_program_on_this_machine_is_not(api, host):
+    assert api.client.request("GET", "/metrics", {"Host": host}).status == 200
+    assert "version" in api.client.request("GET", "/health", {"Host": host}).json()
+
+
 def test_ready_answers_200_while_the_database_does(api):
     must_be_answer(api.client.request("GET", "/ready"), 200)
 

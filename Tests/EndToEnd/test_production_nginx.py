@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import http2
 from asking import eventually
 from problems import REQUEST_ID, must_be_answer, must_be_problem
 from stack import ORIGINS, Stack
@@ -40,12 +41,67 @@ def test_it_answers_and_pins_browsers_to_tls(production, clinic):
     assert production.api.get(clinic, "dashboard", headers={}).header("Strict-Transport-Security")
 
 
-def test_plain_http_only_shows_the_way(production):
-    response = production.plain.request("POST", "/api/v1/reengagement/o/log-outreach?x=1", {"Host": "api.example.com"},
-                                        "{}")
-    assert response.status in (
-        301, 308) and response.header("Location") == "https://api.example.com/api/v1/reengagement/o/log-outreach?x=1"
+@pytest.mark.parametrize("host", ["api.example.com", "localhost", "evil.example", "evil.example:8000", "10.0.0.1", "[::1]"])
+@pytest.mark.parametrize("method, path", [("GET", "/"), ("GET", "/dashboard/?x=1"), ("HEAD", "/docs"), ("GET", "/health"),
+                                          ("GET", "//evil.example/%2e%2e")])
+def test_plain_http_shows_pages_the_way_to_this_servers_own_name(production, host, method, path):
+    response = production.plain.request(method, path, {"Host": host})
+    assert response.status == 308 and response.header("Location") == f"https://api.example.com{path}", response
     assert REQUEST_ID.fullmatch(response.header("X-Request-Id"))
+
+
+def test_an_address_with_another_host_or_none_is_shown_the_own_name_too(production):
+    for line in (b"GET http://evil.example/x HTTP/1.1\r\nHost: localhost", b"GET /x HTTP/1.0"):
+        answer = production.plain.raw(line + b"\r\nConnection: close\r\n\r\n")
+        assert b"\r\nLocation: https://api.example.com/x\r\n" in answer, answer
+
+
+@pytest.mark.parametrize("host", ["api.example.com", "localhost", "evil.example"])
+@pytest.mark.parametrize("method, path, body", [("POST", "log-outreach", "{}"), ("GET", "dashboard", None), ("OPTIONS", "dashboard", None),
+                                                ("PUT", "dashboard", "x"), ("GET", "patients/a%2Fb?x=1", None)])
+def test_the_api_over_plain_http_is_403(production, clinic, host, method, path, body):
+    headers = {**production.api.authorization(clinic), "Host": host, "Origin": ORIGINS[0]}
+    response = production.plain.request(method, production.api.target(clinic, path), headers, body)
+    problem = must_be_problem(response, 403)
+    assert problem["type"] == "/problems/https-required" and "https://" in problem["detail"]
+    assert response.header("Location") is None and response.header("Access-Control-Allow-Origin") == ORIGINS[0]
+    assert must_be_answer(production.client.request("GET", problem["type"]), 200)
+
+
+def test_nothing_that_is_sent_over_plain_http_is_redirected(production):
+    for method, path in (("POST", "/"), ("PUT", "/docs"), ("DELETE", "/health"), ("POST", "/%61pi/v1/reengagement/o/log-outreach")):
+        assert must_be_problem(production.plain.request(method, path, body="{}"), 403)["type"] == "/problems/https-required"
+    spelt = production.plain.request("GET", "/%61pi/v1/reengagement/o/dashboard")
+    assert must_be_problem(spelt, 403)["type"] == "/problems/https-required"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "api.example.com.evil.example", "10.0.0.1:443", "[::1]"])
+def test_another_host_is_421_but_tells_whether_the_service_is_well(production, clinic, host):
+    target = production.api.target(clinic, "dashboard")
+    for path in ("/", "/openapi.json", "/docs", "/nowhere", target):
+        headers = {**production.api.authorization(clinic), "Host": host}
+        assert must_be_problem(production.client.request("GET", path, headers), 421)["type"] == "/problems/other-host"
+    must_be_problem(production.client.request("POST", production.api.target(clinic, "log-outreach"), {"Host": host}, "{}"), 421)
+    for path in ("/health", "/ready"):
+        must_be_answer(production.client.request("GET", path, {"Host": host}), 200)
+    assert production.client.request("GET", "/metrics", {"Host": host}).status == (200 if host in ("127.0.0.1", "[::1]") else 403)
+
+
+def test_each_of_its_own_names_is_answered(production, clinic):
+    for host in ("api.example.com", "API.EXAMPLE.COM", "api.example.com:443", "localhost"):
+        headers = {**production.api.authorization(clinic), "Host": host}
+        assert production.client.request("GET", production.api.target(clinic, "dashboard"), headers).status == 200
+    must_be_problem(production.client.request("GET", "/metrics", {"Host": "api.example.com"}), 403)
+
+
+def test_over_http2_a_long_header_and_another_host_are_refused_alone(production, clinic):
+    with http2.Connection(production.client) as connection:
+        for headers, status in (([("x-long", "x" * 40000)], 431), ([("authorization", "Bearer " + "x" * 11000)], 401)):
+            stream = connection.send("GET", production.api.target(clinic, "dashboard"), headers)
+            must_be_problem(connection.answer(stream), status)
+        other = connection.send("GET", "/", authority="evil.example")
+        must_be_problem(connection.answer(other), 421)
+        must_be_answer(connection.answer(connection.send("GET", "/health")), 200)
 
 
 def test_plain_http_has_a_place_for_the_proofs_of_a_certificate(production):

@@ -170,11 +170,23 @@ struct PipelineTests {
     }
 
     @Test(
-        "tells its version to its own machine alone",
-        arguments: [("127.0.0.1", true), ("127.9.9.9", true), ("::1", true), ("::ffff:127.0.0.1", true), ("192.0.2.1", false), ("::2", false), ("12.7.0.0", false), ("", false), (nil, false)]
-    )
-    func version(address: String?, isTold: Bool) throws {
-        let object = ServiceAnswers.health(to: address).object
+        "tells its version to its own machine alone, and not to what a proxy on it passes on",
+        arguments: [
+            ("127.0.0.1", nil, false, true), ("127.9.9.9", nil, false, true), ("::1", nil, false, true),
+            ("::ffff:127.0.0.1", nil, false, true), ("127.0.0.1", "localhost", false, true),
+            ("127.0.0.1", "127.0.0.1:8443", false, true), ("::1", "[::1]:8443", false, true),
+            ("127.0.0.1", "localhost:8000", false, true), ("127.0.0.1", nil, true, false),
+            ("127.0.0.1", "localhost", true, false), ("127.0.0.1", "api.example.com", false, false),
+            ("127.0.0.1", "127.evil.example", false, false), ("127.0.0.1", "localhost.evil.example", false, false),
+            ("127.0.0.1", "", false, false), ("192.0.2.1", nil, false, false), ("192.0.2.1", "localhost", false, false),
+            ("::2", nil, false, false), ("12.7.0.0", nil, false, false), ("127.example", nil, false, false),
+            ("", nil, false, false), (nil, nil, false, false),
+        ] as [(String?, String?, Bool, Bool)])
+    func version(address: String?, host: String?, isPassedOn: Bool, isTold: Bool) throws {
+        let incoming = Incoming(
+            request: Request(method: "GET", target: Array("/health".utf8)), requestID: "r", authorization: nil, origin: nil,
+            address: address, isPassedOn: isPassedOn, host: host, body: { _ in .complete([]) })
+        let object = ServiceAnswers.health(toThisMachine: incoming.isFromThisMachine).object
         #expect(object["version"] as? String == (isTold ? serverVersion : nil))
         #expect(object["status"] as? String == "ok")
         let text = try #require(object["timestamp"] as? String)

@@ -54,6 +54,7 @@ render_production() { # https port, http port
         -e "s|/run/nginx.pid|state/nginx.pid|" -e "s|/var/log/nginx/|log/nginx-|" \
         -e "s|^http {|http { $temporary|" -e "/listen \[::\]/d" \
         -e "s|listen 443 |listen 127.0.0.1:$1 |" -e "s|listen 80 |listen 127.0.0.1:$2 |" \
+        -e "s|server_name .*;|server_name api.example.com localhost;|" \
         -e "s|unix:/run/reengagement-api/reengagement.sock|$upstream|" \
         ${STACK_PAGES:+-e "s|# \(include snippets/d[a-z]*.conf;\)|\1|"} \
         -e "s|tls/fullchain.pem|../tls/localhost.pem|" -e "s|tls/privkey.pem|../tls/localhost.key|" \
