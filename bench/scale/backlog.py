@@ -139,6 +139,27 @@ def look(url, options, organization):
     return {"pages": plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], "ms": statistics.median(samples)}
 
 
+# Each an attempt and a read that catches up with it, in transactions of their own.
+CONTACTS = """
+    DO $$
+    BEGIN
+        FOR i IN 1..{number} LOOP
+            INSERT INTO public.outreach_log (organization_id, patient_id, method, outcome, logged_by)
+            VALUES ('{organization}', 'patient_' || 1 + i % {patients}, 'phone', 'success', 'bench');
+            COMMIT;
+            PERFORM re.risk_metrics('{organization}');
+            COMMIT;
+        END LOOP;
+    END $$"""
+
+
+def log_contacts(url, organization, patients, number):
+    staff = Database(url)
+    staff.bind(organization)
+    staff.execute(CONTACTS.format(organization=organization, patients=patients, number=number))
+    staff.connection.close()
+
+
 def looks(url, options, loaded, small):
     return {"loaded": look(url, options, loaded), "small": look(url, options, small)}
 
@@ -159,6 +180,8 @@ def measure_backlog(plan, operator, url, options, connections):
         snapshot.rows("SELECT count(*) FROM re.dirty")
         found["loaded"] = loaded_during(plan, operator, url, options, connections[size], loaded)
         found["looks"]["and a second one, under a held snapshot"] = looks(url, options, loaded, small)
+        log_contacts(url, small, plan.sizes[0], plan.contacts)
+        found["looks"][f"and {plan.contacts:,} contacts of the small one, one by one"] = looks(url, options, loaded, small)
     operator.execute("ALTER TABLE re.dirty RESET (autovacuum_enabled)")
     say(f"  the loaded organization meanwhile: {found['loaded']['exact']} reads exact")
     return found

@@ -18,6 +18,7 @@ class Plan:
     import_rounds: int
     imported: int
     quiet_seconds: float  # of reads before the backlog, to compare with those beside it
+    contacts: int  # logged one after the other under a held snapshot
 
     @property
     def largest(self):
@@ -27,8 +28,8 @@ class Plan:
 def plan_from_environment():
     if os.environ.get("SMALL") == "1":
         return Plan(True, (1000, 5000), rounds=5, plain_seconds=20, plain_runs=3, write_rounds=2, write_seconds=1,
-                    import_rounds=1, imported=5000, quiet_seconds=2)
+                    import_rounds=1, imported=5000, quiet_seconds=2, contacts=600)
     patients = whole_number("PATIENTS", 100_000, 1000, 10_000_000)
     sizes = tuple(size for size in (1000, 10_000, 100_000, 1_000_000) if size < patients) + (patients,)
     return Plan(False, sizes, rounds=70, plain_seconds=whole_number("PLAIN_SECONDS", 20, 1, 600), plain_runs=9, write_rounds=7, write_seconds=5,
-                import_rounds=4, imported=min(100_000, patients), quiet_seconds=20)
+                import_rounds=4, imported=min(100_000, patients), quiet_seconds=20, contacts=6000)

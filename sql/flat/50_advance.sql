@@ -3,7 +3,8 @@
 -- has caught up (re.catch_up) and so holds the organization's lock may leave later marks to later readers.
 CREATE OR REPLACE FUNCTION re.is_current(organization text, caught_up boolean DEFAULT false) RETURNS boolean
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 BEGIN
     RETURN EXISTS (
         SELECT FROM re.state_of(organization) s
