@@ -129,7 +129,7 @@ def spoilt(api, status, path, request):
         "413": lambda: (method, target, headers, b"x" * 65537),
         "415": lambda: (method, target, {**headers, "Content-Type": "text/plain"}, body),
         "422": lambda: (method, f"{target}?{query}=" if query else target, headers, b'{"limit": 0}'),
-        "default": lambda: (method, target, {**headers, "X-Long": "x" * 9000}, body),
+        "default": lambda: (method, target, {**headers, "X-Long": "x" * 40000}, body),
     }[status]()
 
 
