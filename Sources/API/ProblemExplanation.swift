@@ -192,7 +192,7 @@ extension ProblemKind {
                 "Use the address that the service was published under.")
         case .headersTooLarge:
             .init(
-                431, "The headers are too large", "The headers are together longer than 32 KiB.",
+                431, "The headers are too large", "A header is longer than 8 KiB, or all together are longer than 32 KiB.",
                 "Usually the token is the reason: leave large claims out of it.")
         case .plainHTTP:
             .init(497, "Plain HTTP on the port of HTTPS", "This port speaks HTTPS.", "Use https:// in the address.")
