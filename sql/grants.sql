@@ -13,9 +13,7 @@ BEGIN
             SELECT c.oid, c.oid::regclass AS name, c.relowner, n.nspname = 're' AS internal
             FROM pg_class c
             JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relkind = 'v' AND (n.nspname = 're' OR (n.nspname = 'public' AND c.relname IN (
-                'patient_reengagement_master_view', 'patient_reengagement_master', 'reengagement_performance_view',
-                'audit_patient_access')))
+            WHERE c.relkind = 'v' AND (n.nspname = 're' OR (n.nspname = 'public' AND c.relname = ANY (re.public_names())))
         ), owned_function AS (
             -- What runs with rights of its own, and what only that calls.
             SELECT p.oid::regprocedure AS name, p.proowner, o.owner
@@ -50,7 +48,7 @@ BEGIN
             FROM unnest(ARRAY['re.patient_state', 're.patient_search', 're.cell', 're.risk_day', 're.outreach_day']) AS derived
             UNION ALL
             SELECT server_role, derived, 'SELECT'
-            FROM unnest(ARRAY['re.dirty', 're.organization_state', 're.patient_state', 're.cell', 're.risk_day',
+            FROM unnest(ARRAY['re.foundation', 're.dirty', 're.organization_state', 're.patient_state', 're.cell', 're.risk_day',
                 're.outreach_day']) AS derived
             UNION ALL
             SELECT server_role, 're.audit', 'INSERT'
@@ -92,20 +90,6 @@ BEGIN
         SELECT format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', c.oid::regclass)
         FROM pg_class c WHERE c.relnamespace = 're'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
         UNION ALL
-        -- As made (migrations/0231_list_flat): where the role was not there, a restore has left it out.
-        SELECT 'CREATE POLICY every_piece ON re.patient_search FOR SELECT TO reengagement_searcher USING (true)'
-        WHERE NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = 're.patient_search'::regclass AND polname = 'every_piece')
-        UNION ALL
-        -- As made (flat/20_marks, flat/22_replicated_marks): whoever disables all of a table's triggers and enables them again
-        -- has all fire where rows are written, and none where they are replayed.
-        SELECT format('ALTER TABLE %s ENABLE %s TRIGGER %I', t.tgrelid::regclass, w.word, t.tgname)
-        FROM pg_trigger t
-        CROSS JOIN LATERAL (SELECT CASE WHEN t.tgname LIKE '%\_replicated%' THEN 'REPLICA'
-            WHEN t.tgname IN ('mark_truncated', 'forget_attempts') THEN 'ALWAYS' ELSE '' END AS word) w
-        WHERE t.tgname LIKE ANY (ARRAY['mark\_%', 'check\_%', 'forget\_%']) AND t.tgfoid IN (
-                SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 're'::regnamespace)
-            AND t.tgenabled <> CASE w.word WHEN 'REPLICA' THEN 'R' WHEN 'ALWAYS' THEN 'A' ELSE 'O' END
-        UNION ALL
         SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', name)
         FROM guarded_function
         WHERE EXISTS (SELECT FROM aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE grantee = 0)
@@ -146,7 +130,7 @@ BEGIN
     END LOOP;
     IF number > 0 THEN
         PERFORM set_config('re.done', current_setting('re.done')
-            || format(E'set owners, rights and triggers (%s), %s included\n', number, server_role), true);
+            || format(E'set owners and rights (%s), %s included\n', number, server_role), true);
     END IF;
 
     FOR statement IN

@@ -1,5 +1,6 @@
 -- Takes everything that a migration may change before it changes anything, so that it never waits for a reader who
--- waits for it: a deadlock would undo it all, again and again on a busy database. What answers read first comes first;
+-- waits for it: a deadlock would undo it all, again and again on a busy database. What answers read first comes first,
+-- and before it what is read by whoever reads the definition of a view, which locks all that the view reads;
 -- whoever gets in between has it tried again, with nothing held meanwhile. Requests wait for the migration's end.
 DO $$
 DECLARE
@@ -7,13 +8,14 @@ DECLARE
     tables text;
 BEGIN
     SELECT string_agg(c.oid::regclass::text, ', ' ORDER BY array_position(
-        ARRAY['organization_state', 'dirty'], c.relname::text), n.nspname DESC, c.relname)
+        ARRAY['foundation', 'organization_state', 'dirty'], c.relname::text), n.nspname DESC, c.relname)
     INTO tables
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND c.relname <> 'migration' AND (n.nspname = 're'
-        OR n.nspname = 'public'
-            AND c.relname IN ('organizations', 'patients', 'appointments', 'conversations', 'outreach_log'));
+    WHERE c.relkind IN ('r', 'p') AND c.relname <> 'migration'
+        AND (n.nspname = 're' OR n.nspname = 'public' AND c.relname = ANY (re.public_names()))
+        -- Whose owner is another is named by put_right.sql.
+        AND pg_has_role(c.relowner, 'USAGE');
     IF tables IS NULL THEN
         RETURN;
     END IF;

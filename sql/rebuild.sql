@@ -2,6 +2,15 @@ SET client_min_messages = notice;
 \i session.sql
 SET search_path = pg_catalog;
 \o /dev/null
+-- What is built while a change may leave no mark is wrong with the next change.
+DO $$
+DECLARE
+    faults text := (SELECT string_agg(f.fault, '; ') FROM re.foundation_faults() f);
+BEGIN
+    IF faults IS NOT NULL THEN
+        RAISE 'nothing has been built: run migrate first, since %', faults;
+    END IF;
+END $$;
 CREATE TEMPORARY TABLE failure (organization_id text, reason text);
 
 -- One organization's error is its own: it is told, and the others are built.

@@ -281,10 +281,7 @@ BEGIN
     COMMIT;
 END $$;
 
-SELECT pg_temp.note(t.tgrelid::regclass::text, format('the trigger %s does not fire where it should; run migrate', t.tgname))
-FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-WHERE p.pronamespace = 're'::regnamespace AND t.tgname LIKE ANY (ARRAY['mark\_%', 'check\_%', 'forget\_%'])
-    AND t.tgenabled <> CASE WHEN t.tgname LIKE '%\_replicated%' THEN 'R' WHEN t.tgname IN ('mark_truncated', 'forget_attempts') THEN 'A' ELSE 'O' END;
+SELECT pg_temp.note('what answers rest on', f.fault || '; run migrate') FROM re.foundation_faults() f;
 DO $$
 BEGIN
     IF current_setting('reengagement.now', true) <> '' THEN

@@ -34,6 +34,7 @@ SELECT results_eq(
         're.clock: SELECT',
         're.contact_span: SELECT',
         're.dirty: SELECT',
+        're.foundation: SELECT',
         're.migration: ',
         're.missed_appointment: SELECT',
         're.organization_state: SELECT',
@@ -131,6 +132,9 @@ SELECT results_eq(
         're.folded(text) PUBLIC',
         're.forget_attempts_of_organization() definer ',
         're.forget_attempts_of_patient() definer ',
+        're.foundation_faults() PUBLIC',
+        're.foundation_now() PUBLIC',
+        're.foundation_roles() PUBLIC',
         're.fresh_state(text,text[]) PUBLIC',
         're.guard_audit_partition(regclass) ',
         're.hold_audit() ',
@@ -176,6 +180,7 @@ SELECT results_eq(
         're.prioritized_patients(text,text,text,integer,text,text,text,boolean,integer,integer,integer,integer,text,text) reengagement_api',
         're.probe(text) PUBLIC',
         're.prove_audit() reengagement_api',
+        're.public_names() PUBLIC',
         're.rate(bigint,bigint) PUBLIC',
         're.rate_or_null(bigint,bigint) PUBLIC',
         're.rate_trend(numeric) PUBLIC',
@@ -269,7 +274,7 @@ SELECT results_eq(
     'what runs as whom');
 SELECT is_empty($$ SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 're'::regnamespace
     AND NOT 'search_path=pg_catalog, pg_temp' = ANY (proconfig) $$, 'and all of that with a fixed search_path');
-SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 're'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname <> 'migration'
+SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 're'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname NOT IN ('migration', 'foundation')
     AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'one_organization') $$, 'every derived table has the policy');
 
 -- The views and their owner.
@@ -287,7 +292,8 @@ SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_attribut
         AND NOT a.attisdropped AND has_column_privilege('reengagement_searcher', a.attrelid, a.attnum, 'SELECT')),
     'class folded_email folded_name last_contact_day organization_id patient_id phone_digits', 'the searcher reads of a state what is searched');
 SELECT is((SELECT string_agg(p.polrelid::regclass || ' ' || p.polname, ', ' ORDER BY p.polname) FROM pg_policy p
-    WHERE p.polroles <> '{0}' OR pg_get_expr(p.polqual, p.polrelid) !~ 'reengagement.organization'), 're.patient_search every_piece, re.migration everybody',
-    'and one policy alone is not that of the bound organization, but for the table that knows of none');
+    WHERE p.polroles <> '{0}' OR pg_get_expr(p.polqual, p.polrelid) !~ 'reengagement.organization'),
+    're.patient_search every_piece, re.migration everybody, re.foundation everything',
+    'and one policy alone is not that of the bound organization, but for the tables that know of none');
 SELECT * FROM finish();
 ROLLBACK;

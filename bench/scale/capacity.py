@@ -13,7 +13,7 @@ RELATIONS = """
     SELECT n.nspname || '.' || c.relname, pg_table_size(c.oid), pg_indexes_size(c.oid),
         (SELECT json_object_agg(i.indexrelid::regclass::text, pg_relation_size(i.indexrelid)) FROM pg_index i WHERE i.indrelid = c.oid)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind = 'r' AND (n.nspname = 're' AND c.relname <> 'migration' OR n.nspname = 'public'
+    WHERE c.relkind = 'r' AND (n.nspname = 're' AND c.relname NOT IN ('migration', 'foundation') OR n.nspname = 'public'
         AND c.relname IN ('organizations', 'patients', 'appointments', 'conversations', 'outreach_log'))
     ORDER BY n.nspname, pg_total_relation_size(c.oid) DESC"""
 

@@ -14,7 +14,7 @@ SHARDED = """
     JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_attribute a ON a.attrelid = c.oid
         AND a.attname = CASE WHEN c.relname = 'organizations' THEN 'id' ELSE 'organization_id' END
-    WHERE c.relkind = 'r' AND (n.nspname = 're' AND c.relname <> 'migration' OR n.nspname = 'public' AND c.relname = ANY (%(source)s))"""
+    WHERE c.relkind = 'r' AND (n.nspname = 're' AND c.relname NOT IN ('migration', 'foundation') OR n.nspname = 'public' AND c.relname = ANY (%(source)s))"""
 
 CHECKS = {
     "tables have the organization's column, all of one type and collation": f"""

@@ -41,7 +41,8 @@
 --
 -- All keys, joins and locks are within one organization; only re.organizations_due looks over several. An organization
 -- whose zone PostgreSQL no longer knows is not current, cannot be advanced and is answered an error that says so, until
--- the zone is corrected or back (../views/25_zone.sql); the others do not notice. What leaves no mark: disabled triggers, new
--- time-zone data, other rules of unaccent, another version of ICU. After these, ../rebuild; ../verify finds them. A change
+-- the zone is corrected or back (../views/25_zone.sql); the others do not notice. What leaves no mark: new
+-- time-zone data, other rules of unaccent, another version of ICU. After these, ../rebuild; ../verify finds them. Triggers
+-- that are disabled leave none either: ../migrate puts them back and has everything built anew (../foundation). A change
 -- to what 10_class or 40_refresh make of a state needs a migration that sets building_after to '' and empties the derived
 -- tables, as ../rebuild does.

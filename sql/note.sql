@@ -1,0 +1,15 @@
+-- Notes what this migration has left, where it is not what the last one left (foundation/10_foundation.sql).
+WITH now AS MATERIALIZED (
+    SELECT n.kind, n.name, n.definition, n.relation, n.servers_role FROM re.foundation_now() n
+    -- A month of the audit is like the rest.
+    WHERE coalesce(n.relation !~ '^re\.audit_\d{4}_\d{2}$', true)
+    UNION ALL
+    SELECT 'version', 'of PostgreSQL', (current_setting('server_version_num')::integer / 10000)::text, NULL, NULL
+), gone AS (
+    DELETE FROM re.foundation f WHERE NOT EXISTS (SELECT FROM now n WHERE (n.kind, n.name) = (f.kind, f.name))
+)
+INSERT INTO re.foundation AS f (kind, name, definition, relation, servers_role)
+SELECT n.kind, n.name, n.definition, n.relation, n.servers_role FROM now n
+ON CONFLICT (kind, name) DO UPDATE
+SET (definition, relation, servers_role) = (excluded.definition, excluded.relation, excluded.servers_role)
+WHERE (f.definition, f.relation, f.servers_role) IS DISTINCT FROM (excluded.definition, excluded.relation, excluded.servers_role);

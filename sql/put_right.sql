@@ -1,0 +1,155 @@
+-- Puts back whatever is no longer as the last migration has left it, by the statements that are noted of it
+-- (foundation/10_foundation.sql): again and again, since one thing needs another, until nothing changes any more. What cannot be
+-- put right is named, and then nothing has been changed.
+--
+-- While something was missing, rows may have been written without a mark, or derived rows by other rules. So all that is
+-- derived is made anew by the background work, and until it has been, answers are the plain ones.
+SET LOCAL check_function_bodies = off;
+SET LOCAL row_security = off;
+
+-- How many relations and functions there are that are not ours: a CASCADE must not take one.
+CREATE FUNCTION pg_temp.others() RETURNS bigint LANGUAGE sql AS $$
+    SELECT count(*) FROM (
+        SELECT 'view', c.oid::regclass::text FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+        UNION ALL SELECT 'function', p.oid::regprocedure::text FROM pg_proc p
+    ) AS o (kind, name)
+    WHERE NOT EXISTS (SELECT FROM re.foundation f
+        WHERE f.name = o.name AND (f.kind = 'function') = (o.kind = 'function') AND f.kind IN ('function', 'view', 'table'))
+$$;
+
+CREATE FUNCTION pg_temp.put_right(fault record, OUT problem text) LANGUAGE plpgsql AS $$
+DECLARE
+    owner text := (SELECT quote_ident(pg_get_userbyid(nspowner)) FROM pg_namespace WHERE nspname = 're');
+    statement text := replace(fault.expected, '{owner}', owner);
+    others bigint;
+BEGIN
+    IF fault.kind IN ('version', 'column') OR fault.kind = 'table' AND fault.found IS NULL THEN
+        problem := 'restore it from a backup';
+    ELSIF fault.kind = 'table' AND fault.expected LIKE 'oid %' AND fault.found LIKE 'oid %' THEN
+        -- Another table has its name: it is the one from now on.
+        UPDATE re.foundation f SET definition = regexp_replace(fault.found, ', not logged$', '')
+        WHERE (f.kind, f.name) = ('table', fault.name);
+        IF fault.found LIKE '%, not logged' THEN
+            EXECUTE format('ALTER TABLE %s SET LOGGED', fault.name);
+        END IF;
+    ELSIF fault.expected IS NULL THEN
+        EXECUTE fault.undo;
+    ELSE
+        IF fault.found IS NOT NULL AND fault.undo IS NOT NULL AND fault.kind NOT IN ('view', 'function', 'trigger') THEN
+            EXECUTE fault.undo;
+        END IF;
+        BEGIN
+            EXECUTE statement;
+        EXCEPTION WHEN invalid_table_definition OR invalid_function_definition OR wrong_object_type OR datatype_mismatch THEN
+            -- It has other columns, or another result: it goes first, with what is ours and hangs on it.
+            IF fault.found IS NULL OR fault.kind NOT IN ('view', 'function') THEN
+                RAISE;
+            END IF;
+            others := pg_temp.others();
+            EXECUTE fault.undo;
+            IF pg_temp.others() < others THEN
+                RAISE '% has been replaced, and something of another''s hangs on it', fault.name;
+            END IF;
+            EXECUTE statement;
+        END;
+    END IF;
+EXCEPTION WHEN OTHERS THEN
+    problem := SQLERRM;
+END $$;
+
+-- Where another table has come in, its keys and indexes are called otherwise, and the former table's hold the names.
+CREATE FUNCTION pg_temp.rename() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    statement text;
+BEGIN
+    FOR statement IN
+        WITH missing AS (
+            SELECT f.kind, f.name, f.expected, l.relation::regclass AS relation,
+                CASE f.kind WHEN 'index' THEN split_part(f.name, '.', 2) ELSE substr(f.name, length(l.relation) + 2) END AS own_name
+            FROM re.foundation_faults() f
+            JOIN re.foundation l ON (l.kind, l.name) = (f.kind, f.name)
+            WHERE f.kind IN ('constraint', 'index') AND f.found IS NULL AND to_regclass(l.relation) IS NOT NULL
+        )
+        SELECT format('ALTER INDEX %s RENAME TO %I', c.oid::regclass, left(c.relname, 40) || '_of_' || i.indrelid)
+        FROM missing m
+        JOIN pg_class r ON r.oid = m.relation
+        JOIN pg_class c ON c.relnamespace = r.relnamespace AND quote_ident(c.relname) = m.own_name
+        JOIN pg_index i ON i.indexrelid = c.oid AND i.indrelid <> m.relation
+        UNION ALL
+        SELECT format('ALTER TABLE %s RENAME CONSTRAINT %I TO %s', m.relation, min(c.conname), m.own_name)
+        FROM missing m
+        JOIN pg_constraint c ON c.conrelid = m.relation
+            AND m.expected = format('ALTER TABLE %s ADD CONSTRAINT %s %s', m.relation, m.own_name, pg_get_constraintdef(c.oid))
+        WHERE m.kind = 'constraint'
+            AND NOT EXISTS (SELECT FROM re.foundation f WHERE f.kind = 'constraint' AND f.name = format('%s.%I', m.relation, c.conname))
+        GROUP BY m.relation, m.own_name
+        UNION ALL
+        SELECT format('ALTER INDEX %s RENAME TO %s', min(i.indexrelid)::regclass, m.own_name)
+        FROM missing m
+        JOIN pg_index i ON i.indrelid = m.relation AND i.indisvalid
+            AND regexp_replace(m.expected, ' INDEX \S+ ON ', ' INDEX ON ')
+                = regexp_replace(pg_get_indexdef(i.indexrelid), ' INDEX \S+ ON ', ' INDEX ON ')
+        WHERE m.kind = 'index'
+            AND NOT EXISTS (SELECT FROM re.foundation f WHERE f.kind = 'index' AND f.name = i.indexrelid::regclass::text)
+        GROUP BY m.name, m.own_name
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+END $$;
+
+DO $$
+DECLARE
+    fault record;
+    problem text;
+    problems text[];
+    done text[] := '{}';
+    is_due boolean := false;
+    before text := '';
+    left_over text;
+BEGIN
+    PERFORM pg_temp.rename();
+    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        -- For the new owners of what is made; ./grants.sql takes it back.
+        GRANT CREATE ON SCHEMA re, public TO reengagement_definer, reengagement_marker, reengagement_scheduler, reengagement_searcher;
+    END IF;
+    FOR attempt IN 1..10 LOOP
+        problems := '{}';
+        FOR fault IN SELECT * FROM re.foundation_faults() LOOP
+            CONTINUE WHEN fault.name ~ '^CREATE on SCHEMA (re|public) to reengagement_(definer|marker|scheduler|searcher)$';
+            problem := pg_temp.put_right(fault);
+            IF problem IS NULL THEN
+                done := done || fault.fault;
+                is_due := is_due OR fault.kind NOT IN ('role', 'membership', 'index', 'owner', 'right')
+                    -- A dump is of one moment, derived rows included, and brings some definitions in
+                    -- other words.
+                    AND NOT (fault.kind IN ('table', 'function', 'view') AND current_setting('re.restored')::boolean);
+            ELSIF NOT (current_setting('re.made_anew')::boolean
+                -- Their files are about to run again, and know what else this PostgreSQL has.
+                AND fault.kind IN ('extension', 'function', 'view', 'owner', 'right', 'trigger'))
+            THEN
+                problems := problems || format('%s (%s)', fault.fault, problem);
+            END IF;
+        END LOOP;
+        left_over := (SELECT string_agg(f.fault, ', ') FROM re.foundation_faults() f);
+        EXIT WHEN left_over IS NULL OR left_over = before;
+        before := left_over;
+    END LOOP;
+    IF problems <> '{}' THEN
+        RAISE 'nothing has been changed, since this cannot be put right here: %', array_to_string(problems, '; ');
+    END IF;
+    done := ARRAY(SELECT d.fault FROM unnest(done) WITH ORDINALITY AS d(fault, nr) GROUP BY d.fault ORDER BY min(d.nr));
+    PERFORM set_config('re.done', current_setting('re.done') || format(E'put right (%s): %s%s\n', cardinality(done),
+        array_to_string(done[:20], ', '), CASE WHEN cardinality(done) > 20 THEN ' …' ELSE '' END), true);
+    IF is_due AND to_regclass('re.patient_search') IS NOT NULL THEN
+        TRUNCATE re.patient_state, re.patient_search, re.cell, re.risk_day, re.outreach_day;
+        INSERT INTO re.organization_state (organization_id) SELECT o.id FROM public.organizations o ON CONFLICT DO NOTHING;
+        UPDATE re.organization_state SET building_after = '', built_at = NULL, generation = generation + 1;
+        PERFORM set_config('re.done', current_setting('re.done')
+            || E'derived data are built anew in the background; until they are, answers come from the plain views\n', true);
+    END IF;
+END $$;
+DROP FUNCTION pg_temp.others();
+DROP FUNCTION pg_temp.put_right(record);
+DROP FUNCTION pg_temp.rename();
+SET LOCAL row_security = on;
+SET LOCAL check_function_bodies = on;
