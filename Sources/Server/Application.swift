@@ -46,10 +46,11 @@ public struct Application: Sendable {
         let refreshes = Refreshes(logger: logger)
         let pool = pool(refreshes)
         let watch = try startSettingsWatch(pool)
+        let foundation = try startFoundationWatch(pool)
         let trail = try startAuditTrail(pool)
         let maintenance = try startMaintenance(pool, refreshes)
-        let workers = try startWorkers(
-            acceptor, keys, Database(pool: pool, refreshes: refreshes, watch: watch), trail, maintenance)
+        let database = Database(pool: pool, refreshes: refreshes, watch: watch, foundation: foundation)
+        let workers = try startWorkers(acceptor, keys, database, trail, maintenance)
         logger.info(
             "listening", metadata: ["version": "\(serverVersion)", "workers": "\(configuration.workers)"])
         // Not in the log line: below its level nothing of it is evaluated.
@@ -58,6 +59,7 @@ public struct Application: Sendable {
         logger.info("stopping", metadata: ["signal": "\(signal)"])
         maintenance.stop()
         watch.stop()
+        foundation.stop()
         acceptor.stop(grace: Self.grace)
         let drained = workers.waitUntilDone(end)
         flush(trail, by: end + Self.longestAuditFlush)
@@ -184,6 +186,17 @@ public struct Application: Sendable {
         }
     }
 
+    private func startFoundationWatch(_ pool: ConnectionPool) throws(StartError) -> FoundationWatch {
+        let watch = FoundationWatch(
+            database: { (query) throws(PostgreSQLError) in try pool.run(query, organization: "") }, logger: logger)
+        do throws(Thread.StartError) {
+            try watch.start()
+            return watch
+        } catch {
+            throw StartError(description: "the system refuses a thread for what answers rest on (errno \(error.code))")
+        }
+    }
+
     /// Nil where it is turned off.
     private func startAuditTrail(_ pool: ConnectionPool) throws(StartError) -> AuditTrail? {
         guard configuration.isAudited else {
@@ -228,6 +241,7 @@ public struct Application: Sendable {
                         { $0.add(connections: acceptor.openConnections) }, { $0.add(database.pool.statistics) },
                         { $0.add(database.refreshes.statistics) },
                         { $0.add(isClockFrozen: database.watch.isClockFrozen) },
+                        { $0.add(foundationFaults: database.foundation.count) },
                         { $0.add(tokens: verifier.cacheStatistics) },
                         { $0.add(keptAnswers?.statistics ?? KeptAnswers.Statistics()) },
                         { $0.add(lostLogLines: sink.lostLines) },

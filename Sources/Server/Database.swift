@@ -5,14 +5,20 @@ struct Database: Sendable {
     let pool: ConnectionPool
     let refreshes: Refreshes
     let watch: SettingsWatch
+    let foundation: FoundationWatch
     private let writes = FailedWrites()
 
-    init(pool: ConnectionPool, refreshes: Refreshes, watch: SettingsWatch) {
-        (self.pool, self.refreshes, self.watch) = (pool, refreshes, watch)
+    init(pool: ConnectionPool, refreshes: Refreshes, watch: SettingsWatch, foundation: FoundationWatch) {
+        (self.pool, self.refreshes, self.watch, self.foundation) = (pool, refreshes, watch, foundation)
     }
 
     /// Why it could not answer everything now, as far as that has been met.
-    var causes: [Readiness.Cause] { [{ [refreshes] in refreshes.trouble }, { [writes] in writes.trouble }] }
+    var causes: [Readiness.Cause] {
+        [
+            { [foundation] in foundation.trouble }, { [refreshes] in refreshes.trouble },
+            { [writes] in writes.trouble },
+        ]
+    }
 
     /// - Parameter repeatable: whether it only reads.
     func run(_ query: Query, organization: String, repeatable: Bool) throws(PostgreSQLError) -> QueryResult {

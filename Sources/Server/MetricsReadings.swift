@@ -39,6 +39,12 @@ extension PrometheusText {
         family(name, .counter, help, DatabaseCause.allCases.map { ([("class", $0.rawValue)], counts[$0] ?? 0) })
     }
 
+    mutating func add(foundationFaults: Int) {
+        gauge(
+            "reengagement_foundation_faults",
+            "Things that answers or isolation rest on and that are not as migrate has left them.", foundationFaults)
+    }
+
     mutating func add(tokens: (hits: Int, misses: Int, evictions: Int)) {
         counter("reengagement_token_cache_hits_total", "Tokens found verified.", tokens.hits)
         counter("reengagement_token_cache_misses_total", "Tokens verified anew.", tokens.misses)

@@ -48,7 +48,7 @@ def test_a_function_that_is_gone_or_forbidden(stack, folder, own_database, funct
             cursor.execute(f"REVOKE EXECUTE ON FUNCTION re.{function} FROM PUBLIC, reengagement_api")
             eventually(lambda: status(server) == 503)
             must_be_problem(server.get("/ready"), 503)
-            cursor.execute(f"GRANT EXECUTE ON FUNCTION re.{function} TO PUBLIC")
+            migrate(own_database)
             eventually(lambda: status(server) == 200)
     connection.close()
 
