@@ -55,7 +55,10 @@ class Session:
 
     def buffers(self, look="SELECT true FROM re.marks_of('one', 1) LIMIT 1"):
         """Of a look for a mark, and for the organization's row, which says where to look."""
+        # As the server does it: row-level security has a part in the choice of the plan.
+        self.run("SET ROLE reengagement_api")
         plan = self.value(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT json) {look}")
+        self.run("RESET ROLE")
         whole = (plan if isinstance(plan, list) else json.loads(plan))[0]["Plan"]
         return whole["Shared Hit Blocks"] + whole["Shared Read Blocks"]
 
@@ -211,7 +214,7 @@ def test_a_look_does_not_walk_over_marks_that_are_gone(session, url):
 def test_a_look_does_not_walk_over_what_the_organization_was(session, url):
     with old_snapshot(url):
         # Of several clinics, with statistics as autovacuum makes them at any time.
-        session.run("INSERT INTO organizations (id, name) SELECT 'other' || i, 'O' FROM generate_series(1, 5) i")
+        session.run("INSERT INTO organizations (id, name) SELECT 'other' || i, 'O' FROM generate_series(1, 2) i")
         session.run("ANALYZE re.organization_state")
         looks = ("SELECT * FROM re.probe('one')", "SELECT true FROM re.marks_of('one', 1) LIMIT 1")
         session.log("p1")
