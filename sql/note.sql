@@ -1,8 +1,13 @@
--- Notes what this migration has left, where it is not what the last one left (foundation/10_foundation.sql).
+-- Notes what this migration has left, where it is not what the last one left (foundation/10_foundation.sql). Roles belong to
+-- the cluster and may have been wrong before: of them is noted what roles.sql declares.
 WITH now AS MATERIALIZED (
-    SELECT n.kind, n.name, n.definition, n.relation, n.servers_role FROM re.foundation_now() n
+    SELECT n.kind, n.name, CASE n.kind WHEN 'role' THEN format('ALTER ROLE %s NOSUPERUSER NOBYPASSRLS', n.name) ELSE n.definition END
+        AS definition, n.relation, n.servers_role
+    FROM re.foundation_now() n
     -- A month of the audit is like the rest.
     WHERE coalesce(n.relation !~ '^re\.audit_\d{4}_\d{2}$', true)
+        AND (n.kind <> 'membership'
+            OR n.name LIKE '% in reengagement_bound' AND n.role NOT IN ('reengagement_marker', 'reengagement_scheduler'))
     UNION ALL
     SELECT 'version', 'of PostgreSQL', (current_setting('server_version_num')::integer / 10000)::text, NULL, NULL
 ), gone AS (
