@@ -4,8 +4,10 @@ from exactness import Wrong
 
 SOURCE = ("organizations", "patients", "appointments", "conversations", "outreach_log")
 # What is of no single organization on purpose: leaving marks behind a TRUNCATE, finding what is due, writing a batch of
-# audit entries, of which it reads none, and making the audit's next months.
-ACROSS = {"mark_everything", "organizations_due", "record_access", "make_audit_partitions"}
+# audit entries, of which it reads none, making the audit's next months and counting what none has taken. And what runs as the tables' owner, as a foreign
+# key does, and asks by one organization's keys alone: forgetting a patient's attempts.
+ACROSS = {"mark_everything", "organizations_due", "record_access", "make_audit_partitions", "audit_rest_entries",
+          "forget_attempts_of_patient", "forget_attempts_of_organization"}
 
 # The organization's column of each table, source and derived.
 SHARDED = """
