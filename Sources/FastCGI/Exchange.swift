@@ -88,6 +88,11 @@ public final class Exchange {
     /// How many parameters of that name nginx sent: one for each line of a header, until its version 1.23.
     public func count(of name: StaticString) -> Int { isFinished ? 0 : parameters.count(of: name) }
 
+    /// Whether a header is longer than so many bytes, name and value together, other than those named.
+    public func hasHeader(longerThan limit: Int, butFor names: [StaticString]) -> Bool {
+        !isReleased && parameters.hasHeader(longerThan: limit, butFor: names)
+    }
+
     /// A parameter as text; nil where nginx sent none or it is not UTF-8.
     public func text(_ name: StaticString) -> String? {
         parameter(name).flatMap { bytes in
@@ -175,6 +180,13 @@ private struct Parameters {
     }
 
     func count(of name: StaticString) -> Int { entries.count { Self.isEqual($0.name, name) } }
+
+    func hasHeader(longerThan limit: Int, butFor names: [StaticString]) -> Bool {
+        entries.contains { entry in
+            entry.name.count + entry.value.count > limit && entry.name.starts(with: "HTTP_".utf8)
+                && !names.contains { Self.isEqual(entry.name, $0) }
+        }
+    }
 
     private static func isEqual(_ bytes: UnsafeRawBufferPointer, _ name: StaticString) -> Bool {
         guard bytes.count == name.utf8CodeUnitCount, let start = bytes.baseAddress else { return false }

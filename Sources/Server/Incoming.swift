@@ -16,6 +16,8 @@ struct Incoming {
     var preflight = Preflight()
     /// Where nginx was asked from.
     let address: String?
+    /// Whether a header that is not read is longer than ``Pipeline/headerLimit``.
+    var hasLongHeader = false
     /// Whether a proxy before nginx says that it passes the request on.
     var isPassedOn = false
     /// How and under which name nginx was asked, as the client has it.

@@ -31,6 +31,9 @@ struct Pipeline: Sendable {
     /// The most bytes of a body (definitions.md section 8).
     static let bodyLimit = 64 * 1024
 
+    /// The most bytes of one header (nginx/snippets/limits.conf: nginx takes longer ones, over HTTP/2 to refuse them alone).
+    static let headerLimit = 8 * 1024
+
     /// What has been found out about a request, for the record of it.
     struct Record {
         var route: String?
@@ -79,6 +82,7 @@ struct Pipeline: Sendable {
     /// The stations in the order that definitions.md section 8 gives to the errors.
     func answer(_ incoming: Incoming, _ record: inout Record) throws -> Step {
         let request = incoming.request
+        guard !incoming.hasLongHeader else { throw Problem.headersTooLarge }
         // Before the path counts: the browser would tell its page nothing of a 404 here.
         if request.method == "OPTIONS", let headers = cors.preflightHeaders(incoming.preflight, origin: incoming.origin) {
             return .answer(Response(status: 204, contentType: nil, headers: headers, body: []))

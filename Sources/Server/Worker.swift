@@ -75,6 +75,13 @@ extension Incoming {
         }
         handedOver = exchange.text("REQUEST_MSEC").flatMap { Double($0) }
         address = exchange.text("REMOTE_ADDR")
+        // Those that are read have rules of their own; and over HTTP/2 nginx makes one header of all cookies.
+        hasLongHeader = exchange.hasHeader(
+            longerThan: Pipeline.headerLimit,
+            butFor: [
+                "HTTP_AUTHORIZATION", "HTTP_IDEMPOTENCY_KEY", "HTTP_ORIGIN", "HTTP_X_REQUEST_ID", "HTTP_CONTENT_TYPE",
+                "HTTP_CONTENT_ENCODING", "HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "HTTP_COOKIE",
+            ])
         isPassedOn = ["HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_VIA"].contains { exchange.count(of: $0) > 0 }
         scheme = exchange.text("REQUEST_SCHEME")
         host = exchange.text("HTTP_HOST")

@@ -23,7 +23,7 @@ def kinds(api, clinic):
         405: ("PUT", path, {}, None), 400: ("POST", post, as_json, "{"), 415: ("POST", post, token, "{}"),
         422: ("POST", post, as_json, "{}"),
         201: ("POST", post, as_json, json.dumps({"patient_id": "patient_123", "method": "sms", "outcome": "failed"})),
-        413: ("POST", post, as_json, "x" * ((1 << 20) + 1)), 431: ("GET", path, {"X-Long": "x" * 40000}, None)
+        413: ("POST", post, as_json, "x" * ((1 << 20) + 1)), 431: ("GET", path, {"X-Long": "x" * 9000}, None)
     }
 
 

@@ -87,8 +87,9 @@ def test_chunks_that_are_malformed_are_named(api, clinic):
 @pytest.mark.parametrize("title, headers, path, status", [
     ("the server's own refusal of a token", [("authorization", "Bearer " + "x" * 11000)], "risk-metrics", 401),
     ("the server's own refusal of a longer token", [("authorization", "Bearer " + "x" * 30000)], "risk-metrics", 401),
-    ("a header that nothing reads", [("x-long", "x" * 11000)], "risk-metrics", 401),
-    ("a header that is too long", [("x-long", "x" * 40000)], "risk-metrics", 431),
+    ("cookies in pieces", [("cookie", f"a{n}=" + "x" * 3000) for n in range(4)], "risk-metrics", 401),
+    ("a header that is too long", [("x-long", "x" * 11000)], "risk-metrics", 431),
+    ("a header that is longer", [("x-long", "x" * 40000)], "risk-metrics", 431),
     ("a header that is far too long", [("x-long", "x" * 64000)], "risk-metrics", 431),
     ("many headers", [(f"x-{n}", "x" * 7000) for n in range(8)], "risk-metrics", 431),
     ("thousands of headers", [("a", "")] * 8000, "risk-metrics", 431),

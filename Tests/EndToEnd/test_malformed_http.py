@@ -93,7 +93,7 @@ CASES = {
     "bytes over 127 in a header": (get("GET /health HTTP/1.1", "X-A: \xff\xfe"), {200, 400}),
     "many headers": (get("GET /health HTTP/1.1", *[f"X-{n}: y" for n in range(1500)]), {200, 400, 431}),
     "a very large header": (get("GET /health HTTP/1.1", "X-A: " + "y" * 100000), {431, 400}),
-    "a long header name": (get("GET /health HTTP/1.1", "X" * 40000 + ": y"), {431, 400}),
+    "a long header name": (get("GET /health HTTP/1.1", "X" * 9000 + ": y"), {431, 400}),
     "headers with underscores": (get("GET /health HTTP/1.1", "HTTP_AUTHORIZATION: x", "X_Request_Id: y"), {200}),
     "Proxy header": (get("GET /health HTTP/1.1", "Proxy: http://evil.example"), {200}),
     "negative length": (post("Content-Length: -1"), {400}),
