@@ -51,10 +51,18 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-// The fuzzer is no part of the product, and needs flags of its own: Tests/Fuzz/run asks for it.
+// The fuzzer is no part of the product, and needs flags of its own: Tests/Fuzz/run asks for it. Otherwise its targets are fed
+// the inputs that are known.
+let fuzzed: [Target.Dependency] = ["API", "FastCGI", "JSON", "JWT", "PostgreSQL", "Threads"]
+let notSources = ["corpus", "report.py", "run", "words.dict"]
 if Context.environment["REENGAGEMENT_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "Fuzz", dependencies: ["API", "FastCGI", "JSON", "JWT", "PostgreSQL", "Threads"], path: "Tests/Fuzz",
-            exclude: ["corpus", "report.py", "run", "words.dict"], sources: ["Fuzz.swift", "Targets"]))
+            name: "Fuzz", dependencies: fuzzed, path: "Tests/Fuzz", exclude: notSources + ["CorpusTests.swift"],
+            sources: ["Fuzz.swift", "Targets"]))
+} else {
+    package.targets.append(
+        .testTarget(
+            name: "FuzzTests", dependencies: fuzzed, path: "Tests/Fuzz", exclude: notSources + ["Fuzz.swift"],
+            sources: ["CorpusTests.swift", "Targets"]))
 }

@@ -1,0 +1,23 @@
+import Foundation
+import Testing
+
+/// What a fuzzer has found to reach far, and what once broke a target, fed to each of them again. A trap here is told by
+/// Tests/Fuzz/run with the input's name, and under the address sanitizer.
+@Suite("The fuzzer's targets")
+struct CorpusTests {
+    private static let corpus = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "corpus")
+
+    @Test("hold for every input of their corpus", arguments: targets.keys.sorted())
+    func corpus(name: String) throws {
+        let target = try #require(targets[name])
+        let inputs = try FileManager.default.contentsOfDirectory(
+            at: Self.corpus.appending(path: name), includingPropertiesForKeys: nil)
+        #expect(!inputs.isEmpty)
+        for input in inputs { target([UInt8](try Data(contentsOf: input))) }
+    }
+
+    @Test("have a corpus each, and none is without its target")
+    func folders() throws {
+        #expect(try FileManager.default.contentsOfDirectory(atPath: Self.corpus.path).sorted() == targets.keys.sorted())
+    }
+}
