@@ -12,7 +12,7 @@ VIEWS = {
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_axe_finds_nothing_in_any_view(page, axe, dark):
-    page.driver.set_script_timeout(30)
+    page.driver.set_script_timeout(300)
     page.look(dark=dark, still=True)
     page.open()
     for name, view in VIEWS.items():
