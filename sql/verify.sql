@@ -287,7 +287,10 @@ BEGIN
     IF current_setting('reengagement.now', true) <> '' THEN
         RAISE NOTICE 'reengagement.now is set to %: every answer is as of then', current_setting('reengagement.now');
     END IF;
-    PERFORM re.prove_audit();
+    -- Who only reads is told nothing of it.
+    IF has_function_privilege('re.prove_audit()', 'EXECUTE') THEN
+        PERFORM re.prove_audit();
+    END IF;
 EXCEPTION WHEN OTHERS THEN
     PERFORM pg_temp.note('the audit', 'takes no entry: ' || SQLERRM);
 END $$;
