@@ -56,7 +56,7 @@ struct MetricsTests {
                 if types[family] == "counter" { #expect(name.hasSuffix("_total")) }
             }
         }
-        #expect(types.count == 34)
+        #expect(types.count == 35)
     }
 
     @Test("count each request under its route, its method and its status, and unknown methods together")
