@@ -224,7 +224,8 @@ def test_a_body_may_be_declared_as_it_is(api, clinic, coding):
     assert api.search(clinic, {}, {**api.authorization(clinic), **JSON_TYPE, "Content-Encoding": coding}).status == 200
 
 
-@pytest.mark.parametrize("body", [json.dumps(GOOD).encode(), gzip.compress(json.dumps(GOOD).encode()), b"", b"x" * 65537])
+@pytest.mark.parametrize("body", [json.dumps(GOOD).encode(), gzip.compress(json.dumps(GOOD).encode()), b"", b"x" * 65537],
+                         ids=["plain", "gzipped", "empty", "too long"])
 @pytest.mark.parametrize("coding", ["gzip", "x-gzip", "br", "deflate", "identity, gzip", "GZIP", "identity;q=1", "\xff"])
 def test_an_encoded_body_is_415_whatever_it_holds(api, database, clinic, coding, body):
     response = api.post(clinic, body, more={"Content-Encoding": coding})
