@@ -6,6 +6,8 @@ WITH now AS MATERIALIZED (
     FROM re.foundation_now() n
     -- A month of the audit is like the rest.
     WHERE coalesce(n.relation !~ '^re\.audit_\d{4}_\d{2}$', true)
+        AND NOT EXISTS (SELECT FROM pg_temp.theirs t WHERE (t.kind, t.name) = (n.kind, n.name)
+            AND NOT EXISTS (SELECT FROM re.foundation f WHERE (f.kind, f.name) = (n.kind, n.name)))
         AND (n.kind <> 'membership'
             OR n.name LIKE '% in reengagement_bound' AND n.role NOT IN ('reengagement_marker', 'reengagement_scheduler'))
     UNION ALL
