@@ -209,7 +209,9 @@ WITH now AS MATERIALIZED (
     UNION ALL
     SELECT f.kind, replace(f.name, f.relation, m.name), replace(f.definition, f.relation, m.name), m.name
     FROM re.foundation f
-    JOIN (SELECT n.name FROM now n WHERE n.kind = 'table' AND n.name ~ '^re\.audit_\d{4}_\d{2}$') AS m ON true
+    JOIN (SELECT n.name FROM now n WHERE n.kind = 'table' AND n.name ~ '^re\.audit_\d{4}_\d{2}$'
+        -- One that was detached, to be kept elsewhere, is the site's.
+        AND n.definition LIKE 'a partition,%') AS m ON true
     WHERE f.relation = 're.audit_rest' AND f.kind IN ('trigger', 'row security', 'policy', 'owner', 'right')
 ), same AS (
     SELECT v.definition = (current_setting('server_version_num')::integer / 10000)::text AS version
@@ -229,8 +231,7 @@ SELECT f.* FROM (
         WHEN l.definition IS NULL THEN n.too_much
             -- Of a role that is new the list says nothing yet.
             AND (n.role IS NULL OR EXISTS (SELECT FROM list t WHERE t.kind = 'role' AND t.name = n.role))
-            AND (n.relation IS NULL OR EXISTS (SELECT FROM list t WHERE t.kind IN ('table', 'view') AND t.name = n.relation)
-                OR n.relation ~ '^re\.audit_\d{4}_\d{2}$')
+            AND (n.relation IS NULL OR EXISTS (SELECT FROM list t WHERE t.relation = n.relation))
         ELSE n.definition <> l.definition AND ((SELECT s.version FROM same s)
             OR kind IN ('extension', 'role', 'table', 'trigger', 'row security', 'owner', 'right'))
     END
