@@ -24,7 +24,7 @@ window.interfere = async (path, answer) => {
 ELSEWHERE = """
 window.interfere = async (path, answer) => {
   const response = await answer();
-  return path.endsWith('/dashboard') ? new Response((await response.text()).replace('Australia/Sydney', 'Nowhere/Land')) : response;
+  return path.endsWith('/dashboard') ? new Response((await response.text()).replace('"time_zone":"Australia/Sydney"', '%s')) : response;
 };"""
 
 
@@ -86,9 +86,10 @@ def test_a_clinics_times_are_in_its_zone_which_is_named_where_it_is_not_the_view
     assert len(page.asked("/dashboard")) == 1
 
 
-def test_a_zone_that_the_browser_does_not_know_is_shown_as_utc_and_says_so(page, api, sydney, viewer):
+@pytest.mark.parametrize("named", ['"time_zone":"Nowhere/Land"', '"time_zone":null', '"zone":null'])
+def test_a_zone_that_the_browser_does_not_know_is_shown_as_utc_and_says_so(page, api, sydney, viewer, named):
     viewer(NEW_YORK)
-    page.before(ELSEWHERE)
+    page.before(ELSEWHERE % named)
     page.open("#/patients/ann", token=api.signer.token(sydney.id), wait=".what-to-do")
     assert facts(page)["Next visit"] == moment(sydney.booked, "UTC") + " (UTC)"
 

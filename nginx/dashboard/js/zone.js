@@ -9,7 +9,8 @@ let known = { organization: null, until: 0 };
 
 export function learnZone({ organization_id: id, time_zone: name }) {
   known = { organization: id, until: performance.now() + good };
-  useZone(name);
+  // Without a name, as with a name that means nothing: never the reader's own, as if it were the clinic's.
+  useZone(name ?? 'UTC');
 }
 
 /** For a view that does not ask for the dashboard by itself. */
