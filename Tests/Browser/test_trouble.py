@@ -176,6 +176,22 @@ def test_an_address_of_no_page_is_the_overviews(page, name):
     assert page.text("#pages [aria-current]") == "Overview"
 
 
+@pytest.mark.parametrize("address", ["#/patients/", "#/patients//", "#/patients/?level=critical"])
+def test_an_address_of_no_patient_is_the_lists(page, address):
+    page.open(address, wait=".patients")
+    assert page.text("h1") == "Patients"
+
+
+@pytest.mark.parametrize("answer", ["{ organizations: 3 }", "{ organizations: [null] }"])
+def test_a_start_that_fails_is_told_and_loaded_by_a_retry(page, answer):
+    page.allowed = ["TypeError"]
+    page.before("window.interfere = (path, answer) => path === '/dev/tokens' && !sessionStorage.getItem('mended') ? Response.json(%s) : answer();" % answer)
+    page.open(wait="#problem")
+    page.run("sessionStorage.setItem('mended', '1')")
+    page.click("#retry")
+    page.find(".risk-cards")
+
+
 @pytest.mark.parametrize("address, wanted", [("#/performance?timeframe=constructor", ".metrics"), ("#/trends?period=toString", ".charts"),
                                              ("#/patients?level=__proto__", ".patients")])
 def test_a_parameter_of_no_meaning_is_the_default(page, address, wanted):

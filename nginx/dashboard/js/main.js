@@ -175,4 +175,5 @@ async function start() {
   else if (!session.signInLocally()) expire();
 }
 
-start();
+// A start that fails is one of the module's, which is told of (start.js).
+await start();

@@ -7,7 +7,7 @@ export function currentRoute() {
   const [path, query = ''] = location.hash.replace(/^#\/?/, '').split('?');
   const [name, ...rest] = path.split('/');
   const parameters = Object.fromEntries(new URLSearchParams(query));
-  if (name === 'patients' && rest.length > 0) return { name: 'patient', parameters: { id: decoded(rest.join('/')) } };
+  if (name === 'patients' && rest.join('')) return { name: 'patient', parameters: { id: decoded(rest.join('/')) } };
   return { name: names.includes(name) ? name : 'overview', parameters };
 }
 
