@@ -388,3 +388,40 @@ def test_signing_out_reaches_every_tab_of_the_person_and_nobody_else(desk, clini
         page.driver.switch_to.window(second)
         page.driver.close()
         page.driver.switch_to.window(first)
+
+
+REFUSED = "{ get() { throw new DOMException('denied', 'SecurityError'); } }"
+LACKING = {
+    "storage": f"for (const name of ['localStorage', 'sessionStorage', 'indexedDB']) Object.defineProperty(window, name, {REFUSED});",
+    "databases": "indexedDB.open = () => { throw new DOMException('denied', 'InvalidStateError'); };",
+    "room": "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); };",
+    "channel": "delete window.BroadcastChannel;",
+    "locks": "Object.defineProperty(navigator, 'locks', { value: undefined });",
+    "cryptography": "Object.defineProperty(crypto, 'subtle', { value: undefined });",
+}
+
+
+@pytest.mark.parametrize("lacking", LACKING)
+def test_where_nothing_can_be_kept_the_page_works_and_says_so(desk, clinic, lacking):
+    page = desk
+    # The other documents are the test's own.
+    page.before("if (location.pathname === '/') {%s}" % LACKING[lacking])
+    page.allowed += ["A contact cannot be kept on this computer.", "A key could not be deleted."]
+    page.open("#/")
+    page.renew(page.anna, ".top-list")
+    page.until(lambda: page.all("[data-patient=bob]"))
+    page.run(AWAY % 422)
+    contact(page, "bob", "phone", "no_response", "private")
+    page.click("[data-state=waiting] .quiet")
+    page.find("[data-state=failed]")
+    kept = lacking == "channel"
+    page.until(lambda: ("in this tab alone" in page.text("[data-state=failed]")) != kept)
+    assert page.run(ASKS)
+    page.run(HIDE)
+    page.click("[data-key='sign out']")
+    page.find("#held")
+    must_name_nobody(page)
+    page.run("interfere = null")
+    page.sign_in(page.anna, ".top-list")
+    page.click("[data-state=failed] .button")
+    page.until(lambda: logged(clinic) == [("bob", "user_anna")])

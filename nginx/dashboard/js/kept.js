@@ -11,7 +11,14 @@ const longest = 7 * 24 * 60 * 60 * 1000;
 /** What this tab holds or waits for, each with what ends that. */
 const claims = new Map();
 
-const isPossible = isSecureContext && Boolean(globalThis.navigator.locks && globalThis.indexedDB);
+/** Not over plain HTTP from another machine, nor where a part is missing; and a browser that refuses storage throws. */
+const isPossible = (() => {
+  try {
+    return isSecureContext && Boolean(crypto.subtle && navigator.locks && indexedDB && localStorage);
+  } catch {
+    return false;
+  }
+})();
 
 /** Makes ready what `keep` writes, anew each time it changes. */
 export function seal(entry) {

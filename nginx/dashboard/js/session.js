@@ -3,8 +3,8 @@
 // getToken (docs/dashboard.md).
 
 const changes = new EventTarget();
-/** To the other tabs: that somebody has signed out, and no token. */
-const tabs = new BroadcastChannel('reengagement');
+/** To the other tabs: that somebody has signed out, and no token. Without it each tab is by itself. */
+const tabs = globalThis.BroadcastChannel ? new BroadcastChannel('reengagement') : null;
 let local = [];
 let current = takeOver();
 /** `new` until the API has answered, then `taken` or `refused`: what a token says of itself, anybody can write. */
@@ -17,7 +17,7 @@ export const onSignIn = (listener) => changes.addEventListener('in', (event) => 
 export const onPerson = (listener) => changes.addEventListener('person', listener);
 /** The person of this tab has signed out in another one. */
 export const onSignOutElsewhere = (listener) => {
-  tabs.onmessage = ({ data }) => { if (data.signedOut === subject()) listener(); };
+  tabs?.addEventListener('message', ({ data }) => { if (data.signedOut === subject()) listener(); });
 };
 
 /** Whom an entry of this page belongs to: a person within an organization, as text that can be compared. */
@@ -32,9 +32,14 @@ const subject = () => claimsOf(current)?.subject ?? null;
 // Handed over in the storage of this tab, by an earlier version of the page or another one of its host.
 function takeOver() {
   const place = 'reengagement.token';
-  const text = sessionStorage.getItem(place);
-  sessionStorage.removeItem(place);
-  return text;
+  try {
+    const text = sessionStorage.getItem(place);
+    sessionStorage.removeItem(place);
+    return text;
+  } catch {
+    // The browser refuses this page all storage.
+    return null;
+  }
 }
 
 function ownerOf(text) {
@@ -95,7 +100,7 @@ export function signIn(text) {
 
 /** In all tabs, whichever organization they show; in those that are told of it, in theirs. */
 export function signOut(isElsewhere = false) {
-  if (!isElsewhere && subject() !== null) tabs.postMessage({ signedOut: subject() });
+  if (!isElsewhere && subject() !== null) tabs?.postMessage({ signedOut: subject() });
   [current, standing] = [null, 'new'];
   tell('person');
 }
