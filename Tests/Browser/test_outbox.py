@@ -390,6 +390,56 @@ def test_signing_out_reaches_every_tab_of_the_person_and_nobody_else(desk, clini
         page.driver.switch_to.window(first)
 
 
+def fail_one(page, patient="bob"):
+    """One contact that was not taken, and is kept."""
+    page.run(AWAY % 422)
+    contact(page, patient, "phone", "no_response", "private")
+    page.click("[data-state=waiting] .quiet")
+    page.until(lambda: len(page.run(KEPT)) == 1)
+
+
+def test_signing_out_forgets_what_waits_in_every_clinic_of_the_person(desk, clinic, api):
+    page = desk.open("#/patients", desk.anna, ".patients")
+    fail_one(page)
+    page.allowed.append("404 (Not Found)")
+    page.renew(api.signer.token("org_without_rows", sub="user_anna"))
+    page.until(lambda: page.all("#held"))
+    page.click("[data-key='sign out']")
+    page.find("#token")
+    must_name_nobody(page)
+    assert page.run(KEPT) == [] and page.run(ASKS)
+    assert "sent when you sign in again. Closing this tab loses it" in page.text("#held")
+    page.run(HIDE)
+    page.run("interfere = null")
+    page.sign_in(page.anna, ".top-list")
+    page.click("[data-state=failed] .button")
+    page.until(lambda: logged(clinic) == [("bob", "user_anna")])
+
+
+def test_what_its_person_forgot_in_another_tab_is_asked_about_where_it_waits(desk, clinic):
+    page = desk.open("#/patients", desk.anna, ".patients")
+    fail_one(page)
+    page.renew(page.expired, "#token")
+    assert "kept on this computer" in page.text("#held")
+    first = page.driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    try:
+        page.load("#/", page.anna, ".top-list")
+        page.click("[data-key='sign out']")
+        page.find("#token")
+    finally:
+        page.driver.close()
+        page.driver.switch_to.window(first)
+    page.until(lambda: "Closing this tab loses it" in page.text("#held"))
+    assert page.run(ASKS)
+    page.run(HIDE)
+    assert page.run(KEPT) == []
+    page.run("interfere = null")
+    page.sign_in(page.anna, ".top-list")
+    page.click("[data-state=failed] .button")
+    page.until(lambda: logged(clinic) == [("bob", "user_anna")])
+
+
 REFUSED = "{ get() { throw new DOMException('denied', 'SecurityError'); } }"
 LACKING = {
     "storage": f"for (const name of ['localStorage', 'sessionStorage', 'indexedDB']) Object.defineProperty(window, name, {REFUSED});",

@@ -20,7 +20,7 @@ export function startContacts(openDraft) {
   reopen = openDraft;
   outbox.onContact((entry) => { show(entry); showHeld(); });
   session.onPerson(showAll);
-  addEventListener('storage', showHeld);
+  addEventListener('storage', () => { outbox.lookAgain(); showHeld(); });
   addEventListener('online', outbox.resume);
   setInterval(countDown, 250);
   document.addEventListener('visibilitychange', () => document.hidden && outbox.keepAll());

@@ -81,9 +81,12 @@ export function adopt(owner, take) {
 /** Of these the keys alone, which say nothing of a patient. */
 export const keysOfOthers = (owner) => (isPossible ? all().filter((each) => each.owner !== owner).map(({ key }) => key) : []);
 
-export function dropAllOf(owner) {
-  for (const { key } of isPossible ? all().filter((each) => each.owner === owner) : []) remove(key);
+export function dropAllOf(isLeaver) {
+  for (const { key } of isPossible ? all().filter((each) => isLeaver(each.owner)) : []) remove(key);
 }
+
+/** Another tab has removed it, since its person has signed out there. */
+export const isGone = (entry) => entry.isKept && localStorage.getItem(prefix + entry.key) === null;
 
 /** At the start: nothing is kept for longer than a week, nor what cannot be read. */
 export function clearOld() {

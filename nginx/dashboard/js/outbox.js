@@ -37,7 +37,8 @@ export const isAnyUnsaved = () => contacts().some((each) => states[each.state].a
 
 /** How much waits for somebody who is not here, or for one who has just left; and whether this tab alone has it. */
 export function held(leaver) {
-  const here = contacts().filter((each) => states[each.state].asks && (leaver ? each.owner === leaver : each.owner !== session.presumed()));
+  const isMeant = leaver ? isOf(leaver) : (owner) => owner !== session.presumed();
+  const here = contacts().filter((each) => states[each.state].asks && isMeant(each.owner));
   const keys = new Set([...(leaver ? [] : kept.keysOfOthers(session.presumed())), ...here.map(({ key }) => key)]);
   return { count: keys.size, isInTabAlone: here.some((each) => !each.isKept) };
 }
@@ -130,18 +131,31 @@ export function resume() {
   });
 }
 
-/** Signed out: nothing of his stays on the computer. What could not be logged waits in this tab, or is discarded. */
-export function forget(owner) {
-  for (const entry of contacts().filter((each) => each.owner === owner)) {
+/**
+ * Signed out: nothing of his stays on the computer, of none of his organizations. What could not be logged waits in this
+ * tab, or is discarded.
+ */
+export function forget(leaver) {
+  for (const entry of contacts().filter((each) => isOf(leaver)(each.owner))) {
     if (states[entry.state].asks) kept.drop(entry);
     else remove(entry, 'discarded');
   }
-  kept.dropAllOf(owner);
+  kept.dropAllOf(isOf(leaver));
 }
 
-export function discardOf(owner) {
-  for (const entry of contacts().filter((each) => each.owner === owner)) remove(entry, 'discarded');
+export function discardOf(leaver) {
+  for (const entry of contacts().filter((each) => isOf(leaver)(each.owner))) remove(entry, 'discarded');
 }
+
+/** What another tab has removed is in this one alone from now on: to keep it again would undo the signing out. */
+export function lookAgain() {
+  for (const entry of contacts().filter(kept.isGone)) {
+    kept.drop(entry);
+    tell(entry);
+  }
+}
+
+const isOf = (leaver) => (owner) => session.subjectOf(owner) === session.subjectOf(leaver);
 
 function goOn(entry) {
   if (states[entry.state].keeps && !entry.sealed) kept.seal(entry);

@@ -29,6 +29,15 @@ export const presumed = () => (standing === 'refused' ? null : owner());
 
 const subject = () => claimsOf(current)?.subject ?? null;
 
+/** The person of an owner, in whichever organization; null of what is none, since the storage may hold anything. */
+export function subjectOf(owner) {
+  try {
+    return JSON.parse(owner)[1];
+  } catch {
+    return null;
+  }
+}
+
 // Handed over in the storage of this tab, by an earlier version of the page or another one of its host.
 function takeOver() {
   const place = 'reengagement.token';
