@@ -69,7 +69,7 @@ def told(server, kind):
 
 
 @pytest.mark.parametrize("code, kind", [("53100", "disk_full"), ("54000", "refused"), ("22003", "refused"),
-                                        ("23514", "refused"), ("55P03", "conflict"), ("XX000", "refused")])
+                                        ("23514", "refused"), ("55P03", "conflict"), ("XX000", "refused"), ("P0004", "refused")])
 def test_an_error_of_any_class_in_the_refresh(stack, folder, own, own_database, code, kind):
     with Server(stack, folder, DATABASE_URL=own_database) as server:
         before = total(server, stack)
