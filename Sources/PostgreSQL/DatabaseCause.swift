@@ -2,6 +2,8 @@
 public enum DatabaseCause: String, Sendable, CaseIterable {
     /// No connection came free before the deadline.
     case acquireTimeout = "acquire_timeout"
+    /// The audit keeps no entry, so that nothing may be answered.
+    case auditUnavailable = "audit_unavailable"
     /// What others do at the same time is in the way: a lock that does not come, a deadlock.
     case conflict
     /// PostgreSQL, or a pooler before it, opens no more sessions.
@@ -65,6 +67,8 @@ enum SQLStateTable {
         Line(code: "57", status: 503, cause: .unavailable),
         Line(code: "58", status: 503, cause: .unavailable),
         Line(code: "72", status: 503, cause: .conflict),
+        // Until somebody mends the audit.
+        Line(code: SQLState.auditUnavailable.code, status: 503, cause: .auditUnavailable),
         // Until somebody corrects the organization's row, or the zone is back.
         Line(code: SQLState.unknownTimeZone.code, status: 503, cause: .timeZoneUnknown),
     ]

@@ -16,6 +16,8 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
     public static let readOnlyTransaction = SQLState("25006")
     /// An organization's time zone has gone from PostgreSQL (`sql/views/25_zone.sql`, definitions.md section 8).
     public static let unknownTimeZone = SQLState("REZON")
+    /// The audit keeps no entry (`sql/audit/20_recording.sql`).
+    static let auditUnavailable = SQLState("REAUD")
     /// A warning: derived data could not be brought up to date, and the answer is the plain one (`sql/flat/60_catch_up.sql`).
     static let refreshFailed = SQLState("REREF")
 }

@@ -2,6 +2,10 @@ import API
 import PostgreSQL
 
 extension Problem {
+    /// Nothing is answered that cannot be recorded.
+    static let unrecorded = Problem.unavailable(
+        .auditUnavailable, "The answer could not be recorded in the audit; try again shortly.")
+
     /// What a caller is told of a database that could not answer (definitions.md section 8), by its cause.
     static func database(_ cause: DatabaseCause) -> Problem {
         switch cause {
@@ -26,6 +30,7 @@ extension Problem {
             .unavailable(
                 .databaseRefusesLogin, "The database refuses this service's login; its operator has to let it in.",
                 retryAfter: 5)
+        case .auditUnavailable: .unrecorded
         case .refused, .unexpectedResult: .internalError
         }
     }

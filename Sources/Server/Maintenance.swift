@@ -164,8 +164,9 @@ extension PostgreSQLError {
         switch cause {
         case .connectionLost, .unavailable, .acquireTimeout, .connectionLimit, .loginRefused, .outOfResources, .readOnly:
             true
-        // A zone is the organization's, a conflict the moment's, and a disk that is full may have room for less.
-        case .timeZoneUnknown, .conflict, .statementTimeout, .diskFull, .refused, .unexpectedResult: false
+        // A zone is the organization's, a conflict the moment's, a disk that is full may have room for less, and the audit
+        // has no part in it.
+        case .timeZoneUnknown, .conflict, .statementTimeout, .diskFull, .refused, .unexpectedResult, .auditUnavailable: false
         }
     }
 }

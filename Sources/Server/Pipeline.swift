@@ -59,8 +59,7 @@ struct Pipeline: Sendable {
         guard let entry = AuditEntry(response, incoming, record.principal, record.route, record.filter), !audit(entry),
             response.status < 300
         else { return response }
-        return Problem.unavailable(.auditUnavailable, "The answer could not be recorded in the audit; try again shortly.")
-            .response(requestID: incoming.requestID)
+        return Problem.unrecorded.response(requestID: incoming.requestID)
     }
 
     func respond(

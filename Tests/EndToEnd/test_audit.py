@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 import psycopg2
 import pytest
 
-from asking import GOOD, eventually, token_headers
+from asking import GOOD, eventually, post, token_headers
 from client import PREFIX
 from conftest import load_clinic
+from problems import must_be_problem
 from stack import ROOT, Server, clean_environment, connect
 
 COLUMNS = ("request_id, status, organization_id, subject, session_id, role, actor, address, method, route, filter, "
@@ -208,6 +209,60 @@ def test_while_the_audit_takes_nothing_answers_end_and_come_back(stack, database
         cursor.execute("SELECT count(*), array_agg(DISTINCT status) FROM re.audit WHERE organization_id = %s", (clinic, ))
         number, statuses = cursor.fetchone()
     assert number >= answered and statuses == [200]
+
+
+@pytest.mark.parametrize("harm, cure", [
+    ("CREATE RULE vanish AS ON INSERT TO re.audit DO INSTEAD NOTHING", "DROP RULE vanish ON re.audit"),
+    ("ALTER TABLE re.audit DETACH PARTITION re.audit_rest; ALTER TABLE re.audit DETACH PARTITION re.{month}",
+     "ALTER TABLE re.audit ATTACH PARTITION re.audit_rest DEFAULT"),
+    ("REVOKE INSERT ON re.audit FROM reengagement_marker, reengagement_api",
+     "GRANT INSERT ON re.audit TO reengagement_marker, reengagement_api"),
+])
+def test_an_audit_that_keeps_no_entry_stops_answers(stack, own_database, server_with, harm, cure):
+    """What was answered before that was noticed is on record in the end, and each attempt with its entry."""
+    run_sql("migrate", own_database)
+    database = connect(own_database)
+    organization = load_clinic(database, "clinic")
+    server = server_with(DATABASE_URL=own_database, DB_STATEMENT_TIMEOUT_MS="60000")
+    headers, posted, answered = token_headers(stack, organization), [], []
+
+    def read():
+        request_id = os.urandom(8).hex()
+        response = server.get(f"{PREFIX}/{organization}/patients/patient_123", {**headers, "X-Request-Id": request_id})
+        if response.status == 200:
+            answered.append(request_id)
+        return response
+
+    def write():
+        response = post(server, stack, organization)
+        if response.status == 201:
+            posted.append(response.json()["outreach_id"])
+        return response
+
+    with database.cursor() as cursor:
+        cursor.execute("SELECT 'audit_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM')")
+        month, = cursor.fetchone()
+        cursor.execute(harm.replace("{month}", month))
+        try:
+            for _ in range(10):
+                assert must_be_problem(write(), 503)["type"] == "/problems/audit-unavailable"
+            refused = eventually(lambda: next((r for r in [read()] if r.status != 200), None))
+            assert must_be_problem(refused, 503)["type"] == "/problems/audit-unavailable"
+        finally:
+            cursor.execute(cure)
+        eventually(lambda: read().status == 200)
+        # In the sessions that have met it, too.
+        assert {write().status for _ in range(30)} == {201}
+        metrics = server.get("/metrics").body.decode()
+        assert 'reengagement_db_errors_total{class="audit_unavailable"} 10\n' in metrics
+        assert "\nreengagement_audit_lost_total 0\n" in metrics
+        assert server.stop() == 0
+        cursor.execute("SELECT outreach_id::text FROM re.audit WHERE outreach_id IS NOT NULL")
+        assert sorted(row for row, in cursor.fetchall()) == sorted(posted)
+        cursor.execute("SELECT count(*) FROM outreach_log WHERE id::text = ANY (%s)", (posted, ))
+        assert cursor.fetchone() == (len(posted), )
+    assert set(answered) <= recorded(database, organization, "method = 'GET'").keys()
+    database.close()
 
 
 def test_entries_that_no_month_has_taken_are_counted_and_moved_while_answers_go_on(stack, own_database, server_with):

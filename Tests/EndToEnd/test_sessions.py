@@ -161,7 +161,7 @@ def test_an_audit_that_takes_no_entry_is_not_ready(stack, folder, own_database, 
         # A new proof is made every ten seconds.
         answer = eventually(lambda: next(iter([a for a in [server.get("/ready")] if a.status == 503]), None))
         assert must_be_problem(answer, 503)["type"] == \
-            ("/problems/database-disk-full" if "disk_full" in harm else "/problems/not-ready")
+            ("/problems/database-disk-full" if "disk_full" in harm else "/problems/audit-unavailable")
         cursor.execute(cure)
         eventually(lambda: server.get("/ready").status == 200)
     connection.close()

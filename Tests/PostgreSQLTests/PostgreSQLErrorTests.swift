@@ -26,7 +26,7 @@ struct PostgreSQLErrorTests {
             "25006": .readOnly, "25001": .refused, "28000": .loginRefused, "28P01": .loginRefused, "3D000": .loginRefused,
             "40001": .conflict, "40P01": .conflict, "55P03": .conflict, "55006": .conflict, "55000": .refused,
             "57014": .statementTimeout, "57P01": .connectionLost, "57P03": .unavailable, "58P01": .unavailable,
-            "08006": .connectionLost, "REZON": .timeZoneUnknown, "22003": .refused, "23514": .refused, "42501": .refused,
+            "08006": .connectionLost, "REZON": .timeZoneUnknown, "REAUD": .auditUnavailable, "22003": .refused, "23514": .refused, "42501": .refused,
             "54000": .refused, "P0001": .refused, "XX000": .refused,
         ])
     func table(code: String, cause: DatabaseCause) {

@@ -1,7 +1,7 @@
 -- The audit: written by the server's role and read by nobody whom an operator has not let, append-only for everybody.
 BEGIN;
 \ir support/given.sql
-SELECT plan(73);
+SELECT plan(81);
 SELECT given.now('2025-06-30T12:00:00Z');
 SELECT given.clinic(o), given.patient('p', organization => o) FROM unnest(ARRAY['a', 'b']) o;
 GRANT USAGE ON SCHEMA given TO PUBLIC;
@@ -49,7 +49,7 @@ SELECT results_eq($$ SELECT ROW(a.status, a.organization_id, a.subject, a.sessio
 SELECT is((SELECT count(*) FROM re.audit WHERE outreach_id IS NOT NULL), 2::bigint, 'and nothing else has');
 SELECT cmp_ok((SELECT min(at) FROM re.audit WHERE outreach_id IS NOT NULL), '>=', now(), 'by the machine''s clock');
 ALTER TABLE re.audit ADD CONSTRAINT none CHECK (outreach_id IS NULL) NOT VALID;
-SELECT throws_ok($$ SELECT FROM re.log_outreach('a', 'p', 'sms', 'success', false, '', 'u', 'without') $$, '23514', NULL, 'an attempt whose entry cannot be written');
+SELECT throws_ok($$ SELECT FROM re.log_outreach('a', 'p', 'sms', 'success', false, '', 'u', 'without') $$, 'REAUD', NULL, 'an attempt whose entry cannot be written');
 SELECT is((SELECT count(*) FROM public.outreach_log WHERE idempotency_key = 'without'), 0::bigint, 'is not logged');
 ALTER TABLE re.audit DROP CONSTRAINT none;
 
@@ -124,13 +124,29 @@ CREATE TEMPORARY TABLE number_of_entries AS SELECT count(*) AS number FROM re.au
 SELECT lives_ok('SELECT re.prove_audit()', 'an entry can be written');
 SELECT is((SELECT count(*) FROM re.audit), (SELECT number FROM number_of_entries), 'and is taken back');
 CREATE RULE vanish AS ON INSERT TO re.audit DO INSTEAD NOTHING;
-SELECT throws_ok('SELECT re.prove_audit()', '55000', 'the audit lets entries vanish', 'a rule that keeps entries out is found');
+SELECT throws_ok(statement, 'REAUD', 'the audit takes no entry: ' || reason, 'a rule that keeps entries out is found: ' || statement)
+FROM (VALUES ('SELECT re.prove_audit()', 'of 1 rows 0 were kept'),
+    ($$SELECT given.access('a', '{p}', now())$$, 'of 1 rows 0 were kept'),
+    ($$SELECT re.log_outreach('a', 'p', 'sms', 'failed', false, '', 'user_1', NULL)$$, 'its row was not kept')) AS t(statement, reason);
 DROP RULE vanish ON re.audit;
+CREATE TEMPORARY TABLE attempt AS SELECT * FROM re.log_outreach('a', 'p', 'sms', 'failed', false, '', 'user_1', NULL);
+SELECT is((SELECT result FROM attempt), 'created', 'a session that has met it goes on');
+SELECT is((SELECT count(*) FROM re.audit JOIN attempt USING (outreach_id)), 1::bigint, 'with an entry for the attempt');
+CREATE FUNCTION pg_temp.keep_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN CASE WHEN NEW.request_id = 'r3' THEN NULL ELSE NEW END; END $$;
+CREATE TRIGGER keep_out BEFORE INSERT ON re.audit FOR EACH ROW EXECUTE FUNCTION pg_temp.keep_out();
+SELECT throws_ok($$ SELECT re.record_access('{1,2}', '{200,200}', '{a,b}', '{u,u}', '{NULL,s}', '{NULL,NULL}', '{NULL,NULL}', '{NULL,NULL}', '{r9,r3}', '{GET,GET}', '{/r,/r}', '{NULL,NULL}', '{NULL,NULL}') $$,
+    'REAUD', 'the audit takes no entry: of 2 rows 1 were kept', 'a trigger that keeps one out is told of');
+SELECT is_empty($$ SELECT FROM re.audit WHERE request_id = 'r9' $$, 'and the others are not written by halves');
+DROP TRIGGER keep_out ON re.audit;
+REVOKE INSERT ON re.audit FROM reengagement_marker;
+SELECT throws_ok('SELECT re.prove_audit()', 'REAUD', NULL, 'and so is a right that is gone');
+GRANT INSERT ON re.audit TO reengagement_marker;
 DO $$
 BEGIN
     ALTER TABLE re.audit DETACH PARTITION re.audit_rest;
     EXECUTE format('ALTER TABLE re.audit DETACH PARTITION re.%I', 'audit_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM'));
 END $$;
-SELECT throws_ok('SELECT re.prove_audit()', '23514', NULL, 'and so is a month without a table');
+SELECT throws_ok(statement, 'REAUD', NULL, 'and so is a month without a table: ' || statement)
+FROM unnest(ARRAY['SELECT re.prove_audit()', $$SELECT re.log_outreach('a', 'p', 'sms', 'failed', false, '', 'user_1', NULL)$$]) statement;
 SELECT * FROM finish();
 ROLLBACK;

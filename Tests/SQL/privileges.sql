@@ -189,6 +189,7 @@ SELECT results_eq(
         're.record_access(double precision[],integer[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[]) definer reengagement_api',
         're.refresh(text,text[]) ',
         're.refuse_audit_change() ',
+        're.refuse_unrecorded(text) PUBLIC',
         're.require_known_zone(text) PUBLIC',
         're.rfc3339(timestamp with time zone) PUBLIC',
         're.risk_level(integer) PUBLIC',
