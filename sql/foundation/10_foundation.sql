@@ -145,8 +145,10 @@ SELECT 'constraint', format('%s.%I', r.name, c.conname), format('ALTER TABLE %s 
 FROM relation r JOIN pg_constraint c ON c.conrelid = r.oid
 WHERE r.is_table AND NOT r.relispartition AND c.contype IN ('p', 'u', 'x', 'c', 'f')
 UNION ALL
+-- How full a page is kept is the site's to tune.
 SELECT 'index', i.indexrelid::regclass::text,
-    pg_get_indexdef(i.indexrelid) || CASE WHEN i.indisvalid AND i.indisready THEN '' ELSE ' -- invalid' END,
+    regexp_replace(pg_get_indexdef(i.indexrelid), '( USING btree .*) WITH \([^)]*\)', '\1')
+        || CASE WHEN i.indisvalid AND i.indisready THEN '' ELSE ' -- invalid' END,
     format('DROP INDEX %s', i.indexrelid::regclass), false, r.name, NULL, NULL
 FROM relation r JOIN pg_index i ON i.indrelid = r.oid
 WHERE r.is_table AND NOT r.relispartition AND NOT EXISTS (
