@@ -41,6 +41,8 @@ SELECT 'function ' || p.oid::regprocedure AS name,
         CROSS JOIN LATERAL (SELECT w.scalar) v)) AS question
 FROM pg_proc p
 WHERE p.pronamespace IN ('public'::regnamespace, 're'::regnamespace) AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype
+    -- It only repeats what it is given.
+    AND p.proname <> 'refuse_unrecorded'
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
     AND has_function_privilege('reengagement_api', p.oid, 'EXECUTE')
     -- It is there to name the organizations that have something to do: their ids, and nothing else of them.
