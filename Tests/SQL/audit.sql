@@ -1,7 +1,7 @@
 -- The audit: written by the server's role and read by nobody whom an operator has not let, append-only for everybody.
 BEGIN;
 \ir support/given.sql
-SELECT plan(81);
+SELECT plan(85);
 SELECT given.now('2025-06-30T12:00:00Z');
 SELECT given.clinic(o), given.patient('p', organization => o) FROM unnest(ARRAY['a', 'b']) o;
 GRANT USAGE ON SCHEMA given TO PUBLIC;
@@ -26,6 +26,9 @@ SELECT is(given.access('', NULL, status => 403), 1, 'and of none');
 SELECT is(re.record_access('{1,2}', '{200,200}', '{a,b}', '{u,u}', '{NULL,s}', '{NULL,NULL}', '{NULL,NULL}', '{NULL,NULL}', '{r2,r3}', '{GET,GET}', '{/r,/r}', '{NULL,NULL}', '{NULL,NULL}'), 2,
     'several at once');
 SELECT is(re.record_access('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}'), 0, 'or none');
+SELECT is(re.record_access('{1,2,3}', '{404,403,200}', '{a,a,a}', '{u4,u4,u4}', '{NULL,NULL,NULL}', '{NULL,NULL,NULL}', '{NULL,NULL,NULL}', '{NULL,NULL,NULL}', '{s1,s2,s3}',
+    '{GET,GET,HEAD}', '{/r,/r,/r}', '{NULL,"{\"org_id\": \"b\"}",NULL}', '{NULL,NULL,NULL}', '{id1,id2,id3}', '{f,t,NULL}', '{p7,p7,p7}', '{patient-not-found,other-organization,NULL}'), 3,
+    'with the server''s own id, a timer''s mark, whom it was about and what was wrong');
 SET LOCAL reengagement.organization = 'a';
 SELECT lives_ok($$ INSERT INTO re.audit (at, status, organization_id, subject, method, route) VALUES (now(), 201, 'a', 'u', 'POST', '/insert') $$, 'or inserts, of its own organization');
 SELECT throws_ok($$ INSERT INTO re.audit (at, status, organization_id, subject, method, route) VALUES (now(), 201, 'b', 'u', 'POST', '/insert') $$, '42501', NULL, 'of no other');
@@ -37,15 +40,15 @@ FROM unnest(ARRAY['SELECT FROM re.audit', 'SELECT FROM public.audit_patient_acce
 SELECT is(re.make_audit_partitions(), 0, 'and has the coming months made, which are there already');
 
 -- An outreach attempt and its entry are one.
-SELECT is(result, 'created', 'an attempt') FROM re.log_outreach('a', 'p', 'sms', 'success', false, 'a note', 'user_2', 'key', 'sess_2', 'org:member', 'user_8', '192.0.2.2', 'r4');
+SELECT is(result, 'created', 'an attempt') FROM re.log_outreach('a', 'p', 'sms', 'success', false, 'a note', 'user_2', 'key', 'sess_2', 'org:member', 'user_8', '192.0.2.2', 'r4', 'id4');
 SELECT is(result, 'replayed', 'again') FROM re.log_outreach('a', 'p', 'sms', 'success', false, 'a note', 'user_2', 'key', 'sess_2', 'org:member', 'user_8', '192.0.2.2', 'r5');
 SELECT is(result, 'no_patient', 'to nobody') FROM re.log_outreach('a', 'nobody', 'sms', 'success', false, '', 'user_2', NULL);
 SELECT is(result, 'created', 'by a server that does not say who asks') FROM re.log_outreach('a', 'p', 'sms', 'failed', false, '', 'user_3', NULL);
 RESET ROLE;
-SELECT results_eq($$ SELECT ROW(a.status, a.organization_id, a.subject, a.session_id, a.role, a.actor, a.address, a.request_id, a.method, a.route, a.filter, a.patient_ids)::text
+SELECT results_eq($$ SELECT ROW(a.status, a.organization_id, a.subject, a.session_id, a.role, a.actor, a.address, a.request_id, a.method, a.route, a.filter, a.patient_ids, a.server_request_id)::text
     FROM re.audit a JOIN public.outreach_log o ON o.id = a.outreach_id AND o.organization_id = a.organization_id ORDER BY a.subject $$,
-    ARRAY['(201,a,user_2,sess_2,org:member,user_8,192.0.2.2,r4,POST,/api/v1/reengagement/{org_id}/log-outreach,"{""method"": ""sms"", ""outcome"": ""success""}",{p})',
-        '(201,a,user_3,,,,,,POST,/api/v1/reengagement/{org_id}/log-outreach,"{""method"": ""sms"", ""outcome"": ""failed""}",{p})'], 'each attempt has one entry, without its notes');
+    ARRAY['(201,a,user_2,sess_2,org:member,user_8,192.0.2.2,r4,POST,/api/v1/reengagement/{org_id}/log-outreach,"{""method"": ""sms"", ""outcome"": ""success""}",{p},id4)',
+        '(201,a,user_3,,,,,,POST,/api/v1/reengagement/{org_id}/log-outreach,"{""method"": ""sms"", ""outcome"": ""failed""}",{p},)'], 'each attempt has one entry, without its notes');
 SELECT is((SELECT count(*) FROM re.audit WHERE outreach_id IS NOT NULL), 2::bigint, 'and nothing else has');
 SELECT cmp_ok((SELECT min(at) FROM re.audit WHERE outreach_id IS NOT NULL), '>=', now(), 'by the machine''s clock');
 ALTER TABLE re.audit ADD CONSTRAINT none CHECK (outreach_id IS NULL) NOT VALID;
@@ -63,12 +66,18 @@ SELECT results_eq($$ SELECT concat_ws(' ', subject, actor, role, session_id, add
     WHERE organization_id = 'a' AND patient_id = 'p' ORDER BY request_id $$,
     ARRAY['user_1 user_9 org:admin sess_1 192.0.2.1 saw /route 200 r1', 'user_2 user_8 org:member sess_2 192.0.2.2 wrote /api/v1/reengagement/{org_id}/log-outreach 201 r4',
         'user_3 wrote /api/v1/reengagement/{org_id}/log-outreach 201'], 'the view answers who saw a patient');
+SELECT results_eq($$ SELECT concat_ws(' ', status, access, automatic, server_request_id) FROM public.audit_patient_access WHERE patient_id = 'p7' ORDER BY 1 $$,
+    ARRAY['200 sought id3', '404 sought f id1'], 'or looked for them and was shown none');
 SELECT is((SELECT count(*) FROM public.audit_patient_access WHERE patient_id = 'odd "one"'), 1::bigint, 'whatever their id');
 SELECT throws_ok('SELECT FROM re.audit', '42501', NULL, 'and its reader sees nothing but the view');
 SET LOCAL ROLE test_bound_auditor;
 SET LOCAL reengagement.organization = 'b';
 SELECT is((SELECT string_agg(DISTINCT organization_id, ',') FROM public.audit_patient_access), 'b', 'a bound reader sees one organization''s');
 RESET ROLE;
+SELECT results_eq($$ SELECT concat_ws(' ', server_request_id, automatic, patient_sought COLLATE "default", problem) FROM re.audit WHERE subject = 'u4' ORDER BY 1 $$,
+    ARRAY['id1 f p7 patient-not-found', 'id2 t p7 other-organization', 'id3 p7'], 'each in its column');
+SELECT is((SELECT count(*) FROM re.audit WHERE subject = 'user_1' AND num_nulls(server_request_id, automatic, patient_sought, problem) = 4), 3::bigint,
+    'and of a server that does not say, nothing is made up');
 
 -- Months.
 SELECT is(given.access('a', '{p}', '2011-03-15T12:00Z'), 1, 'an entry of a month without a partition');

@@ -14,7 +14,10 @@ END $$;
 -- table, or none is.
 CREATE OR REPLACE FUNCTION re.record_access(
     at double precision[], status integer[], organization_id text[], subject text[], session_id text[], role text[],
-    actor text[], address text[], request_id text[], method text[], route text[], filter text[], patient_ids text[])
+    actor text[], address text[], request_id text[], method text[], route text[], filter text[], patient_ids text[],
+    -- A server that is older than these does not say.
+    server_request_id text[] DEFAULT NULL, automatic boolean[] DEFAULT NULL, patient_sought text[] DEFAULT NULL,
+    problem text[] DEFAULT NULL)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -23,14 +26,16 @@ BEGIN
     -- Planned anew each time: a session that has once met a rule DO INSTEAD NOTHING would keep its empty plan for good.
     EXECUTE $insert$
         INSERT INTO re.audit (at, status, organization_id, subject, session_id, role, actor, address, request_id, method,
-            route, filter, patient_ids)
+            route, filter, patient_ids, server_request_id, automatic, patient_sought, problem)
         SELECT to_timestamp(e.at), e.status, e.organization_id, e.subject, e.session_id, e.role, e.actor, e.address,
-            e.request_id, e.method, e.route, e.filter::jsonb, e.patient_ids::text[]
-        FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS e(at, status, organization_id, subject,
-            session_id, role, actor, address, request_id, method, route, filter, patient_ids)
+            e.request_id, e.method, e.route, e.filter::jsonb, e.patient_ids::text[], e.server_request_id, e.automatic,
+            e.patient_sought, e.problem
+        FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) AS e(at, status,
+            organization_id, subject, session_id, role, actor, address, request_id, method, route, filter, patient_ids,
+            server_request_id, automatic, patient_sought, problem)
         $insert$
     USING at, status, organization_id, subject, session_id, role, actor, address, request_id, method, route, filter,
-        patient_ids;
+        patient_ids, server_request_id, automatic, patient_sought, problem;
     GET DIAGNOSTICS written = ROW_COUNT;
     -- A rule or a trigger may have kept some out.
     IF written <> cardinality(at) THEN

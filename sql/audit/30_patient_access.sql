@@ -1,9 +1,15 @@
--- Who saw this patient, or wrote about them: one row for each answer that showed them; patients/search reads by POST. Ask
--- with an organization, and best with a span of time, which are what the index knows.
+-- Who saw this patient, looked for them or wrote about them: one row for each answer that showed them, and one where a patient
+-- was looked for and none was shown (HEAD, 404). patients/search reads by POST. Ask with an organization, and best with a span
+-- of time, which are what the index knows.
 CREATE OR REPLACE VIEW public.audit_patient_access AS
 SELECT a.organization_id, p.patient_id, a.at, a.subject, a.actor, a.role, a.session_id, a.address,
-    CASE WHEN a.method = 'POST' AND a.route NOT LIKE '%/patients/search' THEN 'wrote' ELSE 'saw' END AS access,
-    a.route, a.filter, a.status, a.request_id, a.outreach_id
+    CASE
+        WHEN a.patient_ids IS NULL THEN 'sought'
+        WHEN a.method = 'POST' AND a.route NOT LIKE '%/patients/search' THEN 'wrote'
+        ELSE 'saw'
+    END AS access,
+    a.route, a.filter, a.status, a.request_id, a.outreach_id, a.automatic, a.server_request_id
 FROM re.audit a
-CROSS JOIN LATERAL unnest(a.patient_ids) AS p(patient_id)
-WHERE a.patient_ids IS NOT NULL;
+CROSS JOIN LATERAL unnest(coalesce(a.patient_ids, ARRAY[a.patient_sought])) AS p(patient_id)
+-- What was aimed at in another organization is among the refused attempts.
+WHERE a.patient_ids IS NOT NULL OR a.patient_sought IS NOT NULL AND a.status <> 403;

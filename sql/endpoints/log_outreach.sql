@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION re.log_outreach(
     key text,
     -- Who else the audit names; a server that is older than it does not say.
     session_id text DEFAULT NULL, role text DEFAULT NULL, actor text DEFAULT NULL, address text DEFAULT NULL,
-    request_id text DEFAULT NULL)
+    request_id text DEFAULT NULL, server_request_id text DEFAULT NULL)
 RETURNS TABLE (result text, outreach_id uuid, logged_at text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -54,14 +54,14 @@ BEGIN
             BEGIN
                 EXECUTE $insert$
                     INSERT INTO re.audit (at, status, organization_id, subject, session_id, role, actor, address, request_id,
-                        method, route, filter, patient_ids, outreach_id)
+                        method, route, filter, patient_ids, outreach_id, server_request_id)
                     VALUES (clock_timestamp(), 201, $1, $2, $3, $4, $5, $6, $7, 'POST',
-                        '/api/v1/reengagement/{org_id}/log-outreach', $8, $9, $10)
+                        '/api/v1/reengagement/{org_id}/log-outreach', $8, $9, $10, $11)
                     $insert$
                 USING organization, log_outreach.logged_by, log_outreach.session_id, log_outreach.role,
                     log_outreach.actor, log_outreach.address, log_outreach.request_id,
                     jsonb_build_object('method', log_outreach.method, 'outcome', log_outreach.outcome), ARRAY[patient],
-                    logged.id;
+                    logged.id, log_outreach.server_request_id;
                 GET DIAGNOSTICS entries = ROW_COUNT;
                 IF entries <> 1 THEN
                     PERFORM re.refuse_unrecorded('its row was not kept');
