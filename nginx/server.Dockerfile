@@ -26,13 +26,15 @@ RUN apt-get update \
         ca-certificates libcurl4 libfcgi-bin libfcgi0ldbl libjwt0 libpq5 libssl3 \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/log/*.log /var/log/apt \
         /usr/share/doc/* /usr/share/man/* \
-    && useradd --system --uid 10001 --gid www-data --no-create-home --shell /usr/sbin/nologin reengagement-api \
-    && install -d -m 750 -o reengagement-api -g www-data /run/reengagement-api
+    && groupadd --system --gid 10001 reengagement-socket \
+    && useradd --system --uid 10001 --gid reengagement-socket --no-create-home --shell /usr/sbin/nologin reengagement-api \
+    && install -d -m 750 -o reengagement-api -g reengagement-socket /run/reengagement-api
 
 COPY --from=build /src/.build/release/reengagement-api /usr/local/bin/
 
 # The socket gets this group and mode 0660, so nginx's workers reach it and nobody else.
-USER reengagement-api:www-data
+# The number is that of nginx/Dockerfile.
+USER reengagement-api:reengagement-socket
 ENV FCGI_LISTEN=/run/reengagement-api/reengagement.sock SWIFT_BACKTRACE=enable=no
 
 # Whether it answers, not whether the database does: a restart would not mend that.

@@ -41,7 +41,14 @@ def test_the_runtime_has_the_libraries_that_are_built_against():
     assert set(libraries) <= set(build.split())
     for library in ("libcurl4", "libfcgi0ldbl", "libjwt0", "libpq5", "libssl3"):
         assert library in runtime.split()
-    assert "USER reengagement-api:www-data" in runtime and "HEALTHCHECK" in runtime
+    assert "USER reengagement-api:reengagement-socket" in runtime and "HEALTHCHECK" in runtime
+
+
+def test_the_group_of_the_socket_is_the_same_number_for_server_and_nginx():
+    made = [re.findall(r"groupadd --system --gid (\d+) reengagement-socket", (ROOT / "nginx" / name).read_text())
+            for name in ("server.Dockerfile", "Dockerfile")]
+    assert len(made[0]) == 1 and made[0] == made[1]
+    assert re.search(r"^user www-data reengagement-socket;$", (ROOT / "nginx/production.conf").read_text(), re.MULTILINE)
 
 
 def test_the_socket_is_where_nginx_looks_for_it():

@@ -2,10 +2,14 @@
 
 import json
 import os
+import pwd
 import resource
 import stat
 import struct
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -121,6 +125,57 @@ def direct(stack, values, body=b"", keep=False):
 
 def test_the_socket_is_for_its_owner_and_group_alone(stack):
     assert stat.S_IMODE(os.stat(stack.socket).st_mode) == 0o660
+
+
+# Asks as somebody else, and says how it went.
+ASK = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+import fastcgi
+try:
+    with fastcgi.Connection(sys.argv[2]) as connection:
+        connection.send(fastcgi.request(fastcgi.environment("GET", "/health", REMOTE_ADDR="192.0.2.1")))
+        print(fastcgi.status_of(connection.answer()))
+except OSError as error:
+    print(type(error).__name__)
+"""
+
+
+def asked_as(stack, *credentials):
+    here = Path(__file__).parent
+    done = subprocess.run(["setpriv", *credentials, "--", sys.executable, "-B", "-c", ASK, here, stack.socket], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def nginx_worker(stack):
+    """What the kernel knows of one: its pid, its user and its groups."""
+    master = stack.settings["NGINX_PID"]
+    pid = Path(f"/proc/{master}/task/{master}/children").read_text().split()[0]
+    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return pid, lines["Uid"].split(), lines["Gid"].split(), lines["Groups"].split()
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+
+
+@as_root
+def test_the_socket_takes_nginx_and_nobody_else_who_runs_as_its_user(stack):
+    """php-fpm's pools are www-data too, with all groups of that user."""
+    _, users, groups, others = nginx_worker(stack)
+    assert set(users) == {str(pwd.getpwnam("www-data").pw_uid)} and set(groups) == {str(os.stat(stack.socket).st_gid)}
+    assert asked_as(stack, f"--reuid={users[0]}", f"--regid={groups[0]}", f"--groups={','.join(others)}") == "200"
+    assert asked_as(stack, "--reuid=www-data", "--regid=www-data", "--init-groups") == "PermissionError"
+    assert asked_as(stack, "--reuid=nobody", "--regid=nogroup", "--clear-groups") == "PermissionError"
+
+
+@as_root
+def test_who_runs_as_nginx_s_user_cannot_take_a_connection_from_a_worker(stack):
+    """The kernel asks for the same groups too (ptrace(2)): else pidfd_getfd(2) would hand the socket over."""
+    pid, *_ = nginx_worker(stack)
+    for group in ("www-data", "reengagement-socket"):
+        done = subprocess.run(["setpriv", "--reuid=www-data", f"--regid={group}", "--init-groups", "--", "readlink", f"/proc/{pid}/exe"])
+        assert (done.returncode == 0) == (group != "www-data"), group
 
 
 def test_a_plain_request_is_answered(stack):

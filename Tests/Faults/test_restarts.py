@@ -53,7 +53,7 @@ def taken_over(path, before):
 def test_a_rolling_restart_fails_no_request(stack, clinic, folder, long, figures, kind):
     """The new server takes the socket's path over, then the old one is told to go, during one run of wrk."""
     rounds, started = 6 if long else 1, []
-    group = {"group": "www-data", "extra_groups": []} if AS_ROOT else {}
+    group = {"group": "reengagement-socket", "extra_groups": []} if AS_ROOT else {}
     stack.look()
     leaving = stack.server_pid
     path, key = ("log-outreach", "roll") if kind == "POST" else ("risk-metrics", None)

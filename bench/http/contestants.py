@@ -46,7 +46,7 @@ class Others:
         # As the stack's own: nginx reaches them through its group.
         os.chmod(self.sockets, 0o750)
         if os.geteuid() == 0:
-            os.chown(self.sockets, 0, grp.getgrnam("www-data").gr_gid)
+            os.chown(self.sockets, 0, grp.getgrnam("reengagement-socket").gr_gid)
         self.statements = self.directory / "statements.json"
         self.statements.write_text(json.dumps(statements))
         self.processes = {}

@@ -37,11 +37,14 @@ render_nginx() { # https port, http port
     "render_${STACK_NGINX:-local}" "$1" "$2" >"$directory/nginx.conf"
 }
 
+nginx_user() {
+    if is_root; then printf 'user www-data %s;' "$socket_group"; else printf '#'; fi
+}
+
 render_local() { # https port, http port
-    local user='#' upstream
-    ! is_root || user='user www-data;'
+    local upstream
     upstream=$(upstream_address)
-    sed -e "s|@USER@|$user|" -e "s|@WORKSPACE@|$workspace|" -e "s|@UPSTREAM@|$upstream|" \
+    sed -e "s|@USER@|$(nginx_user)|" -e "s|@WORKSPACE@|$workspace|" -e "s|@UPSTREAM@|$upstream|" \
         -e "s|@HTTPS_PORT@|$1|" -e "s|@HTTP_PORT@|$2|" "$root/nginx/local.conf.template"
 }
 
@@ -50,7 +53,7 @@ render_production() { # https port, http port
     local upstream temporary
     upstream=$(upstream_address)
     temporary=$(sed -n "/_temp_path/s|@WORKSPACE@|$workspace|p" "$root/nginx/local.conf.template" | tr -d '\n')
-    sed -e "s|^user .*|$(! is_root || printf 'user www-data;')|" \
+    sed -e "s|^user .*|$(nginx_user)|" \
         -e "s|/run/nginx.pid|state/nginx.pid|" -e "s|/var/log/nginx/|log/nginx-|" \
         -e "s|^http {|http { $temporary|" -e "/listen \[::\]/d" \
         -e "s|listen 443 |listen 127.0.0.1:$1 |" -e "s|listen 80 |listen 127.0.0.1:$2 |" \

@@ -39,6 +39,6 @@ write_page_tokens() { # file
         done
         printf ']}\n'
     ) >"$1"
-    ! is_root || chgrp www-data -- "$1"
+    ! is_root || chgrp "$socket_group" -- "$1"
     chmod 640 -- "$1"
 }

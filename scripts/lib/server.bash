@@ -81,13 +81,13 @@ server_start() {
 # that it can be stopped however soon this script is killed. In a session of its
 # own, so that Ctrl-C reaches `stack run` alone, which stops all in order.
 # As root it stays root, because the binary and the files that variables name may
-# be where only root reads, but in nginx's group, which its socket gets.
+# be where only root reads, but in the group of the socket, which its socket gets.
 launch_server() {
     local group=()
     set_server_environment
     exec </dev/null >>"$server_log" 2>&1 9>&-
     record_process server "$BASHPID"
-    ! is_root || group=(setpriv --regid www-data --clear-groups --)
+    ! is_root || group=(setpriv --regid "$socket_group" --clear-groups --)
     # A shell's background job is born with these two ignored.
     exec "${group[@]}" env --default-signal=INT,QUIT setsid "$binary"
 }

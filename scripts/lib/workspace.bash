@@ -8,6 +8,21 @@
 longest_socket=run/reengagement.sock.4194304
 workspace_record=$state/workspace
 
+# Who reaches the server's socket as root: the server and nginx's workers, which have it as their first group. www-data is
+# no member: what else runs as that user (php-fpm) would be one then, too.
+socket_group=reengagement-socket
+
+make_socket_group() {
+    local attempt
+    for attempt in 1 2 3 4 5; do
+        ! getent group "$socket_group" >/dev/null || return 0
+        say "making the system group $socket_group, which the server's socket has"
+        # Somebody else may hold the lock of /etc/group.
+        groupadd --force --system "$socket_group" || sleep 1
+    done
+    fail "there is no group $socket_group, and groupadd does not make it"
+}
+
 is_within_reach() { # directory
     ! is_root || { runuser -u postgres -- test -x "$1" && runuser -u www-data -- test -x "$1"; }
 }
@@ -42,11 +57,14 @@ find_workspace() {
     [[ -d $recorded && ! -L $recorded && -O $recorded ]] && workspace=$recorded
 }
 
-# The server's socket is 0660, in its group's name: as root, nginx's.
+# The server's socket is 0660, in its group's name.
 make_run_directory() {
     mkdir -p -- "$workspace/run"
     chmod 750 -- "$workspace/run"
-    ! is_root || chgrp www-data -- "$workspace/run"
+    if is_root; then
+        make_socket_group
+        chgrp "$socket_group" -- "$workspace/run"
+    fi
 }
 
 close_workspace() {
