@@ -24,7 +24,8 @@ BEGIN
                     'mark_changed_organizations',
                     'mark_changed_patients', 'mark_changed_appointments', 'mark_changed_conversations',
                     'mark_changed_outreach_log', 'mark_replicated_patient', 'mark_replicated_row',
-                    'mark_replicated_organization', 'record_access', 'check_inserted_time_zones', 'check_updated_time_zones',
+                    'mark_replicated_organization', 'record_access', 'keep_refused_entry',
+                    'check_inserted_time_zones', 'check_updated_time_zones',
                     'check_replicated_time_zone']),
                 ('reengagement_scheduler', ARRAY['mark_everything', 'organizations_due']),
                 ('reengagement_searcher', ARRAY['search'])
@@ -35,7 +36,7 @@ BEGIN
             SELECT p.oid, p.oid::regprocedure AS name, p.proacl, p.proowner,
                 regexp_replace(p.proname, '^(plain|flat)_', '') = ANY (
                     endpoints || ARRAY['advance', 'catch_up', 'catch_up_in_time', 'organizations_due',
-                        'record_access', 'prove_audit', 'make_audit_partitions', 'audit_rest_entries', 'search']) AS for_server
+                        'record_access', 'keep_refused_entry', 'prove_audit', 'make_audit_partitions', 'audit_rest_entries', 'search']) AS for_server
             FROM pg_proc p
             WHERE p.pronamespace = 're'::regnamespace AND (p.provolatile = 'v' OR p.prosecdef
                 OR regexp_replace(p.proname, '^(plain|flat)_', '') = ANY (endpoints))
@@ -58,6 +59,7 @@ BEGIN
                 ('reengagement_marker', 're.dirty', 'INSERT'),
                 ('reengagement_marker', 're.organization_state', 'INSERT'),
                 ('reengagement_marker', 're.audit', 'INSERT'),
+                ('reengagement_marker', 're.audit_refused_entry', 'INSERT'),
                 -- For the view alone, whose reader decides what is seen.
                 ('reengagement_definer', 're.audit', 'SELECT'),
                 ('reengagement_scheduler', 're.dirty', 'SELECT, INSERT'),

@@ -23,8 +23,8 @@ struct AuditBacklog {
     /// Takes an entry in, or says that it may not be answered.
     mutating func add(_ entry: AuditEntry, now: ContinuousClock.Instant) -> Bool {
         let oldest = writingSince ?? waitingSince ?? now
-        guard bytes + entry.size <= Self.mostBytes, oldest.duration(to: now) <= Self.longestDelay else {
-            refused += 1
+        guard entry.isWritable, bytes + entry.size <= Self.mostBytes, oldest.duration(to: now) <= Self.longestDelay else {
+            refuse()
             return false
         }
         if waiting.isEmpty { waitingSince = now }
@@ -33,6 +33,9 @@ struct AuditBacklog {
         count += 1
         return true
     }
+
+    /// Counts an entry that was not taken in.
+    mutating func refuse() { refused += 1 }
 
     /// Hands all that waits to whoever writes it; it counts until it is settled.
     mutating func takeAll() -> [AuditEntry] {

@@ -28,6 +28,27 @@ enum AuditBatch {
             ])
     }
 
+    private static let refusal = Statement(
+        name: "keep_refused_entry", sql: "SELECT re.keep_refused_entry($1, $2)")
+
+    /// Keeps one entry that the audit will not have, as JSON, beside what PostgreSQL said of it.
+    static func refusal(of entry: AuditEntry, _ error: PostgreSQLError) -> Query {
+        let claims = entry.principal.claims
+        let texts: [(StaticString, String?)] = [
+            ("time", "\(entry.time)"), ("status", "\(entry.status)"), ("organization_id", entry.organization),
+            ("subject", claims.subject), ("session_id", claims.sessionID), ("role", claims.organizationRole),
+            ("actor", claims.actor), ("address", entry.address), ("request_id", entry.requestID),
+            ("method", entry.method), ("route", entry.route),
+            ("filter", entry.filterObject.map { String(decoding: $0, as: UTF8.self) }),
+            ("patient_ids", entry.patients.map { String(decoding: $0, as: UTF8.self) }),
+        ]
+        var writer = JSONWriter(capacity: 1024)
+        writer.object { writer in
+            for case (let name, let text?) in texts { writer.member(name, string: text) }
+        }
+        return Query(refusal, [error.code ?? error.kind, String(decoding: writer.bytes, as: UTF8.self)])
+    }
+
     /// The first entries, as many as one statement takes.
     static func prefix(of entries: ArraySlice<AuditEntry>) -> ArraySlice<AuditEntry> {
         var bytes = 0
@@ -52,6 +73,16 @@ enum AuditBatch {
             if let bytes = bytes(entry) { bytes.withUnsafeBytes { literal.add($0) } } else { literal.addNull() }
         }
         return literal.end()
+    }
+}
+
+extension PostgreSQLError {
+    /// PostgreSQL's code, where it is known.
+    fileprivate var code: String? {
+        switch self {
+        case .noSession(let state, _), .unavailable(let state, _), .refused(let state, _): state.code
+        default: nil
+        }
     }
 }
 

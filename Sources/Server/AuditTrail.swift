@@ -5,7 +5,7 @@ import Threads
 /// Writes what has been answered into the database, many entries at once, on a thread of its own.
 ///
 /// An entry is taken in before its answer is sent and is durable some 100 ms later. What a `kill -9` can lose, and what
-/// happens when the database takes no entries, is told in docs/audit.md.
+/// happens when the database takes no entries, or one of them never, is told in docs/audit.md.
 final class AuditTrail: Sendable {
     /// Runs a query that is bound to no organization.
     typealias Database = @Sendable (_ query: Query) throws(PostgreSQLError) -> QueryResult
@@ -16,13 +16,16 @@ final class AuditTrail: Sendable {
         var written = 0
         var refused = 0
         var failures = 0
+        var isolated = 0
         var lost = 0
     }
 
     private struct State {
         var backlog = AuditBacklog()
+        var suspects = AuditSuspects()
         var written = 0
         var failures = 0
+        var isolated = 0
         var lost = 0
         /// Why the last attempt to write failed, until one succeeds.
         var trouble: PostgreSQLError?
@@ -35,6 +38,8 @@ final class AuditTrail: Sendable {
     private static let linger = Duration.milliseconds(100)
     private static let pauseAfterFailure = Duration.milliseconds(200)
     private static let longest = Duration.seconds(3600)
+    /// How often one entry fails alone before it is isolated, where its error might pass.
+    private static let mostAttemptsAlone = 3
 
     private let database: Database
     private let logger: Logger
@@ -49,7 +54,7 @@ final class AuditTrail: Sendable {
         state.withLock {
             Statistics(
                 waiting: $0.backlog.count, written: $0.written, refused: $0.backlog.refused, failures: $0.failures,
-                lost: $0.lost)
+                isolated: $0.isolated, lost: $0.lost)
         }
     }
 
@@ -59,11 +64,13 @@ final class AuditTrail: Sendable {
     /// Takes an entry in; where that is refused, its answer must not be sent.
     func record(_ entry: AuditEntry) -> Bool {
         let now = ContinuousClock.now
-        let (isAdmitted, wakes) = state.withLock { state in
+        let (isSuspect, isAdmitted, wakes) = state.withLock { state in
+            if state.suspects.contains(entry, now: now) { return (true, false, false) }
             let wasEmpty = state.backlog.isEmpty
             let isAdmitted = state.backlog.add(entry, now: now)
-            return (isAdmitted, isAdmitted && (wasEmpty || state.backlog.bytes >= AuditBatch.mostBytes))
+            return (false, isAdmitted, isAdmitted && (wasEmpty || state.backlog.bytes >= AuditBatch.mostBytes))
         }
+        if isSuspect { return writeFirst(entry) }
         if wakes { state.notifyAll() }
         return isAdmitted
     }
@@ -107,42 +114,91 @@ final class AuditTrail: Sendable {
         state.withLock { $0.backlog.finishWriting() }
     }
 
-    /// Tries again until it is written; false where the stop comes first.
+    /// Of somebody one of whose entries was refused: the answer waits for the entry.
+    private func writeFirst(_ entry: AuditEntry) -> Bool {
+        let isWritten = tryToWrite([entry]) == nil
+        state.withLock { state in
+            if isWritten { state.written += 1 } else { state.backlog.refuse() }
+        }
+        return isWritten
+    }
+
+    /// Tries again until it is written or isolated; false where the stop comes first.
     private func writeUntilDone(_ batch: ArraySlice<AuditEntry>) -> Bool {
-        var isFirstFailure = true
-        while true {
-            do throws(PostgreSQLError) {
-                _ = try database(AuditBatch.query(batch))
-                settle(batch) { ($0.written, $0.trouble) = ($0.written + batch.count, nil) }
-                return true
-            } catch {
-                let isAboutTheData = error.isAboutTheData
-                state.withLock { state in
-                    state.failures += 1
-                    state.trouble = isAboutTheData ? nil : error.withoutText
-                }
-                if isAboutTheData { return writeApart(batch, error) }
-                if isFirstFailure {
-                    logger.warning("the audit could not be written", metadata: ["reason": "\(error.withoutText)"])
-                }
+        var (isFirstFailure, attemptsAlone) = (true, 0)
+        while let error = tryToWrite(batch) {
+            if takesOthers(error) {
+                // So whatever the error is, it is about these entries, or has passed.
+                guard let entry = batch.first, batch.count == 1 else { return writeApart(batch, error) }
+                attemptsAlone += 1
+                let isSure = error.isAboutTheData || isStopping || attemptsAlone >= Self.mostAttemptsAlone
+                if isSure, isolate(entry, error) { return true }
+            } else if isFirstFailure {
+                logger.warning("the audit could not be written", metadata: ["reason": "\(error.withoutText)"])
                 isFirstFailure = false
             }
             guard pauseAfterFailure() else { return false }
         }
+        settle(batch) { $0.written += batch.count }
+        return true
     }
 
-    /// Finds the entry that the database will not have, so that it does not keep the others out.
-    private func writeApart(_ batch: ArraySlice<AuditEntry>, _ error: PostgreSQLError) -> Bool {
-        guard batch.count > 1 else {
-            logger.error(
-                "an audit entry was refused",
-                metadata: ["reason": "\(error.withoutText)", "request_id": "\(batch.first?.requestID ?? "")"])
-            settle(batch) { $0.lost += 1 }
-            return true
+    /// Returns why the entries could not be written; nil where they were.
+    private func tryToWrite(_ batch: ArraySlice<AuditEntry>) -> PostgreSQLError? {
+        do throws(PostgreSQLError) {
+            _ = try database(AuditBatch.query(batch))
+            state.withLock { $0.trouble = nil }
+            return nil
+        } catch {
+            state.withLock { $0.failures += 1 }
+            return error
         }
+    }
+
+    /// Whether another entry can be written, after an error: then it is not the audit that fails.
+    private func takesOthers(_ error: PostgreSQLError) -> Bool {
+        do throws(PostgreSQLError) {
+            _ = try database(Readiness.proof)
+            state.withLock { $0.trouble = nil }
+            return true
+        } catch {
+            state.withLock { $0.trouble = error.withoutText }
+            return false
+        }
+    }
+
+    /// Finds the entries that the database will not have, so that they keep no other out.
+    private func writeApart(_ batch: ArraySlice<AuditEntry>, _ error: PostgreSQLError) -> Bool {
+        // Each half that holds one that hangs would take the whole deadline.
+        if case .statementTimeout = error { return batch.indices.allSatisfy { writeUntilDone(batch[$0...$0]) } }
         let middle = batch.startIndex + batch.count / 2
         return writeUntilDone(batch[..<middle]) && writeUntilDone(batch[middle...])
     }
+
+    /// Keeps an entry that the audit will not have in a table of its own, and has the next ones of whoever it is about written
+    /// before they are answered. False where the database does not answer any more.
+    private func isolate(_ entry: AuditEntry, _ error: PostgreSQLError) -> Bool {
+        var metadata: Logger.Metadata = ["reason": "\(error.withoutText)", "request_id": "\(entry.requestID)"]
+        do throws(PostgreSQLError) {
+            _ = try database(AuditBatch.refusal(of: entry, error))
+            settle([entry]) { state in
+                state.isolated += 1
+                state.suspects.add(entry, now: .now)
+            }
+            logger.error("an audit entry was refused and is kept in re.audit_refused_entry", metadata: metadata)
+        } catch {
+            guard takesOthers(error) else { return false }
+            settle([entry]) { state in
+                state.lost += 1
+                state.suspects.add(entry, now: .now)
+            }
+            metadata["not_kept"] = "\(error.withoutText)"
+            logger.error("an audit entry was refused and is lost", metadata: metadata)
+        }
+        return true
+    }
+
+    private var isStopping: Bool { state.withLock { $0.stopBy != nil } }
 
     private func settle(_ batch: ArraySlice<AuditEntry>, _ count: (inout State) -> Void) {
         let bytes = batch.reduce(0) { $0 + $1.size }
@@ -159,22 +215,4 @@ final class AuditTrail: Sendable {
         _ = state.wait(until: end) { $0.stopBy.map { $0 <= .now } == true ? true : nil }
         return state.withLock { $0.stopBy.map { $0 > .now } ?? true }
     }
-}
-
-extension PostgreSQLError {
-    /// Whether the same values will be refused again: data that does not fit (class 22) or breaks a rule (23).
-    fileprivate var isAboutTheData: Bool {
-        if case .refused(let state, _) = self { ["22", "23"].contains(state.conditionClass) } else { false }
-    }
-
-    /// PostgreSQL's own text may quote what was to be written.
-    fileprivate var withoutText: PostgreSQLError {
-        switch self {
-        case .refused(let state, _): .refused(state, Self.withheld)
-        case .unavailable(let state, _): .unavailable(state, Self.withheld)
-        default: self
-        }
-    }
-
-    private static let withheld = "the audit takes no entry; PostgreSQL's log says more"
 }

@@ -72,7 +72,10 @@ extension PrometheusText {
         counter("reengagement_audit_written_total", "Audit entries written.", audit.written)
         counter("reengagement_audit_refused_total", "Answers that the audit could not take in.", audit.refused)
         counter("reengagement_audit_failures_total", "Attempts to write the audit that failed.", audit.failures)
-        counter("reengagement_audit_lost_total", "Audit entries that the database will not have.", audit.lost)
+        counter(
+            "reengagement_audit_isolated_total", "Audit entries that were refused and are kept in a table of their own.",
+            audit.isolated)
+        counter("reengagement_audit_lost_total", "Audit entries that were refused and could not be kept.", audit.lost)
     }
 
     mutating func add(auditRest: Int) {

@@ -265,6 +265,66 @@ def test_an_audit_that_keeps_no_entry_stops_answers(stack, own_database, server_
     database.close()
 
 
+@pytest.mark.parametrize("harm, reason", [
+    ("RAISE SQLSTATE '54000'", "54000"), ("RAISE SQLSTATE 'XX000'", "XX000"), ("RAISE SQLSTATE '40001'", "40001"),
+    ("RETURN NULL", "REAUD"), ("PERFORM pg_sleep(60)", "statement_timeout"),
+])
+def test_an_entry_that_is_refused_alone_stops_nobody_else(stack, own_database, server_with, harm, reason):
+    """It is kept in a table of its own; whose entry it was is not answered again, and the others are, on record to the end."""
+    run_sql("migrate", own_database)
+    database = connect(own_database)
+    organization = load_clinic(database, "clinic")
+    server = server_with(DATABASE_URL=own_database, DB_STATEMENT_TIMEOUT_MS="2000")
+    answered = []
+
+    def read(subject):
+        request_id = os.urandom(8).hex()
+        headers = {**token_headers(stack, organization, sub=subject), "X-Request-Id": request_id}
+        response = server.get(f"{PREFIX}/{organization}/patients/patient_123", headers)
+        if subject != "user_bad" and response.status == 200:
+            answered.append(request_id)
+        return response, request_id
+
+    def kept(cursor):
+        cursor.execute("SELECT reason, entry::jsonb FROM re.audit_refused_entry ORDER BY at")
+        return cursor.fetchall()
+
+    with database.cursor() as cursor:
+        cursor.execute(f"""CREATE FUNCTION public.harm() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF NEW.subject = 'user_bad' THEN {harm}; END IF; RETURN NEW; END $$;
+            CREATE TRIGGER harm {'BEFORE' if reason == 'REAUD' else 'AFTER'} INSERT ON re.audit FOR EACH ROW EXECUTE FUNCTION public.harm()""")
+        for _ in range(5):
+            assert read("user_good")[0].status == 200
+        response, first = read("user_bad")
+        assert response.status == 200
+        for _ in range(5):
+            assert read("user_good")[0].status == 200
+        [(why, entry)] = eventually(lambda: kept(cursor))
+        assert why == reason and entry["request_id"] == first and entry["patient_ids"] == "{patient_123}"
+        assert entry["subject"] == "user_bad" and entry["organization_id"] == organization
+        assert must_be_problem(eventually(lambda: r if (r := read("user_bad")[0]).status != 200 else None),
+                               503)["type"] == "/problems/audit-unavailable"
+        assert read("user_good")[0].status == 200
+        # A trigger that comes before a row is a fault of what answers rest on.
+        assert reason == "REAUD" or server.get("/ready").status == 200
+        number = len(kept(cursor))
+        metrics = server.get("/metrics").body.decode()
+        assert f"\nreengagement_audit_isolated_total {number}\n" in metrics and "\nreengagement_audit_lost_total 0\n" in metrics
+        # Behind a bad entry, at a stop.
+        late = server_with(DATABASE_URL=own_database, DB_STATEMENT_TIMEOUT_MS="2000")
+        assert server.stop() == 0
+        server = late
+        assert read("user_bad")[0].status == 200
+        for _ in range(12):
+            assert read("user_good")[0].status == 200
+        assert server.stop() == 0
+        assert len(kept(cursor)) == number + 1
+    assert set(answered) <= recorded(database, organization).keys()
+    refusals = [line for line in server.log.read_text().splitlines() if "an audit entry was refused" in line]
+    assert len(refusals) == 1 and "patient_123" not in refusals[0]
+    database.close()
+
+
 def test_entries_that_no_month_has_taken_are_counted_and_moved_while_answers_go_on(stack, own_database, server_with):
     run_sql("migrate", own_database)
     database = connect(own_database)

@@ -11,46 +11,68 @@ import Threads
 struct AuditTrailTests {
     /// A database that takes entries as long as it is asked to.
     private final class Table: Sendable {
-        private let state = Monitor((ids: [String](), statements: 0, failing: false))
-        private let poison: String?
+        private let state = Monitor((ids: [String](), kept: [String](), statements: 0, failing: false))
+        /// What it will not have, and what it says then.
+        private let poison: [String: PostgreSQLError]
+        /// Whether it keeps what it will not have in a table of its own.
+        private let keeps: Bool
 
-        init(failing: Bool = false, poison: String? = nil) {
-            self.poison = poison
+        init(failing: Bool = false, poison: [String: PostgreSQLError] = [:], keeps: Bool = true) {
+            (self.poison, self.keeps) = (poison, keeps)
             fail(failing)
         }
 
         var ids: [String] { state.withLock { $0.ids } }
+        /// The entries that were refused, as JSON.
+        var kept: [String] { state.withLock { $0.kept } }
         var statements: Int { state.withLock { $0.statements } }
         func fail(_ failing: Bool) { state.withLock { $0.failing = failing } }
 
         func run(_ query: Query) throws(PostgreSQLError) -> QueryResult {
-            let ids = (query.parameters[8] ?? "").split { "{},\"".contains($0) }.map(String.init)
             try state.withLock { state throws(PostgreSQLError) in
-                state.statements += 1
                 if state.failing { throw .connectionLost("gone") }
-                if let poison, ids.contains(poison) { throw .refused(SQLState("22021"), "patient_secret") }
-                state.ids += ids
             }
-            state.notifyAll()
-            guard let result = QueryResult.make(columns: ["count"], rows: [["\(ids.count)"]]) else {
+            switch query.statement.name {
+            case "prove_audit": break
+            case "keep_refused_entry": try keep(query)
+            default: try write(query)
+            }
+            guard let result = QueryResult.make(columns: ["count"], rows: [["1"]]) else {
                 throw .unexpectedResult("no memory")
             }
             return result
+        }
+
+        private func keep(_ query: Query) throws(PostgreSQLError) {
+            guard keeps else { throw .refused(SQLState("42883"), "no such function") }
+            state.withLock { $0.kept.append(query.parameters.map { $0 ?? "" }.joined(separator: " ")) }
+        }
+
+        private func write(_ query: Query) throws(PostgreSQLError) {
+            let ids = (query.parameters[8] ?? "").split { "{},\"".contains($0) }.map(String.init)
+            try state.withLock { state throws(PostgreSQLError) in
+                state.statements += 1
+                for id in ids { if let error = poison[id] { throw error } }
+                state.ids += ids
+            }
+            state.notifyAll()
         }
 
         func waitForIDs(_ number: Int) -> Bool {
             state.wait(until: .now + .seconds(60)) { $0.ids.count >= number ? true : nil } ?? false
         }
 
-        func waitForStatements(_ number: Int) -> Bool {
-            while statements < number { Thread.sleep(.milliseconds(5)) }
-            return true
+        func waitForKept(_ number: Int) {
+            while kept.count < number { Thread.sleep(.milliseconds(5)) }
         }
     }
 
-    private static func entry(_ id: String, patients: [UInt8]? = nil) -> AuditEntry {
+    private static func entry(
+        _ id: String, patients: [UInt8]? = nil, subject: String = "u", organization: String = "o"
+    ) -> AuditEntry {
         AuditEntry(
-            time: 1, status: 200, principal: Principal(Claims(subject: "u", organization: "o", expiresAt: 9e9)),
+            time: 1, status: 200,
+            principal: Principal(Claims(subject: subject, organization: organization, expiresAt: 9e9)),
             address: nil, requestID: id, method: "GET", route: "r", filter: [], patients: patients)
     }
 
@@ -93,8 +115,8 @@ struct AuditTrailTests {
         let (table, log) = (Table(failing: true), CapturedLog())
         let trail = try start(table, log)
         #expect(trail.record(Self.entry("r")))
-        #expect(table.waitForStatements(3))
-        #expect(trail.statistics.waiting == 1)
+        while trail.statistics.failures < 3 { Thread.sleep(.milliseconds(5)) }
+        #expect(trail.statistics.waiting == 1 && trail.trouble != nil)
         table.fail(false)
         #expect(table.waitForIDs(1))
         #expect(trail.stop(by: .now + .seconds(60)) == 0)
@@ -110,15 +132,81 @@ struct AuditTrailTests {
         #expect(trail.stop(by: .now + .milliseconds(600)) == 5)
     }
 
-    @Test("one entry that cannot be stored keeps no other out, and is not quoted")
-    func poison() throws {
-        let (table, log) = (Table(poison: "r5"), CapturedLog())
+    @Test(
+        "one entry that cannot be stored, for whatever reason, keeps no other out, is kept by itself and is not quoted",
+        arguments: [
+            (PostgreSQLError.refused(SQLState("22021"), "patient_secret"), "22021"),
+            (.refused(SQLState("54000"), "patient_secret"), "54000"),
+            (.unavailable(SQLState("REAUD"), "patient_secret"), "REAUD"),
+            (.refused(SQLState("XX000"), "patient_secret"), "XX000"), (.statementTimeout, "statement_timeout"),
+            (.connectionLost("gone"), "connection_lost"),
+        ])
+    func poison(error: PostgreSQLError, reason: String) throws {
+        let (table, log) = (Table(poison: ["r5": error, "r6": error]), CapturedLog())
         let trail = try start(table, log)
-        for number in 0..<20 { _ = trail.record(Self.entry("r\(number)")) }
+        for number in 0..<20 { _ = trail.record(Self.entry("r\(number)", patients: Array("{p_1}".utf8))) }
         #expect(trail.stop(by: .now + .seconds(60)) == 0)
-        #expect(table.ids == (0..<20).filter { $0 != 5 }.map { "r\($0)" })
-        #expect(trail.statistics.lost == 1)
+        #expect(table.ids == (0..<20).filter { $0 != 5 && $0 != 6 }.map { "r\($0)" })
+        #expect(table.kept.count == 2)
+        #expect(
+            table.kept.first == reason + #" {"time":"1.0","status":"200","organization_id":"o","subject":"u","#
+                + #""request_id":"r5","method":"GET","route":"r","patient_ids":"{p_1}"}"#)
+        #expect(trail.statistics.isolated == 2 && trail.statistics.lost == 0 && trail.statistics.written == 18)
+        #expect(trail.trouble == nil)
         #expect(log.text().contains("request_id=r5") && !log.text().contains("patient_secret"))
+        #expect(!log.text().contains("p_1"))
+    }
+
+    @Test("one that no table takes is lost, counted and named, and keeps no other out")
+    func lost() throws {
+        let (table, log) = (Table(poison: ["r1": .refused(SQLState("54000"), "")], keeps: false), CapturedLog())
+        let trail = try start(table, log)
+        for number in 0..<3 { _ = trail.record(Self.entry("r\(number)")) }
+        #expect(trail.stop(by: .now + .seconds(60)) == 0)
+        #expect(table.ids == ["r0", "r2"])
+        #expect(trail.statistics.lost == 1 && trail.statistics.isolated == 0)
+        #expect(log.text().contains("an audit entry was refused and is lost"))
+    }
+
+    @Test("whose entry was refused is answered once it is written, and not where it is refused again")
+    func suspects() throws {
+        let error = PostgreSQLError.refused(SQLState("54000"), "")
+        let table = Table(poison: ["r1": error, "r2": error])
+        let trail = try start(table)
+        #expect(trail.record(Self.entry("r1")))
+        table.waitForKept(1)
+        while trail.statistics.isolated < 1 { Thread.sleep(.milliseconds(5)) }
+        #expect(!trail.record(Self.entry("r2")))
+        #expect(trail.record(Self.entry("r3")) && table.ids == ["r3"])
+        #expect(trail.record(Self.entry("r2", subject: "v")), "another is not suspected")
+        #expect(trail.stop(by: .now + .seconds(60)) == 0)
+        #expect(trail.statistics.refused == 1 && trail.statistics.written == 1 && trail.statistics.isolated == 2)
+    }
+
+    @Test("forgets a suspect after a while, and whose entry was refused first where there are many")
+    func forgetting() {
+        var suspects = AuditSuspects()
+        let now = ContinuousClock.now
+        let entries = (0...AuditSuspects.most).map { Self.entry("r", subject: "u\($0)") }
+        for (number, entry) in entries.enumerated() { suspects.add(entry, now: now + .milliseconds(number)) }
+        let later = now + AuditSuspects.remembered + .milliseconds(AuditSuspects.most)
+        #expect(!suspects.contains(entries[0], now: now) && suspects.contains(entries[1], now: now))
+        #expect(!suspects.contains(entries[999], now: later) && !suspects.contains(entries[1000], now: later))
+        #expect(suspects.contains(entries[1000], now: later - .milliseconds(1)))
+    }
+
+    @Test("takes nothing in that no table could hold")
+    func unwritable() {
+        let long = String(repeating: "o", count: 2000)
+        let entries = [
+            Self.entry("r\0"), Self.entry("r", subject: "u\0"), Self.entry("r", patients: [0]),
+            Self.entry("r", organization: "o\0"), Self.entry("r", organization: long + "o"),
+        ]
+        #expect(entries.map(\.isWritable) == entries.map { _ in false })
+        #expect(Self.entry("r", organization: long).isWritable)
+        var backlog = AuditBacklog()
+        let isAdmitted = backlog.add(entries[0], now: .now)
+        #expect(!isAdmitted && backlog.refused == 1)
     }
 
     @Test("is bounded in bytes, and refuses the newest")

@@ -48,6 +48,19 @@ EXCEPTION
         PERFORM re.refuse_unrecorded(SQLERRM);
 END $$;
 
+-- One entry that was refused alone while others were taken. Cut, so that whatever was too much is not so here.
+CREATE OR REPLACE FUNCTION re.keep_refused_entry(reason text, entry text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    kept integer;
+BEGIN
+    EXECUTE 'INSERT INTO re.audit_refused_entry (reason, entry) VALUES (left($1, 100), left($2, 1000000))' USING reason, entry;
+    GET DIAGNOSTICS kept = ROW_COUNT;
+    IF kept <> 1 THEN
+        PERFORM re.refuse_unrecorded('nor is what it refuses kept');
+    END IF;
+END $$;
+
 -- Whether an entry of now can be written: one is, and rolled back. An error says why not. For ../verify, and for a server
 -- that is asked whether it is ready.
 CREATE OR REPLACE FUNCTION re.prove_audit() RETURNS void
