@@ -256,6 +256,7 @@ SELECT results_eq(
         'reengagement_marker check_inserted_time_zones',
         'reengagement_marker check_replicated_time_zone',
         'reengagement_marker check_updated_time_zones',
+        'reengagement_marker keep_refused_entry',
         'reengagement_marker mark_changed_appointments',
         'reengagement_marker mark_changed_conversations',
         'reengagement_marker mark_changed_organizations',
@@ -278,7 +279,7 @@ SELECT results_eq(
     'what runs as whom');
 SELECT is_empty($$ SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 're'::regnamespace
     AND NOT 'search_path=pg_catalog, pg_temp' = ANY (proconfig) $$, 'and all of that with a fixed search_path');
-SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 're'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname NOT IN ('migration', 'foundation')
+SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 're'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname NOT IN ('migration', 'foundation', 'audit_refused_entry')
     AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'one_organization') $$, 'every derived table has the policy');
 
 -- The views and their owner.
@@ -297,7 +298,7 @@ SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_attribut
     'class folded_email folded_name last_contact_day organization_id patient_id phone_digits', 'the searcher reads of a state what is searched');
 SELECT is((SELECT string_agg(p.polrelid::regclass || ' ' || p.polname, ', ' ORDER BY p.polname) FROM pg_policy p
     WHERE p.polroles <> '{0}' OR pg_get_expr(p.polqual, p.polrelid) !~ 'reengagement.organization'),
-    're.patient_search every_piece, re.migration everybody, re.foundation everything',
+    're.patient_search every_piece, re.migration everybody, re.foundation everything, re.audit_refused_entry nobody_bound',
     'and one policy alone is not that of the bound organization, but for the tables that know of none');
 SELECT * FROM finish();
 ROLLBACK;
