@@ -54,7 +54,8 @@ class Connection:
             assert data, "the connection was closed"
             for event in self.protocol.receive_data(data):
                 assert not isinstance(event, h2.events.ConnectionTerminated), f"the connection was ended: {event}"
-                assert not isinstance(event, h2.events.StreamReset), f"the stream was reset: {event}"
+                # With no error it says only that no more of the body is wanted (RFC 9113, 8.1).
+                assert not (isinstance(event, h2.events.StreamReset) and event.error_code), f"the stream was reset: {event}"
                 if isinstance(event, h2.events.ResponseReceived):
                     self.answers[event.stream_id][0].extend(event.headers)
                 elif isinstance(event, h2.events.DataReceived):

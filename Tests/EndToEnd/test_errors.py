@@ -5,8 +5,10 @@ import json
 
 import pytest
 
+import http2
 from asking import GOOD
 from problems import must_be_answer, must_be_problem
+from stack import ORIGINS
 
 READS = ("risk-metrics", "performance", "patients/prioritized", "trends", "dashboard", "patients/patient_123")
 JSON_TYPE = {"Content-Type": "application/json"}
@@ -116,18 +118,23 @@ def ordered(api, clinic, second):
     ours, theirs, bad = api.authorization(clinic), api.authorization(second), {"Authorization": "Bearer x"}
     text = {"Content-Type": "text/plain"}
     return [
-        ("405 before 401", "PUT", "log-outreach", {}, TOO_LARGE, 405),
+        ("405 before 401", "PUT", "log-outreach", {}, None, 405),
         ("405 before 403", "PUT", "log-outreach", theirs, NOT_JSON, 405),
-        ("401 before 415 and 413", "POST", "log-outreach", text, TOO_LARGE, 401),
+        # Where nginx sees the length.
+        ("413 before 405 and 401", "PUT", "log-outreach", {}, TOO_LARGE, 413),
+        ("413 before 401 and 415", "POST", "log-outreach", text, TOO_LARGE, 413),
+        ("401 without a token before 404", "POST", "nowhere", text, NOT_JSON, 401),
+        ("401 without a token before 405", "PUT", "log-outreach", text, NOT_JSON, 401),
+        ("401 without a token before 415", "POST", "log-outreach", text, NOT_JSON, 401),
         ("401 invalid before 400", "POST", "log-outreach", {**bad, **JSON_TYPE}, NOT_JSON, 401),
-        ("403 before 415 and 413", "POST", "log-outreach", {**theirs, **text}, TOO_LARGE, 403),
-        ("403 before 413", "POST", "log-outreach", {**theirs, **JSON_TYPE}, TOO_LARGE, 403),
+        ("403 before 415", "POST", "log-outreach", {**theirs, **text}, NOT_JSON, 403),
+        ("413 before 403", "POST", "log-outreach", {**theirs, **JSON_TYPE}, TOO_LARGE, 413),
         ("403 before 400", "POST", "log-outreach", {**theirs, **JSON_TYPE}, NOT_JSON, 403),
         ("403 before 422", "POST", "log-outreach", {**theirs, **JSON_TYPE}, NOT_VALID, 403),
         ("403 before the key's 422", "POST", "log-outreach", {**theirs, **JSON_TYPE, "Idempotency-Key": "x" * 300},
          json.dumps(GOOD), 403),
-        ("415 before 413", "POST", "log-outreach", {**ours, **text}, TOO_LARGE, 415),
-        ("415 of the coding before 413", "POST", "log-outreach", {**ours, **JSON_TYPE, "Content-Encoding": "gzip"}, TOO_LARGE, 415),
+        ("413 before 415", "POST", "log-outreach", {**ours, **text}, TOO_LARGE, 413),
+        ("413 before 415 of the coding", "POST", "log-outreach", {**ours, **JSON_TYPE, "Content-Encoding": "gzip"}, TOO_LARGE, 413),
         ("403 before 415 of the coding", "POST", "log-outreach", {**theirs, **JSON_TYPE, "Content-Encoding": "gzip"}, "", 403),
         ("400 before 422 of a header", "POST", "log-outreach", {**ours, "Content-Type": "application/json", "content-type": "a/b"}, NOT_JSON, 400),
         ("404 of the patient after 422 of a header", "POST", "log-outreach", {**ours, **JSON_TYPE, "Origin": "a", "origin": "b"}, json.dumps({**GOOD, "patient_id": "nobody"}), 422),
@@ -144,9 +151,10 @@ def ordered(api, clinic, second):
         ("the key's 422 before the patient's 404", "POST", "log-outreach",
          {**ours, **JSON_TYPE, "Idempotency-Key": "x" * 300}, NOBODY, 422),
         *((title, "POST", "patients/search", headers, body, status) for title, headers, body, status in (
-            ("a search: 401 before 415 and 413", text, TOO_LARGE, 401),
-            ("a search: 403 before 415 and 413", {**theirs, **text}, TOO_LARGE, 403),
-            ("a search: 415 before 413", {**ours, **text}, TOO_LARGE, 415),
+            ("a search: 413 before 401 and 415", text, TOO_LARGE, 413),
+            ("a search: 401 without a token before 415", text, NOT_JSON, 401),
+            ("a search: 403 before 415", {**theirs, **text}, NOT_JSON, 403),
+            ("a search: 413 before 415", {**ours, **text}, TOO_LARGE, 413),
             ("a search: 415 without a type", ours, "{}", 415),
             ("a search: 413 before 400", {**ours, **JSON_TYPE}, "{" * 65537, 413),
             ("a search: 413 before 422", {**ours, **JSON_TYPE}, json.dumps({"q": "x" * 65536}), 413),
@@ -183,14 +191,40 @@ def test_json_may_be_declared_in_any_case_and_with_parameters(api, clinic, conte
     assert api.post(clinic, GOOD, headers={**api.authorization(clinic), "Content-Type": content_type}).status == 201
 
 
-def test_a_body_over_a_megabyte_is_refused_by_nginx_in_the_same_form(api, clinic):
+def test_a_body_over_64_kib_is_refused_before_a_byte_of_it_is_sent(api, clinic):
     for headers in ({}, {**api.authorization(clinic), **JSON_TYPE}):
-        response = api.client.request("POST",
-                                      api.target(clinic, "log-outreach"),
-                                      headers,
-                                      "x" * ((1 << 20) + 1),
-                                      fresh=True)
-        must_be_problem(response, 413)
+        for length in (65537, 1 << 40):
+            response = api.client.request("POST", api.target(clinic, "log-outreach"), {**headers, "Content-Length": str(length)}, b"", fresh=True)
+            assert must_be_problem(response, 413)["type"] == "/problems/body-too-large"
+
+
+@pytest.mark.parametrize("path", ["log-outreach", "patients/search", "nowhere", "dashboard"])
+@pytest.mark.parametrize("how", [{"Content-Length": "65536"}, {"Content-Length": "1"}, {"Transfer-Encoding": "chunked"}])
+@pytest.mark.parametrize("method, authorization", [("POST", {}), ("PUT", {}), ("GET", {}), ("POST", {"Authorization": ""})])
+def test_a_body_without_a_token_is_401_before_a_byte_of_it_is_sent(api, clinic, path, how, method, authorization):
+    response = api.client.request(method, api.target(clinic, path), {**how, **authorization, "Origin": ORIGINS[0]}, b"", fresh=True)
+    problem = must_be_problem(response, 401)
+    of_the_server = api.get(clinic, "dashboard", headers={})
+    assert {**problem, "request_id": ""} == {**of_the_server.json(), "request_id": ""}
+    assert response.header("WWW-Authenticate") == of_the_server.header("WWW-Authenticate") == "Bearer"
+    assert response.header("Access-Control-Allow-Origin") == ORIGINS[0]
+
+
+@pytest.mark.parametrize("path", ["/%61pi/v1/reengagement/o/log-outreach", "//api/v1/reengagement/o/log-outreach", "/x/../api/v1/reengagement/o/log-outreach"])
+def test_another_spelling_of_the_path_gets_no_further(api, path):
+    must_be_problem(api.client.request("POST", path, {"Content-Length": "9"}, b"", fresh=True), 401)
+
+
+def test_over_http2_a_body_without_a_token_is_401_whether_its_length_is_told_or_not(api, clinic):
+    with http2.Connection(api.client) as connection:
+        for headers in ([], [("content-length", "9")]):
+            stream = connection.protocol.get_next_available_stream_id()
+            head = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost"), (":path", api.target(clinic, "log-outreach"))]
+            connection.protocol.send_headers(stream, head + headers, end_stream=False)
+            connection.flush()
+            connection.answers[stream] = ([], bytearray())
+            assert must_be_problem(connection.answer(stream), 401)["type"] == "/problems/token-missing"
+        must_be_answer(connection.answer(connection.send("GET", "/health")), 200)
 
 
 def test_a_request_line_too_long_is_414_in_the_same_form(api):
@@ -224,8 +258,8 @@ def test_a_body_may_be_declared_as_it_is(api, clinic, coding):
     assert api.search(clinic, {}, {**api.authorization(clinic), **JSON_TYPE, "Content-Encoding": coding}).status == 200
 
 
-@pytest.mark.parametrize("body", [json.dumps(GOOD).encode(), gzip.compress(json.dumps(GOOD).encode()), b"", b"x" * 65537],
-                         ids=["plain", "gzipped", "empty", "too long"])
+@pytest.mark.parametrize("body", [json.dumps(GOOD).encode(), gzip.compress(json.dumps(GOOD).encode()), b"", b"x" * 65536],
+                         ids=["plain", "gzipped", "empty", "long"])
 @pytest.mark.parametrize("coding", ["gzip", "x-gzip", "br", "deflate", "identity, gzip", "GZIP", "identity;q=1", "\xff"])
 def test_an_encoded_body_is_415_whatever_it_holds(api, database, clinic, coding, body):
     response = api.post(clinic, body, more={"Content-Encoding": coding})

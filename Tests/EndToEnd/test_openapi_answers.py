@@ -168,5 +168,7 @@ def test_a_problem_of_each_documented_status_fits(api, plain_client, alone, clin
 
 def test_both_forms_of_401_and_of_404_fit(api, clinic):
     path = f"{PREFIX}/{{org_id}}/log-outreach"
-    must_fit(path, "post", "401", api.post(clinic, GOOD, headers={"Authorization": "Bearer x.y.z"}))
+    invalid = api.post(clinic, GOOD, headers={"Authorization": "Bearer x.y.z"})
+    must_fit(path, "post", "401", invalid)
+    assert invalid.header("Server-Timing")
     must_fit(path, "post", "404", api.client.request("POST", f"{PREFIX}/%ff/log-outreach"))

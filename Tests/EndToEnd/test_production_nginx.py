@@ -1,5 +1,6 @@
 """The configuration for production, on loopback: what it adds to the local one, and what it refuses by itself."""
 
+import http.client
 import re
 import socket
 import ssl
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import http2
-from asking import eventually
+from asking import GOOD, eventually
 from problems import REQUEST_ID, must_be_answer, must_be_problem
 from stack import ORIGINS, Stack
 
@@ -149,6 +150,76 @@ def test_an_address_too_fast_is_429_in_the_same_form(production):
     eventually(lambda: ask().status == 200)
 
 
+class SlowBody:
+    """A request over TLS from one of loopback's addresses, whose body never ends."""
+
+    def __init__(self, production, clinic, address, authorization="Authorization: Bearer x.y.z\r\n"):
+        plain = socket.create_connection(("127.0.0.1", production.client.port), timeout=20, source_address=(address, 0))
+        self.channel = production.client.context.wrap_socket(plain, server_hostname="localhost")
+        head = f"POST {production.api.target(clinic, 'log-outreach')} HTTP/1.1\r\nHost: localhost\r\n{authorization}Content-Length: 60000\r\n\r\n{{"
+        self.channel.sendall(head.encode())
+        self.channel.setblocking(False)
+        self.status = None
+
+    def look(self):
+        """The status, once there is an answer; another byte is sent where there is none yet."""
+        try:
+            self.status = self.status or int(self.channel.recv(4096).split()[1])
+        except ssl.SSLWantReadError:
+            self.channel.send(b" ")
+        return self.status
+
+
+def statuses(bodies):
+    return sorted(body.look() or 0 for body in bodies)
+
+
+def test_slow_bodies_of_some_addresses_leave_room_for_everybody_else(production, clinic):
+    bodies = []
+    try:
+        for address in ("127.0.0.2", "127.0.0.3"):
+            bodies += [SlowBody(production, clinic, address) for _ in range(40)]
+        # Of each address the first 32 are waited for.
+        eventually(lambda: statuses(bodies) == [0] * 64 + [429] * 16)
+        for _ in range(3):
+            assert production.api.get(clinic, "dashboard", fresh=True).status == 200
+            assert production.api.post(clinic, GOOD, fresh=True).status == 201
+        # The address itself is refused further bodies alone.
+        from_there = http.client.HTTPSConnection("localhost", production.client.port, timeout=20, context=production.client.context, source_address=("127.0.0.2", 0))
+        target, headers = production.api.target(clinic, "dashboard"), production.api.authorization(clinic)
+        assert production.client.exchange(from_there, "GET", target, list(headers.items()), None).status == 200
+        assert statuses(bodies) == [0] * 64 + [429] * 16
+    finally:
+        for body in bodies:
+            body.channel.close()
+    eventually(lambda: production.api.post(clinic, GOOD, fresh=True).status == 201)
+
+
+def test_slow_bodies_without_a_token_are_waited_for_by_nobody(production, clinic):
+    bodies = [SlowBody(production, clinic, "127.0.0.4", authorization="") for _ in range(20)]
+    try:
+        eventually(lambda: statuses(bodies) == [401] * 20)
+    finally:
+        for body in bodies:
+            body.channel.close()
+
+
+def test_over_http2_slow_bodies_are_counted_too(production, clinic):
+    head = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost"), (":path", production.api.target(clinic, "log-outreach")),
+            ("authorization", "Bearer x.y.z")]
+    with http2.Connection(production.client) as first, http2.Connection(production.client) as second:
+        for connection, count in ((first, 25), (second, 8)):
+            for _ in range(count):
+                stream = connection.protocol.get_next_available_stream_id()
+                connection.protocol.send_headers(stream, head, end_stream=False)
+                connection.answers[stream] = ([], bytearray())
+            connection.flush()
+            # All of the first have come in before the second's.
+            must_be_answer(connection.answer(connection.send("GET", "/health")), 200)
+        refused = [stream for stream, (headers, _) in second.answers.items() if (":status", "429") in headers]
+        assert len(refused) == 1 and not any((":status", "429") in headers for headers, _ in first.answers.values())
+
+
 def test_no_log_of_nginx_quotes_a_path_of_the_api(production, clinic, fresh_id):
     """Not even where it refuses or fails."""
     secret = fresh_id("secret")
@@ -172,7 +243,7 @@ def test_while_no_server_is_there_it_is_502_in_the_same_form_and_readable_by_bro
         for method, body in (("GET", None), ("POST", "{}")):
             response = production.client.request(method,
                                                  production.api.target(clinic, "dashboard"),
-                                                 {"Origin": ORIGINS[0], "X-Request-Id": "mine"},
+                                                 {**production.api.authorization(clinic), "Origin": ORIGINS[0], "X-Request-Id": "mine"},
                                                  body,
                                                  fresh=True)
             must_be_problem(response, 502)
