@@ -1,4 +1,11 @@
-# Sourced by the scripts beside it, which have a `fail`: looks whether the database that DATABASE_URL names answers.
+# Sourced by the scripts beside it, which have a `fail`: how the database that DATABASE_URL names is reached.
+#
+# Everybody on a machine sees the arguments of its programs. So the password is taken out of DATABASE_URL and given to libpq by
+# its environment (PGPASSWORD), which only the same user sees; $connection is the rest, for psql's -d.
+#
+# Over a network the server's certificate is checked (sslmode=verify-full), unless DATABASE_URL, PGSSLMODE or a service file
+# asks for something else by name, as the API's server has it. Two things are simpler here than there: of a list with one
+# host over a network, verify-full holds for all; and a service that leads to loopback has to name its sslmode.
 
 # psql quotes hosts and names. Of a password with a raw @ in it, libpq takes the rest for a host's name; so only what is known
 # to be no part of a connection string is passed on.
@@ -9,20 +16,97 @@ known_reasons+='|too many (clients|connections)|connection slots are reserved|(r
 known_reasons+='|the database system is (starting up|shutting down|in recovery mode)|server closed the connection unexpectedly'
 known_reasons+='|certificate verify failed|does not match host name|root certificate file|private key file|group or world access'
 known_reasons+='|server does not support SSL, but SSL was required|session is read-only|invalid [a-z_]+ value'
+known_reasons+='|host name must be specified|permission denied for database'
 unreadable='invalid URI|invalid connection option|in connection info string|percent-encoded token'
 known_reasons+="|$unreadable"
+about_certificates='root certificate file|server does not support SSL|host name must be specified|certificate verify failed'
 
 # Spells out controls, marks that are not seen or turn the direction, and separators of lines (perl is part of every Debian).
 printable() {
     perl -CSD -pe 'BEGIN { $| = 1 } s/([^\n\P{C}]|[\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}])/sprintf "\\u{%X}", ord $1/ge'
 }
 
-check_connection() {
-    local said reasons
+# Prints what is wrong with DATABASE_URL, the rest of it, its password, whether it leads over a network, and its sslmode, each
+# with a zero byte behind it. By the rules of libpq (PostgreSQL's documentation, section 34.1.1).
+take_apart() {
+    DATABASE_URL=$DATABASE_URL perl -e '
+        use strict; use warnings;
+        my ($url, $rest, $wrong, %value) = ($ENV{DATABASE_URL}, "", "");
+        sub decoded { my $text = $_[0]; $text =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ge; $text }
+        my $hint = "; in a URI, what is special in a password is percent-encoded (\@ is %40, / is %2F)";
+        if ($url =~ m{^(postgres(?:ql)?://)(?:([^:\@/]*)(?::([^\@/]*))?\@)?(.*)$}s) {
+            my ($scheme, $user, $password, $place) = ($1, $2, $3, $4);
+            $value{password} = decoded($password) if length($password // "");
+            my ($front, $query) = split /\?/, $place, 2;
+            my ($hosts, $database) = split m{/}, $front, 2;
+            $wrong = "has a host or a database with a raw \@$hint" if ("$hosts/" . ($database // "")) =~ /\@/;
+            $value{host} = join ",", map { /^\[(.*?)\]/ ? $1 : s/:.*//sr } split /,/, decoded($hosts), -1 if length $hosts;
+            my @kept;
+            for (split /&/, $query // "") {
+                my ($key, $text) = split /=/, $_, 2;
+                $value{decoded $key} = decoded($text // "");
+                push @kept, $_ unless decoded($key) =~ /^(ssl)?password$/;
+                $value{sslmode} = "require" if $_ eq "ssl=true";
+            }
+            $rest = $scheme . (defined $user ? "$user\@" : "") . $front . (@kept ? "?" . join("&", @kept) : "");
+        } elsif ($url =~ /=/) {
+            while ($url =~ /\G\s*([^\s=]+)\s*=\s*(?:\x27((?:[^\x27\\]|\\.)*)\x27|(?!\x27)((?:[^\s\\]|\\.)*))(?=\s|$)/gcs) {
+                my ($key, $text) = ($1, $2 // $3);
+                $text =~ s/\\(.)/$1/gs;
+                $value{$key} = $text;
+                next if $key =~ /^(ssl)?password$/;
+                $text =~ s/([\x27\\])/\\$1/g;
+                $rest .= "$key=\x27$text\x27 ";
+            }
+            $wrong = "is no connection string" if $url !~ /\G\s*$/gc;
+        } else {
+            # The name of a database. A password would have been read as one.
+            $rest = $url;
+        }
+        $wrong ||= "has sslpassword, which has no place that is not seen: use a key without a password, readable for you alone"
+            if length($value{sslpassword} // "");
+        my $service = exists $value{service} || length($ENV{PGSERVICE} // "");
+        my $hosts = $value{hostaddr} || $ENV{PGHOSTADDR} || $value{host} || $ENV{PGHOST} || "";
+        my $local = qr{^$|^[/\@]|^localhost\.?$|^127\.\d+\.\d+\.\d+$|^::1$}i;
+        my $network = $service && !length $hosts || grep { !/$local/ } split /,/, $hosts, -1;
+        print join("\0", $wrong, $rest, $value{password} // "", $network ? "network" : "", $value{sslmode} // "") . "\0";
+    '
+}
+
+# Sets $connection and what libpq takes from its environment.
+prepare_connection() {
+    local wrong password network mode
     [[ -n ${DATABASE_URL:-} ]] || fail 'DATABASE_URL is not set; it takes any libpq connection string'
+    { IFS= read -rd '' wrong && IFS= read -rd '' connection && IFS= read -rd '' password && IFS= read -rd '' network &&
+        IFS= read -rd '' mode; } < <(take_apart) || fail 'DATABASE_URL could not be read (is perl there?)'
+    [[ -z $wrong ]] || fail "DATABASE_URL $wrong"
+    [[ -z $password ]] || export PGPASSWORD=$password
+    tls_by_default=
+    if [[ -n $network && -z $mode && -z ${PGSSLMODE:-} ]]; then
+        export PGSSLMODE=verify-full
+        tls_by_default=1
+    elif [[ -n $network && ${mode:-$PGSSLMODE} != verify-full ]]; then
+        printf 'warning: over a network sslmode=%s does not check who the database is; verify-full does\n' "${mode:-$PGSSLMODE}" |
+            printable >&2
+    fi
+}
+
+# The database as psql finds it, hence without anything of a password: its name, host and port.
+name_database() {
+    # A socket is told by its folder.
+    psql -X -q -At -d "$connection" -c '\echo :DBNAME on :HOST, port :PORT' < /dev/null | printable
+}
+
+check_connection() {
+    local said reasons hint=
+    prepare_connection
     command -v psql > /dev/null || fail 'psql is missing (Debian: postgresql-client)'
-    said=$(psql -X -q -d "$DATABASE_URL" -c '' 2>&1 > /dev/null < /dev/null) && return
+    said=$(psql -X -q -d "$connection" -c '' 2>&1 > /dev/null < /dev/null) && return
     reasons=$(grep -oE "$known_reasons" <<< "$said" | sed -E 's/"[^"]*" //; s/^('"$unreadable"')$/it is no connection string/' |
         sort -u | paste -sd ';' | sed 's/;/, /g') || true
-    fail "the database that DATABASE_URL names does not answer${reasons:+: $reasons}"
+    if [[ -n $tls_by_default ]] && grep -qE "$about_certificates" <<< "$said"; then
+        hint='. Over a network its certificate is checked (sslmode=verify-full): name the file of its authority in sslrootcert'
+        hint+=' (/etc/ssl/certs/ca-certificates.crt are the system'\''s), or ask for another sslmode by name'
+    fi
+    fail "the database that DATABASE_URL names does not answer${reasons:+: $reasons}$hint"
 }

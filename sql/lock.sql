@@ -6,6 +6,7 @@ DO $$
 DECLARE
     deadline timestamptz := clock_timestamp() + interval '60 s';
     tables text;
+    others text;
 BEGIN
     SELECT string_agg(c.oid::regclass::text, ', ' ORDER BY array_position(
         ARRAY['foundation', 'organization_state', 'dirty'], c.relname::text), n.nspname DESC, c.relname)
@@ -24,12 +25,17 @@ BEGIN
             -- Less than deadlock_timeout, after which PostgreSQL would look for the deadlock and end one side.
             SET LOCAL lock_timeout = '500ms';
             EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', tables);
-            SET LOCAL lock_timeout = 0;
+            SET LOCAL lock_timeout = '60s';
             EXIT;
         EXCEPTION
             WHEN lock_not_available OR deadlock_detected THEN
                 IF clock_timestamp() > deadline THEN
-                    RAISE 'the tables are in use without a pause; look for long transactions in pg_stat_activity';
+                    others := (SELECT string_agg(DISTINCT format('process %s of %s (%s)', l.pid, a.usename,
+                            coalesce(nullif(a.application_name, ''), 'without a name')), ', ')
+                        FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+                        WHERE l.granted AND l.pid <> pg_backend_pid() AND l.relation IN (SELECT c.oid FROM pg_class c
+                            WHERE c.oid::regclass::text = ANY (string_to_array(tables, ', '))));
+                    RAISE 'nothing has been changed: the tables are in use without a pause, by %', coalesce(others, 'short transactions');
                 END IF;
                 PERFORM pg_sleep(0.2 + random() / 2);
         END;

@@ -16,7 +16,8 @@ from tokens import Signer
 
 ROOT = Path(__file__).resolve().parents[2]
 ORIGINS = ("http://localhost:3000", "http://localhost:5173", "https://app.example.com")
-VARIABLES = ("DATABASE_URL", "DATABASE_ROLE", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS",
+VARIABLES = ("DATABASE_URL", "DATABASE_ROLE", "DATABASE_LOGIN", "DEV_SIGN_IN", "DB_POOL_SIZE",
+             "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS",
              "FCGI_LISTEN", "WORKER_THREADS", "CLERK_JWT_KEY", "CLERK_JWKS_FILE", "CLERK_JWKS_URL",
              "CLERK_JWKS_CA_FILE", "CLERK_ISSUER", "CLERK_AUTHORIZED_PARTIES", "RATE_LIMIT", "CORS_ALLOWED_ORIGINS",
              "AUDIT", "LOG_LEVEL", "LOG_FORMAT", "LOG_SLOW_MS", "HTTPS_PORT", "HTTP_PORT", "STACK_DIR", "STACK_DEMO",
@@ -41,7 +42,9 @@ class Stack:
     def __init__(self, directory, **environment):
         self.directory = Path(directory)
         self.environment = {
-            "STACK_DIR": str(directory), "RATE_LIMIT": "0", "CORS_ALLOWED_ORIGINS": ",".join(ORIGINS), **environment
+            "STACK_DIR": str(directory), "RATE_LIMIT": "0", "CORS_ALLOWED_ORIGINS": ",".join(ORIGINS),
+            # What these tests sign with is the development key, whatever database and nginx they use.
+            "DEV_SIGN_IN": "1", **environment
         }
         self.settings = {}
 
@@ -149,7 +152,7 @@ class Server:
         defaults = {
             "DATABASE_URL": stack.settings["DATABASE_URL"], "FCGI_LISTEN": self.socket,
             "CLERK_ISSUER": stack.settings["ISSUER"], "CLERK_JWT_KEY": Path(stack.settings["PUBLIC_KEY"]).read_text(),
-            "RATE_LIMIT": "0"
+            "RATE_LIMIT": "0", "DATABASE_LOGIN": "any"
         }
         self.environment = {name: value for name, value in {**defaults, **environment}.items() if value is not None}
         self.socket = self.environment["FCGI_LISTEN"]

@@ -103,7 +103,7 @@ def test_blackholed_connection(stack, clinic, deadlines, directory, folder, name
     far = Copy(stack, directory / "far", options=(f"listen_addresses={namespace.there}", f"hba_file={access}"),
                prefix=("ip", "netns", "exec", namespace.name))
     other = Stack(directory / "blackhole", WORKER_THREADS="4", **ports(), **deadlines.variables(),
-                  DATABASE_URL=f"postgresql://postgres@{namespace.there}:5432/reengagement")
+                  DATABASE_URL=f"postgresql://postgres@{namespace.there}:5432/reengagement?sslmode=disable")
     try:
         for step in ("server-start", "nginx-start", "ready"):
             other.call(step)

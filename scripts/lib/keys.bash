@@ -8,6 +8,22 @@ uses_own_keys() {
     [[ -z ${CLERK_JWT_KEY-}${CLERK_JWKS_FILE-}${CLERK_JWKS_URL-} ]]
 }
 
+# Whoever can read the development key signs tokens for any clinic: it is for demo data, or for who has said so.
+check_sign_in() {
+    uses_own_keys || return 0
+    case ${DEV_SIGN_IN-} in
+        1) return 0 ;;
+        '' | 0) ;;
+        *) fail 'DEV_SIGN_IN: 1 says that anybody on this machine is let in; any other value is not known' ;;
+    esac
+    is_private_cluster ||
+        fail "DATABASE_URL names a database of its own, so the server needs a key source (CLERK_JWT_KEY, CLERK_JWKS_FILE" \
+            "or CLERK_JWKS_URL) and CLERK_ISSUER; DEV_SIGN_IN=1 lets in anybody on this machine instead. Nothing was started"
+    [[ ${STACK_NGINX:-local} == local ]] ||
+        fail "STACK_NGINX=$STACK_NGINX would serve with the development key: set a key source (CLERK_JWT_KEY," \
+            "CLERK_JWKS_FILE or CLERK_JWKS_URL) and CLERK_ISSUER, or DEV_SIGN_IN=1 to let in anybody on this machine"
+}
+
 make_key_pair() {
     [[ ! -s $keys/key-id ]] || return 0
     say "making a key pair in $keys"

@@ -47,6 +47,7 @@ check_nginx_variables() {
 
 nginx_start() {
     local https http attempt
+    check_sign_in
     make_certificate
     copy_pages
     is_running nginx || nginx_stop

@@ -107,11 +107,12 @@ apply_sql() { on_database "$STACK_DIR/log/migrate.log" "applying sql/" "$root/sq
 
 load_demo() { on_database "$STACK_DIR/log/demo.log" "loading demo data" "$root/sql/demo"; }
 
-# What is done to somebody's own database is shown.
+# What is done to somebody's own database is shown, and named before it is done.
 on_database() { # log, what it does, command
-    local VERBOSE=${VERBOSE-}
-    is_private_cluster || VERBOSE=1
-    DATABASE_URL=$(database_url) quietly "$@" 9>&- || exit
+    local log=$1 what=$2 VERBOSE=${VERBOSE-}
+    shift 2
+    is_private_cluster || { VERBOSE=1 && what+=" in $(DATABASE_URL=$(database_url) "$root/sql/client" --name)"; }
+    DATABASE_URL=$(database_url) quietly "$log" "$what" "$@" 9>&- || exit
 }
 
 # Once a day, since it is dated to now; and when it was asked for in another size.

@@ -4,7 +4,7 @@ binary=${SERVER_BINARY:-$root/${BUILD_DIR:-.build}/release/reengagement-api}
 server_log=$STACK_DIR/log/server.log
 
 # What decides how the server behaves (README, "Configuration").
-server_variables=(DATABASE_URL DATABASE_ROLE DB_POOL_SIZE DB_ACQUIRE_TIMEOUT_MS DB_STATEMENT_TIMEOUT_MS
+server_variables=(DATABASE_URL DATABASE_ROLE DATABASE_LOGIN DB_POOL_SIZE DB_ACQUIRE_TIMEOUT_MS DB_STATEMENT_TIMEOUT_MS
     FCGI_LISTEN WORKER_THREADS CLERK_JWT_KEY CLERK_JWKS_FILE CLERK_JWKS_URL CLERK_JWKS_CA_FILE
     CLERK_ISSUER CLERK_AUTHORIZED_PARTIES RATE_LIMIT CORS_ALLOWED_ORIGINS AUDIT LOG_LEVEL LOG_FORMAT LOG_SLOW_MS
     ANSWER_CACHE_BYTES)
@@ -27,12 +27,13 @@ set_server_environment() {
     if uses_own_keys; then
         make_key_pair
         CLERK_JWT_KEY=$(<"$keys/public.pem")
+        CLERK_ISSUER=${CLERK_ISSUER:-https://clerk.localhost}
         state_set own-keys yes
     else
         rm -f -- "$state/own-keys"
     fi
     export DATABASE_URL=$url FCGI_LISTEN=$address CLERK_JWT_KEY=${CLERK_JWT_KEY-}
-    export CLERK_ISSUER=${CLERK_ISSUER:-https://clerk.localhost}
+    export CLERK_ISSUER=${CLERK_ISSUER-} DATABASE_LOGIN=${DATABASE_LOGIN:-any}
     export CORS_ALLOWED_ORIGINS=${CORS_ALLOWED_ORIGINS-$default_origins}
     # A crashed Swift program would otherwise wait at a prompt for ever.
     export SWIFT_BACKTRACE=${SWIFT_BACKTRACE:-interactive=no}
@@ -58,6 +59,7 @@ server_fingerprint() {
 
 server_start() {
     local fingerprint address before
+    check_sign_in
     [[ -x $binary ]] || fail "there is no $binary: run scripts/build"
     fingerprint=$(server_fingerprint)
     if is_running server; then

@@ -1,0 +1,106 @@
+"""No password is among the arguments of a program, which everybody on a machine sees."""
+
+import os
+import re
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from asking import eventually
+from stack import ROOT, clean_environment, connect
+from test_readiness import migrate
+
+# Each waits for one of the tables that the test holds.
+WAITING = {
+    "migrate": ["sql/migrate"], "demo": ["sql/demo"], "verify": ["sql/verify"], "rebuild": ["sql/rebuild"],
+    "a program of PostgreSQL's": ["sql/client", "pg_dump", "--schema-only", "-f", "/dev/null"],
+    "make migrate": ["scripts/stack", "migrate"], "make demo": ["scripts/stack", "demo"],
+    "make verify": ["scripts/stack", "verify"], "make rebuild": ["scripts/stack", "rebuild"],
+    "the container": ["nginx/container/prepare"],
+}
+FORMS = ("{0}&password={1}", "{0}&sslmode=disable&pass%77ord={1}", "postgresql://postgres:{1}@/{2}?host={3}&port={4}",
+         "host={3} port={4} user=postgres dbname={2} password='{1}'", "password = {1} host={3} port={4} user=postgres dbname={2}")
+
+
+def arguments():
+    """Of every process there is."""
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            yield process.read_bytes()
+        except OSError:
+            continue
+
+
+def forms(url, secret):
+    name, host, port = re.match(r"postgresql:///(\w+)\?host=([^&]+)&port=(\d+)", url).groups()
+    return [form.format(url, secret, name, host, port) for form in FORMS]
+
+
+@pytest.mark.parametrize("title", WAITING)
+def test_none_is_seen_while_it_runs(stack, folder, own_database, fresh_id, title):
+    """It is looked for in all processes while the database has it wait, and in what each psql was started with."""
+    migrate(own_database)
+    secret, seen = fresh_id("secret"), folder / "arguments"
+    shims = folder / "shims"
+    shims.mkdir()
+    for program in ("psql", "pg_dump"):
+        shim = shims / program
+        real = subprocess.run(["which", program], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+        shim.write_text(f'#!/bin/sh\nprintf "%s\\n" "{program} $*" >>{seen}\nexec {real} "$@"\n')
+        shim.chmod(shim.stat().st_mode | stat.S_IXUSR)
+    for url in forms(own_database, secret):
+        holder, watcher = connect(own_database), connect(own_database)
+        holder.autocommit = False
+        with holder.cursor() as held, watcher.cursor() as cursor:
+            held.execute("LOCK TABLE re.migration, organizations, patients, re.organization_state IN ACCESS EXCLUSIVE MODE")
+            process = subprocess.Popen(
+                WAITING[title], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                env=clean_environment(DATABASE_URL=url, SERVER_PASSWORD=secret, STACK_DIR=str(folder / "stack"),
+                                      PATH=f"{shims}:{os.environ['PATH']}", PATIENTS="0", ORGANIZATIONS="1"))
+
+            def waits():
+                assert process.poll() is None, process.stdout.read()
+                cursor.execute("SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+                return cursor.rowcount > 0
+
+            eventually(waits, seconds=60)
+            assert not [line for line in arguments() if secret.encode() in line], url
+            holder.rollback()
+        holder.close()
+        watcher.close()
+        output = process.communicate(timeout=120)[0]
+        assert secret not in output and secret not in seen.read_text(), output
+        # Of a database without clinics there is nothing to verify.
+        assert process.returncode == 0 or "nothing was compared" in output, output
+
+
+def test_no_documented_command_puts_a_connection_string_among_arguments():
+    for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")]:
+        for line in page.read_text().splitlines():
+            assert not re.search(r"(psql|pg_dump|pg_restore|pg_basebackup)\b[^`]*\$\{?\w*URL", line) or "does not" in line, (page, line)
+
+
+@pytest.mark.parametrize("url", ["host=h password=a sslpassword={}", "postgresql://u@h/d?sslpassword={}"])
+def test_a_password_that_has_no_other_place_is_refused(fresh_id, url):
+    secret = fresh_id("secret")
+    done = subprocess.run([ROOT / "sql/client", "psql"], env=clean_environment(DATABASE_URL=url.format(secret)),
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    assert done.returncode == 1 and "sslpassword" in done.stdout and secret not in done.stdout
+
+
+@pytest.mark.parametrize("url, mode", [
+    ("host=192.0.2.1 user=u", "verify-full"), ("postgresql://u@192.0.2.1/d", "verify-full"),
+    ("postgresql://u@localhost,db.example.com/d", "verify-full"), ("host=localhost hostaddr=192.0.2.1 user=u", "verify-full"),
+    ("service=mine", "verify-full"), ("host=localhost user=u", ""), ("postgresql://u@[::1]:1/d", ""), ("host=/tmp user=u", ""),
+    ("postgresql://u@%2Ftmp/d", ""), ("dbname=d", ""), ("host=192.0.2.1 sslmode=require", ""), ("postgresql://h/d?sslmode=disable", ""),
+])
+def test_the_tools_check_the_certificate_over_a_network_as_the_server_does(folder, url, mode):
+    """By what psql is started with: it is replaced here."""
+    (folder / "psql").write_text('#!/bin/sh\necho "mode=$PGSSLMODE $*"\n')
+    (folder / "psql").chmod(0o755)
+    done = subprocess.run([ROOT / "sql/client", "psql"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60,
+                          env=clean_environment(DATABASE_URL=url, PATH=f"{folder}:{os.environ['PATH']}"))
+    assert done.stdout.startswith(f"mode={mode} -d ") and done.returncode == 0, done.stdout + done.stderr
+    assert ("does not check who the database is" in done.stderr) == (not mode and "sslmode" in url)
