@@ -82,7 +82,8 @@ BEGIN
         SELECT format('GRANT SELECT ON %s TO %I', name, server_role)
         FROM product_view
         -- The server writes the audit and never reads it.
-        WHERE NOT has_table_privilege(server_role, oid, 'SELECT') AND oid <> 'public.audit_patient_access'::regclass
+        WHERE NOT has_table_privilege(server_role, oid, 'SELECT') AND oid <> ALL (
+            ARRAY['public.audit_patient_access', 'public.audit_refused_attempts', 'public.audit_servers']::regclass[])
         UNION ALL
         SELECT format('GRANT %s ON %s TO %I', r.privileges, r.relation, r.role)
         FROM table_right r

@@ -22,6 +22,11 @@ public protocol Endpoint: Sendable {
     /// What was asked for besides the route, for the audit; never a note or another free text.
     var filter: [(name: StaticString, value: String)] { get }
 
+    /// The one patient whom it asks about, for the audit.
+    var patientSought: String? { get }
+    /// The same of a body that is refused unchecked, as far as it can be told; nil where a body names no patient.
+    static func patientSought(in body: () -> [UInt8]?) -> String?
+
     /// What it means to the caller that the database refused the query with this code of our own; nil where nothing.
     func problem(for state: SQLState) -> Problem?
 
@@ -35,6 +40,8 @@ extension Endpoint {
     public static var isRepeatable: Bool { true }
     public var variant: String? { nil }
     public var filter: [(name: StaticString, value: String)] { [] }
+    public var patientSought: String? { nil }
+    public static func patientSought(in body: () -> [UInt8]?) -> String? { nil }
     public func problem(for state: SQLState) -> Problem? { nil }
 }
 
@@ -81,16 +88,18 @@ public struct Caller: Sendable {
     public let actor: String?
     public let address: String?
     public let requestID: String?
+    public let serverRequestID: String?
 
     public init(
         sessionID: String? = nil, role: String? = nil, actor: String? = nil, address: String? = nil,
-        requestID: String? = nil
+        requestID: String? = nil, serverRequestID: String? = nil
     ) {
         self.sessionID = sessionID
         self.role = role
         self.actor = actor
         self.address = address
         self.requestID = requestID
+        self.serverRequestID = serverRequestID
     }
 }
 

@@ -9,6 +9,7 @@ struct AccessLog: Sendable {
         sink.write(
             LogLine.bytes(format, time: wallClock(), level: Logger.Level.info.rawValue, message: "request") { line in
                 line.add("request_id", observation.requestID)
+                line.add("server_request_id", observation.serverRequestID)
                 line.add("method", observation.method)
                 line.add("route", observation.route ?? "none")
                 if let principal = observation.principal {

@@ -47,10 +47,10 @@ public struct Application: Sendable {
         let pool = pool(refreshes)
         let watch = try startSettingsWatch(pool)
         let foundation = try startFoundationWatch(pool)
-        let trail = try startAuditTrail(pool)
+        let audit = try startAudit(pool)
         let maintenance = try startMaintenance(pool, refreshes)
         let database = Database(pool: pool, refreshes: refreshes, watch: watch, foundation: foundation)
-        let workers = try startWorkers(acceptor, keys, database, trail, maintenance)
+        let workers = try startWorkers(acceptor, keys, database, audit, maintenance)
         logger.info(
             "listening", metadata: ["version": "\(serverVersion)", "workers": "\(configuration.workers)"])
         // Not in the log line: below its level nothing of it is evaluated.
@@ -62,7 +62,7 @@ public struct Application: Sendable {
         foundation.stop()
         acceptor.stop(grace: Self.grace)
         let drained = workers.waitUntilDone(end)
-        flush(trail, by: end + Self.longestAuditFlush)
+        flush(audit, by: end + Self.longestAuditFlush)
         keys.shutdown()
         logger.info("stopped", metadata: ["drained": "\(drained)"])
     }
@@ -95,8 +95,9 @@ public struct Application: Sendable {
     }
 
     /// Has the audit written to the end, once there are no more answers.
-    private func flush(_ trail: AuditTrail?, by deadline: ContinuousClock.Instant) {
-        guard let unwritten = trail?.stop(by: deadline), unwritten > 0 else { return }
+    private func flush(_ audit: Audit, by deadline: ContinuousClock.Instant) {
+        let unwritten = audit.stop(by: deadline)
+        guard unwritten > 0 else { return }
         logger.error(
             "audit entries are lost: the database took none until the end", metadata: ["entries": "\(unwritten)"])
     }
@@ -158,12 +159,12 @@ public struct Application: Sendable {
     }
 
     private func startWorkers(
-        _ acceptor: Acceptor, _ keys: KeySet, _ database: Database, _ trail: AuditTrail?, _ maintenance: Maintenance
+        _ acceptor: Acceptor, _ keys: KeySet, _ database: Database, _ audit: Audit, _ maintenance: Maintenance
     ) throws(StartError) -> WorkerThreads {
         let metrics = Metrics()
         let waiting = WaitingRequests(permits: configuration.workers, longestWait: configuration.acquireTimeout)
         let worker = Worker(
-            acceptor: acceptor, pipeline: pipeline(acceptor, keys, database, metrics, waiting, trail, maintenance),
+            acceptor: acceptor, pipeline: pipeline(acceptor, keys, database, metrics, waiting, audit, maintenance),
             waiting: waiting, metrics: metrics)
         do throws(Thread.StartError) {
             // One more than may wait for the database: it takes requests in, whatever the others wait for.
@@ -197,19 +198,20 @@ public struct Application: Sendable {
         }
     }
 
-    /// Nil where it is turned off.
-    private func startAuditTrail(_ pool: ConnectionPool) throws(StartError) -> AuditTrail? {
-        guard configuration.isAudited else {
+    private func startAudit(_ pool: ConnectionPool) throws(StartError) -> Audit {
+        if !configuration.isAudited {
             logger.warning("AUDIT is off: nothing but outreach attempts is recorded")
-            return nil
         }
         let trail = AuditTrail(
             database: { (query) throws(PostgreSQLError) in
                 try pool.run(query, organization: "", repeatable: false)
             }, logger: logger)
+        let audit = Audit(
+            trail: trail, volume: AuditVolume(megabytes: configuration.auditDailyMegabytes),
+            run: ServerEntry(isAudited: configuration.isAudited, listen: configuration.listen.name))
         do throws(Thread.StartError) {
-            try trail.start()
-            return trail
+            try audit.start()
+            return audit
         } catch {
             throw StartError(description: "the system refuses a thread for the audit (errno \(error.code))")
         }
@@ -217,13 +219,12 @@ public struct Application: Sendable {
 
     private func pipeline(
         _ acceptor: Acceptor, _ keys: KeySet, _ database: Database, _ metrics: Metrics, _ waiting: WaitingRequests,
-        _ trail: AuditTrail?, _ maintenance: Maintenance
+        _ audit: Audit, _ maintenance: Maintenance
     ) -> Pipeline {
         let verifier = Verifier(keys: keys, policy: configuration.policy)
         let sink = sink
         let keptAnswers = keptAnswers(database)
-        let ofTheAudit: Readiness.Cause = { trail?.trouble }
-        let readiness = Readiness(pool: database.pool, causes: [ofTheAudit] + database.causes)
+        let readiness = Readiness(pool: database.pool, causes: [{ audit.trouble }] + database.causes)
         return Pipeline(
             authenticator: Authenticator(verifier: verifier),
             database: { (query, organization, repeatable) throws(PostgreSQLError) in
@@ -245,14 +246,16 @@ public struct Application: Sendable {
                         { $0.add(tokens: verifier.cacheStatistics) },
                         { $0.add(keptAnswers?.statistics ?? KeptAnswers.Statistics()) },
                         { $0.add(lostLogLines: sink.lostLines) },
-                        { if let trail { $0.add(audit: trail.statistics) } },
+                        { $0.add(isAudited: configuration.isAudited) }, { $0.add(audit: audit.trail.statistics) },
+                        { $0.add(audit.volume.statistics) },
                         { if let rest = maintenance.auditRest { $0.add(auditRest: rest) } },
                         { if let process = ProcessFigures.current() { $0.add(process) } },
                     ])
             },
             afterAuthentication: afterAuthentication(),
-            audit: { trail?.record($0) ?? true },
-            afterAnswer: afterAnswer(metrics),
+            audit: { audit.record($0) },
+            refused: { audit.refuse($0) },
+            afterAnswer: afterAnswer(metrics, audit),
             patience: Patience(longest: sharesClockWithNginx ? configuration.acquireTimeout : nil))
     }
 
@@ -274,8 +277,8 @@ public struct Application: Sendable {
         return [{ try limiter.admit($0) }]
     }
 
-    private func afterAnswer(_ metrics: Metrics) -> [@Sendable (Observation) -> Void] {
-        var hooks: [@Sendable (Observation) -> Void] = [{ metrics.record($0) }]
+    private func afterAnswer(_ metrics: Metrics, _ audit: Audit) -> [@Sendable (Observation) -> Void] {
+        var hooks: [@Sendable (Observation) -> Void] = [{ metrics.record($0) }, { audit.note($0) }]
         let (level, access) = (logLevel, AccessLog(sink: sink, format: configuration.logFormat))
         hooks.append { if level.current <= .info { access.write($0) } }
         if let threshold = configuration.slowRequest {

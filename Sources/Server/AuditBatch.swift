@@ -11,7 +11,8 @@ enum AuditBatch {
         name: "record_access",
         sql: """
             SELECT re.record_access($1::float8[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
+                $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::boolean[],
+                $16::text[], $17::text[])
             """)
 
     static func query(_ entries: ArraySlice<AuditEntry>) -> Query {
@@ -19,12 +20,15 @@ enum AuditBatch {
             statement,
             [
                 array(entries) { "\($0.time)" }, array(entries) { String($0.status) },
-                array(entries) { $0.organization }, array(entries) { $0.principal.subject },
-                array(entries) { $0.principal.claims.sessionID },
-                array(entries) { $0.principal.claims.organizationRole },
-                array(entries) { $0.principal.claims.actor }, array(entries) { $0.address },
+                array(entries) { AuditText.bounded($0.organization) },
+                array(entries) { AuditText.bounded($0.principal.subject) },
+                array(entries) { AuditText.bounded($0.principal.claims.sessionID) },
+                array(entries) { AuditText.bounded($0.principal.claims.organizationRole) },
+                array(entries) { AuditText.bounded($0.principal.claims.actor) }, array(entries) { $0.address },
                 array(entries) { $0.requestID }, array(entries) { $0.method }, array(entries) { $0.route },
                 array(entries, bytes: \.filterObject), array(entries, bytes: \.patients),
+                array(entries) { $0.serverRequestID }, array(entries) { $0.isAutomatic ? "t" : "f" },
+                array(entries) { $0.patientSought }, array(entries) { $0.problem },
             ])
     }
 

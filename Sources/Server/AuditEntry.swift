@@ -13,15 +13,23 @@ final class AuditEntry: Sendable {
     let principal: Principal
     let address: String?
     let requestID: String
+    let serverRequestID: String
+    /// Whether the request said that a timer asks.
+    let isAutomatic: Bool
     let method: String
     let route: String
     let filter: [(name: StaticString, value: String)]
     /// The ids of the patients shown, as the text of a PostgreSQL array; nil where none is.
     let patients: [UInt8]?
+    /// Whom the request was about, where nobody is shown.
+    let patientSought: String?
+    let problem: String?
 
     init(
-        time: Double, status: Int, principal: Principal, address: String?, requestID: String, method: String,
-        route: String, filter: [(name: StaticString, value: String)], patients: [UInt8]?
+        time: Double, status: Int, principal: Principal, address: String?, requestID: String,
+        serverRequestID: String, isAutomatic: Bool = false, method: String, route: String,
+        filter: [(name: StaticString, value: String)] = [], patients: [UInt8]? = nil, patientSought: String? = nil,
+        problem: String? = nil
     ) {
         self.time = time
         self.status = status
@@ -29,14 +37,20 @@ final class AuditEntry: Sendable {
         self.principal = principal
         self.address = address
         self.requestID = requestID
+        self.serverRequestID = serverRequestID
+        self.isAutomatic = isAutomatic
         self.method = method
         self.route = route
         self.filter = filter
         self.patients = patients
+        self.patientSought = patientSought
+        self.problem = problem
     }
 
     /// About how many bytes it takes; the texts of a token are shared with its other requests.
-    var size: Int { 512 + (patients?.count ?? 0) + filter.reduce(0) { $0 + $1.value.utf8.count } }
+    var size: Int {
+        512 + (patients?.count ?? 0) + (patientSought?.utf8.count ?? 0) + filter.reduce(0) { $0 + $1.value.utf8.count }
+    }
 
     /// The filter as a JSON object; nil where nothing was asked for.
     var filterObject: [UInt8]? {
@@ -52,11 +66,8 @@ final class AuditEntry: Sendable {
 extension AuditEntry {
     /// The entry for an answer; nil where nobody is known to have asked, where nothing was looked at for them (429, 503),
     /// or where the database has recorded it already.
-    convenience init?(
-        _ response: Response, _ incoming: Incoming, _ principal: Principal?, _ route: String?,
-        _ filter: [(name: StaticString, value: String)]
-    ) {
-        guard let principal, let route, response.status != 429, response.status != 503 else { return nil }
+    convenience init?(_ response: Response, _ incoming: Incoming, _ record: Pipeline.Record) {
+        guard let principal = record.principal, let route = record.route, response.status != 429, response.status != 503 else { return nil }
         let patients: [UInt8]?
         switch response.disclosure {
         case .recorded: return nil
@@ -65,9 +76,13 @@ extension AuditEntry {
         case .nobody, .patients: patients = nil
         }
         self.init(
-            time: wallClock(), status: response.status, principal: principal, address: incoming.address,
-            requestID: incoming.requestID, method: incoming.request.method, route: route, filter: filter,
-            patients: patients)
+            time: wallClock(), status: response.status, principal: principal,
+            address: AuditText.bounded(incoming.address), requestID: incoming.requestID,
+            serverRequestID: incoming.serverRequestID, isAutomatic: incoming.isAutomatic,
+            method: incoming.request.method, route: route,
+            filter: record.filter.map { ($0.name, AuditText.bounded($0.value)) }, patients: patients,
+            patientSought: patients == nil ? AuditText.bounded(record.patientSought) : nil,
+            problem: record.problem?.kind.rawValue)
     }
 }
 
@@ -75,7 +90,9 @@ extension Incoming {
     /// What the database writes of whoever asks, where it records the request itself.
     func caller(_ principal: Principal) -> Caller {
         Caller(
-            sessionID: principal.claims.sessionID, role: principal.claims.organizationRole,
-            actor: principal.claims.actor, address: address, requestID: requestID)
+            sessionID: AuditText.bounded(principal.claims.sessionID),
+            role: AuditText.bounded(principal.claims.organizationRole),
+            actor: AuditText.bounded(principal.claims.actor), address: AuditText.bounded(address),
+            requestID: requestID, serverRequestID: serverRequestID)
     }
 }

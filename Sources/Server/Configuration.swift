@@ -19,6 +19,8 @@ public struct Configuration: Sendable {
     public let allowedOrigins: [String]
     /// Whether answers are recorded; off for measurements alone.
     public let isAudited: Bool
+    /// How many megabytes one organization's entries may take in a day before they keep less of what callers write.
+    public let auditDailyMegabytes: Int
     public let logLevel: Logger.Level
     public let logFormat: LogFormat
     /// From when on a request is logged as slow; nil is never.
@@ -35,6 +37,15 @@ public struct Configuration: Sendable {
         case address(ListenAddress)
         /// A listening socket that this process was started with.
         case inherited(descriptor: CInt)
+
+        /// As an operator would write it.
+        var name: String {
+            switch self {
+            case .address(.unix(let path)): path
+            case .address(.tcp(let host, let port)): "\(host):\(port)"
+            case .inherited: "inherited"
+            }
+        }
     }
 
     /// The most that kept answers may take, and their default.
@@ -73,6 +84,7 @@ public struct Configuration: Sendable {
         answerCacheBytes = reader.number(
             "ANSWER_CACHE_BYTES", in: 0...Self.largestAnswerCache, default: Self.largestAnswerCache)
         allowedOrigins = reader.origins("CORS_ALLOWED_ORIGINS") ?? []
+        auditDailyMegabytes = reader.number("AUDIT_DAILY_MB", in: 1...1_000_000, default: 500)
         isAudited = reader.choice("AUDIT", Switch.allCases, default: .on) == .on
         logLevel = reader.choice("LOG_LEVEL", Logger.Level.allCases, default: .info)
         logFormat = reader.choice("LOG_FORMAT", LogFormat.allCases, default: .json)

@@ -10,6 +10,11 @@ struct Incoming {
 
     let request: Request
     let requestID: String
+    /// The server's own id of the request, which no caller chooses.
+    let serverRequestID = RequestID.random()
+    /// Whether it says that a timer asks and no person; that only marks its entry of the
+    /// audit.
+    var isAutomatic = false
     let authorization: [UInt8]?
     let origin: [UInt8]?
     /// What it asks as a preflight.

@@ -78,6 +78,18 @@ extension PrometheusText {
         counter("reengagement_audit_lost_total", "Audit entries that were refused and could not be kept.", audit.lost)
     }
 
+    mutating func add(isAudited: Bool) {
+        gauge("reengagement_audit_on", "Whether what is answered is recorded.", isAudited ? 1 : 0)
+    }
+
+    mutating func add(_ volume: AuditVolume.Statistics) {
+        counter("reengagement_audit_bytes_total", "Bytes of audit entries taken in, about.", volume.ofEntries)
+        counter("reengagement_outreach_bytes_total", "Bytes of bodies whose attempts were logged.", volume.ofAttempts)
+        gauge(
+            "reengagement_audit_organizations_beyond_daily",
+            "Organizations whose entries of today take more than AUDIT_DAILY_MB.", volume.beyond)
+    }
+
     mutating func add(auditRest: Int) {
         gauge("reengagement_audit_rest_entries", "Audit entries that no month has taken, counted up to 10000.", auditRest)
     }

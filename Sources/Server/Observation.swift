@@ -1,6 +1,8 @@
 /// What is known of a request once it has been answered: for the log, the metrics and whoever keeps a record.
 public struct Observation: Sendable {
     public let requestID: String
+    /// The server's own, by which logs and audit are joined.
+    public let serverRequestID: String
     public let method: String
     /// The route's template, never the path: a path may hold a patient's id.
     public let route: String?
@@ -8,6 +10,8 @@ public struct Observation: Sendable {
     public let status: Int
     public let duration: Duration
     public let timings: Timings
+    /// The length of the body that came with it, as far as it was read.
+    public var received = 0
     /// The length of the body that was sent.
     public let bytes: Int
     /// The class of the database's error, where there was one.

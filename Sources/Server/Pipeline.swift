@@ -24,6 +24,8 @@ struct Pipeline: Sendable {
     let afterAuthentication: [@Sendable (Principal) throws -> Void]
     /// Takes in what is about to be answered; where it cannot, the answer is not sent.
     let audit: @Sendable (AuditEntry) -> Bool
+    /// Told of whom nobody knows and who is answered 401.
+    let refused: @Sendable (RefusedAttempt) -> Void
     /// Told in order of every answer that was sent.
     let afterAnswer: [@Sendable (Observation) -> Void]
     var patience = Patience(longest: .seconds(1))
@@ -39,6 +41,13 @@ struct Pipeline: Sendable {
         var route: String?
         var principal: Principal?
         var filter: [(name: StaticString, value: String)] = []
+        /// The organization and the patient that the request is about, whatever the answer.
+        var organizationSought: String?
+        var patientSought: String?
+        /// The length of its body, once that has been read.
+        var received = 0
+        /// What was wrong with it.
+        var problem: Problem?
         var databaseError: String?
         var statement: String?
         var timings = Timings()
@@ -56,7 +65,7 @@ struct Pipeline: Sendable {
 
     /// The answer, once it is in the audit's hands: no patient's data leaves without.
     func audited(_ response: Response, _ incoming: Incoming, _ record: Record) -> Response {
-        guard let entry = AuditEntry(response, incoming, record.principal, record.route, record.filter), !audit(entry),
+        guard let entry = AuditEntry(response, incoming, record), !audit(entry),
             response.status < 300
         else { return response }
         return Problem.unrecorded.response(requestID: incoming.requestID)
@@ -68,14 +77,19 @@ struct Pipeline: Sendable {
         do {
             return try body(&record)
         } catch let problem as Problem {
-            return problem.response(requestID: incoming.requestID)
+            return answer(problem, incoming, &record)
         } catch let error as PostgreSQLError {
             record.databaseError = error.kind
-            return problem(for: error, incoming, record).response(requestID: incoming.requestID)
+            return answer(problem(for: error, incoming, record), incoming, &record)
         } catch {
             log(.error, "an unforeseen error", "\(error)", incoming, record)
-            return Problem.internalError.response(requestID: incoming.requestID)
+            return answer(.internalError, incoming, &record)
         }
+    }
+
+    private func answer(_ problem: Problem, _ incoming: Incoming, _ record: inout Record) -> Response {
+        record.problem = problem
+        return problem.response(requestID: incoming.requestID)
     }
 
     /// The stations in the order that definitions.md section 8 gives to the errors.
@@ -88,6 +102,7 @@ struct Pipeline: Sendable {
         }
         let match = try Router.match(request)
         record.route = match.route.template
+        (record.organizationSought, record.patientSought) = (match.organization, match.patientID)
         try Router.check(request, match)
         if request.method == "OPTIONS" { return .answer(options(match)) }
         switch match.route.target {
@@ -132,15 +147,19 @@ struct Pipeline: Sendable {
         for hook in afterAuthentication { try hook(principal) }
         guard let organization = match.organization, principal.claims.isActive(in: organization) else {
             record.filter = [("org_id", match.organization ?? "")]
+            // What cannot be read names nobody.
+            record.patientSought = record.patientSought ?? endpoint.patientSought { try? readBody(incoming) }
             throw principal.claims.organization == nil ? Problem.noActiveOrganization : .otherOrganization
         }
         let body = endpoint.method == .post ? try readBody(incoming) : []
+        record.received = body.count
         let call = Call(
             organization: organization, subject: principal.subject, patientID: match.patientID,
             request: incoming.request, body: body, caller: incoming.caller(principal))
         let value = try endpoint.init(call)
         try incoming.request.checkHeaders()
         record.filter = value.filter
+        record.patientSought = value.patientSought
         return { record in try ask(value, organization, &record) }
     }
 
@@ -212,6 +231,7 @@ struct Pipeline: Sendable {
     ) {
         var metadata = more
         metadata["request_id"] = "\(incoming.requestID)"
+        metadata["server_request_id"] = "\(incoming.serverRequestID)"
         metadata["route"] = "\(record.route ?? "none")"
         metadata["reason"] = "\(reason)"
         logger.log(level: level, message, metadata: metadata)

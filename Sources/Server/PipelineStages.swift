@@ -65,14 +65,17 @@ extension Pipeline {
         var response = audited(answer, incoming, record)
         response.headers += [
             Header("X-Request-Id", incoming.requestID), Header("Cache-Control", "no-store"),
+            // For nginx's log, and taken out there (nginx/snippets/request-id.conf).
+            Header("X-Server-Request-Id", incoming.serverRequestID),
             Header("Server-Timing", record.timings.header),
         ]
         response.headers += cors.headers(origin: incoming.origin)
         send(response)
+        if let attempt = RefusedAttempt(response, incoming, record) { refused(attempt) }
         let observation = Observation(
-            requestID: incoming.requestID, method: incoming.request.method, route: record.route,
-            principal: record.principal, status: response.status, duration: started.duration(to: .now),
-            timings: record.timings, bytes: incoming.request.method == "HEAD" ? 0 : response.body.count,
+            requestID: incoming.requestID, serverRequestID: incoming.serverRequestID, method: incoming.request.method,
+            route: record.route, principal: record.principal, status: response.status, duration: started.duration(to: .now),
+            timings: record.timings, received: record.received, bytes: incoming.request.method == "HEAD" ? 0 : response.body.count,
             databaseError: record.databaseError, statement: record.statement)
         for hook in afterAnswer { hook(observation) }
     }

@@ -1,4 +1,5 @@
-/// The name a request goes by in answers and logs.
+/// The names that a request goes by: in answers the caller's, if he gives one; in logs and audit an own one beside it,
+/// by which these are joined (definitions.md section 8).
 enum RequestID {
     /// The caller's, if it is 1–128 of `[A-Za-z0-9._-]`, else a new one.
     static func from(_ bytes: [UInt8]?) -> String {
@@ -15,7 +16,8 @@ enum RequestID {
         }
     }
 
-    private static func random() -> String {
+    /// One that nobody outside has chosen.
+    static func random() -> String {
         func half() -> String {
             let digits = String(UInt64.random(in: .min ... .max), radix: 16)
             return String(repeating: "0", count: 16 - digits.count) + digits

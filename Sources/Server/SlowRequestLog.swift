@@ -13,6 +13,7 @@ struct SlowRequestLog: Sendable {
         sink.write(
             LogLine.bytes(format, time: wallClock(), level: warning, message: "a slow request") { line in
                 line.add("request_id", observation.requestID)
+                line.add("server_request_id", observation.serverRequestID)
                 line.add("method", observation.method)
                 line.add("route", observation.route ?? "none")
                 if let organization = observation.principal?.organization { line.add("organization", organization) }

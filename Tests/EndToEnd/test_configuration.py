@@ -43,6 +43,7 @@ BAD = {
     "LOG_LEVEL": ("loud", "INFO!", "5"),
     "LOG_FORMAT": ("xml", "jsonl"),
     "AUDIT": ("yes", "OFF"),
+    "AUDIT_DAILY_MB": ("0", *NUMBERS),
     "CORS_ALLOWED_ORIGINS": ("localhost:3000", "https://a.example/path", "https://a.example/", "https://a b.example",
                              "ftp//x"),
 }

@@ -1,12 +1,12 @@
 -- The audit: written by the server's role and read by nobody whom an operator has not let, append-only for everybody.
 BEGIN;
 \ir support/given.sql
-SELECT plan(85);
+SELECT plan(93);
 SELECT given.now('2025-06-30T12:00:00Z');
 SELECT given.clinic(o), given.patient('p', organization => o) FROM unnest(ARRAY['a', 'b']) o;
 GRANT USAGE ON SCHEMA given TO PUBLIC;
 CREATE ROLE test_auditor NOLOGIN;
-GRANT SELECT ON public.audit_patient_access TO test_auditor;
+GRANT SELECT ON public.audit_patient_access, public.audit_refused_attempts, public.audit_servers TO test_auditor;
 CREATE ROLE test_bound_auditor NOLOGIN;
 GRANT SELECT ON public.audit_patient_access TO test_bound_auditor;
 GRANT reengagement_bound TO test_bound_auditor;
@@ -33,7 +33,7 @@ SET LOCAL reengagement.organization = 'a';
 SELECT lives_ok($$ INSERT INTO re.audit (at, status, organization_id, subject, method, route) VALUES (now(), 201, 'a', 'u', 'POST', '/insert') $$, 'or inserts, of its own organization');
 SELECT throws_ok($$ INSERT INTO re.audit (at, status, organization_id, subject, method, route) VALUES (now(), 201, 'b', 'u', 'POST', '/insert') $$, '42501', NULL, 'of no other');
 SELECT throws_ok(statement, '42501', NULL, 'and may not: ' || statement)
-FROM unnest(ARRAY['SELECT FROM re.audit', 'SELECT FROM public.audit_patient_access', 'SELECT at FROM re.audit', 'UPDATE re.audit SET status = 200',
+FROM unnest(ARRAY['SELECT FROM re.audit', 'SELECT FROM public.audit_patient_access', 'SELECT FROM public.audit_refused_attempts', 'SELECT FROM public.audit_servers', 'SELECT at FROM re.audit', 'UPDATE re.audit SET status = 200',
     'DELETE FROM re.audit', 'TRUNCATE re.audit', 'INSERT INTO re.audit (at, status, organization_id, subject, method, route) VALUES (now(), 1, ''a'', ''u'', ''m'', ''r'') RETURNING at',
     'SELECT FROM re.audit_rest', 'DELETE FROM re.audit_rest', 'INSERT INTO re.audit_rest (at) VALUES (now())', 'DROP TABLE re.audit_rest',
     'ALTER TABLE re.audit DISABLE TRIGGER ALL', 'SELECT re.drop_audit_before(''1990-01-01'')', 'SELECT re.move_audit_rest()', 'SELECT re.hold_audit()', 'SELECT re.guard_audit_partition(''re.audit'')']) statement;
@@ -70,6 +70,29 @@ SELECT results_eq($$ SELECT concat_ws(' ', status, access, automatic, server_req
     ARRAY['200 sought id3', '404 sought f id1'], 'or looked for them and was shown none');
 SELECT is((SELECT count(*) FROM public.audit_patient_access WHERE patient_id = 'odd "one"'), 1::bigint, 'whatever their id');
 SELECT throws_ok('SELECT FROM re.audit', '42501', NULL, 'and its reader sees nothing but the view');
+-- Who tried.
+RESET ROLE;
+SELECT re.record_access('{1,2,3}', '{401,401,401}', '{"","",""}', '{"","",""}', '{NULL,NULL,NULL}', '{NULL,NULL,NULL}', '{NULL,NULL,NULL}', '{192.0.2.7,2001:db8::/64,NULL}', '{r,r,r}',
+    '{GET,GET,GET}', '{/r,/r,/r}', ARRAY['{"org_id": "a", "attempts": "17", "first": "1", "last": "2", "reason": "The token has expired."}', '{"attempts": "1"}', '{"org_id": "a", "attempts": "x", "reason": "odd"}'],
+    '{NULL,NULL,NULL}', '{i,i,i}', '{f,f,f}', '{p7,NULL,p7}', '{token-expired,token-missing,token-invalid}');
+SELECT re.record_access('{4}', '{404}', '{a}', '{u5}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{r}', '{GET}', '{/r}', '{"{\"patient_id\": \"p8\"}"}', '{NULL}');
+SET LOCAL ROLE test_auditor;
+SELECT results_eq($$ SELECT concat_ws(' ', status, problem, reason, attempts, subject, address) FROM public.audit_refused_attempts WHERE organization_id = 'a' AND patient_id = 'p7' ORDER BY 1 $$,
+    ARRAY['401 token-expired The token has expired. 17 192.0.2.7', '401 token-invalid odd 1', '404 patient-not-found 1 u4'], 'who tried a patient of this clinic, known or not');
+SELECT results_eq($$ SELECT concat_ws(' ', status, of_organization COLLATE "default", subject) FROM public.audit_refused_attempts WHERE organization_id = 'b' $$, ARRAY['403 a u4'],
+    'and of another, by the clinic that was aimed at');
+SELECT is((SELECT patient_id FROM public.audit_refused_attempts WHERE subject = 'u5'), 'p8', 'an entry of before names whom it was about in its filter');
+SELECT is((SELECT count(*) FROM public.audit_refused_attempts WHERE organization_id IS NULL AND problem = 'token-missing'), 1::bigint, 'what was too much is there without what it aimed at');
+SELECT is_empty($$ SELECT FROM public.audit_patient_access WHERE status IN (401, 403) $$, 'none of which is an access');
+
+-- Which servers ran, and whether they recorded.
+RESET ROLE;
+SELECT re.record_access(ARRAY[at], '{0}', '{""}', '{reengagement-api}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', ARRAY[run], '{SERVER}', '{audit}',
+    ARRAY[format('{"event": "%s", "audit": "%s", "host": "h", "listen": "%s", "pid": "1"}', event, audit, listen)], '{NULL}', ARRAY[run])
+FROM (VALUES (1, 'r1', 'begins', 'on', 's'), (2, 'r1', 'ends', 'on', 's'), (3, 'r2', 'begins', 'off', 's'), (4, 'r4', 'begins', 'on', 't'), (5, 'r3', 'begins', 'on', 's')) v(at, run, event, audit, listen);
+SET LOCAL ROLE test_auditor;
+SELECT results_eq($$ SELECT concat_ws(' ', run, audit, listen, extract(epoch FROM began_at), extract(epoch FROM ended_at)) FROM public.audit_servers WHERE began_at < '1980-01-01' ORDER BY 1 $$,
+    ARRAY['r1 on s 1.000000 2.000000', 'r2 off s 3.000000 5.000000', 'r3 on s 5.000000', 'r4 on t 4.000000'], 'one that was killed has ended when the next begins at its place, and no other has');
 SET LOCAL ROLE test_bound_auditor;
 SET LOCAL reengagement.organization = 'b';
 SELECT is((SELECT string_agg(DISTINCT organization_id, ',') FROM public.audit_patient_access), 'b', 'a bound reader sees one organization''s');

@@ -19,6 +19,8 @@ SELECT results_eq(
     $$ SELECT v COLLATE "C" FROM unnest(ARRAY[
         'public.appointments: ',
         'public.audit_patient_access: ',
+        'public.audit_refused_attempts: ',
+        'public.audit_servers: ',
         'public.conversations: ',
         'public.organizations: ',
         'public.outreach_log: ',

@@ -73,7 +73,7 @@ struct AuditTrailTests {
         AuditEntry(
             time: 1, status: 200,
             principal: Principal(Claims(subject: subject, organization: organization, expiresAt: 9e9)),
-            address: nil, requestID: id, method: "GET", route: "r", filter: [], patients: patients)
+            address: nil, requestID: id, serverRequestID: "s", method: "GET", route: "r", patients: patients)
     }
 
     private static func add(_ patients: [UInt8]?, to backlog: inout AuditBacklog, _ now: ContinuousClock.Instant) -> Bool {

@@ -7,7 +7,7 @@ extension Observation {
         duration: Duration = .milliseconds(1), timings: Timings = Timings(), databaseError: String? = nil, statement: String? = nil
     ) -> Observation {
         Observation(
-            requestID: "r-1", method: method, route: route, principal: principal, status: status, duration: duration,
+            requestID: "r-1", serverRequestID: "s-1", method: method, route: route, principal: principal, status: status, duration: duration,
             timings: timings, bytes: 0, databaseError: databaseError, statement: statement)
     }
 }

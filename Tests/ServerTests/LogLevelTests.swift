@@ -59,7 +59,8 @@ struct SlowRequestLogTests {
         #expect(lines.count == 2)
         #expect(
             lines[0].filter { $0.key != "time" }.mapValues { "\($0)" } == [
-                "level": "warning", "message": "a slow request", "request_id": "r-1", "method": "GET",
+                "level": "warning", "message": "a slow request", "request_id": "r-1",
+                "server_request_id": "s-1", "method": "GET",
                 "route": "/x/{org_id}", "status": "200", "duration_us": "500000", "organization": "org_1",
                 "statement": "risk_metrics",
             ])

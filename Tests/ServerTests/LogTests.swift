@@ -127,7 +127,7 @@ struct LogTests {
         (timings.authentication, timings.pool) = (.microseconds(3), .zero)
         (timings.database, timings.encoding) = (.microseconds(1234), .nanoseconds(41_999))
         return Observation(
-            requestID: "r-1", method: "GET", route: route, principal: principal, status: 200,
+            requestID: "r-1", serverRequestID: "s-1", method: "GET", route: route, principal: principal, status: 200,
             duration: .microseconds(1500), timings: timings, bytes: 42, databaseError: nil, statement: nil)
     }
 
@@ -143,8 +143,8 @@ struct LogTests {
         let first = lines[0].filter { $0.key != "time" }.mapValues { "\($0)" }
         #expect(
             first == [
-                "level": "info", "message": "request", "request_id": "r-1", "method": "GET", "route": "/x/{org_id}",
-                "organization": "org_1", "subject": "user_1", "status": "200", "duration_us": "1500", "auth_us": "3",
+                "level": "info", "message": "request", "request_id": "r-1", "server_request_id": "s-1", "method": "GET",
+                "route": "/x/{org_id}", "organization": "org_1", "subject": "user_1", "status": "200", "duration_us": "1500", "auth_us": "3",
                 "pool_us": "0", "db_us": "1234", "enc_us": "41", "bytes": "42",
             ])
         #expect(lines[1]["subject"] as? String == "user\n2")

@@ -51,7 +51,8 @@ struct PipelineErrorTests {
         ask.body = Array("{}".utf8)
         _ = harness.serve(ask)
         var foreign = try Ask.post()
-        foreign.target = "/api/v1/reengagement/org_2/log-outreach"
+        // An attempt's is read there for the audit, which is to know whom it was meant for.
+        foreign.target = "/api/v1/reengagement/org_2/patients/search"
         _ = harness.serve(foreign)
         var untyped = try Ask.post()
         untyped.contentType = nil

@@ -17,8 +17,8 @@ final class Harness: Sendable {
 
     typealias Answer = @Sendable (Query) throws(PostgreSQLError) -> QueryResult
 
-    private let journal = Mutex<(questions: [Question], steps: [String], observations: [Observation], entries: [AuditEntry])>(
-        ([], [], [], []))
+    private let journal = Mutex<(questions: [Question], steps: [String], observations: [Observation], entries: [AuditEntry],
+        refused: [RefusedAttempt])>(([], [], [], [], []))
     private let authenticator: Authenticator
     private let answer: Answer
     private let refusal: (any Error)?
@@ -48,6 +48,7 @@ final class Harness: Sendable {
     var steps: [String] { journal.withLock { $0.steps } }
     var observations: [Observation] { journal.withLock { $0.observations } }
     var entries: [AuditEntry] { journal.withLock { $0.entries } }
+    var refused: [RefusedAttempt] { journal.withLock { $0.refused } }
 
     private func note(_ step: String) { journal.withLock { $0.steps.append(step) } }
 
@@ -83,6 +84,7 @@ final class Harness: Sendable {
                 self.journal.withLock { $0.entries.append(entry) }
                 return self.admits
             },
+            refused: { attempt in self.journal.withLock { $0.refused.append(attempt) } },
             afterAnswer: [
                 { observation in self.journal.withLock { $0.observations.append(observation) } },
                 { self.note("after: \($0.status)") },
@@ -92,7 +94,7 @@ final class Harness: Sendable {
     /// What is sent to this request.
     func serve(_ ask: Ask) -> Response {
         var sent: [Response] = []
-        let incoming = Incoming(
+        var incoming = Incoming(
             request: Request(
                 method: ask.method, target: Array(ask.target.utf8), contentType: ask.contentType,
                 idempotencyKey: ask.idempotencyKey.map { Array($0.utf8) }),
@@ -102,6 +104,7 @@ final class Harness: Sendable {
                 self.note("body")
                 return ask.body.count > limit ? .tooLarge : ask.breaksOff ? .incomplete : .complete(ask.body)
             }, handedOver: ask.handedOver)
+        incoming.isAutomatic = ask.isAutomatic
         pipeline.serve(incoming, started: .now) { response in
             self.note("sent")
             sent.append(response)
@@ -125,6 +128,7 @@ struct Ask {
     var body: [UInt8] = []
     var breaksOff = false
     var handedOver: Double?
+    var isAutomatic = false
 
     /// A call of the API with a token that passes.
     static func api(_ path: String, method: String = "GET", organization: String = "org_1") throws -> Ask {

@@ -11,5 +11,5 @@ SELECT a.organization_id, p.patient_id, a.at, a.subject, a.actor, a.role, a.sess
     a.route, a.filter, a.status, a.request_id, a.outreach_id, a.automatic, a.server_request_id
 FROM re.audit a
 CROSS JOIN LATERAL unnest(coalesce(a.patient_ids, ARRAY[a.patient_sought])) AS p(patient_id)
--- What was aimed at in another organization is among the refused attempts.
-WHERE a.patient_ids IS NOT NULL OR a.patient_sought IS NOT NULL AND a.status <> 403;
+-- What was aimed at in another organization, or by nobody known, is in audit_refused_attempts alone.
+WHERE a.patient_ids IS NOT NULL OR a.patient_sought IS NOT NULL AND a.status NOT IN (401, 403);

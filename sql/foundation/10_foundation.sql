@@ -16,7 +16,7 @@
 CREATE OR REPLACE FUNCTION re.public_names() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY['organizations', 'patients', 'appointments', 'conversations', 'outreach_log', 'audit_patient_access',
-    'patient_reengagement_master_view', 'patient_reengagement_master', 'reengagement_performance_view'];
+    'audit_refused_attempts', 'audit_servers', 'patient_reengagement_master_view', 'patient_reengagement_master', 'reengagement_performance_view'];
 
 -- The roles whose rights are ours to say: those of ../roles.sql, and the servers' that have been migrated for. Others, such
 -- as an import's, are the site's.

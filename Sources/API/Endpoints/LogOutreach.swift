@@ -73,7 +73,7 @@ struct LogOutreach: Endpoint {
         name: "log_outreach",
         sql: """
             SELECT result, outreach_id, logged_at
-            FROM re.log_outreach($1, $2, $3, $4, $5::boolean, $6, $7, $8, $9, $10, $11, $12, $13)
+            FROM re.log_outreach($1, $2, $3, $4, $5::boolean, $6, $7, $8, $9, $10, $11, $12, $13, $14)
             """)
 
     var query: Query {
@@ -82,11 +82,19 @@ struct LogOutreach: Endpoint {
             [
                 organization, patientID, channel.rawValue, outcome.rawValue, opened ? "true" : "false", notes, subject,
                 idempotencyKey, caller.sessionID, caller.role, caller.actor, caller.address, caller.requestID,
+                caller.serverRequestID,
             ])
     }
 
     var filter: [(name: StaticString, value: String)] {
         [("patient_id", patientID), ("method", channel.rawValue), ("outcome", outcome.rawValue)]
+    }
+
+    var patientSought: String? { patientID }
+
+    static func patientSought(in body: () -> [UInt8]?) -> String? {
+        var fields = body().flatMap { try? BodyFields($0) }
+        return fields?.text("patient_id")
     }
 
     func respond(to rows: QueryResult) throws -> Response {

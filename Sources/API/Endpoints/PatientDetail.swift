@@ -27,6 +27,7 @@ struct PatientDetail: Endpoint {
     var variant: String? { "" }
 
     var filter: [(name: StaticString, value: String)] { [("patient_id", patientID)] }
+    var patientSought: String? { patientID }
 
     func respond(to rows: QueryResult) throws -> Response {
         guard rows.rowCount > 0 else { throw Problem.noPatient }

@@ -22,7 +22,7 @@ struct LogOutreachTests {
     @Test("logs what was sent, for the token's subject, with defaults for what was not")
     func query() throws {
         let least = try LogOutreach(call(body: Self.body())).query
-        #expect(least.parameters == ["org_2abc123", "patient_123", "sms", "success", "false", "", "user_1"] + [String?](repeating: nil, count: 6))
+        #expect(least.parameters == ["org_2abc123", "patient_123", "sms", "success", "false", "", "user_1"] + [String?](repeating: nil, count: 7))
         let body = Self.body([
             "method": "\"phone\"", "outcome": "\"no_response\"", "opened": "true", "notes": "\"Ō\\n'\"",
             "logged_by": "\"user_9\"", "organization_id": "\"org_2\"", "outreach_id": "7",
@@ -33,10 +33,10 @@ struct LogOutreachTests {
 
     @Test("tells the database who asks and from where, for the audit")
     func caller() throws {
-        let caller = Caller(sessionID: "sess_1", role: "org:admin", actor: "user_2", address: "192.0.2.1", requestID: "r")
+        let caller = Caller(sessionID: "sess_1", role: "org:admin", actor: "user_2", address: "192.0.2.1", requestID: "r", serverRequestID: "s")
         let call = Call(
             organization: "org_1", subject: "user_1", request: request("/"), body: Array(Self.body().utf8), caller: caller)
-        #expect(try LogOutreach(call).query.parameters.suffix(5) == ["sess_1", "org:admin", "user_2", "192.0.2.1", "r"])
+        #expect(try LogOutreach(call).query.parameters.suffix(6) == ["sess_1", "org:admin", "user_2", "192.0.2.1", "r", "s"])
     }
 
     @Test("takes null for the default")

@@ -26,6 +26,11 @@ export class Problem extends Error {
   }
 }
 
+const automatic = new WeakSet();
+
+/** Requests under this signal are nobody's wish, and say so to the audit. */
+export const markAutomatic = (signal) => automatic.add(signal);
+
 export const get = (path, parameters = {}, signal = undefined) => ask(path, parameters, { signal });
 
 /** A list of patients; what is searched for stands in the body, since addresses are kept. */
@@ -65,7 +70,7 @@ async function ask(path, parameters, { signal, headers = {}, ...options }) {
   try {
     response = await fetch(address, {
       ...options,
-      headers: { ...headers, Authorization: `Bearer ${token()}` },
+      headers: { ...headers, ...(automatic.has(signal) && { 'X-Asked-By': 'timer' }), Authorization: `Bearer ${token()}` },
       cache: 'no-store',
       credentials: 'omit',
       signal: AbortSignal.any(signals),

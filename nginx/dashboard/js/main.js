@@ -1,7 +1,7 @@
 // The page's one loop: the address says which view, the view says what to ask and how
 // to show it, and the answer is asked for again as time goes by.
 
-import { Problem } from './api.js';
+import { markAutomatic, Problem } from './api.js';
 import { onChartFailure } from './charts.js';
 import { closeContact, reopenContact } from './contact-dialog.js';
 import { afterSignOut, startContacts } from './contacts.js';
@@ -24,7 +24,7 @@ import { askZone } from './zone.js';
 
 const views = { overview, patients, patient, performance, trends };
 const content = document.getElementById('content');
-const schedule = new Schedule(() => load());
+const schedule = new Schedule((isByTimer) => load(isByTimer));
 /** What is on the page: its address, the answer and when it came. */
 let shown = null;
 let running = null;
@@ -49,9 +49,11 @@ function open() {
   load();
 }
 
-async function load() {
+async function load(isByTimer = false) {
   running?.abort();
   const own = new AbortController();
+  // What is shown for the first time somebody has asked for, also where only a later attempt succeeds.
+  if (isByTimer && shown.data) markAutomatic(own.signal);
   running = own;
   schedule.stop();
   const mine = shown;
@@ -94,7 +96,7 @@ async function fail(problem) {
 
 function render() {
   const { view, data, problem, route, since } = shown;
-  const context = { parameters: route.parameters, reload: load };
+  const context = { parameters: route.parameters, reload: () => load() };
   const retry = { at: schedule.at, now: () => { announce('Trying again'); load(); } };
   const body = data ? view.render(data, context) : view.fallback?.(context) ?? heading(view.title);
   content.removeAttribute('aria-busy');

@@ -11,7 +11,7 @@ export class Schedule {
     this.failures = 0;
     this.at = null;
     this.timer = null;
-    document.addEventListener('visibilitychange', () => this.wake());
+    document.addEventListener('visibilitychange', () => this.wake(false));
   }
 
   succeeded() {
@@ -33,14 +33,14 @@ export class Schedule {
   plan(delay) {
     clearTimeout(this.timer);
     this.at = performance.now() + delay;
-    this.timer = setTimeout(() => this.wake(), delay);
+    this.timer = setTimeout(() => this.wake(true), delay);
   }
 
   // A hidden page asks for nothing; it catches up when it is looked at. An open dialog
   // keeps what lies beneath it.
-  wake() {
+  wake(isByTimer) {
     if (this.at === null || document.hidden || performance.now() < this.at - 50) return;
     if (document.querySelector('dialog[open]')) this.plan(5000);
-    else this.ask();
+    else this.ask(isByTimer);
   }
 }

@@ -1,0 +1,29 @@
+import API
+
+/// A text of a caller's, as the audit keeps it: so that nobody fills a disk by what he writes into a request.
+///
+/// Characters are Unicode code points, as PostgreSQL counts them.
+enum AuditText {
+    /// What an id, a user, a session or a role may have (definitions.md sections 1 and 7) is kept whole.
+    private static let most = 255
+    /// What is kept of the beginning of a longer one.
+    private static let kept = 100
+    /// `255 characters, sha256 ` and 64 digits: nothing is gained by it in the place of a text that is shorter.
+    private static let digestLength = 87
+
+    /// The text, or of a longer one the beginning with its length and digest.
+    static func bounded(_ text: String) -> String {
+        // Few bytes are few characters.
+        guard text.utf8.count > most, text.unicodeScalars.count > most else { return text }
+        return "\(String(text.unicodeScalars.prefix(kept)))… (\(summary(of: text)))"
+    }
+
+    static func bounded(_ text: String?) -> String? { text.map { bounded($0) } }
+
+    /// Length and digest, where these are shorter than the text.
+    static func digested(_ text: String) -> String { text.utf8.count > digestLength ? summary(of: text) : text }
+
+    private static func summary(of text: String) -> String {
+        "\(text.unicodeScalars.count) characters, sha256 \(sha256(of: Array(text.utf8)) ?? "unknown")"
+    }
+}

@@ -1,0 +1,77 @@
+import Threads
+
+/// How much the audit has been given to keep, and for which organizations that is more than their share of today.
+///
+/// Beyond it nobody is refused: entries keep length and digest in the place of a caller's text (running.md,
+/// `AUDIT_DAILY_MB`). Each process counts by itself, by the day of UTC.
+final class AuditVolume: Sendable {
+    struct Statistics {
+        /// Bytes of entries, and of what was logged of outreach, since the start.
+        var ofEntries = 0
+        var ofAttempts = 0
+        /// Organizations beyond their share today.
+        var beyond = 0
+    }
+
+    private struct State {
+        var statistics = Statistics()
+        var day = 0
+        var ofDay: [String: Int] = [:]
+    }
+
+    /// Of more organizations in a day the further ones share one count.
+    private static let mostOrganizations = 10_000
+    private let most: Int
+    private let state = Monitor(State())
+
+    /// - Parameter megabytes: the share of one organization in a day.
+    init(megabytes: Int) { most = megabytes * 1_000_000 }
+
+    var statistics: Statistics { state.withLock { $0.statistics } }
+
+    /// The entry as it is to be kept, which counts.
+    func fit(_ entry: AuditEntry, day: Int = Int(wallClock() / 86400)) -> AuditEntry {
+        let bytes = entry.storedBytes
+        let isBeyond = state.withLock { state in
+            state.statistics.ofEntries += bytes
+            return add(bytes, of: entry.organization, day, &state)
+        }
+        return isBeyond ? entry.withDigests : entry
+    }
+
+    /// Counts what was logged of an attempt, which is the clinic's and kept whole; the entry of it was written with it.
+    func addAttempt(bytes: Int) { state.withLock { $0.statistics.ofAttempts += bytes } }
+
+    /// Whether the organization is beyond its share with that.
+    private func add(_ bytes: Int, of organization: String, _ day: Int, _ state: inout State) -> Bool {
+        if state.day != day { (state.day, state.ofDay, state.statistics.beyond) = (day, [:], 0) }
+        let isKnown = state.ofDay[organization] != nil || state.ofDay.count < Self.mostOrganizations
+        let name = isKnown ? organization : ""
+        let before = state.ofDay[name, default: 0]
+        state.ofDay[name] = before + bytes
+        if before <= most, before + bytes > most { state.statistics.beyond += 1 }
+        return before + bytes > most
+    }
+}
+
+extension AuditEntry {
+    /// About how many bytes its row takes: what is always there, and its texts.
+    var storedBytes: Int {
+        let claims = principal.claims
+        let texts = [
+            organization, claims.subject, claims.sessionID, claims.organizationRole, claims.actor, address, requestID,
+            serverRequestID, route, patientSought, problem,
+        ]
+        return 150 + texts.reduce(patients?.count ?? 0) { $0 + min($1?.utf8.count ?? 0, 1200) }
+            + filter.reduce(0) { $0 + $1.name.utf8CodeUnitCount + $1.value.utf8.count + 8 }
+    }
+
+    /// The same with length and digest in the place of what its caller has written.
+    var withDigests: AuditEntry {
+        AuditEntry(
+            time: time, status: status, principal: principal, address: address, requestID: AuditText.digested(requestID),
+            serverRequestID: serverRequestID, isAutomatic: isAutomatic, method: method, route: route,
+            filter: filter.map { ($0.name, AuditText.digested($0.value)) }, patients: patients,
+            patientSought: patientSought.map(AuditText.digested), problem: problem)
+    }
+}

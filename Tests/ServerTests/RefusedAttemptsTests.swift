@@ -1,0 +1,151 @@
+import JWT
+import Testing
+import Threads
+
+@testable import Server
+
+@Suite("Who is refused without being known")
+struct RefusedAttemptsTests {
+    private static func attempt(
+        _ organization: String? = "o", patient: String? = nil, address: String = "192.0.2.1", problem: String = "token-missing",
+        id: String = "r"
+    ) -> RefusedAttempt {
+        RefusedAttempt(
+            kind: .init(problem: problem, reason: "Why.", address: address, organization: organization, patient: patient),
+            requestID: id, serverRequestID: "s", method: "GET", route: "/r")
+    }
+
+    @Test("is told with problem, reason, address, and whom the path is about; and is not an entry of anybody's")
+    func noticed() throws {
+        let harness = try Harness()
+        #expect(harness.serve(Ask(target: "/api/v1/reengagement/org_9/patients/p_9")).status == 401)
+        #expect(harness.serve(Ask(target: "/api/v1/reengagement/org_9/trends", authorization: "Bearer a.b.c")).status == 401)
+        #expect(harness.serve(Ask(target: "/api/v1/reengagement/org_9/nothing")).status == 404)
+        #expect(harness.entries.isEmpty)
+        #expect(harness.refused.map(\.kind.problem) == ["token-missing", "token-invalid"])
+        #expect(harness.refused.map(\.kind.patient) == ["p_9", nil])
+        #expect(harness.refused.allSatisfy { $0.kind.organization == "org_9" && $0.kind.address == "192.0.2.1" })
+        #expect(harness.refused.map(\.requestID) == ["request-1", "request-1"])
+        #expect(harness.refused[1].kind.reason?.hasPrefix("A segment of the token") == true)
+    }
+
+    @Test("is recorded at once, and the others of the kind with the minute's end, as one")
+    func folding() throws {
+        var tally = RefusalTally()
+        let now = ContinuousClock.now
+        tally.note(Self.attempt(id: "first"), at: 1, now: now)
+        tally.note(Self.attempt(id: "second"), at: 2, now: now)
+        let first = tally.due(now: now, atEnd: false)
+        #expect(first.map(\.0.requestID) == ["first"] && first.map(\.1.attempts) == [2])
+        for second in 3...40 { tally.note(Self.attempt(), at: Double(second), now: now) }
+        tally.note(Self.attempt("other"), at: 41, now: now)
+        #expect(tally.due(now: now, atEnd: false).map(\.0.kind.organization) == ["other"])
+        #expect(tally.due(now: now + .seconds(59), atEnd: false).isEmpty)
+        let rest = tally.due(now: now + .seconds(60), atEnd: false)
+        #expect(rest.map(\.1.attempts) == [38] && rest.map(\.1.first) == [3] && rest.map(\.1.last) == [40])
+        #expect(tally.isEmpty)
+        tally.note(Self.attempt(id: "later"), at: 100, now: now + .seconds(61))
+        #expect(tally.due(now: now + .seconds(62), atEnd: false).map(\.0.requestID) == ["later"], "a new minute begins")
+    }
+
+    @Test("fills no disk, and one address hides no other, whatever it aims at")
+    func bounds() {
+        var tally = RefusalTally()
+        let now = ContinuousClock.now
+        for number in 0..<10_000 { tally.note(Self.attempt("o\(number)"), at: 1, now: now) }
+        tally.note(Self.attempt("aimed at", address: "192.0.2.2"), at: 1, now: now)
+        var due = tally.due(now: now, atEnd: false)
+        #expect(due.count == RefusalTally.mostOfAddress + 2)
+        #expect(due.contains { $0.0.kind.organization == "aimed at" })
+        let folded = due.filter { $0.0.kind.organization == nil }
+        #expect(folded.map(\.1.attempts) == [10_000 - RefusalTally.mostOfAddress])
+        #expect(folded.map(\.0.kind.address) == ["192.0.2.1"])
+        for number in 0..<10_000 { tally.note(Self.attempt("o\(number)", address: "a\(number)"), at: 1, now: now) }
+        due = tally.due(now: now + .seconds(60), atEnd: false)
+        #expect(due.count <= RefusalTally.mostKinds + 5)
+        #expect(due.reduce(0) { $0 + $1.1.attempts } == 10_000, "each is counted")
+    }
+
+    @Test("ids that look alike and are not the same stand apart")
+    func bytes() {
+        var tally = RefusalTally()
+        for id in ["\u{E9}", "e\u{301}"] { tally.note(Self.attempt(id), at: 1, now: .now) }
+        #expect(tally.due(now: .now, atEnd: true).count == 2)
+    }
+
+    @Test("what the audit has no room for is counted again")
+    func putBack() throws {
+        let taken = Monitor((entries: [AuditEntry](), admits: false))
+        let refused = RefusedAttempts { entry in
+            taken.withLock { state in
+                if state.admits { state.entries.append(entry) }
+                return state.admits
+            }
+        }
+        for id in ["first", "second"] { refused.note(Self.attempt("o", patient: "p", id: id)) }
+        refused.stop()
+        #expect(taken.withLock { $0.entries.isEmpty })
+        taken.withLock { $0.admits = true }
+        refused.stop()
+        let entry = try #require(taken.withLock { $0.entries }.first)
+        #expect(entry.status == 401 && entry.organization.isEmpty && entry.principal.subject.isEmpty)
+        #expect(entry.patientSought == "p" && entry.problem == "token-missing" && entry.requestID == "first")
+        #expect(entry.filter.map(\.value).contains("2") && entry.filter.last?.value == "o")
+    }
+
+    @Test("an address is one of IPv4 or a /64", arguments: [
+        ("192.0.2.1", "192.0.2.1"), ("::1", "::/64"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"), ("::FFFF:192.0.2.1", "192.0.2.1"), ("unix:", "unix:"), ("", ""),
+    ])
+    func addresses(address: String, expected: String) { #expect(AddressClass.of(address) == expected) }
+}
+
+@Suite("How much the audit is given")
+struct AuditVolumeTests {
+    private static func entry(_ organization: String, sought: String) -> AuditEntry {
+        AuditEntry(
+            time: 1, status: 404, principal: Principal(Claims(subject: "u", organization: organization, expiresAt: 9e9)),
+            address: nil, requestID: "r", serverRequestID: "s", method: "GET", route: "r",
+            filter: [("patient_id", sought), ("limit", "5")], patientSought: sought)
+    }
+
+    @Test("beyond a day's share keeps length and digest in the place of what callers write, of that organization alone")
+    func share() {
+        let volume = AuditVolume(megabytes: 1)
+        let sought = String(repeating: "\u{1F600}", count: 200)
+        var kept: [String?] = []
+        for _ in 0..<1000 { kept.append(volume.fit(Self.entry("o", sought: sought), day: 1).patientSought) }
+        let whole = kept.prefix { $0 == sought }.count
+        #expect((400...600).contains(whole), "some 1,800 bytes each")
+        let digest = "200 characters, sha256 be0dd5625e999de4a629c08e0d2f7d8005c8fce643c7e469066c249d0bd51978"
+        #expect(kept.dropFirst(whole).allSatisfy { $0 == digest })
+        let beyond = volume.fit(Self.entry("o", sought: sought), day: 1)
+        #expect(beyond.filter.map(\.value) == [digest, "5"] && beyond.principal.subject == "u")
+        #expect(volume.fit(Self.entry("o", sought: "p_1"), day: 1).patientSought == "p_1", "nothing is gained")
+        #expect(volume.fit(Self.entry("other", sought: sought), day: 1).patientSought == sought)
+        #expect(volume.statistics.beyond == 1 && volume.statistics.ofEntries > 1_000_000)
+        #expect(volume.fit(Self.entry("o", sought: sought), day: 2).patientSought == sought, "the next day begins anew")
+        #expect(volume.statistics.beyond == 0)
+    }
+
+    @Test("counts what was logged of attempts")
+    func attempts() {
+        let volume = AuditVolume(megabytes: 1)
+        volume.addAttempt(bytes: 7)
+        #expect(volume.statistics.ofAttempts == 7)
+    }
+}
+
+@Suite("A server's own entries")
+struct ServerEntryTests {
+    @Test("say when it begins and ends, where, and whether it records; and are nobody's")
+    func entries() throws {
+        let run = ServerEntry(isAudited: false, listen: "/run/s.sock")
+        let (begin, end) = (run.entry(.begins), run.entry(.ends))
+        #expect(begin.serverRequestID == end.serverRequestID)
+        #expect(begin.method == "SERVER" && begin.organization.isEmpty && begin.patients == nil)
+        #expect(begin.filter.map(\.value).prefix(2) == ["begins", "off"] && end.filter.map(\.value).prefix(2) == ["ends", "off"])
+        #expect(begin.filter.contains { $0.value == "/run/s.sock" })
+        #expect(ServerEntry(isAudited: true, listen: "").entry(.begins).filter[1].value == "on")
+    }
+}
