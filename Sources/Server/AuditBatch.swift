@@ -45,6 +45,8 @@ enum AuditBatch {
             ("method", entry.method), ("route", entry.route),
             ("filter", entry.filterObject.map { String(decoding: $0, as: UTF8.self) }),
             ("patient_ids", entry.patients.map { String(decoding: $0, as: UTF8.self) }),
+            ("server_request_id", entry.serverRequestID), ("automatic", entry.isAutomatic ? "true" : "false"),
+            ("patient_sought", entry.patientSought), ("problem", entry.problem),
         ]
         var writer = JSONWriter(capacity: 1024)
         writer.object { writer in
