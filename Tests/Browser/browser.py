@@ -24,7 +24,7 @@ const ownFetch = window.fetch;
 window.fetch = async (address, options = {}) => {
   const path = new URL(address, location.href).pathname + new URL(address, location.href).search;
   const headers = new Headers(options.headers);
-  asked.push({ path, method: options.method ?? 'GET', key: headers.get('Idempotency-Key'), at: Date.now() });
+  asked.push({ path, method: options.method ?? 'GET', key: headers.get('Idempotency-Key'), by: headers.get('X-Asked-By'), at: Date.now() });
   const answer = () => ownFetch(address, options);
   return window.interfere ? window.interfere(path, answer, options) : answer();
 };

@@ -91,6 +91,9 @@ def test_it_asks_again_every_half_minute_while_it_is_looked_at_and_not_while_hid
         };""")
     page.open()
     page.until(lambda: len(page.asked("risk-metrics")) >= 3)
+    # What nobody asked for says so to the audit, in each of a view's requests; what somebody asked for does not.
+    assert [each["by"] for each in page.asked("risk-metrics")][:3] == [None, "timer", "timer"]
+    assert [each["by"] for each in page.asked("dashboard")][:2] == [None, "timer"]
     times = [each["at"] for each in page.asked("risk-metrics")]
     assert all(later - earlier >= 29_000 for earlier, later in zip(times, times[1:])), times
     page.run("hide(true)")
@@ -100,3 +103,4 @@ def test_it_asks_again_every_half_minute_while_it_is_looked_at_and_not_while_hid
     seen = len(page.asked("risk-metrics"))
     page.run("hide(false)")
     page.until(lambda: len(page.asked("risk-metrics")) > seen)
+    assert page.asked("risk-metrics")[seen]["by"] is None, "somebody has come back to look"
