@@ -127,6 +127,15 @@ def test_401s_are_there_at_once_and_fill_nothing(stack, database, fresh_id, serv
     assert {row["patient_id"] for row in rows} == {None, f"180 characters, sha256 {digest}"}
 
 
+def test_a_body_that_nginx_refuses_for_want_of_a_token_is_there_too(api, database, fresh_id):
+    aimed = fresh_id("aimed")
+    for _ in range(2):
+        response = api.client.request("POST", f"{PREFIX}/{aimed}/log-outreach", {"Content-Type": "application/json"}, b"{}")
+        assert response.status == 401 and response.header("WWW-Authenticate") == "Bearer"
+    row = eventually(lambda: tried(database, aimed))[0]
+    assert (row["problem"], row["method"], row["address"]) == ("token-missing", "POST", "127.0.0.1")
+
+
 def test_a_time_without_the_audit_is_seen_from_outside_and_in_the_audit(stack, database, clinic, server_with):
     off, on = server_with(AUDIT="off"), server_with()
     assert (metric(off, "reengagement_audit_on"), metric(on, "reengagement_audit_on")) == (0, 1)
