@@ -36,9 +36,11 @@ BEGIN
             SELECT p.oid, p.oid::regprocedure AS name, p.proacl, p.proowner,
                 regexp_replace(p.proname, '^(plain|flat)_', '') = ANY (
                     endpoints || ARRAY['advance', 'catch_up', 'catch_up_in_time', 'organizations_due',
-                        'record_access', 'keep_refused_entry', 'prove_audit', 'make_audit_partitions', 'audit_rest_entries', 'search']) AS for_server
+                        'record_access', 'keep_refused_entry', 'prove_audit', 'make_audit_partitions', 'audit_rest_entries',
+                        'seal_audit', 'search']) AS for_server
             FROM pg_proc p
             WHERE p.pronamespace = 're'::regnamespace AND (p.provolatile = 'v' OR p.prosecdef
+                OR p.proname IN ('audit_entry_digest', 'audit_seal_digest', 'audit_digests', 'last_audit_seal', 'audit_faults')
                 OR regexp_replace(p.proname, '^(plain|flat)_', '') = ANY (endpoints))
         ), table_right(role, relation, privileges) AS (
             SELECT 'reengagement_definer', source, 'SELECT'

@@ -294,6 +294,19 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     PERFORM pg_temp.note('the audit', 'takes no entry: ' || SQLERRM);
 END $$;
+-- Every sealed entry is there as it was, and every seal. Who may not read them all is told nothing of it.
+DO $$
+BEGIN
+    IF has_table_privilege('re.audit', 'SELECT') AND has_table_privilege('re.audit_seal', 'SELECT')
+        AND has_function_privilege('re.audit_faults()', 'EXECUTE') AND NOT re.is_bound()
+    THEN
+        PERFORM pg_temp.note(coalesce(nullif(f.organization_id, ''), 'the audit'), 'the audit: ' || f.fault)
+        FROM re.audit_faults() f;
+        RAISE NOTICE 'the audit: % entries, % seals, % since the last seal', (SELECT count(*) FROM re.audit),
+            (SELECT count(*) FROM re.audit_seal), (SELECT count(*) FROM re.audit a WHERE a.transaction >= (
+                SELECT coalesce(max(s.to_transaction), 0) FROM re.audit_seal s));
+    END IF;
+END $$;
 SELECT pg_temp.note(o.id, 'has no organization_state')
 FROM public.organizations o WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = o.id);
 SELECT format('CALL pg_temp.verify(%L)', s.organization_id)

@@ -249,6 +249,7 @@ public struct Application: Sendable {
                         { $0.add(isAudited: configuration.isAudited) }, { $0.add(audit: audit.trail.statistics) },
                         { $0.add(audit.volume.statistics) },
                         { if let rest = maintenance.auditRest { $0.add(auditRest: rest) } },
+                        { $0.add(auditUnsealed: maintenance.auditUnsealed) },
                         { if let process = ProcessFigures.current() { $0.add(process) } },
                     ])
             },

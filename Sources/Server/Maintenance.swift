@@ -16,6 +16,7 @@ final class Maintenance: Sendable {
     private let logger: Logger
     private let stopped = Monitor(false)
     private let rest = Monitor<Int?>(nil)
+    private let seals: AuditSeals
     /// How long between two looks for work, where the last has left none.
     private let pause: Duration
     /// How long one organization may take before the others have their turn.
@@ -47,6 +48,8 @@ final class Maintenance: Sendable {
         self.logger = logger
         self.pause = pause
         self.turn = turn
+        seals = AuditSeals(
+            database: { (query) throws(PostgreSQLError) in try database(query, "") }, logger: logger)
     }
 
     /// Starts the thread.
@@ -56,6 +59,7 @@ final class Maintenance: Sendable {
             var partitionsDue = ContinuousClock.now
             while !sleep(pause) {
                 pause = lookForWork()
+                seals.lookAfter()
                 // Whatever has failed: an audit without its next months would go on in the rest for good.
                 guard partitionsDue <= .now else { continue }
                 partitionsDue = .now + (lookAfterMonths() ? Self.betweenPartitions : Self.pauseAfterFailure)
@@ -71,6 +75,9 @@ final class Maintenance: Sendable {
 
     /// How many entries of the audit no month has taken, as last counted (docs/audit.md); nil before that.
     var auditRest: Int? { rest.withLock { $0 } }
+
+    /// For how long the oldest entry of the audit has been without a seal.
+    var auditUnsealed: Duration { seals.age }
 
     /// Returns whether it was told to stop meanwhile.
     private func sleep(_ duration: Duration) -> Bool {

@@ -94,6 +94,12 @@ extension PrometheusText {
         gauge("reengagement_audit_rest_entries", "Audit entries that no month has taken, counted up to 10000.", auditRest)
     }
 
+    mutating func add(auditUnsealed: Duration) {
+        gauge(
+            "reengagement_audit_unsealed_seconds", "For how long the oldest audit entry has been without a seal.",
+            Int(auditUnsealed / .seconds(1)))
+    }
+
     /// The names that every Prometheus client library has for its process.
     mutating func add(_ process: ProcessFigures) {
         counter("process_cpu_seconds_total", "Processor time, of user and system, in seconds.", process.cpuSeconds)

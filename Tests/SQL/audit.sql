@@ -125,7 +125,7 @@ DO $$ BEGIN EXECUTE format('DROP TABLE re.%I', given.month(3)); END $$;
 SELECT given.access(o, '{p}', at) FROM unnest(ARRAY['a', 'b']) o,
     unnest(ARRAY['2099-01-15T12:00Z', '2098-12-31T23:59:59.999999Z', '2099-01-01T00:00Z', '1970-01-01T00:00Z', '1969-12-31T23:59Z', '9999-12-31T23:59Z',
         '10000-01-01T00:00Z', 'infinity', now() + interval '3 months']::timestamptz[]) at;
-CREATE TEMPORARY TABLE entry AS SELECT a::text AS entry, count(*) AS number FROM re.audit a GROUP BY 1;
+CREATE TEMPORARY TABLE entry AS SELECT a::text AS entry, count(*) AS number FROM re.audit a WHERE method <> 'DROP' GROUP BY 1;
 SET LOCAL ROLE reengagement_api;
 SELECT is(re.audit_rest_entries(), 19::bigint, 'the server''s role learns how many entries no month has taken');
 SELECT is(re.make_audit_partitions(), 0, 'and can have no month made that has entries there');
@@ -135,7 +135,7 @@ SELECT is_empty($$ SELECT re.drop_audit_before('9999-01-01', true) $$, 'and the 
 CREATE TABLE re.audit_9999_12 ();
 SELECT results_eq($$ SELECT partition || ' ' || entries FROM re.move_audit_rest() $$,
     ARRAY['audit_1970_01 2', 'audit_2010_03 1', given.month(3) || ' 2', 'audit_2098_12 2', 'audit_2099_01 4'], 'moved, they have months of their own');
-SELECT results_eq($$ SELECT a::text, count(*) FROM re.audit a GROUP BY 1 ORDER BY 1 $$, $$ SELECT * FROM entry ORDER BY 1 $$, 'every entry is as it was');
+SELECT results_eq($$ SELECT a::text, count(*) FROM re.audit a WHERE method <> 'DROP' GROUP BY 1 ORDER BY 1 $$, $$ SELECT * FROM entry ORDER BY 1 $$, 'every entry is as it was');
 SELECT results_eq($$ SELECT tableoid::regclass::text, count(*) FROM re.audit WHERE tableoid <> ('re.' || given.month(0))::regclass GROUP BY 1 ORDER BY 1 $$,
     $$ SELECT 're.' || name, number FROM (VALUES ('audit_1970_01', 2::bigint), ('audit_2010_03', 1), (given.month(3), 2), ('audit_2098_12', 2), ('audit_2099_01', 4), ('audit_rest', 8)) v(name, number) ORDER BY 1 $$,
     'each in its month, and in the rest what no month can take');

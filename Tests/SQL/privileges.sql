@@ -33,6 +33,7 @@ SELECT results_eq(
         're.audit_YYYY_MM: ',
         're.audit_refused_entry: ',
         're.audit_rest: ',
+        're.audit_seal: ',
         're.cell: SELECT',
         're.clock: SELECT',
         're.contact_span: SELECT',
@@ -83,9 +84,16 @@ SELECT results_eq(
         ORDER BY 1 $$,
     $$ SELECT v COLLATE "C" FROM unnest(ARRAY[
         're.action_priority(text,text) PUBLIC',
+        're.add_audit_seal(re.audit_seal,re.audit_seal) ',
         're.advance(text,integer) definer reengagement_api',
         're.attempts_lock(text) PUBLIC',
+        're.audit_digests(bigint[],bigint,bigint) ',
+        're.audit_entry_digest(re.audit) ',
+        're.audit_faults() ',
+        're.audit_month(timestamp with time zone) PUBLIC',
         're.audit_rest_entries() definer reengagement_api',
+        're.audit_seal_digest(re.audit_seal,bytea) ',
+        're.audit_transaction(xid8) PUBLIC',
         're.average(numeric,bigint) PUBLIC',
         're.before(date) PUBLIC',
         're.catch_up(text) reengagement_api',
@@ -147,6 +155,7 @@ SELECT results_eq(
         're.is_due_for_at_most(text,integer) PUBLIC',
         're.iso_date(date) PUBLIC',
         're.keep_refused_entry(text,text) definer reengagement_api',
+        're.last_audit_seal() ',
         're.least_days(integer,bigint,integer,boolean) PUBLIC',
         're.log_outreach(text,text,text,text,boolean,text,text,text,text,text,text,text,text,text) reengagement_api',
         're.make_audit_partition(text,regclass,timestamp with time zone,timestamp with time zone) ',
@@ -168,6 +177,7 @@ SELECT results_eq(
         're.marks_behind(text,xid8,text,bigint) PUBLIC',
         're.marks_of(text,bigint) PUBLIC',
         're.move_audit_rest() ',
+        're.note_dropped_audit(date[],bigint) ',
         're.now() PUBLIC',
         're.number_of_days(date[],date,date) PUBLIC',
         're.organizations_due(integer,text[]) definer reengagement_api',
@@ -200,6 +210,7 @@ SELECT results_eq(
         're.risk_metrics(text) reengagement_api',
         're.risk_score(integer,bigint,boolean) PUBLIC',
         're.risk_tier(integer) PUBLIC',
+        're.seal_audit(interval) definer reengagement_api',
         're.search(text,text,text,date[],date[],integer) definer reengagement_api',
         're.search_digits(text) PUBLIC',
         're.search_piece(text,bigint,text) PUBLIC',
@@ -277,11 +288,12 @@ SELECT results_eq(
         'the owner audit_rest_entries',
         'the owner forget_attempts_of_organization',
         'the owner forget_attempts_of_patient',
-        'the owner make_audit_partitions']) v $$,
+        'the owner make_audit_partitions',
+        'the owner seal_audit']) v $$,
     'what runs as whom');
 SELECT is_empty($$ SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 're'::regnamespace
     AND NOT 'search_path=pg_catalog, pg_temp' = ANY (proconfig) $$, 'and all of that with a fixed search_path');
-SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 're'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname NOT IN ('migration', 'foundation', 'audit_refused_entry')
+SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 're'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname NOT IN ('migration', 'foundation', 'audit_refused_entry', 'audit_seal')
     AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'one_organization') $$, 'every derived table has the policy');
 
 -- The views and their owner.
@@ -300,7 +312,7 @@ SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_attribut
     'class folded_email folded_name last_contact_day organization_id patient_id phone_digits', 'the searcher reads of a state what is searched');
 SELECT is((SELECT string_agg(p.polrelid::regclass || ' ' || p.polname, ', ' ORDER BY p.polname) FROM pg_policy p
     WHERE p.polroles <> '{0}' OR pg_get_expr(p.polqual, p.polrelid) !~ 'reengagement.organization'),
-    're.patient_search every_piece, re.migration everybody, re.foundation everything, re.audit_refused_entry nobody_bound',
+    're.patient_search every_piece, re.migration everybody, re.foundation everything, re.audit_refused_entry nobody_bound, re.audit_seal nobody_bound',
     'and one policy alone is not that of the bound organization, but for the tables that know of none');
 SELECT * FROM finish();
 ROLLBACK;

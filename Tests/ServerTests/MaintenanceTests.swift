@@ -13,13 +13,19 @@ struct MaintenanceTests {
         private let count = Monitor(0)
         private let turns = Monitor([String]())
         private let partitions = Monitor(0)
+        /// What sealing the audit returns, one after the other.
+        private let seals: Monitor<[[String?]]>
         private let failing: Bool
         /// What advancing an organization ends in, until it is healed.
         private let errors: Monitor<[String: PostgreSQLError]>
         /// Whom each look for work left alone.
         private let skipped = Monitor([String]())
 
-        init(_ chunks: [String: Int], failing: Bool = false, errors: [String: PostgreSQLError] = [:]) {
+        init(
+            _ chunks: [String: Int], failing: Bool = false, errors: [String: PostgreSQLError] = [:],
+            seals: [[String?]] = []
+        ) {
+            self.seals = Monitor(seals)
             self.chunks = Monitor(chunks)
             self.failing = failing
             self.errors = Monitor(errors)
@@ -46,6 +52,8 @@ struct MaintenanceTests {
                 }
             } else if query.statement.name == "audit_rest_entries" {
                 rows = [["7"]]
+            } else if query.statement.name == "seal_audit" {
+                rows = [seals.withLock { $0.isEmpty ? [nil, nil, "0", "f", "0"] : $0.removeFirst() }]
             } else if query.statement.name == "make_audit_partitions" {
                 partitions.withLock { $0 += 1 }
                 partitions.notifyAll()
@@ -123,15 +131,27 @@ struct MaintenanceTests {
         #expect(maintenance.auditRest == 7)
     }
 
+    @Test("has the audit sealed from the start, a backlog at once, and names each seal in the log")
+    func seals() throws {
+        let log = CapturedLog()
+        let backlog = Backlog(
+            [:], seals: [["7", "ab12", "20000", "t", "90"], ["8", "cd34", "5", "f", "30"], [nil, nil, "0", "f", nil]])
+        let maintenance = try start(backlog, log, pause: .milliseconds(10))
+        while !log.text().contains("cd34") { Thread.sleep(.milliseconds(5)) }
+        maintenance.stop()
+        #expect(log.text().contains("the audit has been sealed number=7 digest=ab12 entries=20000"))
+        #expect(maintenance.auditUnsealed >= .seconds(30) && maintenance.auditUnsealed < .seconds(90))
+    }
+
     @Test("says so when the database is away, and does not hammer it")
     func failure() throws {
         let (backlog, log) = (Backlog([:], failing: true), CapturedLog())
         let maintenance = try start(backlog, log)
-        // A look for work, and the audit's months.
-        #expect(backlog.waitForCalls(2))
+        // A look for work, the audit's seals and its months.
+        #expect(backlog.waitForCalls(3))
         Thread.sleep(.milliseconds(300))
         maintenance.stop()
-        #expect(backlog.calls == 2)
+        #expect(backlog.calls == 3)
         #expect(log.text().contains("the background work could not go on"))
     }
 

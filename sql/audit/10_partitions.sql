@@ -139,6 +139,9 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout
 DECLARE
     first_kept date := least(day, date_trunc('month', now())::date);
     dropped text;
+    months date[] := '{}';
+    number bigint;
+    entries bigint := 0;
 BEGIN
     IF NOT even_within_six_years AND day > now() - interval '6 years' THEN
         RAISE invalid_parameter_value USING
@@ -152,14 +155,22 @@ BEGIN
             AND to_date(c.relname, '"audit_"YYYY_MM') + interval '1 month' <= first_kept
         ORDER BY 1
     LOOP
+        EXECUTE format('SELECT count(*) FROM re.%I', dropped) INTO number;
         EXECUTE format('DROP TABLE re.%I', dropped);
+        entries := entries + number;
+        months := months || to_date(dropped, '"audit_"YYYY_MM');
         RETURN NEXT dropped;
     END LOOP;
     -- What no month took goes when the last of it is old enough.
     IF (SELECT max(r.at) FROM re.audit_rest r) < first_kept THEN
+        entries := entries + (SELECT count(*) FROM re.audit_rest);
+        months := months || ARRAY(SELECT DISTINCT re.audit_month(r.at) FROM re.audit_rest r ORDER BY 1);
         DROP TABLE re.audit_rest;
         PERFORM re.make_rest_of_audit();
         RETURN NEXT 'audit_rest';
+    END IF;
+    IF months <> '{}' THEN
+        PERFORM re.note_dropped_audit(months, entries);
     END IF;
 END $$;
 

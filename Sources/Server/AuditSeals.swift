@@ -1,0 +1,56 @@
+import Logging
+import PostgreSQL
+import Threads
+
+/// Has the audit's entries sealed as they come (docs/audit.md), and names each seal in the log.
+///
+/// Where the log is collected elsewhere, its line proves what the chain was then, whatever is done to the database.
+final class AuditSeals: Sendable {
+    typealias Database = @Sendable (_ query: Query) throws(PostgreSQLError) -> QueryResult
+
+    /// How long an entry may be without a seal, on a system that writes; the servers take turns.
+    static let pause = Duration.seconds(5)
+    static let pauseAfterFailure = Duration.seconds(60)
+
+    private static let seal = Statement(
+        name: "seal_audit",
+        sql: "SELECT number, digest, entries, remaining, ceil(unsealed_seconds)::bigint FROM re.seal_audit(interval '4 s')")
+
+    private let database: Database
+    private let logger: Logger
+    private let allSealedBy = Monitor(ContinuousClock.now)
+    private let due = Monitor(ContinuousClock.now)
+
+    init(database: @escaping Database, logger: Logger) {
+        (self.database, self.logger) = (database, logger)
+    }
+
+    /// For how long the oldest entry has been without a seal, as far as is known.
+    var age: Duration { allSealedBy.withLock { $0.duration(to: .now) } }
+
+    /// Has sealed what can be sealed, where it is time for that; called every second.
+    func lookAfter() {
+        guard due.withLock({ $0 <= .now }) else { return }
+        do throws(PostgreSQLError) {
+            let isMore = try sealOnce()
+            due.withLock { $0 = .now + (isMore ? .zero : Self.pause) }
+        } catch {
+            logger.warning("the audit could not be sealed", metadata: ["class": "\(error.kind)", "reason": "\(error)"])
+            due.withLock { $0 = .now + Self.pauseAfterFailure }
+        }
+    }
+
+    /// Returns whether more can be sealed at once.
+    private func sealOnce() throws(PostgreSQLError) -> Bool {
+        let asked = ContinuousClock.now
+        let row = try database(Query(Self.seal))[0]
+        // Another server is at it, who will tell.
+        if let age = row.int(4) { allSealedBy.withLock { $0 = max($0, asked - .seconds(age)) } }
+        if let number = row.int(0), let digest = row.text(1) {
+            logger.info(
+                "the audit has been sealed",
+                metadata: ["number": "\(number)", "digest": "\(digest)", "entries": "\(row.int(2) ?? 0)"])
+        }
+        return row.text(3) == "t"
+    }
+}
