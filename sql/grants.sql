@@ -147,3 +147,55 @@ BEGIN
         EXECUTE statement;
     END LOOP;
 END $$;
+
+-- Into the database, and to temporary tables in it, come those who have something in it: the server's role and its logins need
+-- no temporary table. What PUBLIC had, whoever has rights here keeps as rights of his own; who comes later is let in by
+-- name. A login that inherits nothing of the server's role has to be named, too.
+DO $$
+DECLARE
+    statement text;
+    number integer := 0;
+BEGIN
+    FOR statement IN
+        WITH here AS MATERIALIZED (
+            SELECT d.oid, quote_ident(d.datname) AS name, d.datdba, coalesce(d.datacl, acldefault('d', d.datdba)) AS acl
+            FROM pg_database d WHERE d.datname = current_database()
+        ), public_right AS MATERIALIZED (
+            SELECT a.privilege_type AS privilege FROM here h CROSS JOIN LATERAL aclexplode(h.acl) a
+            WHERE a.grantee = 0 AND a.privilege_type IN ('CONNECT', 'TEMPORARY')
+        ), server AS MATERIALIZED (
+            SELECT r.oid FROM re.foundation_roles() r WHERE r.is_servers
+            UNION SELECT to_regrole(quote_ident(current_setting('re.server_role')))
+        ), concerned AS MATERIALIZED (
+            -- Who owns something here or has a right to it, or may see all there is.
+            SELECT d.refobjid AS oid FROM pg_shdepend d JOIN here h ON h.oid = d.dbid WHERE d.refclassid = 'pg_authid'::regclass
+            UNION SELECT r.oid FROM pg_roles r WHERE r.rolname IN ('pg_read_all_data', 'pg_write_all_data', 'pg_monitor')
+        ), login AS MATERIALIZED (
+            SELECT r.oid, quote_ident(r.rolname) AS name, EXISTS (SELECT FROM concerned c
+                    WHERE c.oid NOT IN (SELECT oid FROM server) AND pg_has_role(r.oid, c.oid, 'MEMBER')
+                        AND NOT EXISTS (SELECT FROM server s WHERE pg_has_role(s.oid, c.oid, 'MEMBER'))) AS has_more
+            FROM pg_roles r JOIN here h ON r.oid <> h.datdba
+            WHERE r.rolcanlogin AND NOT r.rolsuper
+                AND (EXISTS (SELECT FROM concerned c WHERE pg_has_role(r.oid, c.oid, 'MEMBER'))
+                    OR EXISTS (SELECT FROM server s WHERE pg_has_role(r.oid, s.oid, 'MEMBER')))
+        ), kept AS (
+            SELECT l.oid, l.name, p.privilege FROM login l CROSS JOIN public_right p WHERE p.privilege = 'CONNECT' OR l.has_more
+            UNION
+            -- Behind a pooler the role logs in itself.
+            SELECT s.oid, quote_ident(pg_get_userbyid(s.oid)), 'CONNECT' FROM server s
+        )
+        SELECT format('GRANT %s ON DATABASE %s TO %s', k.privilege, h.name, k.name)
+        FROM kept k CROSS JOIN here h
+        WHERE NOT EXISTS (SELECT FROM aclexplode(h.acl) a WHERE a.grantee = k.oid AND a.privilege_type = k.privilege)
+        UNION ALL
+        SELECT format('REVOKE %s ON DATABASE %s FROM PUBLIC', p.privilege, h.name) FROM public_right p CROSS JOIN here h
+        ORDER BY 1
+    LOOP
+        EXECUTE statement;
+        number := number + 1;
+    END LOOP;
+    IF number > 0 THEN
+        PERFORM set_config('re.done', current_setting('re.done')
+            || format(E'set who may connect and make temporary tables (%s)\n', number), true);
+    END IF;
+END $$;

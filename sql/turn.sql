@@ -14,8 +14,8 @@ BEGIN
             IF to_regclass('re.migration') IS NULL THEN
                 PERFORM pg_advisory_xact_lock(hashtextextended('re.migration', 0));
             END IF;
-            -- Another may have made it meanwhile.
-            IF to_regclass('re.migration') IS NOT NULL THEN
+            -- Another may have made it meanwhile. Whose owner is another is named by roles.sql.
+            IF EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass('re.migration') AND pg_has_role(c.relowner, 'USAGE')) THEN
                 LOCK TABLE re.migration IN SHARE ROW EXCLUSIVE MODE;
             END IF;
             EXIT;

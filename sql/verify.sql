@@ -307,6 +307,16 @@ BEGIN
                 SELECT coalesce(max(s.to_transaction), 0) FROM re.audit_seal s));
     END IF;
 END $$;
+DO $$
+DECLARE
+    owner text := (SELECT min(r.rolname) FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
+        WHERE p.pronamespace = 're'::regnamespace AND p.prosecdef AND r.rolsuper);
+BEGIN
+    IF owner IS NOT NULL THEN
+        RAISE WARNING 'functions that run with the rights of their owner belong to the superuser %; docs/operating.md ("Install") says how another comes to own them',
+            owner;
+    END IF;
+END $$;
 SELECT pg_temp.note(o.id, 'has no organization_state')
 FROM public.organizations o WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = o.id);
 SELECT format('CALL pg_temp.verify(%L)', s.organization_id)

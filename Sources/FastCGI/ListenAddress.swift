@@ -1,3 +1,5 @@
+import Glibc
+
 /// Where the server listens: a unix socket's path, or a host and a port.
 public enum ListenAddress: Sendable, Equatable {
     case unix(path: String)
@@ -22,6 +24,42 @@ public enum ListenAddress: Sendable, Equatable {
         let digits = text[text.index(after: colon)...]
         guard !host.isEmpty, digits.first != "+", let port = UInt16(digits), port > 0 else { return nil }
         self = .tcp(host: String(host), port: port)
+    }
+}
+
+extension ListenAddress {
+    /// Whether a host to listen on stands for every address of the machine.
+    public static func isEverywhere(_ host: String) -> Bool {
+        var hints = addrinfo()
+        hints.ai_flags = AI_NUMERICHOST
+        var found: UnsafeMutablePointer<addrinfo>?
+        defer { if found != nil { freeaddrinfo(found) } }
+        // An address may be spelt in many ways (0, 0.0, ::0); a name that leads there is odd.
+        guard getaddrinfo(host, nil, &hints, &found) == 0, let address = found?.pointee.ai_addr else { return false }
+        return isEverywhere(address)
+    }
+
+    /// The same of a socket that listens already.
+    public static func isEverywhere(descriptor: CInt) -> Bool {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                getsockname(descriptor, $0, &length) == 0 && isEverywhere($0)
+            }
+        }
+    }
+
+    private static func isEverywhere(_ address: UnsafeMutablePointer<sockaddr>) -> Bool {
+        switch CInt(address.pointee.sa_family) {
+        case AF_INET:
+            address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { $0.pointee.sin_addr.s_addr == 0 }
+        case AF_INET6:
+            address.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { pointer in
+                withUnsafeBytes(of: pointer.pointee.sin6_addr) { $0.allSatisfy { $0 == 0 } }
+            }
+        default: false
+        }
     }
 }
 

@@ -17,11 +17,14 @@ final class Connection: @unchecked Sendable {
     var failedRefreshes: [FailedRefresh] = []
     /// Whether a statement was refused since the session takes no writes: another one may, by now.
     private(set) var isReadOnly = false
+    /// Whether a right was missing, as to a session that something has made another role than the server's.
+    private var lacksRights = false
     /// When it was opened, for its age.
     let openedAt: ContinuousClock.Instant
 
     private static let setOrganization = Statement(
-        name: "set_organization", sql: "SELECT set_config('reengagement.organization', $1, true)")
+        name: "set_organization",
+        sql: "SELECT set_config('reengagement.organization', $1, true), \(Statement.afresh)")
     /// What a login or a database may have set of what PostgreSQL 15.0 does not know, so that no start-up packet may name it
     /// (``ConnectionParameters`` has the others).
     private static let laterSettings = Statement(
@@ -186,7 +189,7 @@ final class Connection: @unchecked Sendable {
 
     /// Whether the next request may have it: open, idle, and outside a transaction.
     func isReusable() -> Bool {
-        PQstatus(handle) == CONNECTION_OK && PQtransactionStatus(handle) == PQTRANS_IDLE
+        !lacksRights && PQstatus(handle) == CONNECTION_OK && PQtransactionStatus(handle) == PQTRANS_IDLE
             && PQpipelineStatus(handle) == PQ_PIPELINE_ON
     }
 
@@ -204,6 +207,7 @@ final class Connection: @unchecked Sendable {
         // A backend that was killed leaves no SQLSTATE.
         guard let state = text(result, reengagement_PG_DIAG_SQLSTATE).map(SQLState.init) else { return lost() }
         if state == .readOnlyTransaction { isReadOnly = true }
+        if state == .insufficientPrivilege { lacksRights = true }
         return PostgreSQLError(state: state, message: text(result, reengagement_PG_DIAG_MESSAGE_PRIMARY) ?? "")
     }
 

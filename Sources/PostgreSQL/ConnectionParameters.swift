@@ -6,11 +6,13 @@ public struct ConnectionParameters: Sendable {
     public let statementTimeout: Duration
     /// The same for each host of a list by itself, in the order in which they are to be asked.
     var hosts: [ConnectionParameters] {
-        alternatives.map { Self(keywords: $0, hostCount: hostCount, statementTimeout: statementTimeout) }
+        alternatives.map { Self(keywords: $0, of: self) }
     }
     /// How many hosts the connection string lists, each of which may be asked for several kinds of session.
     let hostCount: Int
     private let alternatives: [HostList.Keywords]
+    /// The `sslmode` that is asked for by name over a network and does not prove who the database is.
+    public let uncheckedTransport: String?
 
     /// Reads a connection string, a URI or `keyword=value` pairs, and adds the server's settings.
     ///
@@ -61,19 +63,26 @@ public struct ConnectionParameters: Sendable {
         guard let list = HostList(keywords) else {
             throw InvalidConnectionString("lists hosts, addresses and ports in different numbers")
         }
+        let transport = TransportSecurity(given)
+        var secured: [HostList.Keywords] = []
+        for host in list.alternatives { secured.append(try transport.secured(host)) }
+        let isChecked = transport.checksByDefault(list.alternatives)
         let namesUser = given.contains { $0.keyword == "user" }
-        try OptionCheck(keywords)?.run(namesUser: namesUser, usesTLS: list.isOverNetwork)
-        alternatives = list.alternatives
+        try OptionCheck(keywords + (isChecked ? [TransportSecurity.checked] : []))?
+            .run(namesUser: namesUser, usesTLS: list.isOverNetwork || isChecked, isCheckedByDefault: isChecked)
+        uncheckedTransport = transport.weakness(list.alternatives)
+        alternatives = secured
         hostCount = list.count
         self.keywords = keywords
         self.statementTimeout = statementTimeout
     }
 
-    private init(keywords: HostList.Keywords, hostCount: Int, statementTimeout: Duration) {
+    private init(keywords: HostList.Keywords, of whole: ConnectionParameters) {
         self.keywords = keywords
-        self.hostCount = hostCount
+        hostCount = whole.hostCount
         alternatives = [keywords]
-        self.statementTimeout = statementTimeout
+        uncheckedTransport = whole.uncheckedTransport
+        statementTimeout = whole.statementTimeout
     }
 
     /// When the kernel gives up a host that has vanished without a word: what was sent is not confirmed for as long

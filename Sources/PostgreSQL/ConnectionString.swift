@@ -21,16 +21,21 @@ struct ConnectionString {
                     + "password is percent-encoded (@ is %40, / is %2F), elsewhere a value with spaces is quoted")
         }
         defer { PQconninfoFree(options) }
+        keywords = Self.keywords(of: options)
+        try checkNames(isURI: text.hasPrefix("postgresql://") || text.hasPrefix("postgres://"))
+        try checkNumbers()
+        try checkFiles()
+    }
+
+    /// Those of libpq's options that have a value.
+    static func keywords(of options: UnsafeMutablePointer<PQconninfoOption>) -> HostList.Keywords {
         var found: HostList.Keywords = []
         var option = options
         while let keyword = option.pointee.keyword {
             if let value = option.pointee.val { found.append((String(cString: keyword), String(cString: value))) }
             option += 1
         }
-        keywords = found
-        try checkNames(isURI: text.hasPrefix("postgresql://") || text.hasPrefix("postgres://"))
-        try checkNumbers()
-        try checkFiles()
+        return found
     }
 
     /// The release of the installed libpq.

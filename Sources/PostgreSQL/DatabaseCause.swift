@@ -12,7 +12,7 @@ public enum DatabaseCause: String, Sendable, CaseIterable {
     case connectionLost = "connection_lost"
     /// There is no room left to write.
     case diskFull = "disk_full"
-    /// `pg_hba.conf`, a password, a missing role or database.
+    /// `pg_hba.conf`, a password, a missing role or database, a login that is not bound.
     case loginRefused = "login_refused"
     /// Memory or descriptors are short.
     case outOfResources = "out_of_resources"
@@ -54,6 +54,8 @@ enum SQLStateTable {
         Line(code: "25P04", status: 503, cause: .statementTimeout),
         Line(code: "28", status: 503, cause: .loginRefused),
         Line(code: "3D", status: 503, cause: .loginRefused),
+        // Until somebody takes from the login what it has too much.
+        Line(code: SQLState.unboundLogin.code, status: 503, cause: .loginRefused),
         Line(code: "40", status: 503, cause: .conflict),
         Line(code: "53100", status: 503, cause: .diskFull),
         Line(code: "53300", status: 503, cause: .connectionLimit),

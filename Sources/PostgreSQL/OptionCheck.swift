@@ -42,13 +42,15 @@ final class OptionCheck {
 
     /// What libpq would refuse whatever database it finds.
     ///
-    /// - Parameter usesTLS: whether there is a host that libpq would ask for TLS.
-    func run(namesUser: Bool, usesTLS: Bool) throws(InvalidConnectionString) {
+    /// - Parameters:
+    ///   - usesTLS: whether there is a host that libpq would ask for TLS.
+    ///   - isCheckedByDefault: whether nobody has asked for the check of its certificate.
+    func run(namesUser: Bool, usesTLS: Bool, isCheckedByDefault: Bool) throws(InvalidConnectionString) {
         guard accepts(options, user: "x") else { throw InvalidConnectionString(refusal()) }
         guard namesUser || accepts(options, user: nil) else {
             throw InvalidConnectionString("names no user, and the one that this process runs as has no name")
         }
-        if usesTLS { try checkTLS() }
+        if usesTLS { try checkTLS(isCheckedByDefault) }
     }
 
     private func refusal() -> String {
@@ -68,7 +70,7 @@ final class OptionCheck {
         withConnection(options, user: user) { PQstatus($0) != CONNECTION_BAD }
     }
 
-    private func checkTLS() throws(InvalidConnectionString) {
+    private func checkTLS(_ isCheckedByDefault: Bool) throws(InvalidConnectionString) {
         // A key that asks for a password must not ask whoever sits at the terminal.
         let standard = options.contains { $0.keyword == "sslpassword" } ? [] : [("sslpassword", "none")]
         let refusal = withConnection(options + standard + [("gssencmode", "disable")], user: "x") { handle in
@@ -77,6 +79,10 @@ final class OptionCheck {
         guard let words = refusal else { return }
         let problem =
             switch words {
+            case _ where words.contains("root certificate file") && isCheckedByDefault:
+                "leads over a network, where the server's certificate is checked (sslmode=verify-full): name the file of "
+                    + "its authority in sslrootcert (/etc/ssl/certs/ca-certificates.crt are Debian's), or ask for another "
+                    + "sslmode by name"
             case _ where words.contains("root certificate file"):
                 "asks for a check of the server's certificate, and sslrootcert names no usable file of certificates"
             case _ where words.contains("group or world access"):

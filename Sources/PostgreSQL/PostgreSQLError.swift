@@ -14,8 +14,11 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
     var mayQuoteAValue: Bool { conditionClass == "22" || conditionClass == "P0" }
 
     public static let readOnlyTransaction = SQLState("25006")
+    static let insufficientPrivilege = SQLState("42501")
     /// An organization's time zone has gone from PostgreSQL (`sql/views/25_zone.sql`, definitions.md section 8).
     public static let unknownTimeZone = SQLState("REZON")
+    /// The login could lay the server's role aside (`sql/views/40_login.sql`).
+    public static let unboundLogin = SQLState("RELOG")
     /// The audit keeps no entry (`sql/audit/20_recording.sql`).
     static let auditUnavailable = SQLState("REAUD")
     /// A warning: derived data could not be brought up to date, and the answer is the plain one (`sql/flat/60_catch_up.sql`).

@@ -11,6 +11,17 @@ public struct Statement: Sendable, Hashable {
     }
 }
 
+extension Statement {
+    /// Columns that take back whatever a statement before may have left in the session: another role, another now, locks that
+    /// outlive their transaction.
+    ///
+    /// They are in the statement that binds a transaction, so that they cost no round trip; NULL is the value that the session
+    /// began with.
+    public static let afresh = """
+        set_config('role', NULL, false), set_config('reengagement.now', NULL, false), pg_advisory_unlock_all()
+        """
+}
+
 /// A statement with its parameters, in PostgreSQL's text format; nil is NULL.
 public struct Query: Sendable {
     public let statement: Statement

@@ -41,15 +41,18 @@ public struct Application: Sendable {
     func run(_ signals: OperatorSignals) throws(StartError) {
         try startLog()
         defer { sink.stop(within: Self.longestFlush) }
+        for protection in configuration.protectionsOff { logger.warning("\(protection.text)") }
         let keys = try keySet()
-        let acceptor = try acceptor()
         let refreshes = Refreshes(logger: logger)
         let pool = pool(refreshes)
+        // Before it listens: a server that is served by this path meanwhile goes on.
+        let login = try startLoginWatch(pool)
+        let acceptor = try acceptor()
         let watch = try startSettingsWatch(pool)
         let foundation = try startFoundationWatch(pool)
         let audit = try startAudit(pool)
         let maintenance = try startMaintenance(pool, refreshes)
-        let database = Database(pool: pool, refreshes: refreshes, watch: watch, foundation: foundation)
+        let database = Database(pool: pool, refreshes: refreshes, watch: watch, foundation: foundation, login: login)
         let workers = try startWorkers(acceptor, keys, database, audit, maintenance)
         logger.info(
             "listening", metadata: ["version": "\(serverVersion)", "workers": "\(configuration.workers)"])
@@ -60,6 +63,7 @@ public struct Application: Sendable {
         maintenance.stop()
         watch.stop()
         foundation.stop()
+        login.stop()
         acceptor.stop(grace: Self.grace)
         let drained = workers.waitUntilDone(end)
         flush(audit, by: end + Self.longestAuditFlush)
@@ -187,6 +191,24 @@ public struct Application: Sendable {
         }
     }
 
+    private func startLoginWatch(_ pool: ConnectionPool) throws(StartError) -> FoundationWatch {
+        let watch = FoundationWatch(
+            .login(configuration.databaseLogin),
+            database: { (query) throws(PostgreSQLError) in try pool.run(query, organization: "") }, logger: logger)
+        // A database that is away says nothing yet: then requests wait for its word.
+        if configuration.databaseLogin == .bound, watch.look() == nil, let trouble = watch.trouble {
+            throw StartError(
+                description: "DATABASE_LOGIN is bound, and the login of DATABASE_URL is not (\(trouble)); docs/operating.md "
+                    + "says how to mend it, and DATABASE_LOGIN=any accepts it")
+        }
+        do throws(Thread.StartError) {
+            try watch.start()
+            return watch
+        } catch {
+            throw StartError(description: "the system refuses a thread for the login (errno \(error.code))")
+        }
+    }
+
     private func startFoundationWatch(_ pool: ConnectionPool) throws(StartError) -> FoundationWatch {
         let watch = FoundationWatch(
             database: { (query) throws(PostgreSQLError) in try pool.run(query, organization: "") }, logger: logger)
@@ -199,9 +221,6 @@ public struct Application: Sendable {
     }
 
     private func startAudit(_ pool: ConnectionPool) throws(StartError) -> Audit {
-        if !configuration.isAudited {
-            logger.warning("AUDIT is off: nothing but outreach attempts is recorded")
-        }
         let trail = AuditTrail(
             database: { (query) throws(PostgreSQLError) in
                 try pool.run(query, organization: "", repeatable: false)
@@ -224,6 +243,7 @@ public struct Application: Sendable {
         let verifier = Verifier(keys: keys, policy: configuration.policy)
         let sink = sink
         let keptAnswers = keptAnswers(database)
+        let protectionsOff = configuration.protectionsOff
         let readiness = Readiness(pool: database.pool, causes: [{ audit.trouble }] + database.causes)
         return Pipeline(
             authenticator: Authenticator(verifier: verifier),
@@ -243,6 +263,8 @@ public struct Application: Sendable {
                         { $0.add(database.refreshes.statistics) },
                         { $0.add(isClockFrozen: database.watch.isClockFrozen) },
                         { $0.add(foundationFaults: database.foundation.count) },
+                        { $0.add(loginFaults: database.login.count) },
+                        { $0.add(protectionsOff: protectionsOff) },
                         { $0.add(tokens: verifier.cacheStatistics) },
                         { $0.add(keptAnswers?.statistics ?? KeptAnswers.Statistics()) },
                         { $0.add(lostLogLines: sink.lostLines) },

@@ -6,12 +6,16 @@ public import PostgreSQL
 /// Everything the server reads from its environment, once, at the start.
 public struct Configuration: Sendable {
     public let connection: ConnectionParameters
+    /// What is asked of the login that ``connection`` names.
+    public let databaseLogin: DatabaseLogin
     public let poolSize: Int
     public let acquireTimeout: Duration
     public let listen: Listen
     public let workers: Int
     public let keys: KeySource
     public let policy: Policy
+    /// The `iss` that tokens must have.
+    public let issuer: String
     /// Requests a second for one token subject; 0 is no limit.
     public let rateLimit: Int
     /// How many bytes kept answers may take; 0 keeps none.
@@ -76,6 +80,7 @@ public struct Configuration: Sendable {
         acquireTimeout = .milliseconds(reader.number("DB_ACQUIRE_TIMEOUT_MS", in: 1...600_000, default: 2000))
         let statementTimeout = reader.number("DB_STATEMENT_TIMEOUT_MS", in: 1...600_000, default: 5000)
         let connection = reader.connection(statementTimeout: .milliseconds(statementTimeout))
+        databaseLogin = reader.choice("DATABASE_LOGIN", DatabaseLogin.allCases, default: .bound)
         let listen = reader.listen(processID: processID)
         let keys = reader.keySource()
         let issuer = reader.issuer()
@@ -96,6 +101,7 @@ public struct Configuration: Sendable {
         self.connection = connection
         self.listen = listen
         self.keys = keys
+        self.issuer = issuer
         policy = Policy(issuer: issuer, authorizedParties: parties)
     }
 }

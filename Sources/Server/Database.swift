@@ -6,22 +6,28 @@ struct Database: Sendable {
     let refreshes: Refreshes
     let watch: SettingsWatch
     let foundation: FoundationWatch
+    let login: FoundationWatch
     private let writes = FailedWrites()
 
-    init(pool: ConnectionPool, refreshes: Refreshes, watch: SettingsWatch, foundation: FoundationWatch) {
-        (self.pool, self.refreshes, self.watch, self.foundation) = (pool, refreshes, watch, foundation)
+    init(
+        pool: ConnectionPool, refreshes: Refreshes, watch: SettingsWatch, foundation: FoundationWatch,
+        login: FoundationWatch
+    ) {
+        (self.pool, self.refreshes, self.watch) = (pool, refreshes, watch)
+        (self.foundation, self.login) = (foundation, login)
     }
 
     /// Why it could not answer everything now, as far as that has been met.
     var causes: [Readiness.Cause] {
         [
-            { [foundation] in foundation.trouble }, { [refreshes] in refreshes.trouble },
+            { [login] in login.trouble }, { [foundation] in foundation.trouble }, { [refreshes] in refreshes.trouble },
             { [writes] in writes.trouble },
         ]
     }
 
     /// - Parameter repeatable: whether it only reads.
     func run(_ query: Query, organization: String, repeatable: Bool) throws(PostgreSQLError) -> QueryResult {
+        if let error = login.troubleBeforeProof { throw error }
         guard repeatable else {
             return try writes.watch { () throws(PostgreSQLError) in
                 try pool.run(query, organization: organization, repeatable: false)
@@ -35,7 +41,8 @@ struct Database: Sendable {
 
     /// Runs a probe, which binds its transaction by itself, and a query after it; returns the rows of each.
     func run(probe: Statement, then query: Query?, organization: String) throws(PostgreSQLError) -> [QueryResult] {
-        try pool.run(
+        if let error = login.troubleBeforeProof { throw error }
+        return try pool.run(
             binding: refreshes.plainBinding(organization) ?? probe, then: query, organization: organization)
     }
 

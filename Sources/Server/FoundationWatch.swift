@@ -1,10 +1,11 @@
 import Logging
 import PostgreSQL
+import Synchronization
 import Threads
 
-/// Looks at the start and once a minute whether all that answers and isolation rest on is as the last migration has left it.
+/// Looks at the start and now and then whether all that answers and isolation rest on is as it is to be.
 ///
-/// The list is the database's own (`sql/foundation`). What is missing is logged when that changes, is counted, and keeps
+/// What is wrong, the database's own functions say (``Subject``). It is logged when that changes, is counted, and keeps
 /// the server from being ready (definitions.md, "What answers rest on").
 final class FoundationWatch: Sendable {
     /// Runs a query that is bound to no organization.
@@ -16,21 +17,44 @@ final class FoundationWatch: Sendable {
         var isStopped = false
     }
 
-    /// The code of the error that says so; no SQLSTATE of PostgreSQL's own begins with R.
-    static let notAsMigrated = SQLState("REFND")
-    private static let faults = Statement(name: "foundation_faults", sql: "SELECT fault FROM re.foundation_faults()")
-    private static let pause = Duration.seconds(60)
+    /// What is looked at.
+    struct Subject: Sendable {
+        /// Says what is wrong, a row each.
+        let statement: Statement
+        /// The code of the error that says so; no SQLSTATE of PostgreSQL's own begins with R.
+        let code: SQLState
+        let pause: Duration
+        /// What the log says where it is wrong.
+        let wrong: String
+        /// What the log says where it is right again.
+        let rightAgain: String
+        /// What the log says where it could not be looked at.
+        let unseen: String
+        /// Whether the server is not ready while it is wrong; else that is told, no more.
+        var isEnforced = true
+
+        /// What the last migration has left (`sql/foundation`).
+        static let foundation = Subject(
+            statement: Statement(name: "foundation_faults", sql: "SELECT fault FROM re.foundation_faults()"),
+            code: SQLState("REFND"), pause: .seconds(60),
+            wrong: "what answers and isolation rest on is not as migrate has left it: run migrate",
+            rightAgain: "what answers and isolation rest on is there again",
+            unseen: "what answers rest on could not be looked at")
+    }
+
     /// While something is missing, or the database has not answered.
     private static let pauseAfterFailure = Duration.seconds(5)
     /// Of a database that has lost everything the log needs no more than so many names.
     private static let mostNames = 20
 
+    private let subject: Subject
     private let database: Database
     private let logger: Logger
     private let state = Monitor(State())
+    private let isProven = Atomic(false)
 
-    init(database: @escaping Database, logger: Logger) {
-        (self.database, self.logger) = (database, logger)
+    init(_ subject: Subject = .foundation, database: @escaping Database, logger: Logger) {
+        (self.subject, self.database, self.logger) = (subject, database, logger)
     }
 
     /// How many things are missing or changed, as of the last look.
@@ -38,16 +62,20 @@ final class FoundationWatch: Sendable {
 
     /// Why the server is not ready, if this is the reason; whoever asks before the first look looks.
     var trouble: PostgreSQLError? {
+        guard subject.isEnforced else { return nil }
         if state.withLock({ $0.faults }) == nil, let error = look() { return error }
         guard let faults = state.withLock({ $0.faults }), !faults.isEmpty else { return nil }
-        return .refused(Self.notAsMigrated, Self.text(faults))
+        return .refused(subject.code, Self.text(faults))
     }
+
+    /// The same until it has been found right once; from then on requests are answered.
+    var troubleBeforeProof: PostgreSQLError? { isProven.load(ordering: .relaxed) ? nil : trouble }
 
     /// Starts the thread.
     func start() throws(Thread.StartError) {
         try Thread.start { [self] in
             while true {
-                let pause = look() == nil && count == 0 ? Self.pause : Self.pauseAfterFailure
+                let pause = look() == nil && count == 0 ? subject.pause : Self.pauseAfterFailure
                 guard state.wait(until: .now + pause, { $0.isStopped ? true : nil }) == nil else { return }
             }
         }.detach()
@@ -73,13 +101,13 @@ final class FoundationWatch: Sendable {
                 note(["the list cannot be read: \(error)"])
                 return nil
             }
-            logger.warning("what answers rest on could not be looked at", metadata: ["reason": "\(error)"])
+            logger.warning("\(subject.unseen)", metadata: ["reason": "\(error)"])
             return error
         }
     }
 
     private func ask() throws(PostgreSQLError) -> [String] {
-        try database(Query(Self.faults)).rows.compactMap { $0.text(0) }
+        try database(Query(subject.statement)).rows.compactMap { $0.text(0) }
     }
 
     private func note(_ faults: [String]) {
@@ -87,17 +115,19 @@ final class FoundationWatch: Sendable {
             defer { state.faults = faults }
             return state.faults
         }
+        if faults.isEmpty { isProven.store(true, ordering: .relaxed) }
         guard faults != before else { return }
         if !faults.isEmpty {
-            logger.error(
-                "what answers and isolation rest on is not as migrate has left it: run migrate",
+            logger.log(
+                level: subject.isEnforced ? .error : .warning, "\(subject.wrong)",
                 metadata: ["faults": "\(Self.text(faults))", "count": "\(faults.count)"])
         } else if before != nil {
-            logger.notice("what answers and isolation rest on is there again")
+            logger.notice("\(subject.rightAgain)")
         }
     }
 
-    private static func text(_ faults: [String]) -> String {
+    /// What the log and an operator are told.
+    static func text(_ faults: [String]) -> String {
         faults.prefix(mostNames).joined(separator: "; ") + (faults.count > mostNames ? "; …" : "")
     }
 }

@@ -31,7 +31,7 @@ final class KeptAnswers: Sendable {
         name: "probe",
         sql: """
             SELECT p.state, p.now
-            FROM (SELECT set_config('reengagement.organization', $1, true) AS organization OFFSET 0) b
+            FROM (SELECT set_config('reengagement.organization', $1, true) AS organization, \(Statement.afresh) OFFSET 0) b
             CROSS JOIN LATERAL re.probe(b.organization) p
             """)
 

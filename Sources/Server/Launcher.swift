@@ -21,8 +21,9 @@ public enum Launcher {
 
     /// Only checks the environment; returns the exit status.
     public static func checkConfiguration() -> Int32 {
-        guard configuration() != nil else { return configurationFault }
-        print("The configuration is valid.")
+        guard let configuration = configuration() else { return configurationFault }
+        print(configuration.verdict)
+        for protection in configuration.protectionsOff { print("warning: \(protection.text)") }
         return 0
     }
 

@@ -45,6 +45,19 @@ extension PrometheusText {
             "Things that answers or isolation rest on and that are not as migrate has left them.", foundationFaults)
     }
 
+    mutating func add(loginFaults: Int) {
+        gauge(
+            "reengagement_login_faults", "Reasons why the login of DATABASE_URL could lay DATABASE_ROLE aside.", loginFaults)
+    }
+
+    /// All of them, since an alert needs the 0 too.
+    mutating func add(protectionsOff: [ProtectionOff]) {
+        let off = Set(protectionsOff.map(\.protection))
+        family(
+            "reengagement_protection_off", .gauge, "Whether the environment turns a protection off.",
+            Protection.allCases.map { ([("what", $0.rawValue)], off.contains($0) ? 1 : 0) })
+    }
+
     mutating func add(tokens: (hits: Int, misses: Int, evictions: Int)) {
         counter("reengagement_token_cache_hits_total", "Tokens found verified.", tokens.hits)
         counter("reengagement_token_cache_misses_total", "Tokens verified anew.", tokens.misses)

@@ -19,7 +19,7 @@ final class Refreshes: Sendable {
         name: "bind_plainly",
         sql: """
             SELECT NULL AS state, NULL AS now, set_config('reengagement.organization', $1, true),
-                set_config('reengagement.catch_up', 'off', true)
+                set_config('reengagement.catch_up', 'off', true), \(Statement.afresh)
             """)
 
     private let failed = Monitor(FailedOrganizations())

@@ -83,6 +83,17 @@ struct WebOrigin {
 
 /// The address that stands in `iss`: the one of Clerk's frontend API, which may be a proxy with a path.
 enum Issuer {
+    /// Why tokens of an issuer that has no ``fault(in:)`` are for development, as a verb and without the text; nil where
+    /// they may be for more.
+    static func development(_ text: String) -> String? {
+        let origin = text.firstRange(of: "://").map { text[..<$0.upperBound] + text[$0.upperBound...].prefix { $0 != "/" } }
+        guard let origin = try? WebOrigin(String(origin ?? "")) else { return nil }
+        if origin.isLoopback {
+            return "names this machine, so that whoever has its key, as `make up` makes one, signs in as anybody"
+        }
+        return origin.host.hasSuffix(".accounts.dev") ? "is a development instance of Clerk's" : nil
+    }
+
     /// What keeps `text` from being the issuer of any token, as a verb and without the text; nil where nothing does.
     static func fault(in text: String) -> String? {
         let example = "it is written as in the tokens' iss, such as https://clerk.example.com"

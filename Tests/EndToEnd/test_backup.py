@@ -51,9 +51,9 @@ class Cluster:
 
 def run(program, *arguments, succeeds=True, **environment):
     # Of the PostgreSQL that is tested, since pg_dump takes no newer one.
-    if program.startswith("pg_") and "POSTGRES_BIN" in os.environ:
-        program = os.path.join(os.environ["POSTGRES_BIN"], program)
-    done = subprocess.run([program, *arguments], env=clean_environment(**environment), stdout=subprocess.PIPE,
+    command = [os.path.join(os.environ["POSTGRES_BIN"], word) if word in ("pg_dump", "pg_restore") and "POSTGRES_BIN" in os.environ
+               else str(ROOT / word) if word.startswith("sql/") else word for word in (program, *arguments)]
+    done = subprocess.run(command, env=clean_environment(**environment), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=180)
     assert succeeds is None or (done.returncode == 0) == succeeds, done.stdout
     return done.stdout
@@ -75,14 +75,16 @@ def rows(url, *statements):
 
 
 def dump(url, file, *more, derived=False):
-    command = [word.replace("$DATABASE_URL", url).replace("reengagement.dump", str(file)) for word in documented("pg_dump")]
-    assert run(*[word for word in command if not derived or "exclude" not in word], *more) == ""
+    command = [word.replace("reengagement.dump", str(file)) for word in documented("sql/client pg_dump")]
+    assert run(*[word for word in command if not derived or "exclude" not in word], *more, DATABASE_URL=url) == ""
     return file
 
 
 def restore(url, file, *more, without=(), **how):
-    command = [word.replace("$NEW_URL", url).replace("reengagement.dump", str(file)) for word in documented("pg_restore -d")]
-    return run(*[word for word in command if word not in without], *more, **how)
+    beginning, *command = documented("DATABASE_URL=$NEW_URL sql/client pg_restore")
+    assert beginning == "DATABASE_URL=$NEW_URL"
+    command = [word.replace("reengagement.dump", str(file)) for word in command]
+    return run(*[word for word in command if word not in without], *more, DATABASE_URL=url, **how)
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +186,7 @@ def check(there, restored, original):
 def test_restored_in_another_cluster_by_its_owner(stack, there, original, dumped, answered, folder):
     assert rows(there.url("postgres"), "SELECT 1 FROM pg_roles WHERE rolname LIKE 'reengagement%'") == []
     restored = there.create("reengagement")
-    first, = re.findall(r"psql -d \"\$NEW_URL\" -c '(REVOKE [^']+)'", RUNBOOK)
+    first, = re.findall(r"sql/client psql -c '(REVOKE [^']+)'", RUNBOOK)
     rows(restored, first)
     there.execute("postgres", "CREATE ROLE visitor LOGIN")
     assert "CONNECT" in run("psql", "-d", there.url("reengagement", "visitor"), "-c", "", succeeds=False)
@@ -276,6 +278,7 @@ def test_a_backup_s_own_login(here, there, original, dumped, directory):
     """Row-level security hides nothing from it without an error, and what it dumps is whole."""
     here.execute("clinic", "CREATE ROLE backup LOGIN BYPASSRLS IN ROLE pg_read_all_data")
     here.execute("clinic", "CREATE ROLE weaker LOGIN IN ROLE pg_read_all_data")
+    here.execute("clinic", "GRANT CONNECT ON DATABASE clinic TO backup, weaker")
     whole = script(dumped)
     assert script(dump(here.url("clinic", "backup"), directory / "backup.dump")) == whole
     refused = run("pg_dump", "-d", here.url("clinic", "weaker"), succeeds=False)

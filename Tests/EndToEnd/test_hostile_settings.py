@@ -54,8 +54,9 @@ def login(database, fresh_id):
     name = fresh_id("hostile")
     with database.cursor() as cursor:
         cursor.execute(f"CREATE ROLE {name} LOGIN; GRANT reengagement_api TO {name}")
+        cursor.execute(f"GRANT CONNECT ON DATABASE reengagement TO {name}")
         yield name
-        cursor.execute(f"DROP ROLE {name}")
+        cursor.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
 
 
 def url_of(stack, login, options=""):

@@ -80,7 +80,8 @@ def test_the_metrics_have_the_names_that_are_expected(scraped):
         "reengagement_db_pool_size", "reengagement_db_pool_in_use", "reengagement_db_pool_waiting",
         "reengagement_db_pool_timeouts_total", "reengagement_db_errors_total", "reengagement_db_open_failures_total",
         "reengagement_refresh_failing", "reengagement_refresh_failures_total", "reengagement_clock_frozen",
-        "reengagement_foundation_faults", "reengagement_token_cache_hits_total",
+        "reengagement_foundation_faults", "reengagement_login_faults", "reengagement_protection_off",
+        "reengagement_token_cache_hits_total",
         "reengagement_token_cache_misses_total", "reengagement_token_cache_evictions_total",
         "process_resident_memory_bytes", "process_open_fds", "process_cpu_seconds_total", "process_start_time_seconds"
     }

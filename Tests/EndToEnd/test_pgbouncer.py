@@ -56,7 +56,7 @@ def test_the_server_works_through_pgbouncer_and_stays_bound(bouncer, stack, fold
     pinned = {name.lower() for name in re.findall(r'^ {12}\("([\w.]+)", ', settings, re.MULTILINE)} - {"role"}
     assert {setting.split()[4].lower() for setting in ROLE_SETTINGS} == pinned and len(pinned) == 17
     other = load_clinic(database, fresh_id("beside"))
-    with Server(stack, folder, DATABASE_URL=bouncer, WORKER_THREADS="2") as server:
+    with Server(stack, folder, DATABASE_URL=bouncer, DATABASE_LOGIN="bound", WORKER_THREADS="2") as server:
         assert server.get("/ready").status == 200
         for organization in (clinic, other, clinic):
             answer = server.get(dashboard(organization), token_headers(stack, organization))

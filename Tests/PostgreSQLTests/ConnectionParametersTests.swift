@@ -4,7 +4,16 @@ import Testing
 
 @Suite("Connection parameters")
 struct ConnectionParametersTests {
-    private func problem(_ text: String) -> String? {
+    /// With an sslmode that asks for nothing, where none is named: what is tested is something else.
+    private func naming(_ text: String) -> String {
+        guard !text.contains("sslmode") else { return text }
+        guard text.hasPrefix("postgres") else { return text + " sslmode=prefer" }
+        return text + (text.split(separator: "/").last?.contains("?") ?? false ? "&" : "?") + "sslmode=prefer"
+    }
+
+    private func problem(_ text: String) -> String? { unnamedProblem(naming(text)) }
+
+    private func unnamedProblem(_ text: String) -> String? {
         do throws(InvalidConnectionString) {
             _ = try ConnectionParameters(connectionString: text, role: "r", statementTimeout: .seconds(1))
             return nil
@@ -84,13 +93,13 @@ struct ConnectionParametersTests {
         "take one port for each host, or the default",
         arguments: ["host=a,b port=5432,", "postgresql://h1:1,h2:65535/x"])
     func ports(text: String) throws {
-        _ = try ConnectionParameters(connectionString: text, role: "r", statementTimeout: .seconds(1))
+        _ = try ConnectionParameters(connectionString: naming(text), role: "r", statementTimeout: .seconds(1))
     }
 
     @Test("keep the operator's own options and add the server's after them")
     func options() throws {
         let parameters = try ConnectionParameters(
-            connectionString: "postgresql://h1,h2/db?options=-c%20geqo%3Doff", role: #"odd \role"#,
+            connectionString: naming("postgresql://h1,h2/db?options=-c%20geqo%3Doff"), role: #"odd \role"#,
             statementTimeout: .milliseconds(1500))
         let options = try #require(parameters.keywords.first { $0.keyword == "options" }?.value)
         #expect(options.hasPrefix("-c geqo=off -c role=odd\\ \\\\role "))
@@ -99,7 +108,7 @@ struct ConnectionParametersTests {
     }
 
     private func hosts(_ text: String) throws -> [[String: String]] {
-        let parameters = try ConnectionParameters(connectionString: text, role: "r", statementTimeout: .seconds(2))
+        let parameters = try ConnectionParameters(connectionString: naming(text), role: "r", statementTimeout: .seconds(2))
         return parameters.hosts.map { Dictionary(uniqueKeysWithValues: $0.keywords.map { ($0.keyword, $0.value) }) }
     }
 
@@ -127,5 +136,45 @@ struct ConnectionParametersTests {
         #expect(standard["tcp_user_timeout"] == "2000")
         #expect(standard["keepalives_idle"] == "15")
         #expect(try hosts("host=h keepalives_idle=60")[0]["keepalives_idle"] == "60")
+    }
+
+    private static let authorities = "sslrootcert=/etc/ssl/certs/ca-certificates.crt"
+
+    private func modes(_ text: String) throws -> [String?] {
+        let parameters = try ConnectionParameters(connectionString: text, role: "r", statementTimeout: .seconds(1))
+        return parameters.hosts.map { host in host.keywords.last { $0.keyword == "sslmode" && !$0.value.isEmpty }?.value }
+    }
+
+    @Test("check the server's certificate over a network, and on this machine leave it", arguments: [
+        ("host=db.example.com", ["verify-full"]), ("host=db hostaddr=192.0.2.1", ["verify-full"]), ("host=127.example.com", ["verify-full"]),
+        ("host=localhost hostaddr=192.0.2.1", ["verify-full"]), ("host=192.0.2.1 sslmode=''", ["verify-full"]),
+        ("host=0.0.0.0", ["verify-full"]), ("host=::", ["verify-full"]), ("host=localhost.example.com", ["verify-full"]),
+        ("host=localhost,/run/postgresql,db,::1,127.0.0.9", [nil, nil, "verify-full", nil, nil]),
+        ("host=db,127.0.0.1 target_session_attrs=prefer-standby", ["verify-full", nil, "verify-full", nil]),
+        ("host=db hostaddr=127.0.0.1", [nil]), ("host=LOCALHOST", [nil]), ("host=/run/postgresql", [nil]), ("dbname=x", [nil]),
+        ("host=db sslmode=disable", ["disable"]), ("host=db sslmode=prefer", ["prefer"]), ("host=db sslmode=verify-full", ["verify-full"]),
+    ])
+    func defaultMode(text: String, expected: [String?]) throws {
+        #expect(try modes("user=u \(Self.authorities) \(text)") == expected)
+    }
+
+    @Test("name a weaker sslmode that is asked for by name over a network", arguments: [
+        ("host=db sslmode=require", "require"), ("host=a,localhost sslmode=verify-ca", "verify-ca"), ("host=db sslmode=disable", "disable"),
+        ("host=db sslmode=verify-full", nil), ("host=db", nil), ("host=localhost sslmode=disable", nil),
+        ("host=/run sslmode=disable", nil),
+    ])
+    func weakMode(text: String, expected: String?) throws {
+        let parameters = try ConnectionParameters(
+            connectionString: "user=u \(Self.authorities) \(text)", role: "r", statementTimeout: .seconds(1))
+        #expect(parameters.uncheckedTransport == expected)
+    }
+
+    @Test("say what the check needs that nobody has asked for")
+    func missingAuthorities() throws {
+        let told = try #require(unnamedProblem("host=SECRET user=u sslrootcert=/dev/null"))
+        #expect(told.contains("verify-full") && told.contains("sslrootcert") && told.contains("by name"), "\(told)")
+        #expect(!told.contains("SECRET"))
+        let address = try #require(unnamedProblem("hostaddr=192.0.2.1 user=u \(Self.authorities)"))
+        #expect(address.contains("hostaddr") && address.contains("verify-full"), "\(address)")
     }
 }

@@ -1,7 +1,7 @@
 -- Everything there is in the two schemas, and what the server's role may do with it. A new object fails this test until
 -- somebody has decided on it.
 BEGIN;
-SELECT plan(24);
+SELECT plan(27);
 
 CREATE TEMPORARY VIEW ours AS
 -- The audit's months stand as one.
@@ -158,6 +158,7 @@ SELECT results_eq(
         're.last_audit_seal() ',
         're.least_days(integer,bigint,integer,boolean) PUBLIC',
         're.log_outreach(text,text,text,text,boolean,text,text,text,text,text,text,text,text,text) reengagement_api',
+        're.login_faults(name) PUBLIC',
         're.make_audit_partition(text,regclass,timestamp with time zone,timestamp with time zone) ',
         're.make_audit_partitions() definer reengagement_api',
         're.make_rest_of_audit() ',
@@ -314,5 +315,11 @@ SELECT is((SELECT string_agg(p.polrelid::regclass || ' ' || p.polname, ', ' ORDE
     WHERE p.polroles <> '{0}' OR pg_get_expr(p.polqual, p.polrelid) !~ 'reengagement.organization'),
     're.patient_search every_piece, re.migration everybody, re.foundation everything, re.audit_refused_entry nobody_bound, re.audit_seal nobody_bound',
     'and one policy alone is not that of the bound organization, but for the tables that know of none');
+SELECT is((SELECT string_agg(a.privilege_type, ' ') FROM pg_database d CROSS JOIN LATERAL aclexplode(d.datacl) a
+    WHERE d.datname = current_database() AND a.grantee = 0), NULL, 'the database lets nobody in unnamed');
+SELECT is(ARRAY(SELECT p FROM unnest(ARRAY['CONNECT', 'CREATE', 'TEMPORARY']) p
+    WHERE has_database_privilege('reengagement_api', current_database(), p)), '{CONNECT}', 'the server''s role makes no temporary tables');
+SELECT throws_ok($$ SET LOCAL ROLE reengagement_api; LOCK TABLE re.migration IN ACCESS SHARE MODE $$, '42501', NULL,
+    'and cannot hold the lock of migrations');
 SELECT * FROM finish();
 ROLLBACK;

@@ -97,7 +97,7 @@ struct ConfigurationTests {
     func empty() throws {
         let optional = [
             "WORKER_THREADS", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "DATABASE_ROLE",
-            "FCGI_LISTEN", "RATE_LIMIT", "ANSWER_CACHE_BYTES", "AUDIT_DAILY_MB", "CORS_ALLOWED_ORIGINS", "LOG_LEVEL", "LOG_FORMAT", "LOG_SLOW_MS", "CLERK_JWKS_FILE", "CLERK_JWKS_URL",
+            "DATABASE_LOGIN", "FCGI_LISTEN", "RATE_LIMIT", "ANSWER_CACHE_BYTES", "AUDIT_DAILY_MB", "CORS_ALLOWED_ORIGINS", "LOG_LEVEL", "LOG_FORMAT", "LOG_SLOW_MS", "CLERK_JWKS_FILE", "CLERK_JWKS_URL",
             "AUDIT", "CLERK_JWKS_CA_FILE", "CLERK_AUTHORIZED_PARTIES", "LISTEN_FDS", "LISTEN_PID",
         ]
         let configuration = try read(Dictionary(uniqueKeysWithValues: optional.map { ($0, "") }))
@@ -110,7 +110,7 @@ struct ConfigurationTests {
 
     @Test("takes any connection string of libpq's, and a role of 63 bytes")
     func database() throws {
-        for text in ["postgres://u:p@a,b:5433/db?target_session_attrs=read-write", "host=a,b port=1,2 dbname='x y'", "dbname=x"] {
+        for text in ["postgres://u:p@a,b:5433/db?sslmode=prefer", "host=a,b port=1,2 dbname='x y' sslmode=prefer", "dbname=x"] {
             #expect(variables(["DATABASE_URL": text]) == [])
         }
         for text in ["host=x secret", "postgres://[", "nonsense=1", "host='x"] {
@@ -262,12 +262,45 @@ struct ConfigurationTests {
         for text in ["OFF", "0", "false"] { #expect(variables(["AUDIT": text]) == ["AUDIT"]) }
     }
 
+    @Test("asks for a login that is bound, unless any is said in so many words")
+    func login() throws {
+        #expect(try read().databaseLogin == .bound && read(["DATABASE_LOGIN": ""]).databaseLogin == .bound)
+        #expect(try read(["DATABASE_LOGIN": "any"]).databaseLogin == .any)
+        for text in ["ANY", "off", "0"] { #expect(variables(["DATABASE_LOGIN": text]) == ["DATABASE_LOGIN"]) }
+    }
+
+    @Test("tells each protection that is off in one line, and none where all are on", arguments: [
+        ("AUDIT", "off", Protection.audit), ("RATE_LIMIT", "0", .rateLimit), ("DATABASE_LOGIN", "any", .login),
+        ("DATABASE_URL", "host=db user=u sslmode=require", .databaseTLS), ("FCGI_LISTEN", "0.0.0.0:9000", .listenAll),
+        ("FCGI_LISTEN", "[::]:9000", .listenAll), ("FCGI_LISTEN", "0:9000", .listenAll),
+        ("CLERK_ISSUER", "https://clerk.localhost", .productionIssuer), ("CLERK_ISSUER", "https://127.0.0.1:1/x", .productionIssuer),
+        ("CLERK_ISSUER", "https://a-b-1.clerk.accounts.dev", .productionIssuer),
+    ])
+    func protectionsOff(variable: String, value: String, protection: Protection) throws {
+        let real = ["CLERK_ISSUER": "https://clerk.example.com"]
+        #expect(try read(real).protectionsOff == [])
+        #expect(try read(real).verdict == "The configuration is valid.")
+        let configuration = try read(real.merging([variable: value]) { $1 })
+        #expect(configuration.protectionsOff.map(\.protection) == [protection])
+        #expect(configuration.protectionsOff.allSatisfy { $0.text.hasPrefix(variable) && !$0.text.contains("\n") })
+        #expect(configuration.verdict.contains("not for production") == (protection == .productionIssuer))
+    }
+
+    @Test("tells of an issuer by http, which only this machine's may be")
+    func issuerWithoutTLS() throws {
+        let off = try read(["CLERK_ISSUER": "http://localhost:1"]).protectionsOff.map(\.protection)
+        #expect(off == [.issuerTLS, .productionIssuer])
+        for address in ["127.0.0.1:9000", "localhost:9000", "10.0.0.1:9000", "/run/x.sock"] {
+            #expect(try !read(["FCGI_LISTEN": address]).protectionsOff.map(\.protection).contains(.listenAll))
+        }
+    }
+
     @Test("reports all faults at once, and repeats no value, which may be a secret")
     func allFaults() {
         let secret = "s3cr3t"
         let names = [
             "WORKER_THREADS", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "DATABASE_URL", "RATE_LIMIT",
-            "LISTEN_FDS", "CLERK_JWT_KEY", "CORS_ALLOWED_ORIGINS", "AUDIT", "LOG_LEVEL", "LOG_FORMAT",
+            "LISTEN_FDS", "CLERK_JWT_KEY", "CORS_ALLOWED_ORIGINS", "AUDIT", "DATABASE_LOGIN", "LOG_LEVEL", "LOG_FORMAT",
         ]
         var changes: [String: String?] = Dictionary(uniqueKeysWithValues: names.map { ($0, secret) })
         changes["DATABASE_URL"] = "postgres://user:\(secret)@[host"

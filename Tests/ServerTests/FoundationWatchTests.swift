@@ -34,9 +34,9 @@ struct FoundationWatchTests {
     let database = Database()
     let log = CapturedLog()
 
-    private func watch() -> FoundationWatch {
+    private func watch(_ subject: FoundationWatch.Subject = .foundation) -> FoundationWatch {
         FoundationWatch(
-            database: { [database] (query) throws(PostgreSQLError) in try database.run(query) },
+            subject, database: { [database] (query) throws(PostgreSQLError) in try database.run(query) },
             logger: Logger(label: "test") { [log] _ in
                 StructuredLogHandler(sink: log.sink, format: .text, level: LogLevel(.info))
             })
@@ -116,5 +116,33 @@ struct FoundationWatchTests {
         database.set(.success([]))
         watch.look()
         try readiness.check()
+    }
+
+    @Test("answers nothing before the login is known to be bound, and from then on is only unready where it is not")
+    func login() {
+        let watch = watch(.login(.bound))
+        database.set(.failure(.connectionLost("gone")))
+        #expect(watch.troubleBeforeProof?.cause == .connectionLost)
+        database.set(.success(["it is a superuser"]))
+        #expect(watch.troubleBeforeProof?.cause == .loginRefused)
+        #expect(watch.trouble?.cause == .loginRefused)
+        #expect(log.text().contains("it is a superuser"))
+        database.set(.success([]))
+        watch.look()
+        #expect(watch.troubleBeforeProof == nil && watch.trouble == nil)
+        database.set(.success(["it is a superuser"]))
+        watch.look()
+        #expect(watch.troubleBeforeProof == nil)
+        #expect(watch.trouble?.cause == .loginRefused && watch.count == 1)
+    }
+
+    @Test("only tells of a login that is not bound where any is accepted")
+    func anyLogin() {
+        let watch = watch(.login(.any))
+        database.set(.success(["it is a superuser"]))
+        #expect(watch.troubleBeforeProof == nil && watch.trouble == nil)
+        watch.look()
+        #expect(watch.trouble == nil && watch.count == 1)
+        #expect(log.text().contains("it is a superuser"))
     }
 }

@@ -29,6 +29,7 @@ struct MetricsTests {
                 { $0.add(lostLogLines: 31) },
                 { $0.add(KeptAnswers.Statistics(hits: 13, misses: 17, evictions: 19, answers: 23, bytes: 29)) },
                 { $0.add(isAudited: true) }, { $0.add(AuditVolume.Statistics(ofEntries: 9, ofAttempts: 4, beyond: 1)) },
+                { $0.add(loginFaults: 1) }, { $0.add(protectionsOff: [ProtectionOff(.audit, "AUDIT is off")]) },
                 { $0.add(audit: AuditTrail.Statistics(waiting: 6, written: 8, refused: 2, failures: 1, isolated: 4, lost: 0)) },
                 { $0.add(auditUnsealed: .seconds(9)) },
             ])
@@ -58,7 +59,7 @@ struct MetricsTests {
                 if types[family] == "counter" { #expect(name.hasSuffix("_total")) }
             }
         }
-        #expect(types.count == 41)
+        #expect(types.count == 43)
     }
 
     @Test("count each request under its route, its method and its status, and unknown methods together")

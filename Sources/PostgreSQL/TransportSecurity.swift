@@ -1,0 +1,80 @@
+import CPostgreSQL
+import Glibc
+
+/// How the database's server is known to be itself: over a network by its certificate, unless something else is asked for
+/// by name.
+///
+/// libpq's own default (`prefer`) takes any server, with TLS or without. A socket, and loopback, never leave the machine.
+struct TransportSecurity {
+    /// The `sslmode` that the connection string, `PGSSLMODE` or a service file asks for.
+    private let asked: String?
+    /// The hosts that libpq takes where the connection string names none.
+    private let standardHosts: String
+
+    init(_ given: HostList.Keywords) {
+        // A service file, too, may name hosts and an sslmode; only libpq knows where it is.
+        let completed = Self.completed(given)
+        func value(_ keyword: String) -> String? { completed.first { $0.keyword == keyword }?.value }
+        let named = given.first { $0.keyword == "sslmode" }?.value ?? getenv("PGSSLMODE").map { String(cString: $0) }
+        // Of a service, libpq's default cannot be told from the same word in its file.
+        let ofService = value("sslmode").flatMap { $0 == "prefer" ? nil : $0 }
+        asked = named.flatMap { $0.isEmpty ? nil : $0 } ?? ofService
+        standardHosts = value("hostaddr") ?? value("host") ?? ""
+    }
+
+    /// The keywords of one host, with what is not said in them.
+    ///
+    /// - Throws: ``InvalidConnectionString`` where a certificate is to be checked and there is no name to check it for.
+    func secured(_ keywords: HostList.Keywords) throws(InvalidConnectionString) -> HostList.Keywords {
+        guard isOverNetwork(keywords) else { return keywords }
+        let (mode, host) = (asked ?? Self.checked.value, keywords.first { $0.keyword == "host" }?.value ?? "")
+        let address = keywords.first { $0.keyword == "hostaddr" }?.value ?? ""
+        guard mode != Self.checked.value || address.isEmpty || !host.isEmpty else {
+            throw InvalidConnectionString("names a hostaddr and no host, whose name sslmode=verify-full needs")
+        }
+        return asked == nil ? keywords + [Self.checked] : keywords
+    }
+
+    /// Whether one of the hosts is checked without being asked for.
+    func checksByDefault(_ hosts: [HostList.Keywords]) -> Bool { asked == nil && hosts.contains(where: isOverNetwork) }
+
+    /// The `sslmode` that is asked for by name and does not prove who the database is; nil where none is.
+    func weakness(_ hosts: [HostList.Keywords]) -> String? {
+        guard let asked, asked != Self.checked.value, hosts.contains(where: isOverNetwork) else { return nil }
+        return asked
+    }
+
+    static let checked = (keyword: "sslmode", value: "verify-full")
+
+    private func isOverNetwork(_ keywords: HostList.Keywords) -> Bool {
+        func value(_ keyword: String) -> String? {
+            keywords.first { $0.keyword == keyword }.flatMap { $0.value.isEmpty ? nil : $0.value }
+        }
+        let hosts = value("hostaddr") ?? value("host") ?? standardHosts
+        return HostList.split(hosts).contains { !Self.isOnThisMachine($0) }
+    }
+
+    private static func isOnThisMachine(_ host: String) -> Bool {
+        if host.isEmpty || host.hasPrefix("/") || host.hasPrefix("@") { return true }
+        let name = host.lowercased()
+        if name == "localhost" || name == "localhost." { return true }
+        var (ipv4, ipv6) = (in_addr(), in6_addr())
+        if inet_pton(AF_INET, host, &ipv4) == 1 { return UInt32(bigEndian: ipv4.s_addr) >> 24 == 127 }
+        guard inet_pton(AF_INET6, host, &ipv6) == 1 else { return false }
+        return withUnsafeBytes(of: ipv6) { $0.dropLast().allSatisfy { $0 == 0 } && $0.last == 1 }
+    }
+
+    /// What libpq makes of the keywords with its environment and a service file. It stops at a value that it does not take,
+    /// before it would look for a host.
+    private static func completed(_ given: HostList.Keywords) -> HostList.Keywords {
+        let all = given.filter { $0.keyword != "channel_binding" } + [("channel_binding", "none of its values")]
+        let keywords = all.map { strdup($0.0) } + [nil]
+        let values = all.map { strdup($0.1) } + [nil]
+        defer { for pointer in keywords + values { free(pointer) } }
+        let handle = PQconnectStartParams(keywords.map { UnsafePointer($0) }, values.map { UnsafePointer($0) }, 0)
+        defer { PQfinish(handle) }
+        guard let options = PQconninfo(handle) else { return [] }
+        defer { PQconninfoFree(options) }
+        return ConnectionString.keywords(of: options)
+    }
+}

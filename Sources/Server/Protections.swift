@@ -1,0 +1,63 @@
+import FastCGI
+import PostgreSQL
+
+/// A protection that some variable turns off, by its name in the metric.
+enum Protection: String, CaseIterable, Sendable {
+    case audit
+    case rateLimit = "rate_limit"
+    case issuerTLS = "issuer_tls"
+    /// Tokens that count are signed by a real issuer.
+    case productionIssuer = "production_issuer"
+    case databaseTLS = "database_tls"
+    case login
+    case listenAll = "listen_all"
+}
+
+/// A protection that is off, and why, in one line for the log and the operator.
+struct ProtectionOff: Equatable, Sendable {
+    let protection: Protection
+    let text: String
+
+    init(_ protection: Protection, _ text: String) { (self.protection, self.text) = (protection, text) }
+}
+
+extension Configuration {
+    /// All that is off, said once at the start, by `--check-config` and in a metric (running.md, "Environment").
+    var protectionsOff: [ProtectionOff] {
+        var off: [ProtectionOff] = []
+        if !isAudited { off.append(.init(.audit, "AUDIT is off: nothing but outreach attempts is recorded")) }
+        if rateLimit == 0 { off.append(.init(.rateLimit, "RATE_LIMIT is 0: a token may ask without limit")) }
+        if issuer.hasPrefix("http:") {
+            off.append(.init(.issuerTLS, "CLERK_ISSUER is an http address: its tokens are for development"))
+        }
+        if let reason = Issuer.development(issuer) { off.append(.init(.productionIssuer, "CLERK_ISSUER \(reason)")) }
+        if let mode = connection.uncheckedTransport {
+            off.append(
+                .init(
+                    .databaseTLS,
+                    "DATABASE_URL leads over a network with sslmode=\(mode), which does not prove who the database is"))
+        }
+        if databaseLogin == .any {
+            off.append(.init(.login, "DATABASE_LOGIN is any: a login that could lay DATABASE_ROLE aside is accepted"))
+        }
+        if listensOnAllAddresses {
+            off.append(
+                .init(.listenAll, "FCGI_LISTEN is every address of this machine: whoever reaches it can say who he is"))
+        }
+        return off
+    }
+
+    /// What `--check-config` says of the whole.
+    var verdict: String {
+        guard let reason = Issuer.development(issuer) else { return "The configuration is valid." }
+        return "The configuration is valid for development and not for production: CLERK_ISSUER \(reason)"
+    }
+
+    private var listensOnAllAddresses: Bool {
+        switch listen {
+        case .address(.tcp(let host, _)): ListenAddress.isEverywhere(host)
+        case .address(.unix): false
+        case .inherited(let descriptor): ListenAddress.isEverywhere(descriptor: descriptor)
+        }
+    }
+}

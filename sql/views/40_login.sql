@@ -1,0 +1,57 @@
+-- Why a login could lay the server's role aside, one row a reason; none where it is bound whatever it does.
+--
+-- Who runs a statement as the server may say SET ROLE: NONE, which makes it the login itself, or any role that the login is a
+-- member of. So each of these must be bound (re.is_bound), or have no right on anything of ours. By the catalogs of this
+-- moment, which are everybody's to read; that a membership gives nothing (INHERIT FALSE, SET FALSE) is not looked at where
+-- its role is nobody's to be a member of.
+CREATE OR REPLACE FUNCTION re.login_faults(login name) RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+WITH self AS MATERIALIZED (
+    SELECT r.* FROM pg_roles r WHERE r.rolname = login
+), reach AS MATERIALIZED (
+    -- A superuser is a member of all, which says no more.
+    SELECT r.*, r.oid = s.oid AS is_self, EXISTS (
+        -- As in re.is_bound.
+        SELECT FROM pg_auth_members m
+        WHERE m.member = r.oid AND m.roleid = to_regrole('reengagement_bound')
+            AND coalesce((to_jsonb(m) ->> 'inherit_option')::boolean OR (to_jsonb(m) ->> 'set_option')::boolean, true)) AS is_bound
+    FROM self s JOIN pg_roles r ON pg_has_role(s.oid, r.oid, 'MEMBER')
+    WHERE NOT s.rolsuper
+), relation AS MATERIALIZED (
+    SELECT c.oid, c.relowner
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm') AND (n.nspname = 're' OR n.nspname = 'public' AND c.relname = ANY (re.public_names()))
+), owner AS MATERIALIZED (
+    SELECT relowner AS oid FROM relation
+    UNION SELECT proowner FROM pg_proc WHERE pronamespace = 're'::regnamespace
+    UNION SELECT nspowner FROM pg_namespace WHERE nspname IN ('re', 'public')
+    UNION SELECT datdba FROM pg_database WHERE datname = current_database()
+), named AS (
+    SELECT r.*, CASE WHEN is_self THEN 'it' ELSE 'it is a member of ' || quote_ident(rolname) || ', which' END AS who FROM reach r
+), reason (nr, text) AS (
+    SELECT 1, 'it is a superuser' FROM self WHERE rolsuper
+    UNION ALL SELECT 2, n.who || ' is a superuser' FROM named n WHERE n.rolsuper
+    UNION ALL SELECT 3, n.who || ' bypasses row-level security (BYPASSRLS)' FROM named n WHERE n.rolbypassrls AND NOT n.rolsuper
+    UNION ALL SELECT 4, n.who || ' may read the whole cluster as a standby does (REPLICATION)' FROM named n WHERE n.rolreplication AND NOT n.rolsuper
+    UNION ALL SELECT 5, n.who || ' may make itself a member of other roles (CREATEROLE)' FROM named n WHERE n.rolcreaterole AND NOT n.rolsuper
+    UNION ALL SELECT 6, n.who || ' owns the database, its schema or what is in it' FROM named n
+    WHERE NOT n.rolsuper AND n.rolname <> 'pg_database_owner' AND n.oid IN (SELECT oid FROM owner)
+    UNION ALL
+    SELECT 7, n.who || ' may read and write files or run programs as PostgreSQL does' FROM named n
+    WHERE n.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program')
+    UNION ALL
+    SELECT 8, 'it may grant reengagement_bound, and so take it away' FROM self s
+    WHERE NOT s.rolsuper AND pg_has_role(s.oid, to_regrole('reengagement_bound'), 'MEMBER WITH ADMIN OPTION')
+    UNION ALL
+    SELECT 9, n.who || ' has rights on the tables and is not bound'
+        || CASE WHEN n.is_self THEN ' (it inherits them, or they were granted to it)' ELSE '' END
+    FROM named n
+    WHERE NOT n.is_bound AND NOT n.rolsuper AND n.oid NOT IN (SELECT oid FROM owner) AND (
+        EXISTS (SELECT FROM relation c
+            WHERE has_table_privilege(n.oid, c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+                OR has_any_column_privilege(n.oid, c.oid, 'SELECT, INSERT, UPDATE, REFERENCES'))
+        OR EXISTS (SELECT FROM pg_proc p
+            WHERE p.pronamespace = 're'::regnamespace AND p.prosecdef AND has_function_privilege(n.oid, p.oid, 'EXECUTE')))
+)
+SELECT text FROM reason ORDER BY nr, text
+$$;
