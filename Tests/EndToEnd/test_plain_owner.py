@@ -67,3 +67,25 @@ def test_migrated_served_and_verified_by_its_owner(stack, cluster, folder):
         eventually(marks, seconds=30)
         assert "one: equal" in sql("verify")
     database.close()
+
+
+def test_the_documented_install_has_a_bound_login_and_no_function_of_a_superuser(stack, cluster, folder):
+    """The runbook's own lines, but that the superuser of this cluster says them."""
+    block, = re.findall(r"^apt-get install postgresql-15\n(.*?)^```", (ROOT / "docs/operating.md").read_text(),
+                        re.DOTALL | re.MULTILINE)
+    host = re.search(r"host=([^&]+)", cluster.settings["DATABASE_URL"])[1]
+    commands = "set -e; dropdb reengagement\n" + block.replace("runuser -u postgres -- ", "")
+    done = subprocess.run(["bash", "-c", commands], cwd=ROOT, env=clean_environment(PGHOST=host, PGUSER="postgres"), text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180)
+    assert done.returncode == 0, done.stdout
+    superuser = connect(cluster.database_url("reengagement"))
+    with superuser.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner"
+                       " WHERE p.pronamespace = 're'::regnamespace AND p.prosecdef AND r.rolsuper")
+        assert cursor.fetchone() == (0, )
+    clinic = load_clinic(superuser, "clinic")
+    superuser.close()
+    login = re.sub(r"user=\w+", "user=reengagement-api", cluster.database_url("reengagement"))
+    with Server(stack, folder, DATABASE_URL=login, DATABASE_LOGIN=None) as server:
+        eventually(lambda: server.get("/ready").status == 200, seconds=60)
+        assert server.get(dashboard(clinic), token_headers(stack, clinic)).json()["summary"]["total_patients"] > 0
