@@ -39,6 +39,8 @@ public struct ConnectionParameters: Sendable {
             ("array_nulls", "on"),
             // A search must not leave out matches at random.
             ("gin_fuzzy_search_limit", "0"),
+            // What a statement was given, notes too, would be logged with its error.
+            ("log_parameter_max_length_on_error", "0"),
             // An error that a function expects would end the session, or keep the function from being run at all.
             ("exit_on_error", "off"),
             ("plpgsql.extra_errors", "none"),

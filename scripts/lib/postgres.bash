@@ -49,6 +49,8 @@ postgres_create() {
 		max_connections = 100
 		timezone = 'UTC'
 		log_timezone = 'UTC'
+		log_parameter_max_length = 0
+		log_parameter_max_length_on_error = 0
 	END
     # Under its name only once it is whole.
     mv -- "$directory/data.new" "$directory/data"

@@ -1,0 +1,78 @@
+"""PostgreSQL's log, with everything switched on that a searching operator may switch on: no note and no searched name in it."""
+
+from pathlib import Path
+
+import pytest
+
+from asking import GOOD, eventually
+from conftest import load_clinic
+
+TALKATIVE = {
+    "log_min_duration_statement": "0", "log_statement": "all", "log_duration": "on", "log_min_messages": "debug1", "log_min_error_statement": "debug1",
+    "log_parameter_max_length": "-1", "log_parameter_max_length_on_error": "-1", "session_preload_libraries": "auto_explain",
+    "auto_explain.log_min_duration": "0", "auto_explain.log_nested_statements": "on", "auto_explain.log_verbose": "on", "auto_explain.log_analyze": "on",
+}
+
+
+@pytest.fixture
+def talkative(fragile):
+    """The whole cluster's settings; the database's own, as migrate has left them, count for more."""
+    connection = fragile.connect()
+    with connection.cursor() as cursor:
+        cursor.execute("LOAD 'auto_explain'")
+        for name, value in TALKATIVE.items():
+            cursor.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+        cursor.execute("SELECT pg_reload_conf()")
+    fragile.restart_server()
+    yield fragile, connection
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER SYSTEM RESET ALL")
+        cursor.execute("SELECT pg_reload_conf()")
+    connection.close()
+
+
+def logged(stack):
+    return Path(stack.settings["POSTGRES_LOG"]).read_text(errors="replace")
+
+
+def use(stack, organization, secret):
+    """A note, once with success and once for nobody; searches by address and by body, kept answers and cursors too."""
+    name = f"name{secret}"
+    for key in (None, "a-key"):
+        assert stack.api.post(organization, {**GOOD, "notes": f"note {secret}"}, key=key).status == 201
+    assert stack.api.post(organization, {**GOOD, "notes": f"other {secret}"}, key="a-key").status == 422
+    assert stack.api.post(organization, {**GOOD, "patient_id": "nobody", "notes": f"note {secret}"}).status == 404
+    for _ in range(2):
+        assert stack.api.get(organization, f"patients/prioritized?q={name}").status == 200
+        assert stack.api.search(organization, {"q": name, "sort": "name", "limit": 1}).status == 200
+
+
+def test_no_note_and_no_searched_name_is_in_it(talkative, fresh_id):
+    stack, connection = talkative
+    organization = load_clinic(connection, fresh_id("clinic"))
+    use(stack, organization, "keptout7319")
+    eventually(lambda: "execute log_outreach" in logged(stack) and "execute prioritized" in logged(stack).replace("flat_", ""))
+    assert "keptout7319" not in logged(stack)
+
+
+def test_the_measure_is_one(talkative, fresh_id):
+    """Without the database's setting the same requests leave all of it."""
+    stack, connection = talkative
+    organization = load_clinic(connection, fresh_id("clinic"))
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER DATABASE reengagement RESET log_parameter_max_length")
+    try:
+        stack.restart_server()
+        use(stack, organization, "letout5147")
+        for secret in ("note letout5147", "nameletout5147"):
+            eventually(lambda: secret in logged(stack))
+    finally:
+        stack.call("migrate")
+
+
+def test_what_a_statement_was_given_is_not_logged_with_its_error_either(talkative):
+    fresh = talkative[0].connect()
+    with fresh.cursor() as cursor:
+        cursor.execute("SELECT setting FROM pg_settings WHERE name LIKE 'log_parameter_max_length%'")
+        assert cursor.fetchall() == [("0", ), ("0", )]
+    fresh.close()
