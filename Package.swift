@@ -23,6 +23,7 @@ let package = Package(
         .systemLibrary(name: "CJWT", pkgConfig: "libjwt", providers: [.apt(["libjwt-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CSystem"),
 
         .target(name: "JSON", swiftSettings: floor),
         .target(name: "Threads", swiftSettings: floor),
@@ -33,7 +34,7 @@ let package = Package(
             name: "API", dependencies: ["JSON", "PostgreSQL", "COpenSSL"], resources: [.embedInCode("openapi.json")],
             swiftSettings: floor),
         .target(
-            name: "Server", dependencies: ["API", "FastCGI", "JSON", "JWT", "PostgreSQL", "Threads", logging],
+            name: "Server", dependencies: ["API", "CSystem", "FastCGI", "JSON", "JWT", "PostgreSQL", "Threads", logging],
             swiftSettings: floor),
         .executableTarget(
             name: "reengagement-api",

@@ -1,3 +1,4 @@
+import CSystem
 import Glibc
 
 /// Starts the server from the process's environment and reports in the operator's terms.
@@ -7,6 +8,8 @@ public enum Launcher {
 
     /// Serves until stopped; returns the exit status.
     public static func serve() -> Int32 {
+        // Before anything secret is read.
+        guard forbidDumps() else { return 1 }
         let signals = OperatorSignals()
         keepStandardDescriptors()
         guard let configuration = configuration() else { return configurationFault }
@@ -25,6 +28,16 @@ public enum Launcher {
         print(configuration.verdict)
         for protection in configuration.protectionsOff { print("warning: \(protection.text)") }
         return 0
+    }
+
+    /// Keeps password, tokens and patients' data out of core dumps, and out of the reach of this user's other processes
+    /// (`prctl(2)`, `PR_SET_DUMPABLE`). A limit of size does not do it where dumps are piped to a program (`core(5)`).
+    private static func forbidDumps() -> Bool {
+        guard reengagement_forbid_dumps() == 0 else {
+            complain("the system does not let this process forbid core dumps (errno \(errno))")
+            return false
+        }
+        return true
     }
 
     /// Opens those of standard input, output and error that whoever started this closed: a connection that got

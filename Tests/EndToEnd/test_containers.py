@@ -56,3 +56,9 @@ def test_the_socket_is_where_nginx_looks_for_it():
     assert f"FCGI_LISTEN={path}" in (ROOT / "nginx/server.Dockerfile").read_text()
     folder = path.rpartition("/")[0]
     assert all(f"socket:{folder}" in SERVICES[name]["volumes"] for name in ("server", "nginx"))
+
+
+def test_no_container_leaves_its_memory_on_a_disk():
+    assert SERVICES and all(service["ulimits"] == {"core": 0} for service in SERVICES.values())
+    for configuration in ("production.conf", "local.conf.template"):
+        assert "\nworker_rlimit_core 0;\n" in (ROOT / "nginx" / configuration).read_text()

@@ -33,7 +33,7 @@ class Sampler:
         try:
             while not self.stopping.wait(1):
                 now, count = time.monotonic() - self.began, len(self.load.answers)
-                held = resident_kilobytes(self.pid), descriptors(self.pid), self.connections()
+                held = resident_kilobytes(self.pid), descriptors(self.stack), self.connections()
                 self.samples.append(Sample(now, *held, count - before))
                 before = count
         except Exception as error:  # noqa: BLE001

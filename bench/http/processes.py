@@ -7,10 +7,10 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def read(path):
-    """Empty where the process, or the thread, has just ended."""
+    """Empty where the process, or the thread, has just ended, or lets nobody look (PR_SET_DUMPABLE)."""
     try:
         return Path(path).read_text()
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return ""
 
 
@@ -42,10 +42,11 @@ def cpu_seconds(pid):
 
 def memory_of(pid):
     """Resident and proportional megabytes of a process and its descendants."""
-    rss = pss = 0
+    pages = int((read(f"/proc/{pid}/statm").split() or [0, 0])[1])
+    rss = pss = pages * os.sysconf("SC_PAGE_SIZE") // 1024  # of one who lets nobody look
     for line in read(f"/proc/{pid}/smaps_rollup").splitlines():
         name, _, rest = line.partition(":")
-        rss += int(rest.split()[0]) if name == "Rss" else 0
-        pss += int(rest.split()[0]) if name == "Pss" else 0
+        rss = int(rest.split()[0]) if name == "Rss" else rss
+        pss = int(rest.split()[0]) if name == "Pss" else pss
     found = [(rss / 1024, pss / 1024)] + [memory_of(child) for child in children_of(pid)]
     return tuple(sum(each) for each in zip(*found))

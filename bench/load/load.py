@@ -57,11 +57,9 @@ class Local:
         self.subjects = number("SUBJECTS", 40, 1, 10000)
 
     def is_of_the_demo(self):
-        try:
-            variables = Path(f"/proc/{self.settings['SERVER_PID']}/environ").read_bytes().split(b"\0")
-        except OSError:
-            return False
-        return f"DATABASE_URL={self.settings['DATABASE_URL']}".encode() in variables
+        """As the stack noted when it started the server, whose own environment nobody may read."""
+        noted = Path(self.settings["STACK_DIR"]) / "state/serves"
+        return noted.is_file() and noted.read_text() == "the private cluster\n"
 
     def tokens(self):
         lifetime = str(number("TOKEN_TTL", 600, 1, 315360000))

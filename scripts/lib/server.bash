@@ -70,6 +70,7 @@ server_start() {
     say "starting the server"
     address=$(listen_address)
     before=$(socket_identity "$address")
+    state_set serves "$(is_private_cluster && printf 'the private cluster' || printf 'a database of the caller')"
     launch_server &
     # Its end is for us to tell, not for the shell.
     disown
