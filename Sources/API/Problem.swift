@@ -44,7 +44,7 @@ public struct Problem: Error, Sendable {
 }
 
 extension Problem {
-    static let noRoute = Problem(.noSuchRoute, "There is nothing at this path; /openapi.json lists every path.")
+    public static let noRoute = Problem(.noSuchRoute, "There is nothing at this path; /openapi.json lists every path.")
     static let noPatient = Problem(.noSuchPatient, "This organization has no such patient, or the patient is archived.")
 
     static func methodNotAllowed(_ allowed: String) -> Problem {

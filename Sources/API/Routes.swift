@@ -4,7 +4,7 @@ public import PostgreSQL
 public struct Route: Sendable {
     public enum Target: Sendable {
         case endpoint(any Endpoint.Type)
-        case health, readiness, metrics, openAPI, problems
+        case health, readiness, metrics, openAPI, problems, securityText
     }
 
     /// The path with its variable parts in braces: what logs and metrics call it.
@@ -56,6 +56,7 @@ public struct Route: Sendable {
         Route("/metrics", .metrics),
         Route("/openapi.json", .openAPI),
         Route("/problems/{problem}", .problems),
+        Route("/.well-known/security.txt", .securityText),
     ]
 }
 

@@ -279,7 +279,8 @@ public struct Application: Sendable {
             audit: { audit.record($0) },
             refused: { audit.refuse($0) },
             afterAnswer: afterAnswer(metrics, audit),
-            patience: Patience(longest: sharesClockWithNginx ? configuration.acquireTimeout : nil))
+            patience: Patience(longest: sharesClockWithNginx ? configuration.acquireTimeout : nil),
+            securityText: configuration.securityText)
     }
 
     private var sharesClockWithNginx: Bool {

@@ -21,6 +21,8 @@ public struct Configuration: Sendable {
     /// How many bytes kept answers may take; 0 keeps none.
     public let answerCacheBytes: Int
     public let allowedOrigins: [String]
+    /// Nil where no address is set.
+    public let securityText: SecurityText?
     /// Whether answers are recorded; off for measurements alone.
     public let isAudited: Bool
     /// How many megabytes one organization's entries may take in a day before they keep less of what callers write.
@@ -90,6 +92,8 @@ public struct Configuration: Sendable {
             "ANSWER_CACHE_BYTES", in: 0...Self.largestAnswerCache, default: Self.largestAnswerCache)
         allowedOrigins = reader.origins("CORS_ALLOWED_ORIGINS") ?? []
         auditDailyMegabytes = reader.number("AUDIT_DAILY_MB", in: 1...1_000_000, default: 500)
+        let site = reader.publicURL()
+        securityText = reader.securityContact().map { SecurityText(contact: $0, site: site) }
         isAudited = reader.choice("AUDIT", Switch.allCases, default: .on) == .on
         logLevel = reader.choice("LOG_LEVEL", Logger.Level.allCases, default: .info)
         logFormat = reader.choice("LOG_FORMAT", LogFormat.allCases, default: .json)

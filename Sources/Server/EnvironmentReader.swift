@@ -103,6 +103,31 @@ struct EnvironmentReader {
         return nil
     }
 
+    /// Of `/.well-known/security.txt`.
+    mutating func securityContact() -> String? {
+        guard let text = value("SECURITY_CONTACT") else { return nil }
+        if let contact = SecurityText.contact(text) { return contact }
+        fault("SECURITY_CONTACT", "must be an address of e-mail, or begin with mailto:, tel:+ or https://")
+        return nil
+    }
+
+    /// The origin that people reach this under, where it is https.
+    mutating func publicURL() -> String? {
+        guard let text = value("PUBLIC_URL") else { return nil }
+        let example = "it is written without a slash at the end, such as https://api.example.com"
+        do throws(WebOrigin.Fault) {
+            let origin = try WebOrigin(text)
+            guard origin.scheme != "https" else { return text }
+            guard origin.scheme == "http" && origin.isLoopback else {
+                fault("PUBLIC_URL", "must be an https address, or an http one of this machine; \(example)")
+                return nil
+            }
+        } catch {
+            fault("PUBLIC_URL", "\(error.text); \(example)")
+        }
+        return nil
+    }
+
     /// The origins between commas, without the spaces around them; nil where the variable is not set.
     mutating func origins(_ variable: String) -> [String]? {
         guard let text = value(variable) else { return nil }

@@ -29,6 +29,8 @@ struct Pipeline: Sendable {
     /// Told in order of every answer that was sent.
     let afterAnswer: [@Sendable (Observation) -> Void]
     var patience = Patience(longest: .seconds(1))
+    /// Nil where nobody is named to report a hole to.
+    var securityText: SecurityText?
 
     /// The most bytes of a body (definitions.md section 8).
     static let bodyLimit = 64 * 1024
@@ -121,6 +123,9 @@ struct Pipeline: Sendable {
         case .metrics: return .answer(ServiceAnswers.metrics(renderMetrics()))
         case .openAPI: return .answer(OpenAPI.response(scheme: incoming.scheme, host: incoming.host))
         case .problems: return .answer(try ProblemPage.response(match.problem))
+        case .securityText:
+            guard let securityText else { throw Problem.noRoute }
+            return .answer(securityText.response(now: wallClock()))
         }
     }
 

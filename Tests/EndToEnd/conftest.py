@@ -44,7 +44,7 @@ def stack_of(directory, **environment):
 
 @pytest.fixture(scope="session")
 def stack(directory):
-    yield from stack_of(directory / "main", LOG_LEVEL="trace")
+    yield from stack_of(directory / "main", LOG_LEVEL="trace", SECURITY_CONTACT="mailto:security@example.com")
 
 
 @pytest.fixture(scope="session")

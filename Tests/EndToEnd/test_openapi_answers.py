@@ -113,7 +113,7 @@ def nowhere(method, target, headers, body):
     """The same of a patient who is not there or, where none is named, at a path that is not there."""
     if "patient_123" in target or target.endswith("log-outreach"):
         return method, target.replace("patient_123", "nobody"), headers, body and body.replace(b"patient_123", b"nobody")
-    return method, target.replace("no-such-patient", "nothing").replace(f"{PREFIX}/", f"{PREFIX}/%ff/"), headers, body
+    return method, target.replace("no-such-patient", "nothing").replace("security.txt", "nothing").replace(f"{PREFIX}/", f"{PREFIX}/%ff/"), headers, body
 
 
 def spoilt(api, status, path, request):

@@ -51,6 +51,21 @@ struct ConfigurationTests {
         #expect(configuration.slowRequest == .milliseconds(500))
     }
 
+    @Test("names somebody to report a hole to only where one is named")
+    func securityText() throws {
+        #expect(try read().securityText == nil)
+        #expect(try read(["SECURITY_CONTACT": "", "PUBLIC_URL": "https://api.example.test"]).securityText == nil)
+        let site = try read(["SECURITY_CONTACT": "a@b.example", "PUBLIC_URL": "https://api.example.test"]).securityText
+        #expect(site == SecurityText(contact: "mailto:a@b.example", site: "https://api.example.test"))
+        // RFC 9116, section 2.5.2: https alone.
+        let local = try read(["SECURITY_CONTACT": "a@b.example", "PUBLIC_URL": "http://localhost:8000"]).securityText
+        #expect(local == SecurityText(contact: "mailto:a@b.example", site: nil))
+        #expect(variables(["SECURITY_CONTACT": "a@b.example\nX: y"]) == ["SECURITY_CONTACT"])
+        for url in ["http://api.example.test", "https://api.example.test/", "api.example.test", "https://x@y", "https://*.example.test"] {
+            #expect(variables(["PUBLIC_URL": url]) == ["PUBLIC_URL"], "\(url)")
+        }
+    }
+
     @Test("takes 0 for no log of slow requests")
     func slow() throws {
         #expect(try read(["LOG_SLOW_MS": "0"]).slowRequest == nil)
@@ -301,6 +316,7 @@ struct ConfigurationTests {
         let names = [
             "WORKER_THREADS", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "DATABASE_URL", "RATE_LIMIT",
             "LISTEN_FDS", "CLERK_JWT_KEY", "CORS_ALLOWED_ORIGINS", "AUDIT", "DATABASE_LOGIN", "LOG_LEVEL", "LOG_FORMAT",
+            "SECURITY_CONTACT", "PUBLIC_URL",
         ]
         var changes: [String: String?] = Dictionary(uniqueKeysWithValues: names.map { ($0, secret) })
         changes["DATABASE_URL"] = "postgres://user:\(secret)@[host"

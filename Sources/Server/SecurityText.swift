@@ -1,0 +1,42 @@
+import API
+
+/// Where somebody who has found a hole reports it (RFC 9116; definitions in running.md: `SECURITY_CONTACT`).
+public struct SecurityText: Sendable, Equatable {
+    /// A URI: `mailto:`, `tel:` or `https://`.
+    let contact: String
+    /// The origin that people reach this under, where it is known and is https.
+    let site: String?
+
+    static let path = "/.well-known/security.txt"
+
+    /// Seconds that a copy is good for. RFC 9116, section 2.5.5, wants less than a year.
+    private static let validity = 180.0 * 86400
+
+    /// Counted from the day of asking, so that it never goes stale while it is served.
+    func response(now: Double) -> Response {
+        let midnight = (now / 86400).rounded(.down) * 86400
+        var lines = ["Contact: \(contact)", "Expires: \(secondsTimestamp(midnight + Self.validity))"]
+        if let site { lines.append("Canonical: \(site)\(Self.path)") }
+        return Response(
+            status: 200, contentType: "text/plain; charset=utf-8",
+            body: Array(lines.map { $0 + "\n" }.joined().utf8))
+    }
+
+    /// The URI of what an operator writes; a bare address of e-mail is one too.
+    static func contact(_ text: String) -> String? {
+        // Of RFC 3986: nothing that would begin another line or end the value.
+        guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !#"<>"\^`{|}"#.utf8.contains($0) }) else { return nil }
+        let uri = text.contains(":") ? text : "mailto:" + text
+        guard let colon = uri.firstIndex(of: ":") else { return nil }
+        let rest = uri[uri.index(after: colon)...]
+        let parts = rest.split(separator: "@", omittingEmptySubsequences: false)
+        let isFit =
+            switch uri[..<colon].lowercased() {
+            case "mailto": parts.count == 2 && parts.allSatisfy { !$0.isEmpty }
+            case "tel": rest.hasPrefix("+") && rest.dropFirst().contains { $0.isNumber }
+            case "https": rest.hasPrefix("//") && rest.dropFirst(2).first.map { $0 != "/" } ?? false
+            default: false
+            }
+        return isFit ? uri : nil
+    }
+}
