@@ -44,4 +44,4 @@ def test_without_a_contact_it_is_404(server_with):
 
 def test_the_repository_says_how_to_report():
     text = (ROOT / "SECURITY.md").read_text()
-    assert PATH in text and max(map(len, text.splitlines())) <= 140
+    assert PATH in text and max(map(len, text.splitlines())) <= 120
