@@ -24,7 +24,7 @@ BEGIN
                     'mark_changed_organizations',
                     'mark_changed_patients', 'mark_changed_appointments', 'mark_changed_conversations',
                     'mark_changed_outreach_log', 'mark_replicated_patient', 'mark_replicated_row',
-                    'mark_replicated_organization', 'record_access', 'keep_refused_entry',
+                    'mark_replicated_organization', 'record_access', 'record_attempt', 'keep_refused_entry',
                     'check_inserted_time_zones', 'check_updated_time_zones',
                     'check_replicated_time_zone']),
                 ('reengagement_scheduler', ARRAY['mark_everything', 'organizations_due']),
@@ -36,7 +36,7 @@ BEGIN
             SELECT p.oid, p.oid::regprocedure AS name, p.proacl, p.proowner,
                 regexp_replace(p.proname, '^(plain|flat)_', '') = ANY (
                     endpoints || ARRAY['advance', 'catch_up', 'catch_up_in_time', 'organizations_due',
-                        'record_access', 'keep_refused_entry', 'prove_audit', 'make_audit_partitions', 'audit_rest_entries',
+                        'record_access', 'record_attempt', 'keep_refused_entry', 'prove_audit', 'make_audit_partitions', 'audit_rest_entries',
                         'seal_audit', 'search']) AS for_server
             FROM pg_proc p
             WHERE p.pronamespace = 're'::regnamespace AND (p.provolatile = 'v' OR p.prosecdef
@@ -53,8 +53,6 @@ BEGIN
             SELECT server_role, derived, 'SELECT'
             FROM unnest(ARRAY['re.foundation', 're.dirty', 're.organization_state', 're.patient_state', 're.cell', 're.risk_day',
                 're.outreach_day']) AS derived
-            UNION ALL
-            SELECT server_role, 're.audit', 'INSERT'
             UNION ALL
             VALUES ('reengagement_definer', 're.dirty', 'SELECT, DELETE'),
                 ('reengagement_definer', 're.organization_state', 'SELECT, UPDATE'),

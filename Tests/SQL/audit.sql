@@ -1,7 +1,7 @@
 -- The audit: written by the server's role and read by nobody whom an operator has not let, append-only for everybody.
 BEGIN;
 \ir support/given.sql
-SELECT plan(93);
+SELECT plan(100);
 SELECT given.now('2025-06-30T12:00:00Z');
 SELECT given.clinic(o), given.patient('p', organization => o) FROM unnest(ARRAY['a', 'b']) o;
 GRANT USAGE ON SCHEMA given TO PUBLIC;
@@ -17,6 +17,12 @@ CREATE FUNCTION given.access(organization text, patients text, at timestamptz DE
         ARRAY['user_9'], ARRAY['192.0.2.1'], ARRAY['r1'], ARRAY['GET'], ARRAY['/route'], ARRAY['{"limit":"5"}'], ARRAY[patients])
 $$;
 
+-- One of another time, which nobody but the owner can write.
+CREATE FUNCTION given.dated(organization text, patients text, at timestamptz) RETURNS integer LANGUAGE sql AS $$
+    INSERT INTO re.audit (at, status, organization_id, subject, session_id, role, actor, address, request_id, method, route, filter, patient_ids)
+    VALUES (at, 200, organization, 'user_1', 'sess_1', 'org:admin', 'user_9', '192.0.2.1', 'r1', 'GET', '/route', '{"limit":"5"}', patients::text[]) RETURNING 1
+$$;
+
 -- What the server's role writes.
 SET LOCAL ROLE reengagement_api;
 SET LOCAL reengagement.organization = '';
@@ -30,7 +36,7 @@ SELECT is(re.record_access('{1,2,3}', '{404,403,200}', '{a,a,a}', '{u4,u4,u4}', 
     '{GET,GET,HEAD}', '{/r,/r,/r}', '{NULL,"{\"org_id\": \"b\"}",NULL}', '{NULL,NULL,NULL}', '{id1,id2,id3}', '{f,t,NULL}', '{p7,p7,p7}', '{patient-not-found,other-organization,NULL}'), 3,
     'with the server''s own id, a timer''s mark, whom it was about and what was wrong');
 SET LOCAL reengagement.organization = 'a';
-SELECT lives_ok($$ INSERT INTO re.audit (at, status, organization_id, subject, method, route) VALUES (now(), 201, 'a', 'u', 'POST', '/insert') $$, 'or inserts, of its own organization');
+SELECT throws_ok($$ INSERT INTO re.audit (at, status, organization_id, subject, method, route) VALUES (now(), 201, 'a', 'u', 'POST', '/insert') $$, '42501', NULL, 'and inserts none itself, of its own organization');
 SELECT throws_ok($$ INSERT INTO re.audit (at, status, organization_id, subject, method, route) VALUES (now(), 201, 'b', 'u', 'POST', '/insert') $$, '42501', NULL, 'of no other');
 SELECT throws_ok(statement, '42501', NULL, 'and may not: ' || statement)
 FROM unnest(ARRAY['SELECT FROM re.audit', 'SELECT FROM public.audit_patient_access', 'SELECT FROM public.audit_refused_attempts', 'SELECT FROM public.audit_servers', 'SELECT at FROM re.audit', 'UPDATE re.audit SET status = 200',
@@ -38,6 +44,21 @@ FROM unnest(ARRAY['SELECT FROM re.audit', 'SELECT FROM public.audit_patient_acce
     'SELECT FROM re.audit_rest', 'DELETE FROM re.audit_rest', 'INSERT INTO re.audit_rest (at) VALUES (now())', 'DROP TABLE re.audit_rest',
     'ALTER TABLE re.audit DISABLE TRIGGER ALL', 'SELECT re.drop_audit_before(''1990-01-01'')', 'SELECT re.move_audit_rest()', 'SELECT re.hold_audit()', 'SELECT re.guard_audit_partition(''re.audit'')']) statement;
 SELECT is(re.make_audit_partitions(), 0, 'and has the coming months made, which are there already');
+
+
+-- The server says when it answered; when that was written, and by which login, the database says.
+SET LOCAL synchronous_commit = off;
+SELECT is(given.access('c', NULL, '1970-01-01Z'), 1, 'a server whose clock is wrong');
+SELECT is(current_setting('synchronous_commit'), 'on', 'whose entries survive a crash, whatever the role is set to');
+SELECT lives_ok($$ SELECT re.keep_refused_entry('54000', '{"a": "\u0000"}'); SELECT re.keep_refused_entry(repeat('r', 200), repeat('é', 1000001)) $$, 'an entry that is refused is kept');
+RESET ROLE;
+SELECT results_eq($$ SELECT a.at BETWEEN now() AND clock_timestamp(), a.server_at, a.database_user FROM re.audit a WHERE a.server_at < '2000-01-01Z' AND a.request_id = 'r1' $$,
+    format('SELECT true, %L::timestamptz, %L', '1970-01-01Z', session_user), 'is found by it, and the entry has the time of the database');
+SELECT results_eq($$ SELECT reason, length(entry), database_user = session_user, at >= now() FROM re.audit_refused_entry ORDER BY length(reason) $$,
+    $$ VALUES ('54000', 15, true, true), (repeat('r', 100), 1000000, true, true) $$, 'cut where it is too long');
+SELECT throws_like(statement, '%append-only%', 'refused even to a superuser: ' || statement)
+FROM unnest(ARRAY['DELETE FROM re.audit_refused_entry', 'TRUNCATE re.audit_refused_entry']) statement;
+SET LOCAL ROLE reengagement_api;
 
 -- An outreach attempt and its entry are one.
 SELECT is(result, 'created', 'an attempt') FROM re.log_outreach('a', 'p', 'sms', 'success', false, 'a note', 'user_2', 'key', 'sess_2', 'org:member', 'user_8', '192.0.2.2', 'r4', 'id4');
@@ -57,6 +78,7 @@ SELECT is((SELECT count(*) FROM public.outreach_log WHERE idempotency_key = 'wit
 ALTER TABLE re.audit DROP CONSTRAINT none;
 
 -- Append-only, for the owner and a superuser too.
+SELECT given.dated('c', NULL, '1970-01-01Z') \g /dev/null
 SELECT throws_like(statement, '%append-only%', 'refused even to a superuser: ' || statement)
 FROM unnest(ARRAY['UPDATE re.audit SET status = 0', 'DELETE FROM re.audit', 'TRUNCATE re.audit', 'TRUNCATE re.audit_rest', 'DELETE FROM re.audit_rest']) statement;
 
@@ -87,8 +109,9 @@ SELECT is_empty($$ SELECT FROM public.audit_patient_access WHERE status IN (401,
 
 -- Which servers ran, and whether they recorded.
 RESET ROLE;
-SELECT re.record_access(ARRAY[at], '{0}', '{""}', '{reengagement-api}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', ARRAY[run], '{SERVER}', '{audit}',
-    ARRAY[format('{"event": "%s", "audit": "%s", "host": "h", "listen": "%s", "pid": "1"}', event, audit, listen)], '{NULL}', ARRAY[run])
+INSERT INTO re.audit (at, status, organization_id, subject, request_id, method, route, filter, server_request_id)
+SELECT to_timestamp(at), 0, '', 'reengagement-api', run, 'SERVER', 'audit',
+    format('{"event": "%s", "audit": "%s", "host": "h", "listen": "%s", "pid": "1"}', event, audit, listen)::jsonb, run
 FROM (VALUES (1, 'r1', 'begins', 'on', 's'), (2, 'r1', 'ends', 'on', 's'), (3, 'r2', 'begins', 'off', 's'), (4, 'r4', 'begins', 'on', 't'), (5, 'r3', 'begins', 'on', 's')) v(at, run, event, audit, listen);
 SET LOCAL ROLE test_auditor;
 SELECT results_eq($$ SELECT concat_ws(' ', run, audit, listen, extract(epoch FROM began_at), extract(epoch FROM ended_at)) FROM public.audit_servers WHERE began_at < '1980-01-01' ORDER BY 1 $$,
@@ -99,11 +122,11 @@ SELECT is((SELECT string_agg(DISTINCT organization_id, ',') FROM public.audit_pa
 RESET ROLE;
 SELECT results_eq($$ SELECT concat_ws(' ', server_request_id, automatic, patient_sought COLLATE "default", problem) FROM re.audit WHERE subject = 'u4' ORDER BY 1 $$,
     ARRAY['id1 f p7 patient-not-found', 'id2 t p7 other-organization', 'id3 p7'], 'each in its column');
-SELECT is((SELECT count(*) FROM re.audit WHERE subject = 'user_1' AND num_nulls(server_request_id, automatic, patient_sought, problem) = 4), 3::bigint,
+SELECT is((SELECT count(*) FROM re.audit WHERE subject = 'user_1' AND num_nulls(server_request_id, automatic, patient_sought, problem) = 4), 5::bigint,
     'and of a server that does not say, nothing is made up');
 
 -- Months.
-SELECT is(given.access('a', '{p}', '2011-03-15T12:00Z'), 1, 'an entry of a month without a partition');
+SELECT is(given.dated('a', '{p}', '2011-03-15T12:00Z'), 1, 'an entry of a month without a partition');
 SELECT is((SELECT string_agg(DISTINCT tableoid::regclass::text, ' ') FROM re.audit WHERE at < '2012-01-01Z' AND at > '2000-01-01Z'), 're.audit_rest', 'is kept in the rest');
 SELECT is((SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE inhparent = 're.audit'::regclass AND c.relrowsecurity
         AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'never_truncated')
@@ -117,12 +140,12 @@ CREATE TABLE re.audit_2011_04 PARTITION OF re.audit FOR VALUES FROM ('2011-04-01
 CREATE TABLE re.audit_2011_05 PARTITION OF re.audit FOR VALUES FROM ('2011-05-01Z') TO ('2011-06-01Z');
 SELECT is((SELECT string_agg(d, ' ') FROM re.drop_audit_before('2011-05-31') d), 'audit_2011_04 audit_rest', 'a month goes when it is wholly before the day, and so does the rest');
 SELECT is((SELECT string_agg(DISTINCT tableoid::regclass::text, ' ') FROM re.audit), 're.audit_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM'), 'what is younger stays');
-SELECT is(given.access('a', '{p}', '2010-03-15T12:00Z'), 1, 'and there is a new rest');
+SELECT is(given.dated('a', '{p}', '2010-03-15T12:00Z'), 1, 'and there is a new rest');
 
 -- The rest. One entry of a clock that was wrong keeps all of it, and a month that has entries in it is never made.
 CREATE FUNCTION given.month(ahead integer) RETURNS text LANGUAGE sql AS $$ SELECT 'audit_' || to_char(now() AT TIME ZONE 'UTC' + make_interval(months => ahead), 'YYYY_MM') $$;
 DO $$ BEGIN EXECUTE format('DROP TABLE re.%I', given.month(3)); END $$;
-SELECT given.access(o, '{p}', at) FROM unnest(ARRAY['a', 'b']) o,
+SELECT given.dated(o, '{p}', at) FROM unnest(ARRAY['a', 'b']) o,
     unnest(ARRAY['2099-01-15T12:00Z', '2098-12-31T23:59:59.999999Z', '2099-01-01T00:00Z', '1970-01-01T00:00Z', '1969-12-31T23:59Z', '9999-12-31T23:59Z',
         '10000-01-01T00:00Z', 'infinity', now() + interval '3 months']::timestamptz[]) at;
 CREATE TEMPORARY TABLE entry AS SELECT a::text AS entry, count(*) AS number FROM re.audit a WHERE method <> 'DROP' GROUP BY 1;
@@ -149,7 +172,7 @@ SELECT is((SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhre
 SELECT throws_like(statement, '%append-only%', 'refused even to a superuser: ' || statement)
 FROM unnest(ARRAY['UPDATE re.audit_2099_01 SET status = 0', 'DELETE FROM re.audit_2099_01', 'TRUNCATE re.audit_2099_01', 'DELETE FROM re.audit_rest', 'TRUNCATE re.audit_rest']) statement;
 SELECT results_eq($$ SELECT re.drop_audit_before('2011-01-01') $$, ARRAY['audit_1970_01', 'audit_2010_03'], 'a month that was moved goes as every month does');
-SELECT is(given.access('a', '{p}', '2099-01-20T12:00Z') + given.access('a', '{p}', '2097-01-20T12:00Z'), 2, 'entries are taken in as before');
+SELECT is(given.dated('a', '{p}', '2099-01-20T12:00Z') + given.dated('a', '{p}', '2097-01-20T12:00Z'), 2, 'entries are taken in as before');
 SELECT is((SELECT count(*) FROM re.audit_2099_01), 5::bigint, 'by their month');
 -- An entry of now can be written, or somebody is told why not.
 CREATE TEMPORARY TABLE number_of_entries AS SELECT count(*) AS number FROM re.audit;

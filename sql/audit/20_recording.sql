@@ -10,10 +10,11 @@ BEGIN
 END $$;
 
 -- What the server has answered, many entries at once: one array for each column. The entries are several organizations',
--- so it runs as a role that is bound to none, may insert, and may read nothing. Returns how many there were: all are in the
--- table, or none is.
+-- so it runs as a role that is bound to none, may insert, and may read nothing. When they were written, and by which login,
+-- is the database's to say; server_at is the server's clock at each answer. Returns how many there were: all are in the table,
+-- or none is.
 CREATE OR REPLACE FUNCTION re.record_access(
-    at double precision[], status integer[], organization_id text[], subject text[], session_id text[], role text[],
+    server_at double precision[], status integer[], organization_id text[], subject text[], session_id text[], role text[],
     actor text[], address text[], request_id text[], method text[], route text[], filter text[], patient_ids text[],
     -- A server that is older than these does not say.
     server_request_id text[] DEFAULT NULL, automatic boolean[] DEFAULT NULL, patient_sought text[] DEFAULT NULL,
@@ -23,29 +24,57 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
     written integer;
 BEGIN
+    -- What is told as written must survive a crash. Only ever raised: a stronger setting stays.
+    IF current_setting('synchronous_commit') IN ('off', 'local') THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
     -- Planned anew each time: a session that has once met a rule DO INSTEAD NOTHING would keep its empty plan for good.
     EXECUTE $insert$
-        INSERT INTO re.audit (at, status, organization_id, subject, session_id, role, actor, address, request_id, method,
-            route, filter, patient_ids, server_request_id, automatic, patient_sought, problem)
-        SELECT to_timestamp(e.at), e.status, e.organization_id, e.subject, e.session_id, e.role, e.actor, e.address,
-            e.request_id, e.method, e.route, e.filter::jsonb, e.patient_ids::text[], e.server_request_id, e.automatic,
-            e.patient_sought, e.problem
-        FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) AS e(at, status,
+        INSERT INTO re.audit (at, database_user, server_at, status, organization_id, subject, session_id, role, actor,
+            address, request_id, method, route, filter, patient_ids, server_request_id, automatic, patient_sought, problem)
+        SELECT clock_timestamp(), session_user, to_timestamp(e.server_at), e.status, e.organization_id, e.subject,
+            e.session_id, e.role, e.actor, e.address, e.request_id, e.method, e.route, e.filter::jsonb,
+            e.patient_ids::text[], e.server_request_id, e.automatic, e.patient_sought, e.problem
+        FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) AS e(server_at, status,
             organization_id, subject, session_id, role, actor, address, request_id, method, route, filter, patient_ids,
             server_request_id, automatic, patient_sought, problem)
         $insert$
-    USING at, status, organization_id, subject, session_id, role, actor, address, request_id, method, route, filter,
+    USING server_at, status, organization_id, subject, session_id, role, actor, address, request_id, method, route, filter,
         patient_ids, server_request_id, automatic, patient_sought, problem;
     GET DIAGNOSTICS written = ROW_COUNT;
     -- A rule or a trigger may have kept some out.
-    IF written <> cardinality(at) THEN
-        PERFORM re.refuse_unrecorded(format('of %s rows %s were kept', cardinality(at), written));
+    IF written <> cardinality(server_at) THEN
+        PERFORM re.refuse_unrecorded(format('of %s rows %s were kept', cardinality(server_at), written));
     END IF;
     RETURN written;
 EXCEPTION
     -- Of checks the table has none: no month takes the entry.
     WHEN insufficient_privilege OR check_violation THEN
         PERFORM re.refuse_unrecorded(SQLERRM);
+END $$;
+
+-- The entry of an outreach attempt, in the transaction that logs it (../endpoints/log_outreach.sql).
+CREATE OR REPLACE FUNCTION re.record_attempt(organization text, patient text, outreach uuid, filter jsonb, subject text,
+    session_id text, role text, actor text, address text, request_id text, server_request_id text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    entries integer;
+BEGIN
+    -- Planned anew each time, and counted, as above.
+    EXECUTE $insert$
+        INSERT INTO re.audit (at, database_user, status, organization_id, subject, session_id, role, actor, address,
+            request_id, method, route, filter, patient_ids, outreach_id, server_request_id)
+        VALUES (clock_timestamp(), session_user, 201, $1, $2, $3, $4, $5, $6, $7, 'POST',
+            '/api/v1/reengagement/{org_id}/log-outreach', $8, $9, $10, $11)
+        $insert$
+    USING organization, subject, session_id, role, actor, address, request_id, filter, ARRAY[patient], outreach, server_request_id;
+    GET DIAGNOSTICS entries = ROW_COUNT;
+    IF entries <> 1 THEN
+        PERFORM re.refuse_unrecorded('its row was not kept');
+    END IF;
+EXCEPTION WHEN insufficient_privilege OR check_violation THEN
+    PERFORM re.refuse_unrecorded(SQLERRM);
 END $$;
 
 -- One entry that was refused alone while others were taken. Cut, so that whatever was too much is not so here.
@@ -69,6 +98,8 @@ BEGIN
     PERFORM re.record_access(ARRAY[extract(epoch FROM clock_timestamp())::double precision], ARRAY[200], ARRAY[''],
         ARRAY['prove_audit'], ARRAY[NULL], ARRAY[NULL], ARRAY[NULL], ARRAY[NULL], ARRAY[NULL], ARRAY['GET'],
         ARRAY['/ready'], ARRAY[NULL], ARRAY[NULL]);
+    -- What would come with the commit comes now.
+    SET CONSTRAINTS ALL IMMEDIATE;
     RAISE EXCEPTION USING ERRCODE = 'REBAK', MESSAGE = 'rolled back';
 EXCEPTION WHEN SQLSTATE 'REBAK' THEN
     -- The entry is gone.

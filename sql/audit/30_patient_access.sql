@@ -8,7 +8,8 @@ SELECT a.organization_id, p.patient_id, a.at, a.subject, a.actor, a.role, a.sess
         WHEN a.method = 'POST' AND a.route NOT LIKE '%/patients/search' THEN 'wrote'
         ELSE 'saw'
     END AS access,
-    a.route, a.filter, a.status, a.request_id, a.outreach_id, a.automatic, a.server_request_id
+    a.route, a.filter, a.status, a.request_id, a.outreach_id, a.automatic, a.server_request_id,
+    a.server_at, a.database_user
 FROM re.audit a
 CROSS JOIN LATERAL unnest(coalesce(a.patient_ids, ARRAY[a.patient_sought])) AS p(patient_id)
 -- What was aimed at in another organization, or by nobody known, is in audit_refused_attempts alone.

@@ -10,7 +10,6 @@ RETURNS TABLE (result text, outreach_id uuid, logged_at text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     logged record;
-    entries integer;
 BEGIN
     -- The answer promises durability. Only ever raised: a stronger setting stays.
     IF current_setting('synchronous_commit') IN ('off', 'local') THEN
@@ -50,25 +49,10 @@ BEGIN
         IF FOUND THEN
             -- In the same transaction: there is no attempt without its entry. Whatever else is answered changes nothing,
             -- and is recorded with the reads.
-            -- Planned anew each time, and counted, as in re.record_access.
-            BEGIN
-                EXECUTE $insert$
-                    INSERT INTO re.audit (at, status, organization_id, subject, session_id, role, actor, address, request_id,
-                        method, route, filter, patient_ids, outreach_id, server_request_id)
-                    VALUES (clock_timestamp(), 201, $1, $2, $3, $4, $5, $6, $7, 'POST',
-                        '/api/v1/reengagement/{org_id}/log-outreach', $8, $9, $10, $11)
-                    $insert$
-                USING organization, log_outreach.logged_by, log_outreach.session_id, log_outreach.role,
-                    log_outreach.actor, log_outreach.address, log_outreach.request_id,
-                    jsonb_build_object('method', log_outreach.method, 'outcome', log_outreach.outcome), ARRAY[patient],
-                    logged.id, log_outreach.server_request_id;
-                GET DIAGNOSTICS entries = ROW_COUNT;
-                IF entries <> 1 THEN
-                    PERFORM re.refuse_unrecorded('its row was not kept');
-                END IF;
-            EXCEPTION WHEN insufficient_privilege OR check_violation THEN
-                PERFORM re.refuse_unrecorded(SQLERRM);
-            END;
+            PERFORM re.record_attempt(organization, patient, logged.id,
+                jsonb_build_object('method', log_outreach.method, 'outcome', log_outreach.outcome), log_outreach.logged_by,
+                log_outreach.session_id, log_outreach.role, log_outreach.actor, log_outreach.address,
+                log_outreach.request_id, log_outreach.server_request_id);
             RETURN QUERY SELECT 'created', logged.id, re.rfc3339(logged.created_at);
             RETURN;
         END IF;
