@@ -139,6 +139,15 @@ def test_of_one_64_only_32_bodies_are_waited_for_and_of_its_neighbour_as_many(fo
             assert ask(port, one[0])[0] == 502 and ask(port, "192.0.2.1")[0] == 502
 
 
+def test_whoever_has_a_48_has_a_share_alone_and_what_comes_from_ipv4_is_no_such_site(folder):
+    with nginx_of(folder, lambda text: text.replace("bodies_by_site 256;", "bodies_by_site 50;")) as port:
+        many = [f"2001:db8:7:{n:x}::1" for n in range(60)]
+        translated = [f"64:ff9b::192.0.2.{n}" for n in range(60)] + [f"::ffff:198.51.100.{n}" for n in range(60)]
+        with bodies_from(port, many) as held, bodies_from(port, translated) as others, bodies_from(port, ["2001:db8:8::1"]) as neighbour:
+            eventually(lambda: answers(held) == [0] * 50 + [429] * 10)
+            assert answers(others) == [0] * 120 and answers(neighbour) == [0]
+
+
 def test_of_all_networks_together_there_is_a_bound_too_which_leaves_room_for_what_has_no_body(folder):
     text = (ROOT / "nginx/snippets/rate-limits.conf").read_text()
     bound = int(re.search(r"limit_conn bodies_of_all (\d+);", text)[1])
