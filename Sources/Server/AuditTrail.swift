@@ -178,7 +178,10 @@ final class AuditTrail: Sendable {
     /// Keeps an entry that the audit will not have in a table of its own, and has the next ones of whoever it is about written
     /// before they are answered. False where the database does not answer any more.
     private func isolate(_ entry: AuditEntry, _ error: PostgreSQLError) -> Bool {
-        var metadata: Logger.Metadata = ["reason": "\(error.withoutText)", "request_id": "\(entry.requestID)"]
+        var metadata: Logger.Metadata = [
+            "reason": "\(error.withoutText)", "request_id": "\(entry.requestID)",
+            "server_request_id": "\(entry.serverRequestID)",
+        ]
         do throws(PostgreSQLError) {
             _ = try database(AuditBatch.refusal(of: entry, error))
             settle([entry]) { state in
