@@ -66,12 +66,12 @@ public struct ConnectionParameters: Sendable {
             throw InvalidConnectionString("lists hosts, addresses and ports in different numbers")
         }
         let transport = TransportSecurity(given)
-        var secured: [HostList.Keywords] = []
-        for host in list.alternatives { secured.append(try transport.secured(host)) }
         let isChecked = transport.checksByDefault(list.alternatives)
         let namesUser = given.contains { $0.keyword == "user" }
         try OptionCheck(keywords + (isChecked ? [TransportSecurity.checked] : []))?
             .run(namesUser: namesUser, usesTLS: list.isOverNetwork || isChecked, isCheckedByDefault: isChecked)
+        var secured: [HostList.Keywords] = []
+        for host in list.alternatives { secured.append(try transport.secured(host)) }
         uncheckedTransport = transport.weakness(list.alternatives)
         alternatives = secured
         hostCount = list.count
