@@ -21,6 +21,11 @@ public final class Claims: Sendable {
     /// `iat`, in seconds since 1970.
     public let issuedAt: Double?
 
+    /// The most characters (Unicode code points) of a text but the organization (definitions.md section 7).
+    static let longestText = 255
+    /// The most characters of the organization's id (definitions.md section 7).
+    static let longestOrganization = 200
+
     /// Claims as given.
     public init(
         subject: String, organization: String? = nil, sessionID: String? = nil, organizationRole: String? = nil,
@@ -72,6 +77,20 @@ extension Claims {
             expiresAt: expiresAt,
             notBefore: try payload.time("nbf"),
             issuedAt: try payload.time("iat"))
+        try checkLengths()
+    }
+
+    /// All of them are remembered, logged and recorded, so that none may be as long as the caller likes.
+    private func checkLengths() throws(TokenError) {
+        for text in [subject, sessionID, organizationRole, actor] {
+            guard Self.isAtMost(Self.longestText, text) else { throw .invalid(.claimTooLong) }
+        }
+        guard Self.isAtMost(Self.longestOrganization, organization) else { throw .invalid(.claimTooLong) }
+    }
+
+    private static func isAtMost(_ length: Int, _ text: String?) -> Bool {
+        guard let text, text.utf8.count > length else { return true }
+        return text.unicodeScalars.count <= length
     }
 }
 

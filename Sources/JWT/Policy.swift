@@ -4,28 +4,41 @@ internal import JSON
 public struct Policy: Sendable {
     private let issuer: [UInt8]
     private let authorizedParties: Set<[UInt8]>?
+    private let audiences: Set<[UInt8]>
+    private let longestLifetime: Double?
     private let leeway: Double
+
+    /// How far ahead `exp` may lie by default, in seconds.
+    public static let usualLifetime = 86_400.0
 
     /// A policy; all texts are compared byte by byte.
     ///
     /// - Parameters:
     ///   - issuer: the `iss` that a token must have.
     ///   - authorizedParties: the `azp` that a token may have; nil for any or none.
+    ///   - audiences: the `aud` of which a token that has any must have one.
+    ///   - longestLifetime: how many seconds `exp` may lie ahead; nil for any number.
     ///   - leeway: by how many seconds the issuer's clock may differ from this machine's.
-    public init(issuer: String, authorizedParties: [String]? = nil, leeway: Double = 5) {
+    public init(
+        issuer: String, authorizedParties: [String]? = nil, audiences: [String] = [],
+        longestLifetime: Double? = Policy.usualLifetime, leeway: Double = 5
+    ) {
         self.issuer = Array(issuer.utf8)
         self.authorizedParties = authorizedParties.map { Set($0.map { Array($0.utf8) }) }
+        self.audiences = Set(audiences.map { Array($0.utf8) })
+        self.longestLifetime = longestLifetime
         self.leeway = leeway
     }
 
     /// The claims of `payload`, if it passes.
-    func claims(of payload: JSONObject, now: Double) throws(TokenError) -> Claims {
+    func claims(of payload: JSONObject, at time: TokenTime) throws(TokenError) -> Claims {
         let claims = try Claims(payload)
-        try checkTimes(of: claims, now: now)
+        try checkTimes(of: claims, at: time)
         guard let issuer = try payload.text("iss"), issuer.utf8.elementsEqual(self.issuer) else {
             throw .invalid(.issuer)
         }
         try checkAuthorizedParty(try payload.textOrNull("azp"))
+        try checkAudience(payload["aud"])
         if try payload.textOrNull("sts")?.utf8.elementsEqual("pending".utf8) == true {
             throw .invalid(.sessionPending)
         }
@@ -33,14 +46,37 @@ public struct Policy: Sendable {
     }
 
     /// Checks what changes with time alone, and so has to be checked again for a token verified before.
-    func checkTimes(of claims: Claims, now: Double) throws(TokenError) {
-        guard now < claims.expiresAt + leeway else { throw .invalid(.expired) }
-        if let notBefore = claims.notBefore, now < notBefore - leeway { throw .invalid(.notYetValid) }
-        if let issuedAt = claims.issuedAt, now < issuedAt - leeway { throw .invalid(.issuedInTheFuture) }
+    func checkTimes(of claims: Claims, at time: TokenTime) throws(TokenError) {
+        guard time.now < claims.expiresAt + leeway else { throw .invalid(.expired) }
+        if let longestLifetime, claims.expiresAt > time.wall + longestLifetime + leeway { throw .invalid(.lifetime) }
+        if let notBefore = claims.notBefore, time.now < notBefore - leeway { throw .invalid(.notYetValid) }
+        if let issuedAt = claims.issuedAt, time.now < issuedAt - leeway { throw .invalid(.issuedInTheFuture) }
     }
 
     private func checkAuthorizedParty(_ party: String?) throws(TokenError) {
         guard let authorizedParties else { return }
         guard let party, authorizedParties.contains(Array(party.utf8)) else { throw .invalid(.authorizedParty) }
     }
+
+    /// A text or a list of texts (RFC 7519 section 4.1.3), one of which has to be ours; `null` counts as absent.
+    private func checkAudience(_ claim: JSONValue?) throws(TokenError) {
+        guard let claim, !claim.isNull else { return }
+        var isOurs = false
+        for element in claim.array ?? [claim] {
+            guard let text = element.text else { throw .invalid(.claimMalformed) }
+            if audiences.contains(Array(text.utf8)) { isOurs = true }
+        }
+        guard isOurs else { throw .invalid(.audience) }
+    }
+}
+
+/// The time that a token is judged at, in seconds since 1970.
+public struct TokenTime: Sendable {
+    /// What decides whether it has begun and has not ended.
+    public let now: Double
+    /// The wall clock, which decides how far ahead its end may lie (definitions.md section 7).
+    public let wall: Double
+
+    /// - Parameter wall: nil where it is the same.
+    public init(_ now: Double, wall: Double? = nil) { (self.now, self.wall) = (now, wall ?? now) }
 }

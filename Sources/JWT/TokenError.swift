@@ -32,6 +32,10 @@ public enum Reason: String, Equatable, Sendable, CaseIterable {
     case issuedInTheFuture = "The token was issued in the future (iat)."
     case issuer = "The token's issuer (iss) is not the expected one."
     case authorizedParty = "The token's authorized party (azp) is not an allowed one."
+    case audience = "The token's audience (aud) is not an allowed one: it was made for something else."
+    case lifetime = "The token's expiration time (exp) lies further ahead than is allowed."
+    case claimTooLong = "A claim of the token is longer than is allowed."
+    case denied = "The token's subject (sub) or session (sid) is refused here."
     case sessionPending = "The token's session is pending (sts)."
 
     /// A sentence for the developer who sent the token.

@@ -4,14 +4,18 @@
 public final class Verifier: Sendable {
     private let keys: KeySet
     private let policy: Policy
+    private let denied: DenyList?
     private let cache: VerifiedTokenCache
 
     /// A verifier with the current keys of `keys`.
     ///
-    /// - Parameter cacheCapacity: how many verified tokens are remembered at most.
-    public init(keys: KeySet, policy: Policy, cacheCapacity: Int = 10_000) {
+    /// - Parameters:
+    ///   - denied: whose tokens are refused, whatever they say.
+    ///   - cacheCapacity: how many verified tokens are remembered at most.
+    public init(keys: KeySet, policy: Policy, denied: DenyList? = nil, cacheCapacity: Int = 10_000) {
         self.keys = keys
         self.policy = policy
+        self.denied = denied
         cache = VerifiedTokenCache(capacity: cacheCapacity)
     }
 
@@ -22,39 +26,36 @@ public final class Verifier: Sendable {
     var cachedTokens: Int { cache.count }
 
     /// The claims of `token`, which is the credential alone, without its scheme.
-    ///
-    /// - Parameter now: the wall clock, in seconds since 1970.
-    public func verify(_ token: String, now: Double) throws(TokenError) -> Claims {
+    public func verify(_ token: String, at time: TokenTime) throws(TokenError) -> Claims {
         // Not before the length is known to be small is the text copied.
         guard token.utf8.count <= CompactToken.maximumLength else { throw .invalid(.tooLong) }
-        return try verify(Array(token.utf8), now: now)
+        return try verify(Array(token.utf8), at: time)
     }
 
     /// The claims of `token`, which is the credential alone, without its scheme.
     ///
-    /// - Parameters:
-    ///   - now: the wall clock, in seconds since 1970.
-    ///   - mayWait: whether it may wait for a key that is being fetched; where not, ``TokenError/keyNotThereYet``.
-    public func verify(_ token: [UInt8], now: Double, mayWait: Bool = true) throws(TokenError) -> Claims {
+    /// - Parameter mayWait: whether it may wait for a key that is being fetched; where not, ``TokenError/keyNotThereYet``.
+    public func verify(_ token: [UInt8], at time: TokenTime, mayWait: Bool = true) throws(TokenError) -> Claims {
         guard token.count <= CompactToken.maximumLength else { throw .invalid(.tooLong) }
         if let claims = cache.claims(
-            of: token, generation: keys.generation, isCurrent: { isCurrent($0, now: now) })
+            of: token, generation: keys.generation, isCurrent: { isCurrent($0, at: time) })
         {
             return claims
         }
         let compact = try CompactToken(token)
         let (keys, generation) = try keys.keys(named: compact.header.keyID, mayWait: mayWait)
         guard keys.contains(where: compact.isSigned(by:)) else { throw .invalid(.signature) }
-        let claims = try policy.claims(of: compact.payload, now: now)
+        let claims = try policy.claims(of: compact.payload, at: time)
+        if let denied, denied.refuses(claims) { throw .invalid(.denied) }
         cache.insert(token, claims: claims, generation: generation)
         return claims
     }
 
     /// Whether a remembered token may stand without the full check: never from its `exp` on.
-    private func isCurrent(_ claims: Claims, now: Double) -> Bool {
-        guard now < claims.expiresAt else { return false }
+    private func isCurrent(_ claims: Claims, at time: TokenTime) -> Bool {
+        guard time.now < claims.expiresAt, denied.map({ !$0.refuses(claims) }) ?? true else { return false }
         do {
-            try policy.checkTimes(of: claims, now: now)
+            try policy.checkTimes(of: claims, at: time)
             return true
         } catch {
             return false

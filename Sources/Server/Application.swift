@@ -43,6 +43,7 @@ public struct Application: Sendable {
         defer { sink.stop(within: Self.longestFlush) }
         for protection in configuration.protectionsOff { logger.warning("\(protection.text)") }
         let keys = try keySet()
+        let denied = try denyList()
         let refreshes = Refreshes(logger: logger)
         let pool = pool(refreshes)
         // Before it listens: a server that is served by this path meanwhile goes on.
@@ -53,11 +54,11 @@ public struct Application: Sendable {
         let audit = try startAudit(pool)
         let maintenance = try startMaintenance(pool, refreshes)
         let database = Database(pool: pool, refreshes: refreshes, watch: watch, foundation: foundation, login: login)
-        let workers = try startWorkers(acceptor, keys, database, audit, maintenance)
+        let workers = try startWorkers(acceptor, keys, denied, database, audit, maintenance)
         logger.info(
             "listening", metadata: ["version": "\(serverVersion)", "workers": "\(configuration.workers)"])
         // Not in the log line: below its level nothing of it is evaluated.
-        let signal = waitForStop(signals, keys)
+        let signal = waitForStop(signals, keys, denied)
         let end = ContinuousClock.now + Self.longestStop
         logger.info("stopping", metadata: ["signal": "\(signal)"])
         maintenance.stop()
@@ -68,6 +69,7 @@ public struct Application: Sendable {
         let drained = workers.waitUntilDone(end)
         flush(audit, by: end + Self.longestAuditFlush)
         keys.shutdown()
+        denied?.shutdown()
         logger.info("stopped", metadata: ["drained": "\(drained)"])
     }
 
@@ -79,12 +81,14 @@ public struct Application: Sendable {
         }
     }
 
-    private func waitForStop(_ signals: OperatorSignals, _ keys: KeySet) -> String {
+    private func waitForStop(_ signals: OperatorSignals, _ keys: KeySet, _ denied: DenyList?) -> String {
         while true {
             let (name, event) = signals.wait()
             switch event {
             case .stop: return name
-            case .readKeys: keys.readAgain()
+            case .readKeys:
+                keys.readAgain()
+                denied?.readAgain()
             case .logLevel(let moreVerbose):
                 let before = logLevel.current
                 logLevel.step(moreVerbose: moreVerbose)
@@ -109,6 +113,15 @@ public struct Application: Sendable {
     private func keySet() throws(StartError) -> KeySet {
         do throws(KeySourceError) {
             return try KeySet(source: configuration.keys, logger: logger)
+        } catch {
+            throw StartError(description: error.description)
+        }
+    }
+
+    /// Nil where nobody is denied.
+    private func denyList() throws(StartError) -> DenyList? {
+        do throws(KeySourceError) {
+            return try configuration.denyFile.map { (path) throws(KeySourceError) in try DenyList(path: path, logger: logger) }
         } catch {
             throw StartError(description: error.description)
         }
@@ -163,12 +176,14 @@ public struct Application: Sendable {
     }
 
     private func startWorkers(
-        _ acceptor: Acceptor, _ keys: KeySet, _ database: Database, _ audit: Audit, _ maintenance: Maintenance
+        _ acceptor: Acceptor, _ keys: KeySet, _ denied: DenyList?, _ database: Database, _ audit: Audit,
+        _ maintenance: Maintenance
     ) throws(StartError) -> WorkerThreads {
         let metrics = Metrics()
         let waiting = WaitingRequests(permits: configuration.workers, longestWait: configuration.acquireTimeout)
         let worker = Worker(
-            acceptor: acceptor, pipeline: pipeline(acceptor, keys, database, metrics, waiting, audit, maintenance),
+            acceptor: acceptor,
+            pipeline: pipeline(acceptor, keys, denied, database, metrics, waiting, audit, maintenance),
             waiting: waiting, metrics: metrics)
         do throws(Thread.StartError) {
             // One more than may wait for the database: it takes requests in, whatever the others wait for.
@@ -237,10 +252,10 @@ public struct Application: Sendable {
     }
 
     private func pipeline(
-        _ acceptor: Acceptor, _ keys: KeySet, _ database: Database, _ metrics: Metrics, _ waiting: WaitingRequests,
-        _ audit: Audit, _ maintenance: Maintenance
+        _ acceptor: Acceptor, _ keys: KeySet, _ denied: DenyList?, _ database: Database, _ metrics: Metrics,
+        _ waiting: WaitingRequests, _ audit: Audit, _ maintenance: Maintenance
     ) -> Pipeline {
-        let verifier = Verifier(keys: keys, policy: configuration.policy)
+        let verifier = Verifier(keys: keys, policy: configuration.policy, denied: denied)
         let sink = sink
         let keptAnswers = keptAnswers(database)
         let protectionsOff = configuration.protectionsOff
@@ -266,6 +281,7 @@ public struct Application: Sendable {
                         { $0.add(loginFaults: database.login.count) },
                         { $0.add(protectionsOff: protectionsOff) },
                         { $0.add(tokens: verifier.cacheStatistics) },
+                        { $0.add(denied: denied?.statistics ?? DenyList.Statistics()) },
                         { $0.add(keptAnswers?.statistics ?? KeptAnswers.Statistics()) },
                         { $0.add(lostLogLines: sink.lostLines) },
                         { $0.add(isAudited: configuration.isAudited) }, { $0.add(audit: audit.trail.statistics) },

@@ -14,7 +14,7 @@ struct Authenticator: Sendable {
     func authenticate(_ authorization: [UInt8]?, mayWait: Bool) throws(Problem) -> Principal? {
         guard let token = Self.bearerToken(authorization) else { throw .tokenMissing }
         do throws(TokenError) {
-            return Principal(try verifier.verify(token, now: clock.now(), mayWait: mayWait))
+            return Principal(try verifier.verify(token, at: clock.now(), mayWait: mayWait))
         } catch {
             switch error {
             case .keyNotThereYet: return nil

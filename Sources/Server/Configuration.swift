@@ -16,6 +16,10 @@ public struct Configuration: Sendable {
     public let policy: Policy
     /// The `iss` that tokens must have.
     public let issuer: String
+    /// How many seconds ahead a token's `exp` may lie; 0 is no bound.
+    public let tokenMaxLifetime: Int
+    /// The file of the subjects and sessions that are refused; nil for none.
+    public let denyFile: String?
     /// Requests a second for one token subject; 0 is no limit.
     public let rateLimit: Int
     /// How many bytes kept answers may take; 0 keeps none.
@@ -87,6 +91,9 @@ public struct Configuration: Sendable {
         let keys = reader.keySource()
         let issuer = reader.issuer()
         let parties = reader.origins("CLERK_AUTHORIZED_PARTIES")
+        let audiences = reader.list("CLERK_AUDIENCE") ?? []
+        let lifetime = reader.number("TOKEN_MAX_LIFETIME", in: 0...315_360_000, default: Int(Policy.usualLifetime))
+        denyFile = reader.denyFile()
         rateLimit = reader.number("RATE_LIMIT", in: 0...1_000_000, default: 50)
         answerCacheBytes = reader.number(
             "ANSWER_CACHE_BYTES", in: 0...Self.largestAnswerCache, default: Self.largestAnswerCache)
@@ -106,6 +113,9 @@ public struct Configuration: Sendable {
         self.listen = listen
         self.keys = keys
         self.issuer = issuer
-        policy = Policy(issuer: issuer, authorizedParties: parties)
+        tokenMaxLifetime = lifetime
+        policy = Policy(
+            issuer: issuer, authorizedParties: parties, audiences: audiences,
+            longestLifetime: lifetime > 0 ? Double(lifetime) : nil)
     }
 }

@@ -128,12 +128,36 @@ struct EnvironmentReader {
         return nil
     }
 
-    /// The origins between commas, without the spaces around them; nil where the variable is not set.
-    mutating func origins(_ variable: String) -> [String]? {
-        guard let text = value(variable) else { return nil }
-        let items = text.split(separator: ",", omittingEmptySubsequences: false).map { item in
+    /// The file of `TOKEN_DENY_FILE`, which can be read; nil where there is none.
+    mutating func denyFile() -> String? {
+        guard let path = value("TOKEN_DENY_FILE") else { return nil }
+        do throws(KeySourceError) {
+            try DenyList.check(path: path)
+        } catch {
+            fault(error.variable, error.problem)
+        }
+        return path
+    }
+
+    /// The texts between commas, without the spaces around them; nil where the variable is not set.
+    mutating func list(_ variable: String) -> [String]? {
+        guard let items = items(variable) else { return nil }
+        for (index, item) in items.enumerated() where item.isEmpty {
+            fault(variable, "has an item, number \(index + 1), that is empty; it lists texts between commas")
+            return nil
+        }
+        return items
+    }
+
+    private func items(_ variable: String) -> [String]? {
+        value(variable)?.split(separator: ",", omittingEmptySubsequences: false).map { item in
             String(item.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
         }
+    }
+
+    /// The origins between commas, without the spaces around them; nil where the variable is not set.
+    mutating func origins(_ variable: String) -> [String]? {
+        guard let items = items(variable) else { return nil }
         for (index, item) in items.enumerated() {
             do throws(WebOrigin.Fault) {
                 _ = try WebOrigin(item)

@@ -1,3 +1,4 @@
+import JWT
 import PostgreSQL
 
 /// What the server's parts tell about themselves, as readings of ``Metrics``.
@@ -62,6 +63,12 @@ extension PrometheusText {
         counter("reengagement_token_cache_hits_total", "Tokens found verified.", tokens.hits)
         counter("reengagement_token_cache_misses_total", "Tokens verified anew.", tokens.misses)
         counter("reengagement_token_cache_evictions_total", "Verified tokens given up for others.", tokens.evictions)
+    }
+
+    mutating func add(denied: DenyList.Statistics) {
+        gauge("reengagement_denied_names", "Subjects and sessions that are refused.", denied.entries)
+        gauge("reengagement_deny_file_age_seconds", "Since TOKEN_DENY_FILE was last read.", denied.age)
+        counter("reengagement_deny_file_failures_total", "Readings of TOKEN_DENY_FILE that failed.", denied.failures)
     }
 
     mutating func add(_ kept: KeptAnswers.Statistics) {

@@ -10,6 +10,7 @@ enum Protection: String, CaseIterable, Sendable {
     case productionIssuer = "production_issuer"
     case databaseTLS = "database_tls"
     case login
+    case tokenLifetime = "token_lifetime"
     case listenAll = "listen_all"
 }
 
@@ -27,6 +28,9 @@ extension Configuration {
         var off: [ProtectionOff] = []
         if !isAudited { off.append(.init(.audit, "AUDIT is off: nothing but outreach attempts is recorded")) }
         if rateLimit == 0 { off.append(.init(.rateLimit, "RATE_LIMIT is 0: a token may ask without limit")) }
+        if tokenMaxLifetime == 0 {
+            off.append(.init(.tokenLifetime, "TOKEN_MAX_LIFETIME is 0: a token counts as long as it says itself"))
+        }
         if issuer.hasPrefix("http:") {
             off.append(.init(.issuerTLS, "CLERK_ISSUER is an http address: its tokens are for development"))
         }

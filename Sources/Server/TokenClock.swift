@@ -1,4 +1,5 @@
 import Glibc
+import JWT
 
 /// The time that tokens are judged by: the machine's clock, but never earlier than it was at the start plus what has
 /// passed since.
@@ -15,10 +16,11 @@ struct TokenClock: Sendable {
     ///   - steady: seconds since any moment, by a clock that nobody sets.
     init(wall: Double, steady: Double) { offsetAtStart = wall - steady }
 
-    /// Seconds since 1970.
-    func now() -> Double { now(wall: wallClock(), steady: Self.steady()) }
+    func now() -> TokenTime { now(wall: wallClock(), steady: Self.steady()) }
 
-    func now(wall: Double, steady: Double) -> Double { max(wall, steady + offsetAtStart) }
+    /// How long a token may yet live is told by the wall clock alone: where that was set back, an end that looked near
+    /// enough lies further ahead.
+    func now(wall: Double, steady: Double) -> TokenTime { TokenTime(max(wall, steady + offsetAtStart), wall: wall) }
 
     private static func steady() -> Double {
         var now = timespec()

@@ -77,7 +77,7 @@ struct OrganizationCase: CustomTestStringConvertible, Sendable {
         arguments: [
             ["nbf": nil, "iat": nil], ["nbf": "null", "iat": "null"], ["sid": nil], ["sid": "null"], ["sid": "7"],
             ["act": "null"], ["act": "[]"], ["sts": "null"], ["sts": "\"active\""], ["sts": "\"\""],
-            ["unknown": "{\"deep\":[1,2,{\"a\":null}]}"], ["aud": "[\"a\",\"b\"]"], ["azp": "\"\(party)\""],
+            ["unknown": "{\"deep\":[1,2,{\"a\":null}]}"], ["aud": "null"], ["azp": "\"\(party)\""],
         ] as [[String: String?]])
     func optional(_ claims: [String: String?]) {
         #expect(verifier.reason(Token(claims).text) == nil)
@@ -95,6 +95,71 @@ struct OrganizationCase: CustomTestStringConvertible, Sendable {
         #expect(verifier.reason(Token(["iat": "1750000005"]).text) == nil)
         #expect(verifier.reason(Token(["exp": "1749999995.001"]).text) == nil)
         #expect(verifier.reason(token, now: .nan) == .invalid(.expired))
+    }
+
+    @Test(
+        "exp lies at most so far ahead of the wall clock, with 5 seconds of leeway, whatever the token's own clock says",
+        arguments: [60.0, 86_400, nil] as [Double?])
+    func lifetime(_ longest: Double?) throws {
+        let policy = Policy(issuer: issuer, longestLifetime: longest)
+        let verifier = Verifier(keys: try .quiet(.pem(SigningKey.first.publicPEM)), policy: policy)
+        func reason(_ ahead: Double, wall: Double = now) -> TokenError? {
+            do throws(TokenError) {
+                _ = try verifier.verify(Token(["exp": "\(now + ahead)"]).text, at: TokenTime(now, wall: wall))
+                return nil
+            } catch {
+                return error
+            }
+        }
+        let most = longest ?? 1e12
+        #expect(reason(most + 5) == nil)
+        #expect(reason(most + 5.5) == (longest == nil ? nil : .invalid(.lifetime)))
+        #expect(reason(1e300) == (longest == nil ? nil : .invalid(.lifetime)))
+        // A remembered one too: the wall clock was set back since.
+        #expect(reason(most + 5) == nil)
+        #expect(reason(most + 5, wall: now - 10) == (longest == nil ? nil : .invalid(.lifetime)))
+        #expect(reason(most - 10, wall: now - 10) == nil)
+    }
+
+    @Test("Of an audience one has to be ours; without one of ours every token with any is refused")
+    func audience() throws {
+        let keys = try KeySet.quiet(.pem(SigningKey.first.publicPEM))
+        let ours = Verifier(keys: keys, policy: Policy(issuer: issuer, audiences: ["us", "é"]))
+        let nobodys = Verifier(keys: keys, policy: Policy(issuer: issuer))
+        for aud in ["\"us\"", "[\"us\"]", "[\"them\",\"us\"]", "\"\\u0075s\"", "\"é\""] {
+            #expect(ours.reason(Token(["aud": aud]).text) == nil, "\(aud)")
+            #expect(nobodys.reason(Token(["aud": aud]).text) == .invalid(.audience), "\(aud)")
+        }
+        for aud in ["\"\"", "[]", "\"them\"", "\"US\"", "\"us \"", "\"us,é\"", "[\"them\"]", "\"e\\u0301\""] {
+            #expect(ours.reason(Token(["aud": aud]).text) == .invalid(.audience), "\(aud)")
+        }
+        for aud in ["1", "true", "{}", "{\"us\":1}", "[1]", "[\"us\",1]", "[\"us\",null]", "[[\"us\"]]", "\"us\\u0000\""] {
+            #expect(ours.reason(Token(["aud": aud]).text) == .invalid(.claimMalformed), "\(aud)")
+        }
+        for claims in [[:], ["aud": "null"]] { #expect(ours.reason(Token(claims).text) == nil && nobodys.reason(Token(claims).text) == nil) }
+    }
+
+    @Test("Texts of a token are as long as is allowed, in characters, and no longer")
+    func lengths() {
+        func claims(_ name: String, _ text: String) -> [String: String?] {
+            switch name {
+            case "act": ["act": "{\"sub\":\"\(text)\"}"]
+            case "o.id": ["v": "2", "o": "{\"id\":\"\(text)\"}"]
+            case "o.rol": ["v": "2", "o": "{\"id\":\"org_1\",\"rol\":\"\(text)\"}"]
+            default: [name: "\"\(text)\""]
+            }
+        }
+        for (name, most) in [
+            ("sub", 255), ("sid", 255), ("org_role", 255), ("act", 255), ("o.rol", 255), ("org_id", 200), ("o.id", 200),
+        ] {
+            for character in ["x", "é", "\u{1F600}", "\\u0301"] {
+                let longest = String(repeating: character, count: most)
+                #expect(verifier.reason(Token(claims(name, longest)).text) == nil, "\(name)")
+                #expect(verifier.reason(Token(claims(name, longest + "x")).text) == .invalid(.claimTooLong), "\(name)")
+            }
+        }
+        // Nobody reads it.
+        #expect(verifier.reason(Token(["v": "2", "org_id": "\"\(String(repeating: "x", count: 300))\""]).text) == nil)
     }
 
     @Test("Any azp or none will do where no party is named, but it is a string")
@@ -151,7 +216,7 @@ struct OrganizationCase: CustomTestStringConvertible, Sendable {
         let payload = Token([name: "\"\(text)\""]).payload
         let object = try #require(try JSONValue.parse(Array(payload.utf8)).object)
         #expect(throws: TokenError.invalid(.claimMalformed)) {
-            try Policy(issuer: issuer, authorizedParties: [party]).claims(of: object, now: now)
+            try Policy(issuer: issuer, authorizedParties: [party]).claims(of: object, at: TokenTime(now))
         }
     }
 

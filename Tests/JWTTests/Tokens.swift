@@ -60,6 +60,12 @@ extension Verifier {
             policy: Policy(issuer: issuer, authorizedParties: parties), cacheCapacity: cacheCapacity)
     }
 
+    func verify(_ token: String, now: Double) throws(TokenError) -> Claims { try verify(token, at: TokenTime(now)) }
+
+    func verify(_ token: [UInt8], now: Double, mayWait: Bool = true) throws(TokenError) -> Claims {
+        try verify(token, at: TokenTime(now), mayWait: mayWait)
+    }
+
     /// The reason for which a token is refused; nil where it passes.
     func reason(_ token: String, now: Double = now) -> TokenError? {
         do throws(TokenError) {

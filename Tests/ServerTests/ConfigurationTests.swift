@@ -194,10 +194,32 @@ struct ConfigurationTests {
         let verifier = Verifier(
             keys: try KeySet(source: configuration.keys, logger: quietLogger), policy: configuration.policy)
         let key = try SigningKey.shared.get()
-        #expect(throws: Never.self) { try verifier.verify(key.token(["azp": "https://b.test"]), now: wallClock()) }
+        #expect(throws: Never.self) { try verifier.verify(key.token(["azp": "https://b.test"]), at: TokenTime(wallClock())) }
         for claims in [[:], ["azp": "https://c.test"], ["azp": "https://a.test", "iss": "https://x.test"]] {
-            #expect(throws: TokenError.self) { try verifier.verify(key.token(claims), now: wallClock()) }
+            #expect(throws: TokenError.self) { try verifier.verify(key.token(claims), at: TokenTime(wallClock())) }
         }
+    }
+
+    @Test("takes audiences and the longest life of a token, and no bound only where that is said")
+    func audienceAndLifetime() throws {
+        let key = try SigningKey.shared.get()
+        func passes(_ changes: [String: String?], _ claims: [String: Any?]) throws -> Bool {
+            let configuration = try read(changes)
+            let verifier = Verifier(
+                keys: try KeySet(source: configuration.keys, logger: quietLogger), policy: configuration.policy)
+            return (try? verifier.verify(key.token(claims), at: TokenTime(wallClock()))) != nil
+        }
+        for audience in ["a", "b c", "https://x.test/?y"] {
+            #expect(try passes(["CLERK_AUDIENCE": " a ,b c,https://x.test/?y"], ["aud": audience]))
+            #expect(try !passes([:], ["aud": audience]))
+        }
+        let (day, year) = (wallClock() + 86_400, wallClock() + 366 * 86_400)
+        #expect(try passes([:], ["exp": day]) && !passes([:], ["exp": year]))
+        #expect(try passes(["TOKEN_MAX_LIFETIME": "0"], ["exp": year]))
+        #expect(try !passes(["TOKEN_MAX_LIFETIME": "60"], ["exp": wallClock() + 90]))
+        for text in ["-1", "315360001", "1d", "1.5"] { #expect(variables(["TOKEN_MAX_LIFETIME": text]) == ["TOKEN_MAX_LIFETIME"]) }
+        for text in ["a,", ",", " "] { #expect(variables(["CLERK_AUDIENCE": text]) == ["CLERK_AUDIENCE"]) }
+        #expect(variables(["TOKEN_DENY_FILE": "/nonexistent/denied"]) == ["TOKEN_DENY_FILE"])
     }
 
     @Test("takes the issuer as Clerk writes it, and nothing that no token has", arguments: ["CLERK_ISSUER"])

@@ -1,7 +1,6 @@
 # The pages that nginx serves, and the tokens that sign the dashboard in locally.
 
 # A month, since nothing renews them while the stack is up; each start does.
-page_token_lifetime=2592000
 
 # nginx's workers may not reach this clone, so they get copies; the new in place of
 # the old in one step, since nginx may be serving.
@@ -34,7 +33,7 @@ write_page_tokens() { # file
         printf '{"organizations":['
         for organization in $(printf '%s\n' "${ORG:-org_demo_1}" org_demo_{1,2,3} | awk '!seen[$0]++'); do
             printf '%s{"id":"%s","token":"%s"}' "$separator" "$organization" \
-                "$(ORG=$organization TOKEN_TTL=$page_token_lifetime "$root/scripts/token")"
+                "$(ORG=$organization TOKEN_TTL= "$root/scripts/token")"
             separator=,
         done
         printf ']}\n'

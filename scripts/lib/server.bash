@@ -7,7 +7,8 @@ server_log=$STACK_DIR/log/server.log
 server_variables=(DATABASE_URL DATABASE_ROLE DATABASE_LOGIN DB_POOL_SIZE DB_ACQUIRE_TIMEOUT_MS DB_STATEMENT_TIMEOUT_MS
     FCGI_LISTEN WORKER_THREADS CLERK_JWT_KEY CLERK_JWKS_FILE CLERK_JWKS_URL CLERK_JWKS_CA_FILE
     CLERK_ISSUER CLERK_AUTHORIZED_PARTIES RATE_LIMIT CORS_ALLOWED_ORIGINS AUDIT LOG_LEVEL LOG_FORMAT LOG_SLOW_MS
-    ANSWER_CACHE_BYTES AUDIT_DAILY_MB PUBLIC_URL SECURITY_CONTACT)
+    ANSWER_CACHE_BYTES AUDIT_DAILY_MB PUBLIC_URL SECURITY_CONTACT CLERK_AUDIENCE TOKEN_MAX_LIFETIME
+    TOKEN_DENY_FILE KEYS_MAX_AGE)
 
 # A socket's path, absolute, or host:port as it stands.
 listen_address() {
@@ -78,6 +79,7 @@ server_start() {
     state_set server-fingerprint "$fingerprint"
     state_set issuer "${CLERK_ISSUER:-https://clerk.localhost}"
     state_set authorized-parties "${CLERK_AUTHORIZED_PARTIES-}"
+    state_set token-max-lifetime "${TOKEN_MAX_LIFETIME:-86400}"
 }
 
 # Runs in a process of its own, which becomes the server: recorded before that, so

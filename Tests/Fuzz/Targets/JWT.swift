@@ -39,7 +39,7 @@ private let verifier: Verifier = {
     let signature = [UInt8](repeating: 7, count: 256)
     refuse(Array([header, payload, signature].map(Base64URL.encode).joined(separator: ".").utf8))
     guard let object = (try? JSONValue.parse(payload))?.object,
-        let claims = try? Policy(issuer: issuer).claims(of: object, now: now)
+        let claims = try? Policy(issuer: issuer).claims(of: object, at: TokenTime(now))
     else { return }
     precondition(!claims.subject.isEmpty && claims.expiresAt + 5 > now)
     precondition(claims.organization != "")
@@ -47,7 +47,7 @@ private let verifier: Verifier = {
 
 private func refuse(_ token: [UInt8]) {
     do throws(TokenError) {
-        _ = try verifier.verify(token, now: now)
+        _ = try verifier.verify(token, at: TokenTime(now))
         preconditionFailure("a token passed")
     } catch {
         precondition(error != .keysUnavailable)
