@@ -161,7 +161,7 @@ extension ProblemKind {
                 "Wait as many seconds as Retry-After says. Repeat a POST with the same idempotency key: it may have been carried out.")
         case .keysUnavailable:
             .init(
-                503, "No signing key yet", "The keys that tokens are checked with have not been fetched from Clerk yet.",
+                503, "No signing key yet", "The keys that tokens are checked with have not been fetched from Clerk yet, or not for too long.",
                 "Wait as many seconds as Retry-After says; if it lasts, the server cannot reach Clerk.")
         case .timeZoneUnknown:
             .init(

@@ -25,6 +25,13 @@ struct FetchSchedule {
         static let file = Pace(
             interval: .seconds(1), firstRetry: .seconds(1), longestRetry: .seconds(1),
             unknownKeyGap: .zero, longestWait: .seconds(2))
+
+        /// Often enough that keys which can be read do not grow as old as `longest`.
+        func within(_ longest: Duration) -> Pace {
+            var pace = self
+            pace.interval = min(pace.interval, longest / 3)
+            return pace
+        }
     }
 
     /// What a request with an unknown key is to do.
@@ -62,13 +69,17 @@ struct FetchSchedule {
 
     /// Notes the end of the fetch that was begun.
     ///
-    /// - Parameter jitter: from 0 up to 1, so that many servers do not come back in step.
-    mutating func end(now: Instant, succeeded: Bool, jitter: Double) {
+    /// - Parameters:
+    ///   - jitter: from 0 up to 1, so that many servers do not come back in step.
+    ///   - goodUntil: when the keys that are there will be too old; from then on it is as if there were none.
+    mutating func end(now: Instant, succeeded: Bool, jitter: Double, goodUntil: Instant? = nil) {
         inFlightSince = nil
         fetchesEnded += 1
-        hasSucceeded = hasSucceeded || succeeded
+        let isTooLate = goodUntil.map { now >= $0 } ?? false
+        hasSucceeded = succeeded || hasSucceeded && !isTooLate
         failures = succeeded ? 0 : failures + 1
         due = now + (hasSucceeded ? pace.interval : retryPause(jitter: jitter))
+        if !succeeded, hasSucceeded, let goodUntil { due = min(due, goodUntil) }
     }
 
     /// Lets the next fetch begin now, whatever it would wait for.

@@ -20,14 +20,14 @@ enum SigningKeys: Equatable, Sendable {
 enum JWKSError: Error, Equatable {
     case notJSON
     case noKeysArray
-    case noUsableKey
+    case notKeys
 
     /// What is wrong, for the log.
     var text: String {
         switch self {
         case .notJSON: "it is not JSON with distinct names"
         case .noKeysArray: "it has no array \"keys\""
-        case .noUsableKey: "it has no RSA key for RS256 signatures"
+        case .notKeys: "it has no usable key, and something that is no key"
         }
     }
 }
@@ -45,7 +45,8 @@ struct JWKS: Equatable, Sendable {
 
     /// Reads a document; keys for another purpose are skipped, as section 5 of the RFC asks for.
     ///
-    /// A key that stands there twice counts once. Of different signing keys with one `kid`, which section 4.5 advises
+    /// A set without a key that is left means that no key is in force: whoever publishes it has withdrawn them. A key that
+    /// stands there twice counts once. Of different signing keys with one `kid`, which section 4.5 advises
     /// against and does not forbid, each may verify a token: whoever publishes the set vouches for all of them.
     init(_ bytes: [UInt8]) throws(JWKSError) {
         // RFC 8259 section 8.1: a byte order mark may be ignored.
@@ -62,7 +63,7 @@ struct JWKS: Equatable, Sendable {
                 skipped.append("key \(index + 1): \(error.text)")
             }
         }
-        guard !keys.isEmpty else { throw .noUsableKey }
+        guard !keys.isEmpty || elements.allSatisfy({ $0.object != nil }) else { throw .notKeys }
         self.init(keys: .named(keys), skipped: skipped)
     }
 }

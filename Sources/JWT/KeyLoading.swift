@@ -6,8 +6,9 @@ struct KeyLoadError: Error, Equatable {
     let message: String
 }
 
-/// Reads a whole regular file of at most `limit` bytes.
+/// Reads a whole regular file of at most `limit` bytes that nobody else may change.
 func readFile(_ path: String, atMost limit: Int) throws(KeyLoadError) -> [UInt8] {
+    try checkTrust(path)
     // O_NONBLOCK: a FIFO at the path must not hold the thread until somebody writes to it.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw KeyLoadError(message: "names a file that cannot be opened: \(errnoText())") }
@@ -30,6 +31,13 @@ func readFile(_ path: String, atMost limit: Int) throws(KeyLoadError) -> [UInt8]
     throw KeyLoadError(message: "names a file of more than \(limit) bytes")
 }
 
+/// Refuses a file that others may change (``FileTrust``).
+func checkTrust(_ path: String) throws(KeyLoadError) {
+    if let fault = FileTrust().fault(path) {
+        throw KeyLoadError(message: "names a file that others can change: \(fault)")
+    }
+}
+
 private func errnoText() -> String { String(cString: strerror(errno)) }
 
 extension JWKS {
@@ -48,6 +56,8 @@ extension JWKS {
 
     /// Fetches the JWKS at `url`.
     static func load(url: String, with client: HTTPSClient, stop: StopFlag) throws(KeyLoadError) -> JWKS {
+        // Whoever can name an authority can be the address.
+        if let caFile = client.caFile { try checkTrust(caFile) }
         let bytes = try client.get(url, atMost: maximumLength, stop: stop)
         do throws(JWKSError) {
             return try JWKS(bytes)

@@ -6,6 +6,8 @@ enum KeyEvent: Equatable, Sendable {
     case changed(keys: Int, skipped: [String])
     /// They could not be had, for another reason than before; earlier ones stay in force.
     case failed(String)
+    /// They have not been had for so long that they no longer count.
+    case tooOld
     /// They can be had again.
     case recovered
     /// They were read because somebody asked for it: this many, and whether others are in force now.
@@ -22,6 +24,8 @@ final class KeyRefresher: Sendable {
         var schedule: FetchSchedule
         var isStopping = false
         var lastFailure: String?
+        var failures = 0
+        var isTooOld = false
         /// Whether somebody asked for a fetch that has not begun.
         var isAsked = false
         var thread: Thread?
@@ -81,6 +85,9 @@ final class KeyRefresher: Sendable {
         state.notifyAll()
     }
 
+    /// How many fetches have failed since the start.
+    var failures: Int { state.withLock { $0.failures } }
+
     /// Whether ``awaitFetchForUnknownKey()`` would wait now.
     var wouldWaitForUnknownKey: Bool { state.withLock { !$0.isStopping && $0.schedule.wouldWait(now: .now) } }
 
@@ -100,10 +107,15 @@ final class KeyRefresher: Sendable {
         while case .fetch(let isAsked) = nextStep() {
             let outcome = fetch()
             let events = state.withLock { state in
-                state.schedule.end(now: .now, succeeded: outcome.failure == nil, jitter: .random(in: 0..<1))
+                state.schedule.end(
+                    now: .now, succeeded: outcome.failure == nil, jitter: .random(in: 0..<1), goodUntil: store.goodUntil)
                 if state.isAsked { state.schedule.hasten(now: .now) }
+                if outcome.failure != nil { state.failures += 1 }
+                let wasTooOld = state.isTooOld
+                state.isTooOld = store.isTooOld
                 defer { state.lastFailure = outcome.failure }
                 return Self.events(after: state.lastFailure, outcome, isAsked: isAsked)
+                    + (state.isTooOld && !wasTooOld ? [.tooOld] : [])
             }
             state.notifyAll()
             if !stopFlag.isRaised { events.forEach(report) }

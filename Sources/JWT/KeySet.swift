@@ -10,18 +10,24 @@ public final class KeySet: Sendable {
     /// Reads the keys of `source`, or begins to fetch them.
     ///
     /// - Throws: a ``KeySourceError`` for a configuration that can never work.
-    public convenience init(source: KeySource, logger: Logger) throws(KeySourceError) {
+    /// - Parameter maxAge: how long keys stay good while they cannot be read again (running.md, `KEYS_MAX_AGE`).
+    public convenience init(
+        source: KeySource, maxAge: Duration = KeySet.usualMaxAge, logger: Logger
+    ) throws(KeySourceError) {
         let pace: FetchSchedule.Pace = if case .jwksFile = source { .file } else { .url }
-        try self.init(source: source, pace: pace, client: HTTPSClient()) { $0.log(to: logger, source: source) }
+        try self.init(source: source, pace: pace, client: HTTPSClient(), maxAge: maxAge) {
+            $0.log(to: logger, source: source)
+        }
     }
 
     /// As above, at another pace.
     init(
-        source: KeySource, pace: FetchSchedule.Pace, client: HTTPSClient,
+        source: KeySource, pace: FetchSchedule.Pace, client: HTTPSClient, maxAge: Duration = KeySet.usualMaxAge,
         report: @escaping @Sendable (KeyEvent) -> Void
     ) throws(KeySourceError) {
         let initial = try source.initialKeys()
-        let store = KeyStore(keys: initial?.keys)
+        let isFixed = if case .pem = source { true } else { false }
+        let store = KeyStore(keys: initial?.keys, longest: isFixed ? nil : maxAge)
         if let initial { report(.changed(keys: initial.keys.count, skipped: initial.skipped)) }
         self.store = store
         self.report = report
@@ -29,7 +35,7 @@ public final class KeySet: Sendable {
             refresher = nil
             return
         }
-        let refresher = KeyRefresher(store: store, pace: pace, load: load, report: report)
+        let refresher = KeyRefresher(store: store, pace: pace.within(maxAge), load: load, report: report)
         self.refresher = refresher
         do {
             try refresher.start()
@@ -41,6 +47,29 @@ public final class KeySet: Sendable {
 
     /// Checks `source` as ``init(source:logger:)`` does, and starts nothing.
     public static func check(_ source: KeySource) throws(KeySourceError) { _ = try source.initialKeys() }
+
+    /// How long keys stay good by default while they cannot be read again.
+    public static let usualMaxAge = Duration.seconds(86_400)
+
+    /// What there is at one moment.
+    public struct Statistics: Sendable {
+        /// Keys in force; none where they are too old.
+        public var keys = 0
+        /// Seconds since they were last read, or since the start; 0 where they are never read again.
+        public var age = 0.0
+        /// Readings that have failed since the start.
+        public var failures = 0
+    }
+
+    /// What there is now.
+    public var statistics: Statistics {
+        Statistics(
+            keys: store.isTooOld ? 0 : store.current.keys?.count ?? 0, age: store.age / .seconds(1),
+            failures: refresher?.failures ?? 0)
+    }
+
+    /// Whether tokens that were verified with the keys in force still count.
+    var isTooOld: Bool { store.isTooOld }
 
     /// Rises with each change of the keys; what was verified with earlier ones no longer counts.
     public var generation: UInt64 { store.generation }
@@ -77,7 +106,7 @@ public final class KeySet: Sendable {
         let current = store.current
         if case .one(let key) = current.keys { return ([key], current.generation) }
         guard let keyID else { throw .invalid(.keyIDMissing) }
-        guard case .named(let keys) = current.keys else { throw .keysUnavailable }
+        guard case .named(let keys) = current.keys, !store.isTooOld else { throw .keysUnavailable }
         return keys[keyID].map { ($0, current.generation) }
     }
 
@@ -113,8 +142,9 @@ extension KeyEvent {
     fileprivate func log(to logger: Logger, source: KeySource) {
         switch self {
         case .changed(let keys, let skipped):
-            logger.info(
-                "signing keys in force", metadata: ["source": "\(source.variable)", "keys": "\(keys)"])
+            logger.log(
+                level: keys > 0 ? .info : .warning,
+                keys > 0 ? "signing keys in force" : "the set of signing keys is empty: every token is refused", metadata: ["source": "\(source.variable)", "keys": "\(keys)"])
             if !skipped.isEmpty {
                 logger.info(
                     "keys of the JWKS were skipped", metadata: ["reasons": "\(skipped.joined(separator: "; "))"])
@@ -123,6 +153,10 @@ extension KeyEvent {
             logger.warning(
                 "no signing keys to be had from \(source.variable); earlier ones stay in force",
                 metadata: ["reason": "\(reason)"])
+        case .tooOld:
+            logger.error(
+                "signing keys could not be read for longer than KEYS_MAX_AGE: they no longer count",
+                metadata: ["source": "\(source.variable)"])
         case .recovered:
             logger.info("signing keys are to be had again", metadata: ["source": "\(source.variable)"])
         case .readAgain(let keys, let areNew):

@@ -30,7 +30,9 @@ extension KeySource {
             return JWKS(keys: .one(try Self.key(inPEM: text)), skipped: [])
         case .jwksFile(let path):
             do throws(KeyLoadError) {
-                return try JWKS.load(file: path)
+                let set = try JWKS.load(file: path)
+                guard set.keys.count > 0 || set.skipped.isEmpty else { throw set.isOfNoUse }
+                return set
             } catch {
                 throw KeySourceError(variable: "CLERK_JWKS_FILE", problem: error.message)
             }
@@ -79,6 +81,14 @@ extension KeySource {
         guard PEM.labels(in: text).contains(where: { $0.hasSuffix("CERTIFICATE") }) else {
             throw fault("names a file without a certificate in PEM")
         }
+    }
+}
+
+extension JWKS {
+    /// Why a server does not start with it: its keys are there, and none can be used. A set without any is in order.
+    fileprivate var isOfNoUse: KeyLoadError {
+        KeyLoadError(
+            message: "names a file without a usable JWKS: it has no RSA key for RS256 signatures (\(skipped.joined(separator: "; ")))")
     }
 }
 

@@ -1,7 +1,7 @@
 import Synchronization
 internal import Threads
 
-/// The keys in force and how often they have changed.
+/// The keys in force, how often they have changed, and when they were last read.
 final class KeyStore: Sendable {
     struct Current: Sendable {
         var keys: SigningKeys?
@@ -9,10 +9,20 @@ final class KeyStore: Sendable {
     }
 
     private let state: Monitor<Current>
-    // Beside the lock, since each request reads it.
+    // Beside the lock, since each request reads them.
     private let currentGeneration = Atomic<UInt64>(0)
+    /// When they were last read, in nanoseconds since `start`.
+    private let read = Atomic<Int64>(0)
+    private let start = ContinuousClock.now
+    /// How long they stay good without being read again; nil for ever.
+    private let longest: Duration?
 
-    init(keys: SigningKeys?) { state = Monitor(Current(keys: keys)) }
+    /// - Parameter longest: how long keys stay good while they cannot be read again (running.md, `KEYS_MAX_AGE`); nil
+    ///   where they are never read again.
+    init(keys: SigningKeys?, longest: Duration? = nil) {
+        state = Monitor(Current(keys: keys))
+        self.longest = longest
+    }
 
     /// Keys and generation that belong together.
     var current: Current { state.withLock { $0 } }
@@ -20,9 +30,24 @@ final class KeyStore: Sendable {
     /// Rises with each change of the keys.
     var generation: UInt64 { currentGeneration.load(ordering: .acquiring) }
 
-    /// Puts `keys` in force; false where they are already.
+    /// Since they were last read, or since the start.
+    var age: Duration {
+        longest == nil ? .zero : start.duration(to: .now) - .nanoseconds(read.load(ordering: .relaxed))
+    }
+
+    /// Whether they have not been read for so long that they may have been withdrawn since.
+    var isTooOld: Bool { longest.map { age > $0 } ?? false }
+
+    /// When they will be too old, unless they are read again.
+    var goodUntil: ContinuousClock.Instant? {
+        longest.map { start + .nanoseconds(read.load(ordering: .relaxed)) + $0 }
+    }
+
+    /// Puts `keys`, which were just read, in force; false where they are already.
     func replace(with keys: SigningKeys) -> Bool {
-        state.withLock { current in
+        // Before they are in force: nobody may find new keys too old.
+        read.store(Int64(start.duration(to: .now) / .nanoseconds(1)), ordering: .relaxed)
+        return state.withLock { current in
             guard current.keys != keys else { return false }
             current = Current(keys: keys, generation: current.generation + 1)
             currentGeneration.store(current.generation, ordering: .releasing)

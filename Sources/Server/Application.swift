@@ -112,7 +112,7 @@ public struct Application: Sendable {
 
     private func keySet() throws(StartError) -> KeySet {
         do throws(KeySourceError) {
-            return try KeySet(source: configuration.keys, logger: logger)
+            return try KeySet(source: configuration.keys, maxAge: configuration.keysMaxAge, logger: logger)
         } catch {
             throw StartError(description: error.description)
         }
@@ -281,6 +281,7 @@ public struct Application: Sendable {
                         { $0.add(loginFaults: database.login.count) },
                         { $0.add(protectionsOff: protectionsOff) },
                         { $0.add(tokens: verifier.cacheStatistics) },
+                        { $0.add(keys: keys.statistics) },
                         { $0.add(denied: denied?.statistics ?? DenyList.Statistics()) },
                         { $0.add(keptAnswers?.statistics ?? KeptAnswers.Statistics()) },
                         { $0.add(lostLogLines: sink.lostLines) },

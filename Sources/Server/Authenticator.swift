@@ -10,7 +10,7 @@ struct Authenticator: Sendable {
 
     /// The principal; nil where that takes waiting for a key, which `mayWait` does not allow.
     ///
-    /// - Throws: a 401, or a 503 while no signing key has been fetched.
+    /// - Throws: a 401, or a 503 while no signing key has been fetched, or none for too long.
     func authenticate(_ authorization: [UInt8]?, mayWait: Bool) throws(Problem) -> Principal? {
         guard let token = Self.bearerToken(authorization) else { throw .tokenMissing }
         do throws(TokenError) {
@@ -20,7 +20,7 @@ struct Authenticator: Sendable {
             case .keyNotThereYet: return nil
             case .invalid(let reason): throw .unauthorized(reason.kind, reason.text)
             case .keysUnavailable:
-                throw .unavailable(.keysUnavailable, "No signing key has been fetched from Clerk yet.", retryAfter: 5)
+                throw .unavailable(.keysUnavailable, "No signing key of Clerk's has been fetched yet, or none for too long.", retryAfter: 5)
             }
         }
     }

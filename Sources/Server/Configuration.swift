@@ -13,6 +13,8 @@ public struct Configuration: Sendable {
     public let listen: Listen
     public let workers: Int
     public let keys: KeySource
+    /// How long signing keys stay good while they cannot be read again.
+    public let keysMaxAge: Duration
     public let policy: Policy
     /// The `iss` that tokens must have.
     public let issuer: String
@@ -89,6 +91,8 @@ public struct Configuration: Sendable {
         databaseLogin = reader.choice("DATABASE_LOGIN", DatabaseLogin.allCases, default: .bound)
         let listen = reader.listen(processID: processID)
         let keys = reader.keySource()
+        keysMaxAge = .seconds(
+            reader.number("KEYS_MAX_AGE", in: 1...31_536_000, default: Int(KeySet.usualMaxAge.components.seconds)))
         let issuer = reader.issuer()
         let parties = reader.origins("CLERK_AUTHORIZED_PARTIES")
         let audiences = reader.list("CLERK_AUDIENCE") ?? []

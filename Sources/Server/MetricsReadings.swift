@@ -65,6 +65,12 @@ extension PrometheusText {
         counter("reengagement_token_cache_evictions_total", "Verified tokens given up for others.", tokens.evictions)
     }
 
+    mutating func add(keys: KeySet.Statistics) {
+        gauge("reengagement_keys", "Signing keys in force.", keys.keys)
+        gauge("reengagement_keys_age_seconds", "Since the signing keys were last read; 0 for CLERK_JWT_KEY.", keys.age)
+        counter("reengagement_keys_failures_total", "Readings of the signing keys that failed.", keys.failures)
+    }
+
     mutating func add(denied: DenyList.Statistics) {
         gauge("reengagement_denied_names", "Subjects and sessions that are refused.", denied.entries)
         gauge("reengagement_deny_file_age_seconds", "Since TOKEN_DENY_FILE was last read.", denied.age)

@@ -42,6 +42,7 @@ BAD = {
                                  "https://app.example.com,"),
     "CLERK_AUDIENCE": ("a,", ",", " "),
     "TOKEN_MAX_LIFETIME": ("315360001", *NUMBERS),
+    "KEYS_MAX_AGE": ("0", "31536001", *NUMBERS),
     "TOKEN_DENY_FILE": ("/no/such/file", "/tmp", "/dev/null"),
     "LOG_LEVEL": ("loud", "INFO!", "5"),
     "LOG_FORMAT": ("xml", "jsonl"),

@@ -11,6 +11,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 import tokens
 from asking import dashboard, eventually, token_headers
 from problems import must_be_problem
@@ -65,6 +67,56 @@ def test_a_jwks_file_is_read_again_when_it_changes(server_with, stack, folder):
     path.write_text(tokens.jwks({"new": old}))  # the same name, another key: what was cached is void
     eventually(lambda: ask(server, stack, old, "new") == 200)
     assert ask(server, stack, new, "new") == 401
+
+
+@pytest.mark.parametrize("keys", [{}, {"other": tokens.generate_key()}])
+def test_withdrawn_keys_are_out_of_force_with_what_was_remembered(server_with, stack, folder, keys):
+    key, path = tokens.generate_key(), folder / "jwks.json"
+    path.write_text(tokens.jwks({"key": key}))
+    server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path))
+    headers = token_headers(stack, "o", Signer(key, stack.signer.issuer, "key"))
+    assert [server.get(dashboard("o"), headers).status for _ in range(2)] == [200, 200]
+    path.write_text(tokens.jwks(keys))
+    eventually(lambda: server.get(dashboard("o"), headers).status == 401)
+    assert metric(server, "reengagement_keys") == len(keys) and server.get("/health").status == 200
+    path.write_text(tokens.jwks({"key": key}))
+    eventually(lambda: server.get(dashboard("o"), headers).status == 200)
+
+
+@pytest.mark.parametrize("how", ["gone", "elsewhere", "broken", "others may write", "others may write to its folder"])
+def test_keys_that_cannot_be_read_stay_good_for_so_long_and_no_longer(server_with, stack, folder, how):
+    key, path = tokens.generate_key(), folder / "keys" / "jwks.json"
+    path.parent.mkdir()
+    path.write_text(tokens.jwks({"key": key}))
+    server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path), KEYS_MAX_AGE="4")
+    headers = token_headers(stack, "o", Signer(key, stack.signer.issuer, "key"))
+    time.sleep(5)
+    assert server.get(dashboard("o"), headers).status == 200 and metric(server, "reengagement_keys_failures_total") == 0
+    if how == "elsewhere":
+        (folder / "link").symlink_to("/nowhere")
+        os.replace(folder / "link", path)
+    elif how == "broken":
+        path.write_text("{")
+    elif how == "gone":
+        path.unlink()
+    else:
+        (path if how == "others may write" else path.parent).chmod(0o777)
+    eventually(lambda: metric(server, "reengagement_keys_failures_total") > 0)
+    assert server.get(dashboard("o"), headers).status in (200, 503)
+    eventually(lambda: server.get(dashboard("o"), headers).status == 503)
+    assert must_be_problem(server.get(dashboard("o"), headers), 503)["type"].endswith("keys-unavailable")
+    assert metric(server, "reengagement_keys_age_seconds") > 4 and metric(server, "reengagement_keys") == 0
+    assert "longer than KEYS_MAX_AGE" in server.log.read_text()
+    path.parent.chmod(0o755)
+    path.unlink(missing_ok=True)
+    path.write_text(tokens.jwks({"key": key}))
+    path.chmod(0o644)
+    eventually(lambda: server.get(dashboard("o"), headers).status == 200)
+
+
+def metric(server, name):
+    lines = server.get("/metrics").body.decode().splitlines()
+    return float(next(line for line in lines if line.startswith(name + " ")).split()[1])
 
 
 def test_with_a_pem_the_kid_does_not_matter(stack, server_with):

@@ -76,7 +76,8 @@ private func number(bits: Int) -> [UInt8] {
         let document = try JWKS(Array(jwks(SigningKey.second.jwk("second", example.changes), good).utf8))
         #expect(document.keys.count == 1)
         #expect(document.skipped.count == 1)
-        #expect(throws: JWKSError.noUsableKey) { try parse(jwks(SigningKey.second.jwk("second", example.changes))) }
+        // By itself it means that no key is in force.
+        #expect(try parse(jwks(SigningKey.second.jwk("second", example.changes))) == [:])
     }
 
     @Test(
@@ -84,11 +85,14 @@ private func number(bits: Int) -> [UInt8] {
         arguments: [
             ("", JWKSError.notJSON), ("{", .notJSON), ("<html>", .notJSON), ("{\"keys\":[],\"keys\":[]}", .notJSON),
             ("[]", .noKeysArray), ("{}", .noKeysArray), ("{\"keys\":{}}", .noKeysArray), ("null", .noKeysArray),
-            ("{\"keys\":null}", .noKeysArray), ("{\"keys\":[]}", .noUsableKey), ("{\"keys\":[1,null]}", .noUsableKey),
+            ("{\"keys\":null}", .noKeysArray), ("{\"keys\":[1,null]}", .notKeys), ("{\"keys\":[{},null]}", .notKeys),
         ])
     func refused(_ text: String, _ error: JWKSError) {
         #expect(throws: error) { try parse(text) }
     }
+
+    @Test("An empty set is one", arguments: ["{\"keys\":[]}", "{\"keys\":[],\"other\":1}", "{\"keys\":[{}]}"])
+    func empty(_ text: String) throws { #expect(try parse(text) == [:]) }
 
     @Test("A key that stands there twice counts once, and an encryption key of the same kid does not")
     func duplicates() throws {

@@ -109,6 +109,46 @@ func eventually(_ condition: () -> Bool) -> Bool {
         #expect(events.all.contains(.changed(keys: 1, skipped: [])))
     }
 
+    @Test("A set without keys withdraws those in force, remembered tokens with them, and one may be started with")
+    func withdrawn() throws {
+        let keys = try KeySet.quiet(.jwksFile(path))
+        let verifier = verifier(keys)
+        for set in [jwks(), jwks(SigningKey.first.jwk("first", ["use": "\"enc\""]))] {
+            try folder.write(jwks(first), to: "jwks.json")
+            #expect(eventually { verifier.reason(firstToken) == nil })
+            try folder.write(set, to: "jwks.json")
+            #expect(eventually { verifier.reason(firstToken) == .invalid(.keyUnknown) })
+            #expect(keys.statistics.keys == 0 && keys.statistics.failures == 0)
+        }
+        try folder.write(jwks(), to: "jwks.json")
+        #expect(throws: Never.self) { try KeySet.check(.jwksFile(path)) }
+    }
+
+    @Test("Keys of a file that cannot be read count for so long and no longer", arguments: ["gone", "broken", "elsewhere", "others'"])
+    func tooOld(_ how: String) throws {
+        let events = Events()
+        let keys = try KeySet.quiet(.jwksFile(path), maxAge: .seconds(2), report: events.report)
+        let verifier = verifier(keys)
+        usleep(2_500_000)
+        #expect(verifier.reason(firstToken) == nil)
+        try FileManager.default.removeItem(atPath: path)
+        switch how {
+        case "broken": try folder.write("{", to: "jwks.json")
+        case "elsewhere": try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: "/nowhere")
+        case "others'":
+            try folder.write(jwks(first), to: "jwks.json")
+            #expect(chmod(path, 0o646) == 0)
+        default: break
+        }
+        #expect(eventually { events.failures == 1 })
+        #expect(eventually { verifier.reason(firstToken) == .keysUnavailable })
+        #expect(keys.statistics.keys == 0 && keys.statistics.age > 2)
+        #expect(eventually { events.all.contains(.tooOld) })
+        unlink(path)
+        try folder.write(jwks(first), to: "jwks.json")
+        #expect(eventually { verifier.reason(firstToken) == nil })
+    }
+
     @Test("Asked to, it reads the file at once, whatever the schedule says, and tells each time what came of it")
     func readAgain() throws {
         let events = Events()
@@ -171,10 +211,10 @@ func eventually(_ condition: () -> Bool) -> Bool {
 
     @Test(
         "A file that cannot be used stops the start, naming the variable",
-        arguments: ["missing.json", "", "broken.json", "fifo", "huge.json", "empty.json"])
+        arguments: ["missing.json", "", "broken.json", "fifo", "huge.json", "unfit.json"])
     func atTheStart(_ name: String) throws {
         try folder.write("{", to: "broken.json")
-        try folder.write(jwks(), to: "empty.json")
+        try folder.write(jwks(SigningKey.second.jwk("second", ["alg": "\"RS512\""])), to: "unfit.json")
         try folder.write(String(repeating: " ", count: 300 << 10) + jwks(first), to: "huge.json")
         mkfifo(folder.path + "/fifo", 0o600)
         do throws(KeySourceError) {

@@ -111,13 +111,52 @@ import Testing
             #expect(eventually { server.requests >= before + 3 })
             #expect(verifier.reason(firstToken) == nil)
         }
-        let before = server.requests
-        try server.answer("{\"keys\":[]}")
-        #expect(eventually { server.requests >= before + 3 })
         server.stop()
-        #expect(eventually { events.failures >= 5 })
+        #expect(eventually { events.failures >= 4 })
         #expect(verifier.reason(Token(["sub": "\"user_2\""]).text) == nil)
         #expect(keys.generation == 1)
+    }
+
+    @Test("An empty set withdraws the keys at once, and another gives them back")
+    func withdrawn() throws {
+        let server = try HTTPSServer(document)
+        var pace = FetchSchedule.Pace.url
+        pace.interval = .milliseconds(50)
+        pace.unknownKeyGap = .zero
+        let keys = try keys(server, pace: pace)
+        #expect(eventually { keys.isAvailable })
+        let verifier = verifier(keys)
+        #expect(verifier.reason(firstToken) == nil)
+        try server.answer("{\"keys\":[]}")
+        #expect(eventually { keys.statistics.keys == 0 })
+        #expect(verifier.reason(firstToken) == .invalid(.keyUnknown))
+        try server.answer(document)
+        #expect(eventually { verifier.reason(firstToken) == nil })
+    }
+
+    @Test("Keys that cannot be fetched again count for so long and no longer, and are asked for more often then")
+    func tooOld() throws {
+        let server = try HTTPSServer(document)
+        var pace = FetchSchedule.Pace.url
+        pace.firstRetry = .milliseconds(20)
+        let events = Events()
+        let keys = try KeySet.quiet(
+            .jwksURL(server.url, caFile: server.authority.caFile), pace: pace, maxAge: .seconds(3), report: events.report)
+        #expect(eventually { keys.isAvailable })
+        let verifier = verifier(keys)
+        #expect(verifier.reason(firstToken) == nil)
+        // Fetched in time, though the pace alone says every five minutes.
+        usleep(4_000_000)
+        #expect(verifier.reason(firstToken) == nil && keys.statistics.failures == 0)
+        try server.answer(document, .error)
+        #expect(eventually { verifier.reason(firstToken) == .keysUnavailable })
+        #expect(keys.statistics.keys == 0 && keys.statistics.age > 3 && keys.statistics.failures > 0)
+        #expect(eventually { events.all.contains(.tooOld) })
+        let before = server.requests
+        #expect(eventually { server.requests >= before + 3 })
+        try server.answer(document)
+        #expect(eventually { verifier.reason(firstToken) == nil })
+        #expect(events.all.count { $0 == .tooOld } == 1)
     }
 
     @Test("A request waits no longer than it may for a server that does not answer, and the shutdown not even that")

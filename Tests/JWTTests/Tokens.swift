@@ -46,9 +46,9 @@ extension KeySet {
     /// A set without a log.
     static func quiet(
         _ source: KeySource, pace: FetchSchedule.Pace? = nil, client: HTTPSClient = HTTPSClient(),
-        report: @escaping @Sendable (KeyEvent) -> Void = { _ in }
+        maxAge: Duration = KeySet.usualMaxAge, report: @escaping @Sendable (KeyEvent) -> Void = { _ in }
     ) throws -> KeySet {
-        try KeySet(source: source, pace: pace ?? .file, client: client, report: report)
+        try KeySet(source: source, pace: pace ?? .file, client: client, maxAge: maxAge, report: report)
     }
 }
 

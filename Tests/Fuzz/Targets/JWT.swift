@@ -58,7 +58,7 @@ private func refuse(_ token: [UInt8]) {
 @Sendable func fuzzJWKS(_ input: [UInt8]) {
     guard let set = try? JWKS(input) else { return }
     guard case .named(let keys) = set.keys else { preconditionFailure("keys without names") }
-    precondition(!keys.isEmpty && keys.keys.allSatisfy { !$0.isEmpty })
+    precondition(keys.allSatisfy { !$0.key.isEmpty && !$0.value.isEmpty })
     precondition(keys.values.joined().allSatisfy { $0.pem.starts(with: "-----BEGIN PUBLIC KEY-----\n".utf8) })
 }
 

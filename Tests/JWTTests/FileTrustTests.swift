@@ -1,0 +1,92 @@
+import Foundation
+import Testing
+
+@testable import JWT
+
+@Suite struct FileTrustTests {
+    private let folder: TemporaryFolder
+    private let path: String
+    /// The folder's path as it is told.
+    private let place: String
+
+    init() throws {
+        folder = try TemporaryFolder()
+        place = folder.path.replacing("//", with: "/")
+        try FileManager.default.createDirectory(atPath: folder.path + "/a/b", withIntermediateDirectories: true)
+        path = place + "/a/b/key"
+        try Data("x".utf8).write(to: URL(fileURLWithPath: path))
+        try set(0o755, "", "/a", "/a/b")
+        try set(0o644, "/a/b/key")
+    }
+
+    private func set(_ mode: mode_t, _ names: String...) throws {
+        for name in names { try #require(chmod(folder.path + name, mode) == 0) }
+    }
+
+    private func fault(_ path: String) -> String? { FileTrust().fault(path) }
+
+    @Test("A file that nobody else may change is trusted, by any way to it")
+    func good() throws {
+        #expect(fault(path) == nil)
+        #expect(fault(folder.path + "/a/./b//../b/key") == nil)
+        try FileManager.default.createSymbolicLink(atPath: folder.path + "/link", withDestinationPath: "a/b")
+        #expect(fault(folder.path + "/link/key") == nil)
+        try set(0o600, "/a/b/key")
+        #expect(fault(path) == nil)
+    }
+
+    @Test("Where others may write, to the file or to a folder above it, it is not", arguments: ["/a/b/key", "/a/b", "/a", ""])
+    func othersMayWrite(_ name: String) throws {
+        let mode: mode_t = name == "/a/b/key" ? 0o644 : 0o755
+        try set(mode | 0o002, name)
+        #expect(fault(path)?.contains("anybody may write to \(place + name) (chmod o-w)") == true)
+        try set(mode | 0o020, name)
+        #expect(fault(path) == nil)
+        // Root alone gives files to other groups and users.
+        guard geteuid() == 0 else { return }
+        #expect(chown(folder.path + name, 0, getegid() + 1) == 0)
+        #expect(fault(path)?.contains("the group \(getegid() + 1) may write to \(place + name)") == true)
+        try set(mode, name)
+        #expect(fault(path) == nil)
+        #expect(chown(folder.path + name, 4711, getegid()) == 0)
+        #expect(fault(path)?.contains("belongs to the user 4711") == true)
+    }
+
+    @Test("Into a sticky folder anybody may write, for nobody moves what is another's there")
+    func sticky() throws {
+        try set(0o1777, "/a")
+        #expect(fault(path) == nil)
+        guard geteuid() == 0 else { return }
+        #expect(chown(folder.path + "/a/b", 4711, 0) == 0)
+        #expect(fault(path) != nil)
+    }
+
+    @Test("A link leads on: what it leads to has to be trusted, and the folder that it stands in")
+    func links() throws {
+        try FileManager.default.createDirectory(atPath: folder.path + "/open", withIntermediateDirectories: true)
+        try set(0o777, "/open")
+        try FileManager.default.createSymbolicLink(atPath: folder.path + "/open/key", withDestinationPath: path)
+        #expect(fault(folder.path + "/open/key")?.contains("/open (chmod o-w)") == true)
+        try FileManager.default.createSymbolicLink(atPath: folder.path + "/key", withDestinationPath: "open/key")
+        #expect(fault(folder.path + "/key")?.contains("/open (chmod o-w)") == true)
+        try set(0o1777, "/open")
+        #expect(fault(folder.path + "/key") == nil)
+        try FileManager.default.createSymbolicLink(atPath: folder.path + "/loop", withDestinationPath: "loop")
+        #expect(fault(folder.path + "/loop") == nil && fault(folder.path + "/missing/x") == nil)
+    }
+
+    @Test("It is refused at the start in the words of the variable, and at each reading")
+    func refused() throws {
+        try Data(jwks(SigningKey.first.jwk("first")).utf8).write(to: URL(fileURLWithPath: path))
+        #expect(throws: Never.self) { try KeySet.check(.jwksFile(path)) }
+        try set(0o646, "/a/b/key")
+        for source in [KeySource.jwksFile(path), .jwksURL("https://x.test/", caFile: path)] {
+            #expect {
+                try KeySet.check(source)
+            } throws: {
+                "\($0)".contains("names a file that others can change: anybody may write to \(path)")
+            }
+        }
+        #expect(throws: KeySourceError.self) { try DenyList.check(path: path) }
+    }
+}
