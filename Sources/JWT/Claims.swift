@@ -41,6 +41,11 @@ public final class Claims: Sendable {
         self.issuedAt = issuedAt
     }
 
+    /// The bytes of its texts, which callers choose within bounds.
+    public var size: Int {
+        [subject, organization, sessionID, organizationRole, actor].reduce(0) { $0 + ($1?.utf8.count ?? 0) }
+    }
+
     /// Whether the session is active in `organization`, compared byte by byte.
     public func isActive(in organization: String) -> Bool {
         self.organization?.utf8.elementsEqual(organization.utf8) ?? false

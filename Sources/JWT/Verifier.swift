@@ -19,11 +19,12 @@ public final class Verifier: Sendable {
         cache = VerifiedTokenCache(capacity: cacheCapacity)
     }
 
-    /// How often a verified token was found, not found, and given up for another one.
-    public var cacheStatistics: (hits: Int, misses: Int, evictions: Int) { cache.statistics }
-
-    /// How many tokens are remembered now.
-    var cachedTokens: Int { cache.count }
+    /// How often a verified token was found, not found, and given up for another one; how many are remembered, and how
+    /// many bytes that takes, about.
+    public var cacheStatistics: (hits: Int, misses: Int, evictions: Int, tokens: Int, bytes: Int) {
+        let statistics = cache.statistics
+        return (statistics.hits, statistics.misses, statistics.evictions, statistics.tokens, statistics.bytes)
+    }
 
     /// The claims of `token`, which is the credential alone, without its scheme.
     public func verify(_ token: String, at time: TokenTime) throws(TokenError) -> Claims {
@@ -47,7 +48,7 @@ public final class Verifier: Sendable {
         guard keys.contains(where: compact.isSigned(by:)) else { throw .invalid(.signature) }
         let claims = try policy.claims(of: compact.payload, at: time)
         if let denied, denied.refuses(claims) { throw .invalid(.denied) }
-        cache.insert(token, claims: claims, generation: generation)
+        cache.insert(token, claims: claims, generation: generation, now: time.now)
         return claims
     }
 

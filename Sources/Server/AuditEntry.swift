@@ -47,9 +47,10 @@ final class AuditEntry: Sendable {
         self.problem = problem
     }
 
-    /// About how many bytes it takes; the texts of a token are shared with its other requests.
+    /// About how many bytes it takes. The texts of a token may be shared with its other requests, and need not.
     var size: Int {
-        512 + (patients?.count ?? 0) + (patientSought?.utf8.count ?? 0) + filter.reduce(0) { $0 + $1.value.utf8.count }
+        512 + principal.claims.size + (patients?.count ?? 0) + (patientSought?.utf8.count ?? 0)
+            + filter.reduce(0) { $0 + $1.value.utf8.count }
     }
 
     /// The filter as a JSON object; nil where nothing was asked for.

@@ -28,6 +28,8 @@ struct Incoming {
     /// How and under which name nginx was asked, as the client has it.
     var scheme: String?
     var host: String?
+    /// How many bytes of it are kept at most, about.
+    var size = 0
     /// Reads at most so many bytes of the body.
     let body: (_ limit: Int) -> Body
     /// When nginx handed it over, in seconds since 1970, where it says so.

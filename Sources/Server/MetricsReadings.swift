@@ -59,7 +59,9 @@ extension PrometheusText {
             Protection.allCases.map { ([("what", $0.rawValue)], off.contains($0) ? 1 : 0) })
     }
 
-    mutating func add(tokens: (hits: Int, misses: Int, evictions: Int)) {
+    mutating func add(tokens: (hits: Int, misses: Int, evictions: Int, tokens: Int, bytes: Int)) {
+        gauge("reengagement_token_cache_tokens", "Verified tokens that are remembered.", tokens.tokens)
+        gauge("reengagement_token_cache_bytes", "Memory that remembered tokens take, about.", tokens.bytes)
         counter("reengagement_token_cache_hits_total", "Tokens found verified.", tokens.hits)
         counter("reengagement_token_cache_misses_total", "Tokens verified anew.", tokens.misses)
         counter("reengagement_token_cache_evictions_total", "Verified tokens given up for others.", tokens.evictions)

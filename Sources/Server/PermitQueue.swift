@@ -9,33 +9,41 @@ struct PermitQueue<Element> {
 
     private struct Entry {
         let element: Element
+        let size: Int
         let deadline: Instant
     }
 
     let permits: Int
     private let capacity: Int
+    private let mostBytes: Int
     private(set) var granted = 0
+    /// What those who wait take of the memory, about.
+    private(set) var bytes = 0
     private var isClosed = false
     /// In the order of their coming, from `first` on; what is before it has gone.
     private var entries: [Entry?] = []
     private var first = 0
 
-    /// - Parameter capacity: how many may wait.
-    init(permits: Int, capacity: Int) {
+    /// - Parameters:
+    ///   - capacity: how many may wait.
+    ///   - mostBytes: how much memory they may take together.
+    init(permits: Int, capacity: Int, mostBytes: Int = .max) {
         self.permits = permits
         self.capacity = capacity
+        self.mostBytes = mostBytes
     }
 
     var waiting: Int { entries.count - first }
 
     /// Grants a permit where one is free, or puts the element behind the others until `deadline`.
-    mutating func admit(_ element: Element, until deadline: Instant) -> Admission {
+    mutating func admit(_ element: Element, size: Int = 0, until deadline: Instant) -> Admission {
         if granted < permits {
             granted += 1
             return .granted
         }
-        guard waiting < capacity, !isClosed else { return .refused }
-        entries.append(Entry(element: element, deadline: deadline))
+        guard waiting < capacity, size <= mostBytes - bytes, !isClosed else { return .refused }
+        entries.append(Entry(element: element, size: size, deadline: deadline))
+        bytes += size
         return .waits
     }
 
@@ -66,6 +74,7 @@ struct PermitQueue<Element> {
     private mutating func takeFirst() -> Element? {
         guard first < entries.count, let entry = entries[first] else { return nil }
         entries[first] = nil
+        bytes -= entry.size
         first += 1
         if first == entries.count || first >= 1024 {
             entries.removeFirst(first)

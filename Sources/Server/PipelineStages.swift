@@ -12,6 +12,9 @@ extension Pipeline {
         let isRead: Bool
         fileprivate let since = ContinuousClock.now
 
+        /// What it takes of the memory while it waits, about; of one that is not read, libfcgi holds all of its headers.
+        var size: Int { incoming.size + (isRead ? 0 : 128 << 10) }
+
         /// What is known of it after it has waited until now.
         fileprivate var recordNow: Record {
             var record = record

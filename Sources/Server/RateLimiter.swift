@@ -6,19 +6,25 @@ import Threads
 /// For each subject it keeps one instant: when all its requests so far would have been spread out at the
 /// allowed rate. A request may come early by as much as the burst allows.
 struct RateLimit {
-    /// Who asks, by bytes, hashed before the lock is taken under which it is looked up.
+    /// Who asks, as two digests of the bytes, seeded anew in each process and taken before the lock: however long the
+    /// text is, it takes as little. Of two who met in both, each would count for the other too, and nothing more.
     struct Subject: Hashable, Sendable {
-        private let bytes: [UInt8]
-        private let hash: Int
+        private let first: Int
+        private let second: Int
 
         init(_ text: String) {
-            bytes = Array(text.utf8)
-            var hasher = Hasher()
-            bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
-            hash = hasher.finalize()
+            var text = text
+            (first, second) = text.withUTF8 { bytes in (Self.digest(bytes, 1), Self.digest(bytes, 2)) }
         }
 
-        func hash(into hasher: inout Hasher) { hasher.combine(hash) }
+        private static func digest(_ bytes: UnsafeBufferPointer<UInt8>, _ which: UInt8) -> Int {
+            var hasher = Hasher()
+            hasher.combine(which)
+            hasher.combine(bytes: UnsafeRawBufferPointer(bytes))
+            return hasher.finalize()
+        }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(first) }
     }
 
     private let interval: Duration

@@ -30,6 +30,8 @@ final class WaitingRequests: Sendable {
 
     /// More than nginx opens connections, by its configuration, on a machine of two cores; each takes a few kilobytes.
     private static let capacity = 4096
+    /// For callers choose how many kilobytes: the longest take some seventy.
+    private static let mostBytes = 64 << 20
 
     private let queue: Monitor<PermitQueue<Request>>
     // Beside the lock, since every thread looks before each request.
@@ -38,7 +40,7 @@ final class WaitingRequests: Sendable {
 
     /// - Parameter longestWait: how long a request may wait for its turn, from when it was read.
     init(permits: Int, longestWait: Duration) {
-        queue = Monitor(PermitQueue(permits: permits, capacity: Self.capacity))
+        queue = Monitor(PermitQueue(permits: permits, capacity: Self.capacity, mostBytes: Self.mostBytes))
         self.longestWait = longestWait
     }
 
@@ -53,7 +55,7 @@ final class WaitingRequests: Sendable {
         if request.pending.isRead { request.exchange.endReading() }
         return queue.withLock { queue in
             defer { waiting.store(queue.waiting, ordering: .relaxed) }
-            return queue.admit(request, until: deadline)
+            return queue.admit(request, size: request.pending.size, until: deadline)
         }
     }
 

@@ -87,6 +87,8 @@ extension Incoming {
         isPassedOn = ["HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_VIA"].contains { exchange.count(of: $0) > 0 }
         scheme = exchange.text("REQUEST_SCHEME")
         host = exchange.text("HTTP_HOST")
+        size = 4096 + 2 * (exchange.parameter("REQUEST_URI")?.count ?? 0) + (authorization?.count ?? 0)
+            + min(max(0, exchange.text("CONTENT_LENGTH").flatMap { Int($0) } ?? 0), Pipeline.bodyLimit)
         body = { limit in
             switch exchange.body(limit: limit) {
             case .complete(let bytes): .complete(bytes)

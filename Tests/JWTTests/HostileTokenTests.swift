@@ -232,7 +232,7 @@ private let payloads: [Hostile] = [
     func nothingRemembered() throws {
         let verifier = try Verifier.pem()
         for hostile in shapes + headers + payloads { _ = verifier.reason(hostile.token()) }
-        #expect(verifier.cachedTokens == 0)
+        #expect(verifier.cacheStatistics.tokens == 0)
     }
 
     @Test("A reason's text holds nothing of the token", arguments: Reason.allCases)

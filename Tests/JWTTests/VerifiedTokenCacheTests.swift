@@ -6,6 +6,10 @@ import Testing
     private func token(_ number: Int) -> [UInt8] { Array("token \(number)".utf8) }
     private func claims(_ number: Int) -> Claims { Claims(subject: "\(number)", expiresAt: 1) }
 
+    private func counts(_ cache: VerifiedTokenCache) -> [Int] {
+        [cache.statistics.hits, cache.statistics.misses, cache.statistics.evictions]
+    }
+
     @Test("A token is found again, with its own claims")
     func found() {
         let cache = VerifiedTokenCache(capacity: 1000)
@@ -14,7 +18,7 @@ import Testing
             #expect(cache.claims(of: token(number), generation: 3, isCurrent: { _ in true })?.subject == "\(number)")
         }
         #expect(cache.claims(of: token(100), generation: 3, isCurrent: { _ in true }) == nil)
-        #expect(cache.statistics == (hits: 100, misses: 1, evictions: 0))
+        #expect(counts(cache) == [100, 1, 0])
     }
 
     @Test("Tokens of the same hash are told apart")
@@ -55,8 +59,10 @@ import Testing
     func generation() {
         let cache = VerifiedTokenCache(capacity: 16)
         cache.insert(token(0), claims: claims(0), generation: 1)
-        #expect(cache.claims(of: token(0), generation: 2, isCurrent: { _ in true }) == nil)
-        #expect(cache.claims(of: token(0), generation: 0, isCurrent: { _ in true }) == nil)
+        #expect(cache.claims(of: token(0), generation: 2, isCurrent: { _ in true }) == nil && cache.count == 0)
+        cache.insert(token(0), claims: claims(0), generation: 1)
+        #expect(cache.claims(of: token(0), generation: 0, isCurrent: { _ in true }) == nil && cache.count == 0)
+        cache.insert(token(0), claims: claims(0), generation: 1)
         cache.insert(token(0), claims: claims(7), generation: 2)
         #expect(cache.claims(of: token(0), generation: 2, isCurrent: { _ in true })?.subject == "7")
         #expect(cache.count == 1 && cache.statistics.evictions == 0)
@@ -67,18 +73,59 @@ import Testing
         let cache = VerifiedTokenCache(capacity: 16)
         cache.insert(token(0), claims: claims(0), generation: 0)
         #expect(cache.claims(of: token(0), generation: 0, isCurrent: { $0.subject != "0" }) == nil)
-        #expect(cache.statistics == (hits: 0, misses: 1, evictions: 0))
+        #expect(counts(cache) == [0, 1, 0] && cache.count == 0)
+    }
+
+    @Test("Tokens that say much are fewer, so that their bytes never pass a bound, and no token's length counts")
+    func bytes() {
+        let cache = VerifiedTokenCache(capacity: 1600)
+        let long = String(repeating: "x", count: 1000)
+        for number in 0..<3000 {
+            let token = token(number) + [UInt8](repeating: 7, count: 8000) + token(number)
+            let claims = Claims(
+                subject: long, organization: long, sessionID: long, organizationRole: long, actor: "\(number)", expiresAt: 1)
+            cache.insert(token, claims: claims, generation: 0)
+            if number % 500 == 0 { #expect(cache.statistics.bytes <= 1600 * 840) }
+            #expect(cache.claims(of: token, generation: 0, isCurrent: { _ in true })?.actor == "\(number)")
+        }
+        #expect(cache.statistics.bytes <= 1600 * 840 && cache.statistics.bytes > 1600 * 400)
+        #expect(cache.count < 400 && cache.statistics.evictions == 3000 - cache.count)
+    }
+
+    @Test("Tokens that have ended are forgotten as others come, and are no loss")
+    func ended() {
+        let cache = VerifiedTokenCache(capacity: 160)
+        for number in 0..<160 { cache.insert(token(number), claims: claims(number), generation: 0) }
+        #expect(cache.count > 100)
+        let before = cache.statistics.evictions
+        let lasting = Claims(subject: "lasting", expiresAt: 100)
+        // As many as there are buckets.
+        for number in 0..<10 { cache.insert(token(1000 + number), claims: lasting, generation: 0, now: 1) }
+        #expect(cache.count == 10 && cache.statistics.evictions == before)
+        #expect(cache.claims(of: token(1000), generation: 0, isCurrent: { _ in false }) == nil && cache.count == 9)
+    }
+}
+
+extension VerifiedTokenCache {
+    fileprivate var count: Int { statistics.tokens }
+
+    fileprivate func insert(_ token: [UInt8], claims: Claims, generation: UInt64) {
+        insert(token, claims: claims, generation: generation, now: 0)
     }
 }
 
 @Suite struct VerifierCacheTests {
+    private func counts(_ verifier: Verifier) -> [Int] {
+        [verifier.cacheStatistics.hits, verifier.cacheStatistics.misses, verifier.cacheStatistics.evictions]
+    }
+
     @Test("The second time a token is not verified again, and says the same")
     func hit() throws {
         let verifier = try Verifier.pem()
         let token = Token().text
         let claims = try verifier.verify(token, now: now)
         #expect(try verifier.verify(Array(token.utf8), now: now + 1) == claims)
-        #expect(verifier.cacheStatistics == (hits: 1, misses: 1, evictions: 0))
+        #expect(counts(verifier) == [1, 1, 0])
     }
 
     @Test("From exp on the full check runs, up to the leeway and no further")
@@ -90,7 +137,7 @@ import Testing
         #expect(verifier.cacheStatistics.hits == 1)
         _ = try verifier.verify(token, now: 1_750_000_060)
         _ = try verifier.verify(token, now: 1_750_000_064.999)
-        #expect(verifier.cacheStatistics == (hits: 1, misses: 3, evictions: 0))
+        #expect(counts(verifier) == [1, 3, 0])
         #expect(verifier.reason(token, now: 1_750_000_065) == .invalid(.expired))
     }
 
@@ -123,7 +170,7 @@ import Testing
             #expect(
                 try verifier.verify(Token(["sub": "\"user_\(number)\""]).text, now: now).subject == "user_\(number)")
         }
-        #expect(verifier.cachedTokens == 16)
+        #expect(verifier.cacheStatistics.tokens == 16)
         #expect(verifier.cacheStatistics.evictions == 24)
         #expect(try Verifier.pem(cacheCapacity: 0).reason(Token().text) == nil)
     }
@@ -147,6 +194,6 @@ import Testing
             }
             for await passed in group { #expect(passed) }
         }
-        #expect(verifier.cachedTokens <= 32)
+        #expect(verifier.cacheStatistics.tokens <= 32)
     }
 }

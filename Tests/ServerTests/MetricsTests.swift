@@ -25,7 +25,7 @@ struct MetricsTests {
             [
                 { $0.add(WaitingRequests.Statistics(permits: 4, granted: 3, waiting: 2)) },
                 { $0.add(connections: 11) }, { $0.add(pool.statistics) },
-                { $0.add(tokens: (hits: 7, misses: 5, evictions: 3)) }, { $0.add(process) },
+                { $0.add(tokens: (hits: 7, misses: 5, evictions: 3, tokens: 2, bytes: 900)) }, { $0.add(process) },
                 { $0.add(lostLogLines: 31) },
                 { $0.add(KeptAnswers.Statistics(hits: 13, misses: 17, evictions: 19, answers: 23, bytes: 29)) },
                 { $0.add(isAudited: true) }, { $0.add(AuditVolume.Statistics(ofEntries: 9, ofAttempts: 4, beyond: 1)) },
@@ -59,7 +59,7 @@ struct MetricsTests {
                 if types[family] == "counter" { #expect(name.hasSuffix("_total")) }
             }
         }
-        #expect(types.count == 43)
+        #expect(types.count == 45)
     }
 
     @Test("count each request under its route, its method and its status, and unknown methods together")

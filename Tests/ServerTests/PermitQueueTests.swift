@@ -33,6 +33,17 @@ struct PermitQueueTests {
         #expect(queue.next() == nil && queue.waiting == 0)
     }
 
+    @Test("lets as many bytes wait as are meant for them, whoever they belong to")
+    func bytes() {
+        var queue = PermitQueue<Int>(permits: 1, capacity: 100, mostBytes: 10)
+        #expect(queue.admit(0, size: 100, until: time(9)) == .granted)
+        #expect(queue.admit(1, size: 6, until: time(1)) == .waits && queue.admit(2, size: 5, until: time(9)) == .refused)
+        #expect(queue.admit(3, size: 4, until: time(9)) == .waits && queue.bytes == 10)
+        #expect(queue.takeLate(now: time(2)) == [1] && queue.bytes == 4)
+        #expect(queue.next() == 3 && queue.bytes == 0 && queue.next() == nil)
+        #expect(queue.admit(4, until: time(9)) == .granted)
+    }
+
     @Test("lets nobody wait once it is closed, and still takes permits back")
     mutating func close() {
         for number in 1...4 { _ = queue.admit(number, until: time(9)) }

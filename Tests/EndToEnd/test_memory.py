@@ -1,0 +1,44 @@
+"""Callers choose how long their tokens are, how many, and what they say; not how much memory the server takes."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+from asking import dashboard, eventually, token_headers
+
+TOKENS = 6000
+# Remembered whole, with what they say, the tokens below would take some 90 MB.
+MOST_GROWTH = 40 << 20
+
+
+def metrics(server):
+    lines = server.get("/metrics").body.decode().splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line and line[0] != "#")}
+
+
+def resident(server):
+    return metrics(server)["process_resident_memory_bytes"]
+
+
+def ask_with_long_tokens(server, stack, tokens):
+    """As many subjects as tokens, each as long as nginx lets it be, and valid; another organization's path is 403 quickly."""
+
+    def ask(_):
+        unique = uuid.uuid4().hex
+        claims = {name: unique + "é" * 223 for name in ("sub", "sid")}
+        headers = token_headers(stack, "o", act={"sub": unique}, pad="x" * 2500, **claims)
+        assert 7000 < len(headers["Authorization"]) < 8192
+        return server.get(dashboard("other"), headers).status
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(ask, range(tokens))) == {403}
+
+
+def test_thousands_of_long_tokens_take_no_more_memory_than_is_meant_for_them(server_with, stack):
+    server = server_with(RATE_LIMIT="50")
+    ask_with_long_tokens(server, stack, 300)
+    before = resident(server)
+    ask_with_long_tokens(server, stack, TOKENS)
+    eventually(lambda: metrics(server)["reengagement_audit_waiting"] == 0)
+    assert resident(server) - before < MOST_GROWTH
+    told = metrics(server)
+    assert told["reengagement_token_cache_bytes"] <= 10_000 * 840 and told["reengagement_token_cache_tokens"] > 1000
