@@ -54,7 +54,9 @@ public struct Application: Sendable {
         let audit = try startAudit(pool)
         let maintenance = try startMaintenance(pool, refreshes)
         let database = Database(pool: pool, refreshes: refreshes, watch: watch, foundation: foundation, login: login)
-        let workers = try startWorkers(acceptor, keys, denied, database, audit, maintenance)
+        let readiness = Readiness(pool: pool, causes: [{ audit.trouble }] + database.causes)
+        let recent = try startRecentReadiness(readiness)
+        let workers = try startWorkers(acceptor, keys, denied, database, audit, maintenance, (readiness, recent))
         logger.info(
             "listening", metadata: ["version": "\(serverVersion)", "workers": "\(configuration.workers)"])
         // Not in the log line: below its level nothing of it is evaluated.
@@ -65,6 +67,7 @@ public struct Application: Sendable {
         watch.stop()
         foundation.stop()
         login.stop()
+        recent.stop()
         acceptor.stop(grace: Self.grace)
         let drained = workers.waitUntilDone(end)
         flush(audit, by: end + Self.longestAuditFlush)
@@ -177,19 +180,31 @@ public struct Application: Sendable {
 
     private func startWorkers(
         _ acceptor: Acceptor, _ keys: KeySet, _ denied: DenyList?, _ database: Database, _ audit: Audit,
-        _ maintenance: Maintenance
+        _ maintenance: Maintenance, _ readiness: (now: Readiness, recent: RecentReadiness)
     ) throws(StartError) -> WorkerThreads {
         let metrics = Metrics()
         let waiting = WaitingRequests(permits: configuration.workers, longestWait: configuration.acquireTimeout)
         let worker = Worker(
             acceptor: acceptor,
-            pipeline: pipeline(acceptor, keys, denied, database, metrics, waiting, audit, maintenance),
+            pipeline: pipeline(acceptor, keys, denied, database, metrics, waiting, audit, maintenance, readiness),
             waiting: waiting, metrics: metrics)
         do throws(Thread.StartError) {
             // One more than may wait for the database: it takes requests in, whatever the others wait for.
             return try WorkerThreads(count: configuration.workers + 1) { worker.run() }
         } catch {
             throw StartError(description: "WORKER_THREADS: the system refuses a thread (errno \(error.code))")
+        }
+    }
+
+    private func startRecentReadiness(_ readiness: Readiness) throws(StartError) -> RecentReadiness {
+        let recent = RecentReadiness(
+            longestWait: configuration.acquireTimeout, mostWaiting: max(1, configuration.workers / 2)
+        ) { () throws(PostgreSQLError) in try readiness.check() }
+        do throws(Thread.StartError) {
+            try recent.start()
+            return recent
+        } catch {
+            throw StartError(description: "the system refuses a thread for the readiness (errno \(error.code))")
         }
     }
 
@@ -253,20 +268,20 @@ public struct Application: Sendable {
 
     private func pipeline(
         _ acceptor: Acceptor, _ keys: KeySet, _ denied: DenyList?, _ database: Database, _ metrics: Metrics,
-        _ waiting: WaitingRequests, _ audit: Audit, _ maintenance: Maintenance
+        _ waiting: WaitingRequests, _ audit: Audit, _ maintenance: Maintenance,
+        _ readiness: (now: Readiness, recent: RecentReadiness)
     ) -> Pipeline {
         let verifier = Verifier(keys: keys, policy: configuration.policy, denied: denied)
         let sink = sink
         let keptAnswers = keptAnswers(database)
         let protectionsOff = configuration.protectionsOff
-        let readiness = Readiness(pool: database.pool, causes: [{ audit.trouble }] + database.causes)
         return Pipeline(
             authenticator: Authenticator(verifier: verifier),
             database: { (query, organization, repeatable) throws(PostgreSQLError) in
                 try database.run(query, organization: organization, repeatable: repeatable)
             },
             keptAnswers: keptAnswers,
-            readiness: { () throws(PostgreSQLError) in try readiness.check() },
+            readiness: { () throws(PostgreSQLError) in try readiness.now.check() },
             waitedForConnections: { database.pool.timeWaited },
             cors: CORS(allowedOrigins: configuration.allowedOrigins),
             logger: logger,
@@ -296,6 +311,7 @@ public struct Application: Sendable {
             audit: { audit.record($0) },
             refused: { audit.refuse($0) },
             afterAnswer: afterAnswer(metrics, audit),
+            recentReadiness: readiness.recent,
             patience: Patience(longest: sharesClockWithNginx ? configuration.acquireTimeout : nil),
             securityText: configuration.securityText)
     }

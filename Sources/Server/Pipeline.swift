@@ -28,6 +28,8 @@ struct Pipeline: Sendable {
     let refused: @Sendable (RefusedAttempt) -> Void
     /// Told in order of every answer that was sent.
     let afterAnswer: [@Sendable (Observation) -> Void]
+    /// What strangers are told in the place of that; nil where they cause a look like everybody.
+    var recentReadiness: RecentReadiness?
     var patience = Patience(longest: .seconds(1))
     /// Nil where nobody is named to report a hole to.
     var securityText: SecurityText?
@@ -119,7 +121,7 @@ struct Pipeline: Sendable {
                 return try prepare(incoming, match, endpoint, principal, &record)(&record)
             }
         case .health: return .answer(ServiceAnswers.health(toThisMachine: incoming.isFromThisMachine))
-        case .readiness: return .rest(isRead: true, checkReadiness)
+        case .readiness: return try readiness(incoming)
         case .metrics: return .answer(ServiceAnswers.metrics(renderMetrics()))
         case .openAPI: return .answer(OpenAPI.response(scheme: incoming.scheme, host: incoming.host))
         case .problems: return .answer(try ProblemPage.response(match.problem))
@@ -134,6 +136,16 @@ struct Pipeline: Sendable {
     ) throws -> Principal? {
         try record.timings.measure(\.authentication) {
             try authenticator.authenticate(incoming.authorization, mayWait: mayWait)
+        }
+    }
+
+    /// Anybody may ask, and as often as nginx lets him: only a program of this machine causes a statement.
+    private func readiness(_ incoming: Incoming) throws -> Step {
+        guard let recentReadiness, !incoming.isFromThisMachine else { return .rest(isRead: true, checkReadiness) }
+        if try recentReadiness.answers() { return .answer(ServiceAnswers.ready) }
+        return .rest(isRead: true) { record in
+            try record.timings.measureDatabase(waited: waitedForConnections) { try recentReadiness.wait() }
+            return ServiceAnswers.ready
         }
     }
 

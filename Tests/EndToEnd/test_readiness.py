@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -101,3 +102,34 @@ def test_a_language_that_only_open_sessions_have_loaded(directory, postgresql):
         eventually(lambda: ready() == 200)
     finally:
         stack.down()
+
+
+STRANGER = {"X-Forwarded-For": "192.0.2.1"}
+
+
+def test_strangers_are_told_what_was_found_within_the_last_second_and_cause_no_statement(stack, folder, own_database):
+    migrate(own_database)
+    connection = connect(own_database)
+    with Server(stack, folder, DATABASE_URL=own_database) as server, connection.cursor() as cursor:
+
+        def transactions():
+            time.sleep(2.5)  # a session tells its statistics once it has been idle for a second
+            cursor.execute("SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()")
+            return cursor.fetchone()[0]
+
+        def asked_by(headers, times):
+            before, started = transactions(), time.monotonic()
+            with ThreadPoolExecutor(4) as pool:
+                assert set(pool.map(lambda _: server.get("/ready", headers).status, range(times))) == {200}
+            return transactions() - before, time.monotonic() - started
+
+        assert asked_by({}, 400)[0] >= 400
+        count, seconds = asked_by(STRANGER, 400)
+        # Twice a second a look of two transactions, and what the server does by itself.
+        assert count < 100 + 10 * seconds < 400
+        cursor.execute("REVOKE EXECUTE ON FUNCTION re.is_bound() FROM PUBLIC, reengagement_api")
+        eventually(lambda: server.get("/ready", STRANGER).status == 503)
+        must_be_problem(server.get("/ready", STRANGER), 503)
+        migrate(own_database)
+        eventually(lambda: server.get("/ready", STRANGER).status == 200)
+    connection.close()
