@@ -308,6 +308,7 @@ struct ConfigurationTests {
 
     @Test("tells each protection that is off in one line, and none where all are on", arguments: [
         ("AUDIT", "off", Protection.audit), ("RATE_LIMIT", "0", .rateLimit), ("DATABASE_LOGIN", "any", .login),
+        ("TOKEN_MAX_LIFETIME", "0", .tokenLifetime),
         ("DATABASE_URL", "host=db user=u sslmode=require", .databaseTLS), ("FCGI_LISTEN", "0.0.0.0:9000", .listenAll),
         ("FCGI_LISTEN", "[::]:9000", .listenAll), ("FCGI_LISTEN", "0:9000", .listenAll),
         ("CLERK_ISSUER", "https://clerk.localhost", .productionIssuer), ("CLERK_ISSUER", "https://127.0.0.1:1/x", .productionIssuer),
