@@ -1,7 +1,7 @@
 -- The audit: written by the server's role and read by nobody whom an operator has not let, append-only for everybody.
 BEGIN;
 \ir support/given.sql
-SELECT plan(100);
+SELECT plan(101);
 SELECT given.now('2025-06-30T12:00:00Z');
 SELECT given.clinic(o), given.patient('p', organization => o) FROM unnest(ARRAY['a', 'b']) o;
 GRANT USAGE ON SCHEMA given TO PUBLIC;
@@ -193,6 +193,10 @@ SELECT throws_ok($$ SELECT re.record_access('{1,2}', '{200,200}', '{a,b}', '{u,u
     'REAUD', 'the audit takes no entry: of 2 rows 1 were kept', 'a trigger that keeps one out is told of');
 SELECT is_empty($$ SELECT FROM re.audit WHERE request_id = 'r9' $$, 'and the others are not written by halves');
 DROP TRIGGER keep_out ON re.audit;
+CREATE FUNCTION pg_temp.refuse_late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE SQLSTATE 'XX999'; END $$;
+CREATE CONSTRAINT TRIGGER refuse_late AFTER INSERT ON re.audit DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pg_temp.refuse_late();
+SELECT throws_ok('SELECT re.prove_audit()', 'XX999', NULL, 'and so is one that would refuse it at the commit');
+DROP TRIGGER refuse_late ON re.audit;
 REVOKE INSERT ON re.audit FROM reengagement_marker;
 SELECT throws_ok('SELECT re.prove_audit()', 'REAUD', NULL, 'and so is a right that is gone');
 GRANT INSERT ON re.audit TO reengagement_marker;

@@ -65,7 +65,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT s FROM re.audit_seal s ORDER BY s.number DESC LIMIT 1
 $$;
 
--- For the background work: seals what can be sealed, unless that was done within the pause; of a backlog some 20,000 entries
+-- For the background work: seals what can be sealed, unless that was done within the pause; of a backlog some 5,000 entries
 -- at a time. It takes nothing from its caller and runs as the owner of the tables, who alone reads them. Returns the last
 -- seal, if one was made, with all that this call has sealed; whether more can be sealed at once; and for how long the oldest
 -- entry has been unsealed.
@@ -95,7 +95,7 @@ BEGIN
         following := coalesce((SELECT greatest(e.transaction,
                 (SELECT l.transaction + 1 FROM re.audit l WHERE l.transaction >= first ORDER BY l.transaction LIMIT 1))
             FROM re.audit e WHERE e.transaction >= first AND e.transaction < horizon
-            ORDER BY e.transaction OFFSET 20000 LIMIT 1), horizon);
+            ORDER BY e.transaction OFFSET 5000 LIMIT 1), horizon);
         remaining := following < horizon;
         FOR seal.month, seal.entries, seal.organizations, seal.numbers, seal.digests IN
             SELECT d.month, sum(d.entries), array_agg(d.organization_id ORDER BY d.organization_id COLLATE "C"),
