@@ -6,7 +6,7 @@ import subprocess
 import psycopg2
 import pytest
 
-from asking import dashboard, eventually, token_headers
+from asking import dashboard, eventually, post, token_headers
 from conftest import load_clinic
 from stack import ROOT, Server, clean_environment, connect
 from test_readiness import migrate
@@ -154,3 +154,30 @@ def test_a_server_that_could_not_look_at_its_start_answers_nothing_before_it_has
     finally:
         with database.cursor() as cursor:
             cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def test_what_a_statement_leaves_in_a_session_is_taken_back_with_the_next(stack, folder, login, migrated):
+    """A trigger stands for the statement that is injected: it runs as the server's role, in a session that is kept."""
+    database = connect(migrated)
+    clinic = load_clinic(database, "clinic")
+    with database.cursor() as cursor, Server(stack, folder, DATABASE_URL=login(*BOUND["as documented"]), DATABASE_LOGIN=None,
+                                             DB_STATEMENT_TIMEOUT_MS="30000", WORKER_THREADS="1", DB_POOL_SIZE="1",
+                                             ANSWER_CACHE_BYTES="0") as server:
+        cursor.execute("CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                       " PERFORM set_config('reengagement.now', '2020-01-01Z', false), pg_advisory_lock(4711);"
+                       " PERFORM set_config('role', 'none', false); RETURN NULL; END $$")
+        # At the end of the transaction, of which all that is left needs the role's rights no more.
+        cursor.execute("CREATE CONSTRAINT TRIGGER leave AFTER INSERT ON outreach_log DEFERRABLE INITIALLY DEFERRED"
+                       " FOR EACH ROW EXECUTE FUNCTION leave()")
+        assert post(server, stack, clinic).status == 201
+        for _ in range(2):
+            answer = server.get(dashboard(clinic), token_headers(stack, clinic))
+            assert answer.status == 200 and not answer.json()["last_updated"].startswith("2020"), answer.body
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711")
+        assert cursor.fetchone() == (0, )
+        # One session has done all of it, or another would prove nothing.
+        cursor.execute("SELECT count(*) FROM pg_stat_activity"
+                       " WHERE datname = current_database() AND application_name = 'reengagement-api'")
+        assert cursor.fetchone() == (1, )
+        assert "could not be opened" not in server.log.read_text()
+    database.close()
