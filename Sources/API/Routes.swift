@@ -4,7 +4,7 @@ public import PostgreSQL
 public struct Route: Sendable {
     public enum Target: Sendable {
         case endpoint(any Endpoint.Type)
-        case health, readiness, metrics, openAPI, problems, securityText
+        case health, readiness, metrics, openAPI, pageSettings, problems, securityText
     }
 
     /// The path with its variable parts in braces: what logs and metrics call it.
@@ -55,6 +55,7 @@ public struct Route: Sendable {
         Route("/ready", .readiness),
         Route("/metrics", .metrics),
         Route("/openapi.json", .openAPI),
+        Route("/dashboard/settings", .pageSettings),
         Route("/problems/{problem}", .problems),
         Route("/.well-known/security.txt", .securityText),
     ]

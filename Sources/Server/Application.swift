@@ -285,6 +285,7 @@ public struct Application: Sendable {
             waitedForConnections: { database.pool.timeWaited },
             cors: CORS(allowedOrigins: configuration.allowedOrigins),
             logger: logger,
+            pageSettings: ServiceAnswers.pageSettings(idleLogoffMinutes: configuration.idleLogoffMinutes),
             renderMetrics: {
                 metrics.render(
                     [

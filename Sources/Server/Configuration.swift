@@ -24,6 +24,8 @@ public struct Configuration: Sendable {
     public let denyFile: String?
     /// Requests a second for one token subject; 0 is no limit.
     public let rateLimit: Int
+    /// Minutes without input after which the dashboard page signs its reader out (running.md).
+    public let idleLogoffMinutes: Int
     /// How many bytes kept answers may take; 0 keeps none.
     public let answerCacheBytes: Int
     public let allowedOrigins: [String]
@@ -99,6 +101,7 @@ public struct Configuration: Sendable {
         let lifetime = reader.number("TOKEN_MAX_LIFETIME", in: 0...315_360_000, default: Int(Policy.usualLifetime))
         denyFile = reader.denyFile()
         rateLimit = reader.number("RATE_LIMIT", in: 0...1_000_000, default: 50)
+        idleLogoffMinutes = reader.number("IDLE_LOGOFF_MIN", in: 1...1440, default: 15)
         answerCacheBytes = reader.number(
             "ANSWER_CACHE_BYTES", in: 0...Self.largestAnswerCache, default: Self.largestAnswerCache)
         allowedOrigins = reader.origins("CORS_ALLOWED_ORIGINS") ?? []

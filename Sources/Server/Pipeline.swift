@@ -18,6 +18,8 @@ struct Pipeline: Sendable {
     let waitedForConnections: @Sendable () -> Duration
     let cors: CORS
     let logger: Logger
+    /// What the dashboard page is told of the configuration.
+    let pageSettings: Response
     /// The text of `/metrics`.
     let renderMetrics: @Sendable () -> String
     /// Asked in order once it is known who asks, before anything is done for them.
@@ -124,6 +126,7 @@ struct Pipeline: Sendable {
         case .readiness: return try readiness(incoming)
         case .metrics: return .answer(ServiceAnswers.metrics(renderMetrics()))
         case .openAPI: return .answer(OpenAPI.response(scheme: incoming.scheme, host: incoming.host))
+        case .pageSettings: return .answer(pageSettings)
         case .problems: return .answer(try ProblemPage.response(match.problem))
         case .securityText:
             guard let securityText else { throw Problem.noRoute }

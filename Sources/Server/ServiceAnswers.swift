@@ -13,6 +13,10 @@ enum ServiceAnswers {
         }
     }
 
+    static func pageSettings(idleLogoffMinutes: Int) -> Response {
+        json { $0.member("idle_logoff_min", number: idleLogoffMinutes) }
+    }
+
     static let ready = json { $0.member("status", string: "ready") }
 
     /// Prometheus' text format, version 0.0.4.

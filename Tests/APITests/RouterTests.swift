@@ -40,7 +40,7 @@ struct RouterTests {
 
     @Test("finds the paths outside the API's own")
     func services() {
-        for path in ["/health", "/ready", "/metrics", "/openapi.json"] {
+        for path in ["/health", "/ready", "/metrics", "/openapi.json", "/dashboard/settings"] {
             #expect(found(path)?.route.template == path)
             #expect(found(path)?.organization == nil)
         }

@@ -83,7 +83,7 @@ def test_a_clinics_times_are_in_its_zone_which_is_named_where_it_is_not_the_view
     page.go("#/trends", ".improvement")
     assert (SYDNEY in page.text(".improvement h2")) == bool(beside)
     # The zone is asked for once: what names it shows patients, and each look at them is in the audit.
-    assert len(page.asked("/dashboard")) == 1
+    assert len(page.asked(f"/{sydney.id}/dashboard")) == 1
 
 
 @pytest.mark.parametrize("named", ['"time_zone":"Nowhere/Land"', '"time_zone":null', '"zone":null'])

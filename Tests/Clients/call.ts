@@ -29,6 +29,7 @@ const results = {
   getReadiness: await service.getReadiness(),
   getMetrics: await service.getMetrics(),
   getOpenAPI: await service.getOpenAPI(),
+  getPageSettings: await service.getPageSettings(),
   getProblem: await service.getProblem({ problem: client.ProblemName.NoSuchPatient }),
 };
 must(Object.keys(results).sort().join() === setting.operations.join(), `not all are called: ${setting.operations}`);

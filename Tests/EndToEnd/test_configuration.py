@@ -30,6 +30,7 @@ BAD = {
     "DB_STATEMENT_TIMEOUT_MS": NUMBERS,
     "WORKER_THREADS": ("0", *NUMBERS),
     "RATE_LIMIT": NUMBERS,
+    "IDLE_LOGOFF_MIN": ("0", "1441", *NUMBERS),
     "FCGI_LISTEN": ("/tmp/" + "x" * 120, "/no/such/folder/api.sock", "127.0.0.1:99999", "127.0.0.1:0x50",
                     "127.0.0.1:-1"),
     "CLERK_JWT_KEY": ("junk", "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n",

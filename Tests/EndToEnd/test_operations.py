@@ -52,7 +52,7 @@ def test_ready_answers_200_while_the_database_does(api):
     must_be_answer(api.client.request("GET", "/ready"), 200)
 
 
-@pytest.mark.parametrize("target", ["/health", "/ready", "/metrics", "/openapi.json"])
+@pytest.mark.parametrize("target", ["/health", "/ready", "/metrics", "/openapi.json", "/dashboard/settings"])
 def test_these_are_for_reading_alone(api, target):
     head, whole = api.client.request("HEAD", target), api.client.request("GET", target)
     assert head.status == whole.status == 200 and head.body == b"" and whole.body

@@ -85,7 +85,7 @@ struct ConfigurationTests {
     @Test("takes each number from its least to its greatest value, and none beyond", arguments: [
         ("WORKER_THREADS", 1, 512), ("DB_POOL_SIZE", 1, 1000), ("DB_ACQUIRE_TIMEOUT_MS", 1, 600_000),
         ("DB_STATEMENT_TIMEOUT_MS", 1, 600_000), ("RATE_LIMIT", 0, 1_000_000), ("ANSWER_CACHE_BYTES", 0, 16_777_216),
-        ("AUDIT_DAILY_MB", 1, 1_000_000),
+        ("AUDIT_DAILY_MB", 1, 1_000_000), ("IDLE_LOGOFF_MIN", 1, 1440),
     ])
     func numbers(variable: String, least: Int, greatest: Int) throws {
         for value in [least, greatest] {
@@ -98,6 +98,7 @@ struct ConfigurationTests {
                 case "DB_STATEMENT_TIMEOUT_MS": Int(configuration.connection.statementTimeout / .milliseconds(1))
                 case "ANSWER_CACHE_BYTES": configuration.answerCacheBytes
                 case "AUDIT_DAILY_MB": configuration.auditDailyMegabytes
+                case "IDLE_LOGOFF_MIN": configuration.idleLogoffMinutes
                 default: configuration.rateLimit
                 }
             #expect(found == value)
@@ -112,11 +113,12 @@ struct ConfigurationTests {
     func empty() throws {
         let optional = [
             "WORKER_THREADS", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "DATABASE_ROLE",
-            "DATABASE_LOGIN", "FCGI_LISTEN", "RATE_LIMIT", "ANSWER_CACHE_BYTES", "AUDIT_DAILY_MB", "CORS_ALLOWED_ORIGINS", "LOG_LEVEL", "LOG_FORMAT", "LOG_SLOW_MS", "CLERK_JWKS_FILE", "CLERK_JWKS_URL",
+            "DATABASE_LOGIN", "FCGI_LISTEN", "RATE_LIMIT", "ANSWER_CACHE_BYTES", "AUDIT_DAILY_MB", "IDLE_LOGOFF_MIN", "CORS_ALLOWED_ORIGINS", "LOG_LEVEL", "LOG_FORMAT", "LOG_SLOW_MS", "CLERK_JWKS_FILE", "CLERK_JWKS_URL",
             "AUDIT", "CLERK_JWKS_CA_FILE", "CLERK_AUTHORIZED_PARTIES", "LISTEN_FDS", "LISTEN_PID",
         ]
         let configuration = try read(Dictionary(uniqueKeysWithValues: optional.map { ($0, "") }))
         #expect(configuration.workers == 4 && configuration.rateLimit == 50 && configuration.auditDailyMegabytes == 500 && configuration.logLevel == .info)
+        #expect(configuration.idleLogoffMinutes == 15)
         for variable in ["DATABASE_URL", "CLERK_ISSUER", "CLERK_JWT_KEY"] {
             #expect(variables([variable: ""]) == [variable])
             #expect(variables([variable: nil]) == [variable])

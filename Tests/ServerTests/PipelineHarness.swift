@@ -71,6 +71,7 @@ final class Harness: Sendable {
             waitedForConnections: { .zero },
             cors: CORS(allowedOrigins: [Ask.origin]),
             logger: Logger(label: "test") { _ in StructuredLogHandler(sink: self.log.sink, format: .json, level: LogLevel(.trace)) },
+            pageSettings: ServiceAnswers.pageSettings(idleLogoffMinutes: 15),
             renderMetrics: { "metrics 1\n" },
             afterAuthentication: [
                 { self.note("first: \($0.subject)") },

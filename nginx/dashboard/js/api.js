@@ -1,5 +1,6 @@
 // The API of this host. Every failure becomes a Problem, in words for the reader.
 
+import { learnTime } from './clock.js';
 import { organization, token } from './session.js';
 
 const patience = 20_000;
@@ -62,19 +63,27 @@ export async function post(path, body, key, isLasting = false) {
   }
 }
 
-async function ask(path, parameters, { signal, headers = {}, ...options }) {
+/** For anybody: no token is sent. */
+export const getSettings = () => send('/dashboard/settings', {});
+
+function ask(path, parameters, { headers = {}, ...options }) {
   const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== null)).toString();
   const address = `/api/v1/reengagement/${encodeURIComponent(organization())}/${path}${query ? `?${query}` : ''}`;
+  const mark = automatic.has(options.signal) && { 'X-Asked-By': 'timer' };
+  return send(address, { ...options, headers: { ...headers, ...mark, Authorization: `Bearer ${token()}` } });
+}
+
+async function send(address, { signal, ...options }) {
   const signals = [AbortSignal.timeout(patience), ...(signal ? [signal] : [])];
   let response;
   try {
     response = await fetch(address, {
       ...options,
-      headers: { ...headers, ...(automatic.has(signal) && { 'X-Asked-By': 'timer' }), Authorization: `Bearer ${token()}` },
       cache: 'no-store',
       credentials: 'omit',
       signal: AbortSignal.any(signals),
     });
+    learnTime(response);
     if (response.ok) return await response.json();
   } catch (error) {
     if (signal?.aborted) throw error;

@@ -154,7 +154,7 @@ function heldText(count, isInTabAlone) {
   const what = `${plural(count, 'contact')} ${count === 1 ? 'is' : 'are'} not logged yet`;
   const place = isInTabAlone ? 'Closing this tab loses them.' : 'Until then they are kept on this computer, sealed, a week at most.';
   const who = leaver ? 'when you sign in again' : 'when the person who made them signs in';
-  return `${what}, and sent ${who}. ${place}`.replace(/\b(?:them|they are)\b/g, (word) =>
+  return `${what}, and ${count === 1 ? 'goes' : 'go'} on ${who}. ${place}`.replace(/\b(?:them|they are)\b/g, (word) =>
     (count > 1 ? word : { them: 'it', 'they are': 'it is' }[word]));
 }
 

@@ -6,6 +6,8 @@
 // note, but whoever runs scripts in this browser's profile could open it (docs/dashboard.md). While a tab lives, it
 // holds a lock on what it has, so that no other tab sends or discards the same.
 
+import { serverTime } from './clock.js';
+
 const prefix = 'reengagement.kept.';
 const longest = 7 * 24 * 60 * 60 * 1000;
 /** What this tab holds or waits for, each with what ends that. */
@@ -35,7 +37,8 @@ export function seal(entry) {
 /** At once, since the page may be going away; or as soon as it is sealed. */
 export function keep(entry) {
   entry.isToKeep = true;
-  if (!entry.sealed) return;
+  // What was let go may be another tab's by now.
+  if (!entry.sealed || !claims.has(entry.key)) return;
   try {
     localStorage.setItem(prefix + entry.key, entry.sealed);
     entry.isKept = true;
@@ -63,6 +66,15 @@ export function letGo() {
   claims.clear();
 }
 
+/** Its person is not here: any tab that he comes back in may take it, once it is sealed. True where it could be kept. */
+export async function putAway(entry) {
+  await entry.sealing;
+  if (!entry.isKept) return false;
+  claims.get(entry.key)?.abort();
+  claims.delete(entry.key);
+  return true;
+}
+
 /** What no tab has: `take` is given each as it comes free, and says whether it wants it. */
 export function adopt(owner, take) {
   if (!isPossible) return;
@@ -88,10 +100,10 @@ export function dropAllOf(isLeaver) {
 /** Another tab has removed it, since its person has signed out there. */
 export const isGone = (entry) => entry.isKept && localStorage.getItem(prefix + entry.key) === null;
 
-/** At the start: nothing is kept for longer than a week, nor what cannot be read. */
+/** Nothing is kept for longer than a week by the server's clock, nor what cannot be read. */
 export function clearOld() {
   for (const { key, made } of isPossible ? all() : []) {
-    if (!(Math.abs(Date.now() - made) < longest)) remove(key);
+    if (!(Math.abs(serverTime() - made) < longest)) remove(key);
   }
 }
 

@@ -8,11 +8,13 @@ import { afterSignOut, startContacts } from './contacts.js';
 import { announce, replaceContent } from './dom.js';
 import { clearOld } from './kept.js';
 import * as outbox from './outbox.js';
+import { isOver, startLeaving } from './leaving.js';
 import { heading, refreshMarks } from './parts.js';
 import { countDown, problemBanner, skeleton } from './problems.js';
 import { Schedule } from './refresh.js';
 import { currentRoute } from './router.js';
 import * as session from './session.js';
+import { askSettings } from './settings.js';
 import { showShell, showUpdated } from './shell.js';
 import { showSignIn } from './views/signin.js';
 import * as overview from './views/overview.js';
@@ -28,6 +30,8 @@ const schedule = new Schedule((isByTimer) => load(isByTimer));
 /** What is on the page: its address, the answer and when it came. */
 let shown = null;
 let running = null;
+/** Where somebody was whose session ended by itself, for him alone; null while somebody is here, or nobody has been. */
+let left = null;
 
 function open() {
   const route = currentRoute();
@@ -50,6 +54,7 @@ function open() {
 }
 
 async function load(isByTimer = false) {
+  if (isOver()) return;
   running?.abort();
   const own = new AbortController();
   // What is shown for the first time somebody has asked for, also where only a later attempt succeeds.
@@ -60,6 +65,7 @@ async function load(isByTimer = false) {
   try {
     const [data] = await Promise.all([
       mine.view.load(mine.route.parameters, own.signal), mine.view.tellsZone ? null : askZone(own.signal),
+      askSettings(),
     ]);
     if (!own.signal.aborted) succeed(data);
   } catch (error) {
@@ -84,7 +90,9 @@ function succeed(data) {
   if (isNew) render();
   showUpdated(shown.since);
   schedule.succeeded();
-  if (isBack) outbox.resume();
+  if (!isBack) return;
+  clearOld();
+  outbox.resume();
 }
 
 async function fail(problem) {
@@ -107,7 +115,7 @@ function render() {
 }
 
 // A token that is no longer taken: the local set-up may have a newer one, anybody else
-// is asked for it. The address stays, so that the reader goes on where he was.
+// is asked for it.
 async function expire(problem) {
   const refused = session.token();
   schedule.stop();
@@ -116,7 +124,33 @@ async function expire(problem) {
   await session.lookAround();
   // Two requests may have been refused, and the other one have found a newer token already.
   if (session.token() !== refused || session.signInLocally()) return;
-  blank(session.token() ? session.reasonToSignIn(problem) : null);
+  if (session.token()) forget(session.reasonToSignIn(problem));
+  else blank(null);
+}
+
+// Nothing here waits for an answer; only then the local set-up may have a newer token for one that has expired.
+async function end(reason, isExpired) {
+  const [organization, refused] = [session.organization(), session.token()];
+  forget(reason);
+  if (!isExpired) return;
+  await session.lookAround();
+  if (session.token() === null) session.signInLocally(organization, refused);
+}
+
+// Nobody is here any more: of a patient nothing stays on the page, and the same person goes on where he was.
+function forget(reason) {
+  const address = location.hash;
+  session.forget();
+  clearPlace();
+  left = address;
+  blank(reason);
+  outbox.putAway();
+}
+
+// An address may hold a patient's id.
+function clearPlace() {
+  patients.forget();
+  history.replaceState(null, '', '#/');
 }
 
 // What waits belongs to the organization that was; its requests begin with the token that was.
@@ -131,8 +165,8 @@ function leave(isElsewhere) {
   outbox.flush();
   session.signOut(isElsewhere);
   if (person) outbox.forget(person);
-  patients.forget();
-  history.replaceState(null, '', '#/');
+  clearPlace();
+  left = '#/';
   blank(isElsewhere ? 'You have signed out in another tab.' : 'You are signed out.');
   if (person) afterSignOut(person);
 }
@@ -156,11 +190,14 @@ function onContact(entry) {
 }
 
 async function start() {
-  clearOld();
+  // Where this fails, the first view asks again, and says why.
+  askSettings().then(clearOld, () => {});
+  startLeaving(end);
   startContacts(reopenContact);
   outbox.onContact(onContact);
   onChartFailure((error) => shown?.problem === null && stop(error));
-  addEventListener('hashchange', () => session.token() && open());
+  // By "Back", too, nobody is led to where somebody else was.
+  addEventListener('hashchange', () => (session.token() ? open() : left !== null && clearPlace()));
   setInterval(() => shown?.problem && schedule.at && countDown({ at: schedule.at }), 1000);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => shown?.data && !matchMedia('print').matches && render());
   session.onSignOutElsewhere(() => leave(true));
@@ -170,6 +207,9 @@ async function start() {
     shown = null;
     // The address of one person's patient means another one, or nobody, to the next.
     if (!isSamePerson && currentRoute().name === 'patient') history.replaceState(null, '', '#/');
+    else if (isSamePerson && left !== null) history.replaceState(null, '', left);
+    left = null;
+    outbox.putAway();
     open();
   });
   await session.lookAround();

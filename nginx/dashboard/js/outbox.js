@@ -3,6 +3,7 @@
 // undone; then it is sent, with one key for all its attempts, so that no retry logs it twice.
 
 import { Problem, get, post } from './api.js';
+import { mark, serverTime, since } from './clock.js';
 import * as kept from './kept.js';
 import * as session from './session.js';
 
@@ -46,7 +47,7 @@ export function held(leaver) {
 /** Of the patient it takes what the notices tell, as it is when the dialog opens. */
 export function begin({ id, name, risk_level }, fields) {
   const patient = { id, name, risk_level };
-  const entry = { key: newKey(), owner: session.owner(), made: Date.now(), patient, fields, state: 'blank', problem: null, after: null };
+  const entry = { key: newKey(), owner: session.owner(), made: serverTime(), patient, fields, state: 'blank', problem: null, after: null };
   entries.set(entry.key, entry);
   return entry;
 }
@@ -60,7 +61,7 @@ export function write(entry, fields) {
 }
 
 export function finish(entry, fields) {
-  Object.assign(entry, { fields, made: Date.now(), due: performance.now() + undoSeconds * 1000 });
+  Object.assign(entry, { fields, made: serverTime(), due: performance.now() + undoSeconds * 1000 });
   entry.timer = setTimeout(() => send(entry), undoSeconds * 1000);
   change(entry, 'waiting');
   kept.seal(entry);
@@ -96,6 +97,20 @@ export function keepAll() {
   for (const entry of contacts()) if (states[entry.state].keeps) kept.keep(entry);
 }
 
+/** Nobody is here any more, or somebody else: what is not his waits for its person, in whichever tab he signs in. */
+export function putAway() {
+  keepAll();
+  for (const entry of contacts().filter((each) => states[each.state].keeps)) putAside(entry);
+}
+
+async function putAside(entry) {
+  if (!isAway(entry) || entry.isUnderWay) return;
+  clearTimeout(entry.timer);
+  if (await kept.putAway(entry) && isAway(entry)) takeOff(entry);
+}
+
+const isAway = (entry) => session.subjectOf(entry.owner) !== session.subjectOf(session.owner());
+
 /** The page goes: another one sends what this one cannot see through. */
 export function leave() {
   flush();
@@ -109,9 +124,7 @@ export function comeBack() {
     if (entry.isOpen) {
       kept.seal(entry);
     } else {
-      clearTimeout(entry.timer);
-      entries.delete(entry.key);
-      change(entry, 'gone');
+      takeOff(entry);
     }
   }
   resume();
@@ -160,7 +173,12 @@ const isOf = (leaver) => (owner) => session.subjectOf(owner) === session.subject
 function goOn(entry) {
   if (states[entry.state].keeps && !entry.sealed) kept.seal(entry);
   if (entry.state !== 'failed' || !isPassing(entry)) return tell(entry);
-  if (Math.abs(Date.now() - entry.made) < sameDay) return send(entry);
+  const rest = entry.isToWait ? entry.isToWait.span - since(entry.isToWait.at) : 0;
+  if (rest > 0) {
+    setTimeout(() => isMine(entry) && goOn(entry), rest);
+    return tell(entry);
+  }
+  if (Math.abs(serverTime() - entry.made) < sameDay) return send(entry);
   return fail(entry, new Problem(null, 'It was made more than 12 hours ago, and the log would hold the time of sending.'));
 }
 
@@ -183,7 +201,8 @@ async function send(entry) {
     const isRenewed = problem.status === 401 && session.token() !== used;
     if (count === attempts || !(problem.isPassing || isRenewed)) return fail(entry, problem);
     kept.keep(entry);
-    await pause(isRenewed ? 0 : problem.retryAfter ?? count);
+    await pause(entry, isRenewed ? 0 : problem.retryAfter ?? count);
+    if (!isMine(entry)) return fail(entry, problem);
   }
 }
 
@@ -218,13 +237,33 @@ function fail(entry, problem) {
   // Its notice says where it is kept, which may be known only when it is sealed.
   const wasKept = entry.isKept;
   entry.sealing?.then(() => entry.state === 'failed' && entry.isKept !== wasKept && tell(entry));
+  putAside(entry);
 }
 
-const pause = (seconds) => new Promise((resolve) => { setTimeout(resolve, seconds * 1000); });
+/** Those between two attempts, each with what ends that. */
+const pauses = new Map();
+// A long one must not outlast the session, and then go on under the next one without a word.
+session.onPerson(() => pauses.forEach((end, entry) => isMine(entry) || end()));
+
+async function pause(entry, seconds) {
+  entry.isToWait = { at: mark(), span: seconds * 1000 };
+  await new Promise((resolve) => {
+    pauses.set(entry, resolve);
+    setTimeout(resolve, seconds * 1000);
+  });
+  pauses.delete(entry);
+}
 
 function change(entry, state) {
   entry.state = state;
   tell(entry);
+}
+
+/** It stays where it is kept, and leaves this tab. */
+function takeOff(entry) {
+  clearTimeout(entry.timer);
+  entries.delete(entry.key);
+  change(entry, 'gone');
 }
 
 function remove(entry, end) {

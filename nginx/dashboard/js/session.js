@@ -3,12 +3,15 @@
 // getToken (docs/dashboard.md).
 
 const changes = new EventTarget();
-/** To the other tabs: that somebody has signed out, and no token. Without it each tab is by itself. */
+/** To the other tabs: that somebody has signed out, is at work, or is not, and no token. Without it each tab is by itself. */
 const tabs = globalThis.BroadcastChannel ? new BroadcastChannel('reengagement') : null;
 let local = [];
 let current = takeOver();
 /** `new` until the API has answered, then `taken` or `refused`: what a token says of itself, anybody can write. */
 let standing = 'new';
+/** Who was here before; nobody that can come back, where he has signed out. */
+let last = null;
+const nobody = '';
 
 export const token = () => current;
 export const organization = () => claimsOf(current)?.organization ?? null;
@@ -16,9 +19,16 @@ export const onSignIn = (listener) => changes.addEventListener('in', (event) => 
 /** Who is here has changed: signed in or out, expired, or taken by the API. */
 export const onPerson = (listener) => changes.addEventListener('person', listener);
 /** The person of this tab has signed out in another one. */
-export const onSignOutElsewhere = (listener) => {
-  tabs?.addEventListener('message', ({ data }) => { if (data.signedOut === subject()) listener(); });
-};
+export const onSignOutElsewhere = (listener) => onTabs({ signedOut: listener });
+
+/** What the same person does in another tab, in whichever organization. */
+export const onTabs = (listeners) => tabs?.addEventListener('message', ({ data }) => {
+  if (data.subject === subject()) listeners[data.what]?.();
+});
+
+export function tellTabs(what) {
+  if (subject() !== null) tabs?.postMessage({ what, subject: subject() });
+}
 
 /** Whom an entry of this page belongs to: a person within an organization, as text that can be compared. */
 export const owner = () => ownerOf(current);
@@ -70,6 +80,10 @@ export function expire() {
   tell('person');
 }
 
+/** When it expires, by the server's clock, and how long it is good for in all; NaN of a token that does not say. */
+export const expires = () => claimsOf(current)?.expires ?? NaN;
+export const lifetime = () => expires() - (claimsOf(current)?.begins ?? NaN);
+
 /** Organizations of the local set-up, [] anywhere else. */
 export const localOrganizations = () => local;
 
@@ -80,7 +94,7 @@ export function claimsOf(text) {
     const bytes = Uint8Array.from(atob(part), (character) => character.charCodeAt(0));
     const claims = JSON.parse(new TextDecoder().decode(bytes));
     const organization = claims.v === 2 ? claims.o?.id : claims.org_id;
-    return { organization: organization ?? null, expires: claims.exp * 1000, subject: claims.sub };
+    return { organization: organization ?? null, begins: claims.iat * 1000, expires: claims.exp * 1000, subject: claims.sub };
   } catch {
     return null;
   }
@@ -101,16 +115,23 @@ export function reasonToSignIn({ detail }) {
 }
 
 export function signIn(text) {
-  const isSamePerson = current === null || ownerOf(text) === owner();
-  [current, standing] = [text, 'new'];
+  const before = owner() ?? last;
+  const isSamePerson = before === null || ownerOf(text) === before;
+  [current, standing, last] = [text, 'new', null];
   tell('in', { isSamePerson });
   tell('person');
 }
 
 /** In all tabs, whichever organization they show; in those that are told of it, in theirs. */
 export function signOut(isElsewhere = false) {
-  if (!isElsewhere && subject() !== null) tabs?.postMessage({ signedOut: subject() });
-  [current, standing] = [null, 'new'];
+  if (!isElsewhere) tellTabs('signedOut');
+  [current, standing, last] = [null, 'new', nobody];
+  tell('person');
+}
+
+/** Nobody is here any more, though nobody has signed out: the same person goes on where he was. */
+export function forget() {
+  [current, standing, last] = [null, 'new', owner() ?? last];
   tell('person');
 }
 
@@ -125,10 +146,9 @@ export async function lookAround() {
 }
 
 /** Signs in by itself with what was offered, unless that is the token just refused. */
-export function signInLocally() {
-  const wanted = organization();
+export function signInLocally(wanted = organization(), refused = token()) {
   const offered = local.find((each) => each.id === wanted) ?? (wanted === null ? local[0] : null);
-  if (!offered || offered.token === token() || faultOf(offered.token)) return false;
+  if (!offered || offered.token === refused || faultOf(offered.token)) return false;
   signIn(offered.token);
   return true;
 }

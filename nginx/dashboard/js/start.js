@@ -5,7 +5,7 @@ import('./main.js').catch((error) => {
   const title = document.createElement('h2');
   title.textContent = 'This page could not be loaded';
   const reason = document.createElement('p');
-  reason.textContent = 'A part of it did not come from the server. Is this device online?';
+  reason.textContent = 'A part of it did not come from the server, or failed at its start. Is this device online? If it is, tell whoever runs this page.';
   const retry = document.createElement('button');
   Object.assign(retry, { type: 'button', className: 'button', id: 'retry', textContent: 'Try again' });
   // A browser keeps the failure of a module as long as the document.

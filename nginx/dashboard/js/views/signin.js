@@ -17,7 +17,7 @@ export function showSignIn(content, reason) {
     field,
     h('p', { class: 'muted', id: 'token-help' },
       'Paste the token of your Clerk session. It stays in the memory of this tab, and is forgotten when you sign out, '
-      + 'or close or reload the page.'),
+      + 'close or reload the page, or leave it unused.'),
     fault,
     h('button', { type: 'submit', class: 'button primary' }, 'Continue'),
     localOrganizations().map(({ id, token }) =>

@@ -1,0 +1,280 @@
+"""The session ends by itself, where nobody has used the page or the token expires: nothing of a patient stays."""
+
+import time
+
+import pytest
+
+from test_contact import contact
+from test_outbox import AWAY, KEPT, desk, fail_one, logged, must_name_nobody  # noqa: F401 (a fixture)
+
+# Both clocks of the device, which a test can put forward: the steady one stands still where it sleeps.
+CLOCKS = """
+window.slept = 0; window.awake = 0;
+const [ownNow, OwnDate] = [performance.now.bind(performance), Date];
+performance.now = () => ownNow() + window.awake;
+window.Date = class extends OwnDate {
+  constructor(...parts) { parts.length ? super(...parts) : super(Date.now()); }
+  static now() { return OwnDate.now() + window.awake + window.slept; }
+};"""
+SETTINGS = """
+window.interfere = async (path, answer) => (path === '/dashboard/settings' ? %s : answer());"""
+OFFLINE = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+SHOWN = "return document.documentElement.outerHTML + location.href + [...document.querySelectorAll('input, textarea')].map((each) => each.value)"
+TOKEN = "return import('/dashboard/js/session.js').then((session) => session.token())"
+
+
+@pytest.fixture
+def left(desk):  # noqa: F811
+    """The page of somebody who goes away."""
+    desk.before(CLOCKS)
+    return desk.open("#/patients/bob", desk.anna, ".what-to-do")
+
+
+def must_show_nobody(page):
+    must_name_nobody(page)
+    text = page.run(SHOWN)
+    assert not [name for name in ("Archer", "Baker", "bob", "private", "p@example.org") if name in text], text
+    assert not page.all("dialog, #leaving, #contacts > :not(#held)") and page.run("return document.getElementById('as-of').textContent") == ""
+    assert page.run(TOKEN) is None and page.run("return location.hash") == "#/"
+
+
+def pass_by(page, minutes, slept=False):
+    page.run(f"window.{'slept' if slept else 'awake'} += arguments[0] * 60000", minutes)
+
+
+@pytest.mark.parametrize("slept, words", [(False, "nobody has used this page for 15 minutes"), (True, "has slept, or its clock was set")])
+def test_an_untouched_page_blanks_and_forgets_while_it_polls(left, slept, words):
+    pass_by(left, 14, slept)
+    # What it asks for by itself is no input.
+    left.run("return import('/dashboard/js/zone.js')")
+    left.find("#leaving") if not slept else None
+    pass_by(left, 1, slept)
+    left.find("#token")
+    assert words in left.text("#reason")
+    must_show_nobody(left)
+    asked = len(left.run("return asked"))
+    pass_by(left, 3)
+    left.run("document.dispatchEvent(new Event('visibilitychange'))")
+    assert len(left.run("return asked")) == asked
+
+
+def test_input_keeps_it_and_ends_the_warning(left):
+    pass_by(left, 14.5)
+    left.find("#leaving")
+    assert "signs out soon" in left.text("#leaving") and left.text(".leaving-seconds").endswith(" s")
+    left.press("a")
+    left.until(lambda: not left.all("#leaving"))
+    pass_by(left, 14.5)
+    left.find("#leaving")
+    left.click("[data-key=stay]")
+    left.until(lambda: not left.all("#leaving"))
+    # What a script makes up is none.
+    pass_by(left, 14.5)
+    left.find("#leaving")
+    left.run("dispatchEvent(new KeyboardEvent('keydown', { key: 'a' })); document.body.click()")
+    pass_by(left, 0.6)
+    left.find("#token")
+
+
+def test_typed_notes_are_warned_of_kept_sealed_and_given_back_to_their_person_alone(left, clinic):
+    left.click("[data-key='contact bob email']")
+    left.find("dialog [name=notes]").send_keys("private notes")
+    pass_by(left, 14.5)
+    left.find("dialog #leaving")
+    left.until(lambda: "kept on this computer, sealed" in left.text("#leaving"))
+    pass_by(left, 1)
+    left.find("#token")
+    must_show_nobody(left)
+    left.until(lambda: len(left.run(KEPT)) == 1)
+    assert "private" not in left.run(KEPT)[0] and "1 contact is not logged yet" in left.text("#held")
+    left.sign_in(left.ben, ".top-list")
+    assert not left.all("[data-state=draft]") and logged(clinic) == []
+    left.click("[data-key='sign out']")
+    left.sign_in(left.anna, ".top-list")
+    left.click("[data-state=draft] .button")
+    assert left.run("return document.querySelector('dialog [name=notes]').value") == "private notes"
+
+
+def test_after_sleep_the_first_touch_finds_a_blank_page(left):
+    """No timer has run yet: what was touched must not act."""
+    left.run("""
+        const own = window.setInterval; for (let id = 1; id < 100; id += 1) clearInterval(id);""")
+    pass_by(left, 20, slept=True)
+    left.all("[data-key='contact bob email']")[0].click()
+    left.find("#token")
+    must_show_nobody(left)
+
+
+@pytest.mark.parametrize("event", ["window.dispatchEvent(new Event('focus'))", "document.dispatchEvent(new Event('visibilitychange'))",
+                                   "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"])
+def test_what_is_looked_at_again_is_blank_at_once(left, event):
+    assert left.run(f"window.slept += 20 * 60000; {event}; return Boolean(document.querySelector('#token'))")
+    must_show_nobody(left)
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_an_expired_token_ends_it_without_an_answer_under_a_dialog_too(desk, api, clinic, is_away):  # noqa: F811
+    desk.before(CLOCKS)
+    token = api.signer.token(clinic.id, sub="user_anna", exp=int(time.time()) + 600)
+    page = desk.open("#/patients/bob", token, ".what-to-do")
+    page.allowed.append("ERR_INTERNET_DISCONNECTED")
+    page.click("[data-key='contact bob sms']")
+    page.find("dialog [name=notes]").send_keys("private notes")
+    page.command("Network.enable")
+    if is_away:
+        page.command("Network.emulateNetworkConditions", **OFFLINE)
+    try:
+        pass_by(page, 9.2)
+        page.find("dialog #leaving[data-kind=expiry]")
+        page.press("a")
+        page.until(lambda: page.all("#leaving"))
+        pass_by(page, 1)
+        page.find("#token")
+        assert "Your session has expired" in page.text("#reason")
+        must_show_nobody(page)
+        page.until(lambda: len(page.run(KEPT)) == 1)
+    finally:
+        page.command("Network.emulateNetworkConditions", **{**OFFLINE, "offline": False})
+    # The same person goes on where he was.
+    page.sign_in(page.anna, ".what-to-do")
+    assert page.run("return location.hash") == "#/patients/bob"
+    page.find("[data-state=draft]")
+
+
+@pytest.mark.parametrize("shift", [86_400_000, -86_400_000])
+def test_a_wrong_clock_neither_ends_a_session_nor_lets_it_last(desk, api, clinic, shift):  # noqa: F811
+    desk.before(CLOCKS + f"window.slept = {shift};")
+    page = desk.open("#/patients/bob", api.signer.token(clinic.id, exp=int(time.time()) + 600), ".what-to-do")
+    page.run("return new Promise((done) => setTimeout(done, 2500))")
+    assert page.all(".what-to-do") and not page.all("#leaving")
+    page.press("a")
+    pass_by(page, 10.1)
+    page.find("#token")
+    assert "expired" in page.text("#reason")
+
+
+def in_second_tab(page, first, work):
+    second = page.driver.current_window_handle
+    page.driver.switch_to.window(first)
+    found = work()
+    page.driver.switch_to.window(second)
+    return found
+
+
+def test_input_in_one_tab_counts_for_all_of_the_person_and_leaving_reaches_them(left):
+    page, first = left, left.driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    second = page.driver.current_window_handle
+    try:
+        page.before(CLOCKS)
+        page.load("#/", page.anna, ".top-list")
+        in_second_tab(page, first, lambda: pass_by(page, 14.5))
+        page.press("a")
+        in_second_tab(page, first, lambda: page.until(lambda: not page.all("#leaving")))
+        in_second_tab(page, first, lambda: pass_by(page, 0.6))
+        page.run("return new Promise((done) => setTimeout(done, 2500))")
+        assert in_second_tab(page, first, lambda: page.all(".what-to-do"))
+        for each in (first, second):
+            page.driver.switch_to.window(each)
+            pass_by(page, 15)
+        for each in (first, second):
+            page.driver.switch_to.window(each)
+            page.find("#token")
+    finally:
+        page.driver.switch_to.window(second)
+        # It was given to this tab, and goes with it.
+        page.scripts.pop()
+        page.driver.close()
+        page.driver.switch_to.window(first)
+
+
+def test_somebody_elses_input_is_not_the_persons(left):
+    page, first = left, left.driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    try:
+        page.load("#/", page.ben, ".top-list")
+        in_second_tab(page, first, lambda: pass_by(page, 14.5))
+        page.press("a")
+        in_second_tab(page, first, lambda: pass_by(page, 0.6))
+        in_second_tab(page, first, lambda: page.find("#token"))
+        assert page.all(".top-list")
+    finally:
+        page.driver.close()
+        page.driver.switch_to.window(first)
+
+
+def test_the_time_is_the_servers_setting(desk, stack):  # noqa: F811
+    assert stack.client.request("GET", "/dashboard/settings").json() == {"idle_logoff_min": 15}
+    desk.before(CLOCKS)
+    desk.before(SETTINGS % "Response.json({ idle_logoff_min: 2 })")
+    page = desk.open("#/patients/bob", desk.anna, ".what-to-do")
+    pass_by(page, 2)
+    page.find("#token")
+    assert "for 2 minutes" in page.text("#reason")
+
+
+def test_nothing_is_shown_before_the_time_is_known(desk):  # noqa: F811
+    desk.before(SETTINGS % "window.mended ? answer() : new Response('{}', { status: 503 })")
+    page = desk.open("#/patients/bob", desk.anna, "#problem")
+    must_name_nobody(type("", (), {"run": lambda _, script: page.run(script).replace(page.run("return location.href"), "")})())
+    page.run("window.mended = true")
+    page.click("#retry")
+    page.find(".what-to-do")
+
+
+def test_a_session_that_ended_lets_go_of_its_contacts(desk, clinic):  # noqa: F811
+    page = desk.open("#/patients", desk.anna, ".patients")
+    fail_one(page)
+    page.renew(page.expired, "#token")
+    page.until(lambda: page.run("return navigator.locks.query().then(({ held }) => held.length === 0)"))
+    first = page.driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    try:
+        page.load("#/", page.anna, ".top-list")
+        page.until(lambda: logged(clinic) == [("bob", "user_anna")])
+        assert page.run(KEPT) == []
+    finally:
+        page.driver.close()
+        page.driver.switch_to.window(first)
+    page.until(lambda: not page.all("#held"))
+
+
+def test_after_signing_out_no_way_back_leads_to_a_patient(desk):  # noqa: F811
+    page = desk.open("#/patients", desk.anna, ".patients")
+    page.go("#/patients/bob", ".what-to-do")
+    page.go("#/", ".top-list")
+    page.click("[data-key='sign out']")
+    page.find("#token")
+    page.driver.back()
+    page.until(lambda: page.run("return location.hash") == "#/")
+    must_name_nobody(page)
+    page.sign_in(page.ben, ".top-list")
+    assert page.run("return location.hash") == "#/"
+
+
+def test_a_long_wait_for_the_next_attempt_ends_with_the_session(desk, clinic):  # noqa: F811
+    desk.before(AWAY % 503)
+    page = desk.open("#/patients", desk.anna, ".patients")
+    contact(page, "bob", "phone", "no_response", "private")
+    page.click("[data-state=waiting] .quiet")
+    page.until(lambda: len(page.run(KEPT)) == 1)
+    page.click("[data-key='sign out']")
+    page.find("#token")
+    page.sign_in(page.anna, ".top-list")
+    # It is not said to be on its way, and a person may send or discard it.
+    page.find("[data-state=failed]")
+    asked = len(page.asked("log-outreach", "POST"))
+    page.run("window.interfere = null")
+    page.click("[data-state=failed] .button")
+    page.find("[data-state=logged]")
+    assert logged(clinic) == [("bob", "user_anna")] and len(page.asked("log-outreach", "POST")) == asked + 1
+
+
+@pytest.mark.parametrize("shift", [10 * 86_400_000, -10 * 86_400_000])
+def test_a_wrong_clock_of_the_device_discards_nothing(desk, clinic, shift):  # noqa: F811
+    page = desk.open("#/patients", desk.anna, ".patients")
+    fail_one(page)
+    page.before(CLOCKS + f"window.slept = {shift};")
+    page.driver.get(page.address + "/dashboard/icon.svg")
+    page.load("#/", page.anna, ".top-list")
+    page.until(lambda: logged(clinic) == [("bob", "user_anna")])
