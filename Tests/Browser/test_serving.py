@@ -1,6 +1,9 @@
 """How nginx serves the pages: headers, policy, the local token, the production snippets, and /docs."""
 
+import base64
+import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -97,9 +100,26 @@ def test_in_production_the_page_takes_a_pasted_token_and_there_is_none_to_be_had
         page.close()
 
 
-def test_docs_show_the_description_and_try_it_with_a_token(page, api):
+@pytest.fixture
+def docs(page):
+    """The page of /docs, and in it the frame, where what follows is done."""
     page.driver.get(page.address + "/docs")
+    page.driver.switch_to.frame(page.find("iframe"))
     page.find(".opblock")
+    yield page
+    page.driver.switch_to.default_content()
+
+
+def ask_by_hand(page, url, **options):
+    """What the frame asks of the page around it."""
+    return page.driver.execute_async_script(
+        "ask(arguments[0], { method: 'GET', ...arguments[1] })"
+        ".then(async (answer) => ({ status: answer.status, text: await answer.text() }), (error) => ({ error: error.message })).then(arguments[2])",
+        url, options)
+
+
+def test_docs_show_the_description_and_try_it_with_a_token(docs, api):
+    page = docs
     described = json.loads(page.run("return JSON.stringify(ui.specSelectors.specJson().toJS())"))
     assert "/api/v1/reengagement/{org_id}/risk-metrics" in described["paths"]
     shown = page.run("return document.querySelectorAll('.opblock').length")
@@ -114,9 +134,75 @@ def test_docs_show_the_description_and_try_it_with_a_token(page, api):
     page.find("#operations-Risk-getRiskMetrics .parameters input").send_keys("org_demo_1")
     page.click("#operations-Risk-getRiskMetrics .execute")
     page.until(lambda: "risk_summary" in page.text("#operations-Risk-getRiskMetrics .live-responses-table"))
+    page.driver.switch_to.default_content()
+    assert page.run("return location.hash") == "#/Risk/getRiskMetrics"
+    # That address leads there again.
+    page.driver.refresh()
+    page.driver.switch_to.frame(page.find("iframe"))
+    page.find("#operations-Risk-getRiskMetrics.is-open")
 
 
-def test_docs_have_a_policy_of_their_own(stack):
+def test_what_docs_run_reaches_nothing_that_the_host_keeps(docs):
+    """Whatever Swagger UI may become: its origin is nobody's, also in a frame that does not ask for that."""
+    page = docs
+    for _ in range(2):
+        assert page.run("return self.origin") == "null" and page.all(".opblock")
+        for reach in ("localStorage", "sessionStorage", "document.cookie", "indexedDB.open('reengagement')", "parent.document.body", "top.location.href"):
+            assert page.run(f"try {{ {reach}; return 'reached'; }} catch (error) {{ return error.name; }}") == "SecurityError", reach
+        page.driver.switch_to.default_content()
+        page.run("""const frame = document.createElement('iframe');
+            frame.src = '/docs/ui.html';
+            document.getElementById('docs').replaceChildren(frame);""")
+        page.driver.switch_to.frame(page.find("iframe:not([sandbox])"))
+        page.find(".opblock")
+
+
+@pytest.mark.parametrize("path", ["/dev/tokens", "/api/v1/../../dev/tokens", "/api/v1/reengagement/..%2f..%2f..%2f..%2fdev/tokens",
+                                  "/api/v1/reengagement/%2e%2e/%2E%2E/%2e%2e/dev/tokens", "/", "/dashboard/js/main.js", "https://other.example/health",
+                                  "//other.example/health", "/health/../dev/tokens"])
+def test_docs_ask_for_what_is_described_and_nothing_else(docs, path):
+    assert "no address of the API" in ask_by_hand(docs, path).get("error", ""), path
+
+
+def test_docs_ask_through_the_page_alone(docs, stack):
+    page = docs
+    page.allowed += ["has been blocked by CORS policy", "net::ERR_FAILED"]
+    assert json.loads(ask_by_hand(page, "/health")["text"])["status"] == "ok"
+    for path in ("/health", "/dev/tokens", "/openapi.json", "/api/v1/reengagement/org_demo_1/dashboard"):
+        assert page.driver.execute_async_script("fetch(arguments[0]).then(() => 'read', (error) => error.name).then(arguments[1])", path) == "TypeError"
+    assert stack.client.request("GET", "/openapi.json", {"Origin": "null"}).all("Access-Control-Allow-Origin") == []
+
+
+def test_all_that_docs_load_is_named_with_its_digest(stack):
+    for path in ("/docs", "/docs/ui.html"):
+        text = stack.client.request("GET", path).body.decode()
+        tags = re.findall(r"<(?:script|link rel=\"stylesheet\")[^>]*>", text)
+        assert len(tags) == text.count("<script") + text.count("stylesheet") >= 2
+        for tag in tags:
+            name, digest = re.search(r'(?:src|href)="([^"]+)"', tag)[1], re.search(r'integrity="sha384-([^"]+)"', tag)[1]
+            assert base64.b64encode(hashlib.sha384(stack.client.request("GET", name).body).digest()).decode() == digest, name
+
+
+def test_a_file_of_docs_that_was_changed_does_not_run(page, stack):
+    site = Path(stack.settings["NGINX_CONFIGURATION"]).read_text()
+    bundle = Path(re.search(r"alias (.*)/dev-tokens.json", site)[1]) / "docs/swagger-ui-bundle.js"
+    before = bundle.read_bytes()
+    page.allowed += ["Failed to find a valid digest", "SwaggerUIBundle is not defined"]
+    try:
+        bundle.write_bytes(before + b"\n")
+        page.driver.get(page.address + "/docs")
+        page.driver.switch_to.frame(page.find("iframe"))
+        page.until(lambda: page.run("return document.readyState") == "complete")
+        assert page.run("return typeof SwaggerUIBundle") == "undefined" and not page.all(".opblock")
+        page.driver.switch_to.default_content()
+    finally:
+        bundle.write_bytes(before)
+
+
+def test_docs_have_policies_of_their_own(stack):
     for path in ("/docs", "/docs/"):
         policy = policy_of(stack.client.request("GET", path))
-        assert policy["default-src"] == ["'none'"] and policy["script-src"] == policy["connect-src"] == ["'self'"]
+        assert policy["default-src"] == ["'none'"] and policy["script-src"] == policy["connect-src"] == policy["style-src"] == ["'self'"]
+        assert policy["frame-ancestors"] == ["'none'"] and policy["require-trusted-types-for"] == ["'script'"]
+    frame = policy_of(stack.client.request("GET", "/docs/ui.html"))
+    assert frame["sandbox"] == ["allow-scripts", "allow-forms"] and frame["frame-ancestors"] == ["'self'"]

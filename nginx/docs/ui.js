@@ -1,0 +1,40 @@
+// Shows the description. "Authorize" takes a token, which stays in this frame's memory: it is gone with the page.
+// "Try it out" hands its requests to the page around this frame (page.js), which sends them to this host alone.
+
+const waiting = new Map();
+let count = 0;
+
+function ask(url, { method, headers, body }) {
+  count += 1;
+  parent.postMessage({ id: count, url, method, headers: { ...headers }, body }, '*');
+  return new Promise((resolve, reject) => waiting.set(count, { resolve, reject }));
+}
+
+addEventListener('message', ({ source, data: { id, error, status, statusText, headers, body } }) => {
+  if (source !== parent || !waiting.has(id)) return;
+  const { resolve, reject } = waiting.get(id);
+  waiting.delete(id);
+  if (error) reject(new TypeError(error));
+  else resolve(new Response(body.byteLength ? body : null, { status, statusText, headers }));
+});
+
+// Links to a part of the description work with the page's own address.
+for (const name of ['pushState', 'replaceState']) {
+  const own = history[name].bind(history);
+  history[name] = (...parts) => { own(...parts); parent.postMessage({ hash: location.hash }, '*'); };
+}
+
+window.ui = SwaggerUIBundle({
+  url: '/docs/openapi.json',
+  dom_id: '#docs',
+  deepLinking: true,
+  displayRequestDuration: true,
+  docExpansion: 'list',
+  defaultModelsExpandDepth: 0,
+  persistAuthorization: false,
+  tryItOutEnabled: true,
+  // The usual value shows a badge from a validator on another host.
+  validatorUrl: null,
+  syntaxHighlight: { activated: true, theme: 'agate' },
+  requestInterceptor: (request) => (request.loadSpec ? request : Object.assign(request, { userFetch: ask })),
+});
