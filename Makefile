@@ -2,7 +2,7 @@
 # make (`make token ORG=org_2`) reach it as its environment.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test test-sanitizers nightly build check-config images migrate demo verify rebuild token load property mutants fuzz soak bench bench-scale bench-rls
+.PHONY: help run up down test test-sanitizers nightly build check-config images migrate demo verify rebuild token sbom load property mutants fuzz soak bench bench-scale bench-rls
 .NOTPARALLEL:
 
 help: ## Lists the commands
@@ -56,6 +56,9 @@ rebuild: ## Builds the flat layer's data anew, online; ORGANIZATION names a sing
 
 token: ## Prints a development token for ORG, good for TOKEN_TTL seconds
 	@exec scripts/token
+
+sbom: build ## Prints what the product consists of, with versions and licences (CycloneDX)
+	@exec scripts/sbom
 
 load: ## wrk against a running stack with a user's mix of requests, and a table by route
 	@exec bench/load/run
