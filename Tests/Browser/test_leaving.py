@@ -105,6 +105,16 @@ def test_after_sleep_the_first_touch_finds_a_blank_page(left):
     must_show_nobody(left)
 
 
+def test_after_sleep_the_first_key_is_typed_nowhere(left):
+    left.click("[data-key='contact bob email']")
+    left.find("dialog [name=notes]").send_keys("notes")
+    pass_by(left, 20, slept=True)
+    left.press("x")
+    left.find("#token")
+    must_show_nobody(left)
+    assert left.run("return document.getElementById('token').value") == ""
+
+
 @pytest.mark.parametrize("event", ["window.dispatchEvent(new Event('focus'))", "document.dispatchEvent(new Event('visibilitychange'))",
                                    "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"])
 def test_what_is_looked_at_again_is_blank_at_once(left, event):

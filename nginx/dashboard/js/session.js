@@ -9,9 +9,8 @@ let local = [];
 let current = takeOver();
 /** `new` until the API has answered, then `taken` or `refused`: what a token says of itself, anybody can write. */
 let standing = 'new';
-/** Who was here before; nobody that can come back, where he has signed out. */
+/** Who was here before, and has not signed out. */
 let last = null;
-const nobody = '';
 
 export const token = () => current;
 export const organization = () => claimsOf(current)?.organization ?? null;
@@ -125,7 +124,7 @@ export function signIn(text) {
 /** In all tabs, whichever organization they show; in those that are told of it, in theirs. */
 export function signOut(isElsewhere = false) {
   if (!isElsewhere) tellTabs('signedOut');
-  [current, standing, last] = [null, 'new', nobody];
+  [current, standing, last] = [null, 'new', null];
   tell('person');
 }
 
