@@ -1,3 +1,4 @@
+import API
 import Testing
 
 @testable import Server
@@ -13,7 +14,7 @@ struct SecurityTextTests {
         let text = SecurityText(contact: "mailto:security@example.com", site: nil)
         #expect(lines(text, now: 1_751_284_800) == ["Contact: mailto:security@example.com", "Expires: 2025-12-27T00:00:00Z"])
         // Ten years later, without a restart.
-        #expect(lines(text, now: 2_066_817_600)[1] == "Expires: 2035-12-28T00:00:00Z")
+        #expect(lines(text, now: 2_066_817_600)[1] == "Expires: 2035-12-27T00:00:00Z")
         #expect(text.response(now: 0).contentType == "text/plain; charset=utf-8")
     }
 
