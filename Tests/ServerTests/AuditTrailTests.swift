@@ -150,7 +150,7 @@ struct AuditTrailTests {
         #expect(table.kept.count == 2)
         #expect(
             table.kept.first == reason + #" {"time":"1.0","status":"200","organization_id":"o","subject":"u","#
-                + #""request_id":"r5","method":"GET","route":"r","patient_ids":"{p_1}"}"#)
+                + #""request_id":"r5","method":"GET","route":"r","patient_ids":"{p_1}","server_request_id":"s","automatic":"false"}"#)
         #expect(trail.statistics.isolated == 2 && trail.statistics.lost == 0 && trail.statistics.written == 18)
         #expect(trail.trouble == nil)
         #expect(log.text().contains("request_id=r5") && !log.text().contains("patient_secret"))
