@@ -75,7 +75,7 @@ def rows(url, *statements):
 
 
 def dump(url, file, *more, derived=False):
-    command = [word.replace("reengagement.dump", str(file)) for word in documented("sql/client pg_dump")]
+    command = [word.replace("reengagement.dump", str(file)) for word in documented("sql/client pg_dump -Fc -f")]
     assert run(*[word for word in command if not derived or "exclude" not in word], *more, DATABASE_URL=url) == ""
     return file
 
