@@ -54,7 +54,7 @@ def test_the_server_works_through_pgbouncer_and_stays_bound(bouncer, stack, fold
     source = (ROOT / "Sources/PostgreSQL/ConnectionParameters.swift").read_text()
     settings, = re.findall(r"let settings = \[\n(.*?)^ {8}\]", source, re.DOTALL | re.MULTILINE)
     pinned = {name.lower() for name in re.findall(r'^ {12}\("([\w.]+)", ', settings, re.MULTILINE)} - {"role"}
-    assert {setting.split()[4].lower() for setting in ROLE_SETTINGS} == pinned and len(pinned) == 17
+    assert {setting.split()[4].lower() for setting in ROLE_SETTINGS} == pinned and len(pinned) == 18
     other = load_clinic(database, fresh_id("beside"))
     with Server(stack, folder, DATABASE_URL=bouncer, DATABASE_LOGIN="bound", WORKER_THREADS="2") as server:
         assert server.get("/ready").status == 200
