@@ -7,7 +7,7 @@ from pathlib import Path
 
 HEAD = """# What the fuzzers found
 
-Written by `make fuzz` (`SAVE=1`); [security.md](../security.md) says what each target is and what came of it. Coverage-guided
+Written by `make fuzz` (`SAVE=1`); [security-tests.md](../security-tests.md) says what each target is and what came of it. Coverage-guided
 inputs (libFuzzer) under the address sanitizer, {hours} of fuzzing in all, at commit {commit}.
 
 """
