@@ -2,7 +2,7 @@
 # make (`make token ORG=org_2`) reach it as its environment.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test test-sanitizers nightly build check-config images migrate demo verify rebuild token sbom load property mutants fuzz soak bench bench-scale bench-rls
+.PHONY: help run up down test test-sanitizers nightly build check-config compose-up compose-down images migrate demo verify rebuild token sbom load property mutants fuzz soak bench bench-scale bench-rls
 .NOTPARALLEL:
 
 help: ## Lists the commands
@@ -29,7 +29,13 @@ nightly: ## The tests, also on a busy machine, mutants, images, long property an
 check-config: build ## Says what is wrong with this environment's variables, and starts nothing
 	@exec "$${BUILD_DIR:-.build}/release/reengagement-api" --check-config
 
-images: ## Builds the images of nginx/ without an engine, and runs them together
+compose-up: ## The same as `up` in containers: builds, migrates and replaces what runs
+	@exec scripts/containers up
+
+compose-down: ## Stops the containers; their data stay in volumes
+	@exec scripts/containers down
+
+images: ## Builds the images of nginx/ on an engine of their own, and proves the containers
 	@scripts/install images
 	@exec scripts/images
 

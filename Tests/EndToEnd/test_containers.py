@@ -1,4 +1,4 @@
-"""The container files as far as they can be held against the rest without building them; scripts/images builds and runs them."""
+"""The container files as far as they can be held against the rest without building them; Tests/Containers runs them."""
 
 import re
 
@@ -7,14 +7,66 @@ import yaml
 from stack import ROOT
 
 FILES = sorted((ROOT / "nginx").glob("*Dockerfile"))
-SERVICES = yaml.safe_load((ROOT / "nginx/compose.yaml").read_text())["services"]
+LOCAL, SITE = (yaml.safe_load((ROOT / f"nginx/{name}").read_text())["services"] for name in ("compose.yaml", "compose.site.yaml"))
+SETTINGS = dict(line.split("=", 1) for line in (ROOT / "nginx/.env").read_text().splitlines() if re.match(r"[A-Z]", line))
 
 
 def test_there_are_the_images_that_compose_builds():
-    built = {service["build"]["dockerfile"] for service in SERVICES.values() if "build" in service}
-    assert built == {str(file.relative_to(ROOT)) for file in FILES} and len(built) == 3
-    assert all((ROOT / "nginx" / service["build"]["context"]).resolve() == ROOT for service in SERVICES.values()
-               if "build" in service)
+    for services in (LOCAL, SITE):
+        built = [service["build"] for service in services.values() if "build" in service]
+        assert {build["dockerfile"] for build in built} <= {str(file.relative_to(ROOT)) for file in FILES}
+        assert all((ROOT / "nginx" / build["context"]).resolve() == ROOT for build in built)
+    assert {str(file.relative_to(ROOT)) for file in FILES} == {
+        service["build"]["dockerfile"] for service in LOCAL.values() if "build" in service}
+
+
+def test_bases_are_named_by_exact_tags_in_one_place():
+    bases = {name: value for name, value in SETTINGS.items() if name.endswith("_IMAGE")}
+    assert len(bases) == 5
+    for name, value in bases.items():
+        assert re.search(r":v?\d+\.\d+", value), f"{name}={value}"
+    text = "".join(file.read_text() for file in (*FILES, ROOT / "nginx/compose.yaml", ROOT / "nginx/compose.site.yaml"))
+    assert set(re.findall(r"\$\{(\w+_IMAGE)", text)) == set(bases)
+    assert not [value for value in bases.values() if value in text]
+
+
+def test_the_tag_is_the_version():
+    version = re.search(r'"(.*)"', (ROOT / "Sources/Server/Version.swift").read_text())[1]
+    assert SETTINGS["REENGAGEMENT_VERSION"] == version and SETTINGS["COMPOSE_PROJECT_NAME"] == "reengagement"
+
+
+def test_it_is_compiled_as_scripts_build_does():
+    flags = re.search(r"swift build (.*) --scratch-path", (ROOT / "scripts/build").read_text())[1]
+    hardening = re.search(r"^flags=\((.*)\)", (ROOT / "scripts/build").read_text(), re.MULTILINE)[1]
+    text = (ROOT / "nginx/server.Dockerfile").read_text()
+    assert f"swift build {flags} --scratch-path" in text and hardening in text
+
+
+def test_scripts_keep_their_line_ends_in_any_clone():
+    assert "* text=auto eol=lf" in (ROOT / ".gitattributes").read_text()
+
+
+def test_each_file_says_what_a_container_may_take_and_when_it_is_well():
+    for services in (LOCAL, SITE):
+        for name, service in services.items():
+            assert service["mem_limit"] and service["pids_limit"] and service["logging"]["options"]["max-size"], name
+            assert service["cap_drop"] == ["ALL"] and service["read_only"], name
+    for service in (LOCAL["postgres"], *(services[name] for services in (LOCAL, SITE) for name in ("server", "nginx"))):
+        assert service["healthcheck"]["test"]
+
+
+def test_no_password_has_a_default():
+    for file in ("compose.yaml", "compose.site.yaml"):
+        assert not re.findall(r"(?<!\$)\$\{\w*PASSWORD\w*:-[^}]+\}", (ROOT / "nginx" / file).read_text())
+    assert not re.findall(r"^\w*PASSWORD", (ROOT / "nginx/.env.example").read_text(), re.MULTILINE)
+
+
+def test_what_can_be_set_is_in_the_example():
+    example = set(re.findall(r"^#?([A-Z][A-Z_]+)=", (ROOT / "nginx/.env.example").read_text(), re.MULTILINE))
+    for file in ("compose.yaml", "compose.site.yaml"):
+        used = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", (ROOT / "nginx" / file).read_text()))
+        # The key itself has many lines, and the rest comes with a stack that has its own keys.
+        assert used - example - set(SETTINGS) <= {"CLERK_JWT_KEY", "CLERK_JWKS_FILE", "TOKEN_MAX_LIFETIME"}, used - example
 
 
 def test_what_is_copied_is_there_and_scripts_can_be_run():
@@ -27,16 +79,20 @@ def test_what_is_copied_is_there_and_scripts_can_be_run():
         assert script.stat().st_mode & 0o111, script
 
 
-def test_compose_sets_only_variables_that_the_server_knows():
+def test_every_variable_of_the_server_can_be_set_and_no_other():
     known = set(re.findall(r"\b[A-Z][A-Z_]+\b", re.search(r"server_variables=\((.*?)\)", (
         ROOT / "scripts/lib/server.bash").read_text(), re.DOTALL)[1]))
-    used = set(SERVICES["server"]["environment"])
-    assert used and used <= known, used - known
+    for name, services in (("local", LOCAL), ("site", SITE)):
+        used = set(services["server"]["environment"])
+        assert {variable.removesuffix("_FILE") for variable in used - known} <= {"PGPASSWORD", "CLERK_JWT_KEY"}, used - known
+        # The image says where the socket is; roles and key files are a site's, or the set-up's own.
+        missing = known - used - {"FCGI_LISTEN", "CLERK_JWT_KEY", "CLERK_JWKS_FILE"} - ({"DATABASE_ROLE"} if name == "local" else set())
+        assert not missing, (name, missing)
 
 
 def test_the_runtime_has_the_libraries_that_are_built_against():
     text = (ROOT / "nginx/server.Dockerfile").read_text()
-    build, _, runtime = text.partition("AS runtime")
+    build, _, runtime = text.partition(" AS runtime")
     libraries = re.search(r"^libraries=\((.*?)\)", (ROOT / "scripts/install").read_text(), re.MULTILINE)[1].split()
     assert set(libraries) <= set(build.split())
     for library in ("libcurl4", "libfcgi0ldbl", "libjwt0", "libpq5", "libssl3"):
@@ -55,10 +111,10 @@ def test_the_socket_is_where_nginx_looks_for_it():
     path = re.search(r"server unix:(\S+);", (ROOT / "nginx/production.conf").read_text())[1]
     assert f"FCGI_LISTEN={path}" in (ROOT / "nginx/server.Dockerfile").read_text()
     folder = path.rpartition("/")[0]
-    assert all(f"socket:{folder}" in SERVICES[name]["volumes"] for name in ("server", "nginx"))
+    assert all(f"socket:{folder}" in services[name]["volumes"] for services in (LOCAL, SITE) for name in ("server", "nginx"))
 
 
 def test_no_container_leaves_its_memory_on_a_disk():
-    assert SERVICES and all(service["ulimits"] == {"core": 0} for service in SERVICES.values())
+    assert all(service["ulimits"] == {"core": 0} for services in (LOCAL, SITE) for service in services.values())
     for configuration in ("production.conf", "local.conf.template"):
         assert "\nworker_rlimit_core 0;\n" in (ROOT / "nginx" / configuration).read_text()

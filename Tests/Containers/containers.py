@@ -1,0 +1,111 @@
+"""The containers of nginx/, driven through compose as a person would."""
+
+import json
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 240
+ENDPOINTS = ("risk-metrics", "performance", "patients/prioritized", "patients/patient_1", "trends", "dashboard")
+API = "/api/v1/reengagement/org_demo_1/"
+
+
+def run(*command, status=0, **options):
+    done = subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace", timeout=3600, **options)
+    assert status is None or done.returncode == status, f"{command} ended with {done.returncode}:\n{done.stdout[-6000:]}"
+    return done.stdout
+
+
+def docker(*arguments, **options):
+    return run("docker", *arguments, **options)
+
+
+def inspect(name):
+    return json.loads(docker("inspect", name))[0]
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [str(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def eventually(what, question, patience=PATIENCE):
+    """The first true answer; what fails meanwhile is no answer."""
+    deadline, last = time.monotonic() + patience, None
+    while time.monotonic() < deadline:
+        try:
+            last = question()
+            if last:
+                return last
+        except (requests.RequestException, AssertionError, OSError, ValueError, LookupError) as error:
+            last = error
+        time.sleep(0.2)
+    raise AssertionError(f"{what}: not within {patience} s; at last {last!r}")
+
+
+class Containers:
+    """A project of compose: its own containers, volumes and ports."""
+
+    def __init__(self, folder, command=("docker", "compose"), file="nginx/compose.yaml", project=None, **environment):
+        self.folder, self.command, self.file, self.project = Path(folder), command, file, project
+        self.https, self.http = free_ports(2)
+        self.environment = {"HTTPS_PORT": self.https, "HTTP_PORT": self.http, "PATIENTS": "40", **environment}
+        if project:
+            self.environment["COMPOSE_PROJECT_NAME"] = project
+
+    def compose(self, *arguments, status=0, **environment):
+        kept = {name: value for name, value in os.environ.items()
+                if not name.startswith(("COMPOSE_", "POSTGRES_", "CLERK_", "DATABASE_", "HTTP"))}
+        return run(*self.command, "-f", self.file, *arguments, status=status, cwd=self.folder,
+                   env={**kept, **self.environment, **environment})
+
+    def up(self, *arguments, **environment):
+        self.compose("up", "-d", *arguments, **environment)
+        self.wait()
+
+    def wait(self):
+        eventually(f"{self.plain}/ready is 200", lambda: self.get("/ready").status_code == 200)
+
+    def down(self, *arguments):
+        self.compose("down", "--remove-orphans", *arguments, COMPOSE_PROFILES="demo,monitoring")
+
+    def name(self, service):
+        return next(name for name in self.compose("ps", "-aq", service).split() if len(name) >= 12)
+
+    @property
+    def plain(self):
+        return f"http://localhost:{self.http}"
+
+    @property
+    def secure(self):
+        return f"https://localhost:{self.https}"
+
+    def get(self, path, address=None, **headers):
+        return requests.get((address or self.plain) + path, headers=headers, verify=False, timeout=30)
+
+    def sign_in(self):
+        """What the page gets by itself."""
+        tokens = eventually("the page is signed in", lambda: self.get("/dev/tokens").json()["organizations"])
+        return {"Authorization": f"Bearer {tokens[0]['token']}"}
+
+    def ask(self, what, address=None):
+        return self.get(API + what, address, **self.sign_in())
+
+    def log_outreach(self, notes):
+        answer = requests.post(self.plain + API + "log-outreach", headers=self.sign_in(), timeout=30,
+                               json={"patient_id": "patient_1", "method": "phone", "outcome": "success", "notes": notes})
+        assert answer.status_code == 201, answer.text
+
+    def sql(self, statement):
+        return docker("exec", self.name("postgres"), "psql", "-U", "postgres", "-d", "reengagement", "-Atc", statement).strip()

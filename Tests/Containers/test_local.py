@@ -1,0 +1,173 @@
+"""What `docker compose -f nginx/compose.yaml up` gives is what `make run` gives, and it goes on."""
+
+import re
+import signal
+import subprocess
+import time
+import os
+
+import pytest
+import requests
+
+from containers import API, ENDPOINTS, docker, eventually, inspect, run
+
+SERVICES = ("postgres", "server", "nginx", "tokens")
+
+
+def test_the_endpoints_answer_on_both_ports(up):
+    for address in (up.plain, up.secure):
+        for endpoint in ENDPOINTS:
+            assert up.ask(endpoint, address).status_code == 200, (address, endpoint)
+        assert up.get("/", address).text.startswith("<!doctype html>")
+        assert up.get(API + "risk-metrics", address).status_code == 401
+    up.log_outreach("a contact")
+
+
+def test_it_is_the_local_configuration(up):
+    assert up.get("/metrics").status_code == 200
+    assert up.get("/metrics", **{"X-Forwarded-For": "1.2.3.4"}).status_code == 403
+    assert "version" in up.get("/health").json()
+    assert "Strict-Transport-Security" not in up.get("/", up.secure).headers
+    assert {up.get("/health").status_code for _ in range(400)} == {200}
+    assert up.get("/dev/tokens", Host="rebound.example.com").status_code == 404
+
+
+def test_the_audit_has_the_address_of_this_machine(up):
+    assert up.ask("risk-metrics").status_code == 200
+    eventually("an entry", lambda: up.sql("SELECT count(*) FROM re.audit") != "0")
+    addresses = up.sql("SELECT DISTINCT a.address FROM re.audit a").splitlines()
+    assert addresses == ["127.0.0.1"], addresses
+
+
+def test_the_printed_line_works(up):
+    line = re.search(r"Try\s+(curl .*)", up.compose("logs", "--no-color", "migrate"))[1]
+    assert '"organization_id":"org_demo_1"' in subprocess.run(line, shell=True, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_page_signs_itself_in(up, tmp_path):
+    browser = pytest.importorskip("browser")
+    driver = browser.chromium(tmp_path)
+    try:
+        driver.get(up.plain + "/")
+        eventually("figures of the demo clinic", lambda: "patients" in driver.find_element("tag name", "main").text.lower()
+                   and "token" not in driver.find_element("tag name", "main").text.lower())
+    finally:
+        driver.quit()
+
+
+def test_the_project_is_its_own(up):
+    assert inspect(up.name("nginx"))["Config"]["Labels"]["com.docker.compose.project"] == "reengagement"
+    assert docker("volume", "ls", "-q", "--filter", "name=reengagement_postgres").strip()
+
+
+def test_another_project_called_nginx_takes_nothing_over(up, tmp_path):
+    folder = tmp_path / "nginx"
+    folder.mkdir()
+    (folder / "compose.yaml").write_text("services: {nginx: {image: '%s', command: [sleep, '60']}}\nvolumes: {postgres: }\n" %
+                                         inspect(up.name("nginx"))["Config"]["Image"])
+    before = inspect(up.name("nginx"))["Id"]
+    run(*up.command, "-f", folder / "compose.yaml", "down", "-v", "--remove-orphans")
+    assert inspect(up.name("nginx"))["Id"] == before and up.get("/ready").status_code == 200
+    assert docker("volume", "ls", "-q", "--filter", "name=reengagement_postgres").strip()
+
+
+def test_containers_are_bounded_and_unprivileged(up):
+    for service in SERVICES:
+        host = inspect(up.name(service))["HostConfig"]
+        assert host["Memory"] and host["PidsLimit"], service
+        assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"], service
+        assert any(option.startswith("no-new-privileges") for option in host["SecurityOpt"]), service
+        assert host["LogConfig"]["Config"].get("max-size"), service
+        assert host["RestartPolicy"]["Name"] == "unless-stopped", service
+
+
+def test_they_are_healthy_by_the_compose_file(up):
+    for service in ("postgres", "server", "nginx"):
+        eventually(f"{service} is healthy", lambda: inspect(up.name(service))["State"]["Health"]["Status"] == "healthy")
+
+
+def test_images_have_labels_and_versions(up):
+    for service in ("server", "nginx", "migrate"):
+        config = inspect(up.name(service))["Config"]
+        version = config["Labels"]["org.opencontainers.image.version"]
+        assert config["Image"].endswith(":" + version) and re.fullmatch(r"\d+\.\d+\.\d+", version)
+
+
+def test_nobody_asks_when_nobody_asks(up):
+    """Health checks are no line of nginx's log, and few of the server's."""
+    time.sleep(2)
+    since = str(time.time())
+    time.sleep(35)
+    assert docker("logs", "--since", since, up.name("nginx")).strip() == ""
+    assert len(docker("logs", "--since", since, up.name("server")).splitlines()) <= 2
+
+
+def test_the_configuration_is_checked_and_nothing_started(up):
+    started = inspect(up.name("server"))["State"]["StartedAt"]
+    up.compose("run", "--rm", "-T", "--no-deps", "server", "--check-config")
+    said = up.compose("run", "--rm", "-T", "--no-deps", "-e", "RATE_LIMIT=much", "server", "--check-config", status=78)
+    assert "RATE_LIMIT" in said
+    assert inspect(up.name("server"))["State"]["StartedAt"] == started
+    up.wait()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_one_that_is_killed_comes_back(up, service):
+    state = inspect(up.name(service))["State"]
+    os.kill(state["Pid"], signal.SIGKILL)
+    eventually(f"{service} runs again", lambda: inspect(up.name(service))["State"]["StartedAt"] != state["StartedAt"]
+               and inspect(up.name(service))["State"]["Running"])
+    up.wait()
+    eventually("answers", lambda: up.ask("risk-metrics").status_code == 200)
+
+
+def test_a_server_that_hangs_comes_back(up):
+    name = up.name("server")
+    started = inspect(name)["State"]["StartedAt"]
+    pid = next(line.split()[1] for line in docker("top", name).splitlines()[1:] if line.endswith("reengagement-api"))
+    os.kill(int(pid), signal.SIGSTOP)
+    eventually("it was started again", lambda: inspect(name)["State"]["StartedAt"] != started)
+    up.wait()
+
+
+def test_down_and_up_keep_what_was_logged(up):
+    up.log_outreach("to be kept")
+    rows = up.sql("SELECT count(*) FROM outreach_log")
+    up.down()
+    # As on the next day: demo data are never loaded a second time.
+    up.up()
+    eventually("the demo has had its say", lambda: "no demo data are loaded" in up.compose("logs", "demo"))
+    assert up.sql("SELECT count(*) FROM outreach_log") == rows
+    assert up.sql("SELECT count(*) FROM outreach_log WHERE notes = 'to be kept'") == "1"
+
+
+def test_a_certificate_that_ends_soon_is_renewed(up):
+    volume = "reengagement_tls"
+    docker("run", "--rm", "-v", f"{volume}:/etc/nginx/tls", "--entrypoint", "openssl", inspect(up.name("nginx"))["Config"]["Image"],
+           "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3", "-subj", "/CN=localhost",
+           "-keyout", "/etc/nginx/tls/privkey.pem", "-out", "/etc/nginx/tls/fullchain.pem")
+    docker("restart", up.name("nginx"))
+    up.wait()
+    docker("exec", up.name("nginx"), "openssl", "x509", "-in", "/etc/nginx/tls/fullchain.pem", "-noout", "-checkend", "2592000")
+
+
+def test_a_backup_is_restored(up, project):
+    up.log_outreach("in the backup")
+    dump = up.folder / "reengagement.dump"
+    with dump.open("wb") as file:
+        subprocess.run([*up.command, "-f", up.file, "exec", "-T", "postgres", "pg_dump", "-U", "postgres", "-Fc", "reengagement",
+                        "--exclude-table-data=re.(dirty|organization_state|patient_state|patient_search|cell|risk_day|outreach_day)"],
+                       stdout=file, check=True, cwd=up.folder, env={**os.environ, **up.environment})
+    other = project(COMPOSE_PROFILES="")
+    other.compose("up", "-d", "postgres")
+    eventually("PostgreSQL", lambda: other.sql("SELECT 1") == "1")
+    eventually("over TCP too", lambda: docker("exec", other.name("postgres"), "pg_isready", "-h", "127.0.0.1"))
+    other.compose("run", "--rm", "-T", "--no-deps", "--entrypoint", "/opt/reengagement/sql/migrate", "migrate", "--roles")
+    docker("cp", dump, other.name("postgres") + ":/var/lib/postgresql/data/reengagement.dump")
+    docker("exec", other.name("postgres"), "pg_restore", "-U", "postgres", "-d", "reengagement", "--exit-on-error", "--no-owner",
+           "--no-acl", "--no-comments", "/var/lib/postgresql/data/reengagement.dump")
+    other.up()
+    other.compose("run", "--rm", "-T", "--no-deps", "migrate", "rebuild")
+    assert "equal" in other.compose("run", "--rm", "-T", "--no-deps", "migrate", "verify")
+    assert other.sql("SELECT count(*) FROM outreach_log WHERE notes = 'in the backup'") == "1"
+    assert other.ask("risk-metrics").status_code == 200

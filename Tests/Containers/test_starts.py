@@ -1,0 +1,108 @@
+"""Starts that go wrong, or that somebody means in another way."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conftest import engines
+from containers import PATIENCE, docker, eventually, inspect, run
+
+HARD = "p@ss/w%rd: #'\"\\ ?&"
+
+
+def test_passwords_of_any_characters(project):
+    containers = project(SERVER_PASSWORD=HARD, POSTGRES_PASSWORD=HARD)
+    containers.up()
+    assert HARD not in json.dumps(inspect(containers.name("server"))["Config"])
+
+
+def test_a_changed_password_on_an_old_volume(project):
+    containers = project(POSTGRES_PASSWORD="first", SERVER_PASSWORD="first")
+    containers.up()
+    containers.up(POSTGRES_PASSWORD="second", SERVER_PASSWORD="second")
+
+
+def test_a_schema_of_a_later_version_is_served(project):
+    containers = project()
+    containers.up()
+    containers.sql("INSERT INTO re.migration (file, sha256) VALUES ('migrations/9999_later.sql', 'x')")
+    containers.down()
+    containers.up()
+    assert "migrated by a later version" in containers.compose("logs", "migrate")
+
+
+def test_what_a_wrong_password_is_told(project):
+    containers = project()
+    containers.up()
+    said = containers.compose("run", "--rm", "-T", "--no-deps", "-e", "PGPASSWORD=wrong", "-e",
+                              "DATABASE_URL=host=postgres user=reengagement_api dbname=reengagement sslmode=disable", "migrate", status=1)
+    assert "password authentication failed" in said
+
+
+def test_nothing_private_is_sent_to_the_engine(built, tmp_path):
+    for private in (".local/keys/private.pem", ".build/x", "nginx/site.env", "nginx/secrets/owner-password"):
+        (built / private).parent.mkdir(parents=True, exist_ok=True)
+        (built / private).write_text("private")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
+    tag = "context-of-a-test"
+    docker("build", "-q", "-t", tag, "-f", tmp_path / "Dockerfile", built)
+    container = docker("create", tag, "x").strip()
+    names = run("bash", "-c", f"docker export {container} | tar -t").splitlines()
+    docker("rm", container)
+    docker("rmi", tag)
+    assert "Package.swift" in names and "sql/migrate" in names
+    assert not [name for name in names if name.startswith((".local", ".build", ".git/", "Tests")) or "site.env" in name
+                or "secrets/" in name]
+
+
+def test_nginx_starts_without_ipv6(built, tmp_path):
+    """As on a kernel without it, which makes no such socket."""
+    profile = tmp_path / "seccomp.json"
+    profile.write_text(json.dumps({
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "errnoRet": 97,
+                      "args": [{"index": 0, "value": 10, "op": "SCMP_CMP_EQ"}]}],
+    }))
+    version = next(line.partition("=")[2] for line in (built / "nginx/.env").read_text().splitlines()
+                   if line.startswith("REENGAGEMENT_VERSION"))
+    name = docker("run", "-d", "--security-opt", f"seccomp={profile}", f"reengagement-nginx:{version}").strip()
+    try:
+        eventually("nginx answers", lambda: docker("exec", name, "/opt/reengagement/nginx/container/start-nginx", "check") == "")
+    finally:
+        docker("rm", "-f", name)
+
+
+@pytest.mark.parametrize("other", engines(), ids=" ".join)
+def test_each_compose(project, other):
+    containers = project(command=other)
+    containers.up()
+    assert containers.ask("risk-metrics").status_code == 200
+    containers.down()
+    containers.up()
+
+
+def test_monitoring_scrapes_by_one_word(project):
+    containers = project(COMPOSE_PROFILES="demo,monitoring", PROMETHEUS_PORT="0")
+    containers.compose("build", "prometheus")
+    containers.compose("up", "-d", "--no-build", "prometheus")
+    containers.wait()
+    name = containers.name("prometheus")
+    address = "http://" + docker("port", name, "9090").splitlines()[0].strip()
+    eventually("the target is up", lambda: containers.get("/api/v1/query?query=up", address).json()["data"]["result"][0]["value"][1] == "1")
+    assert containers.get("/api/v1/rules", address).json()["data"]["groups"]
+
+
+def test_what_a_site_forgets_is_named(built, command):
+    said = run(*command, "-f", "nginx/compose.site.yaml", "config", status=None, cwd=built)
+    assert "DATABASE_URL" in said or "required" in said
+
+
+def test_a_size(up_size=45):
+    own = inspect_size(next(line.partition("=")[2] for line in Path("nginx/.env").read_text().splitlines() if line.startswith("DEBIAN_IMAGE")))
+    version = next(line.partition("=")[2] for line in Path("nginx/.env").read_text().splitlines() if line.startswith("REENGAGEMENT_VERSION"))
+    assert inspect_size(f"reengagement-api:{version}") - own <= up_size * 1_000_000
+
+
+def inspect_size(image):
+    return json.loads(docker("image", "inspect", image))[0]["Size"]

@@ -1,0 +1,127 @@
+"""Another version in the place of one that runs, with a request every 50 ms; and how fast the containers are."""
+
+import os
+import re
+import threading
+import time
+
+import pytest
+import requests
+
+from containers import API, ROOT, Containers, free_ports, inspect, run
+
+GIT = {**os.environ, "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+
+
+class Asking:
+    """Asks every 50 ms, on a new connection each time, and notes when it was answered 200."""
+
+    def __init__(self, address, headers=None):
+        self.address, self.headers, self.answered, self.others = address, headers or {}, [], []
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        self.thread.join()
+
+    def run(self):
+        while not self.stopped.wait(0.05):
+            try:
+                status = requests.get(self.address, headers={**self.headers, "Connection": "close"}, timeout=10).status_code
+            except requests.RequestException as error:
+                status = type(error).__name__
+            (self.answered if status == 200 else self.others).append(time.monotonic())
+
+    @property
+    def longest_gap(self):
+        return max(later - earlier for earlier, later in zip(self.answered, self.answered[1:]))
+
+
+def former_version(tmp_path):
+    """A clone of 0.3.0, if this repository has its history."""
+    commit = run("git", "log", "-1", "--format=%H", "-SserverVersion = \"0.3.0\"", "--", "Sources/Server/Version.swift",
+                 cwd=ROOT, env=GIT).strip()
+    if not commit:
+        pytest.skip("the history has no 0.3.0")
+    folder = tmp_path / "former"
+    run("git", "clone", "--quiet", ROOT, folder, env=GIT)
+    run("git", "checkout", "--quiet", commit, cwd=folder, env=GIT)
+    return folder
+
+
+def bring_up(containers, said):
+    """As `make compose-up` does."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COMPOSE_", "HTTP"))}
+    said.append(run(containers.folder / "scripts/containers", "up", cwd=containers.folder,
+                    env={**kept, "DOCKER_BUILDKIT": "1", **containers.environment}))
+
+
+def test_another_environment_with_a_request_every_50_ms(project):
+    containers = project()
+    containers.up()
+    headers = containers.sign_in()
+    containers.environment.update(RATE_LIMIT="0", CORS_ALLOWED_ORIGINS="https://app.example.com")
+    before = inspect(containers.name("server"))["Id"], inspect(containers.name("nginx"))["Id"]
+    with Asking(containers.plain + API + "risk-metrics", headers) as asking:
+        bring_up(containers, [])
+        time.sleep(1)
+    assert not {inspect(containers.name("server"))["Id"], inspect(containers.name("nginx"))["Id"]} & set(before)
+    print(f"the longest gap between two answers was {asking.longest_gap:.2f} s, {len(asking.others)} were refused")
+    assert len(asking.answered) > 10
+
+
+def test_an_environment_that_is_refused_replaces_nothing(project):
+    containers = project()
+    containers.up()
+    before = inspect(containers.name("server"))["Id"]
+    containers.environment["RATE_LIMIT"] = "much"
+    with pytest.raises(AssertionError, match="RATE_LIMIT"):
+        bring_up(containers, [])
+    assert inspect(containers.name("server"))["Id"] == before and containers.get("/ready").status_code == 200
+
+
+def test_an_upgrade_from_0_3_0(built, command, tmp_path):
+    former = Containers(former_version(tmp_path), command, project="upgraded")
+    after = Containers(built, command, project="upgraded")
+    after.environment.update(former.environment)
+    after.https, after.http = former.https, former.http
+    try:
+        former.compose("up", "-d", "--build", DOCKER_BUILDKIT="1")
+        former.wait()
+        rows = former.sql("SELECT count(*) FROM outreach_log")
+        with Asking(former.plain + "/health") as asking:
+            bring_up(after, [])
+            time.sleep(1)
+        print(f"from 0.3.0: the longest gap between two answers was {asking.longest_gap:.2f} s, {len(asking.others)} were refused")
+        assert after.sql("SELECT count(*) FROM outreach_log") == rows
+        assert after.ask("risk-metrics").status_code == 200
+    finally:
+        after.down("-v")
+
+
+def test_wrk_beside_make_up(project, tmp_path):
+    """A ratio, told and not judged: a busy machine gives any."""
+    containers = project(RATE_LIMIT="0")
+    containers.up()
+    https, http = free_ports(2)
+    stack = {**os.environ, "STACK_DIR": str(tmp_path / "stack"), "STACK_DEMO": "1", "PATIENTS": "40", "HTTPS_PORT": https,
+             "HTTP_PORT": http, "RATE_LIMIT": "0"}
+    try:
+        run(ROOT / "scripts/stack", "up", env=stack)
+        token = f"Bearer {run(ROOT / 'scripts/token', env=stack).splitlines()[-1]}"
+        rates = [rate(containers.plain, containers.sign_in()["Authorization"]), rate(f"http://localhost:{http}", token)]
+    finally:
+        run(ROOT / "scripts/stack", "down", env=stack)
+    print(f"wrk: {rates[0]:.0f} answers a second through the containers, {rates[1]:.0f} through make up, {rates[0] / rates[1]:.2f} as many")
+    assert min(rates) > 0
+
+
+def rate(address, token):
+    said = run("wrk", "-t1", "-c8", "-d5s", "-H", f"Authorization: {token}", address + API + "risk-metrics")
+    assert "Non-2xx" not in said, said
+    return float(re.search(r"Requests/sec:\s+([0-9.]+)", said)[1])

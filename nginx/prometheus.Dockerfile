@@ -1,0 +1,14 @@
+# Prometheus with our scrape and rules, for the profile `monitoring`.
+
+# compose names an exact one, from .env.
+ARG PROMETHEUS_IMAGE=prom/prometheus:latest
+FROM ${PROMETHEUS_IMAGE}
+
+COPY docs/monitoring/alerts.yml nginx/monitoring/prometheus.yml /etc/prometheus/
+# Modes are those of a clone, whose umask may be 077.
+USER root
+RUN chmod 755 /etc/prometheus && chmod 644 /etc/prometheus/alerts.yml /etc/prometheus/prometheus.yml
+USER nobody
+ENTRYPOINT ["/bin/prometheus", "--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus", \
+    "--storage.tsdb.retention.time=15d"]
+CMD []
