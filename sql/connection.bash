@@ -33,38 +33,55 @@ take_apart() {
         use strict; use warnings;
         my ($url, $rest, $wrong, %value) = ($ENV{DATABASE_URL}, "", "");
         sub decoded { my $text = $_[0]; $text =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ge; $text }
+        # Which options there are differs from version to version; what cannot be one may be the rest of a password.
+        my $option = qr/^[a-z_]{4,}$/;
         my $hint = "; in a URI, what is special in a password is percent-encoded (\@ is %40, / is %2F)";
         if ($url =~ m{^(postgres(?:ql)?://)(?:([^:\@/]*)(?::([^\@/]*))?\@)?(.*)$}s) {
             my ($scheme, $user, $password, $place) = ($1, $2, $3, $4);
             $value{password} = decoded($password) if length($password // "");
-            my ($front, $query) = split /\?/, $place, 2;
-            my ($hosts, $database) = split m{/}, $front, 2;
+            my ($front, $query) = $place =~ /^([^?]*)(?:\?(.*))?$/s;
+            my ($hosts, $database) = $front =~ m{^([^/]*)(?:/(.*))?$}s;
             $wrong = "has a host or a database with a raw \@$hint" if ("$hosts/" . ($database // "")) =~ /\@/;
+            # A raw / or ? cuts a password in two, and libpq takes the rest for something else.
+            $wrong ||= "has a port that is no number$hint"
+                if grep { s/^\[.*?\]//r =~ /:(.*)/s && decoded($1) !~ /^\s*\d*\s*$/ } split /,/, $hosts;
+            $wrong ||= "has a user with a raw ?$hint" if ($user // "") =~ /\?/;
+            $wrong ||= "has a % that is none, or %00$hint" if $url =~ /%(?!(?!00)[0-9A-Fa-f]{2})/;
             $value{host} = join ",", map { /^\[(.*?)\]/ ? $1 : s/:.*//sr } split /,/, decoded($hosts), -1 if length $hosts;
             my @kept;
             for (split /&/, $query // "") {
-                my ($key, $text) = split /=/, $_, 2;
-                $value{decoded $key} = decoded($text // "");
-                push @kept, $_ unless decoded($key) =~ /^(ssl)?password$/;
+                my ($key, $text) = /^([^=]*)=([^=]*)$/ ? (decoded($1), decoded($2)) : ("", "");
+                $wrong ||= "has an option that libpq does not know$hint" if $key !~ $option && $_ ne "ssl=true";
+                $value{$key} = $text;
+                push @kept, $_ unless $key eq "password";
                 $value{sslmode} = "require" if $_ eq "ssl=true";
             }
             $rest = $scheme . (defined $user ? "$user\@" : "") . $front . (@kept ? "?" . join("&", @kept) : "");
         } elsif ($url =~ /=/) {
-            while ($url =~ /\G\s*([^\s=]+)\s*=\s*(?:\x27((?:[^\x27\\]|\\.)*)\x27|(?!\x27)((?:[^\s\\]|\\.)*))(?=\s|$)/gcs) {
+            while ($url =~ /\G\s*([^\s=]+)\s*=\s*+(?:\x27((?:[^\x27\\]|\\.)*+)\x27|(?!\x27)((?:[^\s\\]|\\.|\\\z)*+))/gcs) {
                 my ($key, $text) = ($1, $2 // $3);
-                $text =~ s/\\(.)/$1/gs;
+                $text =~ s/\\(.?)/$1/gs;
+                $wrong ||= "has an option that libpq does not know" if $key !~ $option;
                 $value{$key} = $text;
-                next if $key =~ /^(ssl)?password$/;
+                $value{sslmode} = $text =~ /^1/ ? "require" : "prefer" if $key eq "requiressl";
+                next if $key eq "password";
                 $text =~ s/([\x27\\])/\\$1/g;
                 $rest .= "$key=\x27$text\x27 ";
             }
             $wrong = "is no connection string" if $url !~ /\G\s*$/gc;
         } else {
-            # The name of a database. A password would have been read as one.
+            # The name of a database, unless it looks like one of another program.
+            $wrong = "is no connection string of libpq" if $url =~ m{:.*\@|://}s;
             $rest = $url;
         }
         $wrong ||= "has sslpassword, which has no place that is not seen: use a key without a password, readable for you alone"
             if length($value{sslpassword} // "");
+        for (qw(oauth_client_secret scram_client_key scram_server_key)) {
+            $wrong ||= "has $_, which has no place that is not seen" if length($value{$_} // "");
+        }
+        # As in Password=…;Database=…, or in a connection string within dbname.
+        $wrong ||= "has a password where libpq does not look for one"
+            if $rest =~ m{(?<![.\w])(?:pass|passwd|password|pwd)\s*=|://[^/?]*:[^/?]*\@}i;
         my $service = exists $value{service} || length($ENV{PGSERVICE} // "");
         my $hosts = $value{hostaddr} || $ENV{PGHOSTADDR} || $value{host} || $ENV{PGHOST} || "";
         my $local = qr{^$|^[/\@]|^localhost\.?$|^127\.\d+\.\d+\.\d+$|^::1$}i;

@@ -90,6 +90,45 @@ def test_a_password_that_has_no_other_place_is_refused(fresh_id, url):
     assert done.returncode == 1 and "sslpassword" in done.stdout and secret not in done.stdout
 
 
+@pytest.mark.parametrize("url", [
+    # What libpq takes for something else, or refuses after it has been seen.
+    "postgresql://u:p/{}@h/d", "postgresql://u:1/{}?s@h/d", "postgresql://u:p/a?{}=x@h/d", "postgresql://?password=a@{}",
+    "postgresql://u:a%00b%00{}@h/d", "postgresql://u:%zz{}@h/d", "postgresql://u@h/d?password={}=x", "postgresql://u@h/d?password={}&&a=b",
+    "host=h password='{}", "host=h password {}", "host=h oauth_client_secret={}", "host=h scram_client_key={}", "dbname='postgresql://u:{}@h/d'",
+    # Other programs'.
+    "postgresql+psycopg2://u:{}@h/d", "jdbc:postgresql://h/d?user=u&password={}", "Host=h;Password={};Database=d", "host=h;password={}",
+    "host=h Password={}", "host=h pass={}", "Postgres://u:{}@h/d", "u:{}@h/d", "postgresql://h/d;password={}",
+])
+def test_what_may_be_a_password_in_another_place_starts_no_program(folder, fresh_id, url):
+    secret = fresh_id("secret")
+    status, said, errors = with_another_psql(folder, url.format(secret))
+    assert (status, said) == (1, "") and errors.startswith("client: DATABASE_URL ") and errors.count("\n") == 1, said + errors
+    assert secret not in errors
+
+
+@pytest.mark.parametrize("url, password, rest", [
+    ("password='{}'host=h", "{}", "host='h' "), ("password={}\\", "{}", ""), ("password = {}\\ b host=h", "{} b", "host='h' "),
+    ("host=h password='a\\'{}' dbname='b\\\\c'", "a'{}", "host='h' dbname='b\\\\c' "), ("password= {} host=h", "{}", "host='h' "),
+    ("postgresql://u:{}?%40@h/d", "{}?@", "postgresql://u@h/d"), ("postgresql://u:{}@", "{}", "postgresql://u@"),
+    ("postgresql://u:{}@[::1]:5432,h: 2 ,:%33/d?user=a@b", "{}", "postgresql://u@[::1]:5432,h: 2 ,:%33/d?user=a@b"),
+    ("host=h options='-c foo.pass=1' password={}", "{}", "host='h' options='-c foo.pass=1' "),
+])
+def test_what_libpq_takes_is_taken(folder, fresh_id, url, password, rest):
+    secret = fresh_id("secret")
+    status, said, errors = with_another_psql(folder, url.format(secret))
+    assert status == 0 and said == f"{password.format(secret)} -X -q -d {rest} -c \n", said + errors
+
+
+def with_another_psql(folder, url):
+    """What psql is asked with first: it is replaced by what says its password and its arguments."""
+    (folder / "psql").write_text('#!/bin/sh\n[ "$1" != -X ] || printf "%s\\n" "$PGPASSWORD $*" >>"$0.seen"\n')
+    (folder / "psql").chmod(0o755)
+    done = subprocess.run([ROOT / "sql/client", "psql"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60,
+                          env=clean_environment(DATABASE_URL=url, PGSSLMODE="disable", PATH=f"{folder}:{os.environ['PATH']}"))
+    seen = folder / "psql.seen"
+    return done.returncode, seen.read_text() if seen.exists() else "", re.sub(r"warning: over a network .*\n", "", done.stderr)
+
+
 @pytest.mark.parametrize("url, mode", [
     ("host=192.0.2.1 user=u", "verify-full"), ("postgresql://u@192.0.2.1/d", "verify-full"),
     ("postgresql://u@localhost,db.example.com/d", "verify-full"), ("host=localhost hostaddr=192.0.2.1 user=u", "verify-full"),
@@ -103,4 +142,4 @@ def test_the_tools_check_the_certificate_over_a_network_as_the_server_does(folde
     done = subprocess.run([ROOT / "sql/client", "psql"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60,
                           env=clean_environment(DATABASE_URL=url, PATH=f"{folder}:{os.environ['PATH']}"))
     assert done.stdout.startswith(f"mode={mode} -d ") and done.returncode == 0, done.stdout + done.stderr
-    assert ("does not check who the database is" in done.stderr) == (not mode and "sslmode" in url)
+    assert ("does not check who the database is" in done.stderr) == (not mode and "ssl" in url)
