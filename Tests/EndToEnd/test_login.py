@@ -28,12 +28,21 @@ UNBOUND = {
     "may unbind": ("NOINHERIT", "GRANT reengagement_api TO {0}; GRANT reengagement_bound TO {0} WITH ADMIN OPTION"),
     "a column": ("NOINHERIT", "GRANT reengagement_api TO {0}; GRANT SELECT (name) ON patients TO {0}"),
     "a view": ("NOINHERIT", "GRANT reengagement_api TO {0}; GRANT SELECT ON patient_reengagement_master TO {0}"),
+    "a site's view": ("NOINHERIT", "GRANT reengagement_api TO {0}; CREATE VIEW site AS SELECT * FROM patients; CREATE VIEW"
+                      " sites_view AS SELECT * FROM site; GRANT SELECT ON sites_view TO {0}"),
+    "a copy, bound": ("INHERIT", "GRANT reengagement_api, reengagement_bound TO {0};"
+                      " CREATE MATERIALIZED VIEW copy AS SELECT * FROM patients; GRANT SELECT ON copy TO {0}"),
+    "of who sees statements": ("NOINHERIT", "GRANT reengagement_api, pg_monitor TO {0}"),
+    "makes functions": ("NOINHERIT", "GRANT reengagement_api TO {0}; GRANT CREATE ON SCHEMA re TO {0}"),
     "owns a table": ("NOINHERIT", "GRANT reengagement_api TO {0}; ALTER TABLE conversations OWNER TO {0}"),
     "owns the database": ("NOINHERIT", "GRANT reengagement_api TO {0}; ALTER DATABASE {1} OWNER TO {0}"),
 }
 BOUND = {
     "as documented": ("NOINHERIT", "GRANT reengagement_api TO {0}"),
     "a member of the bound": ("INHERIT", "GRANT reengagement_api TO {0}; GRANT reengagement_bound TO {0}"),
+    "a view with its reader's rights": (
+        "NOINHERIT", "GRANT reengagement_api TO {0}; CREATE VIEW site WITH (security_invoker) AS SELECT * FROM patients;"
+        " GRANT SELECT ON site TO {0}"),
 }
 
 

@@ -1,12 +1,13 @@
 -- Why a login could lay the server's role aside, one row a reason; none where it is bound whatever it does.
 --
 -- Who runs a statement as the server may say SET ROLE: NONE, which makes it the login itself, or any role that the login is a
--- member of. So each of these must be bound (re.is_bound), or have no right on anything of ours. By the catalogs of this
--- moment, which are everybody's to read; that a membership gives nothing (INHERIT FALSE, SET FALSE) is not looked at where
--- its role is nobody's to be a member of.
+-- member of. So each of these must be bound (re.is_bound), or have no right on anything of ours. Nor may any of them, bound
+-- or not, read a site's view of ours: policies do not hold for the tables' owner, whose view it may be, nor in a
+-- materialized view, which is a copy. By the catalogs of this moment, which are everybody's to read; that a membership gives
+-- nothing (INHERIT FALSE, SET FALSE) is not looked at where its role is nobody's to be a member of.
 CREATE OR REPLACE FUNCTION re.login_faults(login name) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
-WITH self AS MATERIALIZED (
+WITH RECURSIVE self AS MATERIALIZED (
     SELECT r.* FROM pg_roles r WHERE r.rolname = login
 ), reach AS MATERIALIZED (
     -- A superuser is a member of all, which says no more.
@@ -21,6 +22,18 @@ WITH self AS MATERIALIZED (
     SELECT c.oid, c.relowner
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm') AND (n.nspname = 're' OR n.nspname = 'public' AND c.relname = ANY (re.public_names()))
+), reader (oid) AS (
+    -- What reads ours, and what reads that.
+    SELECT oid FROM relation
+    UNION
+    SELECT w.ev_class
+    FROM reader d
+    JOIN pg_depend p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = d.oid AND p.classid = 'pg_rewrite'::regclass
+    JOIN pg_rewrite w ON w.oid = p.objid AND w.ev_type = '1'
+), theirs AS MATERIALIZED (
+    SELECT c.oid, c.oid::regclass AS name FROM reader d JOIN pg_class c ON c.oid = d.oid
+    WHERE d.oid NOT IN (SELECT oid FROM relation) AND NOT EXISTS (
+            SELECT FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_invoker' AND option_value::boolean)
 ), owner AS MATERIALIZED (
     SELECT relowner AS oid FROM relation
     UNION SELECT proowner FROM pg_proc WHERE pronamespace = 're'::regnamespace
@@ -40,6 +53,13 @@ WITH self AS MATERIALIZED (
     SELECT 7, n.who || ' may read and write files or run programs as PostgreSQL does' FROM named n
     WHERE n.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program')
     UNION ALL
+    SELECT 7, n.who || ' sees the statements of other sessions, and what is written in them'
+    FROM named n WHERE n.rolname = 'pg_read_all_stats'
+    UNION ALL
+    SELECT 7, n.who || ' may make functions in the schema re, which ours could take for their own'
+    FROM named n
+    WHERE NOT n.rolsuper AND n.oid NOT IN (SELECT oid FROM owner) AND has_schema_privilege(n.oid, 're', 'CREATE')
+    UNION ALL
     SELECT 8, 'it may grant reengagement_bound, and so take it away' FROM self s
     WHERE NOT s.rolsuper AND pg_has_role(s.oid, to_regrole('reengagement_bound'), 'MEMBER WITH ADMIN OPTION')
     UNION ALL
@@ -52,6 +72,11 @@ WITH self AS MATERIALIZED (
                 OR has_any_column_privilege(n.oid, c.oid, 'SELECT, INSERT, UPDATE, REFERENCES'))
         OR EXISTS (SELECT FROM pg_proc p
             WHERE p.pronamespace = 're'::regnamespace AND p.prosecdef AND has_function_privilege(n.oid, p.oid, 'EXECUTE')))
+    UNION ALL
+    SELECT 10, format('%s may read %s, which shows the tables with its owner''s eyes', n.who, t.name)
+    FROM named n CROSS JOIN theirs t
+    WHERE NOT n.rolsuper AND n.oid NOT IN (SELECT oid FROM owner)
+        AND n.rolname <> ALL (ARRAY['pg_read_all_data', 'pg_write_all_data']) AND has_any_column_privilege(n.oid, t.oid, 'SELECT')
 )
 SELECT text FROM reason ORDER BY nr, text
 $$;
