@@ -18,7 +18,9 @@ final class AuditSeals: Sendable {
 
     private let database: Database
     private let logger: Logger
-    private let allSealedBy = Monitor(ContinuousClock.now)
+    private let started = ContinuousClock.now
+    /// Before when every entry has a seal; nil until the database has said so.
+    private let allSealedBy = Monitor<ContinuousClock.Instant?>(nil)
     private let due = Monitor(ContinuousClock.now)
 
     init(database: @escaping Database, logger: Logger) {
@@ -26,7 +28,7 @@ final class AuditSeals: Sendable {
     }
 
     /// For how long the oldest entry has been without a seal, as far as is known.
-    var age: Duration { allSealedBy.withLock { $0.duration(to: .now) } }
+    var age: Duration { (allSealedBy.withLock { $0 } ?? started).duration(to: .now) }
 
     /// Has sealed what can be sealed, where it is time for that; called every second.
     func lookAfter() {
@@ -45,7 +47,7 @@ final class AuditSeals: Sendable {
         let asked = ContinuousClock.now
         let row = try database(Query(Self.seal))[0]
         // Another server is at it, who will tell.
-        if let age = row.int(4) { allSealedBy.withLock { $0 = max($0, asked - .seconds(age)) } }
+        if let age = row.int(4) { allSealedBy.withLock { $0 = max($0 ?? asked - .seconds(age), asked - .seconds(age)) } }
         if let number = row.int(0), let digest = row.text(1) {
             logger.info(
                 "the audit has been sealed",

@@ -15,9 +15,11 @@ LANGUAGE sql AS $$
     SELECT set_config('reengagement.organization', organization, true);
     SELECT * FROM re.log_outreach(organization, patient, method, outcome, opened, notes, logged_by, key)
 $$;
+-- The server's role may make none itself.
+CREATE TEMPORARY TABLE answer (name text, result text, outreach_id uuid, logged_at text);
+GRANT SELECT, INSERT ON answer TO reengagement_api;
 SET LOCAL ROLE reengagement_api;
 
-CREATE TEMPORARY TABLE answer (name text, result text, outreach_id uuid, logged_at text);
 INSERT INTO answer SELECT 'plain', * FROM given.logged('ana', method => 'email', outcome => 'no_response', opened => true,
     notes => E'Zoë said: “é” is not “e\u0301”\r\n\t👋 ''quoted'' \\ ');
 SELECT is((SELECT result FROM answer WHERE name = 'plain'), 'created', 'an attempt is created');
