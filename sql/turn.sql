@@ -7,15 +7,19 @@ DECLARE
     deadline timestamptz := clock_timestamp() + interval '60 s';
     has_told boolean := false;
     others text;
+    -- By the catalog, since to_regclass fails for a login without a right to the schema.
+    migration oid := (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE (n.nspname, c.relname) = ('re', 'migration'));
 BEGIN
     LOOP
         BEGIN
             SET LOCAL lock_timeout = '2s';
-            IF to_regclass('re.migration') IS NULL THEN
+            IF migration IS NULL THEN
                 PERFORM pg_advisory_xact_lock(hashtextextended('re.migration', 0));
+                -- Another may have made it meanwhile.
+                migration := (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE (n.nspname, c.relname) = ('re', 'migration'));
             END IF;
-            -- Another may have made it meanwhile. Whose owner is another is named by roles.sql.
-            IF EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass('re.migration') AND pg_has_role(c.relowner, 'USAGE')) THEN
+            -- Whose owner is another is named by roles.sql.
+            IF EXISTS (SELECT FROM pg_class c WHERE c.oid = migration AND pg_has_role(c.relowner, 'USAGE')) THEN
                 LOCK TABLE re.migration IN SHARE ROW EXCLUSIVE MODE;
             END IF;
             EXIT;
@@ -26,8 +30,8 @@ BEGIN
                 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
                 WHERE l.granted AND l.pid <> pg_backend_pid()
                     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                    AND (l.relation = to_regclass('re.migration') AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
-                        OR to_regclass('re.migration') IS NULL AND l.locktype = 'advisory' AND l.objsubid = 1
+                    AND (l.relation = migration AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
+                        OR migration IS NULL AND l.locktype = 'advisory' AND l.objsubid = 1
                             AND (l.classid::bigint << 32) + l.objid::bigint = hashtextextended('re.migration', 0)));
             IF clock_timestamp() > deadline THEN
                 RAISE 'nothing has been changed: the lock of migrations is held by %', coalesce(others, 'somebody who is gone now');
