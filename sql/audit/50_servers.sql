@@ -7,10 +7,12 @@ WITH said AS (
     FROM re.audit a
     WHERE a.organization_id = '' AND a.method = 'SERVER'
 )
-SELECT b.host, b.listen, b.pid, b.version, b.audit, b.at AS began_at,
-    coalesce(
-        (SELECT max(e.at) FROM said e WHERE e.run = b.run AND e.event = 'ends'),
-        (SELECT min(n.at) FROM said n WHERE (n.host, n.listen, n.event) = (b.host, b.listen, 'begins') AND n.at > b.at)
-    ) AS ended_at, b.run
-FROM said b
+SELECT b.host, b.listen, b.pid, b.version, b.audit, b.at AS began_at, coalesce(b.said_ended_at, b.next_began_at) AS ended_at, b.run
+FROM (
+    -- By windows, which go once through them: a server that is started again and again has many.
+    SELECT s.*, max(s.at) FILTER (WHERE s.event = 'ends') OVER (PARTITION BY s.run) AS said_ended_at,
+        min(s.at) FILTER (WHERE s.event = 'begins') OVER (PARTITION BY s.host, s.listen
+            ORDER BY s.at DESC GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS next_began_at
+    FROM said s
+) b
 WHERE b.event = 'begins';
