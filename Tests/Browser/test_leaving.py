@@ -76,6 +76,32 @@ def test_input_keeps_it_and_ends_the_warning(left):
     left.find("#token")
 
 
+def hold(page, key, code, text):
+    """A key that something lies on."""
+    for is_repeated in (False, True, True):
+        page.command("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code, text=text, autoRepeat=is_repeated)
+
+
+@pytest.mark.parametrize("place, key, code, text, caused", [("dialog [name=notes]", "x", 88, "x", "input"), ("dialog .quiet", "Enter", 13, "\r", "click")])
+def test_a_key_that_something_lies_on_is_no_input(left, place, key, code, text, caused):
+    """Nor is what it types, nor the button that it presses again and again."""
+    left.click("[data-key='contact bob email']")
+    left.find("dialog [name=notes]")
+    left.run("""
+        window.held = []; addEventListener(arguments[0], (event) => held.push(event.isTrusted), true);
+        document.querySelector('dialog .quiet').addEventListener('click', (event) => event.stopImmediatePropagation(), true);
+        document.querySelector(arguments[1]).focus();""", caused, place)
+    hold(left, key, code, text)
+    assert left.run("return held") == [True, True, True]
+    pass_by(left, 14.5)
+    left.find("#leaving")
+    left.command("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code, text=text, autoRepeat=True)
+    assert left.run("return held.length") == 4
+    pass_by(left, 0.6)
+    left.find("#token")
+    must_show_nobody(left)
+
+
 def test_typed_notes_are_warned_of_kept_sealed_and_given_back_to_their_person_alone(left, clinic):
     left.click("[data-key='contact bob email']")
     left.find("dialog [name=notes]").send_keys("private notes")

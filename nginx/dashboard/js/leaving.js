@@ -10,13 +10,14 @@ import { idleMinutes } from './settings.js';
 const longestWarning = 60_000;
 /** Other tabs hear of input a little later. */
 const lag = 2000;
-/** By assistive technology, too; a key that something lies on is none. */
-const inputs = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart', 'touchmove', 'input', 'click'];
+/** By assistive technology, too. */
+const inputs = ['pointerdown', 'pointermove', 'keydown', 'keyup', 'wheel', 'touchstart', 'touchmove', 'input', 'click'];
 
 let end = null;
 let lastInput = mark();
 let lastTold = null;
 let pointer = '';
+let isHeld = false;
 
 /** `whenOver` is given why, in words for the reader, and whether the token has expired. */
 export function startLeaving(whenOver) {
@@ -54,7 +55,7 @@ const minutes = (limit) => (limit === 60_000 ? 'a minute' : `${limit / 60_000} m
 const expiry = () => (session.person() === null ? null : spanTo(session.expires()));
 
 function noteInput(event) {
-  if (!event.isTrusted || event.repeat || isSamePlace(event)) return;
+  if (!event.isTrusted || isOfHeldKey(event) || isSamePlace(event)) return;
   if (isOver()) return stop(event);
   lastInput = mark();
   showWarning();
@@ -67,6 +68,12 @@ function noteInput(event) {
 function stop(event) {
   event.stopImmediatePropagation();
   if (['keydown', 'click'].includes(event.type)) event.preventDefault();
+}
+
+// A key that something lies on is no input, nor what it types or the button that it clicks.
+function isOfHeldKey({ type, repeat }) {
+  if (!['input', 'click'].includes(type)) isHeld = type === 'keydown' && repeat;
+  return isHeld;
 }
 
 // What moves under a pointer that rests makes some browsers tell of a move.
