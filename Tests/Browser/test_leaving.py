@@ -102,6 +102,23 @@ def test_a_key_that_something_lies_on_is_no_input(left, place, key, code, text, 
     must_show_nobody(left)
 
 
+@pytest.mark.parametrize("slept", [False, True])
+def test_a_token_that_was_pasted_and_not_sent_is_forgotten_too(desk, slept):  # noqa: F811
+    desk.before(CLOCKS)
+    page = desk.open("#/", desk.anna, ".top-list")
+    page.click("[data-key='sign out']")
+    page.find("#token").send_keys(page.ben)
+    pass_by(page, 14.5, slept)
+    page.press(" ")
+    pass_by(page, 14.5, slept)
+    assert page.ben in page.run("dispatchEvent(new Event('focus')); return document.getElementById('token').value")
+    pass_by(page, 0.6, slept)
+    page.until(lambda: page.run("return document.getElementById('token').value") == "")
+    assert "forgotten" in page.text("#reason")
+    page.run("document.getElementById('token').focus(); document.execCommand('undo')")
+    assert page.run("return document.getElementById('token').value") == ""
+
+
 def test_typed_notes_are_warned_of_kept_sealed_and_given_back_to_their_person_alone(left, clinic):
     left.click("[data-key='contact bob email']")
     left.find("dialog [name=notes]").send_keys("private notes")

@@ -6,6 +6,7 @@ import { h } from './dom.js';
 import * as outbox from './outbox.js';
 import * as session from './session.js';
 import { idleMinutes } from './settings.js';
+import { forgetUnsent } from './views/signin.js';
 
 const longestWarning = 60_000;
 /** Other tabs hear of input a little later. */
@@ -32,8 +33,8 @@ export function startLeaving(whenOver) {
 
 /** Whether the session has ended by now; then the page is blank when this returns. */
 export function isOver(early = 0) {
-  if (session.token() === null) return false;
   const limit = idleMinutes() * 60_000;
+  if (session.token() === null) return since(lastInput) >= limit && forgetUnsent();
   const expires = expiry();
   if (expires && expires.left <= 0) {
     end(expires.leftAwake <= 0 ? 'Your session has expired. Sign in again to go on.'

@@ -25,6 +25,14 @@ export function showSignIn(content, reason) {
   field.focus();
 }
 
+/** A token that was pasted and not sent is somebody's all the same. True where there was one. */
+export function forgetUnsent() {
+  if (!document.getElementById('token')?.value) return false;
+  // A new field, since a browser can undo what was done to one.
+  showSignIn(document.getElementById('content'), 'The token that stood here was not used, and is forgotten.');
+  return true;
+}
+
 function submit(event, field, fault) {
   event.preventDefault();
   const text = field.value.trim().replace(/^Bearer\s+/i, '');
