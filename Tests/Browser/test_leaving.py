@@ -119,6 +119,31 @@ def test_a_token_that_was_pasted_and_not_sent_is_forgotten_too(desk, slept):  # 
     assert page.run("return document.getElementById('token').value") == ""
 
 
+def test_what_is_typed_is_not_on_the_disk(desk, directory):  # noqa: F811
+    """Chromium keeps what stands in fields, to give it back after a crash, unless they say that it may not."""
+
+    def is_on_disk(text):
+        files = [file for file in (directory / "profile").rglob("*") if file.is_file()]
+        return any(each in file.read_bytes() for file in files for each in (text.encode(), text.encode("utf-16-le")))
+
+    page = desk.open("#/patients/bob", desk.anna, ".what-to-do")
+    page.click("[data-key='contact bob email']")
+    page.find("dialog [name=notes]").send_keys("disclosing notes")
+    page.run("document.querySelector('dialog form').after(document.createElement('textarea'))")
+    page.find("dialog form + textarea").send_keys("as others do")
+    page.until(lambda: is_on_disk("as others do"))
+    assert not is_on_disk("disclosing notes")
+    page.run("document.querySelector('dialog form + textarea').remove()")
+    page.click("dialog .quiet")
+    page.click("dialog .dialog-question .quiet")
+    page.click("[data-key='sign out']")
+    page.find("#token").send_keys("disclosing.token")
+    page.run("document.querySelector('form.sign-in').after(document.createElement('textarea'))")
+    page.find("form.sign-in + textarea").send_keys("as others do too")
+    page.until(lambda: is_on_disk("as others do too"))
+    assert not is_on_disk("disclosing.token")
+
+
 def test_typed_notes_are_warned_of_kept_sealed_and_given_back_to_their_person_alone(left, clinic):
     left.click("[data-key='contact bob email']")
     left.find("dialog [name=notes]").send_keys("private notes")

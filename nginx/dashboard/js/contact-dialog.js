@@ -41,7 +41,8 @@ export function closeContact() {
 function openContact(patient, method, key, entry = outbox.begin(patient, { method, outcome: null, notes: '' })) {
   const address = h('p', { class: 'contact-address' }, 'Looking up the address…');
   const fault = h('p', { class: 'field-fault', id: 'contact-fault', role: 'alert' });
-  const form = h('form', { novalidate: true, onsubmit: (event) => submit(event, entry, dialog, fault),
+  // Otherwise a browser keeps what is typed on the disk, unsealed, to give it back after a crash: some ask the field, others its form.
+  const form = h('form', { autocomplete: 'off', novalidate: true, onsubmit: (event) => submit(event, entry, dialog, fault),
     oninput: () => outbox.write(entry, fieldsOf(form, method)) },
     h('h2', { id: 'contact-title' }, `${channelText[method]} to `, written(nameOf(patient))),
     address,
@@ -49,7 +50,8 @@ function openContact(patient, method, key, entry = outbox.begin(patient, { metho
     method === 'email' && h('label', { class: 'check' },
       h('input', { type: 'checkbox', name: 'opened', checked: entry.fields.opened }), ' The email was opened'),
     h('label', { class: 'field' }, h('span', {}, 'Notes ', h('span', { class: 'muted' }, '(optional)')),
-      h('textarea', { name: 'notes', rows: '3', dir: 'auto', 'aria-describedby': 'contact-fault' }, entry.fields.notes)),
+      h('textarea', { name: 'notes', rows: '3', dir: 'auto', autocomplete: 'off', 'aria-describedby': 'contact-fault' },
+        entry.fields.notes)),
     fault,
     h('div', { class: 'dialog-buttons' },
       h('button', { type: 'button', class: 'button quiet', onclick: () => leave(dialog, entry, key) }, 'Cancel'),

@@ -78,7 +78,7 @@ function searchForm(context) {
     wanted = text;
     change();
   };
-  return h('form', { class: 'search', role: 'search', novalidate: true, onsubmit: submit },
+  return h('form', { class: 'search', role: 'search', autocomplete: 'off', novalidate: true, onsubmit: submit },
     h('label', {}, 'Name, email or phone ', field),
     h('button', { type: 'submit', class: 'button', 'data-key': 'find' }, 'Search'),
     wanted !== '' && h('button', {

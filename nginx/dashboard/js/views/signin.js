@@ -10,7 +10,8 @@ export function showSignIn(content, reason) {
     'aria-describedby': 'token-help token-fault',
   });
   document.title = 'Sign in – Reengagement';
-  replaceContent(content, h('form', { class: 'panel sign-in', novalidate: true, onsubmit: (event) => submit(event, field, fault) },
+  // What is typed a browser keeps on the disk, to give it back after a crash, unless it may not: some ask the field, others its form.
+  replaceContent(content, h('form', { class: 'panel sign-in', autocomplete: 'off', novalidate: true, onsubmit: (event) => submit(event, field, fault) },
     h('h1', { tabindex: '-1' }, 'Sign in'),
     reason && h('p', { class: 'notice', id: 'reason', role: 'status' }, reason),
     h('label', { for: 'token' }, 'Session token'),
