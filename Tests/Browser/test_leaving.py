@@ -144,6 +144,13 @@ def test_what_is_typed_is_not_on_the_disk(desk, directory):  # noqa: F811
     assert not is_on_disk("disclosing.token")
 
 
+def test_what_is_typed_is_told_to_no_service_of_the_browsers(left):
+    left.click("[data-key='contact bob email']")
+    left.find("dialog [name=notes]")
+    assert left.run("return [...document.querySelectorAll('textarea, [type=search]')].filter((each) => each.spellcheck)") == []
+    assert left.run("return document.querySelector('dialog [name=notes]').getAttribute('writingsuggestions')") == "false"
+
+
 def test_typed_notes_are_warned_of_kept_sealed_and_given_back_to_their_person_alone(left, clinic):
     left.click("[data-key='contact bob email']")
     left.find("dialog [name=notes]").send_keys("private notes")

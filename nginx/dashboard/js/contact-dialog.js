@@ -50,8 +50,9 @@ function openContact(patient, method, key, entry = outbox.begin(patient, { metho
     method === 'email' && h('label', { class: 'check' },
       h('input', { type: 'checkbox', name: 'opened', checked: entry.fields.opened }), ' The email was opened'),
     h('label', { class: 'field' }, h('span', {}, 'Notes ', h('span', { class: 'muted' }, '(optional)')),
-      h('textarea', { name: 'notes', rows: '3', dir: 'auto', autocomplete: 'off', 'aria-describedby': 'contact-fault' },
-        entry.fields.notes)),
+      // Some browsers have spelling and wording looked at by a service of their maker.
+      h('textarea', { name: 'notes', rows: '3', dir: 'auto', autocomplete: 'off', spellcheck: 'false', writingsuggestions: 'false',
+        'aria-describedby': 'contact-fault' }, entry.fields.notes)),
     fault,
     h('div', { class: 'dialog-buttons' },
       h('button', { type: 'button', class: 'button quiet', onclick: () => leave(dialog, entry, key) }, 'Cancel'),
