@@ -2,17 +2,23 @@
 // (docs.conf): what this host keeps in the browser, its other pages and their tokens are out of its reach. "Try it out"
 // asks the API through this page, which lets through what the document describes, and nothing else.
 
-const frame = document.createElement('iframe');
-frame.title = 'The description of the API';
-frame.sandbox = 'allow-scripts allow-forms';
-frame.src = `/docs/ui.html${location.hash}`;
-document.getElementById('docs').append(frame);
+let frame;
+
+function open() {
+  frame = document.createElement('iframe');
+  frame.title = 'The description of the API';
+  frame.sandbox = 'allow-scripts allow-forms';
+  frame.src = `/docs/ui.html${location.hash}`;
+  document.getElementById('docs').replaceChildren(frame);
+}
 
 const described = /^\/(?:api\/v1\/reengagement\/.+|problems\/.+|health|ready|metrics|openapi\.json|dashboard\/settings)$/;
 
 addEventListener('message', async ({ source, data }) => {
   if (source !== frame.contentWindow) return;
-  if (typeof data?.hash === 'string') history.replaceState(null, '', `#${data.hash.slice(1)}`);
+  // Nobody uses it any more: token and answers go with the frame.
+  if (data?.isLeft) open();
+  else if (typeof data?.hash === 'string') history.replaceState(null, '', `#${data.hash.slice(1)}`);
   else if (data?.id !== undefined) source.postMessage({ id: data.id, ...await answerTo(data).catch(({ message }) => ({ error: message })) }, '*');
 });
 
@@ -29,3 +35,5 @@ function addressOf(url) {
   const isPlain = decodeURIComponent(pathname).split('/').every((part) => part !== '.' && part !== '..');
   return origin === location.origin && isPlain && described.test(pathname) ? pathname + search : null;
 }
+
+open();

@@ -18,6 +18,21 @@ addEventListener('message', ({ source, data: { id, error, status, statusText, he
   else resolve(new Response(body.byteLength ? body : null, { status, statusText, headers }));
 });
 
+// Who goes away leaves his token and the answers that he got, patients' perhaps: they stay no longer than on the dashboard.
+// Of the device's two clocks, one may stand still while it sleeps, and the other one can be set.
+let minutes = 15;
+let lastInput = null;
+const clocks = () => [performance.now(), Date.now()];
+const isLeft = () => lastInput !== null && clocks().some((now, index) => now - lastInput[index] >= minutes * 60_000);
+const look = () => { if (isLeft()) parent.postMessage({ isLeft: true }, '*'); };
+const noteInput = ({ isTrusted, repeat }) => { if (isTrusted && !repeat && !isLeft()) lastInput = clocks(); };
+
+for (const name of ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart']) addEventListener(name, noteInput, true);
+for (const name of ['focus', 'pageshow', 'visibilitychange']) addEventListener(name, look, true);
+setInterval(look, 1000);
+ask('/dashboard/settings', { method: 'GET' }).then((answer) => answer.json())
+  .then((settings) => { if (settings.idle_logoff_min > 0) minutes = settings.idle_logoff_min; }).catch(() => {});
+
 // Links to a part of the description work with the page's own address.
 for (const name of ['pushState', 'replaceState']) {
   const own = history[name].bind(history);
