@@ -76,10 +76,11 @@ def test_nothing_is_installed_without_its_digest(tmp_path):
         requirements.parent.mkdir()
         requirements.write_text(line + "\n")
         return subprocess.run([ROOT / "scripts/venv", requirements, "--no-index", "--find-links", tmp_path],
-                              env={**os.environ, "BUILD_DIR": str(tmp_path / "build")}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                              env={**os.environ, "BUILD_DIR": os.path.relpath(tmp_path / "build", ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     good = install("good", f"harmless==1.0 --hash=sha256:{digest}")
     assert good.returncode == 0, good.stdout
+    assert list(tmp_path.glob("build/venv/good/lib/*/site-packages/harmless.py"))
     refused = install("none", "harmless==1.0")
     assert refused.returncode != 0 and "Hashes are required" in refused.stdout, refused.stdout
 
