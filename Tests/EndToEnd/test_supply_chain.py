@@ -95,6 +95,8 @@ def test_the_bill_of_materials_is_of_this_binary_and_complete(bill, headers):
     parts = {each["name"]: each for each in bill["components"]}
     assert bill["bomFormat"] == "CycloneDX" and bill["metadata"]["component"]["hashes"][0]["content"] == hashlib.sha256(BINARY.read_bytes()).hexdigest()
     assert all(each["version"] and each["licenses"] and each["purl"].startswith("pkg:") for each in parts.values())
+    # As every reader of them writes it: what has another meaning in an address is not in a name.
+    assert all(re.fullmatch(r"pkg:[a-z]+/[\w.%/-]+@[\w.%:~-]+(\?[\w=]+)?", each["purl"]) for each in parts.values())
     assert bill["dependencies"][0]["dependsOn"] == [each["bom-ref"] for each in bill["components"]]
     needed = re.findall(r"\(NEEDED\)\s+Shared library: \[([^]]+)\]", headers)
     loaded = dict(re.findall(r"(?:^|\s)(\S+) => (/\S+)", told("ldd", BINARY)))
