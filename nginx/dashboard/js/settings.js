@@ -20,6 +20,8 @@ async function ask() {
     if (problem.status === 404) return usual;
     throw problem;
   });
-  if (!(answer.idle_logoff_min > 0)) throw new TypeError('The settings name no time after which to sign out.');
+  const minutes = answer.idle_logoff_min;
+  // A day at most, as the server has it.
+  if (!Number.isInteger(minutes) || minutes < 1 || minutes > 24 * 60) throw new TypeError('The settings name no time after which to sign out.');
   known = answer;
 }
