@@ -316,6 +316,19 @@ def test_no_time_or_one_that_cannot_be_meant_shows_nobody(desk, answer):  # noqa
     must_name_nobody(desk)
 
 
+@pytest.mark.parametrize("status, stays", [(403, False), (404, False), (503, True)])
+def test_what_is_refused_or_gone_is_not_shown_from_before(desk, status, stays):  # noqa: F811
+    page = desk.open("#/patients/bob", desk.anna, ".what-to-do")
+    page.run("""
+        window.interfere = async (path, answer) => (path.includes('/patients/bob') ? new Response(JSON.stringify({ detail: 'No.' }),
+            { status: arguments[0], headers: { 'Content-Type': 'application/problem+json' } }) : answer());
+        const own = performance.now.bind(performance);
+        performance.now = () => own() + 60000;
+        document.dispatchEvent(new Event('visibilitychange'));""".replace("arguments[0]", str(status)))
+    page.find("#problem")
+    assert ("Baker" in page.text("main")) == stays and bool(page.all(".what-to-do")) == stays
+
+
 def test_a_session_that_ended_lets_go_of_its_contacts(desk, clinic):  # noqa: F811
     page = desk.open("#/patients", desk.anna, ".patients")
     fail_one(page)

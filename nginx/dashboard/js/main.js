@@ -97,6 +97,8 @@ function succeed(data) {
 
 async function fail(problem) {
   if (problem.status === 401) return expire(problem);
+  // What is refused, or not there any more, is not shown from before either.
+  if ([403, 404, 410].includes(problem.status)) shown.data = null;
   schedule.failed(problem);
   shown.problem = problem;
   render();
