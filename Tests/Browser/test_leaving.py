@@ -238,6 +238,15 @@ def test_a_wrong_clock_neither_ends_a_session_nor_lets_it_last(desk, api, clinic
     assert "expired" in page.text("#reason")
 
 
+def test_a_clock_that_was_set_back_hides_no_sleep(left):
+    """As where the time comes from the network only some time after the start."""
+    left.run("window.slept -= 120 * 60000; dispatchEvent(new Event('focus'))")
+    assert left.all(".what-to-do")
+    left.run("window.slept += 20 * 60000; dispatchEvent(new Event('focus'))")
+    assert left.all("#token")
+    must_show_nobody(left)
+
+
 def in_second_tab(page, first, work):
     second = page.driver.current_window_handle
     page.driver.switch_to.window(first)

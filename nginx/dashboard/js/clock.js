@@ -1,10 +1,24 @@
 // Spans and the server's time, whatever the clock of the device says.
 
-/** Now, by both clocks of the device: one may stand still while it sleeps, the other one can be set. */
-export const mark = () => ({ steady: performance.now(), wall: Date.now() });
+// One clock of the device may stand still while it sleeps, the other one can be set. What that one gains on the first is taken
+// for sleep, as soon as it is seen: set back later, it takes nothing away.
+const leastLeap = 1000;
+let slept = 0;
+let before = null;
+
+function awakeAndAsleep() {
+  const now = { steady: performance.now(), wall: Date.now() };
+  const leap = before ? now.wall - before.wall - (now.steady - before.steady) : 0;
+  if (leap >= leastLeap) slept += leap;
+  before = now;
+  return now.steady + slept;
+}
+
+/** Now, with and without sleep. */
+export const mark = () => ({ steady: performance.now(), whole: awakeAndAsleep() });
 
 /** Milliseconds since then, too many rather than too few. */
-export const since = ({ steady, wall }) => Math.max(performance.now() - steady, Date.now() - wall);
+export const since = ({ whole }) => awakeAndAsleep() - whole;
 
 /** The same by the clock that nobody sets: fewer, where the device has slept. */
 export const sinceAwake = ({ steady }) => performance.now() - steady;
