@@ -47,7 +47,7 @@ def test_every_file_is_served_as_what_it_is(stack, path):
     assert again.status == 304
 
 
-@pytest.mark.parametrize("path", ["/dashboard/", "/dashboard/js/", "/dashboard/nothing.js", "/docs/nothing", "/dashboard/../keys/private.pem", "/dev/", "/dev"])
+@pytest.mark.parametrize("path", ["/dashboard/", "/dashboard/js/", "/dashboard/nothing.js", "/docs/nothing", "/docs/.requirements.txt", "/dashboard/../keys/private.pem", "/dev/", "/dev"])
 def test_there_is_nothing_else(stack, path):
     must_be_problem(stack.client.request("GET", path), 404)
 
