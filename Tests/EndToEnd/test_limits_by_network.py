@@ -8,8 +8,11 @@ import socket
 import subprocess
 from contextlib import contextmanager
 
+import h2.connection
+import h2.events
 import pytest
 
+import http2
 from asking import eventually
 from stack import ROOT
 
@@ -39,9 +42,11 @@ http {{
     include snippets/limits.conf;
     include snippets/rate-limits.conf;
     set_real_ip_from 127.0.0.1;
+    set_real_ip_from unix:;
     real_ip_header X-Address;
     server {{
         listen 127.0.0.1:{port};
+        listen unix:{folder}/http2 http2;
         location / {{ fastcgi_pass unix:/nonexistent; }}
         location = /network {{ default_type application/octet-stream; return 200 $client_network; }}
     }}
@@ -58,7 +63,7 @@ def nginx_of(folder, change=lambda text: text):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    (folder / "nginx.conf").write_text(CONFIGURATION.format(port=port, user="user www-data;" if os.geteuid() == 0 else ""))
+    (folder / "nginx.conf").write_text(CONFIGURATION.format(port=port, folder=folder, user="user www-data;" if os.geteuid() == 0 else ""))
     process = subprocess.Popen(["/usr/sbin/nginx", "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log", "-g", "daemon off;"])
     try:
         eventually(lambda: process.poll() is not None or ask(port, "127.0.0.9", "/network"))
@@ -146,6 +151,41 @@ def test_whoever_has_a_48_has_a_share_alone_and_what_comes_from_ipv4_is_no_such_
         with bodies_from(port, many) as held, bodies_from(port, translated) as others, bodies_from(port, ["2001:db8:8::1"]) as neighbour:
             eventually(lambda: answers(held) == [0] * 50 + [429] * 10)
             assert answers(others) == [0] * 120 and answers(neighbour) == [0]
+
+
+class Bodies2:
+    """A GET over HTTP/2 from each address, whose body was not announced and does not end."""
+
+    def __init__(self, folder, addresses):
+        self.channel, self.protocol = socket.socket(socket.AF_UNIX), h2.connection.H2Connection(http2.CONFIGURATION)
+        self.channel.connect(str(folder / "http2"))
+        self.channel.setblocking(False)
+        self.protocol.initiate_connection()
+        self.statuses = {}
+        for address in addresses:
+            stream = self.protocol.get_next_available_stream_id()
+            self.protocol.send_headers(stream, [(":method", "GET"), (":scheme", "http"), (":authority", "x"), (":path", "/"),
+                                                ("x-address", address)])
+            self.protocol.send_data(stream, b" ")
+            self.statuses[stream] = 0
+        self.channel.sendall(self.protocol.data_to_send())
+
+    def look(self):
+        try:
+            for event in self.protocol.receive_data(self.channel.recv(65536)):
+                if isinstance(event, h2.events.ResponseReceived):
+                    self.statuses[event.stream_id] = int(dict(event.headers)[":status"])
+        except BlockingIOError:
+            pass
+        return sorted(self.statuses.values())
+
+
+def test_a_body_of_a_get_over_http2_counts_for_its_48_too(folder):
+    with nginx_of(folder, lambda text: text.replace("bodies_by_site 256;", "bodies_by_site 50;")) as port:
+        many, clinic = (Bodies2(folder, addresses) for addresses in ([f"2001:db8:7:{n:x}::1" for n in range(60)], ["192.0.2.1"] * 60))
+        with many.channel, clinic.channel:
+            eventually(lambda: many.look() == [0] * 50 + [429] * 10)
+            assert clinic.look() == [0] * 60 and ask(port, "2001:db8:8::1")[0] == 502
 
 
 def test_of_all_networks_together_there_is_a_bound_too_which_leaves_room_for_what_has_no_body(folder):
