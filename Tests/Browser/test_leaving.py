@@ -319,8 +319,7 @@ def test_nothing_is_shown_before_the_time_is_known(desk):  # noqa: F811
 @pytest.mark.parametrize("answer", ["null", "[]", "{}", *(f"{{ idle_logoff_min: {each} }}" for each in ("0", "-1", "0.01", "1e300", "true", "'15'", "null"))])
 def test_no_time_or_one_that_cannot_be_meant_shows_nobody(desk, answer):  # noqa: F811
     desk.before(SETTINGS % f"Response.json({answer})")
-    desk.allowed.append("names no time")
-    desk.allowed.append("null")
+    desk.allowed += ["name no time", "of null"]
     desk.open("#/patients", desk.anna, "#problem")
     must_name_nobody(desk)
 

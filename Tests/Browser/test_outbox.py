@@ -345,6 +345,8 @@ def test_going_back_to_the_page_goes_on_with_it(desk, clinic):
     page.until(lambda: len(page.run(KEPT)) == 1)
     page.click("[data-key='contact ann sms']")
     page.find("dialog [name=notes]").send_keys("private")
+    # The first letter takes a moment to be sealed, and only what is sealed can be kept by a page that goes.
+    page.until(lambda: page.run("return import('/dashboard/js/outbox.js').then((outbox) => outbox.contacts().every(({ sealed }) => sealed))"))
     # What the browser says when it puts a page into its cache, and when it takes it out.
     page.run("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
     page.until(lambda: len(page.run(KEPT)) == 2)
