@@ -76,14 +76,16 @@ extension AuditEntry {
             patients = shown.arrayLiteral
         case .nobody, .patients: patients = nil
         }
+        let sought = patients == nil ? AuditText.bounded(record.patientSought) : nil
+        // Whom nobody is shown stands in its own column, and not twice.
+        let filter = sought == nil ? record.filter : record.filter.filter { $0.name.description != "patient_id" }
         self.init(
             time: wallClock(), status: response.status, principal: principal,
             address: AuditText.bounded(incoming.address), requestID: incoming.requestID,
             serverRequestID: incoming.serverRequestID, isAutomatic: incoming.isAutomatic,
             method: incoming.request.method, route: route,
-            filter: record.filter.map { ($0.name, AuditText.bounded($0.value)) }, patients: patients,
-            patientSought: patients == nil ? AuditText.bounded(record.patientSought) : nil,
-            problem: record.problem?.kind.rawValue)
+            filter: filter.map { ($0.name, AuditText.bounded($0.value)) }, patients: patients,
+            patientSought: sought, problem: record.problem?.kind.rawValue)
     }
 }
 
