@@ -71,6 +71,7 @@ public struct Application: Sendable {
         acceptor.stop(grace: Self.grace)
         let drained = workers.waitUntilDone(end)
         flush(audit, by: end + Self.longestAuditFlush)
+        maintenance.sealRest(by: end + Self.longestAuditFlush)
         keys.shutdown()
         denied?.shutdown()
         logger.info("stopped", metadata: ["drained": "\(drained)"])

@@ -12,9 +12,14 @@ final class AuditSeals: Sendable {
     static let pause = Duration.seconds(5)
     static let pauseAfterFailure = Duration.seconds(60)
 
+    /// At the end, how long what was written last may take, and how long between two tries: any short transaction of the
+    /// cluster may be in the way.
+    private static let longestAtEnd = Duration.seconds(1)
+    private static let pauseAtEnd = Duration.milliseconds(50)
+
     private static let seal = Statement(
         name: "seal_audit",
-        sql: "SELECT number, digest, entries, remaining, ceil(unsealed_seconds)::bigint FROM re.seal_audit(interval '4 s')")
+        sql: "SELECT number, digest, entries, remaining, ceil(unsealed_seconds)::bigint FROM re.seal_audit($1::interval)")
 
     private let database: Database
     private let logger: Logger
@@ -34,7 +39,7 @@ final class AuditSeals: Sendable {
     func lookAfter() {
         guard due.withLock({ $0 <= .now }) else { return }
         do throws(PostgreSQLError) {
-            let isMore = try sealOnce()
+            let isMore = try sealOnce(pause: "4 s").isMore
             due.withLock { $0 = .now + (isMore ? .zero : Self.pause) }
         } catch {
             logger.warning("the audit could not be sealed", metadata: ["class": "\(error.kind)", "reason": "\(error)"])
@@ -42,10 +47,28 @@ final class AuditSeals: Sendable {
         }
     }
 
-    /// Returns whether more can be sealed at once.
-    private func sealOnce() throws(PostgreSQLError) -> Bool {
+    /// Has sealed what was written last, when nothing more will be: nobody may come after who would.
+    func finish(by deadline: ContinuousClock.Instant) {
+        let end = min(deadline, .now + Self.longestAtEnd)
+        guard .now < end else { return }
+        let done = Monitor(false)
+        // A statement may take longer than a stop.
+        let thread = try? Thread.start { [self] in
+            while ContinuousClock.now < end, (try? sealOnce(pause: "0").isAll) == false {
+                _ = done.wait(until: .now + Self.pauseAtEnd) { $0 ? true : nil }
+            }
+            done.withLock { $0 = true }
+            done.notifyAll()
+        }
+        guard let thread else { return }
+        thread.detach()
+        _ = done.wait(until: end) { $0 ? true : nil }
+    }
+
+    /// Returns whether more can be sealed at once, and whether all is sealed that there is.
+    private func sealOnce(pause: String) throws(PostgreSQLError) -> (isMore: Bool, isAll: Bool) {
         let asked = ContinuousClock.now
-        let row = try database(Query(Self.seal))[0]
+        let row = try database(Query(Self.seal, [pause]))[0]
         // Another server is at it, who will tell.
         if let age = row.int(4) { allSealedBy.withLock { $0 = max($0 ?? asked - .seconds(age), asked - .seconds(age)) } }
         if let number = row.int(0), let digest = row.text(1) {
@@ -53,6 +76,6 @@ final class AuditSeals: Sendable {
                 "the audit has been sealed",
                 metadata: ["number": "\(number)", "digest": "\(digest)", "entries": "\(row.int(2) ?? 0)"])
         }
-        return row.text(3) == "t"
+        return (row.text(3) == "t", row.int(4) == 0)
     }
 }

@@ -73,6 +73,9 @@ final class Maintenance: Sendable {
         stopped.notifyAll()
     }
 
+    /// Has the audit sealed to its end, once nothing more is written.
+    func sealRest(by deadline: ContinuousClock.Instant) { seals.finish(by: deadline) }
+
     /// How many entries of the audit no month has taken, as last counted (docs/audit.md); nil before that.
     var auditRest: Int? { rest.withLock { $0 } }
 

@@ -348,6 +348,10 @@ def test_entries_are_sealed_as_they_come_and_verify_finds_one_that_is_gone(stack
                                for line in server.log.read_text().splitlines()))
         assert "\nreengagement_audit_unsealed_seconds " in server.get("/metrics").body.decode()
         assert server.stop() == 0
+        # Its own end is its last entry, after which nobody may come who seals.
+        cursor.execute("SELECT max(transaction) < (SELECT max(to_transaction) FROM re.audit_seal),"
+                       " max(server_request_id) FILTER (WHERE filter ->> 'event' = 'ends') IS NOT NULL FROM re.audit")
+        assert cursor.fetchone() == (True, True)
         run_sql("verify", own_database)
         cursor.execute("SET session_replication_role = replica; DELETE FROM re.audit WHERE organization_id = %s AND method = 'GET'"
                        " AND ctid <> (SELECT min(ctid) FROM re.audit WHERE organization_id = %s AND method = 'GET')",
