@@ -5,3 +5,4 @@ SET default_transaction_isolation = 'read committed';
 SET row_security = on;
 SET standard_conforming_strings = on;
 SET jit = off;
+SET quote_all_identifiers = off;

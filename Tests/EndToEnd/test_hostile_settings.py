@@ -20,6 +20,7 @@ SETTINGS = {
     "idle_in_transaction_session_timeout": "1ms",
     "row_security": "off",
     "standard_conforming_strings": "off",
+    "quote_all_identifiers": "on",
     "array_nulls": "off",
     "DateStyle": "German",
     "IntervalStyle": "sql_standard",

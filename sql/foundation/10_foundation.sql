@@ -29,10 +29,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         OR EXISTS (SELECT FROM re.foundation f WHERE f.kind = 'role' AND f.name = quote_ident(r.rolname))
 $$;
 
+-- PostgreSQL writes a definition as the session's settings say, and the one who looks may have others than the one who noted.
 -- Where too_much, the thing is a fault if the list does not have it; undo takes it away.
 CREATE OR REPLACE FUNCTION re.foundation_now()
 RETURNS TABLE (kind text, name text, definition text, undo text, too_much boolean, relation text, role text, servers_role text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET quote_all_identifiers = off SET standard_conforming_strings = on
+SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, YMD' SET "IntervalStyle" = 'postgres' SET bytea_output = 'hex' AS $$
 WITH owner AS MATERIALIZED (
     SELECT nspowner AS oid, current_setting('server_version_num')::integer >= 160000 AS has_options
     FROM pg_namespace WHERE nspname = 're'
@@ -201,7 +203,8 @@ $$;
 -- notes it anew, such a thing need only be there.
 CREATE OR REPLACE FUNCTION re.foundation_faults()
 RETURNS TABLE (fault text, kind text, name text, expected text, found text, undo text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET quote_all_identifiers = off SET standard_conforming_strings = on
+SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, YMD' SET "IntervalStyle" = 'postgres' SET bytea_output = 'hex' AS $$
 WITH now AS MATERIALIZED (
     SELECT * FROM re.foundation_now()
 ), list AS MATERIALIZED (
