@@ -102,7 +102,8 @@ prepare_connection() {
     if [[ -n $network && -z $mode && -z ${PGSSLMODE:-} ]]; then
         export PGSSLMODE=verify-full
         tls_by_default=1
-    elif [[ -n $network && ${mode:-$PGSSLMODE} != verify-full ]]; then
+    # What libpq does not know it refuses, and it may be the rest of a password.
+    elif [[ -n $network && ${mode:-$PGSSLMODE} =~ ^(disable|allow|prefer|require|verify-ca)$ ]]; then
         printf 'warning: over a network sslmode=%s does not check who the database is; verify-full does\n' "${mode:-$PGSSLMODE}" |
             printable >&2
     fi

@@ -61,7 +61,7 @@ def test_what_the_database_refuses_is_500_and_quotes_no_one(stack, broken, fresh
 def test_no_password_of_the_database_is_told_where_it_cannot_be_reached(server_with, stack, fresh_id):
     secret = fresh_id("secretpassword")
     for url in (f"postgresql://someone:{secret}@127.0.0.1:1/x", f"host=127.0.0.1 port=1 user=someone password={secret}",
-                f"postgresql://someone:{secret}@localhost.invalid/x", f"postgresql://someone:{secret}@127.0.0.1:1,127.0.0.1:2/x"):
+                f"postgresql://someone:{secret}@localhost.invalid/x?sslmode=prefer", f"postgresql://someone:{secret}@127.0.0.1:1,127.0.0.1:2/x"):
         server = server_with(DATABASE_URL=url, LOG_LEVEL="trace", DB_ACQUIRE_TIMEOUT_MS="500")
         answers = [server.get(dashboard("o"), token_headers(stack, "o")), server.get("/ready"), server.get("/metrics")]
         assert [a.status for a in answers] == [503, 503, 200]
@@ -97,14 +97,14 @@ def test_the_log_says_why_the_database_cannot_be_reached_and_quotes_no_name(serv
     services.write_text(f"[mine]\nhost={secret}.invalid\npassword={secret}\n")
     there = stack.settings["DATABASE_URL"]
     for url, words, environment in (
-        (f"postgresql://{secret}:{secret}@{secret}.invalid/{secret}", "cannot be resolved", {}),
-        (f"postgresql://u:{secret}@127.0.0.1:1,{secret}.invalid/x", "host 1: Connection refused; host 2: the host's name", {}),
+        (f"postgresql://{secret}:{secret}@{secret}.invalid/{secret}?sslmode=prefer", "cannot be resolved", {}),
+        (f"postgresql://u:{secret}@127.0.0.1:1,{secret}.invalid/x?sslmode=prefer", "host 1: Connection refused; host 2: the host's name", {}),
         (f"host=/{secret} user=u", "No such file or directory", {}),
         (there.replace("///reengagement?", f"///{secret}?"), "3D000: no such database", {}),
         (there.replace("user=postgres", f"user={secret}"), "28000: ", {}),
         (there + f"&options=-c%20{secret}%3D1", "42704: a setting is unknown", {}),
         ("host=127.0.0.1 port=1 user=u", "Connection refused", {"PGPASSWORD": secret}),
-        ("service=mine user=u", "cannot be resolved", {"PGSERVICEFILE": str(services)}),
+        ("service=mine user=u sslmode=prefer", "cannot be resolved", {"PGSERVICEFILE": str(services)}),
     ):
         server = server_with(DATABASE_URL=url, LOG_LEVEL="trace", DB_ACQUIRE_TIMEOUT_MS="2000", **environment)
         answers = [server.get(dashboard("o"), token_headers(stack, "o")), server.get("/ready"), server.get("/metrics")]
