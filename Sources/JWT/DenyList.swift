@@ -131,13 +131,14 @@ public final class DenyList: Sendable {
         }
     }
 
-    /// Puts names in force; says whether they are others than those read before, and whether that had failed.
-    private func put(_ names: DeniedNames) -> (isNew: Bool, hadFailed: Bool) {
+    /// Puts names in force, and takes those that are missing off it if the reading before had the same; says whether they are
+    /// others than those, and whether that reading had failed.
+    func put(_ names: DeniedNames) -> (isNew: Bool, hadFailed: Bool) {
         state.withLock { state in
             let (isNew, hadFailed) = (names != state.lastRead, state.lastFailure != nil)
             (state.readAt, state.lastFailure) = (.now, nil)
             guard isNew || state.refused.count != names.all.count else { return (isNew, hadFailed) }
-            state.refused = names.all.union(state.lastRead.all)
+            state.refused = isNew ? state.refused.union(names.all) : names.all
             state.lastRead = names
             isEmpty.store(state.refused.isEmpty, ordering: .releasing)
             return (isNew, hadFailed)

@@ -95,6 +95,18 @@ import Testing
         try reads("user_3\n", entries: 1)
     }
 
+    @Test("A file that is still being written is no reason to let anybody in, however many readings it takes")
+    func writtenSlowly() throws {
+        // Whose thread reads nothing meanwhile.
+        let path = try folder.write("user_1\nuser_9\n", to: "denied")
+        let list = try DenyList(path: path, logger: quiet, interval: .seconds(3600))
+        defer { list.shutdown() }
+        for (text, entries) in [("# all\n", 2), ("us", 3), ("user_1\nuser_", 4), ("user_1\nuser_9\n", 4), ("user_1\nuser_9\n", 2)] {
+            _ = list.put(try DeniedNames(Array(text.utf8)))
+            #expect(list.statistics.entries == entries)
+        }
+    }
+
     @Test("A file that is not there at the start stops it", arguments: ["missing", ""])
     func start(_ name: String) {
         #expect {
