@@ -84,7 +84,13 @@ extension Incoming {
                 "HTTP_AUTHORIZATION", "HTTP_IDEMPOTENCY_KEY", "HTTP_ORIGIN", "HTTP_X_REQUEST_ID", "HTTP_CONTENT_TYPE",
                 "HTTP_CONTENT_ENCODING", "HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "HTTP_COOKIE",
             ])
-        isPassedOn = ["HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_VIA"].contains { exchange.count(of: $0) > 0 }
+        // HTTP/1.0 is what nginx's proxy_pass speaks that is told nothing else, and such a one adds no header.
+        isPassedOn =
+            exchange.text("SERVER_PROTOCOL") == "HTTP/1.0"
+            || [
+                "HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_X_REAL_IP",
+                "HTTP_VIA",
+            ].contains { exchange.count(of: $0) > 0 }
         scheme = exchange.text("REQUEST_SCHEME")
         host = exchange.text("HTTP_HOST")
         size = 4096 + 2 * (exchange.parameter("REQUEST_URI")?.count ?? 0) + (authorization?.count ?? 0)

@@ -33,13 +33,22 @@ def test_health_tells_its_version_to_its_own_machine_alone(stack, address, is_to
 
 
 @pytest.mark.parametrize("header", [{"X-Forwarded-For": "192.0.2.1"}, {"Forwarded": "for=192.0.2.1"}, {"X-Real-IP": "192.0.2.1"},
-                                    {"Via": "1.1 proxy"}, {"Host": "api.example.com"}, {"Host": "127.evil.example"},
+                                    {"Via": "1.1 proxy"}, {"X-Forwarded-Host": "x"},
+                                    {"X-Forwarded-Proto": "https"}, {"Host": "api.example.com"}, {"Host": "127.evil.example"},
                                     {"Host": "localhost.evil.example"}, {"X-Forwarded-For": "127.0.0.1"}])
 def test_what_a_proxy_on_this_machine_passes_on_is_from_outside(api, plain_client, header):
     """To nginx it comes from loopback, as Prometheus' own request does."""
     for client in (api.client, plain_client):
         assert client.request("GET", "/metrics", header).status == 403
         assert "version" not in client.request("GET", "/health", header).json()
+
+
+def test_nginx_before_nginx_that_says_nothing_of_it_is_known_by_its_http_1_0(plain_client):
+    """What `proxy_pass http://127.0.0.1:8000;` sends."""
+    refused = plain_client.raw(b"GET /metrics HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+    assert refused.startswith(b"HTTP/1.1 403 "), refused
+    told = plain_client.raw(b"GET /health HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+    assert told.startswith(b"HTTP/1.1 200 ") and b"version" not in told, told
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.0.0.1:9000", "[::1]", "[::1]:9000"])
