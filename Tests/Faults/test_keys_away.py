@@ -57,6 +57,10 @@ class KeyServer:
         self.server.shutdown()
         self.server.server_close()
 
+    def settings(self, stack):
+        """Of a server that takes its keys from here; with keys of one's own the issuer is to be named."""
+        return {"CLERK_JWKS_URL": self.url, "CLERK_JWKS_CA_FILE": str(self.certificate), "CLERK_ISSUER": stack.signer.issuer}
+
     @property
     def url(self):
         return f"https://localhost:{self.server.server_address[1]}/jwks"
@@ -105,7 +109,7 @@ def test_known_keys_go_on_and_new_ones_are_taken_up(stack, clinic, keyed, figure
     old, new, issuer = tokens.generate_key(), tokens.generate_key(), stack.signer.issuer
     keyed.body = tokens.jwks({"old": old}).encode()
     # The stack would bring a key of its own where a variable for one is empty or not there.
-    stack.restart_server(CLERK_JWKS_URL=keyed.url, CLERK_JWKS_CA_FILE=str(keyed.certificate))
+    stack.restart_server(**keyed.settings(stack))
     known, rotated = Signer(old, issuer, "old"), Signer(new, issuer, "new")
     deadline = time.monotonic() + 60
     while ask(stack, clinic, known)[0] != 200:
@@ -130,7 +134,7 @@ def test_known_keys_go_on_and_new_ones_are_taken_up(stack, clinic, keyed, figure
     # Slow from the start: a server without keys yet says so, and waits for none of it.
     keyed.body, keyed.delay = tokens.jwks({"old": old, "new": new}).encode(), SLOW
     stack.call("server-stop")
-    stack.call("server-start", CLERK_JWKS_URL=keyed.url, CLERK_JWKS_CA_FILE=str(keyed.certificate))
+    stack.call("server-start", **keyed.settings(stack))
     stack.look()
     status, took = ask(stack, clinic, known)
     assert status == 503 and took < FETCH_WAIT
@@ -148,7 +152,7 @@ def test_known_keys_go_on_and_new_ones_are_taken_up(stack, clinic, keyed, figure
 def test_keys_rotated_under_load(stack, clinic, keyed, figures):
     old, new, issuer = tokens.generate_key(), tokens.generate_key(), stack.signer.issuer
     keyed.body = tokens.jwks({"old": old}).encode()
-    stack.restart_server(CLERK_JWKS_URL=keyed.url, CLERK_JWKS_CA_FILE=str(keyed.certificate))
+    stack.restart_server(**keyed.settings(stack))
     known, rotated = Signer(old, issuer, "old"), Signer(new, issuer, "new")
     deadline = time.monotonic() + 60
     while ask(stack, clinic, known)[0] != 200:
