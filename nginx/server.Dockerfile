@@ -23,7 +23,7 @@ COPY Sources Sources
 # As scripts/build does; the symbols are half of the file.
 RUN printf '%s\n' 'set -e' \
         'swift build --configuration release --static-swift-stdlib --product reengagement-api --scratch-path "$1" \' \
-        '    -Xlinker -z -Xlinker now -Xlinker -z -Xlinker noexecstack -Xswiftc -file-prefix-map -Xswiftc /src=/source' \
+        '    --disable-local-rpath -Xlinker -z -Xlinker now -Xlinker -z -Xlinker noexecstack -Xswiftc -file-prefix-map -Xswiftc /src=/source' \
         'strip -o /reengagement-api "$1/release/reengagement-api"' \
         'chmod 755 /reengagement-api' \
         'install -m 644 Package.resolved /Package.resolved' >/build.sh

@@ -144,7 +144,8 @@ extension KeyEvent {
         case .changed(let keys, let skipped):
             logger.log(
                 level: keys > 0 ? .info : .warning,
-                keys > 0 ? "signing keys in force" : "the set of signing keys is empty: every token is refused", metadata: ["source": "\(source.variable)", "keys": "\(keys)"])
+                keys > 0 ? "signing keys in force" : "the set of signing keys is empty: every token is refused",
+                metadata: ["source": "\(source.variable)", "keys": "\(keys)"])
             if !skipped.isEmpty {
                 logger.info(
                     "keys of the JWKS were skipped", metadata: ["reasons": "\(skipped.joined(separator: "; "))"])
