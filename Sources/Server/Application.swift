@@ -77,12 +77,17 @@ public struct Application: Sendable {
         logger.info("stopped", metadata: ["drained": "\(drained)"])
     }
 
-    private func startLog() throws(StartError) {
+    /// Starts a part that has a thread of its own; `purpose` says in the error what it is for.
+    private func startThread(for purpose: String, _ start: () throws(Thread.StartError) -> Void) throws(StartError) {
         do throws(Thread.StartError) {
-            try sink.start()
+            try start()
         } catch {
-            throw StartError(description: "the system refuses a thread for the log (errno \(error.code))")
+            throw StartError(description: "the system refuses a thread for \(purpose) (errno \(error.code))")
         }
+    }
+
+    private func startLog() throws(StartError) {
+        try startThread(for: "the log") { () throws(Thread.StartError) in try sink.start() }
     }
 
     private func waitForStop(_ signals: OperatorSignals, _ keys: KeySet, _ denied: DenyList?) -> String {
@@ -171,12 +176,8 @@ public struct Application: Sendable {
         let watch = SettingsWatch(
             database: { (query) throws(PostgreSQLError) in try pool.run(query, organization: "") },
             renew: { pool.renew() }, logger: logger)
-        do throws(Thread.StartError) {
-            try watch.start()
-            return watch
-        } catch {
-            throw StartError(description: "the system refuses a thread for the settings (errno \(error.code))")
-        }
+        try startThread(for: "the settings") { () throws(Thread.StartError) in try watch.start() }
+        return watch
     }
 
     private func startWorkers(
@@ -201,12 +202,8 @@ public struct Application: Sendable {
         let recent = RecentReadiness(
             longestWait: configuration.acquireTimeout, mostWaiting: max(1, configuration.workers / 2)
         ) { () throws(PostgreSQLError) in try readiness.check() }
-        do throws(Thread.StartError) {
-            try recent.start()
-            return recent
-        } catch {
-            throw StartError(description: "the system refuses a thread for the readiness (errno \(error.code))")
-        }
+        try startThread(for: "the readiness") { () throws(Thread.StartError) in try recent.start() }
+        return recent
     }
 
     private func startMaintenance(_ pool: ConnectionPool, _ refreshes: Refreshes) throws(StartError) -> Maintenance {
@@ -214,12 +211,8 @@ public struct Application: Sendable {
             database: { (query, organization) throws(PostgreSQLError) in
                 try pool.run(query, organization: organization, repeatable: false)
             }, refreshes: refreshes, logger: logger)
-        do throws(Thread.StartError) {
-            try maintenance.start()
-            return maintenance
-        } catch {
-            throw StartError(description: "the system refuses a thread for the background work (errno \(error.code))")
-        }
+        try startThread(for: "the background work") { () throws(Thread.StartError) in try maintenance.start() }
+        return maintenance
     }
 
     private func startLoginWatch(_ pool: ConnectionPool) throws(StartError) -> FoundationWatch {
@@ -232,23 +225,15 @@ public struct Application: Sendable {
                 description: "DATABASE_LOGIN is bound, and the login of DATABASE_URL is not (\(trouble)); docs/operating.md "
                     + "says how to mend it, and DATABASE_LOGIN=any accepts it")
         }
-        do throws(Thread.StartError) {
-            try watch.start()
-            return watch
-        } catch {
-            throw StartError(description: "the system refuses a thread for the login (errno \(error.code))")
-        }
+        try startThread(for: "the login") { () throws(Thread.StartError) in try watch.start() }
+        return watch
     }
 
     private func startFoundationWatch(_ pool: ConnectionPool) throws(StartError) -> FoundationWatch {
         let watch = FoundationWatch(
             database: { (query) throws(PostgreSQLError) in try pool.run(query, organization: "") }, logger: logger)
-        do throws(Thread.StartError) {
-            try watch.start()
-            return watch
-        } catch {
-            throw StartError(description: "the system refuses a thread for what answers rest on (errno \(error.code))")
-        }
+        try startThread(for: "what answers rest on") { () throws(Thread.StartError) in try watch.start() }
+        return watch
     }
 
     private func startAudit(_ pool: ConnectionPool) throws(StartError) -> Audit {
@@ -259,12 +244,8 @@ public struct Application: Sendable {
         let audit = Audit(
             trail: trail, volume: AuditVolume(megabytes: configuration.auditDailyMegabytes),
             run: ServerEntry(isAudited: configuration.isAudited, listen: configuration.listen.name))
-        do throws(Thread.StartError) {
-            try audit.start()
-            return audit
-        } catch {
-            throw StartError(description: "the system refuses a thread for the audit (errno \(error.code))")
-        }
+        try startThread(for: "the audit") { () throws(Thread.StartError) in try audit.start() }
+        return audit
     }
 
     private func pipeline(
