@@ -8,6 +8,7 @@ import time
 import pytest
 import requests
 
+from conftest import engines
 from containers import API, ROOT, Containers, free_ports, inspect, run
 
 GIT = {**os.environ, "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
@@ -54,25 +55,34 @@ def former_version(tmp_path):
     return folder
 
 
-def bring_up(containers, said):
+def bring_up(containers):
     """As `make compose-up` does."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("COMPOSE_", "HTTP"))}
-    said.append(run(containers.folder / "scripts/containers", "up", cwd=containers.folder,
-                    env={**kept, "DOCKER_BUILDKIT": "1", **containers.environment}))
+    return run(containers.folder / "scripts/containers", "up", cwd=containers.folder,
+                    env={**kept, "DOCKER_BUILDKIT": "1", "COMPOSE": " ".join(containers.command), **containers.environment})
 
 
-def test_another_environment_with_a_request_every_50_ms(project):
-    containers = project()
+@pytest.mark.parametrize("other", engines(), ids=" ".join)
+def test_another_environment_with_a_request_every_50_ms(project, other):
+    containers = project(command=other)
     containers.up()
     headers = containers.sign_in()
     containers.environment.update(RATE_LIMIT="0", CORS_ALLOWED_ORIGINS="https://app.example.com")
-    before = inspect(containers.name("server"))["Id"], inspect(containers.name("nginx"))["Id"]
+    before = serving(containers)
     with Asking(containers.plain + API + "risk-metrics", headers) as asking:
-        bring_up(containers, [])
+        bring_up(containers)
         time.sleep(1)
-    assert not {inspect(containers.name("server"))["Id"], inspect(containers.name("nginx"))["Id"]} & set(before)
+    after = serving(containers)
+    assert not after & before
     print(f"the longest gap between two answers was {asking.longest_gap:.2f} s, {len(asking.others)} were refused")
     assert len(asking.answered) > 10
+    bring_up(containers)
+    containers.up("--no-build")
+    assert serving(containers) == after, "replaced, though nothing has changed"
+
+
+def serving(containers):
+    return {inspect(containers.name(service))["Id"] for service in ("server", "nginx")}
 
 
 def test_an_environment_that_is_refused_replaces_nothing(project):
@@ -81,7 +91,7 @@ def test_an_environment_that_is_refused_replaces_nothing(project):
     before = inspect(containers.name("server"))["Id"]
     containers.environment["RATE_LIMIT"] = "much"
     with pytest.raises(AssertionError, match="RATE_LIMIT"):
-        bring_up(containers, [])
+        bring_up(containers)
     assert inspect(containers.name("server"))["Id"] == before and containers.get("/ready").status_code == 200
 
 
@@ -95,7 +105,7 @@ def test_an_upgrade_from_0_3_0(built, command, tmp_path):
         former.wait()
         rows = former.sql("SELECT count(*) FROM outreach_log")
         with Asking(former.plain + "/health") as asking:
-            bring_up(after, [])
+            bring_up(after)
             time.sleep(1)
         print(f"from 0.3.0: the longest gap between two answers was {asking.longest_gap:.2f} s, {len(asking.others)} were refused")
         assert after.sql("SELECT count(*) FROM outreach_log") == rows
