@@ -65,8 +65,32 @@ def test_what_can_be_set_is_in_the_example():
     example = set(re.findall(r"^#?([A-Z][A-Z_]+)=", (ROOT / "nginx/.env.example").read_text(), re.MULTILINE))
     for file in ("compose.yaml", "compose.site.yaml"):
         used = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", (ROOT / "nginx" / file).read_text()))
-        # The key itself has many lines, and the rest comes with a stack that has its own keys.
-        assert used - example - set(SETTINGS) <= {"CLERK_JWT_KEY", "CLERK_JWKS_FILE", "TOKEN_MAX_LIFETIME"}, used - example
+        assert used <= example | set(SETTINGS), (file, used - example)
+
+
+def readme_variables():
+    """Of its table, each with the default that is told; one for each name of a line."""
+    table = re.search(r"\| variable \| meaning \| default \|\n(.*?)\n\n", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    for line in table.splitlines()[1:]:
+        names, _, default = re.fullmatch(r"\| (.*?) \| (.*) \| ?(.*) \|", line).groups()
+        names, defaults = re.findall(r"`([A-Z_]+)`", names), [text.strip("`") for text in default.split(", ")]
+        yield from zip(names, defaults if len(defaults) == len(names) else [default] * len(names))
+
+
+def test_the_example_tells_the_defaults_that_are_taken():
+    example = dict(re.findall(r"^#?([A-Z][A-Z_]+)=(.*)$", (ROOT / "nginx/.env.example").read_text(), re.MULTILINE))
+    readme, compared = dict(readme_variables()), set()
+    for file in ("compose.yaml", "compose.site.yaml"):
+        for name, default in re.findall(r"(?<!\$)\$\{([A-Z_]+):?-([^}]+)\}", (ROOT / "nginx" / file).read_text()):
+            if name in SETTINGS or "example.com" in example[name] or (file, name[-5:]) == ("compose.site.yaml", "_PORT"):
+                continue
+            assert example[name] == default, (file, name)
+            compared.add(name)
+    for name, default in readme.items():
+        if re.fullmatch(r"\d+|on|info|json", default.replace(",", "")):
+            assert example[name] == default, name
+            compared.add(name)
+    assert len(compared) > 20, compared
 
 
 def test_what_is_copied_is_there_and_scripts_can_be_run():
@@ -85,9 +109,12 @@ def test_every_variable_of_the_server_can_be_set_and_no_other():
     for name, services in (("local", LOCAL), ("site", SITE)):
         used = set(services["server"]["environment"])
         assert {variable.removesuffix("_FILE") for variable in used - known} <= {"PGPASSWORD", "CLERK_JWT_KEY"}, used - known
-        # The image says where the socket is; roles and key files are a site's, or the set-up's own.
-        missing = known - used - {"FCGI_LISTEN", "CLERK_JWT_KEY", "CLERK_JWKS_FILE"} - ({"DATABASE_ROLE"} if name == "local" else set())
-        assert not missing, (name, missing)
+        # The image says where the socket is; the local set-up has a database and a role of its own.
+        assert known - used == {"FCGI_LISTEN"} | ({"DATABASE_ROLE"} if name == "local" else set()), name
+        fixed = {variable for variable, value in services["server"]["environment"].items() if "${" not in str(value)}
+        assert fixed == {"PGPASSWORD_FILE"} | ({"DATABASE_URL", "CLERK_JWT_KEY_FILE"} if name == "local" else set()), name
+    # The list is the README's table, but for the ports, which are nginx's.
+    assert known == {variable for variable, _ in readme_variables()} - {"HTTPS_PORT", "HTTP_PORT"}
 
 
 def test_the_runtime_has_the_libraries_that_are_built_against():
