@@ -1,5 +1,6 @@
 """The container files as far as they can be held against the rest without building them; Tests/Containers runs them."""
 
+import json
 import re
 
 import yaml
@@ -145,3 +146,26 @@ def test_no_container_leaves_its_memory_on_a_disk():
     assert all(service["ulimits"] == {"core": 0} for services in (LOCAL, SITE) for service in services.values())
     for configuration in ("production.conf", "local.conf.template"):
         assert "\nworker_rlimit_core 0;\n" in (ROOT / "nginx" / configuration).read_text()
+
+
+def test_grafana_finds_its_source_and_its_dashboard():
+    """By the fields and places of Grafana's documentation; it cannot be started here."""
+    copied = dict(re.findall(r"^COPY (\S+) (\S+)$", (ROOT / "nginx/grafana.Dockerfile").read_text(), re.MULTILINE))
+    targets = {source: target.rpartition("/")[0] for source, target in copied.items()}
+    assert targets["nginx/monitoring/datasource.yml"] == "/etc/grafana/provisioning/datasources"
+    assert targets["nginx/monitoring/dashboards.yml"] == "/etc/grafana/provisioning/dashboards"
+    sources, providers = (yaml.safe_load((ROOT / f"nginx/monitoring/{name}.yml").read_text()) for name in ("datasource", "dashboards"))
+    assert sources["apiVersion"] == providers["apiVersion"] == 1
+    [source], [provider] = sources["datasources"], providers["providers"]
+    assert source == {"name": "Prometheus", "type": "prometheus", "access": "proxy", "uid": "prometheus",
+                      "url": "http://prometheus:9090", "isDefault": True}
+    assert "prometheus" in LOCAL and LOCAL["prometheus"]["ports"][0].endswith(":9090")
+    assert provider["type"] == "file" and provider["options"] == {"path": targets["docs/monitoring/dashboard.json"]}
+    dashboard = json.loads((ROOT / "docs/monitoring/dashboard.json").read_text())
+    # The dashboard asks a source of that type, whichever a site has: the one that is there is taken.
+    variable = next(each for each in dashboard["templating"]["list"] if each["type"] == "datasource")
+    assert variable["query"] == source["type"]
+    asked = set(re.findall(r'"uid": ?"([^"]*)"', json.dumps([dashboard["panels"], dashboard["templating"], dashboard["annotations"]])))
+    assert asked == {"${%s}" % variable["name"]}
+    for volume, folder in ("grafana", "/var/lib/grafana"), ("prometheus", "/prometheus"):
+        assert f"{volume}:{folder}" in LOCAL[volume]["volumes"]
