@@ -32,6 +32,16 @@ def test_a_schema_of_a_later_version_is_served(project):
     assert "migrated by a later version" in containers.compose("logs", "migrate")
 
 
+def test_demo_data_wait_for_the_tables(project):
+    """podman-compose starts them beside `migrate`."""
+    containers = project()
+    containers.compose("up", "-d", "postgres")
+    containers.compose("up", "-d", "--no-deps", "demo")
+    eventually("PostgreSQL", lambda: containers.sql("SELECT 1") == "1")
+    containers.compose("run", "--rm", "-T", "--no-deps", "migrate")
+    eventually("there are demo data", lambda: containers.sql("SELECT count(*) FROM organizations") == "3")
+
+
 def test_what_a_wrong_password_is_told(project):
     containers = project()
     containers.up()
