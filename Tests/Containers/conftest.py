@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from containers import ROOT, Containers, docker, eventually, run
+from containers import PODMAN, ROOT, Containers, docker, eventually, run
 
 sys.path.insert(0, str(ROOT / "Tests/Browser"))
 
@@ -30,13 +30,19 @@ def engines():
 
 @pytest.fixture(scope="session")
 def command():
-    return engines()[0]
+    """COMPOSE names one."""
+    return tuple(os.environ.get("COMPOSE", "").split()) or engines()[0]
 
 
 @pytest.fixture(scope="session")
 def built(clone, command):
     """The images, built once; IMAGES_BUILT=1 says that they are there already."""
-    if not os.environ.get("IMAGES_BUILT"):
+    if os.environ.get("IMAGES_BUILT"):
+        return clone
+    if PODMAN:
+        # In OCI's format, which carries no health check.
+        run("podman-compose", "-p", "reengagement", "-f", "nginx/compose.yaml", "build", "migrate", "server", "nginx", cwd=clone)
+    else:
         Containers(clone, command).compose("build", DOCKER_BUILDKIT="1")
     return clone
 

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 240
 ENDPOINTS = ("risk-metrics", "performance", "patients/prioritized", "patients/patient_1", "trends", "dashboard")
 API = "/api/v1/reengagement/org_demo_1/"
+PODMAN = os.environ.get("ENGINE") == "podman"
 
 
 def run(*command, status=0, **options):
@@ -28,6 +29,26 @@ def docker(*arguments, **options):
 
 def inspect(name):
     return json.loads(docker("inspect", name))[0]
+
+
+def health(name):
+    """Docker asks by itself. Podman has systemd ask, which is not here."""
+    if PODMAN:
+        run("podman", "healthcheck", "run", name, status=None)
+    return inspect(name)["State"]["Health"]["Status"]
+
+
+def log_limit(name):
+    if PODMAN:
+        return json.loads(run("podman", "inspect", name))[0]["HostConfig"]["LogConfig"]["Size"]
+    return inspect(name)["HostConfig"]["LogConfig"]["Config"].get("max-size")
+
+
+def capabilities(name):
+    """What any process of it could ever have, by number."""
+    status = Path(f"/proc/{inspect(name)['State']['Pid']}/status").read_text()
+    mask = int(next(line.split()[1] for line in status.splitlines() if line.startswith("CapBnd")), 16)
+    return {number for number in range(64) if mask >> number & 1}
 
 
 def free_ports(count):
