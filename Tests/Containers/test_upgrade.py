@@ -4,6 +4,7 @@ import os
 import re
 import threading
 import time
+from collections import Counter
 
 import pytest
 import requests
@@ -36,11 +37,14 @@ class Asking:
                 status = requests.get(self.address, headers={**self.headers, "Connection": "close"}, timeout=10).status_code
             except requests.RequestException as error:
                 status = type(error).__name__
-            (self.answered if status == 200 else self.others).append(time.monotonic())
+            if status == 200:
+                self.answered.append(time.monotonic())
+            else:
+                self.others.append(status)
 
-    @property
-    def longest_gap(self):
-        return max(later - earlier for earlier, later in zip(self.answered, self.answered[1:]))
+    def __str__(self):
+        gap = max(later - earlier for earlier, later in zip(self.answered, self.answered[1:]))
+        return f"the longest gap between two answers was {gap:.2f} s, refused were {dict(Counter(self.others))}"
 
 
 def former_version(tmp_path):
@@ -74,7 +78,7 @@ def test_another_environment_with_a_request_every_50_ms(project, other):
         time.sleep(1)
     after = serving(containers)
     assert not after & before
-    print(f"the longest gap between two answers was {asking.longest_gap:.2f} s, {len(asking.others)} were refused")
+    print(f"another environment: {asking}")
     assert len(asking.answered) > 10
     bring_up(containers)
     containers.up("--no-build")
@@ -107,7 +111,7 @@ def test_an_upgrade_from_0_3_0(built, command, tmp_path):
         with Asking(former.plain + "/health") as asking:
             bring_up(after)
             time.sleep(1)
-        print(f"from 0.3.0: the longest gap between two answers was {asking.longest_gap:.2f} s, {len(asking.others)} were refused")
+        print(f"from 0.3.0: {asking}")
         assert after.sql("SELECT count(*) FROM outreach_log") == rows
         assert after.ask("risk-metrics").status_code == 200
     finally:
