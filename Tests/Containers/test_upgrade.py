@@ -128,14 +128,16 @@ def test_wrk_beside_make_up(project, tmp_path):
     try:
         run(ROOT / "scripts/stack", "up", env=stack)
         token = f"Bearer {run(ROOT / 'scripts/token', env=stack).splitlines()[-1]}"
-        rates = [rate(containers.plain, containers.sign_in()["Authorization"]), rate(f"http://localhost:{http}", token)]
+        sides = [(containers.plain, containers.sign_in()["Authorization"]), (f"http://localhost:{http}", token)]
+        pairs = [[rate(*side) for side in sides] for _ in range(5)]
     finally:
         run(ROOT / "scripts/stack", "down", env=stack)
-    print(f"wrk: {rates[0]:.0f} answers a second through the containers, {rates[1]:.0f} through make up, {rates[0] / rates[1]:.2f} as many")
-    assert min(rates) > 0
+    assert all(all(pair) for pair in pairs)
+    ratios = sorted(through / beside for through, beside in pairs)
+    print(f"wrk through the containers beside make up: {ratios[2]:.2f} as many answers, from {ratios[0]:.2f} to {ratios[-1]:.2f}")
 
 
 def rate(address, token):
-    said = run("wrk", "-t1", "-c8", "-d5s", "-H", f"Authorization: {token}", address + API + "risk-metrics")
+    said = run("wrk", "-t1", "-c8", "-d3s", "-H", f"Authorization: {token}", address + API + "risk-metrics")
     assert "Non-2xx" not in said, said
     return float(re.search(r"Requests/sec:\s+([0-9.]+)", said)[1])
