@@ -224,11 +224,11 @@ def test_what_is_missing_is_named(another, other, name):
 
 @pytest.mark.parametrize("other", engines(), ids=" ".join)
 def test_each_compose(another, other, token):
-    site = another(command=other)
+    site = another(command=other, DASHBOARD="0")
     site.migrate()
     site.compose("up", "-d")
     site.wait()
-    assert site.ask(RISK, token=token).status == 200
+    assert site.ask(RISK, token=token).status == 200 and site.ask("/").status == 404
 
 
 def test_a_file_of_another_system(another):

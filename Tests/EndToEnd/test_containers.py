@@ -52,6 +52,10 @@ def test_each_file_says_what_a_container_may_take_and_when_it_is_well():
         for name, service in services.items():
             assert service["mem_limit"] and service["pids_limit"] and service["logging"]["options"]["max-size"], name
             assert service["cap_drop"] == ["ALL"] and service["read_only"], name
+            limit = int(service["mem_limit"].replace("g", "000m").removesuffix("m"))
+            # What is written there counts as memory: it has to be refused before somebody is killed for it.
+            kept = [re.fullmatch(r"/\S+:size=(\d+)m", mount) for mount in service.get("tmpfs", ())]
+            assert all(kept) and sum(int(mount[1]) for mount in kept) <= limit * 3 // 4, name
     for service in (LOCAL["postgres"], *(services[name] for services in (LOCAL, SITE) for name in ("server", "nginx"))):
         assert service["healthcheck"]["test"]
 
