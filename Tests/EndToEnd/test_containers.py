@@ -68,8 +68,11 @@ def test_no_password_has_a_default():
 
 def test_what_can_be_set_is_in_the_example():
     example = set(re.findall(r"^#?([A-Z][A-Z_]+)=", (ROOT / "nginx/.env.example").read_text(), re.MULTILINE))
-    for file in ("compose.yaml", "compose.site.yaml"):
-        used = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", (ROOT / "nginx" / file).read_text()))
+    for file, services in ("compose.yaml", LOCAL), ("compose.site.yaml", SITE):
+        text = re.sub(r"(?m)^ *#.*$", "", (ROOT / "nginx" / file).read_text())
+        used = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", text))
+        # Without a value it is the shell's.
+        used |= {name for service in services.values() for name, value in service.get("environment", {}).items() if value is None}
         assert used <= example | set(SETTINGS), (file, used - example)
 
 
@@ -116,7 +119,8 @@ def test_every_variable_of_the_server_can_be_set_and_no_other():
         assert {variable.removesuffix("_FILE") for variable in used - known} <= {"PGPASSWORD", "CLERK_JWT_KEY"}, used - known
         # The image says where the socket is; the local set-up has a database and a role of its own.
         assert known - used == {"FCGI_LISTEN"} | ({"DATABASE_ROLE"} if name == "local" else set()), name
-        fixed = {variable for variable, value in services["server"]["environment"].items() if "${" not in str(value)}
+        fixed = {variable for variable, value in services["server"]["environment"].items()
+                 if value is not None and "${" not in str(value)}
         assert fixed == {"PGPASSWORD_FILE"} | ({"DATABASE_URL", "CLERK_JWT_KEY_FILE"} if name == "local" else set()), name
     # The list is the README's table, but for the ports, which are nginx's.
     assert known == {variable for variable, _ in readme_variables()} - {"HTTPS_PORT", "HTTP_PORT"}
