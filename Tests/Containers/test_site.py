@@ -77,7 +77,7 @@ def site(built, command, around):
     site = Site(built, command, around.settings(), around.authority)
     try:
         if not os.environ.get("IMAGES_BUILT"):
-            site.compose("build", "migrate", "server", "nginx")
+            site.compose("--profile", "migrate", "build")
         site.migrate()
         around.database.sql(f"INSERT INTO organizations (id, name) VALUES ('{ORGANIZATION}', 'Site')")
         site.compose("up", "-d")
