@@ -187,6 +187,23 @@ def test_what_comes_over_ipv6_is_not_taken_for_the_engine(site, clients):
     assert "refused" in refused or "connect" in refused
 
 
+@pytest.mark.parametrize("service", ["server", "nginx"])
+def test_limits_of_memory_and_processes_hold(site, service):
+    """Whoever takes too much is refused or killed, and the service goes on."""
+    name = site.name(service)
+    limits = inspect(name)["HostConfig"]
+    forks = docker("exec", name, "perl", "-e", "my $n = 0; while ($n < 400) { my $p = fork; last if !defined $p; if (!$p) "
+                   "{ sleep 2; exit } $n++ } print $n").strip()
+    assert 10 < int(forks) < limits["PidsLimit"] < 400
+    megabytes = limits["Memory"] * 2 // 1_000_000
+    held = docker("exec", name, "bash", "-c", f"head -c {megabytes}m /dev/zero | tail -c {megabytes}m | wc -c").strip()
+    assert held == "0"
+    eventually("it answers", lambda: site.ask("/ready").status == 200)
+    assert inspect(name)["RestartCount"] == 0
+    usage = json.loads(docker("stats", "--no-stream", "--format", "{{json .}}", name))
+    assert usage["MemUsage"].endswith("/ 512MiB") and int(usage["PIDs"]) < limits["PidsLimit"]
+
+
 def test_no_secret_is_where_somebody_sees_it(site, around):
     names = docker("ps", "-aq").split()
     for seen in site.compose("config"), docker("inspect", *names), logs(*names):
