@@ -1,6 +1,8 @@
 """Starts that go wrong, or that somebody means in another way."""
 
 import json
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,20 @@ def test_a_size(up_size=45):
 
 def inspect_size(image):
     return json.loads(docker("image", "inspect", image))[0]["Size"]
+
+
+def test_a_port_that_is_taken_replaces_nothing(project):
+    """Neither by `up` nor by `make compose-up`: nginx goes on where it was, and the next start mends all."""
+    containers = project(COMPOSE_PROFILES="")
+    containers.up()
+    make = [containers.folder / "scripts/containers", "up"]
+    environment = {**os.environ, "DOCKER_BUILDKIT": "1", "COMPOSE": " ".join(containers.command), **containers.environment}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        said = run(*make, status=1, cwd=containers.folder, env={**environment, "HTTP_PORT": str(taken.getsockname()[1])})
+        assert "HTTP_PORT" in said
+        assert containers.get("/ready").status_code == 200
+    run(*make, cwd=containers.folder, env=environment)
+    assert containers.get("/ready").status_code == 200
+    run(containers.folder / "scripts/containers", "down", cwd=containers.folder, env=environment)
+    assert not containers.compose("ps", "-aq").strip()
+    assert docker("volume", "ls", "-q", "--filter", f"name={containers.project}_postgres").strip()
