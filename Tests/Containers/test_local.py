@@ -108,6 +108,23 @@ def test_nobody_asks_when_nobody_asks(up):
     assert len(docker("logs", "--since", since, up.name("server")).splitlines()) <= 2
 
 
+def test_up_waits_until_all_is_there(up):
+    """Nothing that has ended is taken for something that has failed."""
+    if up.command != ("docker", "compose"):
+        pytest.skip("docker-compose 1.29 cannot wait")
+    up.compose("down", "-v")
+    up.compose("up", "-d", "--wait")
+    assert up.ask("patients/patient_1").status_code == 200
+    up.compose("up", "-d", "--wait")
+
+
+def test_demo_data_of_another_size_replace_the_former(up):
+    up.compose("run", "--rm", "-T", "migrate", "demo", "anew", ORGANIZATIONS="2", PATIENTS="7")
+    assert up.sql("SELECT count(*) FROM patients WHERE organization_id = 'org_demo_1'") == "7"
+    up.compose("run", "--rm", "-T", "migrate", "demo", "anew")
+    assert up.sql("SELECT count(*) FROM patients WHERE organization_id = 'org_demo_1'") == "40"
+
+
 @pytest.mark.skipif(PODMAN, reason="Podman refuses docker-compose's run beside a container of the service")
 def test_the_configuration_is_checked_and_nothing_started(up):
     started = inspect(up.name("server"))["State"]["StartedAt"]
