@@ -135,3 +135,15 @@ def test_a_port_that_is_taken_replaces_nothing(project):
     run(containers.folder / "scripts/containers", "down", cwd=containers.folder, env=environment)
     assert not containers.compose("ps", "-aq").strip()
     assert docker("volume", "ls", "-q", "--filter", f"name={containers.project}_postgres").strip()
+
+
+def test_a_first_start_that_was_broken_off_is_named(project):
+    """PostgreSQL's image takes what it began for complete, and cannot go on with it."""
+    containers = project(COMPOSE_PROFILES="")
+    containers.compose("up", "-d", "postgres")
+    eventually("PostgreSQL", lambda: docker("exec", containers.name("postgres"), "pg_isready", "-h", "127.0.0.1"))
+    docker("exec", containers.name("postgres"), "psql", "-U", "postgres", "-c", "DROP DATABASE reengagement")
+    containers.compose("up", "-d", status=1)
+    assert "down -v" in containers.compose("logs", "migrate")
+    containers.down("-v")
+    containers.up()
