@@ -1,15 +1,17 @@
 """What `docker compose -f nginx/compose.yaml up` gives is what `make run` gives, and it goes on."""
 
+import json
+import os
 import re
 import signal
 import subprocess
 import time
-import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
-from containers import API, ENDPOINTS, PODMAN, capabilities, docker, eventually, health, inspect, log_limit, run
+from containers import API, ENDPOINTS, PODMAN, ROOT, capabilities, docker, eventually, health, inspect, log_limit, run
 
 CHOWN, SETGID, SETUID, NET_BIND_SERVICE = 0, 6, 7, 10
 SERVICES = {
@@ -34,7 +36,8 @@ def test_it_is_the_local_configuration(up):
     assert up.get("/metrics", **{"X-Forwarded-For": "1.2.3.4"}).status_code == 403
     assert "version" in up.get("/health").json()
     assert "Strict-Transport-Security" not in up.get("/", up.secure).headers
-    assert {up.get("/health").status_code for _ in range(400)} == {200}
+    with ThreadPoolExecutor(16) as many:
+        assert {answer.status_code for answer in many.map(lambda _: up.get("/health"), range(800))} == {200}
     assert up.get("/dev/tokens", Host="rebound.example.com").status_code == 404
 
 
@@ -100,12 +103,14 @@ def test_images_have_labels_and_versions(up):
 
 
 def test_nobody_asks_when_nobody_asks(up):
-    """Health checks are no line of nginx's log, and few of the server's."""
+    """Health checks are no line of nginx's log nor of PostgreSQL's, and few of the server's."""
     time.sleep(2)
     since = str(time.time())
     time.sleep(35)
-    assert docker("logs", "--since", since, up.name("nginx")).strip() == ""
-    assert len(docker("logs", "--since", since, up.name("server")).splitlines()) <= 2
+    said = {service: docker("logs", "--since", since, up.name(service)).splitlines() for service in SERVICES}
+    # PostgreSQL writes down what was written before.
+    said["postgres"] = [line for line in said["postgres"] if "checkpoint" not in line]
+    assert len(said.pop("server")) <= 2 and not any(said.values()), said
 
 
 def test_up_waits_until_all_is_there(up):
@@ -123,6 +128,26 @@ def test_demo_data_of_another_size_replace_the_former(up):
     assert up.sql("SELECT count(*) FROM patients WHERE organization_id = 'org_demo_1'") == "7"
     up.compose("run", "--rm", "-T", "migrate", "demo", "anew")
     assert up.sql("SELECT count(*) FROM patients WHERE organization_id = 'org_demo_1'") == "40"
+
+
+def test_signals_reach_the_server(up):
+    """As the chapter has them: keys again, and the log's level."""
+    since = str(time.time())
+    for name in ("HUP", "USR1", "USR2"):
+        up.compose("exec", "-T", "server", "sh", "-c", f"kill -{name} 1")
+        eventually(f"{name} is told of", lambda: f"SIG{name}" in docker("logs", "--since", since, up.name("server")))
+    assert up.get("/ready").status_code == 200
+    assert inspect(up.name("server"))["RestartCount"] == 0
+
+
+def test_what_is_in_an_image(up):
+    listed = json.loads(subprocess.run([ROOT / "scripts/sbom-image", inspect(up.name("server"))["Config"]["Image"]], check=True,
+                                       capture_output=True, text=True).stdout)
+    assert listed["bomFormat"] == "CycloneDX"
+    names = {component["purl"].split("@")[0] for component in listed["components"]}
+    depended_on = re.findall(r'url: "https://(.+?)(?:\.git)?"', (ROOT / "Package.swift").read_text())
+    assert depended_on and {f"pkg:swift/{place}" for place in depended_on} <= names, names
+    assert {"pkg:deb/debian/libpq5", "pkg:deb/debian/libc6"} <= names
 
 
 @pytest.mark.skipif(PODMAN, reason="Podman refuses docker-compose's run beside a container of the service")

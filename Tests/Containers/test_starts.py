@@ -2,15 +2,16 @@
 
 import json
 import os
+import re
 import socket
 from pathlib import Path
 
 import pytest
 
 from conftest import engines
-from containers import PATIENCE, docker, eventually, inspect, run
+from containers import Containers, docker, eventually, inspect, run
 
-HARD = "p@ss/w%rd: #'\"\\ ?&"
+HARD = "p@ss/w%rd: #'\"\\ ?&$1$HOME"
 
 
 def test_passwords_of_any_characters(project):
@@ -52,13 +53,14 @@ def test_what_a_wrong_password_is_told(project):
     assert "password authentication failed" in said
 
 
-def test_nothing_private_is_sent_to_the_engine(built, tmp_path):
+@pytest.mark.parametrize("buildkit", "01")
+def test_nothing_private_is_sent_to_the_engine(built, tmp_path, buildkit):
     for private in (".local/keys/private.pem", ".build/x", "nginx/site.env", "nginx/secrets/owner-password"):
         (built / private).parent.mkdir(parents=True, exist_ok=True)
         (built / private).write_text("private")
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
     tag = "context-of-a-test"
-    docker("build", "-q", "-t", tag, "-f", tmp_path / "Dockerfile", built)
+    docker("build", "-q", "-t", tag, "-f", tmp_path / "Dockerfile", built, env={**os.environ, "DOCKER_BUILDKIT": buildkit})
     container = docker("create", tag, "x").strip()
     names = run("bash", "-c", f"docker export {container} | tar -t").splitlines()
     docker("rm", container)
@@ -68,7 +70,25 @@ def test_nothing_private_is_sent_to_the_engine(built, tmp_path):
                 or "secrets/" in name]
 
 
-def test_nginx_starts_without_ipv6(built, tmp_path):
+def test_a_test_or_a_script_compiles_nothing(built, command):
+    containers = Containers(built, command, DOCKER_BUILDKIT="1", BUILDKIT_PROGRESS="plain")
+    containers.compose("build", "server")
+    for file in ("Tests/Containers/test_local.py", "scripts/test", "scripts/lib/common.bash", "sql/migrate", "nginx/container/start-server",
+                 "nginx/compose.yaml", "Makefile"):
+        with (built / file).open("a") as text:
+            text.write("\n# changed\n")
+    try:
+        said = containers.compose("build", "server")
+        step = re.search(r"^#(\d+) \[[^\]]*built[^\]]*\] RUN --mount", said, re.MULTILINE)
+        assert step and f"\n#{step[1]} CACHED" in said, said
+        assert re.search(r"^#\d+ \[[^\]]*runtime[^\]]*\] COPY nginx/container/start-server", said, re.MULTILINE), said
+    finally:
+        run("git", "-c", "safe.directory=*", "checkout", "--quiet", ".", cwd=built)
+        containers.compose("build", "server")
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_nginx_starts_without_ipv6(built, tmp_path, local):
     """As on a kernel without it, which makes no such socket."""
     profile = tmp_path / "seccomp.json"
     profile.write_text(json.dumps({
@@ -78,7 +98,8 @@ def test_nginx_starts_without_ipv6(built, tmp_path):
     }))
     version = next(line.partition("=")[2] for line in (built / "nginx/.env").read_text().splitlines()
                    if line.startswith("REENGAGEMENT_VERSION"))
-    name = docker("run", "-d", "--security-opt", f"seccomp={profile}", f"reengagement-nginx:{version}").strip()
+    name = docker("run", "-d", "--security-opt", f"seccomp={profile}", *(["-e", "STACK_NGINX=local"] if local else []),
+                  f"reengagement-nginx:{version}").strip()
     try:
         eventually("nginx answers", lambda: docker("exec", name, "/opt/reengagement/nginx/container/start-nginx", "check") == "")
     finally:
