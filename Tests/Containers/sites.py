@@ -75,6 +75,10 @@ class Database:
     def sql(self, statement, database="reengagement"):
         return docker("exec", self.name, "psql", "-U", "postgres", "-d", database, "-v", "ON_ERROR_STOP=1", "-Atc", statement).strip()
 
+    def login(self, user, password):
+        docker("exec", "-e", f"PGPASSWORD={password}", self.name, "psql", "-d", f"host=127.0.0.1 sslmode=require user={user} dbname=reengagement",
+               "-c", "SELECT 1")
+
     def url(self, user, host="db.site.test", **others):
         """The name is checked against the certificate; where it leads to, `hostaddr` says in the place of a DNS."""
         address = {} if re.fullmatch(r"[\d.]+", host) else {"hostaddr": gateway()}

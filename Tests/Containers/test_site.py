@@ -39,9 +39,9 @@ class Around:
         self.database.sql("CREATE DATABASE reengagement OWNER reengagement_owner ENCODING 'UTF8' TEMPLATE template0", "postgres")
 
     def write_secrets(self):
-        """As an editor leaves them, one of them on Windows."""
-        for name, content in ("owner-password", OWNER_PASSWORD + "\n"), ("database-password", SERVER_PASSWORD + "\r\n"):
-            (self.folder / name).write_bytes(content.encode())
+        """As an editor leaves them on Windows."""
+        for name, content in ("owner-password", OWNER_PASSWORD), ("database-password", SERVER_PASSWORD):
+            (self.folder / name).write_bytes(f"{content}\r\n".encode())
         run("install", "-d", "-m", "700", self.folder / "secrets")
         run("install", "-m", "444", self.folder / "database-password", self.folder / "owner-password", self.folder / "secrets/")
 
@@ -204,6 +204,10 @@ def test_limits_of_memory_and_processes_hold(site, service):
     assert usage["MemUsage"].endswith("/ 512MiB") and int(usage["PIDs"]) < limits["PidsLimit"]
 
 
+def test_the_end_of_a_line_is_no_part_of_a_password(site, around):
+    around.database.login("reengagement_api", SERVER_PASSWORD)
+
+
 def test_no_secret_is_where_somebody_sees_it(site, around):
     names = docker("ps", "-aq").split()
     for seen in site.compose("config"), docker("inspect", *names), logs(*names):
@@ -361,10 +365,11 @@ def test_another_password_for_the_server(another, around, tmp_path, token):
     site.compose("up", "-d")
     site.wait()
     new = tmp_path / "new"
-    new.write_text("the-next-secret")
+    new.write_text("the-next-secret\n")
     new.rename(tmp_path / "secrets/database-password")
     try:
         site.migrate()
+        around.database.login("reengagement_api", "the-next-secret")
         assert site.ask(RISK, token=token).status == 200
         site.compose("up", "-d", "--force-recreate", "--no-deps", "server")
         site.wait()
