@@ -200,14 +200,18 @@ def test_a_certificate_that_ends_soon_is_renewed(up):
     docker("exec", up.name("nginx"), "openssl", "x509", "-in", "/etc/nginx/tls/fullchain.pem", "-noout", "-checkend", "2592000")
 
 
-def test_a_backup_is_restored(up, project):
-    up.log_outreach("in the backup")
+@pytest.mark.parametrize("image", [None, "postgres:17-bookworm"])
+def test_a_backup_is_restored(up, project, image):
+    if image and not docker("image", "ls", "-q", image).strip():
+        pytest.skip(f"there is no {image}")
+    notes = f"in the backup for {image}"
+    up.log_outreach(notes)
     dump = up.folder / "reengagement.dump"
     with dump.open("wb") as file:
         subprocess.run([*up.command, "-f", up.file, "exec", "-T", "postgres", "pg_dump", "-U", "postgres", "-Fc", "reengagement",
                         "--exclude-table-data=re.(dirty|organization_state|patient_state|patient_search|cell|risk_day|outreach_day)"],
                        stdout=file, check=True, cwd=up.folder, env={**os.environ, **up.environment})
-    other = project(COMPOSE_PROFILES="")
+    other = project(COMPOSE_PROFILES="", **({"POSTGRES_IMAGE": image} if image else {}))
     other.compose("up", "-d", "postgres")
     eventually("PostgreSQL", lambda: other.sql("SELECT 1") == "1")
     eventually("over TCP too", lambda: docker("exec", other.name("postgres"), "pg_isready", "-h", "127.0.0.1"))
@@ -218,5 +222,5 @@ def test_a_backup_is_restored(up, project):
     other.up()
     other.compose("run", "--rm", "-T", "--no-deps", "migrate", "rebuild")
     assert "equal" in other.compose("run", "--rm", "-T", "--no-deps", "migrate", "verify")
-    assert other.sql("SELECT count(*) FROM outreach_log WHERE notes = 'in the backup'") == "1"
+    assert other.sql(f"SELECT count(*) FROM outreach_log WHERE notes = '{notes}'") == "1"
     assert other.ask("risk-metrics").status_code == 200
