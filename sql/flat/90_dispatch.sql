@@ -1,38 +1,105 @@
 -- The endpoints' functions: the flat answer, in the statement and so in the snapshot that also finds it current; where it
 -- is not, caught up with; and where that is not to be had quickly, the plain answer, exact at any time and at worst slow.
--- The same for each, with the plain twin's parameters and columns.
+--
+-- This file runs on every migration, whatever has changed: for each pair re.plain_x and re.flat_x that the database holds
+-- it makes re.x, with the plain twin's parameters and columns. A call waits for a migration's end before it looks at any
+-- other function, and then names its columns, so that it gives those that its caller expects by the functions that are
+-- there by then. A function that is planned while a migration goes on would lead to others that have been dropped since.
+
+CREATE TEMPORARY TABLE twin ON COMMIT DROP AS
+WITH obsolete AS MATERIALIZED (
+    SELECT o.name FROM pg_temp.obsolete() AS o(name)
+), function AS MATERIALIZED (
+    SELECT p.oid, p.proname, p.proargtypes
+    FROM pg_proc p
+    WHERE p.pronamespace = 're'::regnamespace AND p.proname ~ '^(plain|flat)_'
+        AND 'FUNCTION ' || p.oid::regprocedure NOT IN (SELECT o.name FROM obsolete o)
+)
+SELECT name, p.oid AS plain, f.oid AS flat
+FROM (SELECT substr(f.proname, length('plain_') + 1) AS name, f.* FROM function f WHERE f.proname ~ '^plain_') p
+FULL JOIN (SELECT substr(f.proname, length('flat_') + 1) AS name, f.* FROM function f WHERE f.proname ~ '^flat_') f
+    USING (name, proargtypes);
+
+-- A flat function that has no plain twin is a part of others; one that nothing calls lacks its twin.
+CREATE FUNCTION pg_temp.twin_faults() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT format('%s has no re.flat_%s with the same parameters', t.plain::regprocedure, t.name)
+    FROM pg_temp.twin t WHERE t.flat IS NULL
+    UNION ALL
+    SELECT format('%s has no re.plain_%s with the same parameters, and nothing else calls it', t.flat::regprocedure, t.name)
+    FROM pg_temp.twin t
+    WHERE t.plain IS NULL
+        AND NOT EXISTS (SELECT FROM pg_depend d WHERE (d.refclassid, d.refobjid) = ('pg_proc'::regclass, t.flat))
+        AND NOT EXISTS (SELECT FROM pg_proc p
+            WHERE p.pronamespace = 're'::regnamespace AND p.proname <> t.name AND p.oid <> t.flat
+                AND strpos(p.prosrc, format('re.flat_%s(', t.name)) > 0)
+    UNION ALL
+    SELECT format('%s and %s give different columns', t.plain::regprocedure, t.flat::regprocedure)
+    FROM pg_temp.twin t
+    WHERE pg_get_function_result(t.plain) <> pg_get_function_result(t.flat)
+$$;
+
+CREATE TEMPORARY TABLE dispatcher ON COMMIT DROP AS
+WITH pair AS (
+    SELECT t.name, pg_get_function_arguments(p.oid) AS parameters, pg_get_function_result(p.oid) AS result,
+        format('FUNCTION re.%I(%s)', t.name,
+            (SELECT string_agg(format_type(a.type, NULL), ',' ORDER BY a.nr) FROM unnest(p.proargtypes) WITH ORDINALITY AS a(type, nr))) AS object,
+        (SELECT string_agg('$' || i, ', ' ORDER BY i) FROM generate_series(1, p.pronargs) AS i) AS arguments,
+        coalesce(
+            (SELECT string_agg(format('t.%I', a.name), ', ' ORDER BY a.nr)
+                FROM unnest(p.proargnames, p.proargmodes) WITH ORDINALITY AS a(name, mode, nr) WHERE a.mode = 't'),
+            (SELECT string_agg(format('t.%I', a.attname), ', ' ORDER BY a.attnum)
+                FROM pg_type y JOIN pg_attribute a ON a.attrelid = y.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+                WHERE y.oid = p.prorettype),
+            't.*') AS columns,
+        ARRAY['search_path=pg_catalog, pg_temp', 'plan_cache_mode=force_generic_plan', 'jit=off', 'enable_seqscan=off'] AS settings
+    FROM pg_temp.twin t JOIN pg_proc p ON p.oid = t.plain
+    WHERE t.flat IS NOT NULL
+), dispatcher AS (
+    SELECT p.*, format($format$
+        #variable_conflict use_column
+        DECLARE
+            caught_up boolean := false;
+        BEGIN
+            LOCK TABLE re.organization_state IN ACCESS SHARE MODE;
+            FOR attempt IN 1..3 LOOP
+                RETURN QUERY SELECT %3$s FROM re.flat_%1$s(%2$s) t WHERE re.is_current(organization, caught_up);
+                IF FOUND THEN
+                    RETURN;
+                END IF;
+                PERFORM re.require_known_zone(organization);
+                caught_up := re.catch_up(organization);
+                EXIT WHEN caught_up IS NULL;
+            END LOOP;
+            RETURN QUERY SELECT %3$s FROM re.plain_%1$s(%2$s) t;
+        END $format$, p.name, p.arguments, p.columns) AS body
+    FROM pair p
+)
+SELECT d.object AS name, format('CREATE OR REPLACE FUNCTION re.%I(%s) RETURNS %s LANGUAGE plpgsql VOLATILE %s AS %L', d.name, d.parameters,
+        d.result, (SELECT string_agg('SET ' || s, ' ') FROM unnest(d.settings) AS s), d.body) AS statement,
+    EXISTS (SELECT FROM pg_proc p
+        WHERE p.oid = to_regprocedure(substr(d.object, length('FUNCTION ') + 1)) AND p.prosrc = d.body AND p.proconfig = d.settings
+            AND pg_get_function_arguments(p.oid) = d.parameters AND pg_get_function_result(p.oid) = d.result) AS is_made
+FROM dispatcher d
+ORDER BY d.object;
+
 DO $$
 DECLARE
-    plain record;
+    faults text := (SELECT string_agg(f, '; ') FROM pg_temp.twin_faults() f);
+    dispatcher record;
+    generated text[] := '{}';
 BEGIN
-    FOR plain IN
-        SELECT substr(p.proname, length('plain_') + 1) AS name,
-            pg_get_function_arguments(p.oid) AS parameters, pg_get_function_result(p.oid) AS result,
-            (SELECT string_agg('$' || i, ', ' ORDER BY i) FROM generate_series(1, p.pronargs) AS i) AS arguments
-        FROM pg_proc p
-        WHERE p.pronamespace = 're'::regnamespace AND p.proname LIKE 'plain\_%'
-        ORDER BY 1
-    LOOP
-        EXECUTE format($format$
-            CREATE OR REPLACE FUNCTION re.%1$I(%2$s) RETURNS %3$s
-            LANGUAGE plpgsql VOLATILE
-            SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
-            SET enable_seqscan = off AS $dispatch$
-            #variable_conflict use_column
-            DECLARE
-                caught_up boolean := false;
-            BEGIN
-                FOR attempt IN 1..3 LOOP
-                    RETURN QUERY SELECT f.* FROM re.flat_%1$s(%4$s) f WHERE re.is_current(organization, caught_up);
-                    IF FOUND THEN
-                        RETURN;
-                    END IF;
-                    PERFORM re.require_known_zone(organization);
-                    caught_up := re.catch_up(organization);
-                    EXIT WHEN caught_up IS NULL;
-                END LOOP;
-                RETURN QUERY SELECT p.* FROM re.plain_%1$s(%4$s) p;
-            END $dispatch$ $format$,
-            plain.name, plain.parameters, plain.result, plain.arguments);
+    IF faults IS NOT NULL THEN
+        RAISE 'nothing has been changed: %', faults;
+    END IF;
+    FOR dispatcher IN SELECT d.name, d.statement FROM pg_temp.dispatcher d WHERE NOT d.is_made LOOP
+        IF NOT pg_temp.is_executed(dispatcher.statement) THEN
+            EXECUTE dispatcher.statement;
+        END IF;
+        generated := generated || substr(dispatcher.name, length('FUNCTION ') + 1);
     END LOOP;
+    PERFORM set_config('re.any_generated', (generated <> '{}')::text, true);
+    IF generated <> '{}' THEN
+        PERFORM set_config('re.done',
+            current_setting('re.done') || format(E'generated %s\n', array_to_string(generated, ', ')), true);
+    END IF;
 END $$;
