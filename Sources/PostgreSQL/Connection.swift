@@ -19,6 +19,8 @@ final class Connection: @unchecked Sendable {
     private(set) var isReadOnly = false
     /// Whether a right was missing, as to a session that something has made another role than the server's.
     private var lacksRights = false
+    /// Whether it has a statement that was prepared before the database's functions changed.
+    private var isOutdated = false
     /// When it was opened, for its age.
     let openedAt: ContinuousClock.Instant
 
@@ -119,7 +121,7 @@ final class Connection: @unchecked Sendable {
         for statement in unprepared { try sent(PQsendPrepare(handle, statement.name, statement.sql, 0, nil)) }
         for query in queries { try send(query) }
         try sent(PQpipelineSync(handle))
-        let results = try receive(preparing: unprepared)
+        let results = try receive(preparing: unprepared, running: queries)
         guard results.count == queries.count else { throw .unexpectedResult("\(results.count) results") }
         return results
     }
@@ -138,7 +140,9 @@ final class Connection: @unchecked Sendable {
     }
 
     /// Reads every result up to the pipeline's end.
-    private func receive(preparing unprepared: [Statement]) throws(PostgreSQLError) -> [QueryResult] {
+    private func receive(
+        preparing unprepared: [Statement], running queries: [Query]
+    ) throws(PostgreSQLError) -> [QueryResult] {
         let deadline = ContinuousClock.now + statementTimeout + Self.graceAfterStatementTimeout
         var remaining = unprepared[...]
         var rows: [QueryResult] = []
@@ -159,7 +163,9 @@ final class Connection: @unchecked Sendable {
                 if let failure { throw failure }
                 return rows
             default:
-                failure = failure ?? error(of: raw)
+                // Of the one that comes next: whatever follows it is skipped.
+                let failed = remaining.isEmpty ? queries.dropFirst(rows.count).first?.statement : nil
+                failure = failure ?? error(of: raw, isPrepared: failed.map { !unprepared.contains($0) } ?? false)
                 guard PQstatus(handle) == CONNECTION_OK else { throw failure ?? lost() }
             }
         }
@@ -189,7 +195,7 @@ final class Connection: @unchecked Sendable {
 
     /// Whether the next request may have it: open, idle, and outside a transaction.
     func isReusable() -> Bool {
-        !lacksRights && PQstatus(handle) == CONNECTION_OK && PQtransactionStatus(handle) == PQTRANS_IDLE
+        !lacksRights && !isOutdated && PQstatus(handle) == CONNECTION_OK && PQtransactionStatus(handle) == PQTRANS_IDLE
             && PQpipelineStatus(handle) == PQ_PIPELINE_ON
     }
 
@@ -203,12 +209,15 @@ final class Connection: @unchecked Sendable {
         return false
     }
 
-    private func error(of result: OpaquePointer) -> PostgreSQLError {
+    private func error(of result: OpaquePointer, isPrepared: Bool) -> PostgreSQLError {
         // A backend that was killed leaves no SQLSTATE.
         guard let state = text(result, reengagement_PG_DIAG_SQLSTATE).map(SQLState.init) else { return lost() }
         if state == .readOnlyTransaction { isReadOnly = true }
         if state == .insufficientPrivilege { lacksRights = true }
-        return PostgreSQLError(state: state, message: text(result, reengagement_PG_DIAG_MESSAGE_PRIMARY) ?? "")
+        let error = PostgreSQLError(state: state, message: text(result, reengagement_PG_DIAG_MESSAGE_PRIMARY) ?? "")
+        guard isPrepared, case .outdatedPlan = error.ofPreparedStatement else { return error }
+        isOutdated = true
+        return error.ofPreparedStatement
     }
 
     private func notOpened() -> PostgreSQLError {

@@ -136,9 +136,11 @@ public final class ConnectionPool: Sendable {
         return try run(body, on: lease(until: deadline, new: true))
     }
 
-    /// What a session that takes no writes refused was not carried out, and another session may take it.
+    /// What a session refused was not carried out, and another may take it: one that takes writes, or one that prepares the
+    /// statement by what a migration has made of the database.
     private func mayRepeat(_ error: PostgreSQLError, _ repeatable: Bool) -> Bool {
-        switch error.cause {
+        if case .outdatedPlan = error { return true }
+        return switch error.cause {
         case .readOnly: true
         case .connectionLost: repeatable
         default: false

@@ -13,6 +13,10 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
     /// exception) do, and P0001 says whatever a function raises.
     var mayQuoteAValue: Bool { conditionClass == "22" || conditionClass == "P0" }
 
+    /// Whether a statement that was prepared before a migration may fail with it, and no longer if it is prepared again: its
+    /// columns have other types, its function other parameters, or what it was planned with has been dropped.
+    var mayBeOfAnOutdatedPlan: Bool { ["0A000", "42883", "XX000"].contains(code) }
+
     public static let readOnlyTransaction = SQLState("25006")
     static let insufficientPrivilege = SQLState("42501")
     /// An organization's time zone has gone from PostgreSQL (`sql/views/25_zone.sql`, definitions.md section 8).
@@ -41,6 +45,8 @@ public enum PostgreSQLError: Error, Sendable {
     case unavailable(SQLState, String)
     /// The database refused the statement.
     case refused(SQLState, String)
+    /// The database refused a statement that was prepared earlier, and may take it once it is prepared again.
+    case outdatedPlan(SQLState, String)
     /// A result that is not what the statement promises.
     case unexpectedResult(String)
 
@@ -54,6 +60,7 @@ public enum PostgreSQLError: Error, Sendable {
         case .acquireTimeout: .acquireTimeout
         case .statementTimeout: .statementTimeout
         case .unavailable(let state, _), .refused(let state, _): SQLStateTable.line(state).cause
+        case .outdatedPlan: .conflict
         case .unexpectedResult: .unexpectedResult
         }
     }
@@ -95,12 +102,19 @@ extension PostgreSQLError: CustomStringConvertible {
         case .statementTimeout: "the statement ran past its deadline"
         case .unavailable(let state, let message): "unavailable (\(state)): \(message)"
         case .refused(let state, let message): "refused (\(state)): \(message)"
+        case .outdatedPlan(let state, let message): "refused as prepared (\(state)): \(message)"
         case .unexpectedResult(let message): "unexpected result: \(message)"
         }
     }
 }
 
 extension PostgreSQLError {
+    /// The same of a statement that was prepared earlier.
+    var ofPreparedStatement: PostgreSQLError {
+        guard case .refused(let state, let message) = self, state.mayBeOfAnOutdatedPlan else { return self }
+        return .outdatedPlan(state, message)
+    }
+
     /// The same, told of one of several hosts.
     func named(_ host: String) -> PostgreSQLError {
         if case .noSession(let state, let message) = self { return .noSession(state, "\(host): \(message)") }

@@ -1,5 +1,6 @@
 """A schema is upgraded under load: no request fails, and the migration is not undone by a deadlock with a reader."""
 
+import json
 import shutil
 import subprocess
 import threading
@@ -39,14 +40,14 @@ def migrate(folder, url):
 class Load:
     """Clients that ask without a pause, and what they were answered."""
 
-    def __init__(self, server, headers, organization):
-        self.server, self.headers, self.organization = server, headers, organization
+    def __init__(self, server, headers, organization, reads=READS):
+        self.server, self.headers, self.organization, self.reads = server, headers, organization, reads
         self.answers, self.over = Counter(), threading.Event()
         self.threads = [threading.Thread(target=self.ask) for _ in range(3)]
 
     def ask(self):
         while not self.over.is_set():
-            for endpoint in READS:
+            for endpoint in self.reads:
                 answer = self.server.get(f"{PREFIX}/{self.organization}/{endpoint}", self.headers)
                 self.answers[answer.status] += 1
 
@@ -88,6 +89,52 @@ def test_the_former_version_says_that_it_does_not_go_back(own_database, folder):
     (sql / "migrations/9999_test.sql").unlink()
     with pytest.raises(AssertionError, match="migrated by a later version"):
         migrate(sql, own_database)
+
+
+# Types of columns that the server reads, the columns of a function that the flat answers are made of, and a view's.
+CHANGED = (
+    ("endpoints/risk_metrics.sql", "    critical bigint,", "    critical integer,"),
+    ("endpoints/risk_metrics.sql", "SELECT m.critical, m.high", "SELECT m.critical::integer, m.high"),
+    ("flat/80_answers.sql", "    critical bigint, high bigint", "    critical integer, high bigint"),
+    ("flat/80_answers.sql", "SELECT p.critical, p.high", "SELECT p.critical::integer, p.high"),
+    ("endpoints/patient_detail.sql", "risk_score integer,", "risk_score bigint,"),
+    ("endpoints/log_outreach.sql", "outreach_id uuid", "outreach_id text"),
+    ("endpoints/log_outreach.sql", "NULL::uuid", "NULL::text"),
+    ("endpoints/log_outreach.sql", "SELECT logged.result, logged.id", "SELECT logged.result, logged.id::text"),
+    ("endpoints/log_outreach.sql", "SELECT 'created', logged.id", "SELECT 'created', logged.id::text"),
+    ("flat/70_population.sql", "(class integer, days integer, number bigint)", "(class integer, more text, days integer, number bigint)"),
+    ("flat/70_population.sql", "    SELECT c.class, c.days, c.number\n    FROM (", "    SELECT c.class, '', c.days, c.number\n    FROM ("),
+    ("views/30_master.sql", "VIEW public.patient_reengagement_master_view AS\nSELECT ", "VIEW public.patient_reengagement_master_view AS\nSELECT 1 AS more, "),
+)
+
+
+def test_types_and_columns_change_under_load(own_database, stack, folder):
+    """What a connection has prepared no longer fits: it is prepared again, and no caller notices."""
+    sql = folder / "sql"
+    shutil.copytree(ROOT / "sql", sql)
+    for file, old, new in CHANGED:
+        text = (sql / file).read_text()
+        assert text.count(old) == 1, (file, old)
+        (sql / file).write_text(text.replace(old, new))
+    migrate(ROOT / "sql", own_database)
+    connection = connect(own_database)
+    organization = load_clinic(connection, "busy_clinic")
+    cursor = connection.cursor()
+    cursor.execute("SELECT id FROM re.patient WHERE organization_id = %s ORDER BY id", (organization, ))
+    patient, = cursor.fetchone()
+    headers = token_headers(stack, organization)
+    body = json.dumps({"patient_id": patient, "method": "sms", "outcome": "failed"}).encode()
+    patience = {"DB_STATEMENT_TIMEOUT_MS": "60000", "DB_ACQUIRE_TIMEOUT_MS": "60000"}
+    with Server(stack, folder, DATABASE_URL=own_database, WORKER_THREADS="3", **patience) as server:
+        def post():
+            return server.request("POST", f"{PREFIX}/{organization}/log-outreach", {**headers, "content-type": "application/json"}, body).status
+        assert post() == 201
+        with Load(server, headers, organization, (*READS, f"patients/{patient}")) as load:
+            for version in (sql, ROOT / "sql", sql):
+                assert "generated re.risk_metrics(text)" in migrate(version, own_database)
+                assert post() == 201
+        assert set(load.answers) == {200} and load.answers[200] >= len(READS)
+    connection.close()
 
 
 # What 0.3.0 asks for the dashboard; it had no time zone then.

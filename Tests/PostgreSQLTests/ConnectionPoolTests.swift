@@ -55,6 +55,28 @@ struct ConnectionPoolTests {
         #expect(pool.statistics.idle == 1)
     }
 
+    @Test("prepares a statement again where the columns of its function have changed")
+    func outdatedPlan() throws {
+        let pool = try pool(capacity: 1)
+        let function = "public.outdated_plan(integer)"
+        defer { try? execute(pool, "DROP FUNCTION IF EXISTS \(function)") }
+        for type in ["integer", "text", "bigint"] {
+            try execute(pool, "DROP FUNCTION IF EXISTS \(function)")
+            try execute(pool, "CREATE FUNCTION \(function) RETURNS \(type) LANGUAGE sql RETURN $1")
+            let result = try pool.run(query("SELECT public.outdated_plan($1)", ["7"]), organization: "o", repeatable: false)
+            #expect(result[0].text(0) == "7")
+        }
+        #expect(pool.statistics.idle == 1)
+        try execute(pool, "DROP FUNCTION \(function)")
+        #expect(throws: PostgreSQLError.self) {
+            do throws(PostgreSQLError) {
+                _ = try pool.run(query("SELECT public.outdated_plan($1)", ["7"]), organization: "o")
+            } catch {
+                if case .refused(SQLState("42883"), _) = error { throw error }
+            }
+        }
+    }
+
     @Test("runs a statement that binds itself, and another after it in the same transaction")
     func bindingStatement() throws {
         let pool = try pool(capacity: 1)
