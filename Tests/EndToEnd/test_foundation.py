@@ -34,7 +34,9 @@ def test_a_trigger_that_is_disabled_while_the_server_runs(stack, folder, own_dat
     connection = connect(own_database)
     with Server(stack, folder, DATABASE_URL=own_database) as server, connection.cursor() as cursor:
         assert (status(server), faults(server)) == (200, 0)
-        cursor.execute("INSERT INTO organizations (id, name) VALUES ('o', 'O')")
+        # Where it is about noon, so that an hour ago is today.
+        cursor.execute("INSERT INTO organizations (id, name, time_zone) VALUES ('o', 'O', 'Etc/GMT'"
+                       " || to_char(extract(hour FROM now() AT TIME ZONE 'UTC') - 12, 'FMSG99'))")
         cursor.execute("INSERT INTO patients (organization_id, id, name, created_at)"
                        " VALUES ('o', 'p', 'P', now() - interval '9 days')")
         cursor.execute("ALTER TABLE appointments DISABLE TRIGGER USER")
