@@ -74,8 +74,10 @@ def test_another_environment_with_a_request_every_50_ms(project, other):
     containers.environment.update(RATE_LIMIT="0", CORS_ALLOWED_ORIGINS="https://app.example.com")
     before = serving(containers)
     with Asking(containers.plain + API + "risk-metrics", headers) as asking:
-        bring_up(containers)
+        said = bring_up(containers)
         time.sleep(1)
+    # Made once, and not made again by the `up` for all the rest.
+    assert not re.search("(server|nginx).[0-9] +Recreate", said), said
     after = serving(containers)
     assert not after & before
     print(f"another environment: {asking}")
