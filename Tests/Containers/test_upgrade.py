@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from conftest import engines
-from containers import API, ROOT, Containers, free_ports, inspect, run
+from containers import API, ROOT, Containers, docker, free_ports, inspect, run
 
 GIT = {**os.environ, "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
 
@@ -104,6 +104,7 @@ def test_an_environment_that_is_refused_replaces_nothing(project):
 def test_an_upgrade_from_0_3_0(built, command, tmp_path):
     former = Containers(former_version(tmp_path), command, project="upgraded")
     after = Containers(built, command, project="upgraded")
+    copied = Containers(built, command, project="copied")
     after.environment.update(former.environment)
     after.https, after.http = former.https, former.http
     try:
@@ -116,7 +117,15 @@ def test_an_upgrade_from_0_3_0(built, command, tmp_path):
         print(f"from 0.3.0: {asking}")
         assert after.sql("SELECT count(*) FROM outreach_log") == rows
         assert after.ask("risk-metrics").status_code == 200
+        # As docs/containers.md has it for whoever wants another name of the project.
+        after.down()
+        docker("run", "--rm", "-v", "upgraded_postgres:/from", "-v", "copied_postgres:/to", "debian:bookworm-slim",
+               "cp", "-a", "/from/.", "/to")
+        copied.up("--no-build")
+        assert copied.sql("SELECT count(*) FROM outreach_log") == rows
+        assert copied.ask("risk-metrics").status_code == 200
     finally:
+        copied.down("-v")
         after.down("-v")
 
 
