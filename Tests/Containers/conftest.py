@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from containers import PODMAN, ROOT, Containers, docker, eventually, run
+from containers import PODMAN, ROOT, Containers, docker, eventually, run, told
 
 sys.path.insert(0, str(ROOT / "Tests/Browser"))
 
@@ -78,3 +78,8 @@ def nothing_left():
     left = docker("ps", "-aq").split()
     if left:
         docker("rm", "-f", "-v", *left)
+
+
+def pytest_terminal_summary(terminalreporter):
+    for line in told:
+        terminalreporter.write_line(line)

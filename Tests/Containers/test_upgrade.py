@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from conftest import engines
-from containers import API, ROOT, Containers, docker, free_ports, inspect, run
+from containers import API, ROOT, Containers, docker, free_ports, inspect, run, told
 
 GIT = {**os.environ, "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
 
@@ -80,7 +80,7 @@ def test_another_environment_with_a_request_every_50_ms(project, other):
     assert not re.search("(server|nginx).[0-9] +Recreate", said), said
     after = serving(containers)
     assert not after & before
-    print(f"another environment: {asking}")
+    told.append(f"another environment, {' '.join(other)}: {asking}")
     assert len(asking.answered) > 10
     bring_up(containers)
     containers.up("--no-build")
@@ -114,7 +114,7 @@ def test_an_upgrade_from_0_3_0(built, command, tmp_path):
         with Asking(former.plain + "/health") as asking:
             bring_up(after)
             time.sleep(1)
-        print(f"from 0.3.0: {asking}")
+        told.append(f"from 0.3.0: {asking}")
         assert after.sql("SELECT count(*) FROM outreach_log") == rows
         assert after.ask("risk-metrics").status_code == 200
         # As docs/containers.md has it for whoever wants another name of the project.
@@ -145,7 +145,7 @@ def test_wrk_beside_make_up(project, tmp_path):
         run(ROOT / "scripts/stack", "down", env=stack)
     assert all(all(pair) for pair in pairs)
     ratios = sorted(through / beside for through, beside in pairs)
-    print(f"wrk through the containers beside make up: {ratios[2]:.2f} as many answers, from {ratios[0]:.2f} to {ratios[-1]:.2f}")
+    told.append(f"wrk through the containers beside make up: {ratios[2]:.2f} as many answers, from {ratios[0]:.2f} to {ratios[-1]:.2f}")
 
 
 def rate(address, token):
