@@ -53,6 +53,11 @@ def capabilities(name):
     return {number for number in range(64) if mask >> number & 1}
 
 
+def setting(folder, name):
+    """A value of nginx/.env."""
+    return dict(line.split("=", 1) for line in (folder / "nginx/.env").read_text().splitlines() if "=" in line and line[0] != "#")[name]
+
+
 def free_ports(count):
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:

@@ -23,11 +23,6 @@ SERVER_PASSWORD = "the-servers-secret p@ss/w%rd: #'\"\\ ${X} ?&"
 SECRETS = ("the-owners-secret", "the-servers-secret")
 
 
-def setting(folder, name):
-    """A value of nginx/.env."""
-    return dict(line.split("=", 1) for line in (folder / "nginx/.env").read_text().splitlines() if "=" in line and line[0] != "#")[name]
-
-
 def gateway():
     """This machine, as a container finds it."""
     return docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}").strip()

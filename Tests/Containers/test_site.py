@@ -10,9 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from conftest import engines
-from containers import API, docker, eventually, inspect, run
-from sites import (ISSUER, NAME, ORGANIZATION, OWNER_PASSWORD, SECRETS, SERVER_PASSWORD, Authority, Client, Clerk, Database, Site,
-                   setting)
+from containers import API, docker, eventually, inspect, run, setting
+from sites import ISSUER, NAME, ORGANIZATION, OWNER_PASSWORD, SECRETS, SERVER_PASSWORD, Authority, Client, Clerk, Database, Site
 from test_upgrade import Asking
 
 RISK = API.replace("org_demo_1", ORGANIZATION) + "risk-metrics"

@@ -4,12 +4,11 @@ import json
 import os
 import re
 import socket
-from pathlib import Path
 
 import pytest
 
 from conftest import engines
-from containers import Containers, docker, eventually, inspect, run
+from containers import ROOT, Containers, docker, eventually, inspect, run, setting
 
 HARD = "p@ss/w%rd: #'\"\\ ?&$1$HOME"
 
@@ -96,10 +95,8 @@ def test_nginx_starts_without_ipv6(built, tmp_path, local):
         "syscalls": [{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "errnoRet": 97,
                       "args": [{"index": 0, "value": 10, "op": "SCMP_CMP_EQ"}]}],
     }))
-    version = next(line.partition("=")[2] for line in (built / "nginx/.env").read_text().splitlines()
-                   if line.startswith("REENGAGEMENT_VERSION"))
     name = docker("run", "-d", "--security-opt", f"seccomp={profile}", *(["-e", "STACK_NGINX=local"] if local else []),
-                  f"reengagement-nginx:{version}").strip()
+                  "reengagement-nginx:" + setting(built, "REENGAGEMENT_VERSION")).strip()
     try:
         eventually("nginx answers", lambda: docker("exec", name, "/opt/reengagement/nginx/container/start-nginx", "check") == "")
     finally:
@@ -132,9 +129,9 @@ def test_what_a_site_forgets_is_named(built, command):
 
 
 def test_a_size(up_size=45):
-    own = inspect_size(next(line.partition("=")[2] for line in Path("nginx/.env").read_text().splitlines() if line.startswith("DEBIAN_IMAGE")))
-    version = next(line.partition("=")[2] for line in Path("nginx/.env").read_text().splitlines() if line.startswith("REENGAGEMENT_VERSION"))
-    assert inspect_size(f"reengagement-api:{version}") - own <= up_size * 1_000_000
+    own, whole = (inspect_size(image) for image in (
+        setting(ROOT, "DEBIAN_IMAGE"), "reengagement-api:" + setting(ROOT, "REENGAGEMENT_VERSION")))
+    assert whole - own <= up_size * 1_000_000
 
 
 def inspect_size(image):
