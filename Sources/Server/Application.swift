@@ -231,7 +231,9 @@ public struct Application: Sendable {
 
     private func startFoundationWatch(_ pool: ConnectionPool) throws(StartError) -> FoundationWatch {
         let watch = FoundationWatch(
-            database: { (query) throws(PostgreSQLError) in try pool.run(query, organization: "") }, logger: logger)
+            database: { (query) throws(PostgreSQLError) in
+                try pool.run(binding: FoundationWatch.binding, then: query, organization: "")[1]
+            }, logger: logger)
         try startThread(for: "what answers rest on") { () throws(Thread.StartError) in try watch.start() }
         return watch
     }

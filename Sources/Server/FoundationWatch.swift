@@ -42,6 +42,15 @@ final class FoundationWatch: Sendable {
             unseen: "what answers rest on could not be looked at")
     }
 
+    /// Binds the transaction of a look, which waits for no lock on a table: of the pool's connections one is for the
+    /// background work, and two that wait would take a worker's.
+    static let binding = Statement(
+        name: "bind_look",
+        sql: """
+            SELECT set_config('reengagement.organization', $1, true), set_config('lock_timeout', '1s', true),
+                \(Statement.afresh)
+            """)
+
     /// While something is missing, or the database has not answered.
     private static let pauseAfterFailure = Duration.seconds(5)
     /// Of a database that has lost everything the log needs no more than so many names.

@@ -124,6 +124,11 @@ def connect(url):
     return connection
 
 
+def run_sql(script, url):
+    subprocess.run([ROOT / "sql" / script], env=clean_environment(DATABASE_URL=url), check=True, timeout=120,
+                   stdout=subprocess.DEVNULL)
+
+
 class Frozen:
     """A second stack on the first one's PostgreSQL, whose now is where it is put."""
 

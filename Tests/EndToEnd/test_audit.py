@@ -14,7 +14,7 @@ from asking import GOOD, eventually, post, token_headers
 from client import PREFIX
 from conftest import load_clinic
 from problems import must_be_problem
-from stack import ROOT, Server, clean_environment, connect
+from stack import ROOT, Server, clean_environment, connect, run_sql
 
 COLUMNS = ("request_id, status, organization_id, subject, session_id, role, actor, address, method, route, filter, "
            "patient_ids, outreach_id::text")
@@ -27,11 +27,6 @@ def recorded(database, organization, where="true", *values):
         rows = [dict(zip((name.strip().split("::")[0] for name in COLUMNS.split(",")), row)) for row in cursor]
     assert len({row["request_id"] for row in rows}) == len(rows), "an answer stands twice"
     return {row["request_id"]: row for row in rows}
-
-
-def run_sql(script, url):
-    subprocess.run([ROOT / "sql" / script], env=clean_environment(DATABASE_URL=url), check=True, timeout=120,
-                   stdout=subprocess.DEVNULL)
 
 
 def asked(api, organization, path, method="GET", token_of=None, **claims):

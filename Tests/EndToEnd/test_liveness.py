@@ -9,6 +9,8 @@ import pytest
 
 from asking import eventually, token_headers
 from client import PREFIX
+from conftest import load_clinic
+from stack import connect, run_sql
 from tokens import Signer, generate_key, jwks
 
 WORKERS = 2
@@ -29,11 +31,16 @@ def locked(connection, tables="patients, outreach_log"):
 
 
 def held(database):
-    """How many statements of ours wait for that lock."""
+    """How many statements of requests wait for that lock."""
+    return waiting(database, "re.patient_detail")
+
+
+def waiting(database, function):
+    """How many statements that call a function wait for that lock."""
     with database.cursor() as cursor:
         cursor.execute("""SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
                           WHERE NOT l.granted AND l.relation IN ('patients'::regclass, 'outreach_log'::regclass)
-                            AND a.query LIKE '%patient_detail%'""")
+                            AND strpos(a.query, %s || '(') > 0""", (function, ))
         return cursor.fetchone()[0]
 
 
@@ -96,6 +103,27 @@ def test_services_are_answered_while_a_lock_holds_every_worker(server_with, stac
     assert asking.all() == [200] * WAITING
     eventually(lambda: figure(server.get("/metrics").body.decode(), "workers_busy") == 0)
     assert server.stop() == 0
+
+
+def test_background_work_that_a_lock_holds_takes_no_connection_from_requests(server_with, stack, own_database):
+    """The pool has one connection for background work, which builds this clinic's derived data and waits; of what else
+    looks at the database by itself, nothing may wait beside it."""
+    run_sql("migrate", own_database)
+    with contextlib.closing(connect(own_database)) as database, contextlib.closing(connect(own_database)) as connection:
+        clinic = load_clinic(database, "clinic")
+        with locked(connection):
+            server = server_with(DATABASE_URL=own_database, **FOR_EVER)
+            eventually(lambda: waiting(database, "re.advance") == 1, 60)
+            asking = Asking(
+                lambda: server.get(f"{PREFIX}/{clinic}/patients/patient_123", token_headers(stack, clinic), timeout=120),
+                WORKERS)
+            eventually(lambda: held(database) == WORKERS, 60)
+            # Told apart from what migrate has left, and looked at again after the lock.
+            assert "what answers rest on could not be looked at" in server.log.read_text()
+            assert figure(server.get("/metrics").body.decode(), "foundation_faults") == 0
+        assert asking.all() == [200] * WORKERS
+        eventually(lambda: server.get("/ready").status == 200)
+        assert server.stop() == 0
 
 
 def test_a_token_whose_key_may_come_waits_in_the_queue_and_holds_no_service_up(server_with, stack, connection, database,
