@@ -9,7 +9,12 @@ import JWT
 struct TokenClock: Sendable {
     private let offsetAtStart: Double
 
-    init() { self.init(wall: wallClock(), steady: Self.steady()) }
+    init() {
+        // In this order: a thread that is held up between the two puts its clock ahead, not behind, so that no token
+        // outlives its end.
+        let steady = Self.steady()
+        self.init(wall: wallClock(), steady: steady)
+    }
 
     /// - Parameters:
     ///   - wall: seconds since 1970.

@@ -22,6 +22,11 @@ def post(server, stack, organization, **fields):
                           json.dumps({**GOOD, **fields}).encode())
 
 
+def lines_of(log):
+    """The lines of a log that are there whole: it is written by a thread of its own, while this reads."""
+    return log.read_text().rpartition("\n")[0].splitlines()
+
+
 def eventually(question, seconds=60, every=0.1):
     """Waits until the question is answered with something true, and returns that."""
     deadline = time.monotonic() + seconds

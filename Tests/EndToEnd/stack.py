@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg2
 
 import fastcgi
+from asking import eventually, lines_of
 from client import API, Client, Response
 from rows import timestamp
 from tokens import Signer
@@ -198,6 +199,14 @@ class Server:
 
     def get(self, uri, headers=None, **how):
         return self.request("GET", uri, headers, **how)
+
+    def log_lines(self, text=""):
+        """The lines of its log that hold a text, so far."""
+        return [line for line in lines_of(self.log) if text in line]
+
+    def logged(self, text):
+        """The same once there is one: the log comes a little later than what it tells of."""
+        return eventually(lambda: self.log_lines(text))
 
     def stop(self, sign=signal.SIGTERM, within=60):
         """Returns the exit code; whatever happens, no process stays."""

@@ -14,7 +14,7 @@ from asking import GOOD, eventually, post, token_headers
 from client import PREFIX
 from conftest import load_clinic
 from problems import must_be_problem
-from stack import ROOT, Server, clean_environment, connect, run_sql
+from stack import ROOT, clean_environment, connect, run_sql
 
 COLUMNS = ("request_id, status, organization_id, subject, session_id, role, actor, address, method, route, filter, "
            "patient_ids, outreach_id::text")
@@ -194,7 +194,7 @@ def test_while_the_audit_takes_nothing_answers_end_and_come_back(stack, database
         assert answered > 0 and status() == 503
         metrics = server.get("/metrics").body.decode()
         assert "\nreengagement_audit_refused_total 0\n" not in metrics
-        assert "the audit could not be written" in server.log.read_text()
+        server.logged("the audit could not be written")
     finally:
         with database.cursor() as cursor:
             cursor.execute(f"GRANT EXECUTE ON FUNCTION re.record_access TO {role}")
@@ -316,7 +316,7 @@ def test_an_entry_that_is_refused_alone_stops_nobody_else(stack, own_database, s
         assert server.stop() == 0
         assert len(kept(cursor)) == number + 1
     assert set(answered) <= recorded(database, organization).keys()
-    refusals = [line for line in server.log.read_text().splitlines() if "an audit entry was refused" in line]
+    refusals = server.log_lines("an audit entry was refused")
     assert len(refusals) == 1 and "patient_123" not in refusals[0]
     database.close()
 
@@ -339,8 +339,7 @@ def test_entries_are_sealed_as_they_come_and_verify_finds_one_that_is_gone(stack
 
         last, digest = eventually(sealed)
         # An anchor for whoever collects the log elsewhere.
-        eventually(lambda: any(f'"number":"{last}"' in line and f'"digest":"{digest}"' in line
-                               for line in server.log.read_text().splitlines()))
+        assert any(f'"digest":"{digest}"' in line for line in server.logged(f'"number":"{last}"'))
         assert "\nreengagement_audit_unsealed_seconds " in server.get("/metrics").body.decode()
         assert server.stop() == 0
         # Its own end is its last entry, after which nobody may come who seals.
@@ -394,7 +393,7 @@ def test_it_can_be_turned_off_for_measurements_and_says_so(stack, database, clin
     server = server_with(AUDIT="off")
     assert server.get(f"{PREFIX}/{clinic}/dashboard", token_headers(stack, clinic)).status == 200
     assert server.stop() == 0
-    assert "AUDIT is off" in server.log.read_text() and recorded(database, clinic) == {}
+    assert server.log_lines("AUDIT is off") and recorded(database, clinic) == {}
 
 
 def test_the_servers_role_cannot_read_or_change_it(stack, database):

@@ -63,7 +63,7 @@ def settled(cursor, server):
 
 
 def told(server, kind):
-    lines = [json.loads(line) for line in server.log.read_text().splitlines() if "could not be brought up" in line]
+    lines = [json.loads(line) for line in server.log_lines("could not be brought up")]
     return lines and all((line["organization"], line["class"], line["level"]) == ("clinic", kind, "warning")
                          and int(line["retry_after_s"]) >= 1 for line in lines)
 

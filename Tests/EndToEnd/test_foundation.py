@@ -44,7 +44,7 @@ def test_a_trigger_that_is_disabled_while_the_server_runs(stack, folder, own_dat
                        " SELECT 'o', 'a' || i, 'p', now() - interval '1 hour' * i, 'completed' FROM generate_series(1, 100) i")
         eventually(lambda: status(server) == 503, seconds=150, every=1)
         assert faults(server) > 0
-        assert "run migrate" in server.log.read_text()
+        server.logged("run migrate")
         # It serves on, for whoever asks it.
         assert server.get(dashboard("o"), token_headers(stack, "o")).status == 200
         migrate(own_database)

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from asking import eventually
+from asking import eventually, lines_of
 from problems import must_be_problem
 
 PEOPLE = [  # id, name, phone, e-mail, notes, days since intake
@@ -348,7 +348,7 @@ def test_the_logs_tell_a_search_from_the_patient_of_that_id(api, stack, clinic, 
     api.get(clinic, "patients/search", headers={**headers, "X-Request-Id": ids[1]})
     for log in ("NGINX_ACCESS_LOG", "SERVER_LOG"):
         def routes():
-            lines = [json.loads(line) for line in Path(stack.settings[log]).read_text().splitlines() if "log_" in line]
+            lines = [json.loads(line) for line in lines_of(Path(stack.settings[log])) if "log_" in line]
             found = {line["request_id"]: line["route"] for line in lines if "status" in line}
             return [found.get(request_id) for request_id in ids]
         eventually(lambda: None not in routes())

@@ -119,7 +119,7 @@ def test_background_work_that_a_lock_holds_takes_no_connection_from_requests(ser
                 WORKERS)
             eventually(lambda: held(database) == WORKERS, 60)
             # Told apart from what migrate has left, and looked at again after the lock.
-            assert "what answers rest on could not be looked at" in server.log.read_text()
+            server.logged("what answers rest on could not be looked at")
             assert figure(server.get("/metrics").body.decode(), "foundation_faults") == 0
         assert asking.all() == [200] * WORKERS
         eventually(lambda: server.get("/ready").status == 200)
@@ -202,7 +202,7 @@ def test_a_stop_answers_those_who_wait(server_with, stack, connection, database,
         asking = Asking(lambda: server.get(path, headers, timeout=120), 30)
         eventually(lambda: figure(server.get("/metrics").body.decode(), "requests_waiting") == 30 - WORKERS, 60)
         server.process.send_signal(sign)
-        eventually(lambda: "stopping" in server.log.read_text())
+        server.logged("stopping")
     assert asking.all() == [200] * 30 and server.stop() == 0
 
 

@@ -8,7 +8,7 @@ from asking import eventually
 
 
 def lines(server):
-    return [json.loads(line) for line in server.log.read_text().splitlines()]
+    return [json.loads(line) for line in server.log_lines()]
 
 
 def changes(server):

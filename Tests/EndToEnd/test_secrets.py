@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from stack import connect
 
-from asking import eventually
+from asking import eventually, lines_of
 
 LOGS = ("SERVER_LOG", "NGINX_ACCESS_LOG", "POSTGRES_LOG")
 
@@ -84,7 +84,7 @@ def test_the_server_logs_one_json_line_a_request_with_what_operators_need(api, s
     deadline = time.monotonic() + 60
     while True:
         lines = [
-            json.loads(line) for line in Path(stack.settings["SERVER_LOG"]).read_text().splitlines()
+            json.loads(line) for line in lines_of(Path(stack.settings["SERVER_LOG"]))
             if request_id in line
         ]
         access = [line for line in lines if {"status", "route"} & set(flat(line))]
@@ -107,7 +107,7 @@ def flat(line):
 
 
 def test_every_line_of_the_server_log_is_a_json_object(stack):
-    for line in Path(stack.settings["SERVER_LOG"]).read_text().splitlines():
+    for line in lines_of(Path(stack.settings["SERVER_LOG"])):
         assert isinstance(json.loads(line), dict), line
 
 

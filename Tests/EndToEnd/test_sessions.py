@@ -15,8 +15,9 @@ from test_hostile_settings import login, url_of  # noqa: F401 (a fixture)
 
 
 def end_sessions(database, login, most=None):
+    """Returns once they are gone: a post that meets one which is just ending is 503."""
     with database.cursor() as cursor:
-        cursor.execute("SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity WHERE usename = %s"
+        cursor.execute("SELECT count(pg_terminate_backend(pid, 60000)) FROM (SELECT pid FROM pg_stat_activity WHERE usename = %s"
                        " LIMIT %s) a", (login, most))
 
 
@@ -45,7 +46,7 @@ def test_a_limit_of_connections_makes_requests_wait_and_none_fail(stack, folder,
             # What the pool has lost is opened again, as far as that goes.
             end_sessions(database, login, 1)
         assert metric(server, "reengagement_db_open_failures_total", **{"class": "connection_limit"}) >= 1
-        assert '"class":"connection_limit"' in server.log.read_text()
+        server.logged('"class":"connection_limit"')
         assert server.get("/ready").status == 200
 
 
@@ -85,7 +86,7 @@ def test_pg_hba(fragile):
                 opened.write("local all all reject\nhost all all all reject\n")
             cursor.execute("SELECT pg_reload_conf()")
             cursor.execute("SELECT pg_sleep(0.5)")
-            cursor.execute("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            cursor.execute("SELECT count(pg_terminate_backend(pid, 60000)) FROM pg_stat_activity "
                            "WHERE datname = current_database() AND pid <> pg_backend_pid()")
             eventually(lambda: fragile.api.get("org_1", "dashboard").status == 503)
             for answer in (fragile.api.get("org_1", "dashboard"), fragile.client.request("GET", "/ready")):
@@ -102,7 +103,6 @@ def test_a_database_that_takes_no_writes_for_a_while(stack, folder, database, cl
         assert post(server, stack, clinic).status == 201
         cursor.execute(f"ALTER ROLE {login} SET default_transaction_read_only = on")
         end_sessions(database, login)
-        eventually(lambda: post(server, stack, clinic).status == 503)
         assert must_be_problem(post(server, stack, clinic), 503)["type"] == "/problems/database-read-only"
         assert must_be_problem(server.get("/ready"), 503)["type"] == "/problems/database-read-only"
         assert ask(server, stack, clinic).status == 200
@@ -125,7 +125,7 @@ def test_settings_of_the_login_reach_all_connections_within_a_minute(stack, fold
         cursor.execute(f"ALTER ROLE {login} SET reengagement.now = '2031-01-01T00:00:00Z'")
         eventually(lambda: updated(server).startswith("2031"), seconds=60, every=1)
         eventually(lambda: metric(server, "reengagement_clock_frozen") == 1, every=1)
-        assert "2031-01-01T00:00:00Z" in server.log.read_text()
+        server.logged("2031-01-01T00:00:00Z")
         cursor.execute(f"ALTER ROLE {login} RESET reengagement.now")
         eventually(lambda: not updated(server).startswith("2031"), seconds=60, every=1)
         eventually(lambda: metric(server, "reengagement_clock_frozen") == 0, every=1)

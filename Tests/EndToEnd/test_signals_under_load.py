@@ -15,7 +15,7 @@ MEANINGLESS = [signal.SIGPIPE, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF,
 
 
 def lines(server, message):
-    return [line for line in map(json.loads, server.log.read_text().splitlines()) if line["message"].startswith(message)]
+    return [line for line in map(json.loads, server.log_lines()) if line["message"].startswith(message)]
 
 
 class Load:

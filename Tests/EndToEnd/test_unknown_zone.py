@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from asking import lines_of
 from problems import must_be_problem
 from stack import ROOT, clean_environment, connect
 
@@ -69,7 +70,7 @@ def test_the_background_work_goes_on_for_the_others_and_heals(stack, api, databa
     api.answer(clinic, "dashboard")
     api.answer(second_clinic, "dashboard")
     lose_zone(database, clinic)
-    told = lambda: [line for line in log.read_text().splitlines() if LINE in line and clinic in line]
+    told = lambda: [line for line in lines_of(log) if LINE in line and clinic in line]
     wait_for(lambda: len(told()) >= 2, "the failure is told, and told again")
     before = generation(database, second_clinic)
     with database.cursor() as cursor:
