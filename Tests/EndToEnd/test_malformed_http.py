@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from asking import eventually
+
 PATH = "/api/v1/reengagement/{org}/log-outreach"
 BODY = json.dumps({"patient_id": "patient_123", "method": "sms", "outcome": "failed"})
 
@@ -206,7 +208,7 @@ def test_a_malformed_request_is_answered_in_form_or_not_at_all(api, plain_client
     if answer.startswith(b"{"):  # HTTP/0.9 has no head
         return
     assert status_of(answer) in allowed, f"{title}: {answer[:500]}"
-    assert time.monotonic() - began < 45
+    assert time.monotonic() - began < 60
     if answer:
         check_form(answer, title)
     assert b"org_other" not in answer.replace(b"reengagement/org_other", b"")
@@ -232,22 +234,25 @@ def test_a_request_that_stops_half_way_holds_no_one_else_up(api, clinic):
         fill(post("Content-Length: 500"), api, clinic),
         fill(post("Transfer-Encoding: chunked", body="5\r\nab"), api, clinic)
     ]
-    held = []
-    try:
-        for request in unfinished * 8:
-            channel = api.client.context.wrap_socket(socket.create_connection(("127.0.0.1", api.client.port)),
-                                                     server_hostname="localhost")
-            channel.sendall(request)
-            held.append(channel)
-        answered = 0
-        while answered < 20 and not any(is_closed(channel) for channel in held):
-            assert api.get(clinic, "risk-metrics", fresh=True).status == 200
-            answered += 1
-        # Not after nginx had given those up.
-        assert answered > 1
-    finally:
-        for channel in held:
-            channel.close()
+
+    def answered_meanwhile():
+        held, answered = [], 0
+        try:
+            for request in unfinished * 8:
+                channel = api.client.context.wrap_socket(socket.create_connection(("127.0.0.1", api.client.port)),
+                                                         server_hostname="localhost")
+                channel.sendall(request)
+                held.append(channel)
+            while answered < 20 and not any(is_closed(channel) for channel in held):
+                assert api.get(clinic, "risk-metrics", fresh=True).status == 200
+                answered += 1
+        finally:
+            for channel in held:
+                channel.close()
+        return answered
+
+    # Not after nginx had given those up, as it does after 10 s: on a busy machine before the last of them has come.
+    eventually(lambda: answered_meanwhile() > 1, 120)
 
 
 def test_pipelined_requests_are_each_answered_in_turn(api, clinic, second_clinic):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asking import GOOD
+from asking import GOOD, eventually
 from client import PREFIX
 from openapi import OPERATIONS, QUERY, description, filled, must_fit, present, schema_of
 from problems import must_be_problem
@@ -140,7 +140,7 @@ def from_another_address(client, target):
             address = probe.getsockname()[0]
     except OSError:
         pytest.skip("this machine has no address but loopback")
-    return client.exchange(http.client.HTTPConnection("127.0.0.1", client.port, timeout=10, source_address=(address, 0)), "GET", target, [], None)
+    return client.exchange(http.client.HTTPConnection("127.0.0.1", client.port, timeout=60, source_address=(address, 0)), "GET", target, [], None)
 
 
 # Of these the example shows one of several details.
@@ -152,8 +152,9 @@ def test_a_problem_of_each_documented_status_fits(api, plain_client, alone, clin
     request = well_formed(api, clinic, path, method)
     if status in alone:
         verb, target, headers, body = request
-        response = next((r for r in (alone[status].request(verb, target, headers, body or b"") for _ in range(10)) if str(r.status) == status), None)
-        assert response, f"ten requests, and none was answered {status}"
+        # As many as are too fast on this machine.
+        tries = iter(lambda: alone[status].request(verb, target, headers, body or b""), None)
+        response = eventually(lambda: next((r for r in (next(tries), ) if str(r.status) == status), None), every=0)
     elif (path, status) == ("/metrics", "403"):
         response = from_another_address(plain_client, path)
     else:

@@ -45,7 +45,7 @@ def bouncer(database, stack, folder):
             yield f"host={home} port=6432 dbname=reengagement user=reengagement_api"
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
             cursor.execute("ALTER ROLE reengagement_api NOLOGIN")
             cursor.execute("ALTER ROLE reengagement_api RESET ALL")
 
@@ -77,6 +77,6 @@ def visible(url, organization, bound_to):
     statement = (f"SELECT set_config('reengagement.organization', '{bound_to}', false);"
                  f" SELECT count(*) FROM re.patient_detail('{organization}', 'patient_123')")
     done = subprocess.run(["psql", "-X", "-q", "-At", "-d", url, "-c", statement], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=20)
+                          stderr=subprocess.STDOUT, text=True, timeout=60)
     assert done.returncode == 0, done.stdout
     return int(done.stdout.splitlines()[-1])

@@ -64,7 +64,7 @@ def test_migrated_served_and_verified_by_its_owner(stack, cluster, folder):
                 cursor.execute("UPDATE patients SET archived_at = NULL WHERE archived_at > now(); SELECT sum(marks) FROM re.status")
                 return cursor.fetchone()[0] == 0
 
-        eventually(marks, seconds=30)
+        eventually(marks)
         assert "one: equal" in sql("verify")
     database.close()
 

@@ -91,12 +91,12 @@ def test_a_language_that_only_open_sessions_have_loaded(directory, postgresql):
         assert ready() == 200
         library.rename(library.with_suffix(".away"))
         try:
-            eventually(lambda: ready() == 503, seconds=30)
+            eventually(lambda: ready() == 503)
             # They serve on, and being asked does not use them up.
             for _ in range(20):
                 assert (ready(), answered()) == (503, 200)
             stack.look()
-            assert "58P01" in Path(stack.settings["SERVER_LOG"]).read_text()
+            eventually(lambda: "58P01" in Path(stack.settings["SERVER_LOG"]).read_text())
         finally:
             library.with_suffix(".away").rename(library)
         eventually(lambda: ready() == 200)
@@ -113,7 +113,7 @@ def test_strangers_are_told_what_was_found_within_the_last_second_and_cause_no_s
     with Server(stack, folder, DATABASE_URL=own_database) as server, connection.cursor() as cursor:
 
         def transactions():
-            time.sleep(11)  # a session that is idle tells its statistics within ten seconds
+            time.sleep(15)  # a session that is idle tells its statistics within ten seconds, or a little later
             cursor.execute("SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()")
             return cursor.fetchone()[0]
 

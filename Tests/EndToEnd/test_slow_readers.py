@@ -68,7 +68,7 @@ def test_slow_readers_get_all_of_it_and_hold_no_worker(stack, api, plain_client,
     readers = [Slow(client, target, headers) for client in (api.client, plain_client) for _ in range(5)]
     began = time.monotonic()
     # More of them than workers, and none has read a byte.
-    eventually(lambda: busy(stack) == 0, 30)
+    eventually(lambda: busy(stack) == 0)
     assert api.client.request("GET", target, headers).json()["id"] == patient
     time.sleep(max(0, PAUSE - (time.monotonic() - began)))
     for reader in readers:
@@ -82,9 +82,11 @@ def test_where_nginx_has_no_room_for_it_a_client_sees_an_error(stack, api, long_
     folder = re.search(r"fastcgi_temp_path (\S+);", open(stack.settings["NGINX_CONFIGURATION"]).read())[1]
     away = folder + ".away"
     os.rename(folder, away)
+    said = len(open(stack.settings["NGINX_ERROR_LOG"], errors="replace").read())
     try:
         reader = Slow(api.client, target, headers)
-        time.sleep(1)
+        # Not before nginx has found that there is none.
+        eventually(lambda: folder in open(stack.settings["NGINX_ERROR_LOG"], errors="replace").read()[said:])
         head, body = reader.rest()
         assert head.startswith(b"HTTP/1.1 200") and len(body) < announced(head)
         eventually(lambda: busy(stack) == 0)

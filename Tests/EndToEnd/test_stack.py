@@ -83,7 +83,7 @@ def test_a_development_key_is_not_called_valid_for_production(stack, folder, key
     def verdict(**environment):
         server = Server(stack, folder, **key, DATABASE_LOGIN=None)
         done = subprocess.run([stack.binary, "--check-config"], env=clean_environment(**{**server.environment, **environment}),
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
         assert done.returncode == 0, done.stdout
         return done.stdout
 

@@ -41,7 +41,7 @@ def s_client(production, *options, given=b""):
     """What openssl tells of a connection."""
     done = subprocess.run(["openssl", "s_client", "-connect", f"localhost:{production.settings['HTTPS_PORT']}", "-servername",
                            "localhost", "-CAfile", production.settings["CA_FILE"], *options],
-                          input=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
+                          input=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
     return done.stdout.decode("latin-1")
 
 
@@ -84,7 +84,7 @@ def test_openssl_here_could_speak_what_it_is_refused(production, folder):
     ask = ["openssl", "s_client", "-connect", address, "-tls1", "-cipher", "ALL:@SECLEVEL=0"]
     try:
         eventually(lambda: b"Cipher is ECDHE" in subprocess.run(ask, input=b"", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                                                timeout=30).stdout)
+                                                                timeout=60).stdout)
     finally:
         server.kill()
         server.wait()

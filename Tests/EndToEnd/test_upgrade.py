@@ -28,7 +28,7 @@ READS = ("risk-metrics", "dashboard", "performance", "trends", "patients/priorit
 
 def run(command, url):
     return subprocess.run([command], env=clean_environment(DATABASE_URL=url), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=90)
+                          stderr=subprocess.STDOUT, text=True, timeout=300)
 
 
 def migrate(folder, url):
