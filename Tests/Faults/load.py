@@ -62,7 +62,7 @@ class Load:
     def stop(self):
         self.stopping.set()
         for thread in self.threads:
-            thread.join(30)
+            thread.join(120)
         assert not any(thread.is_alive() for thread in self.threads), "a request hangs"
 
     def client(self):

@@ -126,5 +126,6 @@ def test_the_pool_is_filled_again_and_no_more_than_that(stack, load):
     connection = stack.connect()
     load.until(lambda: len(backends(connection)) >= 2, 5, "the pool stays empty")
     time.sleep(1)
-    assert len(backends(connection)) <= 5, "one for each worker and one for the background"
+    # One that has just been closed may be there still.
+    load.until(lambda: len(backends(connection)) <= 5, 5, "more than one for each worker and one for the background")
     connection.close()
