@@ -142,6 +142,14 @@ class Page:
         """As a person does: where it is, unless something lies over it."""
         self.until(lambda: self.clicked(selector), what=f"{selector} to click")
 
+    def undo_for(self, milliseconds):
+        """How long a contact can be undone from now on: seven seconds may be over before a busy machine's next step."""
+        self.run("""
+            window.ownTimeout ??= window.setTimeout;
+            const lasting = arguments[0];
+            window.setTimeout = (what, delay, ...rest) => ownTimeout(what, delay === 7000 ? lasting : delay, ...rest);""",
+                 milliseconds)
+
     def clicked(self, selector):
         element = self.all(selector)[0]
         self.run("arguments[0].scrollIntoView({ block: 'center' })", element)

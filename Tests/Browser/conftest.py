@@ -77,6 +77,8 @@ def stack(directory, guide_origin):
 @pytest.fixture(scope="session")
 def driver(directory):
     made = chromium(directory / "profile")
+    # A look at a whole page takes long on a busy machine.
+    made.set_script_timeout(300)
     yield made
     made.quit()
 

@@ -29,7 +29,9 @@ def list_page(page, api, clinic):
     return page
 
 
-def contact(page, patient, method, outcome, notes=""):
+def contact(page, patient, method, outcome, notes="", undo_for=600_000):
+    """It waits to be logged until a test goes on with it, or for as long as the page itself has it wait."""
+    page.undo_for(undo_for)
     page.click(f"[data-key='contact {patient} {method}']")
     page.click(f"dialog [value={outcome}]")
     if notes:
@@ -43,7 +45,7 @@ def test_undone_it_is_never_sent_and_left_alone_it_is_logged_once(list_page, cli
     page.until(lambda: page.focused() == "Undo")
     page.click("[data-state=waiting] button")
     page.until(lambda: not page.all(".contact-notice"))
-    contact(page, "ann", "sms", "success", "will book \u2013 שלום 👍")
+    contact(page, "ann", "sms", "success", "will book \u2013 שלום 👍", undo_for=7000)
     assert "waiting to be logged" in page.text("[data-patient=ann]")
     assert clinic.logged() == [] and page.asked("log-outreach", "POST") == []
     page.find("[data-state=logged]")
@@ -118,6 +120,7 @@ def test_a_session_that_ends_meanwhile_is_renewed_and_the_contact_goes_on(list_p
 
 def test_the_dialog_asks_what_came_of_it_and_knows_the_address(list_page, clinic):
     page = list_page.open("#/patients", list_page.token, ".patients")
+    page.undo_for(600_000)
     page.click("[data-key='contact ann email']")
     page.until(lambda: "p@example.org" in page.text("dialog"))
     assert page.find("dialog").accessible_name == "Email to Ann"
@@ -149,6 +152,7 @@ def test_cancelled_it_leaves_nothing_and_the_focus_where_it_was(list_page, clini
 
 def test_the_keyboard_alone_logs_and_undoes(list_page, clinic):
     page = list_page.open("#/patients", list_page.token, ".patients")
+    page.undo_for(600_000)
     page.run("document.querySelector(\"[data-key='contact eve sms']\").focus()")
     page.press(ENTER)
     page.find("dialog")

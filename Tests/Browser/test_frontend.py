@@ -19,7 +19,7 @@ def call(driver, guide_origin):
     """Calls a function of frontend.mjs in a page of the other origin."""
 
     def call(name, setting, origin=guide_origin):
-        driver.set_script_timeout(90)
+        driver.set_script_timeout(300)
         driver.get(f"{origin}/blank.html")
         return driver.execute_async_script(
             """

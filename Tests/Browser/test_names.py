@@ -32,6 +32,7 @@ def test_names_in_any_script_are_text_and_break_nothing(page, api, clinic, width
     page.click("[data-key='contact script sms']")
     page.find("dialog [value=no_response]")
     assert NAMES["script"] in page.text("dialog h2")
+    page.undo_for(600_000)
     page.click("dialog [value=no_response]")
     page.click("dialog [type=submit]")
     page.click("[data-state=waiting] .quiet")
@@ -66,6 +67,7 @@ def test_whoever_has_no_name_is_shown_by_the_id(page, api, clinic, axe):
     page.click("[data-key='contact zero_width phone']")
     page.until(lambda: "No phone number on file." in page.text("dialog"))
     assert page.text("dialog h2") == "Phone to (no name) · zero_width"
+    page.undo_for(600_000)
     page.click("dialog [value=no_response]")
     page.click("dialog [type=submit]")
     page.find("[data-state=waiting]")
@@ -143,6 +145,7 @@ def test_what_others_wrote_is_not_offered_for_translation(page, api, clinic):
     page.find("dialog .contact-number")
     assert untranslatable(page) == []
     page.find("dialog textarea").send_keys(WORDS["notes"])
+    page.undo_for(600_000)
     page.click("dialog [value=no_response]")
     page.click("dialog [type=submit]")
     page.find("[data-state=waiting]")

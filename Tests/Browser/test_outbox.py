@@ -156,6 +156,7 @@ def test_everything_unsaved_is_asked_about(desk, clinic, axe):
     must_have_no_violation(page, axe, "the question")
     page.click("dialog .dialog-question .button")
     assert page.run("return document.activeElement.value") == "private" and "Discard the notes" not in page.text("dialog")
+    page.undo_for(600_000)
     page.click("dialog [type=submit]")
     page.find("[data-state=waiting]")
     assert page.run(ASKS)
@@ -331,6 +332,7 @@ def test_notes_that_were_typed_wait_for_their_person(desk, clinic):
     page.load("#/patients/bob", page.anna, ".what-to-do")
     page.click("[data-state=draft] .button")
     assert page.run("return document.querySelector('dialog [name=notes]').value") == "private notes"
+    page.undo_for(600_000)
     page.click("dialog [type=submit]")
     page.click("[data-state=waiting] .quiet")
     page.find("[data-state=logged]")

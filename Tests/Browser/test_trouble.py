@@ -31,7 +31,7 @@ def test_with_the_database_away_it_shows_the_guides_fallback_and_comes_back_by_i
         assert page.all("#retry:not(:disabled)")
     finally:
         stack.call("postgres-start")
-    page.until(lambda: not page.all("#problem") and page.number("[data-count=critical]") == critical, 30)
+    page.until(lambda: not page.all("#problem") and page.number("[data-count=critical]") == critical, 120)
 
 
 def test_what_was_loaded_stays_while_it_cannot_be_loaded_again(page):

@@ -39,13 +39,13 @@ def under_node(setting):
                           stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE,
                           text=True,
-                          timeout=60)
+                          timeout=300)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def in_the_browser(driver, origin, setting):
-    driver.set_script_timeout(60)
+    driver.set_script_timeout(300)
     driver.get(f"{origin}/blank.html")
     return driver.execute_async_script(
         """
@@ -92,7 +92,7 @@ def test_every_block_runs_in_a_page_of_another_origin(driver, guide_origin, sett
 
 def test_a_page_of_an_origin_that_is_not_listed_gets_the_fallback(driver, guide_origin, setting):
     stranger = guide_origin.replace("localhost", "127.0.0.1")
-    driver.set_script_timeout(30)
+    driver.set_script_timeout(300)
     driver.get(f"{stranger}/blank.html")
     result = driver.execute_async_script(
         """
