@@ -6,10 +6,12 @@ import tempfile
 import uuid
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 import rows
-from stack import Frozen, Server, Stack
+from asking import eventually
+from stack import PATIENT, Frozen, Server, Stack
 
 EXAMPLE_NOW = rows.instant("2025-06-30T12:00:00Z")
 
@@ -44,7 +46,8 @@ def stack_of(directory, **environment):
 
 @pytest.fixture(scope="session")
 def stack(directory):
-    yield from stack_of(directory / "main", LOG_LEVEL="trace", SECURITY_CONTACT="mailto:security@example.com")
+    yield from stack_of(directory / "main", LOG_LEVEL="trace", SECURITY_CONTACT="mailto:security@example.com",
+                        **PATIENT)
 
 
 @pytest.fixture(scope="session")
@@ -118,7 +121,16 @@ def own_database(stack, database, fresh_id):
     with database.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
         yield stack.database_url(name)
-        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+        def dropped():
+            # PostgreSQL waits 5 s for the sessions that it has ended, which may not be enough.
+            try:
+                cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            except psycopg2.errors.ObjectInUse:
+                return False
+            return True
+
+        eventually(dropped)
 
 
 @pytest.fixture

@@ -25,6 +25,10 @@ VARIABLES = ("DATABASE_URL", "DATABASE_ROLE", "DATABASE_LOGIN", "DEV_SIGN_IN", "
              "STACK_NGINX", "ORG", "TOKEN_TTL", "CLERK_AUDIENCE", "TOKEN_MAX_LIFETIME", "TOKEN_DENY_FILE", "KEYS_MAX_AGE")
 
 
+# Where how long the database may take is no matter: the usual 2 s and 5 s are soon over on a busy machine.
+PATIENT = {"DB_ACQUIRE_TIMEOUT_MS": "60000", "DB_STATEMENT_TIMEOUT_MS": "60000"}
+
+
 def clean_environment(**changes):
     """The caller's, without what would change the stack."""
     kept = {name: value for name, value in os.environ.items() if name not in VARIABLES and not name.startswith("PG")}
@@ -34,7 +38,7 @@ def clean_environment(**changes):
 def is_running(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter where it goes between opening and reading
         return False
 
 
@@ -51,7 +55,7 @@ class Stack:
 
     def call(self, *arguments, **environment):
         done = subprocess.run([ROOT / "scripts/stack", *arguments],
-                              env=clean_environment(**self.environment, **environment),
+                              env=clean_environment(**{**self.environment, **environment}),
                               cwd=ROOT,
                               stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE,
@@ -107,7 +111,7 @@ class Stack:
         return connect(self.settings["DATABASE_URL"])
 
     def plain_on_tls_port(self, data):
-        with socket.create_connection(("127.0.0.1", int(self.settings["HTTPS_PORT"])), timeout=10) as channel:
+        with socket.create_connection(("127.0.0.1", int(self.settings["HTTPS_PORT"])), timeout=60) as channel:
             channel.sendall(data)
             received = b""
             while chunk := channel.recv(65536):
@@ -137,7 +141,7 @@ class Frozen:
         connection = main.connect()
         connection.cursor().execute("CREATE DATABASE frozen")
         connection.close()
-        self.stack = Stack(directory, DATABASE_URL=main.database_url("frozen")).up()
+        self.stack = Stack(directory, DATABASE_URL=main.database_url("frozen"), **PATIENT).up()
         self.database, self.now = self.stack.connect(), None
         self.api = self.stack.api
 
