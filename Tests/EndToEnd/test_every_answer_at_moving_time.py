@@ -91,15 +91,17 @@ def ask(api, database, made, instants, organization, path):
 
 
 def test_answers_change_at_the_very_instants_the_rows_say(api, database, fresh_id):
-    organization, now = fresh_id("moving"), database_clock(database)
-    made = coming_up(organization, "Asia/Kolkata", now)
-    rows.write(database, made)
-    instants, asked = stamps(made), 0
-    while database_clock(database) < now + 9 * SECOND:
-        for path in QUESTIONS:
-            ask(api, database, made, instants, organization, path)
-            asked += 1
-    assert asked > 30
+    asked = 0
+    # A busy machine may not ask that often while things happen: then they happen once more, to another organization.
+    while asked <= 30:
+        organization, now = fresh_id("moving"), database_clock(database)
+        made = coming_up(organization, "Asia/Kolkata", now)
+        rows.write(database, made)
+        instants = stamps(made)
+        while database_clock(database) < now + 9 * SECOND:
+            for path in QUESTIONS:
+                ask(api, database, made, instants, organization, path)
+                asked += 1
 
 
 def test_every_change_of_a_row_shows_in_the_next_answer(api, database, fresh_id):

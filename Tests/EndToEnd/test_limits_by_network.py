@@ -47,6 +47,8 @@ http {{
     server {{
         listen 127.0.0.1:{port};
         listen unix:{folder}/http2 http2;
+        # No body is given up for being slow, however slow the machine is.
+        client_body_timeout 10m;
         location / {{ fastcgi_pass unix:/nonexistent; }}
         location = /network {{ default_type application/octet-stream; return 200 $client_network; }}
     }}
@@ -60,22 +62,30 @@ def nginx_of(folder, change=lambda text: text):
     subprocess.run(["cp", "-r", ROOT / "nginx/snippets", folder], check=True)
     limits = folder / "snippets/rate-limits.conf"
     limits.write_text(change(limits.read_text()))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    (folder / "nginx.conf").write_text(CONFIGURATION.format(port=port, folder=folder, user="user www-data;" if os.geteuid() == 0 else ""))
-    process = subprocess.Popen(["/usr/sbin/nginx", "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log", "-g", "daemon off;"])
-    try:
-        eventually(lambda: process.poll() is not None or ask(port, "127.0.0.9", "/network"))
-        assert process.poll() is None, (folder / "error.log").read_text()
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
+    for attempt in range(5):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        user = "user www-data;" if os.geteuid() == 0 else ""
+        (folder / "nginx.conf").write_text(CONFIGURATION.format(port=port, folder=folder, user=user))
+        process = subprocess.Popen(["/usr/sbin/nginx", "-p", folder, "-c", folder / "nginx.conf",
+                                    "-e", folder / "error.log", "-g", "daemon off;"])
+        try:
+            own = 200, ipaddress.ip_address("127.0.0.9").packed
+            eventually(lambda: process.poll() is not None or ask(port, "127.0.0.9", "/network") == own)
+            # Somebody else may have taken the port meanwhile.
+            if process.poll() is not None and attempt < 4:
+                continue
+            assert process.poll() is None, (folder / "error.log").read_text()
+            yield port
+            return
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def ask(port, address, path="/"):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", path, headers={"X-Address": address})
         answer = connection.getresponse()
@@ -109,7 +119,7 @@ class Body:
     """One that is on its way for as long as this is open."""
 
     def __init__(self, port, address):
-        self.channel = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.channel = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.channel.sendall(f"POST / HTTP/1.1\r\nHost: x\r\nX-Address: {address}\r\nContent-Length: 60000\r\n\r\n{{".encode())
         self.channel.setblocking(False)
         self.status = 0

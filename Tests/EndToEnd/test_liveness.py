@@ -97,7 +97,8 @@ def test_services_are_answered_while_a_lock_holds_every_worker(server_with, stac
         assert all(got == expected for got, expected in answers), answers
         text = server.get("/metrics").body.decode()
         assert figure(text, "workers") == figure(text, "workers_busy") == WORKERS
-        assert figure(text, "http_requests_in_flight") == WAITING + 1
+        # A service counts for a moment after its answer has gone.
+        eventually(lambda: figure(server.get("/metrics").body.decode(), "http_requests_in_flight") == WAITING + 1)
         # All of that came while the lock held, and nothing of the others had been answered.
         assert held(database) == WORKERS and not asking.answers
     assert asking.all() == [200] * WAITING
@@ -154,19 +155,20 @@ def test_services_are_answered_through_nginx_while_a_lock_holds_every_worker(sta
 
         with locked(connection):
             # nginx itself waits 20 s for an answer, which is time enough.
-            asking = Asking(lambda: stack.client.request("GET", path, headers, fresh=True), 50)
-            eventually(lambda: waiting() == (50 - WORKERS, WORKERS), 15)
+            asking = Asking(lambda: stack.client.request("GET", path, headers, fresh=True), 20)
+            eventually(lambda: waiting() == (20 - WORKERS, WORKERS), 15)
             assert stack.plain.request("GET", "/health").status == 200
             assert stack.client.request("GET", "/health").status == 200
-            assert waiting() == (50 - WORKERS, WORKERS) and not asking.answers
-        assert asking.all() == [200] * 50
+            assert waiting() == (20 - WORKERS, WORKERS) and not asking.answers
+        assert asking.all() == [200] * 20
     finally:
         stack.restart_server()
 
 
 def test_who_waits_too_long_for_a_worker_is_refused_while_the_lock_holds(server_with, stack, connection, database,
                                                                          clinic):
-    server = server_with(**{**FOR_EVER, "DB_ACQUIRE_TIMEOUT_MS": "1000"})
+    # The same time is all that the first two have to open their connections.
+    server = server_with(**{**FOR_EVER, "DB_ACQUIRE_TIMEOUT_MS": "5000"})
     path, headers = f"{PREFIX}/{clinic}/patients/patient_123", token_headers(stack, clinic)
     with locked(connection):
         asking = Asking(lambda: server.get(path, headers, timeout=120), 20)
@@ -180,7 +182,7 @@ def test_who_waits_too_long_for_a_worker_is_refused_while_the_lock_holds(server_
 
 
 def test_writes_that_wait_are_carried_out_once_or_not_at_all(server_with, stack, connection, database, clinic):
-    server = server_with(**{**FOR_EVER, "DB_ACQUIRE_TIMEOUT_MS": "1500"})
+    server = server_with(**{**FOR_EVER, "DB_ACQUIRE_TIMEOUT_MS": "5000"})
     headers = {**token_headers(stack, clinic), "Content-Type": "application/json"}
     body = ('{"patient_id": "patient_123", "method": "sms", "outcome": "failed", "notes": "waited' + "." * 3000 + '"}')
     with locked(connection):
@@ -212,6 +214,6 @@ def test_a_stop_refuses_those_for_whom_there_is_no_time(server_with, stack, conn
     with locked(connection):
         asking = Asking(lambda: server.get(path, headers, timeout=120), 30)
         eventually(lambda: figure(server.get("/metrics").body.decode(), "requests_waiting") == 30 - WORKERS, 60)
-        assert server.stop(within=30) == 0
+        assert server.stop() == 0
         answers = asking.all()
     assert answers.count(503) == 30 - WORKERS, answers
