@@ -4,13 +4,12 @@ import json
 import os
 import signal
 import threading
-import time
 import uuid
 
 from asking import GOOD, dashboard, eventually, token_headers
 from client import PREFIX
 from problems import must_be_problem
-from stack import Server, is_running
+from stack import PATIENT, Server, is_running
 
 
 def test_the_database_stopped_is_503_and_back_without_a_restart(fragile):
@@ -36,6 +35,8 @@ def test_the_database_stopped_is_503_and_back_without_a_restart(fragile):
 
 
 def test_connections_killed_in_the_database_are_replaced_and_reads_repeated(fragile):
+    # A read is repeated while its time for a connection lasts.
+    fragile.restart_server(**PATIENT)
     with fragile.connect() as connection, connection.cursor() as cursor:
         for _ in range(10):
             assert fragile.api.get("org_a", "dashboard").status == 200
@@ -55,7 +56,7 @@ def test_a_post_is_durable_once_it_was_answered(fragile):
             "INSERT INTO patients (organization_id, id, name) VALUES (%s, 'patient_123', 'x')",
             (organization, organization))
         cursor.execute("ALTER DATABASE reengagement SET synchronous_commit = off")
-    fragile.restart_server()
+    fragile.restart_server(**PATIENT)
     for number in range(3):
         response = fragile.api.post(organization, {**GOOD, "notes": f"durable {number}"})
         assert response.status == 201
@@ -78,7 +79,9 @@ def test_a_server_started_before_its_database_serves_once_that_is_there(stack, f
 
 
 def test_a_statement_past_its_deadline_is_503_and_the_next_is_served(server_with, stack, connection, clinic):
-    server = server_with(WORKER_THREADS="4", DB_STATEMENT_TIMEOUT_MS="5000", DB_POOL_SIZE="1", DB_ACQUIRE_TIMEOUT_MS="4000")
+    # Long enough for a busy machine to see all of them wait before the first is over.
+    server = server_with(WORKER_THREADS="4", DB_POOL_SIZE="1", DB_STATEMENT_TIMEOUT_MS="15000",
+                         DB_ACQUIRE_TIMEOUT_MS="14000")
     headers = token_headers(stack, clinic)
     assert server.get(dashboard(clinic), headers).status == 200
     with connection.cursor() as cursor:
@@ -92,7 +95,7 @@ def test_a_statement_past_its_deadline_is_503_and_the_next_is_served(server_with
             threads = [threading.Thread(target=ask) for _ in range(3)]
             for thread in threads:
                 thread.start()
-            time.sleep(0.15)
+            eventually(lambda: "\nreengagement_workers_busy 3\n" in server.get("/metrics").body.decode())
             # Not behind the statements: those are still waited for.
             assert server.get("/health").status == 200 and not results
             for thread in threads:
@@ -107,7 +110,8 @@ def test_a_statement_past_its_deadline_is_503_and_the_next_is_served(server_with
 
 def test_a_locked_log_lets_no_post_through_twice(server_with, stack, connection, database, clinic):
     """A post that was told 503 may be sent again with its key: one row."""
-    server, key = server_with(DB_STATEMENT_TIMEOUT_MS="500"), str(uuid.uuid4())
+    # One deadline for the post that must meet it and for those that must not.
+    server, key = server_with(**{**PATIENT, "DB_STATEMENT_TIMEOUT_MS": "10000"}), str(uuid.uuid4())
     headers = {**token_headers(stack, clinic), "Content-Type": "application/json", "Idempotency-Key": key}
 
     def send():
