@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from stack import Server, clean_environment
+from stack import PATIENT, Server, clean_environment
 from tokens import generate_key, private_pem, public_pem
 
 NUMBERS = ("-1", "abc", "1.5", "1e3", "0x10", "99999999999999999999", "5 ", "٣", "five")
@@ -72,7 +72,7 @@ def start(stack, folder, **environment):
                           stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT,
-                          timeout=15)
+                          timeout=60)
 
 
 def refused(done, variable):
@@ -110,7 +110,7 @@ def test_the_files_that_tls_needs_are_tried_at_the_start_without_a_database(stac
     url = f"postgresql://u@192.0.2.1/d?sslmode=verify-full&sslrootcert={pair}&sslcert={pair}&sslkey={key}"
     server = Server(stack, folder, DATABASE_URL=url)
     done = subprocess.run([stack.binary, "--check-config"], env=clean_environment(**server.environment),
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=15)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
     if title == "good":
         assert done.returncode == 0, done.stdout
     else:
@@ -162,14 +162,14 @@ def test_check_config_says_the_same_without_starting(stack, folder):
                               stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT,
-                              timeout=15)
+                              timeout=60)
 
     assert check().returncode == 0 and not os.path.exists(server.socket)
     refused(check(RATE_LIMIT="x"), "RATE_LIMIT")
 
 
 def test_the_version_is_told(stack):
-    done = subprocess.run([stack.binary, "--version"], env=clean_environment(), stdout=subprocess.PIPE, timeout=15)
+    done = subprocess.run([stack.binary, "--version"], env=clean_environment(), stdout=subprocess.PIPE, timeout=60)
     assert done.returncode == 0 and re.search(rb"\d+\.\d+", done.stdout)
     assert stack.client.request("GET", "/health").json()["version"].encode() in done.stdout
 
@@ -179,7 +179,7 @@ def test_an_unknown_argument_is_refused(stack):
                           env=clean_environment(),
                           stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT,
-                          timeout=15)
+                          timeout=60)
     assert done.returncode > 0 and b"--no-such-option" in done.stdout
 
 
@@ -203,6 +203,6 @@ def test_a_pem_may_have_its_line_breaks_escaped_or_be_of_the_older_form(server_w
     for value in (pem.replace("\n", "\\n"), older, pem.strip(), pem.replace("\n", ""), pem.replace("\n", " "),
                   f'"{pem}"', pem.replace("\n", "\\r\\n"), base64.b64encode(pem.encode()).decode(),
                   "".join(pem.splitlines()[1:-1])):
-        server = server_with(CLERK_JWT_KEY=value)
+        server = server_with(CLERK_JWT_KEY=value, **PATIENT)
         headers = {"Authorization": f"Bearer {stack.signer.token('o')}"}
         assert server.get("/api/v1/reengagement/o/dashboard", headers).status == 200

@@ -16,6 +16,7 @@ import pytest
 import tokens
 from asking import dashboard, eventually, token_headers
 from problems import must_be_problem
+from stack import PATIENT
 from tokens import Signer
 
 
@@ -41,7 +42,7 @@ def https(handler, certificate):
 def test_a_jwks_file_is_read_again_when_it_changes(server_with, stack, folder):
     old, new, path = tokens.generate_key(), tokens.generate_key(), folder / "jwks.json"
     path.write_text(tokens.jwks({"old": old}))
-    server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path))
+    server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path), **PATIENT)
     assert [
         ask(server, stack, old, "old"),
         ask(server, stack, new, "new"),
@@ -73,7 +74,7 @@ def test_a_jwks_file_is_read_again_when_it_changes(server_with, stack, folder):
 def test_withdrawn_keys_are_out_of_force_with_what_was_remembered(server_with, stack, folder, keys):
     key, path = tokens.generate_key(), folder / "jwks.json"
     path.write_text(tokens.jwks({"key": key}))
-    server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path))
+    server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path), **PATIENT)
     headers = token_headers(stack, "o", Signer(key, stack.signer.issuer, "key"))
     assert [server.get(dashboard("o"), headers).status for _ in range(2)] == [200, 200]
     path.write_text(tokens.jwks(keys))
@@ -88,10 +89,12 @@ def test_keys_that_cannot_be_read_stay_good_for_so_long_and_no_longer(server_wit
     key, path = tokens.generate_key(), folder / "keys" / "jwks.json"
     path.parent.mkdir()
     path.write_text(tokens.jwks({"key": key}))
-    server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path), KEYS_MAX_AGE="4")
+    server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path), KEYS_MAX_AGE="4", **PATIENT)
     headers = token_headers(stack, "o", Signer(key, stack.signer.issuer, "key"))
     time.sleep(5)
-    assert server.get(dashboard("o"), headers).status == 200 and metric(server, "reengagement_keys_failures_total") == 0
+    # They have been read again meanwhile, or are as soon as a busy machine lets them be.
+    eventually(lambda: server.get(dashboard("o"), headers).status == 200)
+    assert metric(server, "reengagement_keys_failures_total") == 0
     if how == "elsewhere":
         (folder / "link").symlink_to("/nowhere")
         os.replace(folder / "link", path)
@@ -121,7 +124,7 @@ def metric(server, name):
 
 
 def test_with_a_pem_the_kid_does_not_matter(stack, server_with):
-    server = server_with()
+    server = server_with(**PATIENT)
     assert [ask(server, stack, stack.signer.key, kid) for kid in (None, "x", "")] == [200] * 3
 
 
@@ -153,7 +156,7 @@ def test_keys_are_fetched_over_https_with_the_authority_named(server_with, stack
     certificate = Path(stack.settings["CA_FILE"])
     with https(Handler, certificate) as port:
         url = f"https://localhost:{port}/jwks"
-        server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url, CLERK_JWKS_CA_FILE=str(certificate))
+        server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url, CLERK_JWKS_CA_FILE=str(certificate), **PATIENT)
         eventually(lambda: ask(server, stack, key, "far") == 200)
         assert ask(server, stack, key, "other") == 401
         stranger = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url)  # not trusted without the authority
@@ -187,17 +190,18 @@ def test_keys_are_taken_compressed_marked_twice_and_after_a_redirect_to_the_same
     certificate = Path(stack.settings["CA_FILE"])
     with https(Handler, certificate) as port:
         url = f"https://localhost:{port}/jwks"
-        server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url, CLERK_JWKS_CA_FILE=str(certificate))
+        server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url, CLERK_JWKS_CA_FILE=str(certificate), **PATIENT)
         eventually(lambda: ask(server, stack, keys[0], "far") == 200)
         assert [ask(server, stack, key, "far") for key in keys[1:]] == [200, 401]
-        assert moved[:2] == ["/jwks", "/keys"]
+        # In this order, though the first attempt may have been too slow.
+        assert list(dict.fromkeys(moved))[:2] == ["/jwks", "/keys"]
         away = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url.replace("jwks", "away"), CLERK_JWKS_CA_FILE=str(certificate))
         eventually(lambda: "redirect to another server" in away.log.read_text())
         assert ask(away, stack, keys[0], "far") == 503
 
 
 def test_a_claim_that_nobody_reads_may_hold_any_json(server_with, stack):
-    server = server_with()
+    server = server_with(**PATIENT)
     for value in (2**64, -2**63 - 1, 10**400, "\0", "\ud800", [[[2**64]]], {"\0": 1}):
         assert ask(server, stack, stack.signer.key, None, unread=value) == 200, value
         forged = server.get(dashboard("o"), token_headers(stack, "o", Signer(tokens.generate_key(), stack.signer.issuer, None), unread=value))
@@ -205,7 +209,7 @@ def test_a_claim_that_nobody_reads_may_hold_any_json(server_with, stack):
 
 
 def test_authorized_parties_are_required_where_they_are_set(server_with, stack):
-    server = server_with(CLERK_AUTHORIZED_PARTIES="https://a.example,https://b.example")
+    server = server_with(CLERK_AUTHORIZED_PARTIES="https://a.example,https://b.example", **PATIENT)
 
     def with_azp(azp):
         return server.get(dashboard("o"), token_headers(stack, "o", azp=azp)).status
