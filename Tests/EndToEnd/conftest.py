@@ -11,7 +11,7 @@ import pytest
 
 import rows
 from asking import eventually
-from stack import PATIENT, Frozen, Server, Stack
+from stack import Frozen, Server, Stack
 
 EXAMPLE_NOW = rows.instant("2025-06-30T12:00:00Z")
 
@@ -46,8 +46,7 @@ def stack_of(directory, **environment):
 
 @pytest.fixture(scope="session")
 def stack(directory):
-    yield from stack_of(directory / "main", LOG_LEVEL="trace", SECURITY_CONTACT="mailto:security@example.com",
-                        **PATIENT)
+    yield from stack_of(directory / "main", LOG_LEVEL="trace", SECURITY_CONTACT="mailto:security@example.com")
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from asking import GOOD, eventually, post, token_headers
 from client import PREFIX
 from conftest import load_clinic
 from problems import must_be_problem
-from stack import PATIENT, ROOT, clean_environment, connect, run_sql
+from stack import ROOT, clean_environment, connect, run_sql
 
 COLUMNS = ("request_id, status, organization_id, subject, session_id, role, actor, address, method, route, filter, "
            "patient_ids, outreach_id::text")
@@ -157,7 +157,7 @@ def ask_until_stopped(server, organization, headers, answered):
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
 def test_a_stop_loses_nothing_and_a_kill_little(stack, database, clinic, server_with, sign):
     """A server that goes on has recorded all before; SIGTERM loses nothing, a kill no more than the last moment."""
-    server = server_with(LOG_LEVEL="error", **PATIENT)
+    server = server_with(LOG_LEVEL="error")
     headers, answered = token_headers(stack, clinic), []
     clients = [threading.Thread(target=ask_until_stopped, args=(server, clinic, headers, answered)) for _ in range(3)]
     for client in clients:
@@ -176,7 +176,7 @@ def test_a_stop_loses_nothing_and_a_kill_little(stack, database, clinic, server_
 
 def test_while_the_audit_takes_nothing_answers_end_and_come_back(stack, database, clinic, server_with):
     """Reads go on for the backlog's 10 s, then are 503; all that was answered is on record in the end."""
-    server = server_with(**PATIENT)
+    server = server_with()
     headers = token_headers(stack, clinic)
 
     def status():
@@ -219,7 +219,7 @@ def test_an_audit_that_keeps_no_entry_stops_answers(stack, own_database, server_
     run_sql("migrate", own_database)
     database = connect(own_database)
     organization = load_clinic(database, "clinic")
-    server = server_with(DATABASE_URL=own_database, **PATIENT)
+    server = server_with(DATABASE_URL=own_database)
     headers, posted, answered = token_headers(stack, organization), [], []
 
     def read():
@@ -273,7 +273,7 @@ def test_an_entry_that_is_refused_alone_stops_nobody_else(stack, own_database, s
     database = connect(own_database)
     organization = load_clinic(database, "clinic")
     # A stop has 9 s for two attempts.
-    patience = {**PATIENT, **({"DB_STATEMENT_TIMEOUT_MS": "2500"} if "sleep" in harm else {})}
+    patience = {"DB_STATEMENT_TIMEOUT_MS": "2500"} if "sleep" in harm else {}
     server = server_with(DATABASE_URL=own_database, **patience)
     answered, bad = [], []
 
@@ -331,7 +331,7 @@ def test_entries_are_sealed_as_they_come_and_verify_finds_one_that_is_gone(stack
     run_sql("migrate", own_database)
     database = connect(own_database)
     organization = load_clinic(database, "clinic")
-    server = server_with(DATABASE_URL=own_database, **PATIENT)
+    server = server_with(DATABASE_URL=own_database)
     for _ in range(8):
         assert server.get(f"{PREFIX}/{organization}/dashboard", token_headers(stack, organization)).status == 200
     assert post(server, stack, organization).status == 201
@@ -359,7 +359,7 @@ def test_entries_are_sealed_as_they_come_and_verify_finds_one_that_is_gone(stack
 
         # It tries for a second, in which any transaction of the cluster may be in the way: then the next one shows it.
         assert sealed_to_its_end(server) or eventually(
-            lambda: sealed_to_its_end(server_with(DATABASE_URL=own_database, **PATIENT)))
+            lambda: sealed_to_its_end(server_with(DATABASE_URL=own_database)))
         run_sql("verify", own_database)
         cursor.execute("SET session_replication_role = replica; DELETE FROM re.audit WHERE organization_id = %s AND method = 'GET'"
                        " AND ctid <> (SELECT min(ctid) FROM re.audit WHERE organization_id = %s AND method = 'GET')",
@@ -379,7 +379,7 @@ def test_entries_that_no_month_has_taken_are_counted_and_moved_while_answers_go_
     organization = load_clinic(database, "a_clinic")
 
     def told(number):
-        server = server_with(DATABASE_URL=own_database, **PATIENT)
+        server = server_with(DATABASE_URL=own_database)
         eventually(lambda: f"\nreengagement_audit_rest_entries {number}\n" in server.get("/metrics").body.decode())
         return server
 

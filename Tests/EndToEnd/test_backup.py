@@ -11,7 +11,7 @@ import pytest
 
 from asking import token_headers
 from client import PREFIX
-from stack import PATIENT, ROOT, Server, Stack, clean_environment, connect
+from stack import ROOT, Server, Stack, clean_environment, connect
 
 RUNBOOK = (ROOT / "docs/operating.md").read_text().partition("## Back up")[2].partition("\n## ")[0]
 NOW = "2025-06-30T12:00:00Z"
@@ -150,7 +150,7 @@ def answers(stack, folder, cluster, url):
     cluster.execute("postgres", f"ALTER DATABASE {name} SET reengagement.now = '{NOW}'")
     folder.mkdir()
     found = {}
-    with Server(stack, folder, DATABASE_URL=url, **PATIENT) as server:
+    with Server(stack, folder, DATABASE_URL=url) as server:
         assert server.get("/ready").status == 200
         for number in (1, 2, 3):
             base = f"{PREFIX}/org_demo_{number}/"

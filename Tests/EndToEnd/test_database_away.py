@@ -9,7 +9,7 @@ import uuid
 from asking import GOOD, dashboard, eventually, token_headers
 from client import PREFIX
 from problems import must_be_problem
-from stack import PATIENT, Server, is_running
+from stack import Server, is_running
 
 
 def test_the_database_stopped_is_503_and_back_without_a_restart(fragile):
@@ -36,7 +36,7 @@ def test_the_database_stopped_is_503_and_back_without_a_restart(fragile):
 
 def test_connections_killed_in_the_database_are_replaced_and_reads_repeated(fragile):
     # A read is repeated while its time for a connection lasts.
-    fragile.restart_server(**PATIENT)
+    fragile.restart_server()
     with fragile.connect() as connection, connection.cursor() as cursor:
         for _ in range(10):
             assert fragile.api.get("org_a", "dashboard").status == 200
@@ -56,7 +56,7 @@ def test_a_post_is_durable_once_it_was_answered(fragile):
             "INSERT INTO patients (organization_id, id, name) VALUES (%s, 'patient_123', 'x')",
             (organization, organization))
         cursor.execute("ALTER DATABASE reengagement SET synchronous_commit = off")
-    fragile.restart_server(**PATIENT)
+    fragile.restart_server()
     for number in range(3):
         response = fragile.api.post(organization, {**GOOD, "notes": f"durable {number}"})
         assert response.status == 201
@@ -111,7 +111,7 @@ def test_a_statement_past_its_deadline_is_503_and_the_next_is_served(server_with
 def test_a_locked_log_lets_no_post_through_twice(server_with, stack, connection, database, clinic):
     """A post that was told 503 may be sent again with its key: one row."""
     # One deadline for the post that must meet it and for those that must not.
-    server, key = server_with(**{**PATIENT, "DB_STATEMENT_TIMEOUT_MS": "10000"}), str(uuid.uuid4())
+    server, key = server_with(DB_STATEMENT_TIMEOUT_MS="10000"), str(uuid.uuid4())
     headers = {**token_headers(stack, clinic), "Content-Type": "application/json", "Idempotency-Key": key}
 
     def send():

@@ -9,7 +9,7 @@ import pytest
 
 from asking import dashboard, eventually, token_headers
 from problems import must_be_problem
-from stack import PATIENT, ROOT, clean_environment
+from stack import ROOT, clean_environment
 
 
 def status(server, stack, **claims):
@@ -17,7 +17,7 @@ def status(server, stack, **claims):
 
 
 def test_a_token_for_somebody_else_is_401_unless_its_audience_is_ours(server_with, stack):
-    ours, nobodys = server_with(CLERK_AUDIENCE="https://api.example, mobile", **PATIENT), server_with(**PATIENT)
+    ours, nobodys = server_with(CLERK_AUDIENCE="https://api.example, mobile"), server_with()
     for audience in ("mobile", ["mobile"], ["x", "https://api.example"]):
         assert status(ours, stack, aud=audience) == 200 and status(nobodys, stack, aud=audience) == 401
     for audience in ("x", "", [], ["x"], "MOBILE", "mobile ", 1, {"mobile": 1}, ["mobile", 1], [["mobile"]], True):
@@ -28,7 +28,7 @@ def test_a_token_for_somebody_else_is_401_unless_its_audience_is_ours(server_wit
 
 
 def test_a_token_that_lives_longer_than_is_allowed_is_401(server_with, stack):
-    usual, short, any_at_all = (server_with(**changes, **PATIENT)
+    usual, short, any_at_all = (server_with(**changes)
                                 for changes in ({}, {"TOKEN_MAX_LIFETIME": "600"}, {"TOKEN_MAX_LIFETIME": "0"}))
     now = int(time.time())
     for ahead, passes in ((500, (200, 200, 200)), (3600, (200, 401, 200)), (86400, (200, 401, 200)), (90000, (401, 401, 200)),
@@ -70,7 +70,7 @@ def written_in_place(path, text):
 def test_who_is_put_on_the_list_is_refused_though_remembered_until_taken_off(server_with, stack, folder, change, name):
     path = folder / "denied"
     path.write_text("# left\r\nuser_other\r\n")
-    server = server_with(TOKEN_DENY_FILE=str(path), **PATIENT)
+    server = server_with(TOKEN_DENY_FILE=str(path))
     headers, colleague = token_headers(stack, "o"), token_headers(stack, "o", sub="user_colleague", sid="sess_colleague")
     for _ in range(2):
         assert server.get(dashboard("o"), headers).status == server.get(dashboard("o"), colleague).status == 200
@@ -86,7 +86,7 @@ def test_who_is_put_on_the_list_is_refused_though_remembered_until_taken_off(ser
 def test_a_list_that_is_gone_stays_in_force_and_is_counted(server_with, stack, folder):
     path = folder / "denied"
     path.write_text("user_test\n")
-    server = server_with(TOKEN_DENY_FILE=str(path), **PATIENT)
+    server = server_with(TOKEN_DENY_FILE=str(path))
     metric = lambda name: float(next(line for line in server.get("/metrics").body.decode().splitlines()
                                      if line.startswith(name + " ")).split()[1])
     assert status(server, stack) == 401 and metric("reengagement_deny_file_failures_total") == 0

@@ -12,7 +12,7 @@ from asking import eventually, token_headers
 from client import PREFIX
 from conftest import load_clinic
 from problems import must_be_problem
-from stack import PATIENT, ROOT, Server, clean_environment, connect
+from stack import ROOT, Server, clean_environment, connect
 
 PATHS = ("risk-metrics", "performance", "dashboard", "trends?period=7d", "patients/prioritized?limit=3&include=notes")
 DERIVED = ("patient_state", "patient_search", "cell", "risk_day", "outreach_day")
@@ -72,7 +72,7 @@ def told(server, kind):
 @pytest.mark.parametrize("code, kind", [("53100", "disk_full"), ("54000", "refused"), ("22003", "refused"),
                                         ("23514", "refused"), ("55P03", "conflict"), ("XX000", "refused"), ("P0004", "refused")])
 def test_an_error_of_any_class_in_the_refresh(stack, folder, own, own_database, code, kind):
-    with Server(stack, folder, DATABASE_URL=own_database, **PATIENT) as server:
+    with Server(stack, folder, DATABASE_URL=own_database) as server:
         before = total(server, stack)
         settled(own, server)
         failing(own, code)
@@ -92,7 +92,7 @@ def test_an_error_of_any_class_in_the_refresh(stack, folder, own, own_database, 
 
 
 def test_an_organization_that_fails_is_left_alone_for_a_while(stack, folder, own, own_database):
-    with Server(stack, folder, DATABASE_URL=own_database, **PATIENT) as server:
+    with Server(stack, folder, DATABASE_URL=own_database) as server:
         before = total(server, stack)
         settled(own, server)
         failing(own, "54000")
@@ -106,7 +106,7 @@ def test_an_organization_that_fails_is_left_alone_for_a_while(stack, folder, own
 def test_a_lock_on_a_derived_table_is_not_waited_for(stack, folder, own, own_database):
     """As while somebody builds an index."""
     other = connect(own_database)
-    with Server(stack, folder, DATABASE_URL=own_database, **PATIENT) as server, other.cursor() as lock:
+    with Server(stack, folder, DATABASE_URL=own_database) as server, other.cursor() as lock:
         before = total(server, stack)
         settled(own, server)
         lock.execute("BEGIN; LOCK TABLE re.cell IN SHARE MODE")
@@ -164,7 +164,7 @@ def test_a_full_tablespace_of_the_derived_tables(stack, folder, small_tablespace
     tables = [f"re.{table}" for table in DERIVED]
     move(own, tables, tablespace)
     try:
-        with Server(stack, folder, DATABASE_URL=own_database, **PATIENT) as server:
+        with Server(stack, folder, DATABASE_URL=own_database) as server:
             before = total(server, stack)
             settled(own, server)
             fill(place)

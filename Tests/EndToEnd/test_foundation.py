@@ -3,7 +3,7 @@
 from asking import dashboard, eventually, token_headers
 from client import PREFIX
 from problems import must_be_problem
-from stack import PATIENT, Server, connect
+from stack import Server, connect
 from test_readiness import migrate, status
 
 
@@ -22,7 +22,7 @@ def test_a_database_whose_views_belong_to_the_owner_of_its_tables(stack, folder,
         for view, in cursor.fetchall():
             cursor.execute(f"ALTER VIEW {view} OWNER TO CURRENT_USER")
     connection.close()
-    with Server(stack, folder, DATABASE_URL=own_database, **PATIENT) as server:
+    with Server(stack, folder, DATABASE_URL=own_database) as server:
         must_be_problem(server.get("/ready"), 503)
         eventually(lambda: "owner of view re.patient has been changed" in server.log.read_text())
         migrate(own_database)
@@ -32,7 +32,7 @@ def test_a_database_whose_views_belong_to_the_owner_of_its_tables(stack, folder,
 def test_a_trigger_that_is_disabled_while_the_server_runs(stack, folder, own_database):
     migrate(own_database)
     connection = connect(own_database)
-    with Server(stack, folder, DATABASE_URL=own_database, **PATIENT) as server, connection.cursor() as cursor:
+    with Server(stack, folder, DATABASE_URL=own_database) as server, connection.cursor() as cursor:
         assert (status(server), faults(server)) == (200, 0)
         # Where it is about noon, so that an hour ago is today.
         cursor.execute("INSERT INTO organizations (id, name, time_zone) VALUES ('o', 'O', 'Etc/GMT'"

@@ -10,7 +10,7 @@ import pytest
 from asking import GOOD, eventually, token_headers
 from client import PREFIX
 from problems import must_be_problem
-from stack import PATIENT, Server
+from stack import Server
 
 SETTINGS = {
     "default_transaction_isolation": "repeatable read",
@@ -118,8 +118,8 @@ def test_a_setting_of_the_login(server_with, stack, database, clinic, login, nam
         if not is_known(cursor, name):
             pytest.skip(f"this PostgreSQL does not know {name}")
         cursor.execute(f"ALTER ROLE {login} SET {name} = '{SETTINGS[name]}'")
-    server = server_with(DATABASE_URL=url_of(stack, login), WORKER_THREADS="8", **PATIENT)
-    must_serve_as_ever(server, server_with(**PATIENT), stack, database, clinic)
+    server = server_with(DATABASE_URL=url_of(stack, login), WORKER_THREADS="8")
+    must_serve_as_ever(server, server_with(), stack, database, clinic)
 
 
 def test_settings_of_the_database(server_with, stack, database, clinic, login):
@@ -129,8 +129,8 @@ def test_settings_of_the_database(server_with, stack, database, clinic, login):
                 # The tests' own connections go by that.
                 if name not in ("client_encoding", "statement_timeout") and is_known(cursor, name):
                     cursor.execute(f"ALTER DATABASE reengagement SET {name} = '{value}'")
-            server = server_with(DATABASE_URL=url_of(stack, login), WORKER_THREADS="8", **PATIENT)
-            must_serve_as_ever(server, server_with(**PATIENT), stack, database, clinic)
+            server = server_with(DATABASE_URL=url_of(stack, login), WORKER_THREADS="8")
+            must_serve_as_ever(server, server_with(), stack, database, clinic)
         finally:
             cursor.execute("ALTER DATABASE reengagement RESET ALL")
 
@@ -138,15 +138,15 @@ def test_settings_of_the_database(server_with, stack, database, clinic, login):
 @pytest.mark.parametrize("isolation", ["repeatable%5C%20read", "serializable"])
 def test_a_setting_in_the_connection_string(server_with, stack, database, clinic, login, isolation):
     options = f"&options=-c%20default_transaction_isolation%3D{isolation}%20-c%20row_security%3Doff"
-    server = server_with(DATABASE_URL=url_of(stack, login, options), WORKER_THREADS="8", **PATIENT)
-    must_serve_as_ever(server, server_with(**PATIENT), stack, database, clinic)
+    server = server_with(DATABASE_URL=url_of(stack, login, options), WORKER_THREADS="8")
+    must_serve_as_ever(server, server_with(), stack, database, clinic)
 
 
 def test_a_database_that_was_made_read_only_is_read(stack, folder, database, clinic, login):
     """That is an operator's word, and stays: reads are answered, and writes are told to come again."""
     with database.cursor() as cursor:
         cursor.execute(f"ALTER ROLE {login} SET default_transaction_read_only = on")
-    with Server(stack, folder, DATABASE_URL=url_of(stack, login), AUDIT="off", **PATIENT) as server:
+    with Server(stack, folder, DATABASE_URL=url_of(stack, login), AUDIT="off") as server:
         must_be_problem(server.get("/ready"), 503)
         answers(server, stack, clinic)
         headers = {**token_headers(stack, clinic), "Content-Type": "application/json"}

@@ -16,7 +16,6 @@ import pytest
 import tokens
 from asking import dashboard, eventually, token_headers
 from problems import must_be_problem
-from stack import PATIENT
 from tokens import Signer
 
 
@@ -42,7 +41,7 @@ def https(handler, certificate):
 def test_a_jwks_file_is_read_again_when_it_changes(server_with, stack, folder):
     old, new, path = tokens.generate_key(), tokens.generate_key(), folder / "jwks.json"
     path.write_text(tokens.jwks({"old": old}))
-    server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path), **PATIENT)
+    server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path))
     assert [
         ask(server, stack, old, "old"),
         ask(server, stack, new, "new"),
@@ -74,7 +73,7 @@ def test_a_jwks_file_is_read_again_when_it_changes(server_with, stack, folder):
 def test_withdrawn_keys_are_out_of_force_with_what_was_remembered(server_with, stack, folder, keys):
     key, path = tokens.generate_key(), folder / "jwks.json"
     path.write_text(tokens.jwks({"key": key}))
-    server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path), **PATIENT)
+    server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path))
     headers = token_headers(stack, "o", Signer(key, stack.signer.issuer, "key"))
     assert [server.get(dashboard("o"), headers).status for _ in range(2)] == [200, 200]
     path.write_text(tokens.jwks(keys))
@@ -89,7 +88,7 @@ def test_keys_that_cannot_be_read_stay_good_for_so_long_and_no_longer(server_wit
     key, path = tokens.generate_key(), folder / "keys" / "jwks.json"
     path.parent.mkdir()
     path.write_text(tokens.jwks({"key": key}))
-    server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path), KEYS_MAX_AGE="4", **PATIENT)
+    server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path), KEYS_MAX_AGE="4")
     headers = token_headers(stack, "o", Signer(key, stack.signer.issuer, "key"))
     time.sleep(5)
     # They have been read again meanwhile, or are as soon as a busy machine lets them be.
@@ -124,7 +123,7 @@ def metric(server, name):
 
 
 def test_with_a_pem_the_kid_does_not_matter(stack, server_with):
-    server = server_with(**PATIENT)
+    server = server_with()
     assert [ask(server, stack, stack.signer.key, kid) for kid in (None, "x", "")] == [200] * 3
 
 
@@ -156,7 +155,7 @@ def test_keys_are_fetched_over_https_with_the_authority_named(server_with, stack
     certificate = Path(stack.settings["CA_FILE"])
     with https(Handler, certificate) as port:
         url = f"https://localhost:{port}/jwks"
-        server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url, CLERK_JWKS_CA_FILE=str(certificate), **PATIENT)
+        server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url, CLERK_JWKS_CA_FILE=str(certificate))
         eventually(lambda: ask(server, stack, key, "far") == 200)
         assert ask(server, stack, key, "other") == 401
         stranger = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url)  # not trusted without the authority
@@ -190,7 +189,7 @@ def test_keys_are_taken_compressed_marked_twice_and_after_a_redirect_to_the_same
     certificate = Path(stack.settings["CA_FILE"])
     with https(Handler, certificate) as port:
         url = f"https://localhost:{port}/jwks"
-        server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url, CLERK_JWKS_CA_FILE=str(certificate), **PATIENT)
+        server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url, CLERK_JWKS_CA_FILE=str(certificate))
         eventually(lambda: ask(server, stack, keys[0], "far") == 200)
         assert [ask(server, stack, key, "far") for key in keys[1:]] == [200, 401]
         # In this order, though the first attempt may have been too slow.
@@ -201,7 +200,7 @@ def test_keys_are_taken_compressed_marked_twice_and_after_a_redirect_to_the_same
 
 
 def test_a_claim_that_nobody_reads_may_hold_any_json(server_with, stack):
-    server = server_with(**PATIENT)
+    server = server_with()
     for value in (2**64, -2**63 - 1, 10**400, "\0", "\ud800", [[[2**64]]], {"\0": 1}):
         assert ask(server, stack, stack.signer.key, None, unread=value) == 200, value
         forged = server.get(dashboard("o"), token_headers(stack, "o", Signer(tokens.generate_key(), stack.signer.issuer, None), unread=value))
@@ -209,7 +208,7 @@ def test_a_claim_that_nobody_reads_may_hold_any_json(server_with, stack):
 
 
 def test_authorized_parties_are_required_where_they_are_set(server_with, stack):
-    server = server_with(CLERK_AUTHORIZED_PARTIES="https://a.example,https://b.example", **PATIENT)
+    server = server_with(CLERK_AUTHORIZED_PARTIES="https://a.example,https://b.example")
 
     def with_azp(azp):
         return server.get(dashboard("o"), token_headers(stack, "o", azp=azp)).status

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from asking import eventually
-from stack import PATIENT, ROOT, Stack, clean_environment
+from stack import ROOT, Stack, clean_environment
 
 ROUTES = {
     "risk-metrics", "dashboard", "performance", "patients/prioritized", "patients/{patient_id}", "trends", "log-outreach"
@@ -140,7 +140,7 @@ def test_a_token_that_expires_before_the_end_is_refused(there, stack, clinic):
 
 def test_without_an_address_it_asks_the_stack_that_is_up_and_logs_in_its_demo_alone(stack, directory):
     assert "no stack is up" in load(STACK_DIR=str(directory / "no-stack")).stderr
-    demo = Stack(directory / "loaded", STACK_DEMO="1", PATIENTS="30", **PATIENT)
+    demo = Stack(directory / "loaded", STACK_DEMO="1", PATIENTS="30")
     try:
         demo.up()
         own = {"STACK_DIR": str(demo.directory), "DURATION": "2s", "CONNECTIONS": "3", "SUBJECTS": "2"}

@@ -12,7 +12,7 @@ import pytest
 
 import fastcgi
 from asking import dashboard, eventually, post
-from stack import PATIENT, clean_environment
+from stack import clean_environment
 
 TIMING = re.compile(r"auth;dur=(\d+\.\d{3}), pool;dur=(\d+\.\d{3}), db;dur=(\d+\.\d{3}), enc;dur=(\d+\.\d{3})")
 PARTS = ("auth", "pool", "db", "enc")
@@ -69,7 +69,7 @@ def test_waiting_for_a_connection_is_told_from_the_database(stack, server_with, 
 def test_no_line_moves_a_terminal_whatever_a_caller_is_called(server_with, stack, clinic, form):
     """Controls, C1 too, marks of direction, separators of lines, and what is not seen."""
     name = "user\x9b2J\x9d0;title\x9c\u202ekcab\u2066\u2069\u2028\u2029\u200b\ufeff\U000e0041\x7f\x1b[31m\x85Ō😀"
-    server = server_with(LOG_FORMAT=form, **PATIENT)
+    server = server_with(LOG_FORMAT=form)
     assert server.get(dashboard(clinic), stack.api.authorization(clinic, sub=name)).status == 200
     line, = eventually(lambda: [line for line in server.log.read_bytes().split(b"\n")[:-1] if b"2J" in line])
     shown = line.decode()
@@ -82,7 +82,7 @@ def test_no_line_moves_a_terminal_whatever_a_caller_is_called(server_with, stack
 
 
 def test_the_access_log_has_the_same_figures(server_with, api, clinic):
-    server = server_with(**PATIENT)
+    server = server_with()
     response = server.get(api.target(clinic, "dashboard"), {**api.authorization(clinic), "X-Request-Id": "timed"})
 
     def lines():

@@ -8,7 +8,7 @@ import pytest
 
 from asking import dashboard, eventually, post, token_headers
 from conftest import load_clinic
-from stack import PATIENT, ROOT, Server, clean_environment, connect
+from stack import ROOT, Server, clean_environment, connect
 from test_readiness import migrate
 
 RUNBOOK = (ROOT / "docs/operating.md").read_text()
@@ -74,7 +74,7 @@ def login(migrated, fresh_id):
 
 
 def refused(stack, folder, url):
-    server = Server(stack, folder, DATABASE_URL=url, DATABASE_LOGIN=None, **PATIENT)
+    server = Server(stack, folder, DATABASE_URL=url, DATABASE_LOGIN=None)
     done = subprocess.run([stack.binary], env=clean_environment(**server.environment), stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "DATABASE_LOGIN" in done.stderr, done.stderr
@@ -96,7 +96,7 @@ def test_a_bound_one_serves_and_sees_one_clinic_whatever_it_says(stack, folder, 
         one, other = load_clinic(owner, "one"), load_clinic(owner, "other")
     owner.close()
     url = login(*BOUND[title])
-    with Server(stack, folder, DATABASE_URL=url, DATABASE_LOGIN=None, **PATIENT) as server:
+    with Server(stack, folder, DATABASE_URL=url, DATABASE_LOGIN=None) as server:
         eventually(lambda: server.get("/ready").status == 200, seconds=60)
         assert server.get(dashboard(one), token_headers(stack, one)).json()["summary"]["total_patients"] > 0
         assert metric(server, "reengagement_login_faults") == 0
@@ -127,7 +127,7 @@ def test_one_that_becomes_unbound_makes_the_server_unready_until_it_is_bound_aga
     url = login(*BOUND["as documented"])
     name = re.search(r"user=(\w+)", url)[1]
     database = connect(migrated)
-    with database.cursor() as cursor, Server(stack, folder, DATABASE_URL=url, DATABASE_LOGIN=None, **PATIENT) as server:
+    with database.cursor() as cursor, Server(stack, folder, DATABASE_URL=url, DATABASE_LOGIN=None) as server:
         eventually(lambda: server.get("/ready").status == 200, seconds=60)
         cursor.execute(made.format(name))
         eventually(lambda: server.get("/ready").status == 503, seconds=60)
@@ -139,7 +139,7 @@ def test_one_that_becomes_unbound_makes_the_server_unready_until_it_is_bound_aga
 
 
 def test_any_is_warned_of_and_in_the_metrics(stack, folder, login):
-    with Server(stack, folder, DATABASE_URL=login(*UNBOUND["superuser"]), DATABASE_LOGIN="any", **PATIENT) as server:
+    with Server(stack, folder, DATABASE_URL=login(*UNBOUND["superuser"]), DATABASE_LOGIN="any") as server:
         eventually(lambda: server.get("/ready").status == 200, seconds=60)
         server.logged("it is a superuser")
         assert len(server.logged("DATABASE_LOGIN is any")) == 1
@@ -152,7 +152,7 @@ def test_a_server_that_could_not_look_at_its_start_answers_nothing_before_it_has
     name = fresh_id("later")
     url = stack.database_url(name)
     try:
-        with (Server(stack, folder, DATABASE_URL=url, DATABASE_LOGIN=None, **PATIENT) as server,
+        with (Server(stack, folder, DATABASE_URL=url, DATABASE_LOGIN=None) as server,
               database.cursor() as cursor):
             assert server.get(dashboard(clinic), token_headers(stack, clinic)).status == 503
             cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
@@ -171,7 +171,7 @@ def test_what_a_statement_leaves_in_a_session_is_taken_back_with_the_next(stack,
     database = connect(migrated)
     clinic = load_clinic(database, "clinic")
     with database.cursor() as cursor, Server(stack, folder, DATABASE_URL=login(*BOUND["as documented"]), DATABASE_LOGIN=None,
-                                             **PATIENT, WORKER_THREADS="1", DB_POOL_SIZE="1",
+                                             WORKER_THREADS="1", DB_POOL_SIZE="1",
                                              ANSWER_CACHE_BYTES="0") as server:
         cursor.execute("CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
                        " PERFORM set_config('reengagement.now', '2020-01-01Z', false), pg_advisory_lock(4711);"
