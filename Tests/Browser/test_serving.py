@@ -151,11 +151,11 @@ def test_docs_that_nobody_uses_forget_the_token_and_the_answers(docs, api):
     page.find(".btn.authorize.locked")
     page.press("a")
     page.run("document.documentElement.dataset.mark = 'old'; const own = performance.now.bind(performance);"
-             "performance.now = () => own() + (window.awake ?? 0); window.awake = 14 * 60000")
+             "performance.now = () => own() + (window.awake ?? 0); window.awake = 14.5 * 60000")
     page.run("return new Promise((done) => setTimeout(done, 1500))")
     assert page.run("return document.documentElement.dataset.mark") == "old"
     # What a script makes up is no input.
-    page.run("dispatchEvent(new KeyboardEvent('keydown', { key: 'a' })); window.awake += 66000")
+    page.run("dispatchEvent(new KeyboardEvent('keydown', { key: 'a' })); window.awake += 36000")
     page.until(lambda: is_anew(page))
     page.find(".btn.authorize.unlocked")
 

@@ -12,7 +12,7 @@ from asking import eventually, token_headers
 from client import PREFIX
 from conftest import load_clinic
 from problems import must_be_problem
-from stack import ROOT, Server, clean_environment, connect
+from stack import Server, connect, run_sql
 
 PATHS = ("risk-metrics", "performance", "dashboard", "trends?period=7d", "patients/prioritized?limit=3&include=notes")
 DERIVED = ("patient_state", "patient_search", "cell", "risk_day", "outreach_day")
@@ -21,8 +21,7 @@ DERIVED = ("patient_state", "patient_search", "cell", "risk_day", "outreach_day"
 @pytest.fixture
 def own(own_database):
     """A session on a database of its own that is migrated and has a clinic."""
-    subprocess.run([ROOT / "sql/migrate"], env=clean_environment(DATABASE_URL=own_database), check=True,
-                   stdout=subprocess.DEVNULL, timeout=120)
+    run_sql("migrate", own_database)
     connection = connect(own_database)
     load_clinic(connection, "clinic")
     yield connection.cursor()

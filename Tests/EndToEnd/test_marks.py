@@ -6,12 +6,11 @@ Sessions beside each other, on a database of its own: a copy of the one that MAR
 import json
 import os
 import re
-import subprocess
 from contextlib import contextmanager
 
 import pytest
 
-from stack import ROOT, clean_environment, connect
+from stack import connect, run_sql
 
 # More than the number by which a transaction must be behind to be noted.
 MANY = 150
@@ -77,8 +76,7 @@ def template(request):
     with database.cursor() as cursor:
         cursor.execute("CREATE DATABASE marks")
         url = stack.database_url("marks")
-        subprocess.run([ROOT / "sql/migrate"], env=clean_environment(DATABASE_URL=url), check=True, timeout=120,
-                       stdout=subprocess.DEVNULL)
+        run_sql("migrate", url)
         yield url
         cursor.execute("DROP DATABASE marks")
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,12 +10,11 @@ import pytest
 
 from asking import dashboard, eventually, token_headers
 from problems import must_be_problem
-from stack import ROOT, Server, Stack, clean_environment, connect
+from stack import Server, Stack, connect, run_sql
 
 
 def migrate(url):
-    subprocess.run([ROOT / "sql/migrate"], env=clean_environment(DATABASE_URL=url), check=True,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
+    run_sql("migrate", url)
 
 
 def status(server):

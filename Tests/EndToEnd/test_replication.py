@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from stack import ROOT, Stack, clean_environment, connect
+from stack import ROOT, Stack, clean_environment, connect, run_sql
 
 TABLES = ("organizations", "patients", "appointments", "conversations", "outreach_log")
 NOW = "2025-06-30T12:00:00Z"
@@ -108,8 +108,7 @@ def databases(cluster):
         with admin.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {name}")
         url = cluster.database_url(name)
-        subprocess.run([ROOT / "sql/migrate"], env=clean_environment(DATABASE_URL=url), check=True, timeout=120,
-                       stdout=subprocess.DEVNULL)
+        run_sql("migrate", url)
         made.append(Database(url))
     publisher, subscriber = made
     publisher.run(FIRST)

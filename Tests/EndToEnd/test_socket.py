@@ -112,7 +112,7 @@ ODD = {
 
 
 # One who has to wait for a connection or a client that is there for good waits as long as that.
-def answers_soon(api, clinic, within=60):
+def answers_soon(api, clinic, within=20):
     began = time.monotonic()
     response = api.get(clinic, "risk-metrics", fresh=True)
     assert response.status == 200, response
@@ -196,7 +196,7 @@ def test_a_connection_that_is_not_kept_is_closed_after_the_answer(stack):
     with Connection(stack.socket) as connection:
         connection.send(request(HEALTH))
         assert status_of(connection.answer()) == 200
-        assert connection.closed_within(60)
+        assert connection.closed_within(20)
 
 
 @pytest.mark.parametrize("title", HOSTILE)
@@ -261,22 +261,22 @@ def test_one_who_sends_byte_by_byte_holds_up_no_one_else_and_is_given_up(stack, 
                 answers_soon(api, clinic)
         # Before it had sent all.
         assert sent < len(whole) - 1
-        assert connection.closed_within(60)
+        assert connection.closed_within(20)
 
 
 def test_half_sent_records_hold_no_worker_however_many_they_are(stack, api, clinic):
     halves = [begin()[:5], begin(), begin() + record(fastcgi.PARAMS, b"x" * 10, length=5000), request(HEALTH)[:-3]]
-    held = [Connection(stack.socket) for _ in range(600)]
+    held = [Connection(stack.socket) for _ in range(200)]
     try:
         for number, connection in enumerate(held):
             connection.send(halves[number % len(halves)])
-        # If each held one of the four workers for its second, the last would be through in 150 s.
+        # If each held one of the four workers for its second, the last would be through in 50 s.
         began = time.monotonic()
         for _ in range(20):
             answers_soon(api, clinic)
-        assert time.monotonic() - began < 90
+        assert time.monotonic() - began < 30
         for connection in held:
-            assert connection.closed_within(60)
+            assert connection.closed_within(20)
     finally:
         for connection in held:
             connection.socket.close()
@@ -335,9 +335,8 @@ def test_descriptors_that_run_out_stop_no_one_who_is_connected(server_with):
         crowd[0].send(request(HEALTH, keep=True))
         assert status_of(crowd[0].answer()) == 200
         time.sleep(0.5)
-        # Not on each of some forty attempts; one descriptor that comes free and is taken makes it news again, which may
-        # happen a few times in what half a second is on a busy machine.
-        assert server.log.read_bytes().count(b"no connection can be accepted") < 20
+        # Not on each of some forty attempts; one descriptor that comes free and is taken makes it news again.
+        assert server.log.read_bytes().count(b"no connection can be accepted") <= 2
         # Whoever waits is served as soon as others have gone.
         crowd[-1].send(request(HEALTH))
         for connection in crowd[1:-1]:

@@ -70,8 +70,7 @@ def test_a_schema_is_upgraded_under_load(own_database, stack, folder):
     organization = load_clinic(connection, "busy_clinic")
     (sql / "migrations/9999_test.sql").write_text(MIGRATION)
     # The migration holds its locks for as long as the machine needs; a deadlock would end at once.
-    patience = {"DB_STATEMENT_TIMEOUT_MS": "60000", "DB_ACQUIRE_TIMEOUT_MS": "60000"}
-    with Server(stack, folder, DATABASE_URL=own_database, WORKER_THREADS="3", **patience) as server:
+    with Server(stack, folder, DATABASE_URL=own_database, WORKER_THREADS="3", DB_ACQUIRE_TIMEOUT_MS="60000") as server:
         with Load(server, token_headers(stack, organization), organization) as load:
             assert "applied migrations/9999_test.sql" in migrate(sql, own_database)
         assert set(load.answers) == {200} and load.answers[200] >= len(READS)
@@ -124,8 +123,7 @@ def test_types_and_columns_change_under_load(own_database, stack, folder):
     patient, = cursor.fetchone()
     headers = token_headers(stack, organization)
     body = json.dumps({"patient_id": patient, "method": "sms", "outcome": "failed"}).encode()
-    patience = {"DB_STATEMENT_TIMEOUT_MS": "60000", "DB_ACQUIRE_TIMEOUT_MS": "60000"}
-    with Server(stack, folder, DATABASE_URL=own_database, WORKER_THREADS="3", **patience) as server:
+    with Server(stack, folder, DATABASE_URL=own_database, WORKER_THREADS="3", DB_ACQUIRE_TIMEOUT_MS="60000") as server:
         def post():
             return server.request("POST", f"{PREFIX}/{organization}/log-outreach", {**headers, "content-type": "application/json"}, body).status
         assert post() == 201

@@ -45,13 +45,6 @@ def ask(stack, clinic, token):
     return stack.api.get(clinic.organization, "risk-metrics", headers={"Authorization": f"Bearer {token}"}).status
 
 
-def until(stack, clinic, token, status, seconds=60):
-    deadline = time.monotonic() + seconds
-    while (found := ask(stack, clinic, token)) != status:
-        assert time.monotonic() < deadline, f"{found}, not {status}"
-        time.sleep(0.05)
-
-
 def test_no_token_outlives_its_end(stack, clinic, clock, figures):
     now = int(time.time())
     lasting = stack.signer.token(clinic.organization)
@@ -74,9 +67,9 @@ def test_no_token_outlives_its_end(stack, clinic, clock, figures):
     assert ask(stack, clinic, ending) == 401, "it outlived its exp by more than the leeway"
     # Forward by two hours: a token of an hour has ended; set right, it is good again.
     clock.set("+2h")
-    until(stack, clinic, lasting, 401)
+    eventually(lambda: ask(stack, clinic, lasting) == 401)
     clock.set("+0")
-    until(stack, clinic, lasting, 200)
+    eventually(lambda: ask(stack, clinic, lasting) == 200)
     assert ask(stack, clinic, ended) == 401
     figures(ROW, set_back="2 h", set_forward="2 h", outlived_by_more_than_the_leeway=0)
 

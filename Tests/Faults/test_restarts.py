@@ -8,7 +8,7 @@ import pytest
 
 import ledger
 from processes import AS_ROOT, Wrapped, gone
-from stack import Server, is_running
+from stack import PATIENCE, Server, is_running
 from wrk import Wrk
 
 ROW = "SIGTERM and restarts"
@@ -19,7 +19,7 @@ def test_sigterm_under_load_drops_nothing_that_was_accepted(stack, load, figures
     stack.look()
     pid, began = stack.server_pid, time.monotonic()
     os.kill(pid, signal.SIGTERM)
-    gone(pid)
+    gone(pid, 10 + 5)
     took = time.monotonic() - began
     stack.call("server-start")
     served = load.until_served_again(time.monotonic(), 10)
@@ -55,8 +55,7 @@ def test_a_rolling_restart_fails_no_request(stack, clinic, folder, long, figures
     rounds, started = 6 if long else 1, []
     group = {"group": "reengagement-socket", "extra_groups": []} if AS_ROOT else {}
     # On a busy machine nobody is to be refused for having waited.
-    patience = {"DB_ACQUIRE_TIMEOUT_MS": "60000", "DB_STATEMENT_TIMEOUT_MS": "60000"}
-    stack.restart_server(**Wrapped(stack, folder, "exec BINARY", **patience).environment())
+    stack.restart_server(**Wrapped(stack, folder, "exec BINARY", **PATIENCE).environment())
     leaving = stack.server_pid
     path, key = ("log-outreach", "roll") if kind == "POST" else ("risk-metrics", None)
     # Longer than the restarts take on any machine: it is ended after them.
@@ -69,14 +68,14 @@ def test_a_rolling_restart_fails_no_request(stack, clinic, folder, long, figures
                 own = folder / str(number)
                 own.mkdir()
                 before = os.stat(stack.socket)
-                started.append(Server(stack, own, FCGI_LISTEN=stack.socket, WORKER_THREADS="4", **patience).start(**group))
+                started.append(Server(stack, own, FCGI_LISTEN=stack.socket, WORKER_THREADS="4").start(**group))
                 taken_over(stack.socket, before)
                 began = time.monotonic()
                 os.kill(leaving, signal.SIGTERM)
                 if number == 0:
-                    gone(leaving)
+                    gone(leaving, 10 + 5)
                 else:
-                    assert started[-2].process.wait(60) == 0
+                    assert started[-2].process.wait(10 + 5) == 0
                 ended.append(time.monotonic() - began)
                 leaving = started[-1].process.pid
             assert is_running(leaving)
