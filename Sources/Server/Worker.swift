@@ -66,7 +66,7 @@ extension Incoming {
             idempotencyKey: exchange.parameter("HTTP_IDEMPOTENCY_KEY"),
             repeatedHeaders: SingleHeader.allCases.filter(exchange.repeats))
         requestID = RequestID.from(exchange.parameter("HTTP_X_REQUEST_ID"))
-        // Sent by the dashboard page (nginx/dashboard/js/api.js); anybody may, and is recorded all the same.
+        // Sent by the dashboard page (pages/dashboard/js/api.js); anybody may, and is recorded all the same.
         isAutomatic = exchange.text("HTTP_X_ASKED_BY") == "timer"
         authorization = exchange.parameter("HTTP_AUTHORIZATION")
         origin = exchange.parameter("HTTP_ORIGIN")

@@ -13,8 +13,8 @@ from problems import must_be_problem
 from stack import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = sorted(str(path.relative_to(ROOT / "nginx"))
-               for path in (ROOT / "nginx/dashboard").rglob("*.*")) + ["dashboard/chart.js"]
+FILES = sorted(str(path.relative_to(ROOT / "pages"))
+               for path in (ROOT / "pages/dashboard").rglob("*.*")) + ["dashboard/chart.js"]
 
 
 def policy_of(response):

@@ -54,8 +54,8 @@ def capabilities(name):
 
 
 def setting(folder, name):
-    """A value of nginx/.env."""
-    return dict(line.split("=", 1) for line in (folder / "nginx/.env").read_text().splitlines() if "=" in line and line[0] != "#")[name]
+    """A value of nginx/containers/.env."""
+    return dict(line.split("=", 1) for line in (folder / "nginx/containers/.env").read_text().splitlines() if "=" in line and line[0] != "#")[name]
 
 
 def free_ports(count):
@@ -85,7 +85,7 @@ def eventually(what, question, patience=PATIENCE):
 class Containers:
     """A project of compose: its own containers, volumes and ports."""
 
-    def __init__(self, folder, command=("docker", "compose"), file="nginx/compose.yaml", project=None, **environment):
+    def __init__(self, folder, command=("docker", "compose"), file="nginx/containers/compose.yaml", project=None, **environment):
         self.folder, self.command, self.file, self.project = Path(folder), command, file, project
         self.https, self.http = free_ports(2)
         self.environment = {"HTTPS_PORT": self.https, "HTTP_PORT": self.http, "PATIENTS": "40", **environment}

@@ -142,15 +142,15 @@ def filled_in(example, settings):
     """The example with what a person has put in; each variable has to be there."""
     for name, value in settings.items():
         example, count = re.subn(rf"(?m)^#?{name}=.*$", lambda _: f"{name}={shlex.quote(value)}", example)
-        assert count == 1, f"{name} is {count} times in nginx/.env.example"
+        assert count == 1, f"{name} is {count} times in nginx/containers/.env.example"
     return example
 
 
 class Site(Containers):
     """compose.site.yaml, with the settings of an env file."""
 
-    def __init__(self, folder, command, settings, authority, env_file="nginx/site.env"):
-        super().__init__(folder, command, "nginx/compose.site.yaml")
+    def __init__(self, folder, command, settings, authority, env_file="nginx/containers/site.env"):
+        super().__init__(folder, command, "nginx/containers/compose.site.yaml")
         self.settings, self.authority, self.env_file, self.environment = dict(settings), authority, env_file, {}
         self.settings.update(HTTPS_PORT=self.https, HTTP_PORT=self.http)
         self.write()
@@ -158,7 +158,7 @@ class Site(Containers):
     def write(self, line_end="\n", **changed):
         """A value of None takes the line away."""
         self.settings.update(changed)
-        text = filled_in((self.folder / "nginx/.env.example").read_text(),
+        text = filled_in((self.folder / "nginx/containers/.env.example").read_text(),
                          {name: value for name, value in self.settings.items() if value is not None})
         (self.folder / self.env_file).write_bytes(text.replace("\n", line_end).encode())
 
@@ -167,7 +167,7 @@ class Site(Containers):
         if self.command == ("docker-compose",):
             command = ["bash", "-c", f'set -a; . {self.env_file}; set +a; exec docker-compose -f {self.file} "$@"', "--"]
         else:
-            command = [*self.command, "--env-file", "nginx/.env", "--env-file", self.env_file, "-f", self.file]
+            command = [*self.command, "--env-file", "nginx/containers/.env", "--env-file", self.env_file, "-f", self.file]
         return run(*command, *arguments, status=status, cwd=self.folder, env={**kept, **environment})
 
     def migrate(self, *arguments, status=0):

@@ -1,4 +1,4 @@
-"""What `docker compose -f nginx/compose.yaml up` gives is what `make run` gives, and it goes on."""
+"""What `docker compose -f nginx/containers/compose.yaml up` gives is what `make run` gives, and it goes on."""
 
 import json
 import os

@@ -95,7 +95,7 @@ def another(built, command, around, site):  # pylint: disable=unused-argument
         number = len(made)
         of = settings.pop("command", command)
         made.append(Site(built, of, around.settings(COMPOSE_PROJECT_NAME=f"another{number}", **settings), around.authority,
-                         f"nginx/another{number}.env"))
+                         f"nginx/containers/another{number}.env"))
         return made[-1]
 
     yield make
@@ -229,7 +229,7 @@ def test_a_migration_that_fails_leaves_the_server_alone(site, around):
     site.migrate()
 
 
-REQUIRED = sorted(set(re.findall(r"\$\{([A-Z_]+):?\?", (Path(__file__).parents[2] / "nginx/compose.site.yaml").read_text())))
+REQUIRED = sorted(set(re.findall(r"\$\{([A-Z_]+):?\?", (Path(__file__).parents[2] / "nginx/containers/compose.site.yaml").read_text())))
 
 
 @pytest.mark.parametrize("other", engines(), ids=" ".join)

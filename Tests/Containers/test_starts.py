@@ -54,7 +54,7 @@ def test_what_a_wrong_password_is_told(project):
 
 @pytest.mark.parametrize("buildkit", "01")
 def test_nothing_private_is_sent_to_the_engine(built, tmp_path, buildkit):
-    for private in (".local/keys/private.pem", ".build/x", "nginx/site.env", "nginx/secrets/owner-password"):
+    for private in (".local/keys/private.pem", ".build/x", "nginx/containers/site.env", "nginx/containers/secrets/owner-password"):
         (built / private).parent.mkdir(parents=True, exist_ok=True)
         (built / private).write_text("private")
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
@@ -72,15 +72,15 @@ def test_nothing_private_is_sent_to_the_engine(built, tmp_path, buildkit):
 def test_a_test_or_a_script_compiles_nothing(built, command):
     containers = Containers(built, command, DOCKER_BUILDKIT="1", BUILDKIT_PROGRESS="plain")
     containers.compose("build", "server")
-    for file in ("Tests/Containers/test_local.py", "scripts/test", "scripts/lib/common.bash", "sql/migrate", "nginx/container/start-server",
-                 "nginx/compose.yaml", "Makefile"):
+    for file in ("Tests/Containers/test_local.py", "scripts/test", "scripts/lib/common.bash", "sql/migrate", "deploy/start-server",
+                 "nginx/containers/compose.yaml", "Makefile"):
         with (built / file).open("a") as text:
             text.write("\n# changed\n")
     try:
         said = containers.compose("build", "server")
         step = re.search(r"^#(\d+) \[[^\]]*built[^\]]*\] RUN --mount", said, re.MULTILINE)
         assert step and f"\n#{step[1]} CACHED" in said, said
-        assert re.search(r"^#\d+ \[[^\]]*runtime[^\]]*\] COPY nginx/container/start-server", said, re.MULTILINE), said
+        assert re.search(r"^#\d+ \[[^\]]*runtime[^\]]*\] COPY deploy/start-server", said, re.MULTILINE), said
     finally:
         run("git", "-c", "safe.directory=*", "checkout", "--quiet", ".", cwd=built)
         containers.compose("build", "server")
@@ -98,7 +98,7 @@ def test_nginx_starts_without_ipv6(built, tmp_path, local):
     name = docker("run", "-d", "--security-opt", f"seccomp={profile}", *(["-e", "STACK_NGINX=local"] if local else []),
                   "reengagement-nginx:" + setting(built, "REENGAGEMENT_VERSION")).strip()
     try:
-        eventually("nginx answers", lambda: docker("exec", name, "/opt/reengagement/nginx/container/start-nginx", "check") == "")
+        eventually("nginx answers", lambda: docker("exec", name, "/opt/reengagement/nginx/containers/start-nginx", "check") == "")
     finally:
         docker("rm", "-f", name)
 
@@ -124,7 +124,7 @@ def test_monitoring_scrapes_by_one_word(project):
 
 
 def test_what_a_site_forgets_is_named(built, command):
-    said = run(*command, "-f", "nginx/compose.site.yaml", "config", status=None, cwd=built)
+    said = run(*command, "-f", "nginx/containers/compose.site.yaml", "config", status=None, cwd=built)
     assert "DATABASE_URL" in said or "required" in said
 
 

@@ -18,7 +18,7 @@ WAITING = {
     "a program of PostgreSQL's": ["sql/client", "pg_dump", "--schema-only", "-f", "/dev/null"],
     "make migrate": ["scripts/stack", "migrate"], "make demo": ["scripts/stack", "demo"],
     "make verify": ["scripts/stack", "verify"], "make rebuild": ["scripts/stack", "rebuild"],
-    "the container": ["nginx/container/prepare"],
+    "the container": ["deploy/prepare"],
 }
 FORMS = ("{0}&password={1}", "{0}&sslmode=disable&pass%77ord={1}", "postgresql://postgres:{1}@/{2}?host={3}&port={4}",
          "host={3} port={4} user=postgres dbname={2} password='{1}'", "password = {1} host={3} port={4} user=postgres dbname={2}")

@@ -7,16 +7,17 @@ import yaml
 
 from stack import ROOT
 
-FILES = sorted((ROOT / "nginx").glob("*Dockerfile"))
-LOCAL, SITE = (yaml.safe_load((ROOT / f"nginx/{name}").read_text())["services"] for name in ("compose.yaml", "compose.site.yaml"))
-SETTINGS = dict(line.split("=", 1) for line in (ROOT / "nginx/.env").read_text().splitlines() if re.match(r"[A-Z]", line))
+HERE = ROOT / "nginx/containers"
+FILES = sorted([*HERE.glob("*Dockerfile"), *(ROOT / "deploy").glob("*Dockerfile")])
+LOCAL, SITE = (yaml.safe_load((HERE / name).read_text())["services"] for name in ("compose.yaml", "compose.site.yaml"))
+SETTINGS = dict(line.split("=", 1) for line in (HERE / ".env").read_text().splitlines() if re.match(r"[A-Z]", line))
 
 
 def test_there_are_the_images_that_compose_builds():
     for services in (LOCAL, SITE):
         built = [service["build"] for service in services.values() if "build" in service]
         assert {build["dockerfile"] for build in built} <= {str(file.relative_to(ROOT)) for file in FILES}
-        assert all((ROOT / "nginx" / build["context"]).resolve() == ROOT for build in built)
+        assert all((HERE / build["context"]).resolve() == ROOT for build in built)
     assert {str(file.relative_to(ROOT)) for file in FILES} == {
         service["build"]["dockerfile"] for service in LOCAL.values() if "build" in service}
 
@@ -26,7 +27,7 @@ def test_bases_are_named_by_exact_tags_in_one_place():
     assert len(bases) == 5
     for name, value in bases.items():
         assert re.search(r":v?\d+\.\d+", value), f"{name}={value}"
-    text = "".join(file.read_text() for file in (*FILES, ROOT / "nginx/compose.yaml", ROOT / "nginx/compose.site.yaml"))
+    text = "".join(file.read_text() for file in (*FILES, HERE / "compose.yaml", HERE / "compose.site.yaml"))
     assert set(re.findall(r"\$\{(\w+_IMAGE)", text)) == set(bases)
     assert not [value for value in bases.values() if value in text]
 
@@ -39,7 +40,7 @@ def test_the_tag_is_the_version():
 def test_it_is_compiled_as_scripts_build_does():
     flags = re.search(r"swift build (.*) --scratch-path", (ROOT / "scripts/build").read_text())[1]
     hardening = re.search(r"^flags=\((.*)\)", (ROOT / "scripts/build").read_text(), re.MULTILINE)[1]
-    text = (ROOT / "nginx/server.Dockerfile").read_text()
+    text = (ROOT / "deploy/server.Dockerfile").read_text()
     assert f"swift build {flags} --scratch-path" in text and hardening in text
 
 
@@ -62,14 +63,14 @@ def test_each_file_says_what_a_container_may_take_and_when_it_is_well():
 
 def test_no_password_has_a_default():
     for file in ("compose.yaml", "compose.site.yaml"):
-        assert not re.findall(r"(?<!\$)\$\{\w*PASSWORD\w*:-[^}]+\}", (ROOT / "nginx" / file).read_text())
-    assert not re.findall(r"^\w*PASSWORD", (ROOT / "nginx/.env.example").read_text(), re.MULTILINE)
+        assert not re.findall(r"(?<!\$)\$\{\w*PASSWORD\w*:-[^}]+\}", (HERE / file).read_text())
+    assert not re.findall(r"^\w*PASSWORD", (HERE / ".env.example").read_text(), re.MULTILINE)
 
 
 def test_what_can_be_set_is_in_the_example():
-    example = set(re.findall(r"^#?([A-Z][A-Z_]+)=", (ROOT / "nginx/.env.example").read_text(), re.MULTILINE))
+    example = set(re.findall(r"^#?([A-Z][A-Z_]+)=", (HERE / ".env.example").read_text(), re.MULTILINE))
     for file, services in ("compose.yaml", LOCAL), ("compose.site.yaml", SITE):
-        text = re.sub(r"(?m)^ *#.*$", "", (ROOT / "nginx" / file).read_text())
+        text = re.sub(r"(?m)^ *#.*$", "", (HERE / file).read_text())
         used = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", text))
         # Without a value it is the shell's.
         used |= {name for service in services.values() for name, value in service.get("environment", {}).items() if value is None}
@@ -86,10 +87,10 @@ def readme_variables():
 
 
 def test_the_example_tells_the_defaults_that_are_taken():
-    example = dict(re.findall(r"^#?([A-Z][A-Z_]+)=(.*)$", (ROOT / "nginx/.env.example").read_text(), re.MULTILINE))
+    example = dict(re.findall(r"^#?([A-Z][A-Z_]+)=(.*)$", (HERE / ".env.example").read_text(), re.MULTILINE))
     readme, compared = dict(readme_variables()), set()
     for file in ("compose.yaml", "compose.site.yaml"):
-        for name, default in re.findall(r"(?<!\$)\$\{([A-Z_]+):?-([^}]+)\}", (ROOT / "nginx" / file).read_text()):
+        for name, default in re.findall(r"(?<!\$)\$\{([A-Z_]+):?-([^}]+)\}", (HERE / file).read_text()):
             if name in SETTINGS or "example.com" in example[name] or (file, name[-5:]) == ("compose.site.yaml", "_PORT"):
                 continue
             assert example[name] == default, (file, name)
@@ -107,7 +108,7 @@ def test_what_is_copied_is_there_and_scripts_can_be_run():
     assert len(copied) >= 12
     for source in copied:
         assert (ROOT / source).exists(), source
-    for script in (ROOT / "nginx/container").iterdir():
+    for script in (HERE / "start-nginx", ROOT / "deploy/prepare", ROOT / "deploy/start-server"):
         assert script.stat().st_mode & 0o111, script
 
 
@@ -127,7 +128,7 @@ def test_every_variable_of_the_server_can_be_set_and_no_other():
 
 
 def test_the_runtime_has_the_libraries_that_are_built_against():
-    text = (ROOT / "nginx/server.Dockerfile").read_text()
+    text = (ROOT / "deploy/server.Dockerfile").read_text()
     build, _, runtime = text.partition(" AS runtime")
     libraries = re.search(r"^libraries=\((.*?)\)", (ROOT / "scripts/install").read_text(), re.MULTILINE)[1].split()
     assert set(libraries) <= set(build.split())
@@ -137,15 +138,15 @@ def test_the_runtime_has_the_libraries_that_are_built_against():
 
 
 def test_the_group_of_the_socket_is_the_same_number_for_server_and_nginx():
-    made = [re.findall(r"groupadd --system --gid (\d+) reengagement-socket", (ROOT / "nginx" / name).read_text())
-            for name in ("server.Dockerfile", "Dockerfile")]
+    made = [re.findall(r"groupadd --system --gid (\d+) reengagement-socket", file.read_text())
+            for file in (ROOT / "deploy/server.Dockerfile", HERE / "nginx.Dockerfile")]
     assert len(made[0]) == 1 and made[0] == made[1]
     assert re.search(r"^user www-data reengagement-socket;$", (ROOT / "nginx/production.conf").read_text(), re.MULTILINE)
 
 
 def test_the_socket_is_where_nginx_looks_for_it():
     path = re.search(r"server unix:(\S+);", (ROOT / "nginx/production.conf").read_text())[1]
-    assert f"FCGI_LISTEN={path}" in (ROOT / "nginx/server.Dockerfile").read_text()
+    assert f"FCGI_LISTEN={path}" in (ROOT / "deploy/server.Dockerfile").read_text()
     folder = path.rpartition("/")[0]
     assert all(f"socket:{folder}" in services[name]["volumes"] for services in (LOCAL, SITE) for name in ("server", "nginx"))
 
@@ -158,11 +159,11 @@ def test_no_container_leaves_its_memory_on_a_disk():
 
 def test_grafana_finds_its_source_and_its_dashboard():
     """By the fields and places of Grafana's documentation; it cannot be started here."""
-    copied = dict(re.findall(r"^COPY (\S+) (\S+)$", (ROOT / "nginx/grafana.Dockerfile").read_text(), re.MULTILINE))
+    copied = dict(re.findall(r"^COPY (\S+) (\S+)$", (HERE / "grafana.Dockerfile").read_text(), re.MULTILINE))
     targets = {source: target.rpartition("/")[0] for source, target in copied.items()}
-    assert targets["nginx/monitoring/datasource.yml"] == "/etc/grafana/provisioning/datasources"
-    assert targets["nginx/monitoring/dashboards.yml"] == "/etc/grafana/provisioning/dashboards"
-    sources, providers = (yaml.safe_load((ROOT / f"nginx/monitoring/{name}.yml").read_text()) for name in ("datasource", "dashboards"))
+    assert targets["nginx/containers/monitoring/datasource.yml"] == "/etc/grafana/provisioning/datasources"
+    assert targets["nginx/containers/monitoring/dashboards.yml"] == "/etc/grafana/provisioning/dashboards"
+    sources, providers = (yaml.safe_load((HERE / f"monitoring/{name}.yml").read_text()) for name in ("datasource", "dashboards"))
     assert sources["apiVersion"] == providers["apiVersion"] == 1
     [source], [provider] = sources["datasources"], providers["providers"]
     assert source == {"name": "Prometheus", "type": "prometheus", "access": "proxy", "uid": "prometheus",

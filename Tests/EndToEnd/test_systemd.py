@@ -8,7 +8,7 @@ import pytest
 
 from stack import ROOT
 
-UNIT, SOCKET = ROOT / "nginx/reengagement-api.service", ROOT / "nginx/reengagement-api.socket"
+UNIT, SOCKET = ROOT / "deploy/systemd/reengagement-api.service", ROOT / "deploy/systemd/reengagement-api.socket"
 MOST_EXPOSURE = 2.0
 
 pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")

@@ -8,7 +8,7 @@ copy_pages() {
     local site=$workspace/site
     rm -rf -- "$site.new" "$site.old"
     mkdir -p -- "$site.new"
-    cp -r -- "$root/nginx/dashboard" "$site.new/dashboard"
+    cp -r -- "$root/pages/dashboard" "$site.new/dashboard"
     copy_docs "$site.new/docs"
     [[ ${STACK_NGINX:-local} != local ]] || write_page_tokens "$site.new/dev-tokens.json"
     [[ ! -e $site ]] || mv -T -- "$site" "$site.old"

@@ -4,7 +4,7 @@
 ARG PROMETHEUS_IMAGE=prom/prometheus:latest
 FROM ${PROMETHEUS_IMAGE}
 
-COPY docs/monitoring/alerts.yml nginx/monitoring/prometheus.yml /etc/prometheus/
+COPY docs/monitoring/alerts.yml nginx/containers/monitoring/prometheus.yml /etc/prometheus/
 # Modes are those of a clone, whose umask may be 077.
 USER root
 RUN chmod 755 /etc/prometheus && chmod 644 /etc/prometheus/alerts.yml /etc/prometheus/prometheus.yml

@@ -1,6 +1,6 @@
 # The server, built with the toolchain of swift.org and run on plain Debian.
 #
-#   docker build -f nginx/server.Dockerfile -t reengagement-api .
+#   docker build -f deploy/server.Dockerfile -t reengagement-api .
 
 # compose names exact ones, from .env.
 ARG DEBIAN_IMAGE=debian:bookworm-slim
@@ -55,7 +55,7 @@ RUN apt-get update \
 COPY --from=built /reengagement-api /usr/local/bin/
 # What it was linked with, for scripts/sbom-image.
 COPY --from=built /Package.resolved /usr/share/reengagement-api/
-COPY nginx/container/start-server /usr/local/bin/
+COPY deploy/start-server /usr/local/bin/
 # Modes are those of a clone, whose umask may be 077.
 RUN chmod 755 /usr/local/bin/start-server /usr/share/reengagement-api
 
@@ -65,7 +65,7 @@ LABEL org.opencontainers.image.title="Reengagement API: server" \
     org.opencontainers.image.version="${VERSION}"
 
 # The socket gets this group and mode 0660, so nginx's workers reach it and nobody else.
-# The number is that of nginx/Dockerfile.
+# The number is that of nginx/containers/nginx.Dockerfile.
 USER reengagement-api:reengagement-socket
 ENV FCGI_LISTEN=/run/reengagement-api/reengagement.sock SWIFT_BACKTRACE=enable=no
 

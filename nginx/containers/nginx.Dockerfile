@@ -1,6 +1,6 @@
 # nginx with the production configuration, or the local one.
 #
-#   docker build -f nginx/Dockerfile -t reengagement-nginx .
+#   docker build -f nginx/containers/nginx.Dockerfile -t reengagement-nginx .
 #
 # STACK_NGINX=local is what `make run` uses. Otherwise it is production.conf: the certificate's chain and key are mounted
 # as /etc/nginx/tls/fullchain.pem and privkey.pem; where there are none, one for localhost is made at the start. It
@@ -22,9 +22,9 @@ RUN apt-get update \
 
 COPY nginx/production.conf nginx/local.conf.template nginx/cors-origins.map /opt/reengagement/nginx/
 COPY nginx/snippets /opt/reengagement/nginx/snippets
-COPY nginx/dashboard /usr/share/reengagement-api/site/dashboard
+COPY pages/dashboard /usr/share/reengagement-api/site/dashboard
 COPY scripts/lib/common.bash scripts/lib/nginx-configuration.bash /opt/reengagement/scripts/lib/
-COPY nginx/container/start-nginx /opt/reengagement/nginx/container/
+COPY nginx/containers/start-nginx /opt/reengagement/nginx/containers/
 # Modes are those of a clone, whose umask may be 077.
 RUN chmod -R a+rX,go-w /opt/reengagement /usr/share/reengagement-api
 
@@ -37,8 +37,8 @@ EXPOSE 80 443
 
 # The compose files say the same, since images of OCI's format carry no health check.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["/opt/reengagement/nginx/container/start-nginx", "check"]
+    CMD ["/opt/reengagement/nginx/containers/start-nginx", "check"]
 
 # Requests under way are answered; TERM would cut them off.
 STOPSIGNAL SIGQUIT
-ENTRYPOINT ["/opt/reengagement/nginx/container/start-nginx"]
+ENTRYPOINT ["/opt/reengagement/nginx/containers/start-nginx"]

@@ -1,7 +1,7 @@
 # What prepares a database: sql/, psql, and for local use demo data, a key pair and
 # tokens.
 #
-#   docker build -f nginx/tools.Dockerfile -t reengagement-tools .
+#   docker build -f deploy/tools.Dockerfile -t reengagement-tools .
 
 # compose names an exact one, from .env.
 ARG DEBIAN_IMAGE=debian:bookworm-slim
@@ -16,7 +16,7 @@ RUN apt-get update \
 COPY sql /opt/reengagement/sql
 COPY scripts/token /opt/reengagement/scripts/
 COPY scripts/lib/common.bash scripts/lib/keys.bash scripts/lib/pages.bash /opt/reengagement/scripts/lib/
-COPY nginx/container/prepare /opt/reengagement/nginx/container/
+COPY deploy/prepare /opt/reengagement/deploy/
 # Modes are those of a clone, whose umask may be 077.
 RUN chmod -R a+rX,go-w /opt/reengagement
 
@@ -27,4 +27,4 @@ LABEL org.opencontainers.image.title="Reengagement API: tools" \
 
 USER tools
 ENV STACK_DIR=/var/lib/reengagement
-ENTRYPOINT ["/opt/reengagement/nginx/container/prepare"]
+ENTRYPOINT ["/opt/reengagement/deploy/prepare"]
