@@ -78,7 +78,7 @@ extension Problem {
         Problem(.bodyTooLarge, "The body is larger than \(limit) bytes.")
     }
 
-    /// In the words of nginx/snippets/problem-texts.conf, which refuses such a request first where it sees it.
+    /// In the words of nginx/snippets/errors/problem-texts.conf, which refuses such a request first where it sees it.
     public static let headersTooLarge = Problem(
         .headersTooLarge,
         "A header of the request is longer than 8 KiB, or all together are longer than 32 KiB; a token is usually the reason.")

@@ -1,7 +1,7 @@
 /// Each thing that can be wrong: the name in a problem's `type`, its status and its title (definitions.md section 8).
 ///
 /// The pages at `/problems/{name}` and the list in openapi.json are these; what only nginx answers is among them, as
-/// nginx/snippets/problem-texts.conf has it.
+/// nginx/snippets/errors/problem-texts.conf has it.
 public enum ProblemKind: String, Sendable, CaseIterable {
     // 400
     case bodyNotUTF8 = "body-not-utf-8"

@@ -21,7 +21,7 @@ struct CORS: Sendable {
 
     /// What a preflight is told besides ``headers(origin:)``; nil where the origin is not an allowed one.
     ///
-    /// nginx/snippets/preflight.conf says the same without asking here.
+    /// nginx/snippets/api/preflight.conf says the same without asking here.
     func preflightHeaders(_ preflight: Preflight, origin: [UInt8]?) -> [Header]? {
         guard let origin, allowedOrigins.contains(origin) else { return nil }
         var headers = [

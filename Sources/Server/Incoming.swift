@@ -38,7 +38,7 @@ struct Incoming {
 
 extension Incoming {
     /// Whether a program on nginx's own machine asks, and not a proxy there that passes on what others ask: such a one
-    /// says so in a header, or keeps the name that it was asked under (nginx/snippets/passed-on.conf).
+    /// says so in a header, or keeps the name that it was asked under (nginx/snippets/security/passed-on.conf).
     var isFromThisMachine: Bool {
         guard let address, !isPassedOn, Self.isLoopback(address) else { return false }
         guard let name = host?.split(separator: ":", omittingEmptySubsequences: false), let first = name.first else { return true }

@@ -39,7 +39,7 @@ struct Pipeline: Sendable {
     /// The most bytes of a body (definitions.md section 8).
     static let bodyLimit = 64 * 1024
 
-    /// The most bytes of one header (nginx/snippets/limits.conf: nginx takes longer ones, over HTTP/2 to refuse them alone).
+    /// The most bytes of one header (nginx/snippets/limits/limits.conf: nginx takes longer ones, over HTTP/2 to refuse them alone).
     static let headerLimit = 8 * 1024
 
     /// What has been found out about a request, for the record of it.

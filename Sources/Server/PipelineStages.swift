@@ -68,7 +68,7 @@ extension Pipeline {
         var response = audited(answer, incoming, record)
         response.headers += [
             Header("X-Request-Id", incoming.requestID), Header("Cache-Control", "no-store"),
-            // For nginx's log, and taken out there (nginx/snippets/request-id.conf).
+            // For nginx's log, and taken out there (nginx/snippets/logging/request-id.conf).
             Header("X-Server-Request-Id", incoming.serverRequestID),
             Header("Server-Timing", record.timings.header),
         ]

@@ -33,7 +33,7 @@ struct ProblemKindTests {
 
     @Test("are each answered somewhere, by the server or by nginx, with the same status and title", arguments: ProblemKind.allCases)
     func answered(kind: ProblemKind) throws {
-        let nginx = try Self.text("nginx/snippets/problem-texts.conf")
+        let nginx = try Self.text("nginx/snippets/errors/problem-texts.conf")
         if nginx.contains(" \(kind.rawValue);") {
             let line = "\(kind == .refused ? "default" : String(kind.status)) "
             #expect(nginx.contains("    \(line)\(kind.rawValue);"))
@@ -52,7 +52,7 @@ struct ProblemKindTests {
 
     @Test("are all that nginx names")
     func nginx() throws {
-        let text = try Self.text("nginx/snippets/problem-texts.conf")
+        let text = try Self.text("nginx/snippets/errors/problem-texts.conf")
         let map = try #require(text.components(separatedBy: "$problem_type {").last?.components(separatedBy: "}").first)
         let names = map.matches(of: /(\d{3}|default) ([a-z-]+);/).map { String($0.2) }
         #expect(names.count >= 20)

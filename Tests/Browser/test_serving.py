@@ -74,7 +74,7 @@ def production(stack, directory):
     made = Stack(directory / "production",
                  DATABASE_URL=stack.settings["DATABASE_URL"],
                  STACK_NGINX="production",
-                 STACK_PAGES="1")
+                 STACK_PAGES="dashboard docs")
     try:
         made.call("server-start")
         made.call("nginx-start")
@@ -208,8 +208,8 @@ def test_all_that_docs_load_is_named_with_its_digest(stack):
 
 
 def test_a_file_of_docs_that_was_changed_does_not_run(page, stack):
-    site = Path(stack.settings["NGINX_CONFIGURATION"]).read_text()
-    bundle = Path(re.search(r"alias (.*)/dev-tokens.json", site)[1]) / "docs/swagger-ui-bundle.js"
+    site = (Path(stack.settings["NGINX_CONFIGURATION"]).parent / "site/pages.conf").read_text()
+    bundle = Path(re.search(r"root (.*);", site)[1]) / "docs/swagger-ui-bundle.js"
     before = bundle.read_bytes()
     page.allowed += ["Failed to find a valid digest", "SwaggerUIBundle is not defined"]
     try:

@@ -141,11 +141,11 @@ def test_the_group_of_the_socket_is_the_same_number_for_server_and_nginx():
     made = [re.findall(r"groupadd --system --gid (\d+) reengagement-socket", file.read_text())
             for file in (ROOT / "deploy/server.Dockerfile", HERE / "nginx.Dockerfile")]
     assert len(made[0]) == 1 and made[0] == made[1]
-    assert re.search(r"^user www-data reengagement-socket;$", (ROOT / "nginx/production.conf").read_text(), re.MULTILINE)
+    assert re.search(r"^user www-data reengagement-socket;$", (ROOT / "nginx/site/process.conf").read_text(), re.MULTILINE)
 
 
 def test_the_socket_is_where_nginx_looks_for_it():
-    path = re.search(r"server unix:(\S+);", (ROOT / "nginx/production.conf").read_text())[1]
+    path = re.search(r"server unix:(\S+);", (ROOT / "nginx/site/server.conf").read_text())[1]
     assert f"FCGI_LISTEN={path}" in (ROOT / "deploy/server.Dockerfile").read_text()
     folder = path.rpartition("/")[0]
     assert all(f"socket:{folder}" in services[name]["volumes"] for services in (LOCAL, SITE) for name in ("server", "nginx"))
@@ -153,7 +153,7 @@ def test_the_socket_is_where_nginx_looks_for_it():
 
 def test_no_container_leaves_its_memory_on_a_disk():
     assert all(service["ulimits"] == {"core": 0} for services in (LOCAL, SITE) for service in services.values())
-    for configuration in ("production.conf", "local.conf.template"):
+    for configuration in ("production.conf", "local.conf"):
         assert "\nworker_rlimit_core 0;\n" in (ROOT / "nginx" / configuration).read_text()
 
 

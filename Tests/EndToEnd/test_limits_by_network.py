@@ -39,8 +39,8 @@ events {{ worker_connections 1024; }}
 http {{
     access_log off;
     client_body_temp_path body; fastcgi_temp_path fastcgi; proxy_temp_path proxy; scgi_temp_path scgi; uwsgi_temp_path uwsgi;
-    include snippets/limits.conf;
-    include snippets/rate-limits.conf;
+    include snippets/limits/limits.conf;
+    include snippets/limits/rate-limits.conf;
     set_real_ip_from 127.0.0.1;
     set_real_ip_from unix:;
     real_ip_header X-Address;
@@ -60,7 +60,7 @@ http {{
 def nginx_of(folder, change=lambda text: text):
     os.chmod(folder, 0o755)
     subprocess.run(["cp", "-r", ROOT / "nginx/snippets", folder], check=True)
-    limits = folder / "snippets/rate-limits.conf"
+    limits = folder / "snippets/limits/rate-limits.conf"
     limits.write_text(change(limits.read_text()))
     for attempt in range(5):
         with socket.socket() as probe:
@@ -199,7 +199,7 @@ def test_a_body_of_a_get_over_http2_counts_for_its_48_too(folder):
 
 
 def test_of_all_networks_together_there_is_a_bound_too_which_leaves_room_for_what_has_no_body(folder):
-    text = (ROOT / "nginx/snippets/rate-limits.conf").read_text()
+    text = (ROOT / "nginx/snippets/limits/rate-limits.conf").read_text()
     bound = int(re.search(r"limit_conn bodies_of_all (\d+);", text)[1])
     connections = int(re.search(r"worker_connections (\d+);", (ROOT / "nginx/production.conf").read_text())[1])
     assert bound * 4 <= connections

@@ -20,7 +20,7 @@ JSON_TYPE = {"Content-Type": "application/json"}
 
 def texts():
     """What nginx's own file names for each status."""
-    file = (ROOT / "nginx/snippets/problem-texts.conf").read_text()
+    file = (ROOT / "nginx/snippets/errors/problem-texts.conf").read_text()
     return {name: dict(re.findall(r'^    (\w+) "?([^";]+)"?;$', block, re.MULTILINE))
             for name, block in re.findall(r"map \$status \$problem_(\w+) {(.*?)^}", file, re.DOTALL | re.MULTILINE)}
 

@@ -6,6 +6,7 @@ import shutil
 import socket
 import ssl
 import time
+from pathlib import Path
 
 import pytest
 
@@ -79,7 +80,8 @@ def test_slow_readers_get_all_of_it_and_hold_no_worker(stack, api, plain_client,
 def test_where_nginx_has_no_room_for_it_a_client_sees_an_error(stack, api, long_answers):
     """The head has gone already, with the length: what comes is shorter, and nobody takes it for the whole."""
     target, headers = api.target(long_answers, api.patient_path("name")), api.authorization(long_answers)
-    folder = re.search(r"fastcgi_temp_path (\S+);", open(stack.settings["NGINX_CONFIGURATION"]).read())[1]
+    folder = re.search(r"fastcgi_temp_path (\S+);", (
+        Path(stack.settings["NGINX_CONFIGURATION"]).parent / "site/http.conf").read_text())[1]
     away = folder + ".away"
     os.rename(folder, away)
     said = len(open(stack.settings["NGINX_ERROR_LOG"], errors="replace").read())

@@ -21,7 +21,7 @@ server {{
     ssl_certificate ../tls/localhost.pem;
     ssl_certificate_key ../tls/localhost.key;
     location / {{
-        include snippets/security-headers.conf;
+        include snippets/security/security-headers.conf;
         {location}
     }}
 }}
@@ -30,7 +30,7 @@ server {{
 UPSTREAM = """
 upstream {name} {{
     server unix:{socket};
-    include snippets/upstream.conf;
+    include snippets/api/upstream.conf;
 }}
 """
 
@@ -96,10 +96,10 @@ class Nginx:
 
     def product_location(self, upstream):
         """The product's own, with another server behind it."""
-        snippet = (self.main.parent / "snippets/fastcgi.conf").read_text()
+        snippet = (self.main.parent / "snippets/api/fastcgi.conf").read_text()
         product = "fastcgi_pass $backend;"
         if snippet.count(product) != 1:
-            raise SystemExit(f"error: snippets/fastcgi.conf has no line \"{product}\" to name another server in")
+            raise SystemExit(f"error: snippets/api/fastcgi.conf has no line \"{product}\" to name another server in")
         return snippet.replace(product, f"fastcgi_pass {upstream};")
 
     def add(self, who, location, upstream=""):

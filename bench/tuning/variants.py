@@ -82,14 +82,13 @@ class Variant:
         os.chmod(self.server.socket, 0o666)  # nginx's workers are other users
         place = Path(self.stack.settings["NGINX_CONFIGURATION"])
         shutil.copytree(place.parent, self.directory / "nginx")
-        text = place.read_text().replace(self.stack.socket, self.server.socket)
-        text = re.sub(r"listen [^;]* ssl[^;]*;\s*listen [^;]*;", f"listen 127.0.0.1:{self.port};", text)
-        text = re.sub(r"ssl_certificate\w* [^;]*;", "", text)
         configuration = self.directory / "nginx/nginx.conf"
-        configuration.write_text(text)
+        site = configuration.parent / "site"
+        (site / "server.conf").write_text(f"server unix:{self.server.socket};\n")
+        (site / "this-host.conf").write_text(f"listen 127.0.0.1:{self.port};\n")
         for pattern, replacement in self.changes.items():
             found = 0
-            for file in [configuration, *(self.directory / "nginx/snippets").iterdir()]:
+            for file in configuration.parent.rglob("*.conf"):
                 changed, count = re.subn(pattern, replacement, file.read_text())
                 file.write_text(changed)
                 found += count

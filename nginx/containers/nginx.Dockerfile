@@ -20,8 +20,9 @@ RUN apt-get update \
     && ln -sf /dev/stdout /var/log/nginx/access.log \
     && ln -sf /dev/stderr /var/log/nginx/error.log
 
-COPY nginx/production.conf nginx/local.conf.template nginx/cors-origins.map /opt/reengagement/nginx/
+COPY nginx/production.conf nginx/local.conf nginx/cors-origins.map /opt/reengagement/nginx/
 COPY nginx/snippets /opt/reengagement/nginx/snippets
+COPY nginx/site /opt/reengagement/nginx/site
 COPY pages/dashboard /usr/share/reengagement-api/site/dashboard
 COPY scripts/lib/common.bash scripts/lib/nginx-configuration.bash /opt/reengagement/scripts/lib/
 COPY nginx/containers/start-nginx /opt/reengagement/nginx/containers/

@@ -24,44 +24,72 @@ upstream_address() {
     printf '%s' "$address"
 }
 
-# Written beside the one in use, so that the two can be compared. With
-# STACK_NGINX=production the production configuration, on the same two ports;
-# STACK_PAGES=1 switches its pages on.
+# Written beside the one in use, so that the two can be compared. With STACK_NGINX=production the production
+# configuration, on the same two ports; STACK_PAGES names the pages that it serves: dashboard, docs.
 render_nginx() { # https port, http port
     local directory=$STACK_DIR/nginx.new
     rm -rf -- "$directory"
-    mkdir -p -- "$directory" "$workspace/nginx-temporary"
-    cp -r -- "$root/nginx/snippets" "$directory/"
-    sed -i "s|/usr/share/reengagement-api/site|$workspace/site|" "$directory"/snippets/{dashboard,docs}.conf
+    mkdir -p -- "$workspace/nginx-temporary"
+    copy_configuration "$directory"
     origins_map "${CORS_ALLOWED_ORIGINS-$default_origins}" >"$directory/cors-origins.map"
-    "render_${STACK_NGINX:-local}" "$1" "$2" >"$directory/nginx.conf"
+    write_places "$directory/site"
+    "write_hosts_of_${STACK_NGINX:-local}" "$directory/site" "$1" "$2" ../tls/localhost.pem ../tls/localhost.key
+}
+
+# Byte for byte; only the files of site/ are written anew.
+copy_configuration() { # to
+    mkdir -p -- "$1"
+    cp -r -- "$root"/nginx/{snippets,site,cors-origins.map} "$1/"
+    cp -- "$root/nginx/${STACK_NGINX:-local}.conf" "$1/nginx.conf"
 }
 
 nginx_user() {
-    if is_root; then printf 'user www-data %s;' "$socket_group"; else printf '#'; fi
+    if is_root; then printf 'user www-data %s;\n' "$socket_group"; fi
 }
 
-render_local() { # https port, http port
-    local upstream
-    upstream=$(upstream_address)
-    sed -e "s|@USER@|$(nginx_user)|" -e "s|@WORKSPACE@|$workspace|" -e "s|@UPSTREAM@|$upstream|" \
-        -e "s|@HTTPS_PORT@|$1|" -e "s|@HTTP_PORT@|$2|" "$root/nginx/local.conf.template"
+# Relative to nginx's prefix, but for the folders that its workers have to reach.
+write_places() { # site directory
+    local level=warn name
+    # The people in the demo data are invented: there each warning may quote a path.
+    [[ ${STACK_NGINX:-local} == local ]] || level=emerg
+    {
+        nginx_user
+        printf '%s\n' 'pid state/nginx.pid;' 'error_log log/nginx-error.log notice;'
+    } >"$1/process.conf"
+    {
+        printf '%s\n' "error_log log/nginx-error.log $level;" 'access_log log/nginx-access.log json;'
+        # The built-in places belong to root.
+        for name in client_body fastcgi proxy scgi uwsgi; do
+            printf '%s_temp_path %s/nginx-temporary/%s;\n' "$name" "$workspace" "$name"
+        done
+    } >"$1/http.conf"
+    printf 'server %s;\n' "$(upstream_address)" >"$1/server.conf"
+    printf 'root %s/site;\n' "$workspace" >"$1/pages.conf"
 }
 
-# Only what no other machine could have: places, ports of loopback, the certificate.
-render_production() { # https port, http port
-    local upstream temporary
-    upstream=$(upstream_address)
-    temporary=$(sed -n "/_temp_path/s|@WORKSPACE@|$workspace|p" "$root/nginx/local.conf.template" | tr -d '\n')
-    sed -e "s|^user .*|$(nginx_user)|" \
-        -e "s|/run/nginx.pid|state/nginx.pid|" -e "s|/var/log/nginx/|log/nginx-|" \
-        -e "s|^http {|http { $temporary|" -e "/listen \[::\]/d" \
-        -e "s|listen 443 |listen 127.0.0.1:$1 |" -e "s|listen 80 |listen 127.0.0.1:$2 |" \
-        -e "s|server_name .*;|server_name api.example.com localhost;|" \
-        -e "s|unix:/run/reengagement-api/reengagement.sock|$upstream|" \
-        ${STACK_PAGES:+-e "s|# \(include snippets/d[a-z]*.conf;\)|\1|"} \
-        -e "s|tls/fullchain.pem|../tls/localhost.pem|" -e "s|tls/privkey.pem|../tls/localhost.key|" \
-        "$root/nginx/production.conf"
+write_hosts_of_local() { # site directory, https port, http port, certificate, key
+    {
+        listen "$2" ' ssl http2 sndbuf=256k'
+        listen "$3" ' sndbuf=256k'
+        printf '%s\n' 'server_name localhost;' "ssl_certificate $4;" "ssl_certificate_key $5;"
+    } >"$1/this-host.conf"
+}
+
+write_hosts_of_production() { # site directory, https port, http port, certificate, key, names, [published port of HTTPS]
+    local names=${6:-api.example.com localhost} published=${7-} name
+    {
+        listen "$3" ' default_server'
+        printf '%s\n' "server_name $names;" "set \$https_port \"${published:+:$published}\";"
+    } >"$1/plain-http.conf"
+    {
+        listen "$2" ' ssl http2 default_server sndbuf=256k'
+        printf '%s\n' "ssl_certificate $4;" "ssl_certificate_key $5;"
+    } >"$1/other-hosts.conf"
+    {
+        listen "$2" ' ssl http2'
+        printf '%s\n' "server_name $names;" "ssl_certificate $4;" "ssl_certificate_key $5;"
+        for name in ${STACK_PAGES-}; do printf 'include snippets/pages/%s.conf;\n' "$name"; done
+    } >"$1/this-host.conf"
 }
 
 is_changed_configuration() {

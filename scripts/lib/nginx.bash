@@ -7,6 +7,10 @@ nginx_run() {
     nginx -p "$STACK_DIR/" -c "$nginx_configuration" -e "$nginx_log" "$@" </dev/null 9>&-
 }
 
+listen() { # port, parameters
+    printf 'listen 127.0.0.1:%s%s;\n' "$1" "$2"
+}
+
 is_port_free() { # port
     ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
