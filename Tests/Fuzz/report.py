@@ -1,6 +1,5 @@
-"""Says in one table what the fuzzers' logs say; with a path also writes it there, and as JSON beside it."""
+"""Says in one table what the fuzzers' logs say; with a path also writes it there."""
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -44,7 +43,6 @@ def main(logs, document=None, commit="unknown"):
     if document:
         hours = f"{total / 60:.0f} minutes"
         Path(document).write_text(HEAD.format(hours=hours, commit=commit) + table(rows))
-        Path(document).with_suffix(".json").write_text(json.dumps({"commit": commit, "targets": rows}, indent=1) + "\n")
     print(f"{inputs:,} inputs in {total} s of fuzzing, {finds} finds")
 
 

@@ -158,14 +158,16 @@ def described(run):
 
 
 def save(plan, result):
-    directory = ROOT / ("docs/bench" if os.environ.get("SAVE") == "1" else ".local/bench")
-    directory.mkdir(parents=True, exist_ok=True)
+    raw = ROOT / ".local/bench"
+    directory = ROOT / "docs/bench" if os.environ.get("SAVE") == "1" else raw
+    for each in (raw, directory):
+        each.mkdir(parents=True, exist_ok=True)
     (directory / "http.md").write_text(report.markdown(plan, result))
-    (directory / "http.json").write_text(json.dumps(report.as_json(plan, result), indent=1) + "\n")
+    (raw / "http.json").write_text(json.dumps(report.as_json(plan, result), indent=1) + "\n")
     (directory / "http.svg").write_text(chart.chart(plan, result["found"]))
     for what in ("connections", "workers"):
         if result.get(what):
-            (directory / f"http-{what}.svg").write_text(plots.plot(result[what], what))
+            (raw / f"http-{what}.svg").write_text(plots.plot(result[what], what))
     say(f"saved in {directory}")
 
 

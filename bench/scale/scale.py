@@ -53,10 +53,11 @@ def measure(plan, stack):
 
 
 def save(plan, result, text):
-    directory = Path(os.environ.get("SAVE_TO") or ROOT / "docs/bench")
-    directory.mkdir(parents=True, exist_ok=True)
+    directory, raw = ROOT / "docs/bench", ROOT / ".local/bench"
+    for each in (raw, directory):
+        each.mkdir(parents=True, exist_ok=True)
     (directory / "scale.md").write_text(text)
-    (directory / "scale.json").write_text(json.dumps(report.as_json(plan, result), indent=1) + "\n")
+    (raw / "scale.json").write_text(json.dumps(report.as_json(plan, result), indent=1) + "\n")
     (directory / "scale.svg").write_text(chart.chart(plan, result["reads"]))
     say(f"saved in {directory}")
 
