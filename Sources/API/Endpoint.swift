@@ -14,10 +14,11 @@ public protocol Endpoint: Sendable {
     init(_ call: Call) throws(Problem)
 
     var query: Query { get }
-    /// What the answer is made of beside the rows of ``query``, where it may be kept and sent again as long as nothing
-    /// has changed for its organization; nil where it must not be. It may hold one clock, which
-    /// ``Response/answeredAt`` says the place of.
-    var variant: String? { get }
+    /// Cache key for what the response contains beyond the rows of ``query``; nil disables caching.
+    ///
+    /// A cached response is sent again until something changes for its organization. It may contain one time of
+    /// answering, whose place is ``Response/answeredAt``.
+    var cacheKey: String? { get }
 
     /// What was asked for besides the route, for the audit; never a note or another free text.
     var filter: [(name: StaticString, value: String)] { get }
@@ -38,7 +39,7 @@ public protocol Endpoint: Sendable {
 extension Endpoint {
     public static var method: Method { .get }
     public static var isRepeatable: Bool { true }
-    public var variant: String? { nil }
+    public var cacheKey: String? { nil }
     public var filter: [(name: StaticString, value: String)] { [] }
     public var patientSought: String? { nil }
     public static func patientSought(in body: () -> [UInt8]?) -> String? { nil }

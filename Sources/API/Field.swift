@@ -21,56 +21,87 @@ struct Field {
     static func json(_ name: StaticString) -> Field { Field(name: name, kind: .json) }
 }
 
-/// Neighbouring columns that become the members of an object.
-struct Fields: ExpressibleByArrayLiteral {
-    let list: [Field]
+/// Neighbouring columns of a statement's rows, which become the members of a JSON object.
+///
+/// The groups of one statement follow each other. The last one has the list that the statement selects, and each knows
+/// its own place in it, so that no name and no position stands anywhere else:
+///
+///     static let levels = Columns(riskLevels)
+///     static let clock = Columns([.text("last_updated")], after: levels)
+///     static let statement = Statement(name: "x", sql: "SELECT \(clock.selected) FROM re.x($1)")
+struct Columns {
+    let fields: [Field]
+    /// The position of the first column in a row.
+    let first: Int
+    /// This group's columns and those of all groups before it, as SQL.
+    let selected: String
     /// Prepared, since a list writes the same names for every row.
     fileprivate let names: MemberNames
 
-    init(_ list: [Field]) {
-        self.list = list
-        names = MemberNames(list.map(\.name))
+    /// - Parameters:
+    ///   - prefix: what the columns' names have in front of the members' names.
+    ///   - previous: the group before it; nil for the first.
+    init(_ fields: [Field], prefix: String = "", after previous: Columns? = nil) {
+        self.fields = fields
+        first = previous.map { $0.first + $0.fields.count } ?? 0
+        let columns = fields.map { "\(prefix)\($0.name)" }.joined(separator: ", ")
+        selected = previous.map { "\($0.selected), \(columns)" } ?? columns
+        names = MemberNames(fields.map(\.name))
     }
 
-    init(arrayLiteral elements: Field...) { self.init(elements) }
+    /// Groups that follow each other, each with its name in front of its columns' names.
+    static func named(_ groups: [(name: StaticString, fields: [Field])], after previous: Columns?) -> [NamedColumns] {
+        var result: [NamedColumns] = []
+        for group in groups {
+            let columns = Columns(group.fields, prefix: "\(group.name)_", after: result.last?.columns ?? previous)
+            result.append(NamedColumns(name: group.name, columns: columns))
+        }
+        return result
+    }
 
-    static func + (left: Fields, right: Fields) -> Fields { Fields(left.list + right.list) }
+    /// The position of the column of this name; nil where there is none.
+    func position(of name: String) -> Int? {
+        fields.firstIndex { "\($0.name)" == name }.map { first + $0 }
+    }
+}
 
-    var count: Int { list.count }
+/// Columns that become an object of their own, under this name.
+struct NamedColumns {
+    let name: StaticString
+    let columns: Columns
+}
 
-    /// The columns to select, in this order, so that positions and names cannot drift apart.
-    var columns: String { list.map { "\($0.name)" }.joined(separator: ", ") }
+extension Row {
+    /// The whole number in a group's column; nil for NULL, and where there is no such column.
+    func int(_ name: String, of columns: Columns) -> Int? { columns.position(of: name).flatMap { int($0) } }
+
+    func text(_ name: String, of columns: Columns) -> String? { columns.position(of: name).flatMap { text($0) } }
 }
 
 extension JSONWriter {
-    /// Writes the members that `fields` name, from neighbouring columns; `null` for NULL.
-    mutating func members(_ fields: Fields, of row: Row, from firstColumn: Int = 0) {
-        for (index, field) in fields.list.enumerated() {
-            row.withBytes(firstColumn + index) { bytes in
+    /// Writes a group's members; `null` for NULL.
+    mutating func members(_ columns: Columns, of row: Row) {
+        for (index, field) in columns.fields.enumerated() {
+            row.withBytes(columns.first + index) { bytes in
                 let isText = field.kind == .text && bytes != nil
-                member(index, of: fields.names, field.kind.json(of: bytes), escaping: isText)
+                member(index, of: columns.names, field.kind.json(of: bytes), escaping: isText)
             }
         }
     }
 
-    mutating func member(_ field: Field, of row: Row, _ column: Int) {
-        name(field.name)
-        value(field, of: row, column)
+    /// Writes an object for each group.
+    mutating func members(_ groups: [NamedColumns], of row: Row) {
+        for group in groups { member(group.name, object: { $0.members(group.columns, of: row) }) }
     }
 
-    private mutating func value(_ field: Field, of row: Row, _ column: Int) {
-        row.withBytes(column) { bytes in
-            if let bytes, field.kind == .text { string(utf8: bytes) } else { raw(field.kind.json(of: bytes)) }
-        }
-    }
-
-    /// Writes the member that says when it was answered, and returns where that stands.
-    mutating func member(clock field: Field, of row: Row, _ column: Int) -> Range<Int>? {
-        name(field.name)
-        let start = count
-        value(field, of: row, column)
-        // Between the quotes.
-        return row.isNull(column) ? nil : start + 1..<count - 1
+    /// Writes a group of one column, the time of the answer, and returns where that stands; nil for NULL.
+    mutating func member(clock: Columns, of row: Row) -> Range<Int>? {
+        members(clock, of: row)
+        guard !row.isNull(clock.first) else { return nil }
+        var length = 0
+        row.withBytes(clock.first) { length = $0?.count ?? 0 }
+        // Before the closing quote.
+        return count - 1 - length..<count - 1
     }
 }
 

@@ -6,10 +6,10 @@ struct AnswerKey: Hashable, Sendable {
     private let bytes: [UInt8]
     private let hash: Int
 
-    init(organization: String, query: Query, variant: String) {
+    init(organization: String, query: Query, cacheKey: String) {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(128)
-        for part in [organization, query.statement.name, variant] + query.parameters {
+        for part in [organization, query.statement.name, cacheKey] + query.parameters {
             // Its length first, so that what is of one part cannot pass for another's.
             withUnsafeBytes(of: part.map(\.utf8.count) ?? -1) { bytes.append(contentsOf: $0) }
             if let part { bytes.append(contentsOf: part.utf8) }

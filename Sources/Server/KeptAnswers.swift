@@ -61,9 +61,9 @@ final class KeptAnswers: Sendable {
 
     /// Asks the database: for the state alone where an answer is kept, for state and rows where none is or holds.
     ///
-    /// - Parameter variant: what the answer is made of beside organization and query.
-    func find(_ query: Query, variant: String, organization: String) throws(PostgreSQLError) -> Finding {
-        let key = AnswerKey(organization: organization, query: query, variant: variant)
+    /// - Parameter cacheKey: what the response contains beyond the organization and the rows of the query.
+    func find(_ query: Query, cacheKey: String, organization: String) throws(PostgreSQLError) -> Finding {
+        let key = AnswerKey(organization: organization, query: query, cacheKey: cacheKey)
         if let kept = store.withLock({ $0.find(key) }) {
             let state = State(try database(Self.probe, nil, organization))
             if let state, state.text == kept.state { return .kept(kept, state) }
@@ -75,7 +75,7 @@ final class KeptAnswers: Sendable {
         return .computed(results[1], key, State(results))
     }
 
-    /// The answer to `endpoint`, whose query and variant this was found for.
+    /// The answer to `endpoint`, whose query and cache key this was found for.
     func response(_ finding: Finding, to endpoint: some Endpoint) throws -> Response {
         switch finding {
         case .kept(let answer, let state):

@@ -186,9 +186,9 @@ struct Pipeline: Sendable {
     private func ask(_ value: some Endpoint, _ organization: String, _ record: inout Record) throws -> Response {
         let query = value.query
         record.statement = query.statement.name
-        if let keptAnswers, let variant = value.variant {
+        if let keptAnswers, let cacheKey = value.cacheKey {
             let found = try askDatabase(value, &record) {
-                try keptAnswers.find(query, variant: variant, organization: organization)
+                try keptAnswers.find(query, cacheKey: cacheKey, organization: organization)
             }
             return try record.timings.measure(\.encoding) { try keptAnswers.response(found, to: value) }
         }

@@ -33,15 +33,15 @@ struct KeptFormTests {
     @Test("is all that it is made of beside its query")
     func variants() throws {
         let variants = ["", "metrics=risk_levels", "metrics=success_rates", "metrics=risk_levels,success_rates"]
-            .compactMap { try? Trends(call($0)).variant }
+            .compactMap { try? Trends(call($0)).cacheKey }
         #expect(Set(variants).count == 4)
         let orders = ["metrics=risk_levels,success_rates", "metrics=success_rates,risk_levels"]
-        #expect(Set(try orders.map { try Trends(call($0)).variant }).count == 1)
+        #expect(Set(try orders.map { try Trends(call($0)).cacheKey }).count == 1)
     }
 
     @Test("is, of a list, whether its order was asked for, which its answer tells and its query does not")
     func lists() throws {
-        #expect(try PrioritizedPatients(call("sort=priority")).variant != PrioritizedPatients(call()).variant)
+        #expect(try PrioritizedPatients(call("sort=priority")).cacheKey != PrioritizedPatients(call()).cacheKey)
         let queries = ["", "engagement_status=stale", "action_priority=4", "risk_tier=low", "q=abc", "sort=name", "include=notes"]
         let parameters = try queries.map { try PrioritizedPatients(call($0)).query.parameters }
         #expect(Set(parameters).count == queries.count)
@@ -53,9 +53,9 @@ struct KeptFormTests {
             try RiskMetrics(call()), try Performance(call()), try PrioritizedPatients(call()),
             try PatientDetail(call(patientID: "p")), try Trends(call()), try Dashboard(call()),
         ]
-        #expect(gets.allSatisfy { $0.variant != nil })
-        #expect(try SearchPatients(call(body: "{}")).variant != nil)
+        #expect(gets.allSatisfy { $0.cacheKey != nil })
+        #expect(try SearchPatients(call(body: "{}")).cacheKey != nil)
         let body = #"{"patient_id": "p", "method": "sms", "outcome": "success"}"#
-        #expect(try LogOutreach(call(body: body)).variant == nil)
+        #expect(try LogOutreach(call(body: body)).cacheKey == nil)
     }
 }

@@ -7,10 +7,10 @@ import Testing
 @Suite("The store of kept answers")
 struct AnswerStoreTests {
     private func key(
-        _ parameters: [String?], statement: String = "s", variant: String = "", organization: String = "o"
+        _ parameters: [String?], statement: String = "s", cacheKey: String = "", organization: String = "o"
     ) -> AnswerKey {
         AnswerKey(
-            organization: organization, query: Query(Statement(name: statement, sql: ""), parameters), variant: variant)
+            organization: organization, query: Query(Statement(name: statement, sql: ""), parameters), cacheKey: cacheKey)
     }
 
     private func answer(_ name: String, bytes: Int = 1000) -> KeptAnswer {
@@ -107,7 +107,7 @@ struct AnswerStoreTests {
     func keys() {
         let keys = [
             key(["a"]), key(["a", nil]), key(["a", ""]), key([nil]), key([]), key([""]), key(["a", "b"]), key(["ab"]),
-            key(["a"], statement: "t"), key(["a"], variant: "v"), key(["a"], organization: "p"),
+            key(["a"], statement: "t"), key(["a"], cacheKey: "v"), key(["a"], organization: "p"),
             key(["caf\u{E9}"]), key(["cafe\u{301}"]), key([], organization: "caf\u{E9}"),
             key([], organization: "cafe\u{301}"), key(["b"], statement: "a"), key(["a"], statement: "b"),
         ]

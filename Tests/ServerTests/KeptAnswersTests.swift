@@ -122,9 +122,9 @@ struct KeptAnswersTests {
     func organizations() throws {
         _ = try ask()
         let key = AnswerKey(
-            organization: "org_2", query: Query(Statement(name: "risk_metrics", sql: ""), ["org_1"]), variant: "")
+            organization: "org_2", query: Query(Statement(name: "risk_metrics", sql: ""), ["org_1"]), cacheKey: "")
         #expect(key != AnswerKey(
-            organization: "org_1", query: Query(Statement(name: "risk_metrics", sql: ""), ["org_1"]), variant: ""))
+            organization: "org_1", query: Query(Statement(name: "risk_metrics", sql: ""), ["org_1"]), cacheKey: ""))
         var other = try Ask.api("risk-metrics")
         other.target = "/api/v1/reengagement/org_2/risk-metrics"
         #expect(harness.serve(other).status == 403)

@@ -9,23 +9,23 @@ struct Dashboard: Endpoint {
 
     init(_ call: Call) throws(Problem) { organization = call.organization }
 
-    private static let level: Fields = [.number("count"), .number("avg_score")]
-    private static let totals: Fields = [.number("immediate_actions_needed"), .text("last_updated"), .text("time_zone")]
-    private static let patient: Fields = [
-        .text("id"), .text("name"), .text("risk_level"), .number("risk_score"), .text("action"),
-        .number("days_since_contact"),
-    ]
-    private static let firstTotal = 1 + riskLevels.count * level.count
-    private static let firstPatientColumn = firstTotal + totals.count
+    private static let total = Columns([.number("total_patients")])
+    private static let levels = Columns.named(
+        riskLevels.map { ($0.name, [.number("count"), .number("avg_score")]) }, after: total)
+    private static let actions = Columns([.number("immediate_actions_needed")], after: levels.last?.columns)
+    private static let zone = Columns([.text("time_zone")], after: actions)
+    private static let clock = Columns([.text("last_updated")], after: zone)
+    private static let patient = Columns(
+        [
+            .text("id"), .text("name"), .text("risk_level"), .number("risk_score"), .text("action"),
+            .number("days_since_contact"),
+        ], after: clock)
 
-    private static let statement: Statement = {
-        let levelColumns = riskLevels.list.flatMap { risk in level.list.map { "\(risk.name)_\($0.name)" } }
-        let columns = (["total_patients"] + levelColumns + [totals.columns, patient.columns]).joined(separator: ", ")
-        return Statement(name: "dashboard", sql: "SELECT \(columns) FROM re.dashboard($1)")
-    }()
+    private static let statement = Statement(
+        name: "dashboard", sql: "SELECT \(patient.selected) FROM re.dashboard($1)")
 
     var query: Query { Query(Self.statement, [organization]) }
-    var variant: String? { "" }
+    var cacheKey: String? { "" }
 
     func respond(to rows: QueryResult) throws -> Response {
         let first = try rows.firstRow()
@@ -34,25 +34,19 @@ struct Dashboard: Endpoint {
         var answeredAt: Range<Int>?
         writer.object { writer in
             writer.member("organization_id", string: organization)
-            writer.member(Self.totals.list[2], of: first, Self.firstTotal + 2)
+            writer.members(Self.zone, of: first)
             writer.member("summary", object: { writer in
-                writer.member(.number("total_patients"), of: first, 0)
-                writer.member("risk_breakdown", object: { writer in
-                    for (index, risk) in riskLevels.list.enumerated() {
-                        writer.member(risk.name, object: { writer in
-                            writer.members(Self.level, of: first, from: 1 + index * Self.level.count)
-                        })
-                    }
-                })
-                writer.member(Self.totals.list[0], of: first, Self.firstTotal)
+                writer.members(Self.total, of: first)
+                writer.member("risk_breakdown", object: { $0.members(Self.levels, of: first) })
+                writer.members(Self.actions, of: first)
             })
             writer.member("top_priority_patients", array: { writer in
-                for row in rows.rows where !row.isNull(Self.firstPatientColumn) {
-                    shown.add(row, Self.firstPatientColumn)
-                    writer.object { $0.members(Self.patient, of: row, from: Self.firstPatientColumn) }
+                for row in rows.rows where !row.isNull(Self.patient.first) {
+                    shown.add(row, Self.patient.first)
+                    writer.object { $0.members(Self.patient, of: row) }
                 }
             })
-            answeredAt = writer.member(clock: Self.totals.list[1], of: first, Self.firstTotal + 1)
+            answeredAt = writer.member(clock: Self.clock, of: first)
         }
         return .json(writer.bytes, answeredAt: answeredAt, disclosing: .patients(shown))
     }

@@ -69,10 +69,13 @@ struct LogOutreach: Endpoint {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    private static let result = Columns([.text("result")])
+    private static let attempt = Columns([.text("outreach_id"), .text("logged_at")], after: result)
+
     private static let statement = Statement(
         name: "log_outreach",
         sql: """
-            SELECT result, outreach_id, logged_at
+            SELECT \(attempt.selected)
             FROM re.log_outreach($1, $2, $3, $4, $5::boolean, $6, $7, $8, $9, $10, $11, $12, $13, $14)
             """)
 
@@ -99,7 +102,8 @@ struct LogOutreach: Endpoint {
 
     func respond(to rows: QueryResult) throws -> Response {
         let row = try rows.firstRow()
-        switch row.text(0) {
+        let result = row.text(Self.result.first)
+        switch result {
         case "created": return answer(row, status: 201, "The outreach attempt was logged.", disclosing: .recorded)
         case "replayed":
             return answer(
@@ -111,7 +115,7 @@ struct LogOutreach: Endpoint {
                 field: isKeyInHeader ? "Idempotency-Key" : "idempotency_key",
                 message: "has been used for an attempt with other values; use a new key")
             throw Problem.unprocessable([fault], .idempotencyKeyUsed)
-        default: throw EndpointError(description: "log_outreach answered \(row.text(0) ?? "NULL")")
+        default: throw EndpointError(description: "log_outreach answered \(result ?? "NULL")")
         }
     }
 
@@ -122,8 +126,7 @@ struct LogOutreach: Endpoint {
         writer.object { writer in
             writer.member("success", bool: true)
             writer.member("message", string: message)
-            writer.member(.text("outreach_id"), of: row, 1)
-            writer.member(.text("logged_at"), of: row, 2)
+            writer.members(Self.attempt, of: row)
         }
         return .json(writer.bytes, status: status, disclosing: disclosure)
     }

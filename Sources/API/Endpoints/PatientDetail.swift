@@ -14,17 +14,17 @@ struct PatientDetail: Endpoint {
         self.patientID = patientID
     }
 
-    private static let fields =
+    private static let patient = Columns(
         patientFields + [
             .text("organization_id"), .text("treatment_notes"), .text("created_at"), .text("last_contact_day"),
             .json("outreach"),
-        ]
+        ])
 
     private static let statement = Statement(
-        name: "patient_detail", sql: "SELECT \(fields.columns) FROM re.patient_detail($1, $2)")
+        name: "patient_detail", sql: "SELECT \(patient.selected) FROM re.patient_detail($1, $2)")
 
     var query: Query { Query(Self.statement, [organization, patientID]) }
-    var variant: String? { "" }
+    var cacheKey: String? { "" }
 
     var filter: [(name: StaticString, value: String)] { [("patient_id", patientID)] }
     var patientSought: String? { patientID }
@@ -32,7 +32,7 @@ struct PatientDetail: Endpoint {
     func respond(to rows: QueryResult) throws -> Response {
         guard rows.rowCount > 0 else { throw Problem.noPatient }
         var writer = JSONWriter(capacity: 4096)
-        writer.object { $0.members(Self.fields, of: rows[0]) }
+        writer.object { $0.members(Self.patient, of: rows[0]) }
         return .json(writer.bytes, disclosing: .patients(PatientIDs(patientID)))
     }
 }

@@ -1,5 +1,5 @@
 /// The members of a patient in the prioritized list, which the detail extends.
-let patientFields: Fields = [
+let patientFields: [Field] = [
     .text("id"), .text("name"), .text("phone"), .text("email"), .text("risk_level"), .number("risk_score"),
     .number("days_since_last_contact"), .text("last_appointment_date"), .text("next_scheduled_appointment"),
     .text("recommended_action"), .number("action_priority"), .number("previous_response_rate"),

@@ -21,31 +21,28 @@ struct Performance: Endpoint {
         try faults.check()
     }
 
-    private static let totals: Fields = [
+    private static let totals = Columns([
         .number("outreach_attempts"), .number("successful_contacts"), .number("contact_success_rate"),
         .number("appointments_scheduled"), .number("conversion_rate"), .number("avg_days_to_reengage"),
-    ]
-    /// Each channel's members; its columns carry the channel's name in front.
-    private static let channels: [(name: StaticString, figures: Fields)] = [
-        ("sms", [.number("sent"), .number("delivered"), .number("responded"), .number("response_rate")]),
-        ("email", [.number("sent"), .number("opened"), .number("responded"), .number("response_rate")]),
-        (
-            "phone",
-            [.number("attempted"), .number("connected"), .number("appointment_booked"), .number("conversion_rate")]
-        ),
-    ]
-    private static let benchmarks: Fields = [
-        .number("industry_avg_contact_rate"), .number("industry_avg_conversion"), .text("our_performance"),
-    ]
+    ])
+    private static let channels = Columns.named(
+        [
+            ("sms", [.number("sent"), .number("delivered"), .number("responded"), .number("response_rate")]),
+            ("email", [.number("sent"), .number("opened"), .number("responded"), .number("response_rate")]),
+            (
+                "phone",
+                [.number("attempted"), .number("connected"), .number("appointment_booked"), .number("conversion_rate")]
+            ),
+        ], after: totals)
+    private static let benchmarks = Columns(
+        [.number("industry_avg_contact_rate"), .number("industry_avg_conversion"), .text("our_performance")],
+        after: channels.last?.columns)
 
-    private static let statement: Statement = {
-        let channelColumns = channels.flatMap { channel in channel.figures.list.map { "\(channel.name)_\($0.name)" } }
-        let columns = ([totals.columns] + channelColumns + [benchmarks.columns]).joined(separator: ", ")
-        return Statement(name: "performance", sql: "SELECT \(columns) FROM re.performance($1, $2)")
-    }()
+    private static let statement = Statement(
+        name: "performance", sql: "SELECT \(benchmarks.selected) FROM re.performance($1, $2)")
 
     var query: Query { Query(Self.statement, [organization, timeframe.rawValue]) }
-    var variant: String? { "" }
+    var cacheKey: String? { "" }
 
     var filter: [(name: StaticString, value: String)] { [("timeframe", timeframe.rawValue)] }
 
@@ -55,14 +52,8 @@ struct Performance: Endpoint {
         writer.object { writer in
             writer.member("timeframe", string: timeframe.rawValue)
             writer.member("reengagement_metrics", object: { $0.members(Self.totals, of: row) })
-            writer.member("communication_channels", object: { writer in
-                var column = Self.totals.count
-                for channel in Self.channels {
-                    writer.member(channel.name, object: { $0.members(channel.figures, of: row, from: column) })
-                    column += channel.figures.count
-                }
-            })
-            writer.member("benchmark_comparison", object: { $0.members(Self.benchmarks, of: row, from: 18) })
+            writer.member("communication_channels", object: { $0.members(Self.channels, of: row) })
+            writer.member("benchmark_comparison", object: { $0.members(Self.benchmarks, of: row) })
         }
         return .json(writer.bytes)
     }

@@ -9,18 +9,19 @@ struct RiskMetrics: Endpoint {
 
     init(_ call: Call) throws(Problem) { organization = call.organization }
 
-    private static let alerts: Fields = [
-        .number("missed_appointments_14d"), .number("failed_communications"), .number("no_future_appointments"),
-    ]
-    private static let totals: Fields = [.number("immediate_actions_required")]
-    private static let clock = Field.text("last_updated")
+    private static let levels = Columns(riskLevels)
+    private static let alerts = Columns(
+        [
+            .number("missed_appointments_14d"), .number("failed_communications"), .number("no_future_appointments"),
+        ], after: levels)
+    private static let totals = Columns([.number("immediate_actions_required")], after: alerts)
+    private static let clock = Columns([.text("last_updated")], after: totals)
 
     private static let statement = Statement(
-        name: "risk_metrics",
-        sql: "SELECT \((riskLevels + alerts + totals + [clock]).columns) FROM re.risk_metrics($1)")
+        name: "risk_metrics", sql: "SELECT \(clock.selected) FROM re.risk_metrics($1)")
 
     var query: Query { Query(Self.statement, [organization]) }
-    var variant: String? { "" }
+    var cacheKey: String? { "" }
 
     func respond(to rows: QueryResult) throws -> Response {
         let row = try rows.firstRow()
@@ -28,16 +29,16 @@ struct RiskMetrics: Endpoint {
         var answeredAt: Range<Int>?
         writer.object { writer in
             writer.member("organization_id", string: organization)
-            writer.member("risk_summary", object: { $0.members(riskLevels, of: row) })
-            writer.member("alerts", object: { $0.members(Self.alerts, of: row, from: 5) })
-            writer.members(Self.totals, of: row, from: 8)
-            answeredAt = writer.member(clock: Self.clock, of: row, 9)
+            writer.member("risk_summary", object: { $0.members(Self.levels, of: row) })
+            writer.member("alerts", object: { $0.members(Self.alerts, of: row) })
+            writer.members(Self.totals, of: row)
+            answeredAt = writer.member(clock: Self.clock, of: row)
         }
         return .json(writer.bytes, answeredAt: answeredAt)
     }
 }
 
 /// The five levels, as counts (definitions.md section 3).
-let riskLevels: Fields = [
+let riskLevels: [Field] = [
     .number("critical"), .number("high"), .number("medium"), .number("low"), .number("engaged"),
 ]

@@ -59,11 +59,11 @@ struct Trends: Endpoint {
     }
 
     private static let statement = Statement(
-        name: "trends", sql: "SELECT \(TrendColumns.all) FROM re.trends($1, $2::int)")
+        name: "trends", sql: "SELECT \(TrendColumns.changes.selected) FROM re.trends($1, $2::int)")
 
     var query: Query { Query(Self.statement, [organization, String(period.days)]) }
 
-    var variant: String? { metrics.map(\.rawValue).sorted().joined(separator: ",") }
+    var cacheKey: String? { metrics.map(\.rawValue).sorted().joined(separator: ",") }
 
     var filter: [(name: StaticString, value: String)] {
         let names = Metric.allCases.filter(metrics.contains).map(\.rawValue)
@@ -81,17 +81,9 @@ struct Trends: Endpoint {
             writer.member("daily_trends", array: { writer in
                 for row in rows.rows { writer.object { write(day: row, &$0) } }
             })
-            writer.member("channel_performance_trends", object: { writer in
-                for (channel, first) in zip(TrendColumns.channels, TrendColumns.channelTrends) {
-                    writer.member(channel, object: { $0.members(TrendColumns.channelTrend, of: today, from: first) })
-                }
-            })
-            writer.member("risk_distribution_changes", object: {
-                $0.members(TrendColumns.changes, of: today, from: TrendColumns.firstChange)
-            })
-            writer.member("current_risk_distribution", object: {
-                $0.members(riskLevels, of: today, from: TrendColumns.firstLevel)
-            })
+            writer.member("channel_performance_trends", object: { $0.members(TrendColumns.channelTrends, of: today) })
+            writer.member("risk_distribution_changes", object: { $0.members(TrendColumns.changes, of: today) })
+            writer.member("current_risk_distribution", object: { $0.members(TrendColumns.levels, of: today) })
         }
         return .json(writer.bytes)
     }
@@ -99,45 +91,30 @@ struct Trends: Endpoint {
     private func write(day row: Row, _ writer: inout JSONWriter) {
         writer.members(TrendColumns.day, of: row)
         if metrics.contains(.riskLevels) {
-            writer.member("risk_levels", object: { $0.members(riskLevels, of: row, from: TrendColumns.firstLevel) })
+            writer.member("risk_levels", object: { $0.members(TrendColumns.levels, of: row) })
         }
-        if metrics.contains(.successRates) {
-            writer.members(TrendColumns.rates, of: row, from: TrendColumns.firstRate)
-        }
+        if metrics.contains(.successRates) { writer.members(TrendColumns.rates, of: row) }
         if metrics.contains(.channelPerformance) {
-            writer.member("channels", object: { writer in
-                for (channel, first) in zip(TrendColumns.channels, TrendColumns.channelDays) {
-                    writer.member(channel, object: { $0.members(TrendColumns.channelDay, of: row, from: first) })
-                }
-            })
+            writer.member("channels", object: { $0.members(TrendColumns.channelDays, of: row) })
         }
     }
 }
 
-/// Where `re.trends` has what.
+/// What `re.trends` returns: a row for each day; the last columns compare the period, in every row alike.
 private enum TrendColumns {
-    static let day: Fields = [
+    static let day = Columns([
         .text("date"), .number("new_at_risk"), .number("reengaged_successfully"), .number("outreach_attempts"),
         .number("appointments_scheduled"),
-    ]
-    static let rates: Fields = [.number("contact_success_rate"), .number("conversion_rate")]
-    static let channels: [StaticString] = ["sms", "email", "phone"]
-    static let channelDay: Fields = [.number("attempts"), .number("successes"), .number("success_rate")]
-    static let channelTrend: Fields = [.text("success_rate_trend"), .number("change_pct")]
-    static let changes: Fields = [.text("critical_trend"), .text("high_trend"), .boolean("overall_improvement")]
+    ])
+    static let levels = Columns(riskLevels, after: day)
+    static let rates = Columns([.number("contact_success_rate"), .number("conversion_rate")], after: levels)
+    static let channelDays = Columns.named(
+        channels.map { ($0, [.number("attempts"), .number("successes"), .number("success_rate")]) }, after: rates)
+    static let channelTrends = Columns.named(
+        channels.map { ($0, [.text("success_rate_trend"), .number("change_pct")]) }, after: channelDays.last?.columns)
+    static let changes = Columns(
+        [.text("critical_trend"), .text("high_trend"), .boolean("overall_improvement")],
+        after: channelTrends.last?.columns)
 
-    static let firstLevel = day.count
-    static let firstRate = firstLevel + riskLevels.count
-    static let channelDays = channels.indices.map { firstRate + rates.count + $0 * channelDay.count }
-    static let channelTrends = channels.indices.map {
-        firstRate + rates.count + channels.count * channelDay.count + $0 * channelTrend.count
-    }
-    static let firstChange = firstRate + rates.count + channels.count * (channelDay.count + channelTrend.count)
-
-    static let all: String = {
-        let channelColumns = [channelDay, channelTrend].flatMap { fields in
-            channels.flatMap { channel in fields.list.map { "\(channel)_\($0.name)" } }
-        }
-        return ([(day + riskLevels + rates).columns] + channelColumns + [changes.columns]).joined(separator: ", ")
-    }()
+    private static let channels: [StaticString] = ["sms", "email", "phone"]
 }

@@ -17,7 +17,7 @@ struct SearchPatientsTests {
         let (search, list) = (try SearchPatients(call(body: Self.everything)), try PrioritizedPatients(call(Self.sameInAnAddress)))
         #expect(search.query.parameters == list.query.parameters)
         #expect(search.query.statement == list.query.statement)
-        #expect(search.variant == list.variant)
+        #expect(search.cacheKey == list.cacheKey)
         #expect(search.filter.map(\.value) == list.filter.map(\.value))
         let rows = [["timestamp": "t", "id": "a", "total": "1"]]
         #expect(try search.answer(rows) == list.answer(rows))
