@@ -37,7 +37,7 @@ def directory():
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
-    """The guide's folder, as another host would serve it, and a blank page."""
+    """The guide and the folder of its harness, as another host would serve them, and a blank page."""
 
     extensions_map = {".mjs": "text/javascript", ".md": "text/plain", ".html": "text/html"}
 
@@ -50,6 +50,9 @@ class Files(http.server.SimpleHTTPRequestHandler):
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
+
+    def translate_path(self, path):
+        return str(ROOT / "docs/integration-guide.md") if path == "/integration-guide.md" else super().translate_path(path)
 
     def log_message(self, *_):
         pass

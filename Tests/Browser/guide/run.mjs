@@ -4,5 +4,5 @@ import { readFileSync } from 'node:fs';
 
 import { everything } from './harness.mjs';
 
-const markdown = readFileSync(new URL('integration-guide.md', import.meta.url), 'utf8');
+const markdown = readFileSync(new URL('../../../docs/integration-guide.md', import.meta.url), 'utf8');
 console.log(JSON.stringify(await everything(markdown, JSON.parse(process.argv[2]))));

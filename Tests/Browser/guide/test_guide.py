@@ -9,7 +9,6 @@ import pytest
 from stack import clean_environment
 
 HERE = Path(__file__).parent
-CONTRACT = HERE.parents[2].parent / "shared/contract/integration-guide.md"
 COLORS = ["#DC2626", "#EA580C", "#CA8A04", "#16A34A", "#059669", "#6B7280"]
 FALLBACK = {
     "error": True, "message": "Unable to load reengagement data", "fallback_data": {
@@ -102,9 +101,3 @@ def test_a_page_of_an_origin_that_is_not_listed_gets_the_fallback(driver, guide_
           .then(done, (error) => done(String(error)));""", setting)
     assert result == FALLBACK
     assert any("CORS" in entry["message"] for entry in driver.get_log("browser"))
-
-
-def test_the_guide_is_the_contracts():
-    if not CONTRACT.exists():
-        pytest.skip("the contract is not beside this repository")
-    assert (HERE / "integration-guide.md").read_text() == CONTRACT.read_text()
