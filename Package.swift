@@ -30,12 +30,14 @@ let package = Package(
         .target(name: "Threads", swiftSettings: floor),
         .target(name: "FastCGI", dependencies: ["CFastCGI", "Threads"], swiftSettings: floor),
         .target(name: "PostgreSQL", dependencies: ["CPostgreSQL", "Threads"], swiftSettings: floor),
-        .target(name: "JWT", dependencies: ["JSON", "Threads", "CJWT", "COpenSSL", "CCurl", logging], swiftSettings: floor),
+        .target(
+            name: "JWT", dependencies: ["JSON", "Threads", "CJWT", "COpenSSL", "CCurl", logging], swiftSettings: floor),
         .target(
             name: "API", dependencies: ["JSON", "PostgreSQL", "COpenSSL"], resources: [.embedInCode("openapi.json")],
             swiftSettings: floor),
         .target(
-            name: "Server", dependencies: ["API", "CSystem", "FastCGI", "JSON", "JWT", "PostgreSQL", "Threads", logging],
+            name: "Server",
+            dependencies: ["API", "CSystem", "FastCGI", "JSON", "JWT", "PostgreSQL", "Threads", logging],
             swiftSettings: floor),
         .executableTarget(
             name: "reengagement-api",

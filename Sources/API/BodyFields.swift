@@ -20,8 +20,12 @@ struct BodyFields {
     private static func explain(_ error: JSONError, _ body: [UInt8]) -> Problem {
         if let mark = byteOrderMarks.first(where: { body.starts(with: $0.bytes) }) {
             return mark.encoding == "UTF-8"
-                ? Problem(.bodyNotJSON, "The body begins with a byte order mark (EF BB BF), which is not part of JSON; send it without.")
-                : Problem(.bodyNotUTF8, "The body begins with the byte order mark of \(mark.encoding); encode it as UTF-8, without a mark.")
+                ? Problem(
+                    .bodyNotJSON,
+                    "The body begins with a byte order mark (EF BB BF), which is not part of JSON; send it without.")
+                : Problem(
+                    .bodyNotUTF8,
+                    "The body begins with the byte order mark of \(mark.encoding); encode it as UTF-8, without a mark.")
         }
         return switch error {
         case .notUTF8: Problem(.bodyNotUTF8, "The body is not UTF-8.")

@@ -91,7 +91,7 @@ extension JSONWriter {
 
     /// Writes an object for each group.
     mutating func members(_ groups: [NamedColumns], of row: Row) {
-        for group in groups { member(group.name, object: { $0.members(group.columns, of: row) }) }
+        for group in groups { object(group.name) { $0.members(group.columns, of: row) } }
     }
 
     /// Writes a group of one column, the time of the answer, and returns where that stands; nil for NULL.

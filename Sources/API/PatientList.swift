@@ -32,7 +32,8 @@ extension PatientList {
     /// Only the database knows the folding (`re.folded`), so it is the one to find that it leaves nothing of `q`.
     func problem(for state: SQLState) -> Problem? {
         guard state.code == "RE422" else { return nil }
-        let fault = FieldFault(field: "q", message: "is made of nothing but accents or other marks; give some letters or digits")
+        let fault = FieldFault(
+            field: "q", message: "is made of nothing but accents or other marks; give some letters or digits")
         return .unprocessable([fault], Self.method == .post ? .badField : .badParameter)
     }
 
@@ -45,15 +46,15 @@ extension PatientList {
         var writer = JSONWriter(capacity: 640 * (count + 1))
         var answeredAt: Range<Int>?
         writer.object { writer in
-            writer.member("patients", array: { writer in
+            writer.array("patients") { writer in
                 for index in 0..<count { writer.object { write(rows[index], &$0) } }
-            })
-            writer.member("summary", object: { writer in
+            }
+            writer.object("summary") { writer in
                 writer.member("total_returned", number: count)
                 writer.members(total, of: first)
-                writer.member("filters_applied", object: { question.writeFilters(&$0) })
+                writer.object("filters_applied") { question.writeFilters(&$0) }
                 writer.member("next_cursor", string: nextCursor)
-            })
+            }
             answeredAt = writer.member(clock: clock, of: first)
         }
         return .json(writer.bytes, answeredAt: answeredAt, disclosing: .patients(shown))

@@ -29,14 +29,14 @@ public struct Problem: Error, Sendable {
             writer.member("detail", string: detail)
             writer.member("request_id", string: requestID)
             if !errors.isEmpty {
-                writer.member("errors", array: { writer in
+                writer.array("errors") { writer in
                     for fault in errors {
                         writer.object { writer in
                             writer.member("field", string: fault.field)
                             writer.member("message", string: fault.message)
                         }
                     }
-                })
+                }
             }
         }
         return Response(status: status, contentType: "application/problem+json", headers: headers, body: writer.bytes)
@@ -71,7 +71,8 @@ extension Problem {
     public static let notJSONType = Problem(.contentTypeNotJSON, "Send the body as Content-Type: application/json.")
 
     public static let encodedBody = Problem(
-        .contentEncodingNotIdentity, "The body is announced with a Content-Encoding; send it as it is, without the header.",
+        .contentEncodingNotIdentity,
+        "The body is announced with a Content-Encoding; send it as it is, without the header.",
         headers: [Header("Accept-Encoding", "identity")])
 
     public static func bodyTooLarge(limit: Int) -> Problem {
@@ -81,7 +82,8 @@ extension Problem {
     /// In the words of nginx/snippets/errors/problem-texts.conf, which refuses such a request first where it sees it.
     public static let headersTooLarge = Problem(
         .headersTooLarge,
-        "A header of the request is longer than 8 KiB, or all together are longer than 32 KiB; a token is usually the reason.")
+        "A header of the request is longer than 8 KiB, or all together are longer than 32 KiB; a token is usually the reason."
+    )
 
     public static let incompleteBody = Problem(.bodyIncomplete, "The body ended before its announced length.")
 

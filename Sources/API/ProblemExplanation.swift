@@ -23,16 +23,20 @@ extension ProblemKind {
                 "Encode the body as UTF-8, as JSON.stringify and fetch do.")
         case .bodyNotJSON:
             .init(
-                400, "The body is not JSON", "The body is not one JSON value (RFC 8259); detail names the byte of the fault.",
+                400, "The body is not JSON",
+                "The body is not one JSON value (RFC 8259); detail names the byte of the fault.",
                 "Write the body with a JSON library.")
         case .bodyTooDeep:
-            .init(400, "The body nests too deep", "The body has more levels than are read.", "Send the documented fields alone.")
+            .init(
+                400, "The body nests too deep", "The body has more levels than are read.",
+                "Send the documented fields alone.")
         case .bodyNotAnObject:
             .init(
                 400, "The body is not an object", "The body is JSON, but no object.",
                 "Send an object with the documented fields, such as {\"patient_id\": \"patient_123\", …}.")
         case .bodyIncomplete:
-            .init(400, "The body is incomplete", "The body ended before its announced length.", "Send the request again.")
+            .init(
+                400, "The body is incomplete", "The body ended before its announced length.", "Send the request again.")
         case .requestMalformed:
             .init(
                 400, "The request is not valid HTTP",
@@ -45,76 +49,93 @@ extension ProblemKind {
         case .tokenExpired:
             .init(
                 401, "The token has expired", "The token was good once; its exp lies in the past.",
-                "Ask Clerk for a fresh token (getToken()) and send the request again. Tokens live for a minute: ask before each request.")
+                "Ask Clerk for a fresh token (getToken()) and send the request again. Tokens live for a minute: ask before each request."
+            )
         case .tokenNotYetValid:
             .init(
                 401, "The token is not valid yet", "The token's nbf or iat lies in the future.",
-                "Ask for a fresh token; where that does not help, a clock is wrong, the server's or the one of who issued the token.")
+                "Ask for a fresh token; where that does not help, a clock is wrong, the server's or the one of who issued the token."
+            )
         case .sessionPending:
             .init(
-                401, "The session is pending", "The user has signed in, but has a task left, such as choosing an organization (sts).",
+                401, "The session is pending",
+                "The user has signed in, but has a task left, such as choosing an organization (sts).",
                 "Let the user finish the task in Clerk's component, then ask for a fresh token.")
         case .tokenInvalid:
             .init(
                 401, "The token is not valid", "The token fails a check; detail names which.",
-                "Send what getToken() returns as it is. If that is refused, the issuer, the key or the authorized parties that the server is configured with are not those of this Clerk instance.")
+                "Send what getToken() returns as it is. If that is refused, the issuer, the key or the authorized parties that the server is configured with are not those of this Clerk instance."
+            )
         case .otherOrganization:
             .init(
-                403, "Another organization", "The token is valid, and its active organization is not the one in the path.",
-                "Put the token's own organization into the path, or switch with setActive({organization}) and ask for a new token.")
+                403, "Another organization",
+                "The token is valid, and its active organization is not the one in the path.",
+                "Put the token's own organization into the path, or switch with setActive({organization}) and ask for a new token."
+            )
         case .noActiveOrganization:
             .init(
                 403, "No active organization", "The token is valid, but names no active organization.",
-                "Have the user choose an organization with setActive({organization}). A token template needs \"org_id\": \"{{org.id}}\".")
+                "Have the user choose an organization with setActive({organization}). A token template needs \"org_id\": \"{{org.id}}\"."
+            )
         case .notFromOutside:
             .init(
                 403, "Not from outside", "This path answers only to the machine that the service runs on.",
                 "Ask from there, such as through ssh.")
         case .httpsRequired:
             .init(
-                403, "HTTPS is required", "The API was asked over plain HTTP, where everybody on the way can read the token and the notes.",
+                403, "HTTPS is required",
+                "The API was asked over plain HTTP, where everybody on the way can read the token and the notes.",
                 "Use https:// in the address. Treat the token that was sent as known to others: end its session.")
         case .noSuchRoute:
             .init(
-                404, "No such route", "The service has nothing at this path: it is misspelt, has a trailing or a doubled slash, or is not UTF-8.",
+                404, "No such route",
+                "The service has nothing at this path: it is misspelt, has a trailing or a doubled slash, or is not UTF-8.",
                 "Compare the path with those of /openapi.json.")
         case .noSuchPatient:
             .init(
-                404, "No such patient", "The organization of the path has no patient with this id, or the patient is archived.",
+                404, "No such patient",
+                "The organization of the path has no patient with this id, or the patient is archived.",
                 "Ask for the list again. Ids are compared byte by byte and belong to one organization.")
         case .methodNotAllowed:
             .init(
                 405, "Method not allowed", "The path is there and does not answer this method.",
                 "Use one of the methods in the header Allow.")
         case .bodyTooLarge:
-            .init(413, "The body is too large", "The body is larger than 64 KiB.", "Shorten it; notes have at most 4,000 characters.")
+            .init(
+                413, "The body is too large", "The body is larger than 64 KiB.",
+                "Shorten it; notes have at most 4,000 characters.")
         case .contentTypeNotJSON:
             .init(
                 415, "The content type is not JSON", "The body is not declared as application/json.",
                 "Send the header Content-Type: application/json.")
         case .contentEncodingNotIdentity:
             .init(
-                415, "The body is encoded", "The header Content-Encoding names a coding, such as gzip. No body is decoded here.",
+                415, "The body is encoded",
+                "The header Content-Encoding names a coding, such as gzip. No body is decoded here.",
                 "Send the body as it is, without Content-Encoding.")
         case .badParameter:
             .init(
-                422, "A parameter is not valid", "A parameter of the address has a value that it cannot have; errors lists each.",
+                422, "A parameter is not valid",
+                "A parameter of the address has a value that it cannot have; errors lists each.",
                 "Send one of the documented values, in lower case, once. Leave a parameter out for its default.")
         case .badField:
             .init(
-                422, "A field is not valid", "A field of the body or a header has a value that it cannot have, or a required field is missing; errors lists each.",
+                422, "A field is not valid",
+                "A field of the body or a header has a value that it cannot have, or a required field is missing; errors lists each.",
                 "Correct the fields that errors names.")
         case .idempotencyKeyUsed:
             .init(
                 422, "The idempotency key is used", "This key stands for another attempt of this organization already.",
-                "Make a new key for each attempt, with crypto.randomUUID(), and keep it only to repeat that same attempt.")
+                "Make a new key for each attempt, with crypto.randomUUID(), and keep it only to repeat that same attempt."
+            )
         case .rateLimited:
             .init(
                 429, "Too many requests of this user", "One user sends more requests a second than are allowed.",
                 "Wait as many seconds as Retry-After says, and ask less often.")
         case .addressRateLimited:
             .init(
-                429, "Too many requests from this address", "One network address sends more requests than are allowed, or holds too many connections.",
+                429, "Too many requests from this address",
+                "One network address sends more requests than are allowed, or holds too many connections.",
                 "Wait as many seconds as Retry-After says, and ask less often.")
         case .internalError:
             .init(
@@ -127,7 +148,8 @@ extension ProblemKind {
         case .databaseAway:
             .init(
                 503, "The database is away", "The database cannot be reached, or broke off.",
-                "Wait as many seconds as Retry-After says. Repeat a POST with the same idempotency key: it may have been carried out.")
+                "Wait as many seconds as Retry-After says. Repeat a POST with the same idempotency key: it may have been carried out."
+            )
         case .databaseBusy:
             .init(
                 503, "The database is busy",
@@ -135,16 +157,20 @@ extension ProblemKind {
                 "Wait as many seconds as Retry-After says. A POST was not carried out.")
         case .databaseAtLimit:
             .init(
-                503, "The database is at its limit", "The database takes no more connections, or is short of memory; detail says which.",
+                503, "The database is at its limit",
+                "The database takes no more connections, or is short of memory; detail says which.",
                 "Wait as many seconds as Retry-After says. A POST was not carried out.")
         case .databaseDiskFull:
             .init(
                 503, "The database's disk is full", "The database has no room left to write what the request needs.",
-                "Whoever runs the service makes room. Repeat a POST with the same idempotency key then: it was not carried out.")
+                "Whoever runs the service makes room. Repeat a POST with the same idempotency key then: it was not carried out."
+            )
         case .databaseReadOnly:
             .init(
-                503, "The database takes no writes", "The database is a standby, or is set to be read only. Reads are answered.",
-                "Wait as many seconds as Retry-After says. Repeat a POST with the same idempotency key: it was not carried out.")
+                503, "The database takes no writes",
+                "The database is a standby, or is set to be read only. Reads are answered.",
+                "Wait as many seconds as Retry-After says. Repeat a POST with the same idempotency key: it was not carried out."
+            )
         case .databaseRefusesLogin:
             .init(
                 503, "The database refuses the service",
@@ -158,10 +184,12 @@ extension ProblemKind {
         case .statementTimeout:
             .init(
                 503, "The database took too long", "A statement ran past its deadline and was broken off.",
-                "Wait as many seconds as Retry-After says. Repeat a POST with the same idempotency key: it may have been carried out.")
+                "Wait as many seconds as Retry-After says. Repeat a POST with the same idempotency key: it may have been carried out."
+            )
         case .keysUnavailable:
             .init(
-                503, "No signing key yet", "The keys that tokens are checked with have not been fetched from Clerk yet, or not for too long.",
+                503, "No signing key yet",
+                "The keys that tokens are checked with have not been fetched from Clerk yet, or not for too long.",
                 "Wait as many seconds as Retry-After says; if it lasts, the server cannot reach Clerk.")
         case .timeZoneUnknown:
             .init(
@@ -175,13 +203,17 @@ extension ProblemKind {
         case .requestTooSlow:
             .init(408, "The request took too long", "The request did not arrive whole in time.", "Send it again.")
         case .lengthRequired:
-            .init(411, "The length is missing", "The request has a body without a length.", "Send the header Content-Length.")
+            .init(
+                411, "The length is missing", "The request has a body without a length.",
+                "Send the header Content-Length.")
         case .preconditionFailed:
             .init(
                 412, "Precondition failed", "A condition of the request, such as If-Match, does not hold.",
                 "Send the request without it.")
         case .addressTooLong:
-            .init(414, "The address is too long", "The address of the request is longer than 8 KiB.", "Shorten the address.")
+            .init(
+                414, "The address is too long", "The address of the request is longer than 8 KiB.",
+                "Shorten the address.")
         case .rangeNotSatisfiable:
             .init(
                 416, "No such range", "The part of the file that the request asks for is not there.",
@@ -192,26 +224,35 @@ extension ProblemKind {
                 "Use the address that the service was published under.")
         case .headersTooLarge:
             .init(
-                431, "The headers are too large", "A header is longer than 8 KiB, or all together are longer than 32 KiB.",
+                431, "The headers are too large",
+                "A header is longer than 8 KiB, or all together are longer than 32 KiB.",
                 "Usually the token is the reason: leave large claims out of it.")
         case .plainHTTP:
             .init(497, "Plain HTTP on the port of HTTPS", "This port speaks HTTPS.", "Use https:// in the address.")
         case .notImplemented:
             .init(
-                501, "Not implemented", "The request uses a part of HTTP that is not supported, such as a transfer encoding other than chunked.",
+                501, "Not implemented",
+                "The request uses a part of HTTP that is not supported, such as a transfer encoding other than chunked.",
                 "Send the body with a Content-Length.")
         case .serverAway:
             .init(
-                502, "The service is away", "The service is not running or broke off; it is usually back within seconds.",
-                "Wait as many seconds as Retry-After says. Repeat a POST with the same idempotency key: it may have been carried out.")
+                502, "The service is away",
+                "The service is not running or broke off; it is usually back within seconds.",
+                "Wait as many seconds as Retry-After says. Repeat a POST with the same idempotency key: it may have been carried out."
+            )
         case .serverTooSlow:
             .init(
                 504, "The service did not answer in time", "nginx gave up waiting for the answer.",
-                "Wait as many seconds as Retry-After says. Repeat a POST with the same idempotency key: it may have been carried out.")
+                "Wait as many seconds as Retry-After says. Repeat a POST with the same idempotency key: it may have been carried out."
+            )
         case .httpVersion:
-            .init(505, "HTTP version not supported", "The request is of a version of HTTP that is not spoken here.", "Use HTTP/1.1 or HTTP/2.")
+            .init(
+                505, "HTTP version not supported", "The request is of a version of HTTP that is not spoken here.",
+                "Use HTTP/1.1 or HTTP/2.")
         case .refused:
-            .init(400, "The request was refused", "nginx could not answer the request; the status says why.", "Report it with its request_id.")
+            .init(
+                400, "The request was refused", "nginx could not answer the request; the status says why.",
+                "Report it with its request_id.")
         }
     }
 }

@@ -35,7 +35,9 @@ public struct Request: Sendable {
     /// Whether the body is announced as it is: each coding listed is `identity` (RFC 9110 section 8.4).
     public var isBodyPlain: Bool {
         guard let contentEncoding else { return true }
-        return contentEncoding.split(separator: UInt8(ascii: ",")).allSatisfy { isWord($0, "identity") || isWord($0, "") }
+        return contentEncoding.split(separator: UInt8(ascii: ",")).allSatisfy {
+            isWord($0, "identity") || isWord($0, "")
+        }
     }
 
     /// - Throws: a 422 where a header that may come once came more than once.
@@ -113,7 +115,8 @@ public struct QueryParameters: Sendable {
 private func isWord(_ bytes: ArraySlice<UInt8>, _ word: StaticString) -> Bool {
     let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
     let trimmed = bytes.drop(while: isBlank).reversed().drop(while: isBlank).reversed()
-    return trimmed.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }.elementsEqual("\(word)".utf8)
+    return trimmed.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }.elementsEqual(
+        "\(word)".utf8)
 }
 
 /// The bytes as text; nil where they are not UTF-8. `String(validating:as:)` goes scalar by scalar.

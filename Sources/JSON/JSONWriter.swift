@@ -129,16 +129,16 @@ extension JSONWriter {
     }
 
     @inlinable
-    public mutating func member<Failure: Error>(
-        _ name: StaticString, object body: (inout JSONWriter) throws(Failure) -> Void
+    public mutating func object<Failure: Error>(
+        _ name: StaticString, _ body: (inout JSONWriter) throws(Failure) -> Void
     ) throws(Failure) {
         self.name(name)
         try object(body)
     }
 
     @inlinable
-    public mutating func member<Failure: Error>(
-        _ name: StaticString, array body: (inout JSONWriter) throws(Failure) -> Void
+    public mutating func array<Failure: Error>(
+        _ name: StaticString, _ body: (inout JSONWriter) throws(Failure) -> Void
     ) throws(Failure) {
         self.name(name)
         try array(body)

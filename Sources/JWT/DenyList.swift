@@ -127,7 +127,8 @@ public final class DenyList: Sendable {
             }
             guard isNews || isAsked else { return }
             logger.warning(
-                "TOKEN_DENY_FILE cannot be read; the last list stays in force", metadata: ["reason": "\(error.problem)"])
+                "TOKEN_DENY_FILE cannot be read; the last list stays in force", metadata: ["reason": "\(error.problem)"]
+            )
         }
     }
 

@@ -108,7 +108,8 @@ final class KeyRefresher: Sendable {
             let outcome = fetch()
             let events = state.withLock { state in
                 state.schedule.end(
-                    now: .now, succeeded: outcome.failure == nil, jitter: .random(in: 0..<1), goodUntil: store.goodUntil)
+                    now: .now, succeeded: outcome.failure == nil, jitter: .random(in: 0..<1), goodUntil: store.goodUntil
+                )
                 if state.isAsked { state.schedule.hasten(now: .now) }
                 if outcome.failure != nil { state.failures += 1 }
                 let wasTooOld = state.isTooOld

@@ -88,7 +88,9 @@ extension JWKS {
     /// Why a server does not start with it: its keys are there, and none can be used. A set without any is in order.
     fileprivate var isOfNoUse: KeyLoadError {
         KeyLoadError(
-            message: "names a file without a usable JWKS: it has no RSA key for RS256 signatures (\(skipped.joined(separator: "; ")))")
+            message:
+                "names a file without a usable JWKS: it has no RSA key for RS256 signatures (\(skipped.joined(separator: "; ")))"
+        )
     }
 }
 

@@ -53,7 +53,8 @@ final class VerifiedTokenCache: Sendable {
     /// The claims of `token`, if it was verified with the keys of `generation` and `isCurrent` holds for them; otherwise
     /// it is forgotten.
     func claims(of token: [UInt8], generation: UInt64, isCurrent: (Claims) -> Bool) -> Claims? {
-        guard let bucket = bucket(of: token), let digest = TokenDigest(token), let found = bucket.token(for: digest) else {
+        guard let bucket = bucket(of: token), let digest = TokenDigest(token), let found = bucket.token(for: digest)
+        else {
             misses.add(1, ordering: .relaxed)
             return nil
         }
@@ -139,7 +140,9 @@ private final class Bucket: Sendable {
         }
 
         mutating func takeOldest() -> VerifiedToken? {
-            slots.indices.filter { slots[$0].token != nil }.min { slots[$0].lastUse < slots[$1].lastUse }.flatMap { take($0) }
+            slots.indices.filter { slots[$0].token != nil }.min { slots[$0].lastUse < slots[$1].lastUse }.flatMap {
+                take($0)
+            }
         }
     }
 

@@ -54,7 +54,9 @@ public final class Verifier: Sendable {
 
     /// Whether a remembered token may stand without the full check: never from its `exp` on.
     private func isCurrent(_ claims: Claims, at time: TokenTime) -> Bool {
-        guard time.now < claims.expiresAt, !keys.isTooOld, denied.map({ !$0.refuses(claims) }) ?? true else { return false }
+        guard time.now < claims.expiresAt, !keys.isTooOld, denied.map({ !$0.refuses(claims) }) ?? true else {
+            return false
+        }
         do {
             try policy.checkTimes(of: claims, at: time)
             return true

@@ -45,7 +45,7 @@ enum LibpqMessage {
         "08P01": "protocol violation", "22023": "a setting such as DATABASE_ROLE has no such value",
         "28000": "the login is not allowed", "28P01": "user or password are wrong", "3D000": "no such database",
         "42501": "no right, perhaps to become DATABASE_ROLE", "42704": "a setting is unknown",
-        "53300": "too many connections", "57P01": "it is stopping", "57P03": "it is starting, stopping or recovering"
+        "53300": "too many connections", "57P01": "it is stopping", "57P03": "it is starting, stopping or recovering",
     ]
 
     /// The special before the general.
@@ -60,7 +60,7 @@ enum LibpqMessage {
 
     private static let system = [
         ECONNREFUSED, ECONNRESET, ECONNABORTED, EHOSTUNREACH, EHOSTDOWN, ENETUNREACH, ENETDOWN, ETIMEDOUT, ENOENT,
-        EACCES, EPERM, EPIPE, EADDRNOTAVAIL, EAFNOSUPPORT, EMFILE, ENFILE, ENOBUFS
+        EACCES, EPERM, EPIPE, EADDRNOTAVAIL, EAFNOSUPPORT, EMFILE, ENFILE, ENOBUFS,
     ]
 
     private static let libpq: [(part: String, reason: String)] =
@@ -69,7 +69,7 @@ enum LibpqMessage {
             ("host name must be specified", "verify-full needs a host's name"),
             ("root certificate file", "the file of sslrootcert cannot be used"),
             ("private key file", "the file of sslkey cannot be used"),
-            ("certificate file", "the file of sslcert cannot be used")
+            ("certificate file", "the file of sslcert cannot be used"),
         ]
         + [
             "server closed the connection unexpectedly", "SSL connection has been closed unexpectedly",
@@ -81,6 +81,6 @@ enum LibpqMessage {
             "server is not in hot standby mode", "server is in hot standby mode", "no password supplied",
             "GSSAPI encryption required but was impossible", "channel binding required", "timeout expired",
             "expected authentication request from server", "authentication method", "authentication required",
-            "no connection to the server", "lost synchronization with server", "out of memory"
+            "no connection to the server", "lost synchronization with server", "out of memory",
         ].map { ($0, $0) }
 }

@@ -99,7 +99,8 @@ final class OptionCheck {
         _ options: HostList.Keywords, user: String?, _ body: (OpaquePointer?) -> Result
     ) -> Result {
         let target = [
-            ("host", "localhost"), ("hostaddr", "127.0.0.1"), ("port", String(port)), ("dbname", "x"), ("password", "x")
+            ("host", "localhost"), ("hostaddr", "127.0.0.1"), ("port", String(port)), ("dbname", "x"),
+            ("password", "x"),
         ]
         let all = options + target + (user.map { [("user", $0)] } ?? [])
         let keywords = all.map { strdup($0.0) } + [nil]
@@ -120,7 +121,7 @@ final class OptionCheck {
         while ContinuousClock.now < deadline {
             var sockets = [
                 (listener, POLLIN), (peer, POLLIN),
-                (PQsocket(handle), status == PGRES_POLLING_READING ? POLLIN : POLLOUT)
+                (PQsocket(handle), status == PGRES_POLLING_READING ? POLLIN : POLLOUT),
             ]
             .map { pollfd(fd: $0.0, events: Int16($0.1), revents: 0) }
             guard poll(&sockets, nfds_t(sockets.count), 100) >= 0 || errno == EINTR else { return true }

@@ -130,7 +130,9 @@ public struct Application: Sendable {
     /// Nil where nobody is denied.
     private func denyList() throws(StartError) -> DenyList? {
         do throws(KeySourceError) {
-            return try configuration.denyFile.map { (path) throws(KeySourceError) in try DenyList(path: path, logger: logger) }
+            return try configuration.denyFile.map { (path) throws(KeySourceError) in
+                try DenyList(path: path, logger: logger)
+            }
         } catch {
             throw StartError(description: error.description)
         }
@@ -222,7 +224,8 @@ public struct Application: Sendable {
         // A database that is away says nothing yet: then requests wait for its word.
         if configuration.databaseLogin == .bound, watch.look() == nil, let trouble = watch.trouble {
             throw StartError(
-                description: "DATABASE_LOGIN is bound, and the login of DATABASE_URL is not (\(trouble)); docs/operating.md "
+                description:
+                    "DATABASE_LOGIN is bound, and the login of DATABASE_URL is not (\(trouble)); docs/operating.md "
                     + "says how to mend it, and DATABASE_LOGIN=any accepts it")
         }
         try startThread(for: "the login") { () throws(Thread.StartError) in try watch.start() }

@@ -23,7 +23,8 @@ struct AuditBacklog {
     /// Takes an entry in, or says that it may not be answered.
     mutating func add(_ entry: AuditEntry, now: ContinuousClock.Instant) -> Bool {
         let oldest = writingSince ?? waitingSince ?? now
-        guard entry.isWritable, bytes + entry.size <= Self.mostBytes, oldest.duration(to: now) <= Self.longestDelay else {
+        guard entry.isWritable, bytes + entry.size <= Self.mostBytes, oldest.duration(to: now) <= Self.longestDelay
+        else {
             refuse()
             return false
         }

@@ -68,7 +68,8 @@ extension AuditEntry {
     /// The entry for an answer; nil where nobody is known to have asked, where nothing was looked at for them (429, 503),
     /// or where the database has recorded it already.
     convenience init?(_ response: Response, _ incoming: Incoming, _ record: Pipeline.Record) {
-        guard let principal = record.principal, let route = record.route, response.status != 429, response.status != 503 else { return nil }
+        guard let principal = record.principal, let route = record.route, response.status != 429, response.status != 503
+        else { return nil }
         let patients: [UInt8]?
         switch response.disclosure {
         case .recorded: return nil

@@ -19,7 +19,9 @@ final class AuditSeals: Sendable {
 
     private static let seal = Statement(
         name: "seal_audit",
-        sql: "SELECT number, digest, entries, remaining, ceil(unsealed_seconds)::bigint FROM re.seal_audit($1::interval)")
+        sql:
+            "SELECT number, digest, entries, remaining, ceil(unsealed_seconds)::bigint FROM re.seal_audit($1::interval)"
+    )
 
     private let database: Database
     private let logger: Logger
@@ -70,7 +72,9 @@ final class AuditSeals: Sendable {
         let asked = ContinuousClock.now
         let row = try database(Query(Self.seal, [pause]))[0]
         // Another server is at it, who will tell.
-        if let age = row.int(4) { allSealedBy.withLock { $0 = max($0 ?? asked - .seconds(age), asked - .seconds(age)) } }
+        if let age = row.int(4) {
+            allSealedBy.withLock { $0 = max($0 ?? asked - .seconds(age), asked - .seconds(age)) }
+        }
         if let number = row.int(0), let digest = row.text(1) {
             logger.info(
                 "the audit has been sealed",

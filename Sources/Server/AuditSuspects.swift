@@ -42,7 +42,8 @@ extension AuditEntry {
     var isWritable: Bool {
         let claims = principal.claims
         let texts = [
-            organization, claims.subject, claims.sessionID, claims.organizationRole, claims.actor, address, requestID, method,
+            organization, claims.subject, claims.sessionID, claims.organizationRole, claims.actor, address, requestID,
+            method,
             route,
         ]
         return organization.utf8.count <= Self.mostOrganizationBytes

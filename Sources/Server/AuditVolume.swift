@@ -69,7 +69,8 @@ extension AuditEntry {
     /// The same with length and digest in the place of what its caller has written.
     var withDigests: AuditEntry {
         AuditEntry(
-            time: time, status: status, principal: principal, address: address, requestID: AuditText.digested(requestID),
+            time: time, status: status, principal: principal, address: address,
+            requestID: AuditText.digested(requestID),
             serverRequestID: serverRequestID, isAutomatic: isAutomatic, method: method, route: route,
             filter: filter.map { ($0.name, AuditText.digested($0.value)) }, patients: patients,
             patientSought: patientSought.map(AuditText.digested), problem: problem)

@@ -20,7 +20,9 @@ struct Authenticator: Sendable {
             case .keyNotThereYet: return nil
             case .invalid(let reason): throw .unauthorized(reason.kind, reason.text)
             case .keysUnavailable:
-                throw .unavailable(.keysUnavailable, "No signing key of Clerk's has been fetched yet, or none for too long.", retryAfter: 5)
+                throw .unavailable(
+                    .keysUnavailable, "No signing key of Clerk's has been fetched yet, or none for too long.",
+                    retryAfter: 5)
             }
         }
     }

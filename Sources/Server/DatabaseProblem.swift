@@ -22,7 +22,8 @@ extension Problem {
             .unavailable(.databaseAtLimit, "The database is short of memory or descriptors; try again shortly.")
         case .diskFull:
             .unavailable(
-                .databaseDiskFull, "The database has no room left to write; its operator has to make some.", retryAfter: 5)
+                .databaseDiskFull, "The database has no room left to write; its operator has to make some.",
+                retryAfter: 5)
         case .readOnly:
             .unavailable(
                 .databaseReadOnly, "The database takes no writes at present; reads are answered.", retryAfter: 5)

@@ -41,14 +41,18 @@ extension Incoming {
     /// says so in a header, or keeps the name that it was asked under (nginx/snippets/security/passed-on.conf).
     var isFromThisMachine: Bool {
         guard let address, !isPassedOn, Self.isLoopback(address) else { return false }
-        guard let name = host?.split(separator: ":", omittingEmptySubsequences: false), let first = name.first else { return true }
-        return host?.hasPrefix("[::1]") == true || name.count <= 2 && (first == "localhost" || Self.isLoopback(String(first)))
+        guard let name = host?.split(separator: ":", omittingEmptySubsequences: false), let first = name.first else {
+            return true
+        }
+        return host?.hasPrefix("[::1]") == true
+            || name.count <= 2 && (first == "localhost" || Self.isLoopback(String(first)))
     }
 
     /// By its digits: a name may begin with 127 too.
     private static func isLoopback(_ address: String) -> Bool {
         let mapped = "::ffff:"
         let plain = address.hasPrefix(mapped) ? address.dropFirst(mapped.count) : address[...]
-        return plain == "::1" || plain.hasPrefix("127.") && plain.utf8.allSatisfy { (0x2E...0x39).contains($0) && $0 != 0x2F }
+        return plain == "::1"
+            || plain.hasPrefix("127.") && plain.utf8.allSatisfy { (0x2E...0x39).contains($0) && $0 != 0x2F }
     }
 }

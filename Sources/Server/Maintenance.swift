@@ -125,7 +125,8 @@ final class Maintenance: Sendable {
     }
 
     private func cannotGoOn(_ error: PostgreSQLError) -> Duration {
-        logger.warning("the background work could not go on", metadata: ["class": "\(error.kind)", "reason": "\(error)"])
+        logger.warning(
+            "the background work could not go on", metadata: ["class": "\(error.kind)", "reason": "\(error)"])
         return Self.pauseAfterFailure
     }
 
@@ -172,11 +173,13 @@ extension PostgreSQLError {
     /// Whether the next organization would meet it too, as far as one can tell.
     fileprivate var isOfTheDatabase: Bool {
         switch cause {
-        case .connectionLost, .unavailable, .acquireTimeout, .connectionLimit, .loginRefused, .outOfResources, .readOnly:
+        case .connectionLost, .unavailable, .acquireTimeout, .connectionLimit, .loginRefused, .outOfResources,
+            .readOnly:
             true
         // A zone is the organization's, a conflict the moment's, a disk that is full may have room for less, and the audit
         // has no part in it.
-        case .timeZoneUnknown, .conflict, .statementTimeout, .diskFull, .refused, .unexpectedResult, .auditUnavailable: false
+        case .timeZoneUnknown, .conflict, .statementTimeout, .diskFull, .refused, .unexpectedResult, .auditUnavailable:
+            false
         }
     }
 }

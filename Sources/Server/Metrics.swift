@@ -96,7 +96,9 @@ final class Metrics: Sendable {
         for shard in shards {
             // Under its lock: of a copy taken out of it, the thread that counts would have to copy all of it anew.
             shard.withLock { shard in
-                for (series, histogram) in shard.requests { total.requests[series, default: Histogram()].add(histogram) }
+                for (series, histogram) in shard.requests {
+                    total.requests[series, default: Histogram()].add(histogram)
+                }
                 for (kind, count) in shard.databaseErrors { total.databaseErrors[kind, default: 0] += count }
             }
         }

@@ -22,7 +22,8 @@ extension PrometheusText {
 
     mutating func add(_ refreshes: Refreshes.Statistics) {
         gauge(
-            "reengagement_refresh_failing", "Organizations answered plainly, since their derived data could not be written.",
+            "reengagement_refresh_failing",
+            "Organizations answered plainly, since their derived data could not be written.",
             refreshes.organizations)
         family(
             "reengagement_refresh_failures_total", "Attempts to bring derived data up to date that failed, by class.",
@@ -48,7 +49,8 @@ extension PrometheusText {
 
     mutating func add(loginFaults: Int) {
         gauge(
-            "reengagement_login_faults", "Reasons why the login of DATABASE_URL could lay DATABASE_ROLE aside.", loginFaults)
+            "reengagement_login_faults", "Reasons why the login of DATABASE_URL could lay DATABASE_ROLE aside.",
+            loginFaults)
     }
 
     /// All of them, since an alert needs the 0 too.
@@ -101,7 +103,8 @@ extension PrometheusText {
         counter("reengagement_audit_refused_total", "Answers that the audit could not take in.", audit.refused)
         counter("reengagement_audit_failures_total", "Attempts to write the audit that failed.", audit.failures)
         counter(
-            "reengagement_audit_isolated_total", "Audit entries that were refused and are kept in a table of their own.",
+            "reengagement_audit_isolated_total",
+            "Audit entries that were refused and are kept in a table of their own.",
             audit.isolated)
         counter("reengagement_audit_lost_total", "Audit entries that were refused and could not be kept.", audit.lost)
     }
@@ -119,7 +122,8 @@ extension PrometheusText {
     }
 
     mutating func add(auditRest: Int) {
-        gauge("reengagement_audit_rest_entries", "Audit entries that no month has taken, counted up to 10000.", auditRest)
+        gauge(
+            "reengagement_audit_rest_entries", "Audit entries that no month has taken, counted up to 10000.", auditRest)
     }
 
     mutating func add(auditUnsealed: Duration) {

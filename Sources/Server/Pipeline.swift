@@ -103,7 +103,8 @@ struct Pipeline: Sendable {
         let request = incoming.request
         guard !incoming.hasLongHeader else { throw Problem.headersTooLarge }
         // Before the path counts: the browser would tell its page nothing of a 404 here.
-        if request.method == "OPTIONS", let headers = cors.preflightHeaders(incoming.preflight, origin: incoming.origin) {
+        if request.method == "OPTIONS", let headers = cors.preflightHeaders(incoming.preflight, origin: incoming.origin)
+        {
             return .answer(Response(status: 204, contentType: nil, headers: headers, body: []))
         }
         let match = try Router.match(request)
@@ -119,7 +120,9 @@ struct Pipeline: Sendable {
             }
             return .rest(isRead: false) { record in
                 // Of somebody who may wait there is always one.
-                guard let principal = try authenticate(incoming, &record, mayWait: true) else { throw Problem.internalError }
+                guard let principal = try authenticate(incoming, &record, mayWait: true) else {
+                    throw Problem.internalError
+                }
                 return try prepare(incoming, match, endpoint, principal, &record)(&record)
             }
         case .health: return .answer(ServiceAnswers.health(toThisMachine: incoming.isFromThisMachine))

@@ -77,8 +77,10 @@ extension Pipeline {
         if let attempt = RefusedAttempt(response, incoming, record) { refused(attempt) }
         let observation = Observation(
             requestID: incoming.requestID, serverRequestID: incoming.serverRequestID, method: incoming.request.method,
-            route: record.route, principal: record.principal, status: response.status, duration: started.duration(to: .now),
-            timings: record.timings, received: record.received, bytes: incoming.request.method == "HEAD" ? 0 : response.body.count,
+            route: record.route, principal: record.principal, status: response.status,
+            duration: started.duration(to: .now),
+            timings: record.timings, received: record.received,
+            bytes: incoming.request.method == "HEAD" ? 0 : response.body.count,
             databaseError: record.databaseError, statement: record.statement)
         for hook in afterAnswer { hook(observation) }
     }

@@ -25,7 +25,9 @@ enum Printable {
     }
 
     /// As Swift spells it in a string.
-    static func inText(_ scalar: Unicode.Scalar) -> String { "\\u{\(String(scalar.value, radix: 16, uppercase: true))}" }
+    static func inText(_ scalar: Unicode.Scalar) -> String {
+        "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
+    }
 
     /// As JSON spells it in a string (RFC 8259 section 7): the value stays what it is.
     static func inJSON(_ scalar: Unicode.Scalar) -> String {

@@ -49,7 +49,8 @@ struct RateLimit {
     }
 
     private static func spread(
-        _ end: inout ContinuousClock.Instant, _ interval: Duration, _ tolerance: Duration, _ now: ContinuousClock.Instant
+        _ end: inout ContinuousClock.Instant, _ interval: Duration, _ tolerance: Duration,
+        _ now: ContinuousClock.Instant
     ) -> Duration? {
         let next = max(end, now) + interval
         let excess = now.duration(to: next) - tolerance

@@ -50,7 +50,8 @@ final class Readiness: Sendable {
     convenience init(pool: ConnectionPool, causes: [Cause]) {
         self.init(
             causes: causes,
-            pooled: { (queries) throws(PostgreSQLError) in try pool.run(queries, organization: Readiness.organization) },
+            pooled: { (queries) throws(PostgreSQLError) in try pool.run(queries, organization: Readiness.organization)
+            },
             anew: { (queries) throws(PostgreSQLError) in
                 try pool.runInNewSession(queries, organization: Readiness.organization)
             })

@@ -14,7 +14,9 @@ struct RefusedAttempt: Sendable {
         var patient: String?
 
         /// Byte by byte: `String`'s own `==` takes composed and decomposed letters for equal.
-        private var texts: [[UInt8]?] { [problem, reason, address, organization, patient].map { $0.map { Array($0.utf8) } } }
+        private var texts: [[UInt8]?] {
+            [problem, reason, address, organization, patient].map { $0.map { Array($0.utf8) } }
+        }
 
         static func == (a: Kind, b: Kind) -> Bool { a.texts == b.texts }
         func hash(into hasher: inout Hasher) { hasher.combine(texts) }

@@ -25,7 +25,9 @@ public struct SecurityText: Sendable, Equatable {
     /// The URI of what an operator writes; a bare address of e-mail is one too.
     static func contact(_ text: String) -> String? {
         // Of RFC 3986: nothing that would begin another line or end the value.
-        guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !#"<>"\^`{|}"#.utf8.contains($0) }) else { return nil }
+        guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !#"<>"\^`{|}"#.utf8.contains($0) }) else {
+            return nil
+        }
         let uri = text.contains(":") ? text : "mailto:" + text
         guard let colon = uri.firstIndex(of: ":") else { return nil }
         let rest = uri[uri.index(after: colon)...]

@@ -15,7 +15,7 @@ struct WebOrigin {
 
     /// Pages, browser extensions, and the shells that apps for phones and desks are made with.
     private static let schemes = [
-        "https", "http", "chrome-extension", "moz-extension", "safari-web-extension", "capacitor", "ionic", "tauri"
+        "https", "http", "chrome-extension", "moz-extension", "safari-web-extension", "capacitor", "ionic", "tauri",
     ]
     private static let defaultPorts = ["https": "443", "http": "80"]
 
@@ -86,7 +86,9 @@ enum Issuer {
     /// Why tokens of an issuer that has no ``fault(in:)`` are for development, as a verb and without the text; nil where
     /// they may be for more.
     static func development(_ text: String) -> String? {
-        let origin = text.firstRange(of: "://").map { text[..<$0.upperBound] + text[$0.upperBound...].prefix { $0 != "/" } }
+        let origin = text.firstRange(of: "://").map {
+            text[..<$0.upperBound] + text[$0.upperBound...].prefix { $0 != "/" }
+        }
         guard let origin = try? WebOrigin(String(origin ?? "")) else { return nil }
         if origin.isLoopback {
             return "names this machine, so that whoever has its key, as `make up` makes one, signs in as anybody"

@@ -88,12 +88,14 @@ extension Incoming {
         isPassedOn =
             exchange.text("SERVER_PROTOCOL") == "HTTP/1.0"
             || [
-                "HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_X_REAL_IP",
+                "HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO",
+                "HTTP_X_REAL_IP",
                 "HTTP_VIA",
             ].contains { exchange.count(of: $0) > 0 }
         scheme = exchange.text("REQUEST_SCHEME")
         host = exchange.text("HTTP_HOST")
-        size = 4096 + 2 * (exchange.parameter("REQUEST_URI")?.count ?? 0) + (authorization?.count ?? 0)
+        size =
+            4096 + 2 * (exchange.parameter("REQUEST_URI")?.count ?? 0) + (authorization?.count ?? 0)
             + min(max(0, exchange.text("CONTENT_LENGTH").flatMap { Int($0) } ?? 0), Pipeline.bodyLimit)
         body = { limit in
             switch exchange.body(limit: limit) {
@@ -115,7 +117,8 @@ extension Exchange {
     }
 
     private var joinsHeaders: Bool {
-        guard let version = text("SERVER_SOFTWARE")?.split(separator: "/").last?.split(separator: "."), version.count > 1,
+        guard let version = text("SERVER_SOFTWARE")?.split(separator: "/").last?.split(separator: "."),
+            version.count > 1,
             let major = Int(version[0]), let minor = Int(version[1])
         else { return false }
         return (major, minor) >= (1, 23)

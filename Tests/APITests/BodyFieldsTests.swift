@@ -13,7 +13,8 @@ struct BodyFieldsTests {
     @Test(
         "are not to be had, and the answer is 400, where the body is no JSON object",
         arguments: [
-            "", " ", "null", "true", "1", "\"text\"", "[]", "[{}]", "{", "}", "{\"a\":1,}", "{a:1}", "{'a':1}", "{\"a\":1}{}",
+            "", " ", "null", "true", "1", "\"text\"", "[]", "[{}]", "{", "}", "{\"a\":1,}", "{a:1}", "{'a':1}",
+            "{\"a\":1}{}",
             "{\"a\":01}", "{\"a\":NaN}", "\u{FEFF}{}", "{\"a\":\"\n\"}", "{\"a\":\"\\x\"}", "a=1&b=2", "<a/>",
         ])
     func notAnObject(body: String) {
@@ -32,9 +33,12 @@ struct BodyFieldsTests {
     @Test(
         "are not to be had behind a byte order mark, which the answer names",
         arguments: [
-            ([0xEF, 0xBB, 0xBF, 0x7B, 0x7D], "(EF BB BF)", ProblemKind.bodyNotJSON), ([0xEF, 0xBB, 0xBF], "(EF BB BF)", .bodyNotJSON),
-            ([0xFF, 0xFE, 0x7B, 0, 0x7D, 0], "UTF-16;", .bodyNotUTF8), ([0xFE, 0xFF, 0, 0x7B, 0, 0x7D], "UTF-16;", .bodyNotUTF8),
-            ([0xFF, 0xFE, 0, 0, 0x7B, 0, 0, 0], "UTF-32;", .bodyNotUTF8), ([0, 0, 0xFE, 0xFF, 0, 0, 0, 0x7B], "UTF-32;", .bodyNotUTF8),
+            ([0xEF, 0xBB, 0xBF, 0x7B, 0x7D], "(EF BB BF)", ProblemKind.bodyNotJSON),
+            ([0xEF, 0xBB, 0xBF], "(EF BB BF)", .bodyNotJSON),
+            ([0xFF, 0xFE, 0x7B, 0, 0x7D, 0], "UTF-16;", .bodyNotUTF8),
+            ([0xFE, 0xFF, 0, 0x7B, 0, 0x7D], "UTF-16;", .bodyNotUTF8),
+            ([0xFF, 0xFE, 0, 0, 0x7B, 0, 0, 0], "UTF-32;", .bodyNotUTF8),
+            ([0, 0, 0xFE, 0xFF, 0, 0, 0, 0x7B], "UTF-32;", .bodyNotUTF8),
         ] as [([UInt8], String, ProblemKind)])
     func byteOrderMarks(bytes: [UInt8], name: String, kind: ProblemKind) {
         let problem = problem { _ = try BodyFields(bytes) }
@@ -59,7 +63,8 @@ struct BodyFieldsTests {
     @Test(
         "hold a text of so many code points",
         arguments: [
-            ("\"a\"", "a"), ("\"abc\"", "abc"), (#""\u00e9\n\"""#, "é\n\""), ("\"e\u{301}\"", "e\u{301}"), (#""\ud83d\ude00""#, "😀"),
+            ("\"a\"", "a"), ("\"abc\"", "abc"), (#""\u00e9\n\"""#, "é\n\""), ("\"e\u{301}\"", "e\u{301}"),
+            (#""\ud83d\ude00""#, "😀"),
             ("\"👩‍👩\"", "👩‍👩"), ("\" \"", " "),
         ])
     func text(value: String, expected: String) throws {
@@ -72,7 +77,8 @@ struct BodyFieldsTests {
     @Test(
         "find a text at fault that is too long, too short, not text or no string",
         arguments: [
-            "\"abcd\"", "\"👩‍👩‍👦\"", "1", "true", "[]", "{}", "[\"a\"]", #""\u0000""#, #""a\u0000""#, #""\ud800""#, #""\udc00\ud800""#,
+            "\"abcd\"", "\"👩‍👩‍👦\"", "1", "true", "[]", "{}", "[\"a\"]", #""\u0000""#, #""a\u0000""#, #""\ud800""#,
+            #""\udc00\ud800""#,
         ])
     func notText(value: String) throws {
         var fields = try fields("{\"a\":\(value)}")
@@ -91,7 +97,8 @@ struct BodyFieldsTests {
             #expect(fields.faults.list == [])
             _ = fields.text("a", of: 1...3)
             _ = fields.choice("a", default: Word.first)
-            #expect(fields.faults.list == [FieldFault](repeating: FieldFault(field: "a", message: "is required"), count: 2))
+            #expect(
+                fields.faults.list == [FieldFault](repeating: FieldFault(field: "a", message: "is required"), count: 2))
         }
         var empty = try fields("{\"a\":\"\"}")
         #expect(empty.text("a", of: 1...3) == "" && empty.faults.list.count == 1)

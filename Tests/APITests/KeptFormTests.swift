@@ -42,7 +42,9 @@ struct KeptFormTests {
     @Test("is, of a list, whether its order was asked for, which its answer tells and its query does not")
     func lists() throws {
         #expect(try PrioritizedPatients(call("sort=priority")).cacheKey != PrioritizedPatients(call()).cacheKey)
-        let queries = ["", "engagement_status=stale", "action_priority=4", "risk_tier=low", "q=abc", "sort=name", "include=notes"]
+        let queries = [
+            "", "engagement_status=stale", "action_priority=4", "risk_tier=low", "q=abc", "sort=name", "include=notes",
+        ]
         let parameters = try queries.map { try PrioritizedPatients(call($0)).query.parameters }
         #expect(Set(parameters).count == queries.count)
     }

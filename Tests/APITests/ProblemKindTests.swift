@@ -26,12 +26,16 @@ struct ProblemKindTests {
         #expect((400...599).contains(kind.status))
     }
 
-    @Test("have no page under any other name", arguments: [nil, "", "about:blank", "No-Such-Route", "no-such-route ", "nosuchroute"])
+    @Test(
+        "have no page under any other name",
+        arguments: [nil, "", "about:blank", "No-Such-Route", "no-such-route ", "nosuchroute"])
     func noPage(name: String?) {
         #expect(problem { _ = try ProblemPage.response(name) }?.kind == .noSuchRoute)
     }
 
-    @Test("are each answered somewhere, by the server or by nginx, with the same status and title", arguments: ProblemKind.allCases)
+    @Test(
+        "are each answered somewhere, by the server or by nginx, with the same status and title",
+        arguments: ProblemKind.allCases)
     func answered(kind: ProblemKind) throws {
         let nginx = try Self.text("nginx/snippets/errors/problem-texts.conf")
         if nginx.contains(" \(kind.rawValue);") {

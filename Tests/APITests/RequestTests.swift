@@ -25,8 +25,10 @@ struct PathTests {
     @Test(
         "is none where a segment is empty, not text or wrongly encoded",
         arguments: [
-            "", "health", "?a=b", "*", "http://host/health", "//", "/health/", "//health", "/a//b", "/a/?b", "/%00", "/a%00b",
-            "/%", "/%2", "/%2G", "/%G2", "/% 2", "/%%20", "/a%2", "/%FF", "/%C5", "/%C0%AF", "/%ED%A0%80", "/%F5%80%80%80",
+            "", "health", "?a=b", "*", "http://host/health", "//", "/health/", "//health", "/a//b", "/a/?b", "/%00",
+            "/a%00b",
+            "/%", "/%2", "/%2G", "/%G2", "/% 2", "/%%20", "/a%2", "/%FF", "/%C5", "/%C0%AF", "/%ED%A0%80",
+            "/%F5%80%80%80",
         ])
     func none(target: String) {
         #expect(request(target).path == nil)
@@ -53,7 +55,8 @@ struct QueryParameterTests {
     @Test(
         "is decoded as browsers encode it",
         arguments: [
-            ("p=a", "a"), ("p=a+b", "a b"), ("p=a%2Bb", "a+b"), ("p=a%2Cb,c", "a,b,c"), ("p=a=b", "a=b"), ("p=%3D%26", "=&"),
+            ("p=a", "a"), ("p=a+b", "a b"), ("p=a%2Bb", "a+b"), ("p=a%2Cb,c", "a,b,c"), ("p=a=b", "a=b"),
+            ("p=%3D%26", "=&"),
             ("%70=a", "a"), ("q=1&p=a&q=2", "a"), ("&&p=a&", "a"), ("p=%C5%8C", "Ō"), ("p=a?b", "a?b"), ("p=+", " "),
             ("p=a;q=b", "a;q=b"), ("p=a/b#", "a/b#"), ("%=1&p=a", "a"), ("P=b&p=a", "a"), ("p%00=b&p=a", "a"),
         ])
@@ -73,10 +76,13 @@ struct QueryParameterTests {
     @Test(
         "is at fault where it is empty, repeated or not text",
         arguments: [
-            ("p", "is empty"), ("p=", "is empty"), ("q&p&q", "is empty"), ("p=a&p=a", "2 times"), ("p=a&p=b&%70=c", "3 times"),
-            ("p&p=a", "2 times"), ("p=a&p=%FF", "2 times"), ("p=%", "not percent-encoded"), ("p=%4", "not percent-encoded"),
+            ("p", "is empty"), ("p=", "is empty"), ("q&p&q", "is empty"), ("p=a&p=a", "2 times"),
+            ("p=a&p=b&%70=c", "3 times"),
+            ("p&p=a", "2 times"), ("p=a&p=%FF", "2 times"), ("p=%", "not percent-encoded"),
+            ("p=%4", "not percent-encoded"),
             ("p=%zz", "not percent-encoded"), ("p=%FF", "not percent-encoded"), ("p=%00", "not percent-encoded"),
-            ("p=a%00b", "not percent-encoded"), ("p=%ED%A0%80", "not percent-encoded"), ("p=%C0%80", "not percent-encoded"),
+            ("p=a%00b", "not percent-encoded"), ("p=%ED%A0%80", "not percent-encoded"),
+            ("p=%C0%80", "not percent-encoded"),
         ])
     func atFault(query: String, message: String) {
         let (value, faults) = value(query)
@@ -113,7 +119,8 @@ struct ContentTypeTests {
     @Test(
         "is not JSON where it is missing or anything else",
         arguments: [
-            nil, "", " ", ";", ";application/json", "application/jsonx", "application/json+x", "application/problem+json",
+            nil, "", " ", ";", ";application/json", "application/jsonx", "application/json+x",
+            "application/problem+json",
             "text/json", "json", "application", "application/", "application/json, text/plain", "application / json",
             "application/json\u{A0}", "applicatıon/json", "multipart/form-data", "\"application/json\"", "*/*",
             "application\u{0F}json", "application/\u{0A}son",
@@ -131,7 +138,10 @@ struct ContentEncodingTests {
 
     @Test(
         "is none where each one listed is identity, in any case",
-        arguments: ["", " ", "identity", "IDENTITY", " \tidentity\t ", "identity, Identity", "identity,,identity", ",", ", identity ,"])
+        arguments: [
+            "", " ", "identity", "IDENTITY", " \tidentity\t ", "identity, Identity", "identity,,identity", ",",
+            ", identity ,",
+        ])
     func plain(text: String) {
         #expect(isPlain(nil))
         #expect(isPlain(Array(text.utf8)))
@@ -140,8 +150,10 @@ struct ContentEncodingTests {
     @Test(
         "is one otherwise",
         arguments: [
-            "gzip", "GZIP", "x-gzip", "deflate", "br", "zstd", "compress", "aws-chunked", "identity, gzip", "gzip, identity",
-            "gzip, gzip", "identity;q=1", "\"identity\"", "identity identity", "ident", "identityx", "*", "é", "\u{130}dentity",
+            "gzip", "GZIP", "x-gzip", "deflate", "br", "zstd", "compress", "aws-chunked", "identity, gzip",
+            "gzip, identity",
+            "gzip, gzip", "identity;q=1", "\"identity\"", "identity identity", "ident", "identityx", "*", "é",
+            "\u{130}dentity",
             "identity\n", "\0",
         ])
     func encoded(text: String) {

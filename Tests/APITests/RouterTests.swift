@@ -77,7 +77,8 @@ struct RouterTests {
     @Test("means by \"patients/search\" a search where it is posted, and the patient of that id where it is read")
     func search() throws {
         for (method, end) in [
-            ("POST", "search"), ("GET", "{patient_id}"), ("HEAD", "{patient_id}"), ("PUT", "search"), ("OPTIONS", "search"),
+            ("POST", "search"), ("GET", "{patient_id}"), ("HEAD", "{patient_id}"), ("PUT", "search"),
+            ("OPTIONS", "search"),
         ] {
             for path in ["search", "%73earch"] {
                 let match = try Router.match(request(Self.base + "patients/\(path)?q=x", method: method))
@@ -93,20 +94,24 @@ struct RouterTests {
             #expect(problem.status == 405)
             #expect(problem.headers == [Header("Allow", "GET, HEAD, POST, OPTIONS")])
         }
-        #expect(methodProblem("POST", Self.base + "patients/Search")?.headers == [Header("Allow", "GET, HEAD, OPTIONS")])
+        #expect(
+            methodProblem("POST", Self.base + "patients/Search")?.headers == [Header("Allow", "GET, HEAD, OPTIONS")])
     }
 
     @Test(
         "has nothing at any other path",
         arguments: [
-            "/", "", "*", "/Health", "/health/", "//health", "/health/x", "/healthx", "/openapi", "/docs", "/api", "/api/v1",
+            "/", "", "*", "/Health", "/health/", "//health", "/health/x", "/healthx", "/openapi", "/docs", "/api",
+            "/api/v1",
             "/api/v1/reengagement", "/api/v1/reengagement/org_1", "/api/v1/reengagement/org_1/",
             "/api/v1/reengagement//risk-metrics", "/api/v1/reengagement/org_1/risk-metrics/",
             "/api/v1/reengagement/org_1//risk-metrics", "/api/v1/reengagement/org_1/Risk-Metrics",
-            "/api/v1/reengagement/org_1/risk_metrics", "/api/v2/reengagement/org_1/risk-metrics", "/API/v1/reengagement/o/trends",
+            "/api/v1/reengagement/org_1/risk_metrics", "/api/v2/reengagement/org_1/risk-metrics",
+            "/API/v1/reengagement/o/trends",
             "/api/v1/reengagement/org_1/patients", "/api/v1/reengagement/org_1/patients/",
             "/api/v1/reengagement/org_1/patients/p/", "/api/v1/reengagement/org_1/patients/p/outreach",
-            "/api/v1/reengagement/org_1/patients/%00", "/api/v1/reengagement/%FF/trends", "/api/v1/reengagement/org_1/./trends",
+            "/api/v1/reengagement/org_1/patients/%00", "/api/v1/reengagement/%FF/trends",
+            "/api/v1/reengagement/org_1/./trends",
             "/x/../health", "/api%2Fv1/reengagement/org_1/trends", "/api/v1/reengagement/org_1%2Ftrends", "/health%3Fx",
         ])
     func nothing(target: String) {
@@ -122,7 +127,9 @@ struct RouterTests {
         for method in ["POST", "OPTIONS"] { #expect(methodProblem(method, Self.base + "log-outreach") == nil) }
     }
 
-    @Test("refuses every other method, and says which there are", arguments: ["DELETE", "PUT", "PATCH", "TRACE", "get", "", "GETT"])
+    @Test(
+        "refuses every other method, and says which there are",
+        arguments: ["DELETE", "PUT", "PATCH", "TRACE", "get", "", "GETT"])
     func otherMethods(method: String) throws {
         let get = try #require(methodProblem(method, Self.base + "dashboard"))
         #expect(get.status == 405)
@@ -183,10 +190,16 @@ struct ProblemTests {
     @Test("carries the headers that belong to its status")
     func headers() {
         #expect(Problem.tokenMissing.headers == [Header("WWW-Authenticate", "Bearer")])
-        #expect(Problem.unauthorized(.tokenExpired, "Why.").headers == [Header("WWW-Authenticate", "Bearer error=\"invalid_token\"")])
+        #expect(
+            Problem.unauthorized(.tokenExpired, "Why.").headers == [
+                Header("WWW-Authenticate", "Bearer error=\"invalid_token\"")
+            ])
         #expect(Problem.tooManyRequests(retryAfter: 3).headers == [Header("Retry-After", "3")])
         #expect(Problem.unavailable(.databaseBusy, "Later.").headers == [Header("Retry-After", "1")])
-        #expect(Problem.unavailable(.databaseBusy, "Later.", retryAfter: 5).response(requestID: "r").headers == [Header("Retry-After", "5")])
+        #expect(
+            Problem.unavailable(.databaseBusy, "Later.", retryAfter: 5).response(requestID: "r").headers == [
+                Header("Retry-After", "5")
+            ])
     }
 
     @Test("has the phrase of its status in the status line")

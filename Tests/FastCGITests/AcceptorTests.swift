@@ -103,25 +103,36 @@ struct HostileBytes: CustomTestStringConvertible, Sendable {
         HostileBytes("a role that there is not", begin(role: 99) + stream(.parameters, []) + stream(.input, [])),
         HostileBytes("a request without a beginning", stream(.parameters, []) + stream(.input, [])),
         HostileBytes("a first record that is too short", record(.begin, [0, 1, 1])),
-        HostileBytes("a name longer than what follows", begin() + stream(.parameters, [0x80, 1, 0, 0, 1, 65]) + stream(.input, [])),
+        HostileBytes(
+            "a name longer than what follows",
+            begin() + stream(.parameters, [0x80, 1, 0, 0, 1, 65]) + stream(.input, [])),
         HostileBytes("a length that breaks off", begin() + stream(.parameters, [0x80, 0]) + stream(.input, [])),
         HostileBytes("FCGI_GET_VALUES after the beginning", begin() + record(.getValues, names, id: 0)),
         HostileBytes(
-            "FCGI_GET_VALUES among the parameters", begin() + record(.parameters, pair("SAY", [65])) + record(.getValues, names, id: 0)),
+            "FCGI_GET_VALUES among the parameters",
+            begin() + record(.parameters, pair("SAY", [65])) + record(.getValues, names, id: 0)),
         HostileBytes(
-            "FCGI_GET_VALUES in place of the body", begin() + stream(.parameters, pair("SAY", [65])) + record(.getValues, names, id: 0)),
+            "FCGI_GET_VALUES in place of the body",
+            begin() + stream(.parameters, pair("SAY", [65])) + record(.getValues, names, id: 0)),
         HostileBytes(
-            "FCGI_GET_VALUES within the body", begin() + stream(.parameters, []) + record(.input, [1]) + record(.getValues, names, id: 0)),
+            "FCGI_GET_VALUES within the body",
+            begin() + stream(.parameters, []) + record(.input, [1]) + record(.getValues, names, id: 0)),
         HostileBytes("FCGI_GET_VALUES after the request", request(["SAY": "x"]) + record(.getValues, names, id: 0)),
         HostileBytes("a beginning within the request", begin() + begin()),
         HostileBytes("another request's parameters", begin() + stream(.parameters, [], id: 2)),
         HostileBytes("an abort", begin() + record(.abort)),
         HostileBytes("a beginning with padding", record(.begin, [0, 1, 1, 0, 0, 0, 0, 0], padding: 8)),
         HostileBytes("an end of the parameters with padding", begin() + record(.parameters, padding: 8)),
-        HostileBytes("more parameters than nginx lets any client send", begin() + stream(.parameters, pair("SAY", [UInt8](repeating: 65, count: 65_536)))),
+        HostileBytes(
+            "more parameters than nginx lets any client send",
+            begin() + stream(.parameters, pair("SAY", [UInt8](repeating: 65, count: 65_536)))),
         HostileBytes("a length near 2 GB", begin() + record(.parameters, [3, 0xFF, 255, 255, 255, 65])),
-        HostileBytes("a length near 2 GB in a record of its own", begin() + stream(.parameters, [1, 0xFF, 255, 255, 255, 65], size: 1)),
-        HostileBytes("lengths near 2 GB", begin() + stream(.parameters, [0xFF, 255, 255, 255, 0xFF, 255, 255, 255, 65]) + stream(.input, [])),
+        HostileBytes(
+            "a length near 2 GB in a record of its own",
+            begin() + stream(.parameters, [1, 0xFF, 255, 255, 255, 65], size: 1)),
+        HostileBytes(
+            "lengths near 2 GB",
+            begin() + stream(.parameters, [0xFF, 255, 255, 255, 0xFF, 255, 255, 255, 65]) + stream(.input, [])),
     ]
 
     /// What would be right if it went on.
@@ -133,7 +144,8 @@ struct HostileBytes: CustomTestStringConvertible, Sendable {
         HostileBytes("a beginning alone", begin()),
         HostileBytes("half of the parameters", begin() + record(.parameters, pair("SAY", [65]))),
         HostileBytes("half a record of parameters", begin() + record(.parameters, pair("SAY", [65])).dropLast(3)),
-        HostileBytes("a record without its padding", begin() + record(.parameters, pair("SAY", [65]), padding: 9).dropLast(2)),
+        HostileBytes(
+            "a record without its padding", begin() + record(.parameters, pair("SAY", [65]), padding: 9).dropLast(2)),
     ]
 }
 

@@ -3,7 +3,8 @@ import Glibc
 
 /// One FastCGI record (FastCGI specification 1.0, section 3.3).
 enum RecordType: UInt8 {
-    case begin = 1, abort, end, parameters, input, output, errors, data, getValues
+    case begin = 1
+    case abort, end, parameters, input, output, errors, data, getValues
 }
 
 func record(
@@ -24,7 +25,8 @@ func begin(role: UInt8 = 1, keep: Bool = true, id: UInt16 = 1) -> [UInt8] {
 /// A name and its value, their lengths in one or four bytes (section 3.4).
 func pair(_ name: String, _ value: [UInt8]) -> [UInt8] {
     func length(_ count: Int) -> [UInt8] {
-        count < 128 ? [UInt8(count)] : (0..<4).map { UInt8(truncatingIfNeeded: count >> (24 - 8 * $0)) | ($0 == 0 ? 0x80 : 0) }
+        count < 128
+            ? [UInt8(count)] : (0..<4).map { UInt8(truncatingIfNeeded: count >> (24 - 8 * $0)) | ($0 == 0 ? 0x80 : 0) }
     }
     return length(name.utf8.count) + length(value.count) + name.utf8 + value
 }
@@ -132,7 +134,9 @@ final class Client {
         var bytes = [UInt8](repeating: 0, count: count)
         var position = 0
         while position < count {
-            let received = bytes.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress! + position, count - position, 0) }
+            let received = bytes.withUnsafeMutableBytes {
+                recv(descriptor, $0.baseAddress! + position, count - position, 0)
+            }
             guard received > 0 else { return nil }
             position += received
         }

@@ -39,7 +39,9 @@ struct ExchangeTests {
         #expect(client.ask(["SAYS": "x", "say": "y", "XSAY": "z"]) == echoed(""))
     }
 
-    @Test("has a body that is complete up to the limit, and too large above it", arguments: [0, 1, 8192, 65_536, Exchange.longestBody])
+    @Test(
+        "has a body that is complete up to the limit, and too large above it",
+        arguments: [0, 1, 8192, 65_536, Exchange.longestBody])
     func limit(limit: Int) throws {
         let seen = Monitor<Exchange.Body?>(nil)
         let server = try UnixResponder { exchange in
@@ -79,7 +81,8 @@ struct ExchangeTests {
         let server = try UnixResponder()
         let client = try server.client()
         for count in [1, 65_536, 1_000_000] {
-            try #require(client.ask(["SAY": "\(count)"], body: [UInt8](repeating: 1, count: count)) == echoed("\(count)"))
+            try #require(
+                client.ask(["SAY": "\(count)"], body: [UInt8](repeating: 1, count: count)) == echoed("\(count)"))
         }
         #expect(server.responder.acceptor.openConnections == 1)
     }
@@ -107,7 +110,8 @@ struct ExchangeTests {
     func lengths() throws {
         let bytes = (0..<1_100_000).map { UInt8(truncatingIfNeeded: $0 &* 7 >> 3) }
         let server = try UnixResponder { exchange in
-            guard let head = exchange.text("HEAD").flatMap({ Int($0) }), let all = exchange.text("ALL").flatMap({ Int($0) })
+            guard let head = exchange.text("HEAD").flatMap({ Int($0) }),
+                let all = exchange.text("ALL").flatMap({ Int($0) })
             else { return }
             exchange.answer(head: Array(bytes[..<head]), body: Array(bytes[head..<all]))
         }

@@ -5,7 +5,9 @@ import Testing
 struct ListenAddressTests {
     @Test(
         "is a path where there is a slash or no colon",
-        arguments: ["/run/reengagement/api.sock", ".local/run/api.sock", "api.sock", "/run/a:9000", "./a:9000", "/Ōtaki 1"])
+        arguments: [
+            "/run/reengagement/api.sock", ".local/run/api.sock", "api.sock", "/run/a:9000", "./a:9000", "/Ōtaki 1",
+        ])
     func paths(text: String) {
         #expect(ListenAddress(text) == .unix(path: text))
     }
@@ -21,7 +23,8 @@ struct ListenAddressTests {
     @Test(
         "is refused where the host is not named, the port is none, or a byte ends the text early",
         arguments: [
-            "", ":9000", "[]:9000", "host:", "host:0", "host:65536", "host:-1", "host:+1", "host: 1", "host:1x", "[::1]",
+            "", ":9000", "[]:9000", "host:", "host:0", "host:65536", "host:-1", "host:+1", "host: 1", "host:1x",
+            "[::1]",
             "a\0b", "host:\0", "/run/a\0.sock",
         ])
     func refused(text: String) {

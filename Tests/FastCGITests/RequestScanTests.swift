@@ -20,7 +20,8 @@ struct RequestScanTests {
         return .incomplete
     }
 
-    private static let parameters = pair("A", []) + pair("", [1]) + pair("LONG", [UInt8](repeating: 65, count: 300)) + pair("Z", [2])
+    private static let parameters =
+        pair("A", []) + pair("", [1]) + pair("LONG", [UInt8](repeating: 65, count: 300)) + pair("Z", [2])
 
     private static let whole = [
         request(), request(["SAY": "x"], body: [1, 2, 3]),
@@ -58,7 +59,9 @@ struct RequestScanTests {
     func kept() {
         var scan = RequestScan(keeping: true)
         let body = (0..<300_000).map { UInt8(truncatingIfNeeded: $0) }
-        let bytes = begin() + stream(.parameters, Self.parameters, size: 5, padding: 3) + stream(.input, body, size: 999, padding: 1)
+        let bytes =
+            begin() + stream(.parameters, Self.parameters, size: 5, padding: 3)
+            + stream(.input, body, size: 999, padding: 1)
         guard case .complete = take(bytes, by: 1000, &scan) else { return #expect(Bool(false)) }
         #expect(scan.kept.beginning == [0, 1, 1, 0, 0, 0, 0, 0])
         #expect(scan.kept.parameters == Self.parameters)

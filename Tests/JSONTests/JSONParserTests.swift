@@ -18,7 +18,8 @@ struct JSONParserTests {
     @Test(
         "refuses what is not JSON",
         arguments: [
-            "", " ", "{", "}", "[1,]", "{\"a\":1,}", "{a:1}", "{'a':1}", "01", "+1", "1.", ".5", "1e", "- 1", "tru", "NaN",
+            "", " ", "{", "}", "[1,]", "{\"a\":1,}", "{a:1}", "{'a':1}", "01", "+1", "1.", ".5", "1e", "- 1", "tru",
+            "NaN",
             "Infinity", "\"\u{1}\"", "\"", "\"\\x\"", "\"\\u12g4\"", "1 2", "{} {}", "\u{FEFF}{}", "[1 2]", "{\"a\" 1}",
             "// x\n1", "nul", "[", "{\"a\":}",
         ])
@@ -33,7 +34,9 @@ struct JSONParserTests {
 
     @Test(
         "shows a lone surrogate instead of repairing it",
-        arguments: [#""\ud83d""#, #""\ude00""#, #""\ud83dx""#, #""\ud83d\n""#, #""\ud83d\ud83d\ude00""#, #""\ude00\ud83d""#])
+        arguments: [
+            #""\ud83d""#, #""\ude00""#, #""\ud83dx""#, #""\ud83d\n""#, #""\ud83d\ud83d\ude00""#, #""\ude00\ud83d""#,
+        ])
     func loneSurrogates(text: String) throws {
         guard case .string(let string) = try parse(text) else {
             Issue.record("not a string")

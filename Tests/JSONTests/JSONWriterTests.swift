@@ -8,15 +8,15 @@ struct JSONWriterTests {
         var writer = JSONWriter()
         writer.object { writer in
             writer.member("a", number: -1)
-            writer.member("b", array: { writer in
+            writer.array("b") { writer in
                 writer.bool(true)
                 writer.null()
                 writer.object { _ in }
                 writer.array { _ in }
                 writer.string("x")
-            })
+            }
             writer.member("c", string: nil)
-            writer.member("d", object: { $0.member("e", bool: false) })
+            writer.object("d") { $0.member("e", bool: false) }
             writer.name("f")
             writer.raw("12.50")
         }

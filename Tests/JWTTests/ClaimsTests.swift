@@ -133,10 +133,14 @@ struct OrganizationCase: CustomTestStringConvertible, Sendable {
         for aud in ["\"\"", "[]", "\"them\"", "\"US\"", "\"us \"", "\"us,é\"", "[\"them\"]", "\"e\\u0301\""] {
             #expect(ours.reason(Token(["aud": aud]).text) == .invalid(.audience), "\(aud)")
         }
-        for aud in ["1", "true", "{}", "{\"us\":1}", "[1]", "[\"us\",1]", "[\"us\",null]", "[[\"us\"]]", "\"us\\u0000\""] {
+        for aud in [
+            "1", "true", "{}", "{\"us\":1}", "[1]", "[\"us\",1]", "[\"us\",null]", "[[\"us\"]]", "\"us\\u0000\"",
+        ] {
             #expect(ours.reason(Token(["aud": aud]).text) == .invalid(.claimMalformed), "\(aud)")
         }
-        for claims in [[:], ["aud": "null"]] { #expect(ours.reason(Token(claims).text) == nil && nobodys.reason(Token(claims).text) == nil) }
+        for claims in [[:], ["aud": "null"]] {
+            #expect(ours.reason(Token(claims).text) == nil && nobodys.reason(Token(claims).text) == nil)
+        }
     }
 
     @Test("Texts of a token are as long as is allowed, in characters, and no longer")

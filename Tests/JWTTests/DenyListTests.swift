@@ -26,7 +26,10 @@ import Testing
         #expect(try names("") == [])
         #expect(try names("\n\r\n \t\n#\n# user_1\n") == [])
         #expect(try names("user_1") == ["user_1"])
-        #expect(try names("\u{FEFF}user_1\r\n\tsess_2 \n\nuser_1 # left in June\nuser#3\n#user_4\na b") == ["user_1", "sess_2", "user#3", "a b"])
+        #expect(
+            try names("\u{FEFF}user_1\r\n\tsess_2 \n\nuser_1 # left in June\nuser#3\n#user_4\na b") == [
+                "user_1", "sess_2", "user#3", "a b",
+            ])
         #expect(try DeniedNames(Array("user_1\nuser_2, user_3\n\"user_4\"\nuser_5".utf8)).odd == [2, 3])
         for bytes in [[0xFF, 0xFE, 0x75, 0x00], [0x75, 0x00], [0xC3]] as [[UInt8]] {
             #expect(throws: KeyLoadError.self) { try DeniedNames(bytes) }
@@ -101,7 +104,9 @@ import Testing
         let path = try folder.write("user_1\nuser_9\n", to: "denied")
         let list = try DenyList(path: path, logger: quiet, interval: .seconds(3600))
         defer { list.shutdown() }
-        for (text, entries) in [("# all\n", 2), ("us", 3), ("user_1\nuser_", 4), ("user_1\nuser_9\n", 4), ("user_1\nuser_9\n", 2)] {
+        for (text, entries) in [
+            ("# all\n", 2), ("us", 3), ("user_1\nuser_", 4), ("user_1\nuser_9\n", 4), ("user_1\nuser_9\n", 2),
+        ] {
             _ = list.put(try DeniedNames(Array(text.utf8)))
             #expect(list.statistics.entries == entries)
         }

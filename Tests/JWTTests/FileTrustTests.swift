@@ -35,7 +35,9 @@ import Testing
         #expect(fault(path) == nil)
     }
 
-    @Test("Where others may write, to the file or to a folder above it, it is not", arguments: ["/a/b/key", "/a/b", "/a", ""])
+    @Test(
+        "Where others may write, to the file or to a folder above it, it is not",
+        arguments: ["/a/b/key", "/a/b", "/a", ""])
     func othersMayWrite(_ name: String) throws {
         let mode: mode_t = name == "/a/b/key" ? 0o644 : 0o755
         try set(mode | 0o002, name)

@@ -214,7 +214,8 @@ private let payloads: [Hostile] = [
         "A claim that nobody reads may hold whatever JSON allows, also what jansson, inside libjwt, does not take",
         arguments: [
             "18446744073709551616", "-9223372036854775809", "1e400", "-1e400", "1e-400", "1E+9999999999", "\"\\u0000\"",
-            "\"\\ud800\"", "\"\\udc00\\ud800\"", "{\"\\u0000\":1}", "[[[[1e999]]]]", String(repeating: "9", count: 4000),
+            "\"\\ud800\"", "\"\\udc00\\ud800\"", "{\"\\u0000\":1}", "[[[[1e999]]]]",
+            String(repeating: "9", count: 4000),
         ])
     func unread(_ value: String) throws {
         #expect(try Verifier.pem().reason(Token(["unread": value]).text) == nil)

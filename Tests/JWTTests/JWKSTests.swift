@@ -105,7 +105,8 @@ private func number(bits: Int) -> [UInt8] {
     @Test("Of several signing keys with one kid each may verify, and no other key")
     func sharedKeyID() throws {
         let folder = try TemporaryFolder()
-        let path = try folder.write(jwks(good, SigningKey.second.jwk("first"), SigningKey.third.jwk("third")), to: "jwks")
+        let path = try folder.write(
+            jwks(good, SigningKey.second.jwk("first"), SigningKey.third.jwk("third")), to: "jwks")
         let verifier = Verifier(keys: try .quiet(.jwksFile(path)), policy: Policy(issuer: issuer))
         #expect(verifier.reason(Token().text) == nil)
         #expect(verifier.reason(Token(key: .second).text) == nil)

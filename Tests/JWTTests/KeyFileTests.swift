@@ -124,7 +124,9 @@ func eventually(_ condition: () -> Bool) -> Bool {
         #expect(throws: Never.self) { try KeySet.check(.jwksFile(path)) }
     }
 
-    @Test("Keys of a file that cannot be read count for so long and no longer", arguments: ["gone", "broken", "elsewhere", "others'"])
+    @Test(
+        "Keys of a file that cannot be read count for so long and no longer",
+        arguments: ["gone", "broken", "elsewhere", "others'"])
     func tooOld(_ how: String) throws {
         let events = Events()
         let keys = try KeySet.quiet(.jwksFile(path), maxAge: .seconds(10), report: events.report)

@@ -141,7 +141,8 @@ import Testing
         pace.firstRetry = .milliseconds(20)
         let events = Events()
         let keys = try KeySet.quiet(
-            .jwksURL(server.url, caFile: server.authority.caFile), pace: pace, maxAge: .seconds(10), report: events.report)
+            .jwksURL(server.url, caFile: server.authority.caFile), pace: pace, maxAge: .seconds(10),
+            report: events.report)
         #expect(eventually { keys.isAvailable })
         let verifier = verifier(keys)
         #expect(verifier.reason(firstToken) == nil)

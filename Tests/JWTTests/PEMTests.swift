@@ -103,9 +103,12 @@ import Testing
         ("without its first and last line", { body($0, "\n") }),
         ("without its first and last line, in one", { body($0, "") }),
         ("the same in quotes", { "\"\(body($0, "\\n"))\"" }),
-        ("without padding, of the other alphabet", {
-            body($0, "").replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
-        }),
+        (
+            "without padding, of the other alphabet",
+            {
+                body($0, "").replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+            }
+        ),
         ("in base64 once more", { Data($0.utf8).base64EncodedString() }),
         ("in base64 once more, in lines", { Data($0.utf8).base64EncodedString(options: .lineLength76Characters) }),
         ("no spaces at all", { $0.filter { !$0.isWhitespace } }),
@@ -127,16 +130,21 @@ import Testing
         #expect(problem(change(SigningKey.short.publicPEM))?.contains("1024 bits") == true, "\(name)")
     }
 
-    @Test("What is no key is told for what it is", arguments: [
-        ("/etc/clerk/public.pem", "a file's name"), ("./public", "a file's name"), ("public.pem", "a file's name"),
-        ("https://clerk.example.test/.well-known/jwks.json", "an address"), ("{\"keys\":[]}", "JSON"),
-        ("pk_live_Y2xlcms", "publishable or secret"), ("sk_test_abc", "publishable or secret"),
-        ("-----BEGIN PUBLIC KEY-----", "the beginning of a key alone"), ("-----BEGIN PUBLIC KEY", "the beginning"),
-        ("-----BEGIN PUBLIC KEY-----\\nMIIB", "the beginning"), ("MIIB", "no key"), ("\"\"", "no key"), ("AAAA", "no key"),
-        ("-----BEGIN EC PARAMETERS-----\nAAAA\n-----END EC PARAMETERS-----", "no key"),
-    ])
+    @Test(
+        "What is no key is told for what it is",
+        arguments: [
+            ("/etc/clerk/public.pem", "a file's name"), ("./public", "a file's name"), ("public.pem", "a file's name"),
+            ("https://clerk.example.test/.well-known/jwks.json", "an address"), ("{\"keys\":[]}", "JSON"),
+            ("pk_live_Y2xlcms", "publishable or secret"), ("sk_test_abc", "publishable or secret"),
+            ("-----BEGIN PUBLIC KEY-----", "the beginning of a key alone"), ("-----BEGIN PUBLIC KEY", "the beginning"),
+            ("-----BEGIN PUBLIC KEY-----\\nMIIB", "the beginning"), ("MIIB", "no key"), ("\"\"", "no key"),
+            ("AAAA", "no key"),
+            ("-----BEGIN EC PARAMETERS-----\nAAAA\n-----END EC PARAMETERS-----", "no key"),
+        ])
     func guesses(_ text: String, _ words: String) {
-        #expect(problem(text)?.contains("holds \(words)") == true || problem(text)?.contains(words) == true, "\(problem(text) ?? "taken")")
+        #expect(
+            problem(text)?.contains("holds \(words)") == true || problem(text)?.contains(words) == true,
+            "\(problem(text) ?? "taken")")
         #expect(problem(text)?.contains("\n") == false)
     }
 }

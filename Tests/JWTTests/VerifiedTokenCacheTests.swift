@@ -83,7 +83,8 @@ import Testing
         for number in 0..<3000 {
             let token = token(number) + [UInt8](repeating: 7, count: 8000) + token(number)
             let claims = Claims(
-                subject: long, organization: long, sessionID: long, organizationRole: long, actor: "\(number)", expiresAt: 1)
+                subject: long, organization: long, sessionID: long, organizationRole: long, actor: "\(number)",
+                expiresAt: 1)
             cache.insert(token, claims: claims, generation: 0)
             if number % 500 == 0 { #expect(cache.statistics.bytes <= 1600 * 840) }
             #expect(cache.claims(of: token, generation: 0, isCurrent: { _ in true })?.actor == "\(number)")

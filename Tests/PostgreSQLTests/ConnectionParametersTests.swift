@@ -27,15 +27,19 @@ struct ConnectionParametersTests {
         arguments: [
             ("host=x SECRET", "libpq"), ("postgresql://h:SECRET/x", "port"), ("host=a,b port=5432,0", "port"),
             ("port=65536", "port"), ("port=-1", "port"), ("host=a,b port=1,2,3", "numbers"),
-            ("host=a,b hostaddr=127.0.0.1", "numbers"), ("hostaddr=SECRET", "hostaddr"), ("hostaddr=127.1.1.300", "hostaddr"),
+            ("host=a,b hostaddr=127.0.0.1", "numbers"), ("hostaddr=SECRET", "hostaddr"),
+            ("hostaddr=127.1.1.300", "hostaddr"),
             // The rest of a password that was written as it is.
             ("postgresql://u:a@SECRET@h/d", "a host that holds @"), ("postgres://u:a@@h/d", "a host that holds @"),
-            ("postgresql://u:a@SEC,RET@h/d", "a host that holds @"), ("postgresql://u:a?b@SECRET@h/d", "a host that holds @"),
+            ("postgresql://u:a@SEC,RET@h/d", "a host that holds @"),
+            ("postgresql://u:a?b@SECRET@h/d", "a host that holds @"),
             ("postgresql://u:a@SECRET/b@h/d", "a database's name that holds @"),
-            ("postgresql://u:12/SECRET@h/d", "a database's name that holds @"), ("postgresql://u:a/SECRET@h/d", "a database's name that holds @"),
+            ("postgresql://u:12/SECRET@h/d", "a database's name that holds @"),
+            ("postgresql://u:a/SECRET@h/d", "a database's name that holds @"),
             ("postgresql://u:a@SECRET:1@h/d", "port"), ("postgresql://u:a@SECRET?b@h/d", "libpq"),
             ("postgresql://u:a%SECRET@h/d", "libpq"), ("postgresql://u:a@[SECRET@h/d", "libpq"),
-            ("host=h password=a SECRET", "libpq"), ("host=h password=a SECRET=b", "libpq"), ("host=h password='a", "libpq"),
+            ("host=h password=a SECRET", "libpq"), ("host=h password=a SECRET=b", "libpq"),
+            ("host=h password='a", "libpq"),
             ("host=SECRET@h", "a host that holds @"), ("hostaddr=a@SECRET", "a host that holds @"),
             ("host=h no_such_option=SECRET", "libpq"),
         ])
@@ -45,10 +49,13 @@ struct ConnectionParametersTests {
         #expect(!told.contains("SEC") && !told.contains("RET") && !told.contains("\n"))
     }
 
-    @Test("take a password that is written as it has to be", arguments: [
-        "postgresql://u:a%40b%2Fc@h/d", "postgresql://u:a?b#c:[d@h/d", "host=h password='a b@c'", "host=h password=a@b",
-        "host=/run/a@b", "postgresql://h/d?user=me@tenant&password=p@ss", "host=h dbname=a@b",
-    ])
+    @Test(
+        "take a password that is written as it has to be",
+        arguments: [
+            "postgresql://u:a%40b%2Fc@h/d", "postgresql://u:a?b#c:[d@h/d", "host=h password='a b@c'",
+            "host=h password=a@b",
+            "host=/run/a@b", "postgresql://h/d?user=me@tenant&password=p@ss", "host=h dbname=a@b",
+        ])
     func password(text: String) {
         #expect(problem(text) == nil)
     }
@@ -56,20 +63,24 @@ struct ConnectionParametersTests {
     @Test(
         "have the installed libpq judge what it looks at no sooner than it connects",
         arguments: [
-            ("sslmode=no-verify", "sslmode"), ("gssencmode=SECRET", "gssencmode"), ("channel_binding=1", "channel_binding"),
+            ("sslmode=no-verify", "sslmode"), ("gssencmode=SECRET", "gssencmode"),
+            ("channel_binding=1", "channel_binding"),
             ("ssl_min_protocol_version=TLS1.2", "ssl_min_protocol_version"),
-            ("ssl_max_protocol_version=SECRET", "ssl_max_protocol_version"), ("target_session_attrs=fast", "target_session_attrs"),
+            ("ssl_max_protocol_version=SECRET", "ssl_max_protocol_version"),
+            ("target_session_attrs=fast", "target_session_attrs"),
             ("keepalives=yes", "keepalives"), ("keepalives_idle=1m", "keepalives_idle"),
             ("keepalives_interval=x", "keepalives_interval"), ("keepalives_count=1.5", "keepalives_count"),
             ("keepalives_idle=99999999", "keepalives_idle"), ("tcp_user_timeout=5s", "tcp_user_timeout"),
-            ("connect_timeout=5s", "connect_timeout"), ("replication=database", "replication"), ("service=SECRET", "service"),
+            ("connect_timeout=5s", "connect_timeout"), ("replication=database", "replication"),
+            ("service=SECRET", "service"),
             ("ssl_min_protocol_version=TLSv1.3 ssl_max_protocol_version=TLSv1.2", "ssl_max_protocol_version"),
             ("sslmode=no-verify gssencmode=x", "gssencmode"), ("gssencmode=x sslmode=no-verify", "sslmode"),
             ("sslrootcert=/nonexistent/SECRET", "sslrootcert"), ("sslcert=/nonexistent/SECRET", "sslcert"),
             ("sslkey=/nonexistent/SECRET", "sslkey"), ("sslcrl=/nonexistent/SECRET", "sslcrl"),
             ("sslcrldir=/nonexistent/SECRET", "sslcrldir"), ("passfile=/nonexistent/SECRET", "passfile"),
             ("passfile=/etc/passwd", "0600"), ("sslmode=verify-full sslrootcert=/dev/null", "sslrootcert"),
-            ("sslmode=verify-ca sslrootcert=/etc/passwd", "sslrootcert"), ("sslmode=require sslcert=/etc/passwd", "sslcert"),
+            ("sslmode=verify-ca sslrootcert=/etc/passwd", "sslrootcert"),
+            ("sslmode=require sslcert=/etc/passwd", "sslcert"),
         ])
     func options(text: String, words: String) throws {
         for host in ["host=h", "host=a,b", "hostaddr=192.0.2.1", "host=[SECRET"] {
@@ -79,12 +90,16 @@ struct ConnectionParametersTests {
         }
     }
 
-    @Test("ask no database about its options, and leave those alone that its sockets have no use for", arguments: [
-        "host=192.0.2.1 sslmode=require gssencmode=disable channel_binding=require", "host=h sslmode=prefer",
-        "host=/nonexistent sslmode=verify-full sslrootcert=/dev/null", "host=h sslmode=disable sslrootcert=/dev/null",
-        "host=h keepalives=0 tcp_user_timeout=0 connect_timeout=5", "host=h ssl_min_protocol_version=TLSv1.3",
-        "host=h replication=off", "host=h gssencmode=require", "host=h sslcompression=0 sslsni=1 krbsrvname=postgres",
-    ])
+    @Test(
+        "ask no database about its options, and leave those alone that its sockets have no use for",
+        arguments: [
+            "host=192.0.2.1 sslmode=require gssencmode=disable channel_binding=require", "host=h sslmode=prefer",
+            "host=/nonexistent sslmode=verify-full sslrootcert=/dev/null",
+            "host=h sslmode=disable sslrootcert=/dev/null",
+            "host=h keepalives=0 tcp_user_timeout=0 connect_timeout=5", "host=h ssl_min_protocol_version=TLSv1.3",
+            "host=h replication=off", "host=h gssencmode=require",
+            "host=h sslcompression=0 sslsni=1 krbsrvname=postgres",
+        ])
     func goodOptions(text: String) {
         #expect(problem("user=u " + text) == nil)
     }
@@ -108,7 +123,8 @@ struct ConnectionParametersTests {
     }
 
     private func hosts(_ text: String) throws -> [[String: String]] {
-        let parameters = try ConnectionParameters(connectionString: naming(text), role: "r", statementTimeout: .seconds(2))
+        let parameters = try ConnectionParameters(
+            connectionString: naming(text), role: "r", statementTimeout: .seconds(2))
         return parameters.hosts.map { Dictionary(uniqueKeysWithValues: $0.keywords.map { ($0.keyword, $0.value) }) }
     }
 
@@ -142,27 +158,37 @@ struct ConnectionParametersTests {
 
     private func modes(_ text: String) throws -> [String?] {
         let parameters = try ConnectionParameters(connectionString: text, role: "r", statementTimeout: .seconds(1))
-        return parameters.hosts.map { host in host.keywords.last { $0.keyword == "sslmode" && !$0.value.isEmpty }?.value }
+        return parameters.hosts.map { host in host.keywords.last { $0.keyword == "sslmode" && !$0.value.isEmpty }?.value
+        }
     }
 
-    @Test("check the server's certificate over a network, and on this machine leave it", arguments: [
-        ("host=db.example.com", ["verify-full"]), ("host=db hostaddr=192.0.2.1", ["verify-full"]), ("host=127.example.com", ["verify-full"]),
-        ("host=localhost hostaddr=192.0.2.1", ["verify-full"]), ("host=192.0.2.1 sslmode=''", ["verify-full"]),
-        ("host=0.0.0.0", ["verify-full"]), ("host=::", ["verify-full"]), ("host=localhost.example.com", ["verify-full"]),
-        ("host=localhost,/run/postgresql,db,::1,127.0.0.9", [nil, nil, "verify-full", nil, nil]),
-        ("host=db,127.0.0.1 target_session_attrs=prefer-standby", ["verify-full", nil, "verify-full", nil]),
-        ("host=db hostaddr=127.0.0.1", [nil]), ("host=LOCALHOST", [nil]), ("host=/run/postgresql", [nil]), ("dbname=x", [nil]),
-        ("host=db sslmode=disable", ["disable"]), ("host=db sslmode=prefer", ["prefer"]), ("host=db sslmode=verify-full", ["verify-full"]),
-    ])
+    @Test(
+        "check the server's certificate over a network, and on this machine leave it",
+        arguments: [
+            ("host=db.example.com", ["verify-full"]), ("host=db hostaddr=192.0.2.1", ["verify-full"]),
+            ("host=127.example.com", ["verify-full"]),
+            ("host=localhost hostaddr=192.0.2.1", ["verify-full"]), ("host=192.0.2.1 sslmode=''", ["verify-full"]),
+            ("host=0.0.0.0", ["verify-full"]), ("host=::", ["verify-full"]),
+            ("host=localhost.example.com", ["verify-full"]),
+            ("host=localhost,/run/postgresql,db,::1,127.0.0.9", [nil, nil, "verify-full", nil, nil]),
+            ("host=db,127.0.0.1 target_session_attrs=prefer-standby", ["verify-full", nil, "verify-full", nil]),
+            ("host=db hostaddr=127.0.0.1", [nil]), ("host=LOCALHOST", [nil]), ("host=/run/postgresql", [nil]),
+            ("dbname=x", [nil]),
+            ("host=db sslmode=disable", ["disable"]), ("host=db sslmode=prefer", ["prefer"]),
+            ("host=db sslmode=verify-full", ["verify-full"]),
+        ])
     func defaultMode(text: String, expected: [String?]) throws {
         #expect(try modes("user=u \(Self.authorities) \(text)") == expected)
     }
 
-    @Test("name a weaker sslmode that is asked for by name over a network", arguments: [
-        ("host=db sslmode=require", "require"), ("host=a,localhost sslmode=verify-ca", "verify-ca"), ("host=db sslmode=disable", "disable"),
-        ("host=db sslmode=verify-full", nil), ("host=db", nil), ("host=localhost sslmode=disable", nil),
-        ("host=/run sslmode=disable", nil),
-    ])
+    @Test(
+        "name a weaker sslmode that is asked for by name over a network",
+        arguments: [
+            ("host=db sslmode=require", "require"), ("host=a,localhost sslmode=verify-ca", "verify-ca"),
+            ("host=db sslmode=disable", "disable"),
+            ("host=db sslmode=verify-full", nil), ("host=db", nil), ("host=localhost sslmode=disable", nil),
+            ("host=/run sslmode=disable", nil),
+        ])
     func weakMode(text: String, expected: String?) throws {
         let parameters = try ConnectionParameters(
             connectionString: "user=u \(Self.authorities) \(text)", role: "r", statementTimeout: .seconds(1))

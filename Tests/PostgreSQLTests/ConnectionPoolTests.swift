@@ -63,7 +63,8 @@ struct ConnectionPoolTests {
         for type in ["integer", "text", "bigint"] {
             try execute(pool, "DROP FUNCTION IF EXISTS \(function)")
             try execute(pool, "CREATE FUNCTION \(function) RETURNS \(type) LANGUAGE sql RETURN $1")
-            let result = try pool.run(query("SELECT public.outdated_plan($1)", ["7"]), organization: "o", repeatable: false)
+            let result = try pool.run(
+                query("SELECT public.outdated_plan($1)", ["7"]), organization: "o", repeatable: false)
             #expect(result[0].text(0) == "7")
         }
         #expect(pool.statistics.idle == 1)

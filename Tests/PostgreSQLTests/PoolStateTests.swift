@@ -25,7 +25,8 @@ struct PoolStateTests {
         #expect(state.waiting == 0)
     }
 
-    @Test("leaves room for a session beside the idle ones where there is some, and for those who wait where there is not")
+    @Test(
+        "leaves room for a session beside the idle ones where there is some, and for those who wait where there is not")
     func reserving() {
         var state = state()
         let ticket = state.takeTicket()

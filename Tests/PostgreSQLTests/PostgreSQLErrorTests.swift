@@ -13,7 +13,9 @@ struct PostgreSQLErrorTests {
 
     @Test(
         "takes for temporary what a site's own timeouts end",
-        arguments: ["57P05": "connection_lost", "25P03": "connection_lost", "25P04": "statement_timeout", "55P03": "conflict"])
+        arguments: [
+            "57P05": "connection_lost", "25P03": "connection_lost", "25P04": "statement_timeout", "55P03": "conflict",
+        ])
     func timeouts(code: String, kind: String) {
         let error = PostgreSQLError(state: SQLState(code), message: "terminating connection")
         #expect(error.kind == kind && error.isTemporary)
@@ -22,11 +24,14 @@ struct PostgreSQLErrorTests {
     @Test(
         "has the status and cause that the table gives its code, or else its class",
         arguments: [
-            "53100": DatabaseCause.diskFull, "53200": .outOfResources, "53300": .connectionLimit, "53400": .outOfResources,
-            "25006": .readOnly, "25001": .refused, "28000": .loginRefused, "28P01": .loginRefused, "3D000": .loginRefused,
+            "53100": DatabaseCause.diskFull, "53200": .outOfResources, "53300": .connectionLimit,
+            "53400": .outOfResources,
+            "25006": .readOnly, "25001": .refused, "28000": .loginRefused, "28P01": .loginRefused,
+            "3D000": .loginRefused,
             "40001": .conflict, "40P01": .conflict, "55P03": .conflict, "55006": .conflict, "55000": .refused,
             "57014": .statementTimeout, "57P01": .connectionLost, "57P03": .unavailable, "58P01": .unavailable,
-            "08006": .connectionLost, "REZON": .timeZoneUnknown, "REAUD": .auditUnavailable, "22003": .refused, "23514": .refused, "42501": .refused,
+            "08006": .connectionLost, "REZON": .timeZoneUnknown, "REAUD": .auditUnavailable, "22003": .refused,
+            "23514": .refused, "42501": .refused,
             "54000": .refused, "P0001": .refused, "XX000": .refused,
         ])
     func table(code: String, cause: DatabaseCause) {
@@ -34,10 +39,13 @@ struct PostgreSQLErrorTests {
         #expect(SQLStateTable.line(SQLState(code)).status == (cause == .refused ? 500 : 503))
     }
 
-    @Test("that keeps a session from being opened is temporary, whatever it is", arguments: [
-        "53300": DatabaseCause.connectionLimit, "28000": .loginRefused, "42501": .loginRefused, "22023": .loginRefused,
-        "57P03": .unavailable,
-    ])
+    @Test(
+        "that keeps a session from being opened is temporary, whatever it is",
+        arguments: [
+            "53300": DatabaseCause.connectionLimit, "28000": .loginRefused, "42501": .loginRefused,
+            "22023": .loginRefused,
+            "57P03": .unavailable,
+        ])
     func noSession(code: String, cause: DatabaseCause) {
         let error = PostgreSQLError.noSession(SQLState(code), "")
         #expect(error.cause == cause && error.isTemporary)

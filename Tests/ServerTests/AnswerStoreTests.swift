@@ -10,7 +10,8 @@ struct AnswerStoreTests {
         _ parameters: [String?], statement: String = "s", cacheKey: String = "", organization: String = "o"
     ) -> AnswerKey {
         AnswerKey(
-            organization: organization, query: Query(Statement(name: statement, sql: ""), parameters), cacheKey: cacheKey)
+            organization: organization, query: Query(Statement(name: statement, sql: ""), parameters),
+            cacheKey: cacheKey)
     }
 
     private func answer(_ name: String, bytes: Int = 1000) -> KeptAnswer {

@@ -76,14 +76,18 @@ struct AuditTrailTests {
             address: nil, requestID: id, serverRequestID: "s", method: "GET", route: "r", patients: patients)
     }
 
-    private static func add(_ patients: [UInt8]?, to backlog: inout AuditBacklog, _ now: ContinuousClock.Instant) -> Bool {
+    private static func add(_ patients: [UInt8]?, to backlog: inout AuditBacklog, _ now: ContinuousClock.Instant)
+        -> Bool
+    {
         backlog.add(entry("r", patients: patients), now: now)
     }
 
     private func start(_ table: Table, _ log: CapturedLog = CapturedLog()) throws -> AuditTrail {
         let trail = AuditTrail(
             database: { (query) throws(PostgreSQLError) in try table.run(query) },
-            logger: Logger(label: "test") { _ in StructuredLogHandler(sink: log.sink, format: .text, level: LogLevel(.info)) })
+            logger: Logger(label: "test") { _ in
+                StructuredLogHandler(sink: log.sink, format: .text, level: LogLevel(.info))
+            })
         try trail.start()
         return trail
     }
@@ -150,7 +154,8 @@ struct AuditTrailTests {
         #expect(table.kept.count == 2)
         #expect(
             table.kept.first == reason + #" {"time":"1.0","status":"200","organization_id":"o","subject":"u","#
-                + #""request_id":"r5","method":"GET","route":"r","patient_ids":"{p_1}","server_request_id":"s","automatic":"false"}"#)
+                + #""request_id":"r5","method":"GET","route":"r","patient_ids":"{p_1}","server_request_id":"s","automatic":"false"}"#
+        )
         #expect(trail.statistics.isolated == 2 && trail.statistics.lost == 0 && trail.statistics.written == 18)
         #expect(trail.trouble == nil)
         #expect(log.text().contains("request_id=r5") && !log.text().contains("patient_secret"))

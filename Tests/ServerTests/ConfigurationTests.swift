@@ -61,7 +61,10 @@ struct ConfigurationTests {
         let local = try read(["SECURITY_CONTACT": "a@b.example", "PUBLIC_URL": "http://localhost:8000"]).securityText
         #expect(local == SecurityText(contact: "mailto:a@b.example", site: nil))
         #expect(variables(["SECURITY_CONTACT": "a@b.example\nX: y"]) == ["SECURITY_CONTACT"])
-        for url in ["http://api.example.test", "https://api.example.test/", "api.example.test", "https://x@y", "https://*.example.test"] {
+        for url in [
+            "http://api.example.test", "https://api.example.test/", "api.example.test", "https://x@y",
+            "https://*.example.test",
+        ] {
             #expect(variables(["PUBLIC_URL": url]) == ["PUBLIC_URL"], "\(url)")
         }
     }
@@ -82,11 +85,14 @@ struct ConfigurationTests {
         #expect(try read(["WORKER_THREADS": "3"], cores: 16).poolSize == 4)
     }
 
-    @Test("takes each number from its least to its greatest value, and none beyond", arguments: [
-        ("WORKER_THREADS", 1, 512), ("DB_POOL_SIZE", 1, 1000), ("DB_ACQUIRE_TIMEOUT_MS", 1, 600_000),
-        ("DB_STATEMENT_TIMEOUT_MS", 1, 600_000), ("RATE_LIMIT", 0, 1_000_000), ("ANSWER_CACHE_BYTES", 0, 16_777_216),
-        ("AUDIT_DAILY_MB", 1, 1_000_000), ("IDLE_LOGOFF_MIN", 1, 1440),
-    ])
+    @Test(
+        "takes each number from its least to its greatest value, and none beyond",
+        arguments: [
+            ("WORKER_THREADS", 1, 512), ("DB_POOL_SIZE", 1, 1000), ("DB_ACQUIRE_TIMEOUT_MS", 1, 600_000),
+            ("DB_STATEMENT_TIMEOUT_MS", 1, 600_000), ("RATE_LIMIT", 0, 1_000_000),
+            ("ANSWER_CACHE_BYTES", 0, 16_777_216),
+            ("AUDIT_DAILY_MB", 1, 1_000_000), ("IDLE_LOGOFF_MIN", 1, 1440),
+        ])
     func numbers(variable: String, least: Int, greatest: Int) throws {
         for value in [least, greatest] {
             let configuration = try read([variable: "\(value)"])
@@ -103,7 +109,10 @@ struct ConfigurationTests {
                 }
             #expect(found == value)
         }
-        for value in ["\(least - 1)", "\(greatest + 1)", "-1", "+1", "1.5", "1e3", "0x10", " 1", "1 ", "one", "1,000", "١", "99999999999999999999"] {
+        for value in [
+            "\(least - 1)", "\(greatest + 1)", "-1", "+1", "1.5", "1e3", "0x10", " 1", "1 ", "one", "1,000", "١",
+            "99999999999999999999",
+        ] {
             #expect(variables([variable: value]) == [variable])
             #expect(faults([variable: value]).first?.problem == "must be a whole number from \(least) to \(greatest)")
         }
@@ -113,11 +122,14 @@ struct ConfigurationTests {
     func empty() throws {
         let optional = [
             "WORKER_THREADS", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "DATABASE_ROLE",
-            "DATABASE_LOGIN", "FCGI_LISTEN", "RATE_LIMIT", "ANSWER_CACHE_BYTES", "AUDIT_DAILY_MB", "IDLE_LOGOFF_MIN", "CORS_ALLOWED_ORIGINS", "LOG_LEVEL", "LOG_FORMAT", "LOG_SLOW_MS", "CLERK_JWKS_FILE", "CLERK_JWKS_URL",
+            "DATABASE_LOGIN", "FCGI_LISTEN", "RATE_LIMIT", "ANSWER_CACHE_BYTES", "AUDIT_DAILY_MB", "IDLE_LOGOFF_MIN",
+            "CORS_ALLOWED_ORIGINS", "LOG_LEVEL", "LOG_FORMAT", "LOG_SLOW_MS", "CLERK_JWKS_FILE", "CLERK_JWKS_URL",
             "AUDIT", "CLERK_JWKS_CA_FILE", "CLERK_AUTHORIZED_PARTIES", "LISTEN_FDS", "LISTEN_PID",
         ]
         let configuration = try read(Dictionary(uniqueKeysWithValues: optional.map { ($0, "") }))
-        #expect(configuration.workers == 4 && configuration.rateLimit == 50 && configuration.auditDailyMegabytes == 500 && configuration.logLevel == .info)
+        #expect(
+            configuration.workers == 4 && configuration.rateLimit == 50 && configuration.auditDailyMegabytes == 500
+                && configuration.logLevel == .info)
         #expect(configuration.idleLogoffMinutes == 15)
         for variable in ["DATABASE_URL", "CLERK_ISSUER", "CLERK_JWT_KEY"] {
             #expect(variables([variable: ""]) == [variable])
@@ -127,7 +139,9 @@ struct ConfigurationTests {
 
     @Test("takes any connection string of libpq's, and a role of 63 bytes")
     func database() throws {
-        for text in ["postgres://u:p@a,b:5433/db?sslmode=prefer", "host=a,b port=1,2 dbname='x y' sslmode=prefer", "dbname=x"] {
+        for text in [
+            "postgres://u:p@a,b:5433/db?sslmode=prefer", "host=a,b port=1,2 dbname='x y' sslmode=prefer", "dbname=x",
+        ] {
             #expect(variables(["DATABASE_URL": text]) == [])
         }
         for text in ["host=x secret", "postgres://[", "nonsense=1", "host='x"] {
@@ -181,11 +195,14 @@ struct ConfigurationTests {
     func brokenKeys() {
         #expect(variables(["CLERK_JWT_KEY": "not a key"]) == ["CLERK_JWT_KEY"])
         #expect(variables(["CLERK_JWT_KEY": nil, "CLERK_JWKS_FILE": "/nonexistent/jwks.json"]) == ["CLERK_JWKS_FILE"])
-        for url in ["http://clerk.example.test/jwks", "clerk.example.test", "https://", "https://u:p@clerk.example.test/"] {
+        for url in [
+            "http://clerk.example.test/jwks", "clerk.example.test", "https://", "https://u:p@clerk.example.test/",
+        ] {
             #expect(variables(["CLERK_JWT_KEY": nil, "CLERK_JWKS_URL": url]) == ["CLERK_JWKS_URL"])
         }
         let changes = [
-            "CLERK_JWT_KEY": nil, "CLERK_JWKS_URL": "https://clerk.example.test/", "CLERK_JWKS_CA_FILE": "/nonexistent/ca.pem",
+            "CLERK_JWT_KEY": nil, "CLERK_JWKS_URL": "https://clerk.example.test/",
+            "CLERK_JWKS_CA_FILE": "/nonexistent/ca.pem",
         ]
         #expect(variables(changes) == ["CLERK_JWKS_CA_FILE"])
     }
@@ -196,7 +213,9 @@ struct ConfigurationTests {
         let verifier = Verifier(
             keys: try KeySet(source: configuration.keys, logger: quietLogger), policy: configuration.policy)
         let key = try SigningKey.shared.get()
-        #expect(throws: Never.self) { try verifier.verify(key.token(["azp": "https://b.test"]), at: TokenTime(wallClock())) }
+        #expect(throws: Never.self) {
+            try verifier.verify(key.token(["azp": "https://b.test"]), at: TokenTime(wallClock()))
+        }
         for claims in [[:], ["azp": "https://c.test"], ["azp": "https://a.test", "iss": "https://x.test"]] {
             #expect(throws: TokenError.self) { try verifier.verify(key.token(claims), at: TokenTime(wallClock())) }
         }
@@ -219,7 +238,9 @@ struct ConfigurationTests {
         #expect(try passes([:], ["exp": day]) && !passes([:], ["exp": year]))
         #expect(try passes(["TOKEN_MAX_LIFETIME": "0"], ["exp": year]))
         #expect(try !passes(["TOKEN_MAX_LIFETIME": "60"], ["exp": wallClock() + 90]))
-        for text in ["-1", "315360001", "1d", "1.5"] { #expect(variables(["TOKEN_MAX_LIFETIME": text]) == ["TOKEN_MAX_LIFETIME"]) }
+        for text in ["-1", "315360001", "1d", "1.5"] {
+            #expect(variables(["TOKEN_MAX_LIFETIME": text]) == ["TOKEN_MAX_LIFETIME"])
+        }
         for text in ["a,", ",", " "] { #expect(variables(["CLERK_AUDIENCE": text]) == ["CLERK_AUDIENCE"]) }
         #expect(variables(["TOKEN_DENY_FILE": "/nonexistent/denied"]) == ["TOKEN_DENY_FILE"])
     }
@@ -234,8 +255,10 @@ struct ConfigurationTests {
             #expect(variables([variable: text]) == [], "\(text)")
         }
         for (text, words) in [
-            ("https://clerk.example.com/", "ends with a slash"), ("https://app.example.com/__clerk/", "ends with a slash"),
-            ("clerk.example.com", "https://"), ("//clerk.example.com", "https://"), ("https:/clerk.example.com", "https://"),
+            ("https://clerk.example.com/", "ends with a slash"),
+            ("https://app.example.com/__clerk/", "ends with a slash"),
+            ("clerk.example.com", "https://"), ("//clerk.example.com", "https://"),
+            ("https:/clerk.example.com", "https://"),
             ("http://clerk.example.com", "https address"), ("http://127.example.com", "https address"),
             ("ftp://clerk.example.com", "scheme"), ("chrome-extension://abc", "https address"),
             ("https://", "no host"), ("https://Clerk.example.com", "capital"), ("HTTPS://clerk.example.com", "scheme"),
@@ -255,25 +278,38 @@ struct ConfigurationTests {
         "takes origins as browsers send them, and nothing that never equals one",
         arguments: ["CORS_ALLOWED_ORIGINS", "CLERK_AUTHORIZED_PARTIES"])
     func origins(variable: String) throws {
-        let configuration = try read(["CORS_ALLOWED_ORIGINS": "https://app.example.com, http://localhost:3000,http://[::1]:5173"])
-        #expect(configuration.allowedOrigins == ["https://app.example.com", "http://localhost:3000", "http://[::1]:5173"])
+        let configuration = try read([
+            "CORS_ALLOWED_ORIGINS": "https://app.example.com, http://localhost:3000,http://[::1]:5173"
+        ])
+        #expect(
+            configuration.allowedOrigins == ["https://app.example.com", "http://localhost:3000", "http://[::1]:5173"])
         for text in [
-            "https://a.test:8443", "http://a.test:443", "https://xn--9ca.test", "https://a_b.test", "http://10.0.0.1:3000",
-            "chrome-extension://abcdefghijklmnop", "capacitor://localhost", "tauri://localhost", "https://1a.test", "https://a.t1", "http://2fa:3000",
+            "https://a.test:8443", "http://a.test:443", "https://xn--9ca.test", "https://a_b.test",
+            "http://10.0.0.1:3000",
+            "chrome-extension://abcdefghijklmnop", "capacitor://localhost", "tauri://localhost", "https://1a.test",
+            "https://a.t1", "http://2fa:3000",
         ] {
             #expect(variables([variable: text]) == [], "\(text)")
         }
         for (text, words) in [
-            ("*", "wildcard"), ("https://*.example.com", "wildcard"), ("null", "https://"), ("app.example.com", "https://"),
-            ("localhost:3000", "https://"), ("https://app.example.com/", "slash"), ("https://App.example.com", "capital"),
-            ("https://", "no host"), ("ftp://a.test", "scheme"), ("htps://a.test", "scheme"), ("HTTPS://a.test", "scheme"),
-            ("https://a.test/path", "path"), ("https://a.test//", "path"), ("https://a.test?x", "query"), ("https://a.test#", "query"),
-            ("https://u:s3cr3t@a.test", "@"), ("https://a.test https://b.test", "path"), ("https://a.test b", "character"),
-            ("https://é.test", "character"), ("https://a.test\r\nx: y", "character"), ("https://a.test:443", "default port"),
+            ("*", "wildcard"), ("https://*.example.com", "wildcard"), ("null", "https://"),
+            ("app.example.com", "https://"),
+            ("localhost:3000", "https://"), ("https://app.example.com/", "slash"),
+            ("https://App.example.com", "capital"),
+            ("https://", "no host"), ("ftp://a.test", "scheme"), ("htps://a.test", "scheme"),
+            ("HTTPS://a.test", "scheme"),
+            ("https://a.test/path", "path"), ("https://a.test//", "path"), ("https://a.test?x", "query"),
+            ("https://a.test#", "query"),
+            ("https://u:s3cr3t@a.test", "@"), ("https://a.test https://b.test", "path"),
+            ("https://a.test b", "character"),
+            ("https://é.test", "character"), ("https://a.test\r\nx: y", "character"),
+            ("https://a.test:443", "default port"),
             ("http://a.test:80", "default port"), ("https://a.test:", "port"), ("https://a.test:0", "port"),
             ("https://a.test:065", "port"), ("https://a.test:+80", "port"), ("https://a.test:65536", "port"),
-            ("https://a.test:8443:1", "port"), ("https://a..test", "empty"), ("https://a.test.", "empty"), ("https://:80", "empty"),
-            ("https://127.1", "IPv4"), ("https://1.2.3.256", "IPv4"), ("https://0x7f000001", "IPv4"), ("https://[::1", "IPv6"),
+            ("https://a.test:8443:1", "port"), ("https://a..test", "empty"), ("https://a.test.", "empty"),
+            ("https://:80", "empty"),
+            ("https://127.1", "IPv4"), ("https://1.2.3.256", "IPv4"), ("https://0x7f000001", "IPv4"),
+            ("https://[::1", "IPv6"),
             ("https://[::g]", "IPv6"), ("https://[::1]x", "port"), ("https://[::A]", "capital"), (",", "is empty"),
             ("https://a.test,", "number 2"), (" ", "is empty"), ("https://a.test,,https://b.test", "number 2"),
             ("'https://a.test'", "scheme"), ("https://a.test;https://b.test", "path"),
@@ -308,14 +344,18 @@ struct ConfigurationTests {
         for text in ["ANY", "off", "0"] { #expect(variables(["DATABASE_LOGIN": text]) == ["DATABASE_LOGIN"]) }
     }
 
-    @Test("tells each protection that is off in one line, and none where all are on", arguments: [
-        ("AUDIT", "off", Protection.audit), ("RATE_LIMIT", "0", .rateLimit), ("DATABASE_LOGIN", "any", .login),
-        ("TOKEN_MAX_LIFETIME", "0", .tokenLifetime),
-        ("DATABASE_URL", "host=db user=u sslmode=require", .databaseTLS), ("FCGI_LISTEN", "0.0.0.0:9000", .listenAll),
-        ("FCGI_LISTEN", "[::]:9000", .listenAll), ("FCGI_LISTEN", "0:9000", .listenAll),
-        ("CLERK_ISSUER", "https://clerk.localhost", .productionIssuer), ("CLERK_ISSUER", "https://127.0.0.1:1/x", .productionIssuer),
-        ("CLERK_ISSUER", "https://a-b-1.clerk.accounts.dev", .productionIssuer),
-    ])
+    @Test(
+        "tells each protection that is off in one line, and none where all are on",
+        arguments: [
+            ("AUDIT", "off", Protection.audit), ("RATE_LIMIT", "0", .rateLimit), ("DATABASE_LOGIN", "any", .login),
+            ("TOKEN_MAX_LIFETIME", "0", .tokenLifetime),
+            ("DATABASE_URL", "host=db user=u sslmode=require", .databaseTLS),
+            ("FCGI_LISTEN", "0.0.0.0:9000", .listenAll),
+            ("FCGI_LISTEN", "[::]:9000", .listenAll), ("FCGI_LISTEN", "0:9000", .listenAll),
+            ("CLERK_ISSUER", "https://clerk.localhost", .productionIssuer),
+            ("CLERK_ISSUER", "https://127.0.0.1:1/x", .productionIssuer),
+            ("CLERK_ISSUER", "https://a-b-1.clerk.accounts.dev", .productionIssuer),
+        ])
     func protectionsOff(variable: String, value: String, protection: Protection) throws {
         let real = ["CLERK_ISSUER": "https://clerk.example.com"]
         #expect(try read(real).protectionsOff == [])
@@ -339,7 +379,8 @@ struct ConfigurationTests {
     func allFaults() {
         let secret = "s3cr3t"
         let names = [
-            "WORKER_THREADS", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "DATABASE_URL", "RATE_LIMIT",
+            "WORKER_THREADS", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "DATABASE_URL",
+            "RATE_LIMIT",
             "LISTEN_FDS", "CLERK_JWT_KEY", "CORS_ALLOWED_ORIGINS", "AUDIT", "DATABASE_LOGIN", "LOG_LEVEL", "LOG_FORMAT",
             "SECURITY_CONTACT", "PUBLIC_URL",
         ]
@@ -350,7 +391,8 @@ struct ConfigurationTests {
         changes.updateValue(nil, forKey: "CLERK_ISSUER")
         changes["DATABASE_ROLE"] = String(repeating: secret, count: 11)
         let found = faults(changes)
-        #expect(Set(found.map(\.variable)) == Set(names + ["CLERK_AUTHORIZED_PARTIES", "CLERK_ISSUER", "DATABASE_ROLE"]))
+        #expect(
+            Set(found.map(\.variable)) == Set(names + ["CLERK_AUTHORIZED_PARTIES", "CLERK_ISSUER", "DATABASE_ROLE"]))
         #expect(found.count == Set(found.map(\.variable)).count)
         for fault in found {
             #expect(!fault.description.contains(secret))

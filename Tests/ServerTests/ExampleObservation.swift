@@ -4,10 +4,12 @@ extension Observation {
     /// One of which a test says only what matters to it.
     static func example(
         method: String = "GET", route: String? = "/health", principal: Principal? = nil, status: Int = 200,
-        duration: Duration = .milliseconds(1), timings: Timings = Timings(), databaseError: String? = nil, statement: String? = nil
+        duration: Duration = .milliseconds(1), timings: Timings = Timings(), databaseError: String? = nil,
+        statement: String? = nil
     ) -> Observation {
         Observation(
-            requestID: "r-1", serverRequestID: "s-1", method: method, route: route, principal: principal, status: status, duration: duration,
+            requestID: "r-1", serverRequestID: "s-1", method: method, route: route, principal: principal,
+            status: status, duration: duration,
             timings: timings, bytes: 0, databaseError: databaseError, statement: statement)
     }
 }

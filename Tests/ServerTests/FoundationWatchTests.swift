@@ -16,7 +16,9 @@ struct FoundationWatchTests {
 
         var asked: Int { answers.withLock { $0.asked } }
 
-        func waitUntilAsked() -> Bool { answers.wait(until: .now + .seconds(60)) { $0.asked > 0 ? true : nil } ?? false }
+        func waitUntilAsked() -> Bool {
+            answers.wait(until: .now + .seconds(60)) { $0.asked > 0 ? true : nil } ?? false
+        }
 
         func run(_ query: Query) throws(PostgreSQLError) -> QueryResult {
             let answer = answers.withLock { answers in

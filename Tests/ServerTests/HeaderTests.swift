@@ -58,7 +58,8 @@ struct CORSTests {
     @Test(
         "lets a page send whatever headers it asks for",
         arguments: [
-            "x-organization-id", "authorization,baggage,sentry-trace,traceparent,x-requested-with", "A, b\t,\tc ", "a,,b", ",",
+            "x-organization-id", "authorization,baggage,sentry-trace,traceparent,x-requested-with", "A, b\t,\tc ",
+            "a,,b", ",",
             "!#$%&'*+-.^_`|~09AZaz", String(repeating: "x", count: 2048), "a" + String(repeating: ",b", count: 1023),
         ])
     func requestedHeaders(list: String) {
@@ -76,7 +77,9 @@ struct CORSTests {
         #expect(answer(Preflight(requestedHeaders: Array(list.utf8)))["Access-Control-Allow-Headers"] == Self.own)
     }
 
-    @Test("lets a page of a more public network ask, where it asks for that", arguments: ["true", "TRUE", "1", "", "true, true"])
+    @Test(
+        "lets a page of a more public network ask, where it asks for that",
+        arguments: ["true", "TRUE", "1", "", "true, true"])
     func privateNetwork(value: String) {
         let found = answer(Preflight(privateNetwork: Array(value.utf8)))["Access-Control-Allow-Private-Network"]
         #expect(found == (value == "true" ? "true" : nil))
@@ -87,7 +90,10 @@ struct CORSTests {
 struct RequestIDTests {
     @Test(
         "is the caller's, if that is a sane one",
-        arguments: ["a", "0", "-", ".", "_", "Az09._-", "3f2b8c1e-0d4a-4f5e-9a1b-000000000000", String(repeating: "x", count: 128)])
+        arguments: [
+            "a", "0", "-", ".", "_", "Az09._-", "3f2b8c1e-0d4a-4f5e-9a1b-000000000000",
+            String(repeating: "x", count: 128),
+        ])
     func sane(text: String) {
         #expect(RequestID.from(Array(text.utf8)) == text)
     }
@@ -95,7 +101,8 @@ struct RequestIDTests {
     @Test(
         "is a new one otherwise",
         arguments: [
-            "", " ", "a b", "a,b", "a/b", "a:b", "é", "a\n", "a\r\nX: y", "\0", "<script>", "ﬁ", String(repeating: "x", count: 129),
+            "", " ", "a b", "a,b", "a/b", "a:b", "é", "a\n", "a\r\nX: y", "\0", "<script>", "ﬁ",
+            String(repeating: "x", count: 129),
         ])
     func insane(text: String) {
         let id = RequestID.from(Array(text.utf8))
@@ -119,7 +126,9 @@ struct BearerTokenTests {
 
     @Test("follows its scheme in any case and any number of spaces")
     func present() {
-        for header in ["Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c", "bEaReR    a.b.c"] { #expect(token(header) == "a.b.c") }
+        for header in ["Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c", "bEaReR    a.b.c"] {
+            #expect(token(header) == "a.b.c")
+        }
         #expect(token("Bearer a b") == "a b")
         #expect(token("Bearer a.b.c ") == "a.b.c ")
     }
@@ -127,7 +136,8 @@ struct BearerTokenTests {
     @Test(
         "is not there without a scheme, with another one, or where nothing follows",
         arguments: [
-            nil, "", " ", "Bearer", "Bearer ", "Bearer   ", "a.b.c", "Bearera.b.c", "Bearer\ta.b.c", " Bearer a.b.c", "Basic a.b.c",
+            nil, "", " ", "Bearer", "Bearer ", "Bearer   ", "a.b.c", "Bearera.b.c", "Bearer\ta.b.c", " Bearer a.b.c",
+            "Basic a.b.c",
             "Bearer: a.b.c", "Token a.b.c", "Bearer,a b", "Beare a.b.c", "\"Bearer\" a", "\u{2}earer a",
         ])
     func absent(header: String?) {

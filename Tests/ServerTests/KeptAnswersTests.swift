@@ -9,7 +9,8 @@ import Threads
 struct KeptAnswersTests {
     /// A database whose organizations have a state that the test sets; none is not current.
     private final class Database: Sendable {
-        private let content = Monitor((state: "1" as String?, now: "2025-06-30T12:00:00Z", critical: 1, asked: [String]()))
+        private let content = Monitor(
+            (state: "1" as String?, now: "2025-06-30T12:00:00Z", critical: 1, asked: [String]()))
 
         /// Something has been written, and the counters follow.
         func change(state: String?, critical: Int) {
@@ -123,8 +124,11 @@ struct KeptAnswersTests {
         _ = try ask()
         let key = AnswerKey(
             organization: "org_2", query: Query(Statement(name: "risk_metrics", sql: ""), ["org_1"]), cacheKey: "")
-        #expect(key != AnswerKey(
-            organization: "org_1", query: Query(Statement(name: "risk_metrics", sql: ""), ["org_1"]), cacheKey: ""))
+        #expect(
+            key
+                != AnswerKey(
+                    organization: "org_1", query: Query(Statement(name: "risk_metrics", sql: ""), ["org_1"]),
+                    cacheKey: ""))
         var other = try Ask.api("risk-metrics")
         other.target = "/api/v1/reengagement/org_2/risk-metrics"
         #expect(harness.serve(other).status == 403)

@@ -21,7 +21,8 @@ struct LogLevelTests {
         }
         #expect(
             seen == [
-                .info, .debug, .trace, .trace, .debug, .info, .notice, .warning, .error, .critical, .critical, .critical,
+                .info, .debug, .trace, .trace, .debug, .info, .notice, .warning, .error, .critical, .critical,
+                .critical,
             ])
     }
 
@@ -70,10 +71,12 @@ struct SlowRequestLogTests {
 
 @Suite("The signals of the operator")
 struct OperatorSignalsTests {
-    @Test("are told apart", arguments: [
-        (SIGTERM, OperatorSignals.Event.stop), (SIGINT, .stop), (SIGUSR1, .logLevel(moreVerbose: true)),
-        (SIGUSR2, .logLevel(moreVerbose: false)),
-    ])
+    @Test(
+        "are told apart",
+        arguments: [
+            (SIGTERM, OperatorSignals.Event.stop), (SIGINT, .stop), (SIGUSR1, .logLevel(moreVerbose: true)),
+            (SIGUSR2, .logLevel(moreVerbose: false)),
+        ])
     func events(signal: CInt, event: OperatorSignals.Event) {
         let signals = OperatorSignals()
         // To this thread, whose mask holds it back until it waits.

@@ -106,7 +106,9 @@ struct LogSinkTests {
         pipe.sink.stop(within: .milliseconds(10))
     }
 
-    @Test("goes on where nothing can be written, and counts what is lost", arguments: ["/dev/full", "closed", "no reader"])
+    @Test(
+        "goes on where nothing can be written, and counts what is lost",
+        arguments: ["/dev/full", "closed", "no reader"])
     func unwritable(what: String) throws {
         let descriptor: CInt
         switch what {

@@ -8,9 +8,12 @@ import Testing
 @Suite("A log line")
 struct LogLineTests {
     private static let nasty = [
-        "plain", "", " ", "\"quoted\"", "back\\slash", "two\nlines", "\r\n", "tab\t", "\0\u{1}\u{1B}[31m\u{7F}", "Ōtaki 😀 e\u{301}",
-        "\u{2028}\u{85}", "{\"a\":1}", "a=b status=500", "\u{9B}2J\u{9D}0;title\u{9C}", "\u{202E}kcab\u{2066}\u{2069}\u{61C}",
-        "\u{2029}", "a\u{200B}\u{200D}\u{FEFF}\u{AD}b", "\u{E0041}\u{E007F}", "\u{E000}\u{10FFFF}", "\u{378}", "\u{3164}\u{FE0F}",
+        "plain", "", " ", "\"quoted\"", "back\\slash", "two\nlines", "\r\n", "tab\t", "\0\u{1}\u{1B}[31m\u{7F}",
+        "Ōtaki 😀 e\u{301}",
+        "\u{2028}\u{85}", "{\"a\":1}", "a=b status=500", "\u{9B}2J\u{9D}0;title\u{9C}",
+        "\u{202E}kcab\u{2066}\u{2069}\u{61C}",
+        "\u{2029}", "a\u{200B}\u{200D}\u{FEFF}\u{AD}b", "\u{E0041}\u{E007F}", "\u{E000}\u{10FFFF}", "\u{378}",
+        "\u{3164}\u{FE0F}",
         "a\u{A0}status\u{3000}b",
     ]
 
@@ -81,7 +84,8 @@ struct LogLineTests {
         }
         #expect(
             line(.text)
-                == "1970-01-01T00:00:00.000Z info \"Ō \\u{85}\" name=\"Ōtaki e\u{301}😀\\u{202E}\\u{9B}\\u{E0041}\\\\\"\n")
+                == "1970-01-01T00:00:00.000Z info \"Ō \\u{85}\" name=\"Ōtaki e\u{301}😀\\u{202E}\\u{9B}\\u{E0041}\\\\\"\n"
+        )
         #expect(
             line(.json).hasSuffix(
                 "\"message\":\"Ō \\u0085\",\"name\":\"Ōtaki e\u{301}😀\\u202e\\u009b\\udb40\\udc41\\\\\"}\n"))
@@ -107,7 +111,9 @@ struct LogTests {
     @Test("has the logger's events with their metadata, from its level on")
     func events() throws {
         let log = CapturedLog()
-        var logger = Logger(label: "test") { _ in StructuredLogHandler(sink: log.sink, format: .json, level: LogLevel(.info)) }
+        var logger = Logger(label: "test") { _ in
+            StructuredLogHandler(sink: log.sink, format: .json, level: LogLevel(.info))
+        }
         logger[metadataKey: "common"] = "yes"
         logger[metadataKey: "other"] = "no"
         logger.debug("not this")
@@ -135,7 +141,9 @@ struct LogTests {
     func access() throws {
         let log = CapturedLog()
         let access = AccessLog(sink: log.sink, format: .json)
-        access.write(observation(Principal(Claims(subject: "user_1", organization: "org_1", expiresAt: 0)), route: "/x/{org_id}"))
+        access.write(
+            observation(Principal(Claims(subject: "user_1", organization: "org_1", expiresAt: 0)), route: "/x/{org_id}")
+        )
         access.write(observation(Principal(Claims(subject: "user\n2", expiresAt: 0)), route: "/health"))
         access.write(observation(nil, route: nil))
         let lines = try log.objects()
@@ -144,7 +152,8 @@ struct LogTests {
         #expect(
             first == [
                 "level": "info", "message": "request", "request_id": "r-1", "server_request_id": "s-1", "method": "GET",
-                "route": "/x/{org_id}", "organization": "org_1", "subject": "user_1", "status": "200", "duration_us": "1500", "auth_us": "3",
+                "route": "/x/{org_id}", "organization": "org_1", "subject": "user_1", "status": "200",
+                "duration_us": "1500", "auth_us": "3",
                 "pool_us": "0", "db_us": "1234", "enc_us": "41", "bytes": "42",
             ])
         #expect(lines[1]["subject"] as? String == "user\n2")

@@ -163,7 +163,8 @@ struct MaintenanceTests {
         "leaves an organization that fails alone for a while, works for the others, and goes on with it once it is healed",
         arguments: [
             PostgreSQLError.unavailable(.unknownTimeZone, "the zone is gone"), .refused(SQLState("22003"), "overflow"),
-            .statementTimeout, .unavailable(SQLState("40P01"), "deadlock"), .unavailable(SQLState("53100"), "no space left"),
+            .statementTimeout, .unavailable(SQLState("40P01"), "deadlock"),
+            .unavailable(SQLState("53100"), "no space left"),
         ])
     func ownFailure(error: PostgreSQLError) throws {
         let (backlog, log) = (Backlog(["a": 1, "b \"\\": 2, "c": 3], errors: ["b \"\\": error]), CapturedLog())

@@ -30,7 +30,11 @@ struct MetricsTests {
                 { $0.add(KeptAnswers.Statistics(hits: 13, misses: 17, evictions: 19, answers: 23, bytes: 29)) },
                 { $0.add(isAudited: true) }, { $0.add(AuditVolume.Statistics(ofEntries: 9, ofAttempts: 4, beyond: 1)) },
                 { $0.add(loginFaults: 1) }, { $0.add(protectionsOff: [ProtectionOff(.audit, "AUDIT is off")]) },
-                { $0.add(audit: AuditTrail.Statistics(waiting: 6, written: 8, refused: 2, failures: 1, isolated: 4, lost: 0)) },
+                {
+                    $0.add(
+                        audit: AuditTrail.Statistics(
+                            waiting: 6, written: 8, refused: 2, failures: 1, isolated: 4, lost: 0))
+                },
                 { $0.add(auditUnsealed: .seconds(9)) },
             ])
         #expect(text.hasSuffix("\n"))
@@ -78,20 +82,25 @@ struct MetricsTests {
 
     @Test("put each duration into every bucket that it fits in, its bound included")
     func buckets() throws {
-        let durations: [Duration] = [.zero, .microseconds(500), .microseconds(501), .milliseconds(5), .milliseconds(250), .seconds(10), .seconds(11)]
+        let durations: [Duration] = [
+            .zero, .microseconds(500), .microseconds(501), .milliseconds(5), .milliseconds(250), .seconds(10),
+            .seconds(11),
+        ]
         for duration in durations { record("/ready", duration) }
         record("/health", .seconds(1))
         let prefix = #"reengagement_http_request_duration_seconds_bucket{route="/ready",le=""#
         let buckets = try lines().filter { $0.hasPrefix(prefix) }.map { $0.dropFirst(prefix.count) }
         #expect(
             buckets == [
-                "0.0005\"} 2", "0.001\"} 3", "0.0025\"} 3", "0.005\"} 4", "0.01\"} 4", "0.025\"} 4", "0.05\"} 4", "0.1\"} 4",
+                "0.0005\"} 2", "0.001\"} 3", "0.0025\"} 3", "0.005\"} 4", "0.01\"} 4", "0.025\"} 4", "0.05\"} 4",
+                "0.1\"} 4",
                 "0.25\"} 5", "0.5\"} 5", "1.0\"} 5", "2.5\"} 5", "5.0\"} 5", "10.0\"} 6", "+Inf\"} 7",
             ])
         let name = "reengagement_http_request_duration_seconds"
         #expect(try lines().contains(#"\#(name)_count{route="/ready"} 7"#))
         #expect(try lines().contains(#"\#(name)_sum{route="/health"} 1.0"#))
-        let sum = try #require(try lines().first { $0.hasPrefix(#"\#(name)_sum{route="/ready"} "#) }?.split(separator: " ").last)
+        let sum = try #require(
+            try lines().first { $0.hasPrefix(#"\#(name)_sum{route="/ready"} "#) }?.split(separator: " ").last)
         #expect(abs((Double(sum) ?? 0) - 21.256001) < 1e-9)
     }
 
@@ -105,12 +114,14 @@ struct MetricsTests {
         metrics.requestEnded()
         let idle = try lines()
         for line in [
-            "reengagement_build_info{version=\"\(serverVersion)\"} 1", "reengagement_workers 4", "reengagement_workers_busy 3",
+            "reengagement_build_info{version=\"\(serverVersion)\"} 1", "reengagement_workers 4",
+            "reengagement_workers_busy 3",
             "reengagement_requests_waiting 2",
             "reengagement_http_requests_in_flight 0",
             "reengagement_fastcgi_connections 11", "reengagement_db_pool_size 9", "reengagement_db_pool_in_use 0",
             "reengagement_db_pool_idle 0", "reengagement_db_pool_waiting 0", "reengagement_db_pool_timeouts_total 0",
-            #"reengagement_db_errors_total{class="connection_lost"} 2"#, #"reengagement_db_errors_total{class="refused"} 1"#,
+            #"reengagement_db_errors_total{class="connection_lost"} 2"#,
+            #"reengagement_db_errors_total{class="refused"} 1"#,
             #"reengagement_db_errors_total{class="statement_timeout"} 0"#,
             "reengagement_token_cache_hits_total 7", "reengagement_token_cache_misses_total 5",
             "reengagement_token_cache_evictions_total 3",

@@ -37,7 +37,8 @@ struct PermitQueueTests {
     func bytes() {
         var queue = PermitQueue<Int>(permits: 1, capacity: 100, mostBytes: 10)
         #expect(queue.admit(0, size: 100, until: time(9)) == .granted)
-        #expect(queue.admit(1, size: 6, until: time(1)) == .waits && queue.admit(2, size: 5, until: time(9)) == .refused)
+        #expect(
+            queue.admit(1, size: 6, until: time(1)) == .waits && queue.admit(2, size: 5, until: time(9)) == .refused)
         #expect(queue.admit(3, size: 4, until: time(9)) == .waits && queue.bytes == 10)
         #expect(queue.takeLate(now: time(2)) == [1] && queue.bytes == 4)
         #expect(queue.next() == 3 && queue.bytes == 0 && queue.next() == nil)

@@ -116,7 +116,8 @@ struct PipelineErrorTests {
         #expect(harness.questions == [])
         #expect(try status(["v": 2, "o": ["id": "org_2"]], "org_2") == 200)
         #expect(try status(["org_id": "caf\u{E9}"], "caf%C3%A9") == 200)
-        #expect(harness.questions.map { Array($0.organization.utf8) } == [Array("org_2".utf8), Array("caf\u{E9}".utf8)])
+        #expect(
+            harness.questions.map { Array($0.organization.utf8) } == [Array("org_2".utf8), Array("caf\u{E9}".utf8)])
     }
 
     @Test("name q where the database finds that it folds to nothing, and log nothing of it")
@@ -138,7 +139,8 @@ struct PipelineErrorTests {
     func internalErrors() throws {
         struct Unforeseen: Error, CustomStringConvertible { let description = "SELECT secret FROM patients" }
         let harnesses = [
-            try Harness { _ throws(PostgreSQLError) in throw .refused(SQLState("42501"), "SELECT secret FROM patients") },
+            try Harness { _ throws(PostgreSQLError) in throw .refused(SQLState("42501"), "SELECT secret FROM patients")
+            },
             try Harness { _ throws(PostgreSQLError) in throw .unexpectedResult("SELECT secret FROM patients") },
             try Harness(refusal: Unforeseen()),
         ]

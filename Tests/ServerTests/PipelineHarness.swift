@@ -17,8 +17,12 @@ final class Harness: Sendable {
 
     typealias Answer = @Sendable (Query) throws(PostgreSQLError) -> QueryResult
 
-    private let journal = Mutex<(questions: [Question], steps: [String], observations: [Observation], entries: [AuditEntry],
-        refused: [RefusedAttempt])>(([], [], [], [], []))
+    private let journal = Mutex<
+        (
+            questions: [Question], steps: [String], observations: [Observation], entries: [AuditEntry],
+            refused: [RefusedAttempt]
+        )
+    >(([], [], [], [], []))
     private let authenticator: Authenticator
     private let answer: Answer
     private let refusal: (any Error)?
@@ -70,7 +74,9 @@ final class Harness: Sendable {
             },
             waitedForConnections: { .zero },
             cors: CORS(allowedOrigins: [Ask.origin]),
-            logger: Logger(label: "test") { _ in StructuredLogHandler(sink: self.log.sink, format: .json, level: LogLevel(.trace)) },
+            logger: Logger(label: "test") { _ in
+                StructuredLogHandler(sink: self.log.sink, format: .json, level: LogLevel(.trace))
+            },
             pageSettings: ServiceAnswers.pageSettings(idleLogoffMinutes: 15),
             renderMetrics: { "metrics 1\n" },
             afterAuthentication: [

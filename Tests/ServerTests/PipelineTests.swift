@@ -31,7 +31,8 @@ struct PipelineTests {
     func searches() throws {
         let harness = try Harness(answer: emptyList)
         #expect(harness.serve(try .search()).status == 200)
-        #expect(harness.questions == [.init(statement: "prioritized_patients", organization: "org_1", repeatable: true)])
+        #expect(
+            harness.questions == [.init(statement: "prioritized_patients", organization: "org_1", repeatable: true)])
         #expect(harness.observations.map(\.route) == ["/api/v1/reengagement/{org_id}/patients/search"])
     }
 
@@ -62,7 +63,9 @@ struct PipelineTests {
         #expect(records.map(\.status) == [200, 200, 401, 404])
         #expect(records.map(\.method) == ["GET", "HEAD", "GET", "BREW"])
         #expect(records.map(\.bytes).prefix(2) == [response.body.count, 0])
-        #expect(records.map(\.route?.description) == [String?](repeating: "/api/v1/reengagement/{org_id}/risk-metrics", count: 3) + [nil])
+        #expect(
+            records.map(\.route?.description) == [String?](
+                repeating: "/api/v1/reengagement/{org_id}/risk-metrics", count: 3) + [nil])
         #expect(records.map { $0.principal?.subject } == ["user_1", "user_1", nil, nil])
         #expect(records.map(\.requestID) == [String](repeating: "request-1", count: 4))
         #expect(records.map(\.statement) == ["risk_metrics", "risk_metrics", nil, nil])
@@ -72,7 +75,9 @@ struct PipelineTests {
     @Test("answers HEAD as GET; the worker leaves the body out")
     func head() throws {
         let harness = try Harness(answer: riskMetricsRow)
-        let (get, head) = (harness.serve(try .api("risk-metrics")), harness.serve(try .api("risk-metrics", method: "HEAD")))
+        let (get, head) = (
+            harness.serve(try .api("risk-metrics")), harness.serve(try .api("risk-metrics", method: "HEAD"))
+        )
         #expect(head.status == 200)
         #expect(head.body == get.body)
         #expect(head.headers.map(\.name) == get.headers.map(\.name))
@@ -94,7 +99,8 @@ struct PipelineTests {
         let answers = [
             harness.serve(try .api("risk-metrics")), harness.serve(try .api("trends", method: "OPTIONS")),
             harness.serve(noJSON), harness.serve(anonymous), harness.serve(try .api("trends", organization: "org_2")),
-            harness.serve(Ask(target: "/")), harness.serve(Ask(method: "POST", target: "/health")), harness.serve(large),
+            harness.serve(Ask(target: "/")), harness.serve(Ask(method: "POST", target: "/health")),
+            harness.serve(large),
             harness.serve(wrongType), harness.serve(try .api("trends?period=x")), limited.serve(try .api("trends")),
             harness.serve(try .api("trends")), broken.serve(try .api("trends")), harness.serve(Ask(target: "/health")),
             harness.serve(Ask(target: "/ready")), harness.serve(Ask(target: "/metrics")),
@@ -132,7 +138,10 @@ struct PipelineTests {
     @Test("answers a preflight of any path without a token, a hook or the database")
     func preflight() throws {
         let harness = try Harness()
-        for path in ["/api/v1/reengagement/org_1/dashboard", "/api/v1/reengagement/org_1/log-outreach", "/nothing", "*", "/a//b", "/%ff"] {
+        for path in [
+            "/api/v1/reengagement/org_1/dashboard", "/api/v1/reengagement/org_1/log-outreach", "/nothing", "*", "/a//b",
+            "/%ff",
+        ] {
             let response = harness.serve(Ask(method: "OPTIONS", target: path))
             #expect(response.status == 204)
             #expect(response.contentType == nil)
@@ -184,7 +193,8 @@ struct PipelineTests {
         ] as [(String?, String?, Bool, Bool)])
     func version(address: String?, host: String?, isPassedOn: Bool, isTold: Bool) throws {
         let incoming = Incoming(
-            request: Request(method: "GET", target: Array("/health".utf8)), requestID: "r", authorization: nil, origin: nil,
+            request: Request(method: "GET", target: Array("/health".utf8)), requestID: "r", authorization: nil,
+            origin: nil,
             address: address, isPassedOn: isPassedOn, host: host, body: { _ in .complete([]) })
         let object = ServiceAnswers.health(toThisMachine: incoming.isFromThisMachine).object
         #expect(object["version"] as? String == (isTold ? serverVersion : nil))

@@ -124,7 +124,9 @@ struct ReadinessTests {
         #expect(database.asked == ["pool", "pool"])
     }
 
-    @Test("fails where no entry of the audit can be written, with room for a new session and without", arguments: [true, false])
+    @Test(
+        "fails where no entry of the audit can be written, with room for a new session and without",
+        arguments: [true, false])
     func proof(room: Bool) throws {
         let readiness = readiness()
         database.set(room: room, proofFails: true)
@@ -150,7 +152,10 @@ struct ReadinessTests {
         let queries = Routes.harmlessQueries(organization: Readiness.organization)
         #expect(
             Set(queries.map(\.statement.name))
-                == ["risk_metrics", "performance", "prioritized_patients", "patient_detail", "trends", "dashboard", "log_outreach"])
+                == [
+                    "risk_metrics", "performance", "prioritized_patients", "patient_detail", "trends", "dashboard",
+                    "log_outreach",
+                ])
         #expect(queries.allSatisfy { $0.parameters.first == "" })
     }
 }

@@ -24,7 +24,8 @@ struct RecentReadinessTests {
     private let database = Database()
 
     private func recent(longestWait: Duration = .seconds(60), mostWaiting: Int = 1) throws -> RecentReadiness {
-        let recent = RecentReadiness(longestWait: longestWait, mostWaiting: mostWaiting) { [database] () throws(PostgreSQLError) in
+        let recent = RecentReadiness(longestWait: longestWait, mostWaiting: mostWaiting) {
+            [database] () throws(PostgreSQLError) in
             try database.look()
         }
         try recent.start()

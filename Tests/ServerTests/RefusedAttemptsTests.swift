@@ -7,11 +7,13 @@ import Threads
 @Suite("Who is refused without being known")
 struct RefusedAttemptsTests {
     private static func attempt(
-        _ organization: String? = "o", patient: String? = nil, address: String = "192.0.2.1", problem: String = "token-missing",
+        _ organization: String? = "o", patient: String? = nil, address: String = "192.0.2.1",
+        problem: String = "token-missing",
         id: String = "r"
     ) -> RefusedAttempt {
         RefusedAttempt(
-            kind: .init(problem: problem, reason: "Why.", address: address, organization: organization, patient: patient),
+            kind: .init(
+                problem: problem, reason: "Why.", address: address, organization: organization, patient: patient),
             requestID: id, serverRequestID: "s", method: "GET", route: "/r")
     }
 
@@ -19,7 +21,9 @@ struct RefusedAttemptsTests {
     func noticed() throws {
         let harness = try Harness()
         #expect(harness.serve(Ask(target: "/api/v1/reengagement/org_9/patients/p_9")).status == 401)
-        #expect(harness.serve(Ask(target: "/api/v1/reengagement/org_9/trends", authorization: "Bearer a.b.c")).status == 401)
+        #expect(
+            harness.serve(Ask(target: "/api/v1/reengagement/org_9/trends", authorization: "Bearer a.b.c")).status == 401
+        )
         #expect(harness.serve(Ask(target: "/api/v1/reengagement/org_9/nothing")).status == 404)
         #expect(harness.entries.isEmpty)
         #expect(harness.refused.map(\.kind.problem) == ["token-missing", "token-invalid"])
@@ -93,10 +97,12 @@ struct RefusedAttemptsTests {
         #expect(entry.filter.map(\.value).contains("2") && entry.filter.last?.value == "o")
     }
 
-    @Test("an address is one of IPv4 or a /64", arguments: [
-        ("192.0.2.1", "192.0.2.1"), ("::1", "::/64"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("::ffff:192.0.2.1", "192.0.2.1"), ("::FFFF:192.0.2.1", "192.0.2.1"), ("unix:", "unix:"), ("", ""),
-    ])
+    @Test(
+        "an address is one of IPv4 or a /64",
+        arguments: [
+            ("192.0.2.1", "192.0.2.1"), ("::1", "::/64"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("::ffff:192.0.2.1", "192.0.2.1"), ("::FFFF:192.0.2.1", "192.0.2.1"), ("unix:", "unix:"), ("", ""),
+        ])
     func addresses(address: String, expected: String) { #expect(AddressClass.of(address) == expected) }
 }
 
@@ -104,7 +110,8 @@ struct RefusedAttemptsTests {
 struct AuditVolumeTests {
     private static func entry(_ organization: String, sought: String) -> AuditEntry {
         AuditEntry(
-            time: 1, status: 404, principal: Principal(Claims(subject: "u", organization: organization, expiresAt: 9e9)),
+            time: 1, status: 404,
+            principal: Principal(Claims(subject: "u", organization: organization, expiresAt: 9e9)),
             address: nil, requestID: "r", serverRequestID: "s", method: "GET", route: "r",
             filter: [("patient_id", sought), ("limit", "5")], patientSought: sought)
     }
@@ -144,7 +151,9 @@ struct ServerEntryTests {
         let (begin, end) = (run.entry(.begins), run.entry(.ends))
         #expect(begin.serverRequestID == end.serverRequestID)
         #expect(begin.method == "SERVER" && begin.organization.isEmpty && begin.patients == nil)
-        #expect(begin.filter.map(\.value).prefix(2) == ["begins", "off"] && end.filter.map(\.value).prefix(2) == ["ends", "off"])
+        #expect(
+            begin.filter.map(\.value).prefix(2) == ["begins", "off"]
+                && end.filter.map(\.value).prefix(2) == ["ends", "off"])
         #expect(begin.filter.contains { $0.value == "/run/s.sock" })
         #expect(ServerEntry(isAudited: true, listen: "").entry(.begins).filter[1].value == "on")
     }

@@ -12,7 +12,10 @@ struct SecurityTextTests {
     @Test("names the contact, and a day within a year of asking, whenever that is")
     func expires() {
         let text = SecurityText(contact: "mailto:security@example.com", site: nil)
-        #expect(lines(text, now: 1_751_284_800) == ["Contact: mailto:security@example.com", "Expires: 2025-12-27T00:00:00Z"])
+        #expect(
+            lines(text, now: 1_751_284_800) == [
+                "Contact: mailto:security@example.com", "Expires: 2025-12-27T00:00:00Z",
+            ])
         // Ten years later, without a restart.
         #expect(lines(text, now: 2_066_817_600)[1] == "Expires: 2035-12-27T00:00:00Z")
         #expect(text.response(now: 0).contentType == "text/plain; charset=utf-8")
@@ -28,7 +31,8 @@ struct SecurityTextTests {
         "takes what RFC 9116 takes, and a bare address of e-mail",
         arguments: [
             ("security@example.com", "mailto:security@example.com"), ("mailto:a@b.example", "mailto:a@b.example"),
-            ("https://example.com/report?x=1#y", "https://example.com/report?x=1#y"), ("tel:+1-201-555-0123", "tel:+1-201-555-0123"),
+            ("https://example.com/report?x=1#y", "https://example.com/report?x=1#y"),
+            ("tel:+1-201-555-0123", "tel:+1-201-555-0123"),
             ("MAILTO:a@b.example", "MAILTO:a@b.example"),
         ])
     func contacts(text: String, uri: String) { #expect(SecurityText.contact(text) == uri) }
@@ -36,8 +40,10 @@ struct SecurityTextTests {
     @Test(
         "takes nothing else",
         arguments: [
-            "", "security", "@", "a@", "@b", "a@b@c", "mailto:", "http://example.com", "https://", "https:///x", "https:x", "tel:1", "tel:+",
-            "javascript:alert(1)", "a@b.example\nExpires: 1", "a@b.example\r", "a b@c.example", "sécurité@example.com", "<a@b.example>", "//x",
+            "", "security", "@", "a@", "@b", "a@b@c", "mailto:", "http://example.com", "https://", "https:///x",
+            "https:x", "tel:1", "tel:+",
+            "javascript:alert(1)", "a@b.example\nExpires: 1", "a@b.example\r", "a b@c.example", "sécurité@example.com",
+            "<a@b.example>", "//x",
         ])
     func refused(text: String) { #expect(SecurityText.contact(text) == nil) }
 }

@@ -31,7 +31,8 @@ struct SigningKey {
 
     init() throws {
         privatePEM = String(
-            decoding: try shell("openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 2>/dev/null"), as: UTF8.self)
+            decoding: try shell("openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 2>/dev/null"),
+            as: UTF8.self)
         publicPEM = String(
             decoding: try shell("openssl pkey -pubout <<'KEY'\n\(privatePEM)KEY\n"), as: UTF8.self)
     }

@@ -35,17 +35,17 @@ struct Dashboard: Endpoint {
         writer.object { writer in
             writer.member("organization_id", string: organization)
             writer.members(Self.zone, of: first)
-            writer.member("summary", object: { writer in
+            writer.object("summary") { writer in
                 writer.members(Self.total, of: first)
-                writer.member("risk_breakdown", object: { $0.members(Self.levels, of: first) })
+                writer.object("risk_breakdown") { $0.members(Self.levels, of: first) }
                 writer.members(Self.actions, of: first)
-            })
-            writer.member("top_priority_patients", array: { writer in
+            }
+            writer.array("top_priority_patients") { writer in
                 for row in rows.rows where !row.isNull(Self.patient.first) {
                     shown.add(row, Self.patient.first)
                     writer.object { $0.members(Self.patient, of: row) }
                 }
-            })
+            }
             answeredAt = writer.member(clock: Self.clock, of: first)
         }
         return .json(writer.bytes, answeredAt: answeredAt, disclosing: .patients(shown))

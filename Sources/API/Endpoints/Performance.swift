@@ -51,9 +51,9 @@ struct Performance: Endpoint {
         var writer = JSONWriter()
         writer.object { writer in
             writer.member("timeframe", string: timeframe.rawValue)
-            writer.member("reengagement_metrics", object: { $0.members(Self.totals, of: row) })
-            writer.member("communication_channels", object: { $0.members(Self.channels, of: row) })
-            writer.member("benchmark_comparison", object: { $0.members(Self.benchmarks, of: row) })
+            writer.object("reengagement_metrics") { $0.members(Self.totals, of: row) }
+            writer.object("communication_channels") { $0.members(Self.channels, of: row) }
+            writer.object("benchmark_comparison") { $0.members(Self.benchmarks, of: row) }
         }
         return .json(writer.bytes)
     }

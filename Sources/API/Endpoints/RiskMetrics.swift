@@ -29,8 +29,8 @@ struct RiskMetrics: Endpoint {
         var answeredAt: Range<Int>?
         writer.object { writer in
             writer.member("organization_id", string: organization)
-            writer.member("risk_summary", object: { $0.members(Self.levels, of: row) })
-            writer.member("alerts", object: { $0.members(Self.alerts, of: row) })
+            writer.object("risk_summary") { $0.members(Self.levels, of: row) }
+            writer.object("alerts") { $0.members(Self.alerts, of: row) }
             writer.members(Self.totals, of: row)
             answeredAt = writer.member(clock: Self.clock, of: row)
         }

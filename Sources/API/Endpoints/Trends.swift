@@ -78,12 +78,12 @@ struct Trends: Endpoint {
         var writer = JSONWriter(capacity: 512 * rows.rowCount)
         writer.object { writer in
             writer.member("period", string: period.rawValue)
-            writer.member("daily_trends", array: { writer in
+            writer.array("daily_trends") { writer in
                 for row in rows.rows { writer.object { write(day: row, &$0) } }
-            })
-            writer.member("channel_performance_trends", object: { $0.members(TrendColumns.channelTrends, of: today) })
-            writer.member("risk_distribution_changes", object: { $0.members(TrendColumns.changes, of: today) })
-            writer.member("current_risk_distribution", object: { $0.members(TrendColumns.levels, of: today) })
+            }
+            writer.object("channel_performance_trends") { $0.members(TrendColumns.channelTrends, of: today) }
+            writer.object("risk_distribution_changes") { $0.members(TrendColumns.changes, of: today) }
+            writer.object("current_risk_distribution") { $0.members(TrendColumns.levels, of: today) }
         }
         return .json(writer.bytes)
     }
@@ -91,11 +91,11 @@ struct Trends: Endpoint {
     private func write(day row: Row, _ writer: inout JSONWriter) {
         writer.members(TrendColumns.day, of: row)
         if metrics.contains(.riskLevels) {
-            writer.member("risk_levels", object: { $0.members(TrendColumns.levels, of: row) })
+            writer.object("risk_levels") { $0.members(TrendColumns.levels, of: row) }
         }
         if metrics.contains(.successRates) { writer.members(TrendColumns.rates, of: row) }
         if metrics.contains(.channelPerformance) {
-            writer.member("channels", object: { $0.members(TrendColumns.channelDays, of: row) })
+            writer.object("channels") { $0.members(TrendColumns.channelDays, of: row) }
         }
     }
 }

@@ -22,21 +22,32 @@ struct LogOutreachTests {
     @Test("logs what was sent, for the token's subject, with defaults for what was not")
     func query() throws {
         let least = try LogOutreach(call(body: Self.body())).query
-        #expect(least.parameters == ["org_2abc123", "patient_123", "sms", "success", "false", "", "user_1"] + [String?](repeating: nil, count: 7))
+        #expect(
+            least.parameters == ["org_2abc123", "patient_123", "sms", "success", "false", "", "user_1"]
+                + [String?](repeating: nil, count: 7))
         let body = Self.body([
             "method": "\"phone\"", "outcome": "\"no_response\"", "opened": "true", "notes": "\"Ō\\n'\"",
             "logged_by": "\"user_9\"", "organization_id": "\"org_2\"", "outreach_id": "7",
         ])
         let most = try LogOutreach(call(body: body, idempotencyKey: "key 1")).query
-        #expect(most.parameters.prefix(8) == ["org_2abc123", "patient_123", "phone", "no_response", "true", "Ō\n'", "user_1", "key 1"])
+        #expect(
+            most.parameters.prefix(8) == [
+                "org_2abc123", "patient_123", "phone", "no_response", "true", "Ō\n'", "user_1", "key 1",
+            ])
     }
 
     @Test("tells the database who asks and from where, for the audit")
     func caller() throws {
-        let caller = Caller(sessionID: "sess_1", role: "org:admin", actor: "user_2", address: "192.0.2.1", requestID: "r", serverRequestID: "s")
+        let caller = Caller(
+            sessionID: "sess_1", role: "org:admin", actor: "user_2", address: "192.0.2.1", requestID: "r",
+            serverRequestID: "s")
         let call = Call(
-            organization: "org_1", subject: "user_1", request: request("/"), body: Array(Self.body().utf8), caller: caller)
-        #expect(try LogOutreach(call).query.parameters.suffix(6) == ["sess_1", "org:admin", "user_2", "192.0.2.1", "r", "s"])
+            organization: "org_1", subject: "user_1", request: request("/"), body: Array(Self.body().utf8),
+            caller: caller)
+        #expect(
+            try LogOutreach(call).query.parameters.suffix(6) == [
+                "sess_1", "org:admin", "user_2", "192.0.2.1", "r", "s",
+            ])
     }
 
     @Test("takes null for the default")
@@ -45,7 +56,9 @@ struct LogOutreachTests {
         #expect(query.parameters[4...5] == ["false", ""])
     }
 
-    @Test("takes every method and outcome of the contract", arguments: ["sms", "email", "phone"], ["success", "no_response", "failed"])
+    @Test(
+        "takes every method and outcome of the contract", arguments: ["sms", "email", "phone"],
+        ["success", "no_response", "failed"])
     func words(method: String, outcome: String) throws {
         let body = Self.body(["method": "\"\(method)\"", "outcome": "\"\(outcome)\""])
         #expect(try LogOutreach(call(body: body)).query.parameters[2...3] == [method, outcome])
@@ -58,7 +71,8 @@ struct LogOutreachTests {
             #expect(faulty(["notes": "\"\(notes)\""]) == nil)
             #expect(faulty(["notes": "\"\(notes)x\""]) == ["notes"])
         }
-        let query = try LogOutreach(call(body: Self.body(["notes": "\"\(String(repeating: "😀", count: 4000))\""]))).query
+        let query = try LogOutreach(call(body: Self.body(["notes": "\"\(String(repeating: "😀", count: 4000))\""])))
+            .query
         #expect(query.parameters[5]?.utf8.count == 16_000)
     }
 
@@ -111,7 +125,8 @@ struct LogOutreachTests {
             #expect(faulty(key: key) == ["Idempotency-Key"])
         }
         let notUTF8 = Call(
-            organization: "o", subject: "s", request: request("/", idempotencyKey: [0x61, 0xFF]), body: Array(Self.body().utf8))
+            organization: "o", subject: "s", request: request("/", idempotencyKey: [0x61, 0xFF]),
+            body: Array(Self.body().utf8))
         #expect(faults(of: LogOutreach.self, notUTF8) == ["Idempotency-Key"])
     }
 
@@ -123,7 +138,9 @@ struct LogOutreachTests {
             #expect(try LogOutreach(call(body: body, idempotencyKey: key)).query.parameters[7] == key)
             #expect(faults(of: LogOutreach.self, call(body: body, idempotencyKey: "other")) == ["idempotency_key"])
         }
-        for value in [#""""#, "\"\(String(repeating: "k", count: 256))\"", #""é""#, #""a\tb""#, "7", "[]", "false", #""\u0000""#] {
+        for value in [
+            #""""#, "\"\(String(repeating: "k", count: 256))\"", #""é""#, #""a\tb""#, "7", "[]", "false", #""\u0000""#,
+        ] {
             #expect(faulty(["idempotency_key": value]) == ["idempotency_key"])
         }
         let none = try LogOutreach(call(body: Self.body(["idempotency_key": "null"]), idempotencyKey: "h"))
@@ -133,14 +150,18 @@ struct LogOutreachTests {
 
     @Test("refuses a header that came twice")
     func repeatedKey() {
-        let twice = Request(method: "POST", target: Array("/".utf8), idempotencyKey: Array("a, a".utf8), repeatedHeaders: [.idempotencyKey])
+        let twice = Request(
+            method: "POST", target: Array("/".utf8), idempotencyKey: Array("a, a".utf8),
+            repeatedHeaders: [.idempotencyKey])
         let call = Call(organization: "o", subject: "s", request: twice, body: Array(Self.body().utf8))
         #expect(faults(of: LogOutreach.self, call) == ["Idempotency-Key"])
     }
 
     @Test("names the place of a key that has been used")
     func usedKey() throws {
-        for (body, key, field) in [(Self.body(["idempotency_key": #""k""#]), nil, "idempotency_key"), (Self.body(), "k", "Idempotency-Key")] {
+        for (body, key, field) in [
+            (Self.body(["idempotency_key": #""k""#]), nil, "idempotency_key"), (Self.body(), "k", "Idempotency-Key"),
+        ] {
             let endpoint = try LogOutreach(call(body: body, idempotencyKey: key))
             let rows = try endpoint.result([["result": "conflict", "outreach_id": Self.id]])
             let conflict = problem { _ = try endpoint.respond(to: rows) }
@@ -164,7 +185,9 @@ struct LogOutreachTests {
         return try endpoint.respond(to: endpoint.result([row]))
     }
 
-    @Test("answers 201 for a row that was made, and 200 with the same members for one that was there", arguments: [("created", 201), ("replayed", 200)])
+    @Test(
+        "answers 201 for a row that was made, and 200 with the same members for one that was there",
+        arguments: [("created", 201), ("replayed", 200)])
     func logged(result: String, status: Int) throws {
         let response = try respond(["result": result, "outreach_id": Self.id, "logged_at": "2025-06-30T12:00:00Z"])
         #expect(response.status == status)

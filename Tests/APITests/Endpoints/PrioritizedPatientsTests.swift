@@ -30,8 +30,11 @@ struct PrioritizedPatientsTests {
 
     @Test("asks for every filter, the order and the notes")
     func additions() throws {
-        let query = "engagement_status=stale&action_priority=4&risk_tier=low&q=%20Ann%20a+&sort=name&include=notes&limit=200"
-        let expected = ["org_2abc123", nil, "stale", "4", "low", "Ann a", "name", "true", "201", nil, nil, nil, nil, nil]
+        let query =
+            "engagement_status=stale&action_priority=4&risk_tier=low&q=%20Ann%20a+&sort=name&include=notes&limit=200"
+        let expected = [
+            "org_2abc123", nil, "stale", "4", "low", "Ann a", "name", "true", "201", nil, nil, nil, nil, nil,
+        ]
         #expect(try PrioritizedPatients(call(query)).query.parameters == expected)
         #expect(try PrioritizedPatients(call("sort=last_contact")).query.parameters[6] == "last_contact")
         for status in ["active", "stale", "dormant"] {
@@ -45,8 +48,10 @@ struct PrioritizedPatientsTests {
     @Test(
         "takes a text of 3 to 100 code points without the blanks around it, and nothing else of it away",
         arguments: [
-            ("ann", "ann"), ("+ann+", "ann"), ("%20%20a%20b%20", "a b"), ("%09a%09", "\ta\t"), ("%C2%A0a%C2%A0", "\u{A0}a\u{A0}"),
-            ("e%CC%81+%CC%81", "e\u{301} \u{301}"), ("+%CC%81ab", "\u{301}ab"), ("%25_%5C", "%_\\"), ("\u{1F428}\u{1F428}\u{1F428}", "🐨🐨🐨"),
+            ("ann", "ann"), ("+ann+", "ann"), ("%20%20a%20b%20", "a b"), ("%09a%09", "\ta\t"),
+            ("%C2%A0a%C2%A0", "\u{A0}a\u{A0}"),
+            ("e%CC%81+%CC%81", "e\u{301} \u{301}"), ("+%CC%81ab", "\u{301}ab"), ("%25_%5C", "%_\\"),
+            ("\u{1F428}\u{1F428}\u{1F428}", "🐨🐨🐨"),
         ])
     func texts(sent: String, taken: String) throws {
         let text = try PrioritizedPatients(call("q=\(sent)")).query.parameters[5]
@@ -115,8 +120,10 @@ struct PrioritizedPatientsTests {
     @Test(
         "refuses a cursor of another filter or order, and one given twice",
         arguments: [
-            ("", "risk_level=high"), ("risk_level=critical", ""), ("engagement_status=stale", ""), ("", "action_priority=1"),
-            ("action_priority=1", "action_priority=2"), ("risk_tier=low", "risk_level=low"), ("q=ann", ""), ("q=ann", "q=Ann"),
+            ("", "risk_level=high"), ("risk_level=critical", ""), ("engagement_status=stale", ""),
+            ("", "action_priority=1"),
+            ("action_priority=1", "action_priority=2"), ("risk_tier=low", "risk_level=low"), ("q=ann", ""),
+            ("q=ann", "q=Ann"),
             ("sort=last_contact", ""), ("sort=priority", "sort=last_contact"), ("", "sort=name"), ("sort=name", ""),
         ])
     func foreignCursors(of: String, on: String) throws {
@@ -196,7 +203,9 @@ struct PrioritizedPatientsTests {
     @Test("by name ends a page with a cursor that keeps as much of the folded name as an address takes")
     func pagesByName() throws {
         func next(_ name: String) throws -> [String?] {
-            let rows = [["id": "a", "timestamp": "t", "sort_name": name], ["id": "b", "timestamp": "t", "sort_name": name]]
+            let rows = [
+                ["id": "a", "timestamp": "t", "sort_name": name], ["id": "b", "timestamp": "t", "sort_name": name],
+            ]
             let page = try PrioritizedPatients(call("sort=name&limit=1")).answer(rows).object
             let cursor = try #require(page?["summary"]?.object?["next_cursor"]?.text)
             return Array(try PrioritizedPatients(call("sort=name&cursor=\(cursor)")).query.parameters.suffix(2))
@@ -233,10 +242,12 @@ struct PrioritizedPatientsTests {
     @Test("tells the filters in effect, of the additions those that were given")
     func filtersApplied() throws {
         func applied(_ query: String) throws -> JSONValue? {
-            try PrioritizedPatients(call(query)).answer([["timestamp": "t"]]).object?["summary"]?.object?["filters_applied"]
+            try PrioritizedPatients(call(query)).answer([["timestamp": "t"]]).object?["summary"]?.object?[
+                "filters_applied"]
         }
         #expect(try applied("sort=priority") == json(#"{"risk_level": "all", "limit": 50, "sort": "priority"}"#))
-        let query = "engagement_status=active&action_priority=2&risk_tier=high&q=+A%22b+&sort=name&include=notes&limit=1"
+        let query =
+            "engagement_status=active&action_priority=2&risk_tier=high&q=+A%22b+&sort=name&include=notes&limit=1"
         let expected = #"""
             {"risk_level": "all", "engagement_status": "active", "action_priority": 2, "risk_tier": "high", "q": "A\"b",
              "sort": "name", "include": "notes", "limit": 1}

@@ -14,7 +14,9 @@ struct SearchPatientsTests {
 
     @Test("asks the database what the list asks it for the same values")
     func query() throws {
-        let (search, list) = (try SearchPatients(call(body: Self.everything)), try PrioritizedPatients(call(Self.sameInAnAddress)))
+        let (search, list) = (
+            try SearchPatients(call(body: Self.everything)), try PrioritizedPatients(call(Self.sameInAnAddress))
+        )
         #expect(search.query.parameters == list.query.parameters)
         #expect(search.query.statement == list.query.statement)
         #expect(search.cacheKey == list.cacheKey)
@@ -52,11 +54,15 @@ struct SearchPatientsTests {
             try endpoint.answer(rows).object?["summary"]?.object?["next_cursor"]?.text
         }
         let ofList = try #require(try cursor(PrioritizedPatients(call("q=ann&sort=name&limit=1"))))
-        let ofSearch = try #require(try cursor(SearchPatients(call(body: #"{"q": "ann ", "sort": "name", "limit": 1}"#))))
+        let ofSearch = try #require(
+            try cursor(SearchPatients(call(body: #"{"q": "ann ", "sort": "name", "limit": 1}"#))))
         #expect(ofList == ofSearch)
         let body = #"{"q": "ann", "sort": "name", "include": "notes", "cursor": "\#(ofList)"}"#
         #expect(try SearchPatients(call(body: body)).query.parameters.suffix(2) == ["n", "a"])
-        #expect(try PrioritizedPatients(call("q=ann&sort=name&cursor=\(ofSearch)")).query.parameters.suffix(2) == ["n", "a"])
+        #expect(
+            try PrioritizedPatients(call("q=ann&sort=name&cursor=\(ofSearch)")).query.parameters.suffix(2) == [
+                "n", "a",
+            ])
         let other = #"{"q": "anna", "sort": "name", "cursor": "\#(ofList)"}"#
         #expect(faults(of: SearchPatients.self, call(body: other)) == ["cursor"])
     }
@@ -79,7 +85,8 @@ struct SearchPatientsTests {
             (#""action_priority": 0"#, ["action_priority"]), (#""risk_level": """#, ["risk_level"]),
             (#""risk_level": "High""#, ["risk_level"]), (#""risk_level": 1"#, ["risk_level"]),
             (#""risk_level": ["high"]"#, ["risk_level"]), (#""engagement_status": "all""#, ["engagement_status"]),
-            (#""risk_tier": "LOW""#, ["risk_tier"]), (#""q": """#, ["q"]), (#""q": " ab ""#, ["q"]), (#""q": 123"#, ["q"]),
+            (#""risk_tier": "LOW""#, ["risk_tier"]), (#""q": """#, ["q"]), (#""q": " ab ""#, ["q"]),
+            (#""q": 123"#, ["q"]),
             (#""q": ["abc"]"#, ["q"]), (#""q": "abc\u0000""#, ["q"]), (#""q": "abc\ud800""#, ["q"]),
             (#""q": "abc", "q": "abc""#, ["q"]), (#""sort": "score""#, ["sort"]), (#""sort": """#, ["sort"]),
             (#""include": "notes,notes""#, ["include"]), (#""include": ["notes"]"#, ["include"]),
@@ -91,7 +98,8 @@ struct SearchPatientsTests {
         #expect(faults(of: SearchPatients.self, call(body: "{\(members)}")) == fields)
     }
 
-    @Test("answers 400 to a body that is no JSON object, an empty one too", arguments: ["", "[]", "null", "q=abc", "{"])
+    @Test(
+        "answers 400 to a body that is no JSON object, an empty one too", arguments: ["", "[]", "null", "q=abc", "{"])
     func bodies(body: String) {
         #expect(faults(of: SearchPatients.self, call(body: body)) == ["status 400"])
     }

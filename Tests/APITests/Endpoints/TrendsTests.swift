@@ -21,7 +21,10 @@ struct TrendsTests {
             ("", []), ("metrics=risk_levels", [.riskLevels]), ("metrics=channel_performance", [.channelPerformance]),
             ("metrics=success_rates,risk_levels", [.riskLevels, .successRates]),
             ("metrics=success%5Frates%2Cchannel_performance", [.successRates, .channelPerformance]),
-            ("metrics=channel_performance,success_rates,risk_levels", [.riskLevels, .successRates, .channelPerformance]),
+            (
+                "metrics=channel_performance,success_rates,risk_levels",
+                [.riskLevels, .successRates, .channelPerformance]
+            ),
         ] as [(String, Set<Trends.Metric>)])
     func metrics(query: String, metrics: Set<Trends.Metric>) throws {
         #expect(try Trends(call(query)).metrics == metrics)
@@ -35,7 +38,8 @@ struct TrendsTests {
             ("metrics=,", ["metrics"]), ("metrics=risk_levels,", ["metrics"]), ("metrics=,risk_levels", ["metrics"]),
             ("metrics=risk_levels,risk_levels", ["metrics"]), ("metrics=risk_levels,+success_rates", ["metrics"]),
             ("metrics=risk_levels&metrics=success_rates", ["metrics"]), ("metrics=Risk_levels", ["metrics"]),
-            ("metrics=risk_levels;success_rates", ["metrics"]), ("metrics=all", ["metrics"]), ("metrics=x,y", ["metrics"]),
+            ("metrics=risk_levels;success_rates", ["metrics"]), ("metrics=all", ["metrics"]),
+            ("metrics=x,y", ["metrics"]),
             ("period=x&metrics=x", ["period", "metrics"]),
         ] as [(String, [String])])
     func refused(query: String, fields: [String]) {
@@ -52,8 +56,10 @@ struct TrendsTests {
         let rows = (1...30).map { number in
             let day = number < 10 ? "0\(number)" : "\(number)"
             // The series are not asked for, so what they hold must not show.
-            return Self.row("2025-06-" + day, happened[day] ?? [0, 0, 0, 0], number == 30 ? [3, 1, 0, 1, 1] : [9, 9, 9, 9, 9])
-                .merging(Self.changes(phone: ("improving", "100.0"), high: "increasing")) { value, _ in value }
+            return Self.row(
+                "2025-06-" + day, happened[day] ?? [0, 0, 0, 0], number == 30 ? [3, 1, 0, 1, 1] : [9, 9, 9, 9, 9]
+            )
+            .merging(Self.changes(phone: ("improving", "100.0"), high: "increasing")) { value, _ in value }
         }
         #expect(try Trends(call()).answer(rows) == json(trendsOf30Days))
     }

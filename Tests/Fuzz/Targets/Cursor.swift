@@ -1,5 +1,6 @@
-@testable import API
 import JSON
+
+@testable import API
 
 /// A cursor: raw, and as the bytes that one would spell. What is taken is what the server itself would write.
 @Sendable func fuzzCursor(_ input: [UInt8]) {
