@@ -2,7 +2,7 @@
 # make (`make token ORG=org_2`) reach it as its environment.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test test-sanitizers nightly build check-config compose-up compose-down images migrate demo verify rebuild token sbom load property mutants fuzz soak bench bench-scale bench-rls
+.PHONY: help run up down test lint test-sanitizers nightly build check-config compose-up compose-down images migrate demo verify rebuild token sbom load property mutants fuzz soak bench bench-scale bench-rls
 .NOTPARALLEL:
 
 help: ## Lists the commands
@@ -19,6 +19,9 @@ down: ## Stops what `up` or a killed `run` left running
 
 test: ## Proves it, from unit to end to end
 	@exec scripts/test
+
+lint: ## Checks the form of every file: Swift, Python, bash, SQL and documents
+	@exec scripts/lint
 
 test-sanitizers: ## The tests again under the address and the thread sanitizer
 	@exec scripts/test-sanitizers

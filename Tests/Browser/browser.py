@@ -144,11 +144,13 @@ class Page:
 
     def undo_for(self, milliseconds):
         """How long a contact can be undone from now on: seven seconds may be over before a busy machine's next step."""
-        self.run("""
+        self.run(
+            """
             window.ownTimeout ??= window.setTimeout;
             const lasting = arguments[0];
             window.setTimeout = (what, delay, ...rest) => ownTimeout(what, delay === 7000 ? lasting : delay, ...rest);""",
-                 milliseconds)
+            milliseconds,
+        )
 
     def clicked(self, selector):
         element = self.all(selector)[0]

@@ -52,7 +52,9 @@ class Files(http.server.SimpleHTTPRequestHandler):
         self.wfile.write(text)
 
     def translate_path(self, path):
-        return str(ROOT / "docs/integration-guide.md") if path == "/integration-guide.md" else super().translate_path(path)
+        return (
+            str(ROOT / "docs/integration-guide.md") if path == "/integration-guide.md" else super().translate_path(path)
+        )
 
     def log_message(self, *_):
         pass

@@ -5,7 +5,8 @@ import pytest
 from browser import ENTER, TAB, must_have_no_violation
 
 VIEWS = {
-    "overview": "#/", "patients": "#/patients?level=high", "performance": "#/performance", "trends": "#/trends?period=90d",
+    "overview": "#/", "patients": "#/patients?level=high", "performance": "#/performance",
+    "trends": "#/trends?period=90d",
     "patient": "#/patients/patient_40"
 }
 
@@ -51,7 +52,9 @@ def test_the_keyboard_reaches_everything_in_order(page):
     assert page.focused() == "Skip to the content"
     page.press(ENTER)
     assert page.run("return document.activeElement.id") == "content"
-    reachable = page.run("return [...document.querySelectorAll('main a, main button, main summary, main select')].length")
+    reachable = page.run(
+        "return [...document.querySelectorAll('main a, main button, main summary, main select')].length"
+    )
     seen = []
     for _ in range(reachable):
         page.press(TAB)
@@ -70,7 +73,9 @@ def test_the_focus_stays_while_the_page_is_updated(page, api, clinic):
     page.open("#/patients", token=api.signer.token(clinic.id), wait=".patients")
     page.run("document.querySelector(\"[data-key='patient bob']\").focus()")
     assert api.post(clinic.id, {"patient_id": "ann", "method": "sms", "outcome": "success"}).status == 201
-    page.run("const now = performance.now.bind(performance); performance.now = () => now() + 60_000; document.dispatchEvent(new Event('visibilitychange'))")
+    page.run(
+        "const now = performance.now.bind(performance); performance.now = () => now() + 60_000; document.dispatchEvent(new Event('visibilitychange'))"
+    )
     page.until(lambda: page.texts(".patient h2") == ["Bob", "Ann"])
     assert page.run("return document.activeElement.dataset.key") == "patient bob"
 

@@ -45,8 +45,10 @@ def test_the_page_can_read_what_is_wrong(call, setting, driver):
     answers = call("troubles", setting)
     assert "error" not in answers, answers
     wrong = [(answer["status"], answer["body"]["type"]) for answer in answers]
-    assert wrong == [(404, "/problems/no-such-route"), (404, "/problems/no-such-route"), (404, "/problems/no-such-patient"),
-                     (401, "/problems/token-invalid"), (403, "/problems/other-organization"), (422, "/problems/bad-parameter"),
+    assert wrong == [(404, "/problems/no-such-route"), (404, "/problems/no-such-route"),
+                     (404, "/problems/no-such-patient"),
+                     (401, "/problems/token-invalid"), (403, "/problems/other-organization"),
+                     (422, "/problems/bad-parameter"),
                      (422, "/problems/bad-field"), (405, "/problems/method-not-allowed"),
                      (413, "/problems/body-too-large")]
     assert all(answer["requestID"] == answer["body"]["request_id"] for answer in answers)

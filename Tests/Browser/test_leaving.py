@@ -34,7 +34,10 @@ def must_show_nobody(page):
     must_name_nobody(page)
     text = page.run(SHOWN)
     assert not [name for name in ("Archer", "Baker", "bob", "private", "p@example.org") if name in text], text
-    assert not page.all("dialog, #leaving, #contacts > :not(#held)") and page.run("return document.getElementById('as-of').textContent") == ""
+    assert (
+        not page.all("dialog, #leaving, #contacts > :not(#held)")
+        and page.run("return document.getElementById('as-of').textContent") == ""
+    )
     assert page.run(TOKEN) is None and page.run("return location.hash") == "#/"
 
 
@@ -42,7 +45,8 @@ def pass_by(page, minutes, slept=False):
     page.run(f"window.{'slept' if slept else 'awake'} += arguments[0] * 60000", minutes)
 
 
-@pytest.mark.parametrize("slept, words", [(False, "nobody has used this page for 15 minutes"), (True, "has slept, or its clock was set")])
+@pytest.mark.parametrize("slept, words", [(False, "nobody has used this page for 15 minutes"),
+                                          (True, "has slept, or its clock was set")])
 def test_an_untouched_page_blanks_and_forgets_while_it_polls(left, slept, words):
     pass_by(left, 14, slept)
     # What it asks for by itself is no input.
@@ -79,23 +83,30 @@ def test_input_keeps_it_and_ends_the_warning(left):
 def hold(page, key, code, text):
     """A key that something lies on."""
     for is_repeated in (False, True, True):
-        page.command("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code, text=text, autoRepeat=is_repeated)
+        page.command("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code, text=text,
+                     autoRepeat=is_repeated)
 
 
-@pytest.mark.parametrize("place, key, code, text, caused", [("dialog [name=notes]", "x", 88, "x", "input"), ("dialog .quiet", "Enter", 13, "\r", "click")])
+@pytest.mark.parametrize("place, key, code, text, caused", [("dialog [name=notes]", "x", 88, "x", "input"),
+                                                            ("dialog .quiet", "Enter", 13, "\r", "click")])
 def test_a_key_that_something_lies_on_is_no_input(left, place, key, code, text, caused):
     """Nor is what it types, nor the button that it presses again and again."""
     left.click("[data-key='contact bob email']")
     left.find("dialog [name=notes]")
-    left.run("""
+    left.run(
+        """
         window.held = []; addEventListener(arguments[0], (event) => held.push(event.isTrusted), true);
         document.querySelector('dialog .quiet').addEventListener('click', (event) => event.stopImmediatePropagation(), true);
-        document.querySelector(arguments[1]).focus();""", caused, place)
+        document.querySelector(arguments[1]).focus();""",
+        caused,
+        place,
+    )
     hold(left, key, code, text)
     assert left.run("return held") == [True, True, True]
     pass_by(left, 14.5)
     left.find("#leaving")
-    left.command("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code, text=text, autoRepeat=True)
+    left.command("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code, text=text,
+                 autoRepeat=True)
     assert left.run("return held.length") == 4
     pass_by(left, 0.6)
     left.find("#token")
@@ -132,7 +143,8 @@ def test_what_is_typed_is_not_on_the_disk(desk, directory):  # noqa: F811
 
     def is_on_disk(text):
         files = [file for file in (directory / "profile").rglob("*") if file.is_file()]
-        return any(each in content for content in map(content_of, files) for each in (text.encode(), text.encode("utf-16-le")))
+        return any(each in content for content in map(content_of, files)
+                   for each in (text.encode(), text.encode("utf-16-le")))
 
     page = desk.open("#/patients/bob", desk.anna, ".what-to-do")
     page.click("[data-key='contact bob email']")
@@ -155,8 +167,13 @@ def test_what_is_typed_is_not_on_the_disk(desk, directory):  # noqa: F811
 def test_what_is_typed_is_told_to_no_service_of_the_browsers(left):
     left.click("[data-key='contact bob email']")
     left.find("dialog [name=notes]")
-    assert left.run("return [...document.querySelectorAll('textarea, [type=search]')].filter((each) => each.spellcheck)") == []
-    assert left.run("return document.querySelector('dialog [name=notes]').getAttribute('writingsuggestions')") == "false"
+    assert (
+        left.run("return [...document.querySelectorAll('textarea, [type=search]')].filter((each) => each.spellcheck)")
+        == []
+    )
+    assert (
+        left.run("return document.querySelector('dialog [name=notes]').getAttribute('writingsuggestions')") == "false"
+    )
 
 
 def test_typed_notes_are_warned_of_kept_sealed_and_given_back_to_their_person_alone(left, clinic):
@@ -198,7 +215,8 @@ def test_after_sleep_the_first_key_is_typed_nowhere(left):
     assert left.run("return document.getElementById('token').value") == ""
 
 
-@pytest.mark.parametrize("event", ["window.dispatchEvent(new Event('focus'))", "document.dispatchEvent(new Event('visibilitychange'))",
+@pytest.mark.parametrize("event", ["window.dispatchEvent(new Event('focus'))",
+                                   "document.dispatchEvent(new Event('visibilitychange'))",
                                    "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"])
 def test_what_is_looked_at_again_is_blank_at_once(left, event):
     assert left.run(f"window.slept += 20 * 60000; {event}; return Boolean(document.querySelector('#token'))")
@@ -318,13 +336,16 @@ def test_the_time_is_the_servers_setting(desk, stack):  # noqa: F811
 def test_nothing_is_shown_before_the_time_is_known(desk):  # noqa: F811
     desk.before(SETTINGS % "window.mended ? answer() : new Response('{}', { status: 503 })")
     page = desk.open("#/patients/bob", desk.anna, "#problem")
-    must_name_nobody(type("", (), {"run": lambda _, script: page.run(script).replace(page.run("return location.href"), "")})())
+    must_name_nobody(type("", (),
+                          {"run": lambda _, script: page.run(script).replace(page.run("return location.href"), "")})())
     page.run("window.mended = true")
     page.click("#retry")
     page.find(".what-to-do")
 
 
-@pytest.mark.parametrize("answer", ["null", "[]", "{}", *(f"{{ idle_logoff_min: {each} }}" for each in ("0", "-1", "0.01", "1e300", "true", "'15'", "null"))])
+@pytest.mark.parametrize("answer",
+                         ["null", "[]", "{}", *(f"{{ idle_logoff_min: {each} }}"
+                                                for each in ("0", "-1", "0.01", "1e300", "true", "'15'", "null"))])
 def test_no_time_or_one_that_cannot_be_meant_shows_nobody(desk, answer):  # noqa: F811
     desk.before(SETTINGS % f"Response.json({answer})")
     desk.allowed += ["name no time", "of null"]
@@ -335,12 +356,14 @@ def test_no_time_or_one_that_cannot_be_meant_shows_nobody(desk, answer):  # noqa
 @pytest.mark.parametrize("status, stays", [(403, False), (404, False), (503, True)])
 def test_what_is_refused_or_gone_is_not_shown_from_before(desk, status, stays):  # noqa: F811
     page = desk.open("#/patients/bob", desk.anna, ".what-to-do")
-    page.run("""
+    page.run(
+        """
         window.interfere = async (path, answer) => (path.includes('/patients/bob') ? new Response(JSON.stringify({ detail: 'No.' }),
             { status: arguments[0], headers: { 'Content-Type': 'application/problem+json' } }) : answer());
         const own = performance.now.bind(performance);
         performance.now = () => own() + 60000;
-        document.dispatchEvent(new Event('visibilitychange'));""".replace("arguments[0]", str(status)))
+        document.dispatchEvent(new Event('visibilitychange'));""".replace("arguments[0]", str(status))
+    )
     page.find("#problem")
     assert ("Baker" in page.text("main")) == stays and bool(page.all(".what-to-do")) == stays
 

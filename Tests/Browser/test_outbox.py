@@ -24,7 +24,9 @@ Object.defineProperty(document, 'hidden', { configurable: true, value: true });
 document.dispatchEvent(new Event('visibilitychange'));
 delete document.hidden;"""
 KEPT = "return Object.values({ ...localStorage })"
-ASKS = "const event = new Event('beforeunload', { cancelable: true }); dispatchEvent(event); return event.defaultPrevented"
+ASKS = (
+    "const event = new Event('beforeunload', { cancelable: true }); dispatchEvent(event); return event.defaultPrevented"
+)
 EVERYTHING = "return document.title + location.href + document.body.textContent"
 
 
@@ -40,7 +42,8 @@ def desk(page, api, clinic):
 
 def logged(clinic):
     with clinic.database.cursor() as cursor:
-        cursor.execute("SELECT patient_id, logged_by FROM outreach_log WHERE organization_id = %s ORDER BY 1, 2", (clinic.id, ))
+        cursor.execute("SELECT patient_id, logged_by FROM outreach_log WHERE organization_id = %s ORDER BY 1, 2",
+                       (clinic.id, ))
         return cursor.fetchall()
 
 
@@ -123,10 +126,14 @@ def test_the_same_id_of_another_clinic_is_another_patient(desk, clinic, api, dat
         cursor.execute("INSERT INTO organizations (id, name) VALUES (%s, 'Another')", (other, ))
     type(clinic)(database, other).add("bob", "Bodo", days=60)
     offered = [{"id": name, "token": api.signer.token(name, sub="user_anna")} for name in (clinic.id, other)]
-    desk.before(HANGING + """
+    desk.before(
+        HANGING
+        + """
 const hang = window.interfere;
 window.interfere = (path, answer, options) => path === '/dev/tokens' ? Response.json({ organizations: %s }) : hang(path, answer, options);
-""" % str(offered).replace("'", '"'))
+"""
+        % str(offered).replace("'", '"')
+    )
     page = desk.open("#/patients", desk.anna, ".patients")
     contact(page, "bob", "phone", "no_response")
     page.click("[data-state=waiting] .quiet")
@@ -155,7 +162,9 @@ def test_everything_unsaved_is_asked_about(desk, clinic, axe):
         page.until(lambda: "Discard the notes" in page.text("dialog[open]"))
     must_have_no_violation(page, axe, "the question")
     page.click("dialog .dialog-question .button")
-    assert page.run("return document.activeElement.value") == "private" and "Discard the notes" not in page.text("dialog")
+    assert page.run("return document.activeElement.value") == "private" and "Discard the notes" not in page.text(
+        "dialog"
+    )
     page.undo_for(600_000)
     page.click("dialog [type=submit]")
     page.find("[data-state=waiting]")
@@ -192,7 +201,9 @@ def test_more_than_the_browser_sees_through_arrives_all_the_same(desk, clinic):
     assert len(page.asked("log-outreach", "POST")) == 7
     page.until(lambda: len(page.all("[data-state=logged]")) == 7)
     # What it does not see through is ended with the page.
-    page.run("window.interfere = (path, answer, { keepalive, method }) => (method !== 'POST' || keepalive ? answer() : new Promise(() => {}))")
+    page.run(
+        "window.interfere = (path, answer, { keepalive, method }) => (method !== 'POST' || keepalive ? answer() : new Promise(() => {}))"
+    )
     page.run(SEVEN, False)
     page.click("h1")
     page.driver.get(page.address + "/dashboard/icon.svg")
@@ -348,7 +359,11 @@ def test_going_back_to_the_page_goes_on_with_it(desk, clinic):
     page.click("[data-key='contact ann sms']")
     page.find("dialog [name=notes]").send_keys("private")
     # The first letter takes a moment to be sealed, and only what is sealed can be kept by a page that goes.
-    page.until(lambda: page.run("return import('/dashboard/js/outbox.js').then((outbox) => outbox.contacts().every(({ sealed }) => sealed))"))
+    page.until(
+        lambda: page.run(
+            "return import('/dashboard/js/outbox.js').then((outbox) => outbox.contacts().every(({ sealed }) => sealed))"
+        )
+    )
     # What the browser says when it puts a page into its cache, and when it takes it out.
     page.run("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
     page.until(lambda: len(page.run(KEPT)) == 2)

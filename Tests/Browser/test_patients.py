@@ -97,7 +97,9 @@ def test_a_search_stands_in_no_address_and_survives_what_is_typed_meanwhile(page
     page.press("otAki", ENTER)
     page.until(lambda: ids(page) == ["ana", "oto"])
     assert page.text("#range") == "1–2 of 2"
-    page.run("const s = document.querySelector('[data-key=order]'); s.value = 'name'; s.dispatchEvent(new Event('change'))")
+    page.run(
+        "const s = document.querySelector('[data-key=order]'); s.value = 'name'; s.dispatchEvent(new Event('change'))"
+    )
     page.until(lambda: page.asked("patients/search", "POST") and ids(page) == ["ana", "oto"])
     # A new answer comes while somebody types.
     page.click("[data-key=search]")
@@ -116,8 +118,13 @@ def test_a_search_stands_in_no_address_and_survives_what_is_typed_meanwhile(page
     page.until(lambda: ids(page) == ["ana", "ben", "late", "oto"])
     page.click("[data-key=search]")
     page.press("ab", ENTER)
-    assert page.run("return document.querySelector('[data-key=search]').validationMessage") == "Type at least 3 characters."
-    addresses = page.run("return [...performance.getEntriesByType('resource').map((each) => each.name), location.href, ...asked.map((each) => each.path)]")
+    assert (
+        page.run("return document.querySelector('[data-key=search]').validationMessage")
+        == "Type at least 3 characters."
+    )
+    addresses = page.run(
+        "return [...performance.getEntriesByType('resource').map((each) => each.name), location.href, ...asked.map((each) => each.path)]"
+    )
     assert not [address for address in addresses if "otaki" in address.lower()]
 
 
@@ -127,6 +134,7 @@ def test_a_search_is_forgotten_with_its_organization(page, api, clinic):
     page.click("[data-key=search]")
     page.press("nobody", ENTER)
     page.until(lambda: "Nobody found" in page.text("main"))
-    page.run("import('/dashboard/js/session.js').then(({ signIn }) => signIn(arguments[0]))", api.signer.token(clinic.id))
+    page.run("import('/dashboard/js/session.js').then(({ signIn }) => signIn(arguments[0]))",
+             api.signer.token(clinic.id))
     page.until(lambda: ids(page) == ["ana"])
     assert page.run("return document.querySelector('[data-key=search]').value") == ""

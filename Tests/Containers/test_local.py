@@ -9,7 +9,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import requests
 
 from containers import API, ENDPOINTS, PODMAN, ROOT, capabilities, docker, eventually, health, inspect, log_limit, run
 
@@ -50,7 +49,8 @@ def test_the_audit_has_the_address_of_this_machine(up):
 
 def test_the_printed_line_works(up):
     line = re.search(r"Try\s+(curl .*)", up.compose("logs", "--no-color", "migrate"))[1]
-    assert '"organization_id":"org_demo_1"' in subprocess.run(line, shell=True, capture_output=True, text=True, check=True).stdout
+    assert '"organization_id":"org_demo_1"' in subprocess.run(line, shell=True, capture_output=True, text=True,
+                                                              check=True).stdout
 
 
 def test_the_page_signs_itself_in(up, tmp_path):
@@ -58,7 +58,8 @@ def test_the_page_signs_itself_in(up, tmp_path):
     driver = browser.chromium(tmp_path)
     try:
         driver.get(up.plain + "/")
-        eventually("figures of the demo clinic", lambda: "patients" in driver.find_element("tag name", "main").text.lower()
+        eventually("figures of the demo clinic",
+                   lambda: "patients" in driver.find_element("tag name", "main").text.lower()
                    and "token" not in driver.find_element("tag name", "main").text.lower())
     finally:
         driver.quit()
@@ -72,8 +73,10 @@ def test_the_project_is_its_own(up):
 def test_another_project_called_nginx_takes_nothing_over(up, tmp_path):
     folder = tmp_path / "nginx"
     folder.mkdir()
-    (folder / "compose.yaml").write_text("services: {nginx: {image: '%s', command: [sleep, '60']}}\nvolumes: {postgres: }\n" %
-                                         inspect(up.name("nginx"))["Config"]["Image"])
+    (folder / "compose.yaml").write_text(
+        "services: {nginx: {image: '%s', command: [sleep, '60']}}\nvolumes: {postgres: }\n"
+        % inspect(up.name("nginx"))["Config"]["Image"]
+    )
     before = inspect(up.name("nginx"))["Id"]
     run(*up.command, "-f", folder / "compose.yaml", "down", "-v", "--remove-orphans")
     assert inspect(up.name("nginx"))["Id"] == before and up.get("/ready").status_code == 200
@@ -141,7 +144,8 @@ def test_signals_reach_the_server(up):
 
 
 def test_what_is_in_an_image(up):
-    listed = json.loads(subprocess.run([ROOT / "scripts/sbom-image", inspect(up.name("server"))["Config"]["Image"]], check=True,
+    listed = json.loads(subprocess.run([ROOT / "scripts/sbom-image", inspect(up.name("server"))["Config"]["Image"]],
+                                       check=True,
                                        capture_output=True, text=True).stdout)
     assert listed["bomFormat"] == "CycloneDX"
     names = {component["purl"].split("@")[0] for component in listed["components"]}
@@ -192,12 +196,14 @@ def test_down_and_up_keep_what_was_logged(up):
 
 def test_a_certificate_that_ends_soon_is_renewed(up):
     volume = "reengagement_tls"
-    docker("run", "--rm", "-v", f"{volume}:/etc/nginx/tls", "--entrypoint", "openssl", inspect(up.name("nginx"))["Config"]["Image"],
+    docker("run", "--rm", "-v", f"{volume}:/etc/nginx/tls", "--entrypoint", "openssl",
+           inspect(up.name("nginx"))["Config"]["Image"],
            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3", "-subj", "/CN=localhost",
            "-keyout", "/etc/nginx/tls/privkey.pem", "-out", "/etc/nginx/tls/fullchain.pem")
     docker("restart", up.name("nginx"))
     up.wait()
-    docker("exec", up.name("nginx"), "openssl", "x509", "-in", "/etc/nginx/tls/fullchain.pem", "-noout", "-checkend", "2592000")
+    docker("exec", up.name("nginx"), "openssl", "x509", "-in", "/etc/nginx/tls/fullchain.pem", "-noout", "-checkend",
+           "2592000")
 
 
 @pytest.mark.parametrize("image", [None, "postgres:17-bookworm"])
@@ -208,16 +214,19 @@ def test_a_backup_is_restored(up, project, image):
     up.log_outreach(notes)
     dump = up.folder / "reengagement.dump"
     with dump.open("wb") as file:
-        subprocess.run([*up.command, "-f", up.file, "exec", "-T", "postgres", "pg_dump", "-U", "postgres", "-Fc", "reengagement",
+        subprocess.run([*up.command, "-f", up.file, "exec", "-T", "postgres", "pg_dump", "-U", "postgres", "-Fc",
+                        "reengagement",
                         "--exclude-table-data=re.(dirty|organization_state|patient_state|patient_search|cell|risk_day|outreach_day)"],
                        stdout=file, check=True, cwd=up.folder, env={**os.environ, **up.environment})
     other = project(COMPOSE_PROFILES="", **({"POSTGRES_IMAGE": image} if image else {}))
     other.compose("up", "-d", "postgres")
     eventually("PostgreSQL", lambda: other.sql("SELECT 1") == "1")
     eventually("over TCP too", lambda: docker("exec", other.name("postgres"), "pg_isready", "-h", "127.0.0.1"))
-    other.compose("run", "--rm", "-T", "--no-deps", "--entrypoint", "/opt/reengagement/sql/migrate", "migrate", "--roles")
+    other.compose("run", "--rm", "-T", "--no-deps", "--entrypoint", "/opt/reengagement/sql/migrate", "migrate",
+                  "--roles")
     with dump.open("rb") as file:
-        subprocess.run(["docker", "exec", "-i", other.name("postgres"), "pg_restore", "-U", "postgres", "-d", "reengagement",
+        subprocess.run(["docker", "exec", "-i", other.name("postgres"), "pg_restore", "-U", "postgres", "-d",
+                        "reengagement",
                         "--exit-on-error", "--no-owner", "--no-acl", "--no-comments"], stdin=file, check=True)
     other.up()
     other.compose("run", "--rm", "-T", "--no-deps", "migrate", "rebuild")

@@ -1,5 +1,5 @@
-"""The runbook's backup of one database: dumped and restored by plain owners, from one cluster into another that has none
-of the product's roles; then migrated, rebuilt and compared, answer by answer."""
+"""The runbook's backup of one database: dumped and restored by plain owners, from one cluster into another that has
+none of the product's roles; then migrated, rebuilt and compared, answer by answer."""
 
 import os
 import re
@@ -52,7 +52,8 @@ class Cluster:
 
 def run(program, *arguments, succeeds=True, **environment):
     # Of the PostgreSQL that is tested, since pg_dump takes no newer one.
-    command = [os.path.join(os.environ["POSTGRES_BIN"], word) if word in ("pg_dump", "pg_restore") and "POSTGRES_BIN" in os.environ
+    command = [os.path.join(os.environ["POSTGRES_BIN"], word) if word in ("pg_dump", "pg_restore")
+               and "POSTGRES_BIN" in os.environ
                else str(ROOT / word) if word.startswith("sql/") else word for word in (program, *arguments)]
     done = subprocess.run(command, env=clean_environment(**environment), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=180)
@@ -168,7 +169,8 @@ def answers(stack, folder, cluster, url):
 def sees(url, organization, relation):
     """Whose rows the server's role sees, bound to an organization."""
     column = "id" if relation == "organizations" else "organization_id"
-    return {row[0] for row in rows(url, "SET ROLE reengagement_api", f"SET reengagement.organization = '{organization}'",
+    return {row[0]
+            for row in rows(url, "SET ROLE reengagement_api", f"SET reengagement.organization = '{organization}'",
                                    f"SELECT DISTINCT {column} FROM {relation}")}
 
 
@@ -177,7 +179,8 @@ def check(there, restored, original):
     assert sql("migrate", restored) == "up to date\n"
     assert content(restored) == content(original) and files(restored) == files(original)
     assert rights(restored, there.owner) == rights(original, "owner")
-    for relation in ("patient_reengagement_master_view", "reengagement_performance_view", "re.patient_state", "re.cell"):
+    for relation in ("patient_reengagement_master_view", "reengagement_performance_view", "re.patient_state",
+                     "re.cell"):
         assert sees(restored, "org_demo_1", relation) == {"org_demo_1"}
         assert sees(restored, "", relation) == set()
 
@@ -197,9 +200,15 @@ def test_restored_in_another_cluster_by_its_owner(stack, there, original, dumped
     check(there, restored, original)
     assert answers(stack, folder / "there", there, restored) == answered
     # What is written goes on as before: a used key is known, a new one makes a row and an entry.
-    assert [rows(restored, "SET ROLE reengagement_api", "SET reengagement.organization = 'org_demo_1'",
-                 f"SELECT result FROM re.log_outreach('org_demo_1', 'patient_1', 'sms', 'success', false, 'a note', 'user_1', '{key}')")
-            for key in ("key", "another")] == [[("replayed", )], [("created", )]]
+    assert [
+        rows(
+            restored,
+            "SET ROLE reengagement_api",
+            "SET reengagement.organization = 'org_demo_1'",
+            f"SELECT result FROM re.log_outreach('org_demo_1', 'patient_1', 'sms', 'success', false, 'a note', 'user_1', '{key}')",
+        )
+        for key in ("key", "another")
+    ] == [[("replayed",)], [("created",)]]
 
 
 def test_with_what_is_derived(there, original, directory):
@@ -255,7 +264,8 @@ def test_views_and_functions_that_could_not_be_restored_are_made_again(there, or
     restored = there.create("elsewhere")
     rows(restored, "CREATE SCHEMA extensions", "CREATE EXTENSION unaccent SCHEMA extensions")
     sql("migrate", restored, "--roles")
-    assert "public.unaccent(text) does not exist" in restore(restored, dumped, without="--exit-on-error", succeeds=False)
+    assert "public.unaccent(text) does not exist" in restore(restored, dumped, without="--exit-on-error",
+                                                             succeeds=False)
     assert rows(restored, "SELECT to_regprocedure('re.folded(text)')") == [(None, )]
     sql("migrate", restored)
     sql("rebuild", restored)

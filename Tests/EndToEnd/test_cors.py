@@ -51,7 +51,8 @@ def test_a_stranger_gets_no_permission_on_any_answer(api, clinic, origin):
 OWN_HEADERS = ("authorization", "content-type", "idempotency-key", "x-request-id")
 # What a page's own client and the libraries around it add.
 PAGE_HEADERS = "authorization,baggage,content-type,sentry-trace,traceparent,x-organization-id,x-requested-with"
-PATHS = ("dashboard", "log-outreach", "patients/prioritized", "patients/x", "no-such-thing", "patients/", "patients/a/b")
+PATHS = ("dashboard", "log-outreach", "patients/prioritized", "patients/x", "no-such-thing", "patients/",
+         "patients/a/b")
 ELSEWHERE = ("/nowhere", "/", "/health", "/metrics", "/docs/", "/dashboard/nothing", "/a//b", "/%ff", "/problems/x?y=%")
 
 
@@ -90,7 +91,8 @@ def alone(server_with):
 
 
 LISTS = ("x-organization-id", "A, b\t,\tc", "a,,b", ",", "!#$%&'*+-.^_`|~09AZaz", "x" * 2048, "a" + ",b" * 1023, "*")
-NO_LISTS = ("a b", "a:b", "a;b", 'a,"b"', "(a)", "a/b", "a=b", "{}", "a@b", "x" * 2049, "a" + ",b" * 1024, "a" + " " * 2040 + "b")
+NO_LISTS = ("a b", "a:b", "a;b", 'a,"b"', "(a)", "a/b", "a=b", "{}", "a@b", "x" * 2049, "a" + ",b" * 1024,
+            "a" + " " * 2040 + "b")
 
 
 @pytest.mark.parametrize("names", [*LISTS, *NO_LISTS, None], ids=lambda names: str(names)[:20])
@@ -101,12 +103,14 @@ def test_nginx_and_the_server_answer_a_preflight_alike(api, alone, names):
     for response in answers:
         must_allow(response, ORIGINS[0], {each.strip().lower() for each in expected} - {""})
         assert response.header("Access-Control-Allow-Private-Network") == "true"
-    told = [{n.lower(): v for n, v in r.headers if n.lower().startswith("access-control") or n.lower() == "vary"} for r in answers]
+    told = [{n.lower(): v for n, v in r.headers if n.lower().startswith("access-control") or n.lower() == "vary"}
+            for r in answers]
     assert told[0] == told[1]
 
 
 def test_a_header_asked_for_in_two_lines_is_one_list(api, alone):
-    twice = [("Origin", ORIGINS[0]), ("Access-Control-Request-Headers", "x-a"), ("Access-Control-Request-Headers", "x-b")]
+    twice = [("Origin", ORIGINS[0]), ("Access-Control-Request-Headers", "x-a"),
+             ("Access-Control-Request-Headers", "x-b")]
     response = api.client.exchange(api.client.open(), "OPTIONS", "/nowhere", twice, None)
     assert response.status == 204 and set(names_in(response, "Access-Control-Allow-Headers")) >= {"x-a"}
 

@@ -18,7 +18,9 @@ def test_a_database_whose_views_belong_to_the_owner_of_its_tables(stack, folder,
     migrate(own_database)
     connection = connect(own_database)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT oid::regclass::text FROM pg_class WHERE relkind = 'v' AND relnamespace = 're'::regnamespace")
+        cursor.execute(
+            "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'v' AND relnamespace = 're'::regnamespace"
+        )
         for view, in cursor.fetchall():
             cursor.execute(f"ALTER VIEW {view} OWNER TO CURRENT_USER")
     connection.close()
@@ -40,8 +42,10 @@ def test_a_trigger_that_is_disabled_while_the_server_runs(stack, folder, own_dat
         cursor.execute("INSERT INTO patients (organization_id, id, name, created_at)"
                        " VALUES ('o', 'p', 'P', now() - interval '9 days')")
         cursor.execute("ALTER TABLE appointments DISABLE TRIGGER USER")
-        cursor.execute("INSERT INTO appointments (organization_id, id, patient_id, starts_at, status)"
-                       " SELECT 'o', 'a' || i, 'p', now() - interval '1 hour' * i, 'completed' FROM generate_series(1, 100) i")
+        cursor.execute(
+            "INSERT INTO appointments (organization_id, id, patient_id, starts_at, status)"
+            " SELECT 'o', 'a' || i, 'p', now() - interval '1 hour' * i, 'completed' FROM generate_series(1, 100) i"
+        )
         eventually(lambda: status(server) == 503, seconds=150, every=1)
         assert faults(server) > 0
         server.logged("run migrate")

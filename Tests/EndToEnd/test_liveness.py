@@ -116,7 +116,8 @@ def test_background_work_that_a_lock_holds_takes_no_connection_from_requests(ser
             server = server_with(DATABASE_URL=own_database, **FOR_EVER)
             eventually(lambda: statements_waiting(database, "re.advance") == 1, 60)
             asking = Asking(
-                lambda: server.get(f"{PREFIX}/{clinic}/patients/patient_123", token_headers(stack, clinic), timeout=120),
+                lambda: server.get(f"{PREFIX}/{clinic}/patients/patient_123", token_headers(stack, clinic),
+                                   timeout=120),
                 WORKERS)
             eventually(lambda: held(database) == WORKERS, 60)
             # Told apart from what migrate has left, and looked at again after the lock.

@@ -1,4 +1,5 @@
-"""make load: its table says what the server itself has counted, its tokens stay good, and it writes only where it may."""
+"""make load: its table says what the server itself has counted, its tokens stay good, and it writes
+only where it may."""
 
 import re
 import subprocess
@@ -18,14 +19,16 @@ ROW = re.compile(r"^(\S+|without an id) +(\d+) +(\d+) +([\d.]+) +([\d.]+|-) +([\
 def load(**environment):
     names = ("BASE_URL", "TOKEN", "TOKEN_COMMAND", "DURATION", "CONNECTIONS", "WRITES", "SUBJECTS", "CA_FILE")
     kept = {name: value for name, value in clean_environment().items() if name not in names}
-    return subprocess.run([ROOT / "bench/load/run"], env={**kept, **environment}, stdin=subprocess.DEVNULL, capture_output=True,
+    return subprocess.run([ROOT / "bench/load/run"], env={**kept, **environment}, stdin=subprocess.DEVNULL,
+                          capture_output=True,
                           text=True, timeout=150)
 
 
 def table_of(done):
     assert done.returncode == 0, done.stdout + done.stderr
     return {
-        name: {"sent": int(sent), "answered": int(answered), "statuses": {int(s): int(n) for s, n in re.findall(r"(\d+): (\d+)", statuses)}}
+        name: {"sent": int(sent), "answered": int(answered),
+               "statuses": {int(s): int(n) for s, n in re.findall(r"(\d+): (\d+)", statuses)}}
         for name, sent, answered, *_, statuses in ROW.findall(done.stdout)
     }
 
@@ -33,8 +36,12 @@ def table_of(done):
 def counted(api):
     """By route and status, whatever the method: a HEAD that another test has sent is counted beside the GETs."""
     text = api.client.request("GET", "/metrics").body.decode()
-    found = re.findall(r'^reengagement_http_requests_total\{route="/api/v1/reengagement/\{org_id\}/([^"]*)",method="\w+",'
-                       r'status="(\d+)"\} (\d+)', text, re.M)
+    found = re.findall(
+        r'^reengagement_http_requests_total\{route="/api/v1/reengagement/\{org_id\}/([^"]*)",method="\w+",'
+        r'status="(\d+)"\} (\d+)',
+        text,
+        re.M,
+    )
     counts = Counter()
     for route, status, count in found:
         counts[route, int(status)] += int(count)
@@ -83,7 +90,8 @@ def test_its_table_says_what_the_server_has_counted(api, clinic, database, there
         eventually(lambda: served(route) >= row["answered"])
         assert served(route) <= row["sent"], (route, row)
     with database.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM outreach_log WHERE organization_id = %s AND notes = 'load test'", (clinic, ))
+        cursor.execute("SELECT count(*) FROM outreach_log WHERE organization_id = %s AND notes = 'load test'",
+                       (clinic, ))
         logged = cursor.fetchone()[0]
     posts = table.get("log-outreach", {"statuses": {}, "sent": 0})
     assert posts["statuses"].get(201, 0) <= logged <= posts["sent"]
@@ -93,17 +101,20 @@ def test_it_logs_nothing_elsewhere_unless_told_to(database, clinic, there):
     done = load(**asked(there))
     assert "no contacts are logged" in done.stdout and "log-outreach" not in table_of(done)
     with database.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM outreach_log WHERE organization_id = %s AND notes = 'load test'", (clinic, ))
+        cursor.execute("SELECT count(*) FROM outreach_log WHERE organization_id = %s AND notes = 'load test'",
+                       (clinic, ))
         assert cursor.fetchone()[0] == 0
 
 
 def test_tokens_are_renewed_before_they_expire(there, stack, clinic, folder):
     """Each is good for ten seconds and the five of leeway, the load goes on for 32: two would not do."""
     script = folder / "command"
-    script.write_text(f"#!/bin/sh\necho asked >>{folder}/asked\nexec /usr/bin/python3 - <<'END'\nimport sys, time\n"
-                      f"sys.path.insert(0, {str(ROOT / 'Tests/EndToEnd')!r})\nfrom tokens import Signer\n"
-                      f"signer = Signer.from_file({stack.settings['PRIVATE_KEY']!r}, {stack.settings['ISSUER']!r}, {stack.settings['KEY_ID']!r})\n"
-                      f"print(signer.token({clinic!r}, exp=int(time.time()) + 10))\nEND\n")
+    script.write_text(
+        f"#!/bin/sh\necho asked >>{folder}/asked\nexec /usr/bin/python3 - <<'END'\nimport sys, time\n"
+        f"sys.path.insert(0, {str(ROOT / 'Tests/EndToEnd')!r})\nfrom tokens import Signer\n"
+        f"signer = Signer.from_file({stack.settings['PRIVATE_KEY']!r}, {stack.settings['ISSUER']!r}, {stack.settings['KEY_ID']!r})\n"
+        f"print(signer.token({clinic!r}, exp=int(time.time()) + 10))\nEND\n"
+    )
     script.chmod(0o755)
     table = table_of(load(**asked(there, TOKEN_COMMAND=str(script), DURATION="32s", CONNECTIONS="2")))
     assert set(table["all"]["statuses"]) == {200}
@@ -116,7 +127,8 @@ def test_errors_are_listed_with_the_kind_of_problem_and_an_id(there):
     done = load(**asked(there, DURATION="30s", CONNECTIONS="2"))
     table = table_of(done)
     assert set(table["all"]["statuses"]) == {200, 401}
-    assert re.search(r"^  risk-metrics 401: \d+ times, \S+ \(.+\), such as load-[\w.-]+$", done.stdout, re.M), done.stdout
+    assert re.search(r"^  risk-metrics 401: \d+ times, \S+ \(.+\), such as load-[\w.-]+$", done.stdout,
+                     re.M), done.stdout
 
 
 @pytest.mark.parametrize("changes, told", [

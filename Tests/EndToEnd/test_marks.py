@@ -1,4 +1,5 @@
-"""Where the look for marks begins (sql/flat/15_floor.sql): behind the marks that are gone, before every one that is left or to come.
+"""Where the look for marks begins (sql/flat/15_floor.sql): behind the marks that are gone, before every one that is
+left or to come.
 
 Sessions beside each other, on a database of its own: a copy of the one that MARKS_TEMPLATE_URL names, where it is set.
 """
@@ -23,7 +24,9 @@ class Session:
     def __init__(self, url, autocommit=True):
         self.connection = connect(url)
         self.connection.autocommit = autocommit
-        self.run("SELECT set_config('reengagement.organization', 'one', false), set_config('enable_seqscan', 'off', false)")
+        self.run(
+            "SELECT set_config('reengagement.organization', 'one', false), set_config('enable_seqscan', 'off', false)"
+        )
 
     def run(self, statement, *parameters):
         with self.connection.cursor() as cursor:
@@ -99,7 +102,9 @@ def session(url):
     # The marks that are gone stay where they are.
     made.run("ALTER TABLE re.dirty SET (autovacuum_enabled = off)")
     made.run("INSERT INTO organizations (id, name) VALUES ('one', 'One')")
-    made.run("INSERT INTO patients (organization_id, id, name) SELECT 'one', 'p' || i, 'P' FROM generate_series(1, 50) i")
+    made.run(
+        "INSERT INTO patients (organization_id, id, name) SELECT 'one', 'p' || i, 'P' FROM generate_series(1, 50) i"
+    )
     assert made.advance() == (50, False, False)
     assert made.is_current()
     yield made
@@ -130,7 +135,9 @@ def test_a_writer_that_commits_after_an_advance_is_seen(session, url, older_by):
         writer.log("p1")
         session.log("p2", 1 + older_by)
         session.advance()
-        noted = session.value("SELECT cardinality(marks_running) FROM re.organization_state WHERE organization_id = 'one'")
+        noted = session.value(
+            "SELECT cardinality(marks_running) FROM re.organization_state WHERE organization_id = 'one'"
+        )
         assert noted == (1 if older_by else 0)
         assert session.is_current() and session.is_floor_valid()
         writer.connection.commit()
@@ -179,7 +186,8 @@ def test_marks_that_an_advance_leaves_are_seen(session):
 
 
 def test_the_floor_of_another_cluster_is_none(session):
-    """As a dump brings it: the row names a transaction that has not written it, and numbers that are still to come here."""
+    """As a dump brings it: the row names a transaction that has not written it, and numbers that
+    are still to come here."""
     session.run("UPDATE re.organization_state SET marks_from = '999999999999'")
     session.log("p1")
     assert not session.is_current()
@@ -224,7 +232,10 @@ def test_a_look_does_not_walk_over_what_the_organization_was(session, url):
         session.run("ANALYZE re.organization_state")
         assert [session.buffers(look) <= read + 4 for look, read in zip(looks, before)] == [True, True]
         # Each of its rows is still there.
-        assert session.buffers("SELECT max(generation) FROM re.organization_state WHERE organization_id || '' = 'one'") > 10
+        assert (
+            session.buffers("SELECT max(generation) FROM re.organization_state WHERE organization_id || '' = 'one'")
+            > 10
+        )
 
 
 def test_a_row_is_made_once_for_an_organization(session, url):
@@ -240,7 +251,9 @@ def test_a_row_is_made_once_for_an_organization(session, url):
 
 
 def test_a_backlog_that_is_worked_off_is_not_walked_over(session, url):
-    session.run("INSERT INTO patients (organization_id, id, name) SELECT 'one', 'q' || i, 'Q' FROM generate_series(1, 4000) i")
+    session.run(
+        "INSERT INTO patients (organization_id, id, name) SELECT 'one', 'q' || i, 'Q' FROM generate_series(1, 4000) i"
+    )
     with old_snapshot(url):
         for _ in range(7):
             assert session.advance(500) == (500, True, False)

@@ -20,7 +20,8 @@ def resident(server):
 
 
 def ask_with_long_tokens(server, stack, tokens):
-    """As many subjects as tokens, each as long as nginx lets it be, and valid; another organization's path is 403 quickly."""
+    """As many subjects as tokens, each as long as nginx lets it be, and valid; another
+    organization's path is 403 quickly."""
 
     def ask(_):
         unique = uuid.uuid4().hex

@@ -63,7 +63,8 @@ def test_the_documented_sql_loads_the_tables(api, loaded):
         found = patients(api, loaded())
         assert set(found) == {"1", "2", "4"}
         # A past visit that was left "scheduled" is a contact, the coming one is upcoming.
-        assert (found["1"]["name"], found["1"]["risk_level"], found["1"]["total_lifetime_appointments"]) == ("Ana Lee", "low", 1)
+        assert (found["1"]["name"], found["1"]["risk_level"],
+                found["1"]["total_lifetime_appointments"]) == ("Ana Lee", "low", 1)
         assert found["1"]["next_scheduled_appointment"] and found["1"]["phone"] == "+61 1"
         assert (found["2"]["name"], found["2"]["phone"], found["2"]["risk_level"]) == ("No name", None, "critical")
         assert (found["4"]["risk_level"], found["4"]["missed_appointments_last_90d"]) == ("high", 1)

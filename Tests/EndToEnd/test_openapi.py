@@ -14,7 +14,8 @@ from outreach import accepted
 from registry import ENDPOINTS
 
 API, EXAMPLE = FILE.parent, Path(__file__).parent / "example"
-ANSWERS = [(path, method, status) for path, method, operation in description.operations() for status in operation["responses"]]
+ANSWERS = [(path, method, status) for path, method, operation in description.operations()
+           for status in operation["responses"]]
 
 
 # The document by itself.
@@ -22,10 +23,13 @@ ANSWERS = [(path, method, status) for path, method, operation in description.ope
 def test_the_served_document_is_the_file(api):
     response = api.client.request("GET", "/openapi.json")
     here = f"https://localhost:{api.client.port}".encode()
-    assert response.status == 200 and response.body == FILE.read_bytes().replace(b'"url": "/"', b'"url": "%s"' % here, 1)
+    assert response.status == 200 and response.body == FILE.read_bytes().replace(
+        b'"url": "/"', b'"url": "%s"' % here, 1
+    )
 
 
-@pytest.mark.parametrize("host", ["api.example.com", "api.example.com:8443", "[::1]:8443", 'x"}', "a b", "a/b", "a\\b", "", "x" * 256])
+@pytest.mark.parametrize("host", ["api.example.com", "api.example.com:8443", "[::1]:8443", 'x"}', "a b", "a/b", "a\\b",
+                                  "", "x" * 256])
 def test_the_document_names_the_server_that_it_was_asked_of(server_with, host):
     """And nothing that could not be one."""
     response = server_with().request("GET", "/openapi.json", {"Host": host})
@@ -42,14 +46,16 @@ def test_it_is_of_the_version_that_the_server_tells(api):
 
 def test_every_reference_resolves_and_every_component_is_used():
     used = {node["$ref"] for node in nodes(description.document) if "$ref" in node}
-    there = {f"#/components/{kind}/{name}" for kind, named in description.document["components"].items() if kind != "securitySchemes" for name in named}
+    there = {f"#/components/{kind}/{name}" for kind, named in description.document["components"].items()
+             if kind != "securitySchemes" for name in named}
     assert used == there
     schemes = {name for node in nodes(description.document) for need in node.get("security", []) for name in need}
     assert schemes == set(description.document["components"]["securitySchemes"])
 
 
 def test_every_schema_is_one_and_every_property_is_described():
-    schemas = [node["schema"] for node in nodes(description.document) if "schema" in node] + list(description.document["components"]["schemas"].values())
+    schemas = [node["schema"] for node in nodes(description.document)
+               if "schema" in node] + list(description.document["components"]["schemas"].values())
     for schema in schemas:
         jsonschema.Draft202012Validator.check_schema(schema)
         for node in nodes(schema):
@@ -80,7 +86,8 @@ def test_every_object_enumeration_and_item_is_a_component_with_a_title():
             assert not {"properties", "allOf", "enum"} & set(schema), f"{place} has no name"
             assert not place.endswith("/items") or "$ref" in schema, f"{place} has no name"
         elif {"properties", "allOf", "enum"} & set(schema):
-            assert schema.get("title", named) == named and ("title" in schema or "/" in named), f"{named} has another title"
+            assert schema.get("title", named) == named and ("title" in schema
+                                                            or "/" in named), f"{named} has another title"
             found += 1
     assert found >= 40
 
@@ -89,12 +96,14 @@ def test_every_example_fits_its_schema():
     shown = 0
     for node in nodes({**description.document, "components": {**description.document["components"], "examples": {}}}):
         if "schema" in node:
-            values = [node["example"]] if "example" in node else [description.resolved(e)["value"] for e in node.get("examples", {}).values()]
+            values = [node["example"]] if "example" in node else [description.resolved(e)["value"]
+                                                                  for e in node.get("examples", {}).values()]
             assert values or "name" not in node, f"{node['name']} has no example"
         else:
             values = node["examples"] if isinstance(node.get("examples"), list) else []
         for value in values:
-            assert not description.faults(node.get("schema", node), value), (value, description.faults(node.get("schema", node), value))
+            assert not description.faults(node.get("schema", node),
+                                          value), (value, description.faults(node.get("schema", node), value))
         shown += len(values)
     assert shown >= 25
 
@@ -102,16 +111,23 @@ def test_every_example_fits_its_schema():
 def test_every_answer_is_shown_by_an_example():
     for path, method, status in ANSWERS:
         (kind, content), = description.response(path, method, status)["content"].items()
-        assert path == "/openapi.json" and status == "200" or "example" in content or "examples" in content, (path, status)
+        assert path == "/openapi.json" and status == "200" or "example" in content or "examples" in content, (
+            path,
+            status,
+        )
 
 
 def test_the_examples_are_the_contracts():
     shown = {name: example["value"] for name, example in description.document["components"]["examples"].items()}
-    files = {"RiskMetrics": "risk-metrics", "Performance": "performance.last_30_days", "PatientDetail": "patients.patient_123", "Trends": "trends.7d.risk_levels", "Dashboard": "dashboard"}
+    files = {"RiskMetrics": "risk-metrics", "Performance": "performance.last_30_days",
+             "PatientDetail": "patients.patient_123", "Trends": "trends.7d.risk_levels", "Dashboard": "dashboard"}
     for name, file in files.items():
         assert shown[name] == strict_json((EXAMPLE / f"{file}.json").read_text()), name
     page = strict_json((EXAMPLE / "patients.prioritized.json").read_text())
-    assert shown["PrioritizedPatients"]["patients"] == page["patients"][:1] and shown["PrioritizedPatients"]["timestamp"] == page["timestamp"]
+    assert (
+        shown["PrioritizedPatients"]["patients"] == page["patients"][:1]
+        and shown["PrioritizedPatients"]["timestamp"] == page["timestamp"]
+    )
 
 
 # The document and the server's own lists.
@@ -135,23 +151,31 @@ def test_every_parameter_and_field_that_the_server_reads_is_documented_and_the_o
 def test_the_server_allows_the_documented_method(api, path, method):
     response = api.client.request("BREW", filled(path))
     both = path.endswith("patients/search")     # whose GET is a patient's
-    assert response.header("Allow") == ("GET, HEAD, POST, OPTIONS" if both else "GET, HEAD, OPTIONS" if method == "get" else "POST, OPTIONS")
+    assert response.header("Allow") == ("GET, HEAD, POST, OPTIONS" if both else "GET, HEAD, OPTIONS"
+                                        if method == "get" else "POST, OPTIONS")
 
 
 @pytest.mark.parametrize("path, method", OPERATIONS)
 def test_a_token_is_needed_where_the_document_says_so(api, path, method):
     operation = description.document["paths"][path][method]
     response = api.client.request(method.upper(), filled(path))
-    assert (response.status == 401) == ("401" in operation["responses"]) == bool(operation.get("security", description.document["security"]))
+    assert (
+        (response.status == 401)
+        == ("401" in operation["responses"])
+        == bool(operation.get("security", description.document["security"]))
+    )
 
 
-@pytest.mark.parametrize("path, method, operation", description.operations(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize("path, method, operation", description.operations(), ids=lambda value: value
+                         if isinstance(value, str) else "")
 def test_every_status_that_can_occur_is_documented(path, method, operation):
     """By the definitions' table; the answers' tests show that each of them does occur."""
-    expected = {"200", "405", "default"} | {"/ready": {"503"}, "/metrics": {"403"}, "/problems/{problem}": {"404"}, "/.well-known/security.txt": {"404"}}.get(path, set())
+    expected = {"200", "405", "default"} | {"/ready": {"503"}, "/metrics": {"403"}, "/problems/{problem}": {"404"},
+                                            "/.well-known/security.txt": {"404"}}.get(path, set())
     if path.startswith(PREFIX):
         expected |= {"401", "403", "404", "429", "500", "503"}
-        expected |= {"400", "413", "415", "422"} if method == "post" else {"422"} if path in (at for at, _ in QUERY) else set()
+        expected |= {"400", "413", "415",
+                     "422"} if method == "post" else {"422"} if path in (at for at, _ in QUERY) else set()
         expected |= {"201"} if path.endswith("log-outreach") else set()
     assert set(operation["responses"]) == expected
 
@@ -159,7 +183,8 @@ def test_every_status_that_can_occur_is_documented(path, method, operation):
 def test_what_an_answer_may_lack_is_known():
     lacking = set().union(*(description.optional(schema_of(*answer)) for answer in ANSWERS))
     asked_for = {"engagement_status", "action_priority", "risk_tier", "q", "sort", "include", "treatment_notes"}
-    assert lacking == {"risk_levels", "contact_success_rate", "conversion_rate", "channels", "errors", "version"} | asked_for
+    assert lacking == {"risk_levels", "contact_success_rate", "conversion_rate", "channels", "errors",
+                       "version"} | asked_for
 
 
 # What may be sent.
@@ -171,9 +196,11 @@ def sendable(schema):
         return [schema["minimum"] - 1, schema["minimum"], schema["maximum"], schema["maximum"] + 1, "1.5", "x"]
     if schema["type"] == "array":
         items = description.resolved(schema["items"])["enum"]
-        return [[item] for item in items] + [items, items[::-1], [items[0], items[0]], ["x"], [items[0], ""], [items[0].upper()]]
+        return [[item] for item in items] + [items, items[::-1], [items[0], items[0]], ["x"], [items[0], ""],
+                                             [items[0].upper()]]
     if "pattern" in schema:
-        return ["", "ab", " ab ", "   ", "abc", " a c  ", "\u1f428", "\U0001f428" * 100, "\U0001f428" * 101, "%_\\", "ab\0", "\tab"]
+        return ["", "ab", " ab ", "   ", "abc", " a c  ", "\u1f428", "\U0001f428" * 100, "\U0001f428" * 101, "%_\\",
+                "ab\0", "\tab"]
     return [*schema["enum"], schema["enum"][0].upper(), "x", ""] if "enum" in schema else []
 
 
@@ -190,16 +217,22 @@ def test_a_parameter_takes_exactly_what_its_schema_allows(api, path, parameter):
 def test_a_parameter_left_out_has_its_documented_default(api, clinic, path, parameter):
     endpoint = path.removeprefix(f"{PREFIX}/{{org_id}}/")
     if "default" in parameter["schema"]:
-        answers = [api.answer(clinic, endpoint + query) for query in ("", f"?{parameter['name']}={parameter['schema']['default']}")]
+        answers = [api.answer(clinic, endpoint + query)
+                   for query in ("", f"?{parameter['name']}={parameter['schema']['default']}")]
         assert answers[0] | {"timestamp": None} == answers[1] | {"timestamp": None}
     else:
-        assert parameter["name"] in ("metrics", "cursor", "engagement_status", "action_priority", "risk_tier", "q", "sort", "include")
+        assert parameter["name"] in ("metrics", "cursor", "engagement_status", "action_priority", "risk_tier", "q",
+                                     "sort", "include")
 
 
-BODIES = [GOOD, {}, *({k: v for k, v in GOOD.items() if k != name} for name in GOOD), *({**GOOD, name: None} for name in GOOD), *({**GOOD, name: 5} for name in GOOD),
-          *({**GOOD, "method": m} for m in ("sms", "email", "phone", "SMS", "fax", "")), *({**GOOD, "outcome": o} for o in ("success", "no_response", "failed", "Failed", "")),
-          *({**GOOD, "notes": n} for n in (None, "", "x", "🐨" * 4000, "🐨" * 4001, 5, ["x"])), *({**GOOD, "opened": o} for o in (None, True, False, "true", 1, 0)),
-          *({**GOOD, "idempotency_key": k} for k in (None, "", "x", "~ !", "a, b", "x" * 255, "x" * 256, "é", "a\tb", 5, ["x"], True)),
+BODIES = [GOOD, {}, *({k: v for k, v in GOOD.items() if k != name} for name in GOOD),
+          *({**GOOD, name: None} for name in GOOD), *({**GOOD, name: 5} for name in GOOD),
+          *({**GOOD, "method": m} for m in ("sms", "email", "phone", "SMS", "fax", "")),
+          *({**GOOD, "outcome": o} for o in ("success", "no_response", "failed", "Failed", "")),
+          *({**GOOD, "notes": n} for n in (None, "", "x", "🐨" * 4000, "🐨" * 4001, 5, ["x"])),
+          *({**GOOD, "opened": o} for o in (None, True, False, "true", 1, 0)),
+          *({**GOOD, "idempotency_key": k}
+            for k in (None, "", "x", "~ !", "a, b", "x" * 255, "x" * 256, "é", "a\tb", 5, ["x"], True)),
           *({**GOOD, "patient_id": p} for p in ("", "🐨" * 200, "🐨" * 201)), {**GOOD, "unknown": {"x": [1]}}]
 
 
@@ -207,11 +240,13 @@ def test_a_body_is_taken_exactly_if_its_schema_allows_it(api, clinic):
     schema = description.document["components"]["schemas"]["OutreachRequest"]
     for body in BODIES:
         response = api.post(clinic, body)
-        assert response.status == (422 if description.faults(schema, body) else 201 if body["patient_id"] == "patient_123" else 404), (body, response)
+        assert response.status == (422 if description.faults(schema, body) else 201
+                                   if body["patient_id"] == "patient_123" else 404), (body, response)
 
 
 VALUES = {
-    **{name: (None, "high", "HIGH", "all", "active", "stale", "medium", "priority", "name", "last_contact", "notes", "", 1, [], True)
+    **{name: (None, "high", "HIGH", "all", "active", "stale", "medium", "priority", "name", "last_contact", "notes", "",
+              1, [], True)
        for name in ("risk_level", "engagement_status", "risk_tier", "sort", "include")},
     **{name: (None, 0, 1, 1.0, 4, 4.0, 5, 200, 201, 1.5, -1, "1", True, [1]) for name in ("action_priority", "limit")},
     "q": (None, "", "ab", "abc", " ab ", " abc ", "\U0001f428" * 100, "\U0001f428" * 101, "abc\0", 123, ["abc"]),
@@ -231,11 +266,13 @@ def test_the_documented_defaults_are_what_is_logged(api, clinic):
     outreach_id = accepted(api.post(clinic, GOOD))["outreach_id"]
     logged = next(a for a in api.answer(clinic, "patients/patient_123")["outreach"] if a["outreach_id"] == outreach_id)
     fields = description.document["components"]["schemas"]["OutreachRequest"]["properties"]
-    assert {name: logged[name] for name in ("notes", "opened")} == {name: fields[name]["default"] for name in ("notes", "opened")}
+    assert {name: logged[name] for name in ("notes", "opened")} == {name: fields[name]["default"]
+                                                                    for name in ("notes", "opened")}
 
 
 def test_an_idempotency_key_is_taken_exactly_if_its_schema_allows_it(api, clinic):
-    key, = (p for p in description.parameters(f"{PREFIX}/{{org_id}}/log-outreach", "post") if p["name"] == "Idempotency-Key")
+    key, = (p for p in description.parameters(f"{PREFIX}/{{org_id}}/log-outreach", "post")
+            if p["name"] == "Idempotency-Key")
     for value in (key["example"], "a", "~ !", "x" * 255, "x" * 256, "", "é", "a\tb"):
         response = api.post(clinic, GOOD, key=value)
         assert response.status == (422 if description.faults(key["schema"], value) else 201), (value, response)

@@ -1,4 +1,5 @@
-"""Every answer and every problem fits the schema documented for its path, method and status, and has what that names."""
+"""Every answer and every problem fits the schema documented for its path, method and status, and
+has what that names."""
 
 import copy
 import http.client
@@ -16,7 +17,8 @@ from openapi import OPERATIONS, QUERY, description, filled, must_fit, present, s
 from problems import must_be_problem
 from stack import Server
 
-PROBLEMS = [(path, method, status) for path, method, operation in description.operations() for status in operation["responses"] if not status.startswith("2")]
+PROBLEMS = [(path, method, status) for path, method, operation in description.operations()
+            for status in operation["responses"] if not status.startswith("2")]
 
 
 # The registry's questions, and what they do not show.
@@ -49,7 +51,8 @@ def test_a_search_fits(api, clinic):
 
 def test_patients_fit_and_have_exactly_the_documented_properties(api, clinic):
     path = f"{PREFIX}/{{org_id}}/patients/{{patient_id}}"
-    answers = [must_fit(path, "get", "200", api.get(clinic, f"patients/patient_{number}")) for number in (123, 456, 500, 501, 502, 503)]
+    answers = [must_fit(path, "get", "200", api.get(clinic, f"patients/patient_{number}"))
+               for number in (123, 456, 500, 501, 502, 503)]
     assert set().union(*map(present, answers)) == description.properties(schema_of(path, "get", "200"))
 
 
@@ -70,8 +73,10 @@ def test_the_service_paths_fit_and_have_exactly_the_documented_properties(api, p
 def test_an_answer_that_is_not_as_documented_is_found(api, clinic):
     path, response = f"{PREFIX}/{{org_id}}/patients/prioritized", api.get(clinic, "patients/prioritized")
     good = json.loads(response.body)
-    for spoil in (lambda v: v.pop("timestamp"), lambda v: v["summary"].update(more=1), lambda v: v["patients"][0].update(risk_score="85"),
-                  lambda v: v["patients"][0].update(last_appointment_date="2025-06-30T12:00:00+00:00"), lambda v: v["patients"][-1].pop("phone"),
+    for spoil in (lambda v: v.pop("timestamp"), lambda v: v["summary"].update(more=1),
+                  lambda v: v["patients"][0].update(risk_score="85"),
+                  lambda v: v["patients"][0].update(last_appointment_date="2025-06-30T12:00:00+00:00"),
+                  lambda v: v["patients"][-1].pop("phone"),
                   lambda v: v["patients"][0].update(name=None), lambda v: v["patients"][0].update(risk_level="none")):
         spoilt = copy.deepcopy(good)
         spoil(spoilt)
@@ -115,8 +120,11 @@ def well_formed(api, organization, path, method):
 def nowhere(method, target, headers, body):
     """The same of a patient who is not there or, where none is named, at a path that is not there."""
     if "patient_123" in target or target.endswith("log-outreach"):
-        return method, target.replace("patient_123", "nobody"), headers, body and body.replace(b"patient_123", b"nobody")
-    return method, target.replace("no-such-patient", "nothing").replace("security.txt", "nothing").replace(f"{PREFIX}/", f"{PREFIX}/%ff/"), headers, body
+        return method, target.replace("patient_123",
+                                      "nobody"), headers, body and body.replace(b"patient_123", b"nobody")
+    return method, target.replace("no-such-patient",
+                                  "nothing").replace("security.txt",
+                                                     "nothing").replace(f"{PREFIX}/", f"{PREFIX}/%ff/"), headers, body
 
 
 def spoilt(api, status, path, request):
@@ -125,7 +133,8 @@ def spoilt(api, status, path, request):
     query = next((parameter["name"] for at, parameter in QUERY if at == path), None)
     return {
         "400": lambda: (method, target, headers, b"[]"),
-        "401": lambda: (method, target, {name: value for name, value in headers.items() if name != "Authorization"}, body),
+        "401": lambda: (method, target, {name: value for name, value in headers.items() if name != "Authorization"},
+                        body),
         "403": lambda: (method, target, {**headers, **api.authorization("org_other")}, body),
         "404": lambda: nowhere(method, target, headers, body),
         "405": lambda: ("DELETE", target, headers, None),
@@ -143,7 +152,8 @@ def from_another_address(client, target):
             address = probe.getsockname()[0]
     except OSError:
         pytest.skip("this machine has no address but loopback")
-    return client.exchange(http.client.HTTPConnection("127.0.0.1", client.port, timeout=60, source_address=(address, 0)), "GET", target, [], None)
+    return client.exchange(http.client.HTTPConnection("127.0.0.1", client.port, timeout=60,
+                                                      source_address=(address, 0)), "GET", target, [], None)
 
 
 # Of these the example shows one of several details.
@@ -167,7 +177,9 @@ def test_a_problem_of_each_documented_status_fits(api, plain_client, alone, clin
     content = description.response(path, method, status)["content"]["application/problem+json"]
     told = ("type", "title", "status") if status in SEVERAL_REASONS else ("type", "title", "status", "detail")
     assert {name: problem[name] for name in told} == {name: content["example"][name] for name in told}
-    assert present(problem) == description.properties(schema_of(path, method, status)) - (set() if status == "422" else {".errors", ".errors[].field", ".errors[].message"})
+    assert present(problem) == description.properties(schema_of(path, method, status)) - (
+        set() if status == "422" else {".errors", ".errors[].field", ".errors[].message"}
+    )
 
 
 def test_both_forms_of_401_and_of_404_fit(api, clinic):

@@ -17,7 +17,8 @@ FOLDER = ROOT / "Tests/Schemathesis"
 @pytest.fixture(scope="module")
 def tools():
     """The folder of the programs that Debian does not have."""
-    done = subprocess.run([ROOT / "scripts/venv", FOLDER / "requirements.txt"], stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run([ROOT / "scripts/venv", FOLDER / "requirements.txt"], stdout=subprocess.PIPE, text=True,
+                          check=True)
     return Path(done.stdout.strip()).parent
 
 

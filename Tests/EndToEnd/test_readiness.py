@@ -33,7 +33,8 @@ def test_a_database_that_is_not_migrated_yet(stack, folder, own_database):
 
 
 @pytest.mark.parametrize("way, function", [(way, function) for way in ("REVOKE", "DROP")
-                                           for function in ("trends(text, integer)", "log_outreach", "dashboard(text)")] +
+                                           for function in ("trends(text, integer)", "log_outreach",
+                                                            "dashboard(text)")] +
                          [("REVOKE", "is_bound()")])
 def test_a_function_that_is_gone_or_forbidden(stack, folder, own_database, function, way):
     migrate(own_database)
@@ -112,7 +113,9 @@ def test_strangers_are_told_what_was_found_within_the_last_second_and_cause_no_s
 
         def transactions():
             time.sleep(15)  # a session that is idle tells its statistics within ten seconds, or a little later
-            cursor.execute("SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()")
+            cursor.execute(
+                "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+            )
             return cursor.fetchone()[0]
 
         def asked_by(headers, times):

@@ -61,15 +61,21 @@ class Database:
                  organization, NOW)
         return [
             self.run(f"SELECT * FROM re.{kind}{call}", organization)
-            for call in ("risk_metrics(%s)", "performance(%s, 'last_30_days')", "trends(%s, 30)",
-                         "prioritized_patients(%s, NULL, NULL, NULL, NULL, NULL, 'priority', true, NULL, NULL, NULL, NULL, NULL, NULL)")
+            for call in (
+                "risk_metrics(%s)",
+                "performance(%s, 'last_30_days')",
+                "trends(%s, 30)",
+                "prioritized_patients(%s, NULL, NULL, NULL, NULL, NULL, 'priority', true, NULL, NULL, NULL, NULL, NULL, NULL)",
+            )
         ]
 
     def rows(self):
-        return [self.run(f"SELECT md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) FROM {table} t") for table in TABLES]
+        return [self.run(f"SELECT md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) FROM {table} t")
+                for table in TABLES]
 
     def verify(self):
-        return subprocess.run([ROOT / "sql/verify"], env=clean_environment(DATABASE_URL=self.url, PGOPTIONS=f"-c reengagement.now={NOW}"),
+        return subprocess.run([ROOT / "sql/verify"],
+                              env=clean_environment(DATABASE_URL=self.url, PGOPTIONS=f"-c reengagement.now={NOW}"),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
 
 
@@ -112,12 +118,15 @@ def databases(cluster):
         made.append(Database(url))
     publisher, subscriber = made
     publisher.run(FIRST)
-    # Deletes that a foreign key has brought about are replicated as what they are; the first copy is of rows already there.
+    # Deletes that a foreign key has brought about are replicated as what they are; the first copy is of rows already
+    # there.
     publisher.run(f"CREATE PUBLICATION source FOR TABLE {', '.join(TABLES)}")
     publisher.run("SELECT pg_create_logical_replication_slot('source', 'pgoutput')")
     # One cluster: the slot cannot be made by the statement that waits for it.
-    subscriber.run(f"CREATE SUBSCRIPTION source CONNECTION 'host={cluster.settings['STACK_DIR']}/postgres port=5432 user=postgres"
-                   " dbname=publisher' PUBLICATION source WITH (create_slot = false, slot_name = source)")
+    subscriber.run(
+        f"CREATE SUBSCRIPTION source CONNECTION 'host={cluster.settings['STACK_DIR']}/postgres port=5432 user=postgres"
+        " dbname=publisher' PUBLICATION source WITH (create_slot = false, slot_name = source)"
+    )
     yield publisher, subscriber
     subscriber.run("ALTER SUBSCRIPTION source DISABLE")
     subscriber.run("ALTER SUBSCRIPTION source SET (slot_name = NONE)")
@@ -156,8 +165,10 @@ def test_who_replays_rows_by_hand_leaves_marks_too(databases):
     subscriber.run("SET session_replication_role = replica")
     try:
         subscriber.run("INSERT INTO organizations (id, name, time_zone) VALUES ('mine', 'M', 'Europe/Paris')")
-        subscriber.run("INSERT INTO patients (organization_id, id, name, created_at) SELECT 'mine', 'p' || i, 'P', '2025-01-01Z'"
-                       " FROM generate_series(1, 5) i")
+        subscriber.run(
+            "INSERT INTO patients (organization_id, id, name, created_at) SELECT 'mine', 'p' || i, 'P', '2025-01-01Z'"
+            " FROM generate_series(1, 5) i"
+        )
     finally:
         subscriber.run("SET session_replication_role = origin")
     assert subscriber.answers("mine", "") == subscriber.answers("mine", "plain_")

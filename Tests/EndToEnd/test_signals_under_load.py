@@ -66,7 +66,8 @@ def must_be_whole(load, database, clinic):
     entries = audited(database, clinic)
     assert not load.broken and entries.get(True, 0) == len(load.reads), (entries, len(load.reads), load.broken)
     with database.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM outreach_log WHERE organization_id = %s AND notes = 'under load'", (clinic, ))
+        cursor.execute("SELECT count(*) FROM outreach_log WHERE organization_id = %s AND notes = 'under load'",
+                       (clinic, ))
         assert cursor.fetchone()[0] == len(load.posts)
 
 

@@ -24,7 +24,8 @@ def lose_zone(database, organization, unmarked=True):
         for trigger in ("check_updated_time_zones", "mark_updated"):
             cursor.execute(f"ALTER TABLE organizations ENABLE TRIGGER {trigger}")
         if unmarked:
-            cursor.execute("UPDATE re.organization_state SET time_zone = 'Gone/Zone' WHERE organization_id = %s", (organization, ))
+            cursor.execute("UPDATE re.organization_state SET time_zone = 'Gone/Zone' WHERE organization_id = %s",
+                           (organization, ))
 
 
 def correct(database, organization, zone="America/New_York"):
@@ -46,7 +47,8 @@ def generation(database, organization):
 
 
 @pytest.mark.parametrize("unmarked", (True, False), ids=("gone", "never there"))
-def test_the_clinic_alone_is_told_which_setting_until_it_is_corrected(stack, api, database, clinic, second_clinic, unmarked):
+def test_the_clinic_alone_is_told_which_setting_until_it_is_corrected(stack, api, database, clinic, second_clinic,
+                                                                      unmarked):
     for path in READS[:-1]:
         api.answer(clinic, path)
     lose_zone(database, clinic, unmarked)
@@ -75,7 +77,8 @@ def test_the_background_work_goes_on_for_the_others_and_heals(stack, api, databa
     wait_for(lambda: len(told()) >= 2, "the failure is told, and told again")
     before = generation(database, second_clinic)
     with database.cursor() as cursor:
-        cursor.execute("UPDATE patients SET name = 'Another' WHERE organization_id = %s AND id = 'patient_123'", (second_clinic, ))
+        cursor.execute("UPDATE patients SET name = 'Another' WHERE organization_id = %s AND id = 'patient_123'",
+                       (second_clinic, ))
     wait_for(lambda: generation(database, second_clinic) > before, "the other is brought up to date")
     before = generation(database, clinic)
     correct(database, clinic)
@@ -85,7 +88,8 @@ def test_the_background_work_goes_on_for_the_others_and_heals(stack, api, databa
 def test_verify_and_rebuild_name_it_and_go_on(database, stack, fresh_id):
     name = fresh_id("zones")
     url = stack.database_url(name)
-    run = lambda script, **more: subprocess.run([ROOT / "sql" / script], env=clean_environment(DATABASE_URL=url, **more), timeout=120,
+    run = lambda script, **more: subprocess.run([ROOT / "sql" / script],
+                                                env=clean_environment(DATABASE_URL=url, **more), timeout=120,
                                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     with database.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name}")

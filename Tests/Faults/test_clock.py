@@ -36,7 +36,8 @@ def clock(stack, folder):
     assert LIBRARY, "libfaketime is not installed: scripts/install test"
     made = Clock(folder)
     # A clock set back by days puts each token's end too far ahead, which is refused; here it is deadlines that matter.
-    stack.restart_server(TOKEN_MAX_LIFETIME="0", **Wrapped(stack, folder, "exec BINARY", **made.variables()).environment())
+    stack.restart_server(TOKEN_MAX_LIFETIME="0",
+                         **Wrapped(stack, folder, "exec BINARY", **made.variables()).environment())
     yield made
     stack.restart_server()
 

@@ -72,8 +72,8 @@ def test_all_sessions_ended(stack, load, deadlines, figures):
         slowest = max(slowest, refused_properly(load.under_way_since(began), deadlines.gap)[0])
         lost += [a for a in load.under_way_since(began) if a.kind == "GET" and a.status != 200]
     connection.close()
-    # On a busy machine a session that was told to end may live long enough to be given the repetition. Without one, each
-    # blow costs the reads that are under way, three or four.
+    # On a busy machine a session that was told to end may live long enough to be given the repetition. Without one,
+    # each blow costs the reads that are under way, three or four.
     assert len(lost) <= blows, f"reads were not repeated: {lost[0]}"
     load.stop()
     ledger.check(load)

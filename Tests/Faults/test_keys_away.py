@@ -63,7 +63,8 @@ class KeyServer:
 
     def settings(self, stack):
         """Of a server that takes its keys from here; with keys of one's own the issuer is to be named."""
-        return {"CLERK_JWKS_URL": self.url, "CLERK_JWKS_CA_FILE": str(self.certificate), "CLERK_ISSUER": stack.signer.issuer}
+        return {"CLERK_JWKS_URL": self.url, "CLERK_JWKS_CA_FILE": str(self.certificate),
+                "CLERK_ISSUER": stack.signer.issuer}
 
     @property
     def url(self):

@@ -13,7 +13,8 @@ import fastcgi
 from load import latencies, percentile
 
 ROW = "slow clients, garbage, idle connections"
-# Twice nothing is nothing: below this a machine busy with other things decides. Who holds a worker up does so for a second.
+# Twice nothing is nothing: below this a machine busy with other things decides. Who holds a worker up does so for a
+# second.
 FLOOR = 0.9
 
 

@@ -10,7 +10,8 @@ Written by `make fuzz` (`SAVE=1`); [security-tests.md](../security-tests.md) say
 inputs (libFuzzer) under the address sanitizer, {hours} of fuzzing in all, at commit {commit}.
 
 """
-COLUMNS = ("target", "seconds", "inputs", "inputs a second", "edges reached", "inputs in the corpus", "slowest, s", "finds")
+COLUMNS = ("target", "seconds", "inputs", "inputs a second", "edges reached", "inputs in the corpus", "slowest, s",
+           "finds")
 
 
 def last(pattern, text):
@@ -31,7 +32,8 @@ def figures(log):
 
 def table(rows):
     lines = ["| " + " | ".join(COLUMNS) + " |", "| --- " + "| ---: " * (len(COLUMNS) - 1) + "|"]
-    lines += ["| " + " | ".join(f"{row[c]:,}" if c != "target" else f"`{row[c]}`" for c in COLUMNS) + " |" for row in rows]
+    lines += ["| " + " | ".join(f"{row[c]:,}" if c != "target" else f"`{row[c]}`" for c in COLUMNS) + " |"
+              for row in rows]
     return "\n".join(lines) + "\n"
 
 

@@ -118,7 +118,8 @@ def base64url(value):
 
 def digest(organization, level):
     """Of all that a cursor belongs to, the filters that are not asked for among them."""
-    return base64url(hashlib.sha256(orjson.dumps([organization, level, None, None, None, None, "priority"])).digest()[:16])
+    return base64url(hashlib.sha256(orjson.dumps([organization, level, None, None, None, None,
+                                                  "priority"])).digest()[:16])
 
 
 def encoded(organization, level, patient):
@@ -173,7 +174,8 @@ class Attempt(BaseModel):
 async def log_outreach(request: Request, org_id: str, claims: Principal, attempt: Attempt):
     row = (await run(request, org_id, "log_outreach", org_id, attempt.patient_id, attempt.method, attempt.outcome,
                      attempt.opened, attempt.notes, claims["sub"], request.headers.get("idempotency-key"),
-                     claims.get("sid"), role_of(claims), claims.get("act", {}).get("sub"), request.client.host if request.client else None,
+                     claims.get("sid"), role_of(claims), claims.get("act", {}).get("sub"), request.client.host
+                     if request.client else None,
                      request.headers.get("x-request-id")))[0]
     if row["result"] == "no_patient":
         raise HTTPException(404)

@@ -24,7 +24,8 @@ def milliseconds(where):
 def once(where):
     with tempfile.TemporaryDirectory() as directory:
         address = str(Path(directory) / "api.sock")
-        environment = {**os.environ, "DATABASE_URL": where["DATABASE_URL"], "DATABASE_LOGIN": "any", "FCGI_LISTEN": address,
+        environment = {**os.environ, "DATABASE_URL": where["DATABASE_URL"], "DATABASE_LOGIN": "any",
+                       "FCGI_LISTEN": address,
                        "CLERK_ISSUER": where["ISSUER"], "CLERK_JWT_KEY": Path(where["PUBLIC_KEY"]).read_text(),
                        "LOG_LEVEL": "error", "SWIFT_BACKTRACE": "interactive=no"}
         began = time.perf_counter()

@@ -25,7 +25,8 @@ LOOKS = {
     "list of 50": ("prioritized_patients", lambda organization: the_list(organization, 51)),
     "list of 200": ("prioritized_patients", lambda organization: the_list(organization, 201)),
     POST: ("log_outreach", lambda organization: [organization, POSTED, "sms", "success", "false", "left a message",
-                                                 "user_demo", None, "sess_demo", "admin", None, "127.0.0.1", "pgbench"]),
+                                                 "user_demo", None, "sess_demo", "admin", None, "127.0.0.1",
+                                                 "pgbench"]),
 }
 POSTED = object()
 

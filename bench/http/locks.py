@@ -1,4 +1,5 @@
-"""How long the server holds its locks, under a mixed load that writes too: what of it no worker may do beside another."""
+"""How long the server holds its locks, under a mixed load that writes too: what of it no worker may
+do beside another."""
 
 import os
 import re

@@ -5,7 +5,8 @@ from markdown import number, rounded, short, table
 from plan import CONNECTIONS
 from targets import web_cpu
 
-HEADS = ["endpoint", "clinic", "who", "", "requests/s", "p50 ms", "p99 ms", "errors", "nginx", "app", "PostgreSQL", "MB"]
+HEADS = ["endpoint", "clinic", "who", "", "requests/s", "p50 ms", "p99 ms", "errors", "nginx", "app", "PostgreSQL",
+         "MB"]
 
 
 def in_order(cells, sizes):
@@ -42,40 +43,47 @@ def memory_table(memory):
 
 def locks_table(found):
     rows = [[each["lock"], each["threads"], number(each["per_request"]), f"{each['waited']:.2%}",
-             f"{each['interrupted']:.2%}", f"{each['mean_ns']:,.0f}", f"{each['most_below_ns']:,}"] for each in found["locks"]]
+             f"{each['interrupted']:.2%}", f"{each['mean_ns']:,.0f}", f"{each['most_below_ns']:,}"]
+            for each in found["locks"]]
     return table(["lock", "threads", "a request", "waited for", "interrupted", "mean ns", "99 of 100 below, ns"], rows)
 
 
 def locks_aid(found):
-    return (f"From {found['requests']:,} requests of mixed kind, writes among them, of a server with a library that takes "
-            "the time at each mutex; Swift's own and the libraries' mutexes would be in the table too, if one request in a "
-            "hundred took any. "
-            "*lock* is the source file that takes it, *threads* how many take the same mutex. The mean is of the holds "
-            "that began without a wait and in which the thread kept its core (*interrupted* are those in which it did not), "
-            f"without the {found['empty_ns']:.0f} ns that a hold takes in which nothing is done; these are still in the last "
-            "column.")
+    return (
+        f"From {found['requests']:,} requests of mixed kind, writes among them, of a server with a library that takes "
+        "the time at each mutex; Swift's own and the libraries' mutexes would be in the table too, if one request in a "
+        "hundred took any. "
+        "*lock* is the source file that takes it, *threads* how many take the same mutex. The mean is of the holds "
+        "that began without a wait and in which the thread kept its core (*interrupted* are those in which it did not), "
+        f"without the {found['empty_ns']:.0f} ns that a hold takes in which nothing is done; these are still in the last "
+        "column."
+    )
 
 
 def facts(plan, result):
     machine, versions = result["machine"], result["versions"]
     settings = ", ".join(f"{name} {value}" for name, value in machine["settings"].items())
     others = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return (f"{machine['cores']} cores and {machine['memory_gb']} GB for wrk, nginx, contestants and PostgreSQL "
-            f"together; nginx {machine['nginx']} (a worker a core), Swift {machine['swift']}, PostgreSQL {machine['postgresql']} "
-            f"({settings}; the rest default), {others}. {plan.rounds} round{'s' * (plan.rounds > 1)} of "
-            f"{plan.seconds} s each in a changing order, {CONNECTIONS} connections, medians.")
+    return (
+        f"{machine['cores']} cores and {machine['memory_gb']} GB for wrk, nginx, contestants and PostgreSQL "
+        f"together; nginx {machine['nginx']} (a worker a core), Swift {machine['swift']}, PostgreSQL {machine['postgresql']} "
+        f"({settings}; the rest default), {others}. {plan.rounds} round{'s' * (plan.rounds > 1)} of "
+        f"{plan.seconds} s each in a changing order, {CONNECTIONS} connections, medians."
+    )
 
 
 def reading_aid(result):
     bodies = ", ".join(f"{endpoint} {length / 1000:.1f}" for endpoint, length in result["bodies"].items())
-    return ("nginx, app and PostgreSQL are microseconds of CPU a request: of nginx, of what stands behind it, and of the "
-            "database, where whatever follows an outreach attempt in the background is in it too; MB is the resident "
-            "memory of what stands behind nginx, all its processes together. *Computed*: the server with "
-            "`ANSWER_CACHE_BYTES=0`; *unchanged*: another process of the same server with its default, asked about an "
-            "organization that nobody writes to. pgbench sends what the server sends, on "
-            f"{result['clients']} connections, as the server has; without nginx, so beside both schemes. "
-            f"FastAPI has {result['uvicorn_workers']} workers, php-fpm {result['php_children']}; their answers were "
-            f"compared with the server's. Bodies at {short(result['sizes'][0])} patients, kB: {bodies}.")
+    return (
+        "nginx, app and PostgreSQL are microseconds of CPU a request: of nginx, of what stands behind it, and of the "
+        "database, where whatever follows an outreach attempt in the background is in it too; MB is the resident "
+        "memory of what stands behind nginx, all its processes together. *Computed*: the server with "
+        "`ANSWER_CACHE_BYTES=0`; *unchanged*: another process of the same server with its default, asked about an "
+        "organization that nobody writes to. pgbench sends what the server sends, on "
+        f"{result['clients']} connections, as the server has; without nginx, so beside both schemes. "
+        f"FastAPI has {result['uvicorn_workers']} workers, php-fpm {result['php_children']}; their answers were "
+        f"compared with the server's. Bodies at {short(result['sizes'][0])} patients, kB: {bodies}."
+    )
 
 
 def ratios(plan, found):

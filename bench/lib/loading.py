@@ -9,7 +9,8 @@ from stack import say
 CHUNK = 25_000  # patients a transaction
 BUILD_CHUNK = 1000  # patients an advance, as the server's background work takes them
 # What each table's rows came in by: a patient's rows lie as scattered as years of writing leave them.
-ARRIVAL = {"patients": "created_at", "appointments": "created_at", "conversations": "occurred_at", "outreach": "created_at"}
+ARRIVAL = {"patients": "created_at", "appointments": "created_at", "conversations": "occurred_at",
+           "outreach": "created_at"}
 COLUMNS = {
     "patients": "organization_id, id, name, phone, email, treatment_notes, created_at, archived_at",
     "appointments": "organization_id, id, patient_id, starts_at, status, value, created_at",
@@ -48,7 +49,8 @@ def prepare(database):
 
 
 def enable_triggers(operator, table):
-    """Each where it fires, as sql/migrate leaves them: USER alone would have those of replicated rows fire for every writer."""
+    """Each where it fires, as sql/migrate leaves them: USER alone would have those of replicated
+    rows fire for every writer."""
     operator.execute(f"ALTER TABLE public.{table} ENABLE TRIGGER USER, ENABLE REPLICA TRIGGER mark_replicated,"
                      " ENABLE ALWAYS TRIGGER mark_truncated")
 
@@ -58,8 +60,10 @@ def tidy(operator, server_role, size):
     organization = organization_of(size)
     for table in ("appointments", "outreach_log"):
         enable_triggers(operator, table)
-    operator.execute("DELETE FROM public.appointments WHERE organization_id = %s AND id LIKE 'import\\_%%'", (organization,))
-    operator.execute("DELETE FROM public.outreach_log WHERE organization_id = %s AND logged_by = 'user_bench'", (organization,))
+    operator.execute("DELETE FROM public.appointments WHERE organization_id = %s AND id LIKE 'import\\_%%'",
+                     (organization,))
+    operator.execute("DELETE FROM public.outreach_log WHERE organization_id = %s AND logged_by = 'user_bench'",
+                     (organization,))
     build(server_role, size)
 
 
@@ -81,7 +85,8 @@ def load(database, size):
                 table = "outreach_log" if source == "outreach" else source
                 rows += database.execute(
                     f"INSERT INTO public.{table} ({columns}) SELECT {columns} FROM bench.{source}(%s, %s, %s) ORDER BY {ARRIVAL[source]}",
-                    (organization, first, last))
+                    (organization, first, last),
+                )
         progress.line(last, rows)
     seconds = progress.seconds()
     # As autovacuum would a minute later: the first plans of a build are kept.

@@ -7,7 +7,14 @@ BASE = """
 
 
 def document(title, width, height, style, left, parts):
-    return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-labelledby="t">',
-        f'<title id="t">{title}</title>', f"<style>{BASE}{style}</style>",
-        f'<text class="title" x="{left}" y="22">{title}</text>', *parts, "</svg>", ""])
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-labelledby="t">',
+            f'<title id="t">{title}</title>',
+            f"<style>{BASE}{style}</style>",
+            f'<text class="title" x="{left}" y="22">{title}</text>',
+            *parts,
+            "</svg>",
+            "",
+        ]
+    )

@@ -83,13 +83,17 @@ class Elsewhere:
 
     @staticmethod
     def tokens():
-        return output_of(["sh", "-c", setting("TOKEN_COMMAND")]) if setting("TOKEN_COMMAND") else setting("TOKEN").split()
+        return output_of(["sh", "-c",
+                          setting("TOKEN_COMMAND")]) if setting("TOKEN_COMMAND") else setting("TOKEN").split()
 
 
 def output_of(command, **environment):
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, **environment})
     if done.returncode or not done.stdout.strip():
-        raise ChildProcessError(f"the command that prints tokens ended with {done.returncode} and {len(done.stdout)} characters")
+        raise ChildProcessError(
+            f"the command that prints tokens ended with {done.returncode} and {len(done.stdout)} characters"
+        )
     return done.stdout.split()
 
 
@@ -201,7 +205,8 @@ def run(place, plan, seconds, connections):
 
 
 def renew(place, plan):
-    if time.time() < plan.renew_at or (setting("TOKEN") and not setting("TOKEN_COMMAND") and isinstance(place, Elsewhere)):
+    if time.time() < plan.renew_at or (setting("TOKEN") and not setting("TOKEN_COMMAND")
+                                       and isinstance(place, Elsewhere)):
         return
     try:
         plan.write(place.tokens())
@@ -213,8 +218,10 @@ def renew(place, plan):
 def advise(table, tokens, writes):
     subjects = len({claims_of(token)[2] for token in tokens})
     if " 429:" in table:
-        print(f"\n429: RATE_LIMIT is for each token subject, of which there were {subjects}; `RATE_LIMIT=0 make up` has none, "
-              "and a production nginx limits addresses too.")
+        print(
+            f"\n429: RATE_LIMIT is for each token subject, of which there were {subjects}; `RATE_LIMIT=0 make up` has none, "
+            "and a production nginx limits addresses too."
+        )
     if writes and (logged := re.search(r"^log-outreach .*\b201: (\d+)", table, re.M)):
         remedy = "; `make demo` loads the demo anew without them" if writes == "demo" else ""
         print(f"\n{logged[1]} contacts were logged{remedy}.")
@@ -234,10 +241,15 @@ def main():
     organizations = {claims_of(token)[0] for token in tokens}
     soonest = min(claims_of(token)[1] for token in tokens)
     if not setting("TOKEN_COMMAND") and isinstance(place, Elsewhere) and soonest < time.time() + seconds:
-        fail(f"TOKEN expires in {soonest - time.time():.0f} s, before the end: give TOKEN_COMMAND instead, which is asked again")
+        fail(
+            f"TOKEN expires in {soonest - time.time():.0f} s, before the end: give TOKEN_COMMAND instead, which is asked again"
+        )
     known = known_of(Asker(place), tokens)
-    print(f"{place.base}: {seconds} s, {connections} connections, organizations: {len(organizations)}, tokens: {len(tokens)}; "
-          + ("contacts are logged" if writes else "no contacts are logged (WRITES=1 does)"), flush=True)
+    print(
+        f"{place.base}: {seconds} s, {connections} connections, organizations: {len(organizations)}, tokens: {len(tokens)}; "
+        + ("contacts are logged" if writes else "no contacts are logged (WRITES=1 does)"),
+        flush=True,
+    )
     with tempfile.TemporaryDirectory(prefix="reengagement-load.") as folder:
         plan = Plan(Path(folder) / "plan", known, writes)
         plan.write(tokens)

@@ -181,7 +181,9 @@ def measure_backlog(plan, operator, url, options, connections):
         found["loaded"] = loaded_during(plan, operator, url, options, connections[size], loaded)
         found["looks"]["and a second one, under a held snapshot"] = looks(url, options, loaded, small)
         log_contacts(url, small, plan.sizes[0], plan.contacts)
-        found["looks"][f"and {plan.contacts:,} contacts of the small one, one by one"] = looks(url, options, loaded, small)
+        found["looks"][f"and {plan.contacts:,} contacts of the small one, one by one"] = looks(
+            url, options, loaded, small
+        )
     operator.execute("ALTER TABLE re.dirty RESET (autovacuum_enabled)")
     say(f"  the loaded organization meanwhile: {found['loaded']['exact']} reads exact")
     return found

@@ -54,7 +54,8 @@ def midnight(plan, operator):
     operator.bind(organization)
     operator.execute("BEGIN")
     try:
-        night = operator.value("SELECT (today + 1)::timestamp AT TIME ZONE time_zone FROM re.clock_of(%s)", (organization,))
+        night = operator.value("SELECT (today + 1)::timestamp AT TIME ZONE time_zone FROM re.clock_of(%s)",
+                               (organization,))
         results = []
         for moment in ("%s::timestamptz - interval '1 microsecond'", "%s::timestamptz"):
             operator.rows(f"SELECT set_config('reengagement.now', ({moment})::text, true)", (night,))

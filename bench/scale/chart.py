@@ -35,7 +35,8 @@ class Scale:
 
 
 def axes(scale, sizes):
-    ticks = ((0.1, "0.1 ms"), (1, "1 ms"), (10, "10 ms"), (100, "100 ms"), (1000, "1 s"), (10_000, "10 s"), (100_000, "100 s"))
+    ticks = ((0.1, "0.1 ms"), (1, "1 ms"), (10, "10 ms"), (100, "100 ms"), (1000, "1 s"), (10_000, "10 s"),
+             (100_000, "100 s"))
     for ms, name in ticks:
         yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{scale.y(ms):.1f}" y2="{scale.y(ms):.1f}"/>'
         yield f'<text class="quiet" x="{LEFT - 8}" y="{scale.y(ms) + 4:.1f}" text-anchor="end">{name}</text>'
@@ -80,14 +81,20 @@ def chart(plan, reads):
             if given_up:
                 points.append((plan.largest, plan.plain_seconds * 1000))
             parts += line(scale, kind, points, given_up)
-            names.append((scale.y(points[-1][1]) + 4, kind, f"{name}: {'> ' if given_up else ''}{duration(points[-1][1])}"))
+            names.append((scale.y(points[-1][1]) + 4, kind,
+                          f"{name}: {'> ' if given_up else ''}{duration(points[-1][1])}"))
     for y, kind, text in spread(names):
         parts.append(f'<text class="{kind}-name" x="{WIDTH - RIGHT + 10}" y="{y:.1f}">{escape(text)}</text>')
-    return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" aria-labelledby="t">',
-        f"<title id=\"t\">Median time of an answer by the size of the clinic, from {plan.sizes[0]:,} to {plan.largest:,} patients</title>",
-        f"<style>{STYLE}</style>",
-        f'<text class="title" x="{LEFT}" y="22">Median time of an answer by the size of the clinic</text>',
-        f'<text class="flat-name" x="{LEFT}" y="39">— through nginx, one client</text>',
-        f'<text class="plain-name" x="{LEFT + 200}" y="39">- - the plain views alone, in the database</text>',
-        *parts, "</svg>", ""])
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" aria-labelledby="t">',
+            f"<title id=\"t\">Median time of an answer by the size of the clinic, from {plan.sizes[0]:,} to {plan.largest:,} patients</title>",
+            f"<style>{STYLE}</style>",
+            f'<text class="title" x="{LEFT}" y="22">Median time of an answer by the size of the clinic</text>',
+            f'<text class="flat-name" x="{LEFT}" y="39">— through nginx, one client</text>',
+            f'<text class="plain-name" x="{LEFT + 200}" y="39">- - the plain views alone, in the database</text>',
+            *parts,
+            "</svg>",
+            "",
+        ]
+    )

@@ -40,7 +40,8 @@ class Connection:
             self.channel = None
 
     def get(self, path):
-        """Opening a connection, which nginx asks for after every thousandth request or a long silence, is not in the time."""
+        """Opening a connection, which nginx asks for after every thousandth request or a long
+        silence, is not in the time."""
         if time.monotonic() - self.used > LONG_SILENCE:
             self.close()
         if not self.channel:
@@ -64,7 +65,8 @@ class Connection:
         return head.decode("latin-1").lower()
 
     def read_body(self, head):
-        length = next((line.split(":", 1)[1] for line in head.split("\r\n") if line.startswith("content-length:")), None)
+        length = next((line.split(":", 1)[1] for line in head.split("\r\n") if line.startswith("content-length:")),
+                      None)
         return self.take(int(length)) if length else b"".join(self.chunks())
 
     def chunks(self):

@@ -1,14 +1,16 @@
-"""Whether the schema could be sharded by organization: every key begins with it, and nobody but the scheduler sees two."""
+"""Whether the schema could be sharded by organization: every key begins with it, and nobody but the
+scheduler sees two."""
 
 from exactness import Wrong
 
 SOURCE = ("organizations", "patients", "appointments", "conversations", "outreach_log")
-# Functions of no single organization, on purpose: leaving marks behind a TRUNCATE, finding what is due; writing entries of
-# the audit, of which they read none; sealing them, making the audit's next months and counting what none has taken. And
-# what runs as the tables' owner, as a foreign key does, and asks by one organization's keys alone: forgetting a patient's
-# attempts.
+# Functions of no single organization, on purpose: leaving marks behind a TRUNCATE, finding what is due; writing entries
+# of the audit, of which they read none; sealing them, making the audit's next months and counting what none has taken.
+# And what runs as the tables' owner, as a foreign key does, and asks by one organization's keys alone: forgetting a
+# patient's attempts.
 ACROSS = {"mark_everything", "organizations_due", "record_access", "record_attempt", "keep_refused_entry", "seal_audit",
-          "make_audit_partitions", "audit_rest_entries", "forget_attempts_of_patient", "forget_attempts_of_organization"}
+          "make_audit_partitions", "audit_rest_entries", "forget_attempts_of_patient",
+          "forget_attempts_of_organization"}
 # Tables of a whole database, wherever it is: its record of migrations, and what proves its audit.
 WHOLE = {"migration", "foundation", "audit_seal", "audit_refused_entry"}
 

@@ -12,7 +12,8 @@ class Wrong(Exception):
 def first_difference(expected, got):
     if len(expected) != len(got):
         return f"{len(expected)} figures expected, {len(got)} given"
-    return next((f"figure {i}: {e!r} expected, {g!r} given" for i, (e, g) in enumerate(zip(expected, got)) if e != g), None)
+    return next((f"figure {i}: {e!r} expected, {g!r} given" for i, (e, g) in enumerate(zip(expected, got)) if e != g),
+                None)
 
 
 def flat_and_plain(database, question, seconds):
@@ -28,7 +29,8 @@ def flat_and_plain(database, question, seconds):
             with database.one_snapshot():
                 if database.value("SELECT re.is_current(%s)", (organization,)):
                     flat, _ = database.call(f"flat_{question.function}", question.types, question.arguments)
-                    plain, milliseconds = database.call(f"plain_{question.function}", question.types, question.arguments)
+                    plain, milliseconds = database.call(f"plain_{question.function}", question.types,
+                                                        question.arguments)
         if flat is not None:
             return flat, plain, milliseconds
         # A stamp has passed, or a write has come, that no advance has taken up yet.

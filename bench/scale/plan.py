@@ -31,5 +31,6 @@ def plan_from_environment():
                     import_rounds=1, imported=5000, quiet_seconds=2, contacts=600)
     patients = whole_number("PATIENTS", 100_000, 1000, 10_000_000)
     sizes = tuple(size for size in (1000, 10_000, 100_000, 1_000_000) if size < patients) + (patients,)
-    return Plan(False, sizes, rounds=70, plain_seconds=whole_number("PLAIN_SECONDS", 20, 1, 600), plain_runs=9, write_rounds=7, write_seconds=5,
+    return Plan(False, sizes, rounds=70, plain_seconds=whole_number("PLAIN_SECONDS", 20, 1, 600), plain_runs=9,
+                write_rounds=7, write_seconds=5,
                 import_rounds=4, imported=min(100_000, patients), quiet_seconds=20, contacts=6000)

@@ -6,7 +6,8 @@ from decimal import Decimal
 from urllib.parse import quote, urlencode
 
 LEVELS = ("critical", "high", "medium", "low", "engaged")
-LIST_TYPES = ("text", "text", "text", "int", "text", "text", "text", "boolean", "int", "int", "int", "int", "text", "text")
+LIST_TYPES = ("text", "text", "text", "int", "text", "text", "text", "boolean", "int", "int", "int", "int", "text",
+              "text")
 # These say when or for whom was asked, not what was found.
 ASIDE = {"organization_id", "last_updated", "timestamp", "timeframe", "period", "total_returned",
          "filters_applied", "next_cursor"}
@@ -22,7 +23,9 @@ class Question:
     limit: float  # ms that issue and guide allow a median with one client
     has_flat: bool = True
     rows_limit: int = field(default=0)
-    is_flat: bool = True  # not so a search, which reads what the rarest of its pieces stands in, and few that are sorted by name
+    is_flat: bool = (
+        True  # not so a search, which reads what the rarest of its pieces stands in, and few that are sorted by name
+    )
 
     def found(self, rows):
         """The figures of an answer as the function's rows give them, in the order in which the JSON has them."""
@@ -72,10 +75,13 @@ def figures(answer):
 def the_list(name, organization, most, cursor=None, place=(None,) * 4, is_flat=True, **given):
     """given: parameters of the address."""
     parameters = {"limit": most, **given} | ({"cursor": cursor} if cursor else {})
-    filters = [given.get(parameter) for parameter in ("risk_level", "engagement_status", "action_priority", "risk_tier", "q")]
+    filters = [given.get(parameter)
+               for parameter in ("risk_level", "engagement_status", "action_priority", "risk_tier", "q")]
     # One row more than asked for, as the server does to know of a next page.
-    arguments = (organization, *filters, given.get("sort", "priority"), "include" in given, most + 1, *place[:3], None, place[3])
-    return Question(name, f"patients/prioritized?{urlencode(parameters, quote_via=quote)}", "prioritized_patients", LIST_TYPES,
+    arguments = (organization, *filters, given.get("sort", "priority"), "include" in given, most + 1, *place[:3], None,
+                 place[3])
+    return Question(name, f"patients/prioritized?{urlencode(parameters, quote_via=quote)}", "prioritized_patients",
+                    LIST_TYPES,
                     arguments, 25.0 if most == 200 else 10.0, rows_limit=most, is_flat=is_flat)
 
 
@@ -85,9 +91,11 @@ def more_lists(organization):
         return the_list(f"list of 50, {name}", organization, 50, **given)
 
     return [
-        of_50("dormant", engagement_status="dormant"), of_50("priority 2", action_priority=2), of_50("medium tier", risk_tier="medium"),
+        of_50("dormant", engagement_status="dormant"), of_50("priority 2", action_priority=2),
+        of_50("medium tier", risk_tier="medium"),
         of_50("with notes", include="notes"),
-        of_50("by last contact", sort="last_contact"), of_50("by last contact, active", sort="last_contact", engagement_status="active"),
+        of_50("by last contact", sort="last_contact"),
+        of_50("by last contact, active", sort="last_contact", engagement_status="active"),
         of_50("by name", sort="name"), of_50("by name, critical", sort="name", risk_level="critical"),
         of_50("by name, few fit", sort="name", risk_level="high", risk_tier="high", is_flat=False),
         of_50("one found by e-mail", q=".777@example", is_flat=False),
@@ -104,11 +112,13 @@ def questions(organization, deep):
     asked = [Question("risk-metrics", "risk-metrics", "risk_metrics", text, (organization,), 10.0),
              Question("dashboard", "dashboard", "dashboard", text, (organization,), 10.0)]
     for days in (7, 30, 90):
-        asked.append(Question(f"performance {days} d", f"performance?timeframe=last_{days}_days", "performance", text * 2,
+        asked.append(Question(f"performance {days} d", f"performance?timeframe=last_{days}_days", "performance",
+                              text * 2,
                               (organization, f"last_{days}_days"), 10.0))
     asked += [the_list(f"list of {most}", organization, most) for most in (50, 200)]
     asked += [the_list(f"list of 50, {level}", organization, 50, risk_level=level) for level in LEVELS]
-    asked += [the_list(f"list of {most}, halfway", organization, most, deep["cursor"], deep["place"]) for most in (50, 200)]
+    asked += [the_list(f"list of {most}, halfway", organization, most, deep["cursor"], deep["place"])
+              for most in (50, 200)]
     asked += more_lists(organization)
     asked += [
         Question("trends 30 d", "trends?period=30d", "trends", ("text", "int"), (organization, 30), 10.0),

@@ -52,19 +52,38 @@ def writes(result):
     neighbour, loaded = backlog["neighbour"], backlog["loaded"]
     latency = loaded["latency"]
     lines = [
-        table(["", "with triggers", "without", "ratio"], [
-            [f"`log-outreach`, {posts['clients']} clients on {posts['patients']:,} patients, a second",
-             f"{posts['with']:,.0f}", f"{posts['without']:,.0f}", f"**{posts['ratio']:.2f}**"],
-            [f"{imports['rows']:,} appointments in one statement, {imports['patients']:,} patients, s",
-             f"{imports['with']:.2f}", f"{imports['without']:.2f}", f"**{imports['ratio']:.2f}**"]]),
+        table(
+            ["", "with triggers", "without", "ratio"],
+            [
+                [
+                    f"`log-outreach`, {posts['clients']} clients on {posts['patients']:,} patients, a second",
+                    f"{posts['with']:,.0f}",
+                    f"{posts['without']:,.0f}",
+                    f"**{posts['ratio']:.2f}**",
+                ],
+                [
+                    f"{imports['rows']:,} appointments in one statement, {imports['patients']:,} patients, s",
+                    f"{imports['with']:.2f}",
+                    f"{imports['without']:.2f}",
+                    f"**{imports['ratio']:.2f}**",
+                ],
+            ],
+        ),
         "",
         f"Such an import leaves a backlog, which the running server worked off in {neighbour['backlog_seconds']:.1f} s, in "
         f"{neighbour['transactions']:,} transactions. Another organization's reads meanwhile, ms:",
         "",
-        table(["", "median", "p95", "reads"], [
-            [name, number(found["median"]), number(found["p95"]), found["samples"]] for name, found in (
-                ("undisturbed", neighbour["undisturbed"]), ("beside the statement", neighbour["during_statement"]),
-                ("beside the backlog", neighbour["during_backlog"]))]),
+        table(
+            ["", "median", "p95", "reads"],
+            [
+                [name, number(found["median"]), number(found["p95"]), found["samples"]]
+                for name, found in (
+                    ("undisturbed", neighbour["undisturbed"]),
+                    ("beside the statement", neighbour["during_statement"]),
+                    ("beside the backlog", neighbour["during_backlog"]),
+                )
+            ],
+        ),
         "",
         f"Reads of the loaded organization during a second such backlog: {loaded['exact']} exact, none wrong, "
         f"{loaded['not answered']} not answered in time (503)"
@@ -72,54 +91,92 @@ def writes(result):
         "",
         "What each read of an organization begins with, the look whether anything is pending, while no vacuum takes the marks that are gone:",
         "",
-        table(["", "loaded: pages", "loaded: ms", "small: pages", "small: ms"], [
-            [moment, looks["loaded"]["pages"], number(looks["loaded"]["ms"]), looks["small"]["pages"], number(looks["small"]["ms"])]
-            for moment, looks in backlog["looks"].items()]),
+        table(
+            ["", "loaded: pages", "loaded: ms", "small: pages", "small: ms"],
+            [
+                [
+                    moment,
+                    looks["loaded"]["pages"],
+                    number(looks["loaded"]["ms"]),
+                    looks["small"]["pages"],
+                    number(looks["small"]["ms"]),
+                ]
+                for moment, looks in backlog["looks"].items()
+            ],
+        ),
     ]
     return "\n".join(lines)
 
 
 def facts(machine):
     settings = ", ".join(f"{name} {value}" for name, value in machine["settings"].items())
-    return (f"{machine['cores']} cores and {machine['memory_gb']} GB, client, nginx, server and PostgreSQL on one machine; "
-            f"PostgreSQL {machine['postgresql']} ({settings}; the rest default), nginx {machine['nginx']}, "
-            f"Swift {machine['swift']}.")
+    return (
+        f"{machine['cores']} cores and {machine['memory_gb']} GB, client, nginx, server and PostgreSQL on one machine; "
+        f"PostgreSQL {machine['postgresql']} ({settings}; the rest default), nginx {machine['nginx']}, "
+        f"Swift {machine['swift']}."
+    )
 
 
 def markdown(plan, asked, result):
     reads, midnight, walk = result["reads"], result["midnight"], result["reads"]["walk"][plan.largest]
     missed = [row for row in result["targets"] if not row[3]]
     rates = "; ".join(f"{name} {rate:,.0f}" for name, rate in result["reads_per_second"].items())
-    return "\n".join([
-        "# Reads and writes by the size of the clinic", "",
-        "Made by `make bench-scale`; what it means stands in [scaling.md](../scaling.md). " + facts(result["machine"]), "",
-        "Left: GET through nginx over HTTPS, one client on a kept connection, sizes in turns. Right: the plain views, the "
-        "same figures counted afresh, as prepared statements in the database alone. Each plain answer that came in time was "
-        "compared with the counters in one snapshot (where it says > it was given up and not compared), each HTTP answer with "
-        "the database's.", "",
-        reads_table(plan, asked, reads), "",
-        f"A walk through the list of {plan.largest:,} by its cursors, 200 at a time, {walk['pages']:,} pages to the middle: "
-        f"the first 20 took {number(walk['first_pages']['median'])} ms (median), the last 20 "
-        f"{number(walk['last_pages']['median'])} ms.", "",
-        "## Writes", "", writes(result), "",
-        "## Loading and building", "",
-        loading_table(result["loading"]), "",
-        f"Midnight at {plan.largest:,} patients: {midnight['patients']:,} patients to recompute, {midnight['seconds']:.2f} s.",
-        "", "## Storage", "", storage_table(result["storage"], sum(plan.sizes)), "",
-        f"## Reads a second at {plan.largest:,} patients", "",
-        f"The database alone, 8 clients: {rates}.", "",
-        "## Ready to be distributed by organization", "",
-        "Looked up in the catalog, all of them: "
-        + "; ".join(f"{count} {what}" for what, count in result["distribution"].items()) + ".", "",
-        "## Targets", "",
-        f"{len(result['targets']) - len(missed)} of {len(result['targets'])} met."
-        + "".join(f"\n- missed: {name}: {measured} ({limit})" for name, measured, limit, _ in missed), ""])
+    return "\n".join(
+        [
+            "# Reads and writes by the size of the clinic",
+            "",
+            "Made by `make bench-scale`; what it means stands in [scaling.md](../scaling.md). "
+            + facts(result["machine"]),
+            "",
+            "Left: GET through nginx over HTTPS, one client on a kept connection, sizes in turns. Right: the plain views, the "
+            "same figures counted afresh, as prepared statements in the database alone. Each plain answer that came in time was "
+            "compared with the counters in one snapshot (where it says > it was given up and not compared), each HTTP answer with "
+            "the database's.",
+            "",
+            reads_table(plan, asked, reads),
+            "",
+            f"A walk through the list of {plan.largest:,} by its cursors, 200 at a time, {walk['pages']:,} pages to the middle: "
+            f"the first 20 took {number(walk['first_pages']['median'])} ms (median), the last 20 "
+            f"{number(walk['last_pages']['median'])} ms.",
+            "",
+            "## Writes",
+            "",
+            writes(result),
+            "",
+            "## Loading and building",
+            "",
+            loading_table(result["loading"]),
+            "",
+            f"Midnight at {plan.largest:,} patients: {midnight['patients']:,} patients to recompute, {midnight['seconds']:.2f} s.",
+            "",
+            "## Storage",
+            "",
+            storage_table(result["storage"], sum(plan.sizes)),
+            "",
+            f"## Reads a second at {plan.largest:,} patients",
+            "",
+            f"The database alone, 8 clients: {rates}.",
+            "",
+            "## Ready to be distributed by organization",
+            "",
+            "Looked up in the catalog, all of them: "
+            + "; ".join(f"{count} {what}" for what, count in result["distribution"].items())
+            + ".",
+            "",
+            "## Targets",
+            "",
+            f"{len(result['targets']) - len(missed)} of {len(result['targets'])} met."
+            + "".join(f"\n- missed: {name}: {measured} ({limit})" for name, measured, limit, _ in missed),
+            "",
+        ]
+    )
 
 
 def as_json(plan, result):
     """Keys of pairs become a list, since JSON knows no pairs."""
     def table_of(found):
-        return [{"patients": size, "question": name, **(entry or {"median": None})} for (size, name), entry in found.items()]
+        return [{"patients": size, "question": name, **(entry or {"median": None})}
+                for (size, name), entry in found.items()]
     reads = {"http": table_of(result["reads"]["http"]), "plain": table_of(result["reads"]["plain"]),
              "walk": {size: {k: v for k, v in found.items() if k not in ("cursor", "place", "patient")}
                       for size, found in result["reads"]["walk"].items()}}

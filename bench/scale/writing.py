@@ -35,12 +35,15 @@ def posts_per_second(url, organization, patients, seconds, script=SCRIPT):
 
 
 def posted(operator, organization):
-    return operator.value("SELECT count(*) FROM public.outreach_log WHERE organization_id = %s AND logged_by = 'user_bench'",
-                          (organization,))
+    return operator.value(
+        "SELECT count(*) FROM public.outreach_log WHERE organization_id = %s AND logged_by = 'user_bench'",
+        (organization,),
+    )
 
 
 def measure_posts(plan, operator, server_role, url):
-    """Rounds by turns, the one to go first changing each time. No background work, which would take part of the machine."""
+    """Rounds by turns, the one to go first changing each time. No background work, which would take
+    part of the machine."""
     size = min(10_000, plan.largest)
     organization, rates = organization_of(size), {"with": [], "without": []}
     for number in range(plan.write_rounds):
@@ -99,7 +102,8 @@ def measure_imports(plan, operator, server_role):
     build(server_role, size)
     found = {kind: median(values) for kind, values in seconds.items()}
     say(f"  {plan.imported:,} appointments: {found['with']:.2f} s with triggers, {found['without']:.2f} s without")
-    return {"rows": plan.imported, "patients": size, **found, "ratio": found["with"] / found["without"], "rounds": seconds}
+    return {"rows": plan.imported, "patients": size, **found, "ratio": found["with"] / found["without"],
+            "rounds": seconds}
 
 
 def import_size(plan):

@@ -1,4 +1,5 @@
-"""Instructions that the server executes for one request, counted by valgrind's callgrind: what no other load changes."""
+"""Instructions that the server executes for one request, counted by valgrind's callgrind: what no
+other load changes."""
 
 import contextlib
 import json
@@ -13,25 +14,32 @@ from variants import ENDPOINTS, ORGANIZATION, Server, clean_environment, fastcgi
 REQUESTS = 60
 # What is shown apart, by a pattern of the function's name; each includes what it calls.
 PARTS = {
-    "of it the worker": r"WorkerV3run", "taking the request": r"Acceptor.*accept.*Exchange", "of it libfcgi": r"FCGX_Accept_r",
-    "its parameters": r"Server8IncomingV", "the token": r"Authenticator.*authenticate", "the database": r"ConnectionPoolC3run",
-    "the answer's JSON": r"respond2toAA8ResponseV", "sending it": r"Exchange.*answer", "the log line": r"AccessLogV5write",
+    "of it the worker": r"WorkerV3run", "taking the request": r"Acceptor.*accept.*Exchange",
+    "of it libfcgi": r"FCGX_Accept_r",
+    "its parameters": r"Server8IncomingV", "the token": r"Authenticator.*authenticate",
+    "the database": r"ConnectionPoolC3run",
+    "the answer's JSON": r"respond2toAA8ResponseV", "sending it": r"Exchange.*answer",
+    "the log line": r"AccessLogV5write",
     "counting it": r"MetricsC6record"
 }
 
 
 # What is asked, and how many bytes the server may keep answers in.
 CASES = {
-    **{endpoint: (endpoint, 0) for endpoint in ENDPOINTS}, "risk-metrics, unchanged": ("risk-metrics", 1 << 20), "log-outreach": ("log-outreach", 0)
+    **{endpoint: (endpoint, 0) for endpoint in ENDPOINTS}, "risk-metrics, unchanged": ("risk-metrics", 1 << 20),
+    "log-outreach": ("log-outreach", 0)
 }
 
 
 def request(token, endpoint, patient):
-    headers = {"HTTP_AUTHORIZATION": f"Bearer {token}", "HTTP_HOST": "localhost", "HTTP_ACCEPT": "*/*", "HTTP_ACCEPT_ENCODING": "gzip",
-               "HTTP_USER_AGENT": "Mozilla/5.0 (X11; Linux x86_64)", "HTTP_ORIGIN": "http://localhost:3000", "REQUEST_SCHEME": "https"}
+    headers = {"HTTP_AUTHORIZATION": f"Bearer {token}", "HTTP_HOST": "localhost", "HTTP_ACCEPT": "*/*",
+               "HTTP_ACCEPT_ENCODING": "gzip",
+               "HTTP_USER_AGENT": "Mozilla/5.0 (X11; Linux x86_64)", "HTTP_ORIGIN": "http://localhost:3000",
+               "REQUEST_SCHEME": "https"}
     body = b""
     if endpoint == "log-outreach":
-        body = json.dumps({"patient_id": patient, "method": "sms", "outcome": "success", "notes": "called back"}).encode()
+        body = json.dumps({"patient_id": patient, "method": "sms", "outcome": "success",
+                           "notes": "called back"}).encode()
         headers.update(CONTENT_TYPE="application/json", CONTENT_LENGTH=str(len(body)))
     method = "POST" if body else "GET"
     uri = f"/api/v1/reengagement/{ORGANIZATION}/{endpoint}"
@@ -40,12 +48,14 @@ def request(token, endpoint, patient):
 
 def a_patient(stack):
     with contextlib.closing(stack.connect()) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT min(id) FROM patients WHERE organization_id = %s AND archived_at IS NULL", [ORGANIZATION])
+        cursor.execute("SELECT min(id) FROM patients WHERE organization_id = %s AND archived_at IS NULL",
+                       [ORGANIZATION])
         return cursor.fetchone()[0]
 
 
 def control(pid, *arguments):
-    subprocess.run(["callgrind_control", *arguments, str(pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    subprocess.run(["callgrind_control", *arguments, str(pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                   check=True)
 
 
 def counted(stack, binary, endpoint, kept):
@@ -56,7 +66,8 @@ def counted(stack, binary, endpoint, kept):
         old.unlink()
     server = Server(stack, directory, WORKER_THREADS="1", DB_POOL_SIZE="2", DB_STATEMENT_TIMEOUT_MS="60000",
                     ANSWER_CACHE_BYTES=str(kept))
-    command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={directory}/profile", binary]
+    command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={directory}/profile",
+               binary]
     with open(server.log, "wb") as log:
         server.process = subprocess.Popen(command, env=clean_environment(**server.environment), stdout=log, stderr=log)
     try:
@@ -81,7 +92,8 @@ def counted(stack, binary, endpoint, kept):
 
 
 def read(profile):
-    done = subprocess.run(["callgrind_annotate", "--inclusive=yes", "--threshold=100", str(profile)], stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(["callgrind_annotate", "--inclusive=yes", "--threshold=100", str(profile)],
+                          stdout=subprocess.PIPE, text=True, check=True)
     rows = re.findall(r"^\s*([\d,]+) \([^)]*\)\s+\S*?:?(\S+)", done.stdout, re.MULTILINE)
     total = re.search(r"([\d,]+) \(100\.0%\)\s+PROGRAM TOTALS", done.stdout)[1]
     number = lambda text: int(text.replace(",", "")) / REQUESTS
@@ -90,11 +102,14 @@ def read(profile):
 
 
 def instructions(stack, binaries):
-    lines = [f"Instructions a request in the server, kernel apart; the mean of {REQUESTS} requests of one connection.\n"]
+    lines = [
+        f"Instructions a request in the server, kernel apart; the mean of {REQUESTS} requests of one connection.\n"
+    ]
     for title, case in CASES.items():
         print(f"== {title}", file=sys.stderr, flush=True)
         counts = {name: read(counted(stack, os.path.abspath(binary), *case)) for name, binary in binaries.items()}
         lines += [f"## `{title}`\n", "| | " + " | ".join(counts) + " |", "| --- |" + " ---: |" * len(counts)]
-        lines += [f"| {part} | " + " | ".join(f"{of[part]:,.0f}" for of in counts.values()) + " |" for part in ["all", *PARTS]]
+        lines += [f"| {part} | " + " | ".join(f"{of[part]:,.0f}" for of in counts.values()) + " |"
+                  for part in ["all", *PARTS]]
         lines.append("")
     return "\n".join(lines)

@@ -1,8 +1,7 @@
 """How a question goes to PostgreSQL and its rows come back: in one round trip or in several, as text or in binary.
 
-The server sets the organization and asks in one pipeline, and takes text. Each way here is libpq's own, without the server:
-what the backend spends of the processor for a question, how long that takes, and the bytes of its values.
-"""
+The server sets the organization and asks in one pipeline, and takes text. Each way here is libpq's own, without the
+server: what the backend spends of the processor for a question, how long that takes, and the bytes of its values. """
 
 import ctypes
 import ctypes.util
@@ -28,9 +27,11 @@ connection_type, text = ctypes.c_void_p, ctypes.c_char_p
 libpq.PQconnectdb.argtypes = [text]
 libpq.PQprepare.argtypes = [connection_type, text, text, ctypes.c_int, ctypes.c_void_p]
 for name in ("PQexecPrepared", "PQsendQueryPrepared"):
-    getattr(libpq, name).argtypes = [connection_type, text, ctypes.c_int, ctypes.POINTER(text), ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
+    getattr(libpq, name).argtypes = [connection_type, text, ctypes.c_int, ctypes.POINTER(text), ctypes.c_void_p,
+                                     ctypes.c_void_p, ctypes.c_int]
 libpq.PQexec.argtypes = [connection_type, text]
-for name in ("PQgetResult", "PQclear", "PQntuples", "PQnfields", "PQresultStatus", "PQenterPipelineMode", "PQpipelineSync",
+for name in ("PQgetResult", "PQclear", "PQntuples", "PQnfields", "PQresultStatus", "PQenterPipelineMode",
+             "PQpipelineSync",
              "PQbackendPID", "PQerrorMessage", "PQfinish"):
     getattr(libpq, name).argtypes = [ctypes.c_void_p]
 libpq.PQgetlength.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
@@ -64,11 +65,13 @@ class Way:
         if not self.pipelined:
             self.done(libpq.PQexec(self.connection, b"BEGIN"))
             self.done(libpq.PQexecPrepared(self.connection, b"set", 1, self.parameters, None, None, 0))
-            size = self.done(libpq.PQexecPrepared(self.connection, name.encode(), 1, self.parameters, None, None, self.binary), measure)
+            size = self.done(libpq.PQexecPrepared(self.connection, name.encode(), 1, self.parameters, None, None,
+                                                  self.binary), measure)
             self.done(libpq.PQexec(self.connection, b"COMMIT"))
             return size
         for statement in ("set", name):
-            assert libpq.PQsendQueryPrepared(self.connection, statement.encode(), 1, self.parameters, None, None, self.binary) == 1
+            assert libpq.PQsendQueryPrepared(self.connection, statement.encode(), 1, self.parameters, None, None,
+                                             self.binary) == 1
         assert libpq.PQpipelineSync(self.connection) == 1
         sizes = []
         while True:
@@ -90,10 +93,17 @@ def cpu_seconds(pid):
 
 def table(url, rounds, seconds):
     """Medians of the rounds, in which the ways take turns."""
-    ways = {"one round trip, text": Way(url, True, False), "one round trip, binary": Way(url, True, True), "four round trips, text": Way(url, False, False)}
-    lines = ["## Round trips and formats", "", "Setting the organization and asking, on one connection without the server: in one pipeline, as the server does, "
-             "or statement by statement in a transaction; values as text or binary.", "",
-             "| | µs a question | PostgreSQL µs CPU | bytes of values |", "| --- | ---: | ---: | ---: |"]
+    ways = {"one round trip, text": Way(url, True, False), "one round trip, binary": Way(url, True, True),
+            "four round trips, text": Way(url, False, False)}
+    lines = [
+        "## Round trips and formats",
+        "",
+        "Setting the organization and asking, on one connection without the server: in one pipeline, as the server does, "
+        "or statement by statement in a transaction; values as text or binary.",
+        "",
+        "| | µs a question | PostgreSQL µs CPU | bytes of values |",
+        "| --- | ---: | ---: | ---: |",
+    ]
     try:
         for name in QUESTIONS:
             samples, sizes = {way: [] for way in ways}, {}

@@ -36,7 +36,8 @@ def measured(stack, settings):
 
 
 def table(title, why, medians):
-    lines = [f"## {title}", "", why, "", "| | requests/s | p99 ms | server µs CPU | nginx µs CPU |", "| --- | ---: | ---: | ---: | ---: |"]
+    lines = [f"## {title}", "", why, "", "| | requests/s | p99 ms | server µs CPU | nginx µs CPU |",
+             "| --- | ---: | ---: | ---: | ---: |"]
     for endpoint in dict.fromkeys(endpoint for endpoint, _ in medians):
         of = {name: values for (asked, name), values in medians.items() if asked == endpoint}
         first = next(iter(of.values()))
@@ -53,8 +54,10 @@ def main():
     if os.environ.get("INSTRUCTIONS"):
         parts = [instructions(stack, {"before": before, "now": stack.binary} if before else {"now": stack.binary})]
     else:
-        parts = [f"Medians of {ROUNDS} rounds of {DURATION:g} s that take turns, over plain HTTP, {os.cpu_count()} cores for all of it, "
-                 "1,000 patients, each answer computed; in brackets the ratio to the first line of an endpoint.\n"]
+        parts = [
+            f"Medians of {ROUNDS} rounds of {DURATION:g} s that take turns, over plain HTTP, {os.cpu_count()} cores for all of it, "
+            "1,000 patients, each answer computed; in brackets the ratio to the first line of an endpoint.\n"
+        ]
         for key, settings in EXPERIMENTS(before).items():
             if os.environ.get("ONLY", key) == key:
                 say(f"== {key}")

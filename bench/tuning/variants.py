@@ -30,18 +30,25 @@ def EXPERIMENTS(before):
     """What is compared, the standing choice first."""
     builds = {"this build": {}, **({"the build before": {"binary": before}} if before else {})}
     return {
-        "builds": {"title": "This build", "why": "Everything of this build against another one.", "variants": builds, "endpoints": ENDPOINTS},
+        "builds": {"title": "This build", "why": "Everything of this build against another one.", "variants": builds,
+                   "endpoints": ENDPOINTS},
         "workers": {"title": "Worker threads", "why": "`WORKER_THREADS`, at 64 connections.", "connections": 64,
-                    "variants": {f"{n} threads": {"environment": {"WORKER_THREADS": str(n)}} for n in (4, 1, 2, 8, 16)}},
+                    "variants": {f"{n} threads": {"environment": {"WORKER_THREADS": str(n)}}
+                                 for n in (4, 1, 2, 8, 16)}},
         "nginx": {"title": "nginx workers", "why": "`worker_processes`, at 64 connections.", "connections": 64,
-                  "variants": {f"{n} workers": {"changes": {r"worker_processes \w+": f"worker_processes {n}"}} for n in (2, 1, 4)}},
-        "keepalive": {"title": "Connections that nginx keeps", "why": "`keepalive` of the upstream, at 64 connections.", "connections": 64,
-                      "variants": {f"keepalive {n}": {"changes": {r"keepalive 64": f"keepalive {n}"}} for n in (64, 2, 16, 256)}},
+                  "variants": {f"{n} workers": {"changes": {r"worker_processes \w+": f"worker_processes {n}"}}
+                               for n in (2, 1, 4)}},
+        "keepalive": {"title": "Connections that nginx keeps", "why": "`keepalive` of the upstream, at 64 connections.",
+                      "connections": 64,
+                      "variants": {f"keepalive {n}": {"changes": {r"keepalive 64": f"keepalive {n}"}}
+                                   for n in (64, 2, 16, 256)}},
         "gzip": {"title": "gzip", "why": "At level 1, for a client that takes it.",
-                 "variants": {"none": {}, "gzip": {"changes": {r"server_tokens off;": f"server_tokens off; {GZIP}"}, "headers": ("Accept-Encoding: gzip",)}}},
+                 "variants": {"none": {}, "gzip": {"changes": {r"server_tokens off;": f"server_tokens off; {GZIP}"},
+                                                   "headers": ("Accept-Encoding: gzip",)}}},
         "log": {"title": "The access log", "why": "A line a request, against none.",
                 "variants": {"with": {}, "without": {"environment": {"LOG_LEVEL": "warning"}}}},
-        "nginx-log": {"title": "nginx's access log", "why": "A line a request written at once, many together, and none.",
+        "nginx-log": {"title": "nginx's access log",
+                      "why": "A line a request written at once, many together, and none.",
                       "variants": {"at once": {}, "buffered": {"changes": {NGINX_LOG: r"\1 buffer=64k flush=1s;"}},
                                    "none": {"changes": {NGINX_LOG: "access_log off;"}}}},
     }
@@ -93,7 +100,8 @@ class Variant:
                 file.write_text(changed)
                 found += count
             assert found, pattern
-        self.nginx = subprocess.Popen(["nginx", "-p", f"{self.directory}/", "-c", str(configuration), "-e", "log/error.log",
+        self.nginx = subprocess.Popen(["nginx", "-p", f"{self.directory}/", "-c", str(configuration), "-e",
+                                       "log/error.log",
                                        "-g", "daemon off;"], stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:

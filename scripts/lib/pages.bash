@@ -33,7 +33,7 @@ write_page_tokens() { # file
         printf '{"organizations":['
         for organization in $(printf '%s\n' "${ORG:-org_demo_1}" org_demo_{1,2,3} | awk '!seen[$0]++'); do
             printf '%s{"id":"%s","token":"%s"}' "$separator" "$organization" \
-                "$(ORG=$organization TOKEN_TTL= "$root/scripts/token")"
+                "$(ORG=$organization TOKEN_TTL='' "$root/scripts/token")"
             separator=,
         done
         printf ']}\n'
