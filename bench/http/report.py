@@ -1,7 +1,7 @@
 """The tables, as Markdown and as JSON."""
 
 from cells import COMPARED, COMPUTED, OTHERS, PATHS, SERVERS
-from markdown import number, rounded, short, table
+from markdown import number, paragraph, rounded, short, table
 from plan import CONNECTIONS
 from targets import web_cpu
 
@@ -10,7 +10,7 @@ HEADS = ["endpoint", "clinic", "who", "", "requests/s", "p50 ms", "p99 ms", "err
 
 
 def in_order(cells, sizes):
-    """By endpoint, then clinic; what has no nginx last."""
+    """By endpoint, then clinic, with the cells without nginx last."""
     endpoints = {name: i for i, name in enumerate(PATHS)}
     schemes = {"https": 0, "http": 1, "": 2}
     whos = list(dict.fromkeys([*SERVERS, *(cell.who for cell in cells)]))
@@ -38,7 +38,7 @@ def targets_table(rows):
 def memory_table(memory):
     lines = [[f"{each[who]['requests']:,}", who, f"{each[who]['mb'][0]:.1f}", f"{each[who]['mb'][1]:.1f}"]
              for each in memory for who in each]
-    return table(["requests answered", "", "resident MB", "proportional MB"], lines)
+    return table(["requests", "", "resident MB", "proportional MB"], lines)
 
 
 def locks_table(found):
@@ -87,7 +87,7 @@ def reading_aid(result):
 
 
 def ratios(plan, found):
-    """What stands in front: what a request costs, and how many there are, as multiples."""
+    """The summary: CPU and rate as multiples of the others'."""
     rows = []
     for endpoint in COMPARED:
         one = {cell.who: found[cell] for cell in found
@@ -103,7 +103,7 @@ def ratios(plan, found):
 
 
 def multiple(ours, theirs):
-    """Empty where there is nothing to keep."""
+    """Empty for an endpoint without a cache."""
     return f"{ours['rate'] / theirs['rate']:.1f}" if ours else ""
 
 
@@ -113,20 +113,20 @@ def closing_line(result):
 
 
 def markdown(plan, result):
-    lines = ["# Answers a second, and what each costs", "",
-             "Made by `make bench`; [performance.md](../performance.md) says where the time goes. "
-             + facts(plan, result), "",
-             "![CPU of an answer](http.svg)", "",
-             "## Beside what people would use instead", "",
-             f"Over HTTPS, at {plan.first:,} patients. CPU is that of nginx and of what stands behind it.", "",
+    lines = ["# Requests a second, and the CPU of each", "",
+             paragraph("Made by `make bench`. [performance.md](../performance.md) explains where the time goes. "
+                       + facts(plan, result)), "",
+             "![CPU of a request](http.svg)", "",
+             "## Compared with FastAPI and php-fpm", "",
+             f"Over HTTPS, at {plan.first:,} patients. CPU is that of nginx and the application behind it.", "",
              ratios(plan, result["found"]), "",
              "## Targets", "", closing_line(result) + ".", "", targets_table(result["targets"]), "",
              "## Everything", "", reading_aid(result), "", main_table(plan, result["found"]), "",
              "## Locks", "", locks_aid(result["locks"]), "", locks_table(result["locks"]), "",
              "## Memory", "", memory_table(result["memory"]), ""]
     if result.get("connections"):
-        lines += ["## How it grows", "", "![By connections](http-connections.svg)", "",
-                  "![By workers](http-workers.svg)", "", growth_table(result["connections"], "connections"), "",
+        lines += ["## By connections and workers", "",
+                  "`.local/bench` has the pictures `http-connections.svg` and `http-workers.svg`.", "", growth_table(result["connections"], "connections"), "",
                   growth_table(result["workers"], "workers"), ""]
     return "\n".join(lines)
 

@@ -1,6 +1,6 @@
 """The tables, as Markdown and as JSON."""
 
-from markdown import number, rounded, short, table
+from markdown import number, paragraph, rounded, short, table
 from targets import ratio
 
 
@@ -70,8 +70,8 @@ def writes(result):
             ],
         ),
         "",
-        f"Such an import leaves a backlog, which the running server worked off in {neighbour['backlog_seconds']:.1f} s, in "
-        f"{neighbour['transactions']:,} transactions. Another organization's reads meanwhile, ms:",
+        paragraph(f"Such an import leaves a backlog. The running server processed it in {neighbour['backlog_seconds']:.1f} s, in "
+                  f"{neighbour['transactions']:,} transactions. Another organization's reads in that time, ms:"),
         "",
         table(
             ["", "median", "p95", "reads"],
@@ -85,11 +85,12 @@ def writes(result):
             ],
         ),
         "",
-        f"Reads of the loaded organization during a second such backlog: {loaded['exact']} exact, none wrong, "
-        f"{loaded['not answered']} not answered in time (503)"
-        + (f"; median {number(latency['median'])} ms, p95 {number(latency['p95'])} ms." if latency else "."),
+        paragraph(f"Reads of the imported organization during a second such backlog: {loaded['exact']} exact, none wrong, "
+                  f"{loaded['not answered']} that timed out (503)"
+                  + (f", median {number(latency['median'])} ms, p95 {number(latency['p95'])} ms." if latency else ".")),
         "",
-        "What each read of an organization begins with, the look whether anything is pending, while no vacuum takes the marks that are gone:",
+        paragraph("Each read of an organization begins with a probe for pending changes. Its cost while no vacuum removes the "
+                  "processed ones:"),
         "",
         table(
             ["", "loaded: pages", "loaded: ms", "small: pages", "small: ms"],
@@ -173,7 +174,7 @@ def markdown(plan, asked, result):
 
 
 def as_json(plan, result):
-    """Keys of pairs become a list, since JSON knows no pairs."""
+    """Keys that are pairs become a list: a JSON key is a string."""
     def table_of(found):
         return [{"patients": size, "question": name, **(entry or {"median": None})}
                 for (size, name), entry in found.items()]

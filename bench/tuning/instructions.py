@@ -24,7 +24,7 @@ PARTS = {
 }
 
 
-# What is asked, and how many bytes the server may keep answers in.
+# The endpoint, and the size of the response cache.
 CASES = {
     **{endpoint: (endpoint, 0) for endpoint in ENDPOINTS}, "risk-metrics, unchanged": ("risk-metrics", 1 << 20),
     "log-outreach": ("log-outreach", 0)

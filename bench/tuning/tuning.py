@@ -18,7 +18,7 @@ def say(text):
 
 
 def measured(stack, settings):
-    """Medians of each variant for each of its endpoints; the rounds take turns."""
+    """Medians of each variant for each of its endpoints, over alternating rounds."""
     variants = {name: Variant(stack, number, **how) for number, (name, how) in enumerate(settings["variants"].items())}
     samples = {}
     try:
@@ -69,7 +69,8 @@ def main():
     print(text)
     if os.environ.get("SAVE"):
         name = "instructions" if os.environ.get("INSTRUCTIONS") else "tuning"
-        head = f"# What each setting is worth\n\nWritten by `bench/tuning/run` on {date.today()}.\n\n"
+        title = "Instructions of a request" if name == "instructions" else "The effect of each setting"
+        head = f"# {title}\n\nWritten by `bench/tuning/run` on {date.today()}.\n\n"
         Path(ROOT / f"docs/bench/{name}.md").write_text(head + text)
 
 

@@ -1,4 +1,4 @@
-"""A server and an nginx of a variant's own, on the database that all of them share."""
+"""A variant's server and nginx, on the database that all variants share."""
 
 import os
 import re
@@ -27,7 +27,7 @@ def bench_stack():
 
 
 def EXPERIMENTS(before):
-    """What is compared, the standing choice first."""
+    """The experiments. In each, the current choice is first."""
     builds = {"this build": {}, **({"the build before": {"binary": before}} if before else {})}
     return {
         "builds": {"title": "This build", "why": "Everything of this build against another one.", "variants": builds,
@@ -55,7 +55,7 @@ def EXPERIMENTS(before):
 
 
 def cpu_of(pids):
-    """Seconds of these processes so far, user and system."""
+    """Seconds of processor time of these processes, user and system."""
     ticks = 0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
