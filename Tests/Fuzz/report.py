@@ -1,13 +1,13 @@
-"""Says in one table what the fuzzers' logs say; with a path also writes it there."""
+"""Prints a table of the fuzzers' logs. With a path, also writes it there."""
 
 import re
 import sys
 from pathlib import Path
 
-HEAD = """# What the fuzzers found
+HEAD = """# Results of the fuzzers
 
-Written by `make fuzz` (`SAVE=1`); [security-tests.md](../security-tests.md) says what each target is and what came of it. Coverage-guided
-inputs (libFuzzer) under the address sanitizer, {hours} of fuzzing in all, at commit {commit}.
+Written by `make fuzz` (`SAVE=1`). [security-tests.md](../security-tests.md) describes each target and the findings.
+Coverage-guided inputs (libFuzzer) under the address sanitizer, {hours} of fuzzing in total, at commit {commit}.
 
 """
 COLUMNS = ("target", "seconds", "inputs", "inputs a second", "edges reached", "inputs in the corpus", "slowest, s", "finds")

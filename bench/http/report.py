@@ -1,7 +1,7 @@
 """The tables, as Markdown and as JSON."""
 
 from cells import COMPARED, COMPUTED, OTHERS, PATHS, SERVERS
-from markdown import number, rounded, short, table
+from markdown import number, paragraph, rounded, short, table
 from plan import CONNECTIONS
 from targets import web_cpu
 
@@ -9,7 +9,7 @@ HEADS = ["endpoint", "clinic", "who", "", "requests/s", "p50 ms", "p99 ms", "err
 
 
 def in_order(cells, sizes):
-    """By endpoint, then clinic; what has no nginx last."""
+    """By endpoint, then clinic, with the cells without nginx last."""
     endpoints = {name: i for i, name in enumerate(PATHS)}
     schemes = {"https": 0, "http": 1, "": 2}
     whos = list(dict.fromkeys([*SERVERS, *(cell.who for cell in cells)]))
@@ -37,7 +37,7 @@ def targets_table(rows):
 def memory_table(memory):
     lines = [[f"{each[who]['requests']:,}", who, f"{each[who]['mb'][0]:.1f}", f"{each[who]['mb'][1]:.1f}"]
              for each in memory for who in each]
-    return table(["requests answered", "", "resident MB", "proportional MB"], lines)
+    return table(["requests", "", "resident MB", "proportional MB"], lines)
 
 
 def locks_table(found):
@@ -47,39 +47,39 @@ def locks_table(found):
 
 
 def locks_aid(found):
-    return (f"From {found['requests']:,} requests of mixed kind, writes among them, of a server with a library that takes "
-            "the time at each mutex; Swift's own and the libraries' mutexes would be in the table too, if one request in a "
-            "hundred took any. "
-            "*lock* is the source file that takes it, *threads* how many take the same mutex. The mean is of the holds "
-            "that began without a wait and in which the thread kept its core (*interrupted* are those in which it did not), "
-            f"without the {found['empty_ns']:.0f} ns that a hold takes in which nothing is done; these are still in the last "
-            "column.")
+    return paragraph(
+        f"From {found['requests']:,} requests of mixed kind, writes included, to a server with a library that measures each "
+        "mutex. Mutexes of Swift and the libraries would be in the table too if one request in a hundred took them. "
+        "*lock* is the source file that takes it, and *threads* the number of threads that take the same mutex. The mean is "
+        "over holds that began without a wait and in which the thread was not interrupted. In *interrupted* holds the thread "
+        f"lost its core. The mean excludes the {found['empty_ns']:.0f} ns of an empty hold, and the last column includes "
+        "them.")
 
 
 def facts(plan, result):
     machine, versions = result["machine"], result["versions"]
     settings = ", ".join(f"{name} {value}" for name, value in machine["settings"].items())
     others = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return (f"{machine['cores']} cores and {machine['memory_gb']} GB for wrk, nginx, contestants and PostgreSQL "
-            f"together; nginx {machine['nginx']} (a worker a core), Swift {machine['swift']}, PostgreSQL {machine['postgresql']} "
+    return (f"{machine['cores']} cores and {machine['memory_gb']} GB for wrk, nginx, the applications and PostgreSQL "
+            f"together; nginx {machine['nginx']} (one worker for each core), Swift {machine['swift']}, PostgreSQL {machine['postgresql']} "
             f"({settings}; the rest default), {others}. {plan.rounds} round{'s' * (plan.rounds > 1)} of "
             f"{plan.seconds} s each in a changing order, {CONNECTIONS} connections, medians.")
 
 
 def reading_aid(result):
     bodies = ", ".join(f"{endpoint} {length / 1000:.1f}" for endpoint, length in result["bodies"].items())
-    return ("nginx, app and PostgreSQL are microseconds of CPU a request: of nginx, of what stands behind it, and of the "
-            "database, where whatever follows an outreach attempt in the background is in it too; MB is the resident "
-            "memory of what stands behind nginx, all its processes together. *Computed*: the server with "
-            "`ANSWER_CACHE_BYTES=0`; *unchanged*: another process of the same server with its default, asked about an "
-            "organization that nobody writes to. pgbench sends what the server sends, on "
-            f"{result['clients']} connections, as the server has; without nginx, so beside both schemes. "
-            f"FastAPI has {result['uvicorn_workers']} workers, php-fpm {result['php_children']}; their answers were "
-            f"compared with the server's. Bodies at {short(result['sizes'][0])} patients, kB: {bodies}.")
+    return paragraph(
+        "nginx, app and PostgreSQL are microseconds of CPU for a request: of nginx, of the application behind it, and of the "
+        "database. The database's share includes the background work that follows an outreach attempt. MB is the resident "
+        "memory of all processes of the application. *Computed*: the server with `ANSWER_CACHE_BYTES=0`. *Unchanged*: another "
+        "process of the same server with the default cache, and an organization without writes. pgbench sends the server's "
+        f"statements, on {result['clients']} connections like the server, without nginx, so it has no scheme. "
+        f"FastAPI has {result['uvicorn_workers']} workers, php-fpm {result['php_children']}. Their responses were "
+        f"compared with the server's. Bodies at {short(result['sizes'][0])} patients, kB: {bodies}.")
 
 
 def ratios(plan, found):
-    """What stands in front: what a request costs, and how many there are, as multiples."""
+    """The summary: CPU and rate as multiples of the others'."""
     rows = []
     for endpoint in COMPARED:
         one = {cell.who: found[cell] for cell in found
@@ -95,7 +95,7 @@ def ratios(plan, found):
 
 
 def multiple(ours, theirs):
-    """Empty where there is nothing to keep."""
+    """Empty for an endpoint without a cache."""
     return f"{ours['rate'] / theirs['rate']:.1f}" if ours else ""
 
 
@@ -105,20 +105,20 @@ def closing_line(result):
 
 
 def markdown(plan, result):
-    lines = ["# Answers a second, and what each costs", "",
-             "Made by `make bench`; [performance.md](../performance.md) says where the time goes. "
-             + facts(plan, result), "",
-             "![CPU of an answer](http.svg)", "",
-             "## Beside what people would use instead", "",
-             f"Over HTTPS, at {plan.first:,} patients. CPU is that of nginx and of what stands behind it.", "",
+    lines = ["# Requests a second, and the CPU of each", "",
+             paragraph("Made by `make bench`. [performance.md](../performance.md) explains where the time goes. "
+                       + facts(plan, result)), "",
+             "![CPU of a request](http.svg)", "",
+             "## Compared with FastAPI and php-fpm", "",
+             f"Over HTTPS, at {plan.first:,} patients. CPU is that of nginx and the application behind it.", "",
              ratios(plan, result["found"]), "",
              "## Targets", "", closing_line(result) + ".", "", targets_table(result["targets"]), "",
              "## Everything", "", reading_aid(result), "", main_table(plan, result["found"]), "",
              "## Locks", "", locks_aid(result["locks"]), "", locks_table(result["locks"]), "",
              "## Memory", "", memory_table(result["memory"]), ""]
     if result.get("connections"):
-        lines += ["## How it grows", "", "![By connections](http-connections.svg)", "",
-                  "![By workers](http-workers.svg)", "", growth_table(result["connections"], "connections"), "",
+        lines += ["## By connections and workers", "",
+                  "`.local/bench` has the pictures `http-connections.svg` and `http-workers.svg`.", "", growth_table(result["connections"], "connections"), "",
                   growth_table(result["workers"], "workers"), ""]
     return "\n".join(lines)
 

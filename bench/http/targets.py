@@ -1,4 +1,4 @@
-"""What was promised, as ratios within the run, beside what was measured."""
+"""The targets, as ratios within the run, and the measured values."""
 
 from cells import (COMPARED, COMPUTED, CONSTANT, FASTAPI, GETS, LOOKUP, PHP, POST, SERVERS, SMALL_BODY, STATEMENT,
                    UNCHANGED, Cell)
@@ -82,7 +82,7 @@ def memory_targets(memory):
 
 def lock_targets(found):
     longest = worst(found)
-    yield at_most(f"mean hold of a lock that all workers meet, µs; the longest is {longest['lock']}",
+    yield at_most(f"mean hold of a lock that all workers use, µs; the longest is {longest['lock']}",
                   longest["mean_ns"] / 1000, LONGEST_HOLD)
 
 
@@ -90,7 +90,7 @@ def targets(size, bodies, result):
     found = result["found"]
     return [*cpu_targets(size, found), *computed_targets(size, found), *unchanged_targets(size, found, bodies),
             *spread_targets(found), *memory_targets(result["memory"]),
-            at_most("from the start of the process to the first answer, ms", result["cold_start_ms"], LONGEST_START),
-            at_most("check of a remembered token, median, below so many µs", result["token_check_us"],
+            at_most("from the start of the process to the first response, ms", result["cold_start_ms"], LONGEST_START),
+            at_most("check of a cached token, median, µs", result["token_check_us"],
                     LONGEST_TOKEN_CHECK),
             *lock_targets(result["locks"])]

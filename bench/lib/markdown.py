@@ -1,4 +1,6 @@
-"""Numbers and tables as Markdown has them, and figures rounded for JSON."""
+"""Numbers, tables and paragraphs in Markdown, and figures rounded for JSON."""
+
+import textwrap
 
 
 def number(value):
@@ -9,6 +11,10 @@ def number(value):
 
 def short(size):
     return f"{size // 1_000_000}M" if size % 1_000_000 == 0 else f"{size // 1000}k" if size % 1000 == 0 else f"{size:,}"
+
+
+def paragraph(text):
+    return textwrap.fill(text, 118, break_long_words=False, break_on_hyphens=False)
 
 
 def table(heads, rows):

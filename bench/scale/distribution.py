@@ -43,7 +43,7 @@ CHECKS = {
         FROM ({SHARDED}) t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
         LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum""",
     # Whoever runs as a bound role can neither join nor lock a row of another organization.
-    "functions with rights of their own are bound to one organization, or only leave marks": """
+    "functions with their owner's rights are bound to one organization, or only add pending changes": """
         SELECT p.oid::regprocedure::text, p.proname = ANY (%(across)s) OR EXISTS (
             SELECT FROM pg_auth_members m WHERE m.roleid = 'reengagement_bound'::regrole AND m.member = p.proowner)
             OR p.prorettype = 'trigger'::regtype AND NOT has_table_privilege(p.proowner, 're.dirty', 'SELECT')

@@ -1,6 +1,6 @@
 """The tables, as Markdown and as JSON."""
 
-from markdown import number, rounded, short, table
+from markdown import number, paragraph, rounded, short, table
 from targets import ratio
 
 
@@ -58,19 +58,20 @@ def writes(result):
             [f"{imports['rows']:,} appointments in one statement, {imports['patients']:,} patients, s",
              f"{imports['with']:.2f}", f"{imports['without']:.2f}", f"**{imports['ratio']:.2f}**"]]),
         "",
-        f"Such an import leaves a backlog, which the running server worked off in {neighbour['backlog_seconds']:.1f} s, in "
-        f"{neighbour['transactions']:,} transactions. Another organization's reads meanwhile, ms:",
+        paragraph(f"Such an import leaves a backlog. The running server processed it in {neighbour['backlog_seconds']:.1f} s, in "
+                  f"{neighbour['transactions']:,} transactions. Another organization's reads in that time, ms:"),
         "",
         table(["", "median", "p95", "reads"], [
             [name, number(found["median"]), number(found["p95"]), found["samples"]] for name, found in (
-                ("undisturbed", neighbour["undisturbed"]), ("beside the statement", neighbour["during_statement"]),
-                ("beside the backlog", neighbour["during_backlog"]))]),
+                ("without an import", neighbour["undisturbed"]), ("during the statement", neighbour["during_statement"]),
+                ("during the backlog", neighbour["during_backlog"]))]),
         "",
-        f"Reads of the loaded organization during a second such backlog: {loaded['exact']} exact, none wrong, "
-        f"{loaded['not answered']} not answered in time (503)"
-        + (f"; median {number(latency['median'])} ms, p95 {number(latency['p95'])} ms." if latency else "."),
+        paragraph(f"Reads of the imported organization during a second such backlog: {loaded['exact']} exact, none wrong, "
+                  f"{loaded['not answered']} that timed out (503)"
+                  + (f", median {number(latency['median'])} ms, p95 {number(latency['p95'])} ms." if latency else ".")),
         "",
-        "What each read of an organization begins with, the look whether anything is pending, while no vacuum takes the marks that are gone:",
+        paragraph("Each read of an organization begins with a probe for pending changes. Its cost while no vacuum removes the "
+                  "processed ones:"),
         "",
         table(["", "loaded: pages", "loaded: ms", "small: pages", "small: ms"], [
             [moment, looks["loaded"]["pages"], number(looks["loaded"]["ms"]), looks["small"]["pages"], number(looks["small"]["ms"])]
@@ -81,7 +82,7 @@ def writes(result):
 
 def facts(machine):
     settings = ", ".join(f"{name} {value}" for name, value in machine["settings"].items())
-    return (f"{machine['cores']} cores and {machine['memory_gb']} GB, client, nginx, server and PostgreSQL on one machine; "
+    return (f"{machine['cores']} cores and {machine['memory_gb']} GB for client, nginx, server and PostgreSQL on one machine; "
             f"PostgreSQL {machine['postgresql']} ({settings}; the rest default), nginx {machine['nginx']}, "
             f"Swift {machine['swift']}.")
 
@@ -92,32 +93,33 @@ def markdown(plan, asked, result):
     rates = "; ".join(f"{name} {rate:,.0f}" for name, rate in result["reads_per_second"].items())
     return "\n".join([
         "# Reads and writes by the size of the clinic", "",
-        "Made by `make bench-scale`; what it means stands in [scaling.md](../scaling.md). " + facts(result["machine"]), "",
-        "Left: GET through nginx over HTTPS, one client on a kept connection, sizes in turns. Right: the plain views, the "
-        "same figures counted afresh, as prepared statements in the database alone. Each plain answer that came in time was "
-        "compared with the counters in one snapshot (where it says > it was given up and not compared), each HTTP answer with "
-        "the database's.", "",
+        paragraph("Made by `make bench-scale`. [scaling.md](../scaling.md) explains the figures. " + facts(result["machine"])), "",
+        paragraph("Left: GET through nginx over HTTPS, one client on a persistent connection, alternating between the sizes. "
+                  "Right: the plain views, which count the same figures from the source rows, as prepared statements in the "
+                  "database alone. Each plain result was compared with the counters in one snapshot. The sign `>` means that "
+                  "the plain query was cancelled and not compared. Each HTTP response was compared with the database's "
+                  "result."), "",
         reads_table(plan, asked, reads), "",
-        f"A walk through the list of {plan.largest:,} by its cursors, 200 at a time, {walk['pages']:,} pages to the middle: "
-        f"the first 20 took {number(walk['first_pages']['median'])} ms (median), the last 20 "
-        f"{number(walk['last_pages']['median'])} ms.", "",
+        paragraph(f"Paging through the list of {plan.largest:,} by its cursors, 200 at a time, {walk['pages']:,} pages to the "
+                  f"middle: the first 20 took {number(walk['first_pages']['median'])} ms (median), the last 20 "
+                  f"{number(walk['last_pages']['median'])} ms."), "",
         "## Writes", "", writes(result), "",
         "## Loading and building", "",
         loading_table(result["loading"]), "",
         f"Midnight at {plan.largest:,} patients: {midnight['patients']:,} patients to recompute, {midnight['seconds']:.2f} s.",
         "", "## Storage", "", storage_table(result["storage"], sum(plan.sizes)), "",
         f"## Reads a second at {plan.largest:,} patients", "",
-        f"The database alone, 8 clients: {rates}.", "",
+        paragraph(f"The database alone, 8 clients: {rates}."), "",
         "## Ready to be distributed by organization", "",
-        "Looked up in the catalog, all of them: "
-        + "; ".join(f"{count} {what}" for what, count in result["distribution"].items()) + ".", "",
+        paragraph("Checked in the catalog: "
+                  + "; ".join(f"{count} {what}" for what, count in result["distribution"].items()) + "."), "",
         "## Targets", "",
         f"{len(result['targets']) - len(missed)} of {len(result['targets'])} met."
         + "".join(f"\n- missed: {name}: {measured} ({limit})" for name, measured, limit, _ in missed), ""])
 
 
 def as_json(plan, result):
-    """Keys of pairs become a list, since JSON knows no pairs."""
+    """Keys that are pairs become a list: a JSON key is a string."""
     def table_of(found):
         return [{"patients": size, "question": name, **(entry or {"median": None})} for (size, name), entry in found.items()]
     reads = {"http": table_of(result["reads"]["http"]), "plain": table_of(result["reads"]["plain"]),

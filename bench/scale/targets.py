@@ -1,10 +1,10 @@
-"""What was promised, beside what was measured."""
+"""The targets and the measured values."""
 
 RATIO_OF_READS = 1.5
 RATIO_OF_POSTS = 0.7
 RATIO_OF_IMPORTS = 1.5
 RATIO_OF_NEIGHBOUR = 1.5
-# A descent to the organization's row and two to its marks; neither marks that are gone nor what the row has been.
+# One index descent to the organization's row and two to its pending changes, without dead rows.
 PAGES_OF_A_LOOK = 20
 
 
@@ -31,11 +31,11 @@ def write_targets(posts, imports, backlog):
            f"≤ {RATIO_OF_IMPORTS}", imports["ratio"] <= RATIO_OF_IMPORTS)
     neighbour = backlog["neighbour"]
     noticed = neighbour["during_backlog"]["median"] / neighbour["undisturbed"]["median"]
-    yield ("another organization's reads beside a backlog to undisturbed", f"{noticed:.2f}", f"≤ {RATIO_OF_NEIGHBOUR}",
+    yield ("another organization's reads during a backlog to those without", f"{noticed:.2f}", f"≤ {RATIO_OF_NEIGHBOUR}",
            noticed <= RATIO_OF_NEIGHBOUR)
     for moment, looks in backlog["looks"].items():
         pages = max(look["pages"] for look in looks.values())
-        yield f"pages that a look for a mark touches, {moment}", f"{pages}", f"≤ {PAGES_OF_A_LOOK}", pages <= PAGES_OF_A_LOOK
+        yield f"pages that a probe for pending changes reads, {moment}", f"{pages}", f"≤ {PAGES_OF_A_LOOK}", pages <= PAGES_OF_A_LOOK
 
 
 def targets(plan, asked, reads, posts, imports, backlog):

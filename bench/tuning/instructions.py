@@ -1,4 +1,4 @@
-"""Instructions that the server executes for one request, counted by valgrind's callgrind: what no other load changes."""
+"""Instructions that the server executes for one request, counted by valgrind's callgrind. Other load does not change the count."""
 
 import contextlib
 import json
@@ -13,14 +13,14 @@ from variants import ENDPOINTS, ORGANIZATION, Server, clean_environment, fastcgi
 REQUESTS = 60
 # What is shown apart, by a pattern of the function's name; each includes what it calls.
 PARTS = {
-    "of it the worker": r"WorkerV3run", "taking the request": r"Acceptor.*accept.*Exchange", "of it libfcgi": r"FCGX_Accept_r",
+    "of it the worker": r"WorkerV3run", "reading the request": r"Acceptor.*accept.*Exchange", "of it libfcgi": r"FCGX_Accept_r",
     "its parameters": r"Server8IncomingV", "the token": r"Authenticator.*authenticate", "the database": r"ConnectionPoolC3run",
-    "the answer's JSON": r"respond2toAA8ResponseV", "sending it": r"Exchange.*answer", "the log line": r"AccessLogV5write",
+    "the JSON of the response": r"respond2toAA8ResponseV", "sending it": r"Exchange.*answer", "the log line": r"AccessLogV5write",
     "counting it": r"MetricsC6record"
 }
 
 
-# What is asked, and how many bytes the server may keep answers in.
+# The endpoint, and the size of the response cache.
 CASES = {
     **{endpoint: (endpoint, 0) for endpoint in ENDPOINTS}, "risk-metrics, unchanged": ("risk-metrics", 1 << 20), "log-outreach": ("log-outreach", 0)
 }
@@ -90,7 +90,7 @@ def read(profile):
 
 
 def instructions(stack, binaries):
-    lines = [f"Instructions a request in the server, kernel apart; the mean of {REQUESTS} requests of one connection.\n"]
+    lines = [f"Instructions of the server for a request, without the kernel: the mean of {REQUESTS} requests on one connection.\n"]
     for title, case in CASES.items():
         print(f"== {title}", file=sys.stderr, flush=True)
         counts = {name: read(counted(stack, os.path.abspath(binary), *case)) for name, binary in binaries.items()}

@@ -89,11 +89,11 @@ def cpu_seconds(pid):
 
 
 def table(url, rounds, seconds):
-    """Medians of the rounds, in which the ways take turns."""
+    """Medians of alternating rounds."""
     ways = {"one round trip, text": Way(url, True, False), "one round trip, binary": Way(url, True, True), "four round trips, text": Way(url, False, False)}
-    lines = ["## Round trips and formats", "", "Setting the organization and asking, on one connection without the server: in one pipeline, as the server does, "
-             "or statement by statement in a transaction; values as text or binary.", "",
-             "| | µs a question | PostgreSQL µs CPU | bytes of values |", "| --- | ---: | ---: | ---: |"]
+    lines = ["## Round trips and formats", "", "Setting the organization and running the query, on one connection without the server: in one pipeline, as the server\n"
+             "does, or statement by statement in a transaction, with values as text or binary.", "",
+             "| | µs a query | PostgreSQL µs CPU | bytes of values |", "| --- | ---: | ---: | ---: |"]
     try:
         for name in QUESTIONS:
             samples, sizes = {way: [] for way in ways}, {}

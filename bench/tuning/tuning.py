@@ -18,7 +18,7 @@ def say(text):
 
 
 def measured(stack, settings):
-    """Medians of each variant for each of its endpoints; the rounds take turns."""
+    """Medians of each variant for each of its endpoints, over alternating rounds."""
     variants = {name: Variant(stack, number, **how) for number, (name, how) in enumerate(settings["variants"].items())}
     samples = {}
     try:
@@ -53,8 +53,8 @@ def main():
     if os.environ.get("INSTRUCTIONS"):
         parts = [instructions(stack, {"before": before, "now": stack.binary} if before else {"now": stack.binary})]
     else:
-        parts = [f"Medians of {ROUNDS} rounds of {DURATION:g} s that take turns, over plain HTTP, {os.cpu_count()} cores for all of it, "
-                 "1,000 patients, each answer computed; in brackets the ratio to the first line of an endpoint.\n"]
+        parts = [f"Medians of {ROUNDS} alternating rounds of {DURATION:g} s, over plain HTTP, with {os.cpu_count()} cores for all\n"
+                 "processes and 1,000 patients. No response is cached. In brackets: the ratio to the first line of an endpoint.\n"]
         for key, settings in EXPERIMENTS(before).items():
             if os.environ.get("ONLY", key) == key:
                 say(f"== {key}")
@@ -66,7 +66,8 @@ def main():
     print(text)
     if os.environ.get("SAVE"):
         name = "instructions" if os.environ.get("INSTRUCTIONS") else "tuning"
-        head = f"# What each setting is worth\n\nWritten by `bench/tuning/run` on {date.today()}.\n\n"
+        title = "Instructions of a request" if name == "instructions" else "The effect of each setting"
+        head = f"# {title}\n\nWritten by `bench/tuning/run` on {date.today()}.\n\n"
         Path(ROOT / f"docs/bench/{name}.md").write_text(head + text)
 
 
