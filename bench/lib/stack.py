@@ -1,4 +1,4 @@
-"""The stack under test, in a directory of its own: scripts/stack starts and stops it."""
+"""The stack under test in a separate directory. scripts/stack starts and stops it."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ class Stack:
 
     def __init__(self, directory, **environment):
         self.directory = directory
-        # Each request is counted for its subject, as in production; so high a limit refuses none.
+        # Each request counts for its subject, as in production, but the limit is too high to refuse any.
         self.environment = {**os.environ, "STACK_DIR": str(directory), "RATE_LIMIT": "1000000", **environment}
 
     def call(self, *arguments, **environment):
@@ -35,7 +35,7 @@ class Stack:
                               text=True).stdout.strip()
 
     def start_database(self):
-        """With memory as a server of this size would give it, and checkpoints that do not fall into every measurement."""
+        """Sets memory as on a server of this size, and checkpoints that are too rare to disturb every measurement."""
         self.call("postgres-start")
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         settings = {"shared_buffers": f"{min(memory // 4, 4 << 30) >> 20}MB", "max_wal_size": "8GB",

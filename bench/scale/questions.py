@@ -1,4 +1,4 @@
-"""What is asked: each GET endpoint and parameter, as a path for nginx and as a call of re.plain_… or re.flat_…"""
+"""The questions: each GET endpoint and parameter, as a path for nginx and as a call of re.plain_… or re.flat_…"""
 
 import json
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 LEVELS = ("critical", "high", "medium", "low", "engaged")
 LIST_TYPES = ("text", "text", "text", "int", "text", "text", "text", "boolean", "int", "int", "int", "int", "text", "text")
-# These say when or for whom was asked, not what was found.
+# These fields depend on the time or the subject of the request.
 ASIDE = {"organization_id", "last_updated", "timestamp", "timeframe", "period", "total_returned",
          "filters_applied", "next_cursor"}
 
@@ -19,13 +19,13 @@ class Question:
     function: str
     types: tuple
     arguments: tuple
-    limit: float  # ms that issue and guide allow a median with one client
+    limit: float  # the largest median in ms, with one client
     has_flat: bool = True
     rows_limit: int = field(default=0)
-    is_flat: bool = True  # not so a search, which reads what the rarest of its pieces stands in, and few that are sorted by name
+    is_flat: bool = True  # false for a search, which reads its rarest piece's entries, and for few matches by name
 
     def found(self, rows):
-        """The figures of an answer as the function's rows give them, in the order in which the JSON has them."""
+        """The figures of a response from the function's rows, in the order of the JSON."""
         return [plain(value) for value in getattr(self, f"found_by_{self.function}")(rows)]
 
     def found_by_risk_metrics(self, rows):
@@ -70,17 +70,17 @@ def figures(answer):
 
 
 def the_list(name, organization, most, cursor=None, place=(None,) * 4, is_flat=True, **given):
-    """given: parameters of the address."""
+    """`given` has the parameters of the address."""
     parameters = {"limit": most, **given} | ({"cursor": cursor} if cursor else {})
     filters = [given.get(parameter) for parameter in ("risk_level", "engagement_status", "action_priority", "risk_tier", "q")]
-    # One row more than asked for, as the server does to know of a next page.
+    # One extra row, by which the server detects a next page.
     arguments = (organization, *filters, given.get("sort", "priority"), "include" in given, most + 1, *place[:3], None, place[3])
     return Question(name, f"patients/prioritized?{urlencode(parameters, quote_via=quote)}", "prioritized_patients", LIST_TYPES,
                     arguments, 25.0 if most == 200 else 10.0, rows_limit=most, is_flat=is_flat)
 
 
 def more_lists(organization):
-    """Filtered, sorted and searched. Of the patients of any size one has the number 777."""
+    """Filters, orders and searches. At any size one patient has the number 777."""
     def of_50(name, **given):
         return the_list(f"list of 50, {name}", organization, 50, **given)
 
@@ -99,7 +99,7 @@ def more_lists(organization):
 
 
 def questions(organization, deep):
-    """deep: a cursor in the middle of the list, the place it stands for, and a patient found there."""
+    """`deep` has a cursor in the middle of the list, its position, and a patient there."""
     text = ("text",)
     asked = [Question("risk-metrics", "risk-metrics", "risk_metrics", text, (organization,), 10.0),
              Question("dashboard", "dashboard", "dashboard", text, (organization,), 10.0)]

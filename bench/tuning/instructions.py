@@ -1,4 +1,4 @@
-"""Instructions that the server executes for one request, counted by valgrind's callgrind. Other load does not change the count."""
+"""Instructions of the server for one request, counted by valgrind's callgrind. Other load does not change them."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from variants import ENDPOINTS, ORGANIZATION, Server, clean_environment, fastcgi
 
 REQUESTS = 60
-# What is shown apart, by a pattern of the function's name; each includes what it calls.
+# The stages, by a pattern of the function's name. Each includes the functions that it calls.
 PARTS = {
     "of it the worker": r"WorkerV3run", "reading the request": r"Acceptor.*accept.*Exchange", "of it libfcgi": r"FCGX_Accept_r",
     "its parameters": r"Server8IncomingV", "the token": r"Authenticator.*authenticate", "the database": r"ConnectionPoolC3run",
@@ -49,7 +49,7 @@ def control(pid, *arguments):
 
 
 def counted(stack, binary, endpoint, kept):
-    """A path to callgrind's profile of exactly so many requests, after a warm-up."""
+    """The path of callgrind's profile of exactly this many requests, after a warm-up."""
     directory = Path(stack.directory) / "instructions"
     directory.mkdir(exist_ok=True)
     for old in directory.iterdir():
