@@ -1,16 +1,18 @@
 /* Preloaded into the server: measures how long each mutex is held between one SIGRTMIN and the next. At the end of the
  * process it writes the result to the file that LOCKS names.
  *
- * A hold lasts from the moment a thread has the mutex to its unlock, or to a wait for a condition, which releases the mutex.
- * Holds that began with a wait are counted separately. Each thread counts in its own table, so that measuring makes no
- * thread wait. A mutex is identified by the call stack when the thread first took it. The measurement's own share of a hold
- * is measured with an empty hold.
+ * A hold lasts from the moment a thread has the mutex to its unlock, or to a wait for a condition, which releases the
+ * mutex. Holds that began with a wait are counted separately. Each thread counts in its own table, so that measuring
+ * makes no thread wait. A mutex is identified by the call stack when the thread first took it. The measurement's own
+ * share of a hold is measured with an empty hold.
  *
- * A thread that loses its core while it holds a mutex holds it a thousand times longer than usual. A few such holds would
- * dominate a mean, so they are counted separately too. The kernel's restartable sequences (rseq) detect them: the kernel
- * clears the sequence that a thread has registered when it takes the core away. This one is empty and restarts nothing.
+ * A thread that loses its core while it holds a mutex holds it a thousand times longer than usual. A few such holds
+ * would dominate a mean, so they are counted separately too. The kernel's restartable sequences (rseq) detect them:
+ * the kernel clears the sequence that a thread has registered when it takes the core away. This one is empty and
+ * restarts nothing.
  *
- * Not measured are locks inside glibc and the kernel, such as those of malloc's arenas, and locks that are not mutexes.
+ * Not measured are locks inside glibc and the kernel, such as those of malloc's arenas, and locks that are not
+ * mutexes.
  */
 
 #define _GNU_SOURCE
@@ -123,7 +125,7 @@ static volatile uint64_t *announced(void) {
     return (volatile uint64_t *)&own->rseq_cs;
 }
 
-/* The entry of a mutex that is held now. */
+/* Marks all current holds as interrupted if the thread has lost its core. */
 static void note_interruption(void) {
     if (depth == 0 || !knows_sequences() || *announced()) return;
     for (int i = 0; i < depth; i++) held[i].interrupted = true;
