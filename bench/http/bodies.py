@@ -58,7 +58,7 @@ class Asker:
         for token, expected in ((forged, 401), (self.tokens[other], 403)):
             status, _ = self.ask(who, organization, GETS["risk-metrics"], token=token)
             if status != expected:
-                raise Wrong(f"{who} answers {status} where {expected} is due")
+                raise Wrong(f"{who} returns {status} in place of {expected}")
 
 
 def same(asker, organization, who, path):
@@ -68,7 +68,7 @@ def same(asker, organization, who, path):
         if without_moments(json.loads(asker.get(who, organization, path))) == expected:
             return
         time.sleep(0.2)
-    raise Wrong(f"{who}, {organization}, {path}: not what the server answers")
+    raise Wrong(f"{who}, {organization}, {path}: the response differs from the server's")
 
 
 def check_gets(asker, organization, everybody):

@@ -55,7 +55,7 @@ class Run:
         self.tokens = {name: self.stack.token(name) for name in self.organizations}
 
     def take_in_others(self):
-        say("== the contestants")
+        say("== the applications")
         asker = bodies.Asker(self.where, {cells.COMPUTED: {"https": int(self.where["HTTPS_PORT"])}}, self.tokens)
         statements = self.statements(asker)
         self.others = contestants.Others(self.directory, self.where, statements)
@@ -91,7 +91,7 @@ class Run:
         self.settle()
         for organization in self.organizations:
             bodies.check_gets(self.asker, organization, everybody=True)
-        say("  all contestants answer the same")
+        say("  the responses of all applications are equal")
 
     def settle(self):
         settle(self.operator, self.server_role, self.plan.sizes)
@@ -124,7 +124,7 @@ def top_up(bench):
             if bench.answered[who] >= ENOUGH:
                 break
             bench.measure(cells.Cell("patient", who, "http", bench.plan.first), 5)
-            say(f"  {who}: {bench.answered[who]:,} requests answered")
+            say(f"  {who}: {bench.answered[who]:,} requests")
     return bench.memory()
 
 
@@ -139,7 +139,7 @@ def measured(run):
     if not plan.small:
         say("== a million requests")
         memory.append(top_up(bench))
-        say("== how it grows")
+        say("== by connections and workers")
         result["connections"] = grow.by_connections(bench)
         result["workers"] = grow.by_workers(bench, lambda workers: run.restart(bench, workers))
     say("== the token's check and the locks")

@@ -112,7 +112,7 @@ def load_all(operator, server_role, sizes):
     prepare(operator)
     for size in sizes:
         if is_loaded(operator, size):
-            say(f"  {organization_of(size)} is there from before")
+            say(f"  {organization_of(size)} is already loaded")
             tidy(operator, server_role, size)
             continue
         took = {"load": load(operator, size), "build": build(server_role, size)}

@@ -33,7 +33,7 @@ class Reader(threading.Thread):
                     return
                 answer = self.connection.get(question.path)
                 if answer.status != 200:
-                    raise Wrong(f"an undisturbed organization's {question.name} answers {answer.status}")
+                    raise Wrong(f"{question.name} of an organization without an import returns {answer.status}")
                 self.samples.append((time.monotonic(), answer.milliseconds))
         except Exception as error:
             self.failure = error
@@ -98,11 +98,11 @@ def check_beside_plain(database, connection, question, tries=5):
         if answer.status == 503:
             return "not answered", answer.milliseconds
         if answer.status != 200:
-            raise Wrong(f"{question.name} of the loaded organization answers {answer.status}")
+            raise Wrong(f"{question.name} of the imported organization returns {answer.status}")
         got = figures(answer.json())
         if got == before or got == plain_figures(database, question):
             return "exact", answer.milliseconds
-    raise Wrong(f"{question.name} of the loaded organization is not what the plain views say")
+    raise Wrong(f"{question.name} of the imported organization differs from the plain views")
 
 
 def loaded_during(plan, operator, url, options, connection, loaded):
@@ -173,7 +173,7 @@ def measure_backlog(plan, operator, url, options, connections):
     quiet = looks(url, options, loaded, small)
     found = {"rows": plan.imported, "patients": size,
              "neighbour": neighbour_during(plan, operator, connections[plan.sizes[0]], loaded)}
-    say(f"  backlog worked off in {found['neighbour']['backlog_seconds']:.1f} s by the running server")
+    say(f"  backlog processed in {found['neighbour']['backlog_seconds']:.1f} s by the running server")
     found["looks"] = {"before": quiet, "right after the load": looks(url, options, loaded, small)}
     snapshot = Database(url)
     with snapshot.one_snapshot():
@@ -183,5 +183,5 @@ def measure_backlog(plan, operator, url, options, connections):
         log_contacts(url, small, plan.sizes[0], plan.contacts)
         found["looks"][f"and {plan.contacts:,} contacts of the small one, one by one"] = looks(url, options, loaded, small)
     operator.execute("ALTER TABLE re.dirty RESET (autovacuum_enabled)")
-    say(f"  the loaded organization meanwhile: {found['loaded']['exact']} reads exact")
+    say(f"  the imported organization meanwhile: {found['loaded']['exact']} reads exact")
     return found

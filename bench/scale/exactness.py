@@ -33,7 +33,7 @@ def flat_and_plain(database, question, seconds):
             return flat, plain, milliseconds
         # A due time has passed, or a write has committed, that no advance has processed yet.
         database.rows("SELECT re.advance(%s, 1000)", (organization,))
-    raise Wrong(f"{organization} does not become current")
+    raise Wrong(f"{organization} does not become up to date")
 
 
 def check_flat(database, question, seconds):
