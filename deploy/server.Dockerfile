@@ -2,7 +2,7 @@
 #
 #   docker build -f deploy/server.Dockerfile -t reengagement-api .
 
-# compose names exact ones, from .env.
+# compose sets exact versions from .env.
 ARG DEBIAN_IMAGE=debian:bookworm-slim
 ARG SWIFT_IMAGE=swift:6.2-bookworm
 
@@ -14,13 +14,13 @@ RUN apt-get update \
 
 WORKDIR /src
 COPY Package.swift ./
-# The manifest names the tests' folders, so they must be there. The tests themselves are not, nor is any script: a change
-# of theirs compiles nothing.
+# Package.swift names the tests' folders, so they must exist. The tests and scripts themselves are not copied, so that a
+# change in them does not cause a new compilation.
 RUN for name in $(grep -o 'testTarget(name: "[A-Za-z]*"' Package.swift | cut -d '"' -f 2) Fuzz/Targets Fuzz; do \
         mkdir -p "Tests/$name" && touch "Tests/$name/CorpusTests.swift"; \
     done
 COPY Sources Sources
-# As scripts/build does; the symbols are half of the file.
+# The same commands as in scripts/build. Without `strip` the file would be twice as large.
 RUN printf '%s\n' 'set -e' \
         'swift build --configuration release --static-swift-stdlib --product reengagement-api --scratch-path "$1" \' \
         '    --disable-local-rpath -Xlinker -z -Xlinker now -Xlinker -z -Xlinker noexecstack -Xswiftc -file-prefix-map -Xswiftc /src=/source' \
@@ -28,8 +28,8 @@ RUN printf '%s\n' 'set -e' \
         'chmod 755 /reengagement-api' \
         'install -m 644 Package.resolved /Package.resolved' >/build.sh
 
-# BuildKit keeps what was compiled from one build to the next. The classic builder refuses cache mounts, so it must not
-# come by here.
+# BuildKit reuses compiled files in the next build. The classic builder refuses cache mounts, so it must not run this
+# stage.
 FROM sources AS build-kept
 ONBUILD RUN --mount=type=cache,id=reengagement-api-build,target=/build,sharing=locked sh /build.sh /build
 
@@ -41,8 +41,8 @@ RUN [ -x /reengagement-api ] || sh /build.sh /build
 
 FROM ${DEBIAN_IMAGE} AS runtime
 
-# The libraries of ARCHITECTURE.md's lowest floor, the authorities that a JWKS is
-# fetched with, and a FastCGI client for the health check.
+# The libraries that ARCHITECTURE.md lists, the certificate authorities for fetching a
+# JWKS, and a FastCGI client for the health check.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         ca-certificates libcurl4 libfcgi-bin libfcgi0ldbl libjwt0 libpq5 libssl3 \
@@ -53,10 +53,10 @@ RUN apt-get update \
     && install -d -m 750 -o reengagement-api -g reengagement-socket /run/reengagement-api
 
 COPY --from=built /reengagement-api /usr/local/bin/
-# What it was linked with, for scripts/sbom-image.
+# The versions of the linked packages, for scripts/sbom-image.
 COPY --from=built /Package.resolved /usr/share/reengagement-api/
 COPY deploy/start-server /usr/local/bin/
-# Modes are those of a clone, whose umask may be 077.
+# A clone with umask 077 has files that other users cannot read.
 RUN chmod 755 /usr/local/bin/start-server /usr/share/reengagement-api
 
 ARG VERSION=unknown
@@ -64,15 +64,15 @@ LABEL org.opencontainers.image.title="Reengagement API: server" \
     org.opencontainers.image.description="FastCGI server that tells a clinic which patients are slipping away" \
     org.opencontainers.image.version="${VERSION}"
 
-# The socket gets this group and mode 0660, so nginx's workers reach it and nobody else.
-# The number is that of nginx/containers/nginx.Dockerfile.
+# The socket gets this group and mode 0660, so only nginx's workers reach it. The group's
+# number must equal that in nginx/containers/nginx.Dockerfile.
 USER reengagement-api:reengagement-socket
 ENV FCGI_LISTEN=/run/reengagement-api/reengagement.sock SWIFT_BACKTRACE=enable=no
 
-# Whether it answers, not whether the database does: a restart would not mend that. The compose files say the same, since
-# images of OCI's format carry no health check.
+# Checks the server and not the database, which a restart of the server would not repair. The compose files repeat the
+# check, because images in OCI format cannot contain one.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 CMD ["start-server", "healthy"]
 
-# It drains within 10 s of SIGTERM: give it as long (docker stop --time 15).
+# The server finishes its requests within 10 s of SIGTERM. Allow it that time (docker stop --time 15).
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["start-server"]

@@ -1,9 +1,9 @@
-# What prepares a database: sql/, psql, and for local use demo data, a key pair and
-# tokens.
+# The tools that prepare a database: sql/ and psql, and for local use demo data, a key
+# pair and tokens.
 #
 #   docker build -f deploy/tools.Dockerfile -t reengagement-tools .
 
-# compose names an exact one, from .env.
+# compose sets an exact version from .env.
 ARG DEBIAN_IMAGE=debian:bookworm-slim
 FROM ${DEBIAN_IMAGE}
 
@@ -17,7 +17,7 @@ COPY sql /opt/reengagement/sql
 COPY scripts/token /opt/reengagement/scripts/
 COPY scripts/lib/common.bash scripts/lib/keys.bash scripts/lib/pages.bash /opt/reengagement/scripts/lib/
 COPY deploy/prepare /opt/reengagement/deploy/
-# Modes are those of a clone, whose umask may be 077.
+# A clone with umask 077 has files that other users cannot read.
 RUN chmod -R a+rX,go-w /opt/reengagement
 
 ARG VERSION=unknown

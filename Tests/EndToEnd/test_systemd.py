@@ -34,7 +34,7 @@ def test_the_measure_is_one(tmp_path):
     """Without the hardening the same unit is far above the limit."""
     bare = tmp_path / UNIT.name
     text = UNIT.read_text()
-    bare.write_text(text[:text.index("# It reads its environment")] + "[Install]\nWantedBy=multi-user.target\n")
+    bare.write_text(text[:text.index("UMask=")] + "[Install]\nWantedBy=multi-user.target\n")
     assert exposure(bare) > 8
 
 

@@ -1,4 +1,4 @@
-"""Whether all contestants answer the same."""
+"""Checks that all applications return the same responses."""
 
 import http.client
 import json
@@ -8,14 +8,14 @@ import time
 from cells import COMPUTED, GETS, OTHERS, POST, UNCHANGED
 
 PREFIX = "/api/v1/reengagement"
-# When it was asked, and which row was made.
+# The time of the request, and the id of the new row.
 ASIDE = {"last_updated", "timestamp", "outreach_id", "logged_at"}
 ATTEMPT = {"patient_id": "patient_2", "method": "sms", "outcome": "success", "notes": "left a message"}
 TRIES = 5
 
 
 class Wrong(Exception):
-    """An answer that is not what it has to be."""
+    """A wrong response."""
 
 
 def without_moments(value):
@@ -51,24 +51,24 @@ class Asker:
         return body
 
     def refusals(self, who, organization, other):
-        """The checks are part of what a request costs: nobody may have left them out."""
+        """Every application must check tokens and parameters, because the checks are part of a request's cost."""
         own = self.tokens[organization]
         middle = len(own) - 20
         forged = own[:middle] + ("A" if own[middle] != "A" else "B") + own[middle + 1:]
         for token, expected in ((forged, 401), (self.tokens[other], 403)):
             status, _ = self.ask(who, organization, GETS["risk-metrics"], token=token)
             if status != expected:
-                raise Wrong(f"{who} answers {status} where {expected} is due")
+                raise Wrong(f"{who} returns {status} in place of {expected}")
 
 
 def same(asker, organization, who, path):
-    """Twice around, since time passes between two answers: something may have fallen due."""
+    """Compares twice, because time passes between two responses and a patient may have become due."""
     for _ in range(TRIES):
         expected = without_moments(json.loads(asker.get(COMPUTED, organization, path)))
         if without_moments(json.loads(asker.get(who, organization, path))) == expected:
             return
         time.sleep(0.2)
-    raise Wrong(f"{who}, {organization}, {path}: not what the server answers")
+    raise Wrong(f"{who}, {organization}, {path}: the response differs from the server's")
 
 
 def check_gets(asker, organization, everybody):
@@ -81,7 +81,7 @@ def check_gets(asker, organization, everybody):
 
 
 def check_posts(asker, organization):
-    """Each writes one attempt, and says so."""
+    """Each application writes one attempt and returns it."""
     expected = None
     for who in (COMPUTED, *OTHERS):
         status, body = asker.ask(who, organization, POST, ATTEMPT)

@@ -1,4 +1,4 @@
-"""What is measured: each endpoint, of either clinic, asked of each contestant over each scheme."""
+"""The measured combinations of endpoint, clinic, application and scheme."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ GETS = {
 POST = "log-outreach"
 PATHS = {**GETS, POST: POST}
 COMPARED = ("risk-metrics", "list of 50", "list of 200", POST)
-# Beyond this a body weighs more than the request around it.
+# A larger body costs more than the rest of the request.
 SMALL_BODY = 4000
 
 COMPUTED, UNCHANGED = "server, computed", "server, unchanged"
@@ -47,7 +47,7 @@ def of_server(plan):
 
 
 def beside(plan, bodies):
-    """bodies: the length of each GET's body at the smaller clinic."""
+    """`bodies` has the length of each GET's body at the smaller clinic."""
     size = plan.first
     for endpoint in COMPARED:
         for who in (*OTHERS, CONSTANT):
@@ -62,7 +62,7 @@ def beside(plan, bodies):
 
 
 def is_smoked(cell, plan, bodies):
-    """In a smoke test the second clinic only shows that it works, and so does HTTP where the bodies are large."""
+    """A smoke test only checks that the second clinic works, and HTTP with large bodies."""
     if cell.size != plan.first:
         return cell.scheme == "https" and cell.endpoint in ("list of 50", POST)
     if cell.scheme == "http" and cell.endpoint in PATHS:
@@ -71,7 +71,7 @@ def is_smoked(cell, plan, bodies):
 
 
 def cells(plan, bodies):
-    """Each once, those that write last."""
+    """Each combination once, with the writing ones last."""
     found = dict.fromkeys([*of_server(plan), *beside(plan, bodies)])
     if plan.small:
         found = [cell for cell in found if is_smoked(cell, plan, bodies)]

@@ -1,4 +1,4 @@
-"""The chart for the README: what an answer costs in CPU, part by part, and how many there are a second."""
+"""The README's chart: the CPU of a request by process, and requests a second."""
 
 from html import escape
 
@@ -30,7 +30,7 @@ def bars(y, who, found, scale):
 
 
 def panel(y, endpoint, found, size):
-    """Its own scale: a list of 200 costs ten times what a count does."""
+    """Each panel has its own scale, because a list of 200 costs ten times as much as a count."""
     shown = {who: found[cell] for who in WHOS if (cell := Cell(endpoint, who, "https", size)) in found}
     scale = WIDEST / max(sum(each["cpu"].values()) for each in shown.values())
     parts = [f'<text class="title" x="{LEFT}" y="{y + 20}">{endpoint}</text>']

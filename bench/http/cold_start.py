@@ -1,4 +1,4 @@
-"""From the start of the process to its first answer, on its own socket."""
+"""The time from the start of the process to its first response, on its own socket."""
 
 import os
 import subprocess

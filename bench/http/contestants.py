@@ -1,4 +1,4 @@
-"""What stands behind nginx: the server twice, without and with kept answers, and what people would use instead."""
+"""The applications behind nginx: the server without and with its response cache, FastAPI and php-fpm."""
 
 import grp
 import json
@@ -21,7 +21,7 @@ PHP_CHILDREN = 8
 
 
 def kept_stack(directory, where):
-    """A second server on the first one's database, which keeps answers."""
+    """A second server on the same database, with a response cache."""
     return Stack(Path(directory) / "unchanged", DATABASE_URL=where["DATABASE_URL"],
                  CLERK_JWT_KEY=Path(where["PUBLIC_KEY"]).read_text())
 
@@ -36,14 +36,14 @@ def accepts(path):
 
 
 class Others:
-    """FastAPI and php-fpm, started here and stopped here."""
+    """Starts and stops FastAPI and php-fpm."""
 
     def __init__(self, directory, where, statements):
         self.directory, self.where = Path(directory) / "others", where
         self.directory.mkdir(exist_ok=True)
         self.sockets = self.directory / "run"
         self.sockets.mkdir(exist_ok=True)
-        # As the stack's own: nginx reaches them through its group.
+        # The same group as the stack's sockets, by which nginx reaches them.
         os.chmod(self.sockets, 0o750)
         if os.geteuid() == 0:
             os.chown(self.sockets, 0, grp.getgrnam("reengagement-socket").gr_gid)
@@ -61,7 +61,7 @@ class Others:
     def launch(self, who, command, environment, name):
         log = self.directory / f"{name}.log"
         self.socket(name).unlink(missing_ok=True)
-        # Whatever ends this program ends them.
+        # They end when this program ends.
         command = ["setpriv", "--pdeathsig", "TERM", *command]
         with open(log, "wb") as output:
             process = subprocess.Popen(command, env=environment, cwd=self.directory, stdin=subprocess.DEVNULL,
@@ -84,7 +84,7 @@ class Others:
                 process.wait()
 
     def uvicorn(self):
-        # Its own access log off: nginx writes one for everybody.
+        # No access log of its own: nginx logs all requests.
         options = {"app-dir": ROOT / "bench/fastapi", "uds": self.socket("fastapi"), "workers": UVICORN_WORKERS,
                    "loop": "uvloop", "http": "httptools", "log-level": "warning", "backlog": 4096}
         return [os.environ["UVICORN_PYTHON"], "-m", "uvicorn", "app:app", "--no-access-log", "--no-server-header",
@@ -116,7 +116,7 @@ class Others:
 
 
 def take_in(directory, where, kept, others):
-    """nginx with a site for everybody; the computing server's is the stack's own."""
+    """nginx with a site for each application. The stack's own site is that of the server without a cache."""
     site = nginx.Nginx(where)
     site.ports[COMPUTED] = {scheme: int(where[f"{scheme.upper()}_PORT"]) for scheme in ("https", "http")}
     site.add(UNCHANGED, site.product_location("unchanged"),

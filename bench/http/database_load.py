@@ -1,4 +1,4 @@
-"""pgbench with what the server sends, on connections such as the server's, and with the least there is to ask."""
+"""pgbench with the server's statements on the same number of connections, and with a minimal statement."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from loading import organization_of
 from processes import children_of, cpu_seconds
 
 LOOKUP_STATEMENT = "SELECT name FROM public.patients WHERE organization_id = :organization AND id = :patient"
-# As the server's connections have it; it starts a timer for each statement.
+# The same setting as on the server's connections. It starts a timer for each statement.
 OPTIONS = SERVER_OPTIONS + " -c statement_timeout=5000"
 
 
@@ -32,7 +32,7 @@ POSTED = object()
 
 
 def statement_sent(operator, function):
-    """The text that one of the server's connections ran last: the very same, whatever the server becomes."""
+    """The text of the last statement on one of the server's connections, so that it always matches the server."""
     found = operator.rows(
         "SELECT query FROM pg_stat_activity WHERE application_name = 'reengagement-api' AND query ~ %s "
         "ORDER BY query_start DESC LIMIT 1", (rf"re\.{function}\s*\(\$1",))
@@ -42,7 +42,7 @@ def statement_sent(operator, function):
 
 
 def written_out(statement, parameters):
-    """pgbench's names in place of the numbers: sent as parameters too, but for NULL, which it cannot send."""
+    """Replaces the numbers by pgbench's names, which are sent as parameters. pgbench cannot send NULL."""
     def name(match):
         value = parameters[int(match.group(1)) - 1]
         return "NULL" if value is None else "'patient_' || :n" if value is POSTED else f":p{match.group(1)}"
@@ -51,7 +51,7 @@ def written_out(statement, parameters):
 
 def script_of(endpoint, statement, organization, size):
     parameters = LOOKS[endpoint][1](organization)
-    # Of each fifty, the one that is archived is left out.
+    # Leaves out the archived patient among each fifty.
     chosen = f"\\set n 50 * random(0, {size // 50 - 1}) + random(8, 50)\n" if POSTED in parameters else ""
     text = (chosen + "\\startpipeline\nSELECT set_config('reengagement.organization', :p1, true);\n"
             + written_out(statement, parameters) + ";\n\\endpipeline\n")
@@ -60,7 +60,7 @@ def script_of(endpoint, statement, organization, size):
 
 
 def lookup_script(organization):
-    """As the login itself, with nothing set and no policy in the way."""
+    """Runs as the login itself, without settings and policies."""
     return LOOKUP_STATEMENT + ";\n", {"organization": organization, "patient": "patient_2"}, ""
 
 
@@ -77,7 +77,7 @@ class DatabaseLoad:
         return self.run(seconds, *lookup_script(organization_of(size)))
 
     def wait_for_end(self, backends):
-        """A backend that ends is for a moment in nobody's account."""
+        """While a backend ends, its time is for a moment in no account."""
         deadline = time.monotonic() + 2
         while len(children_of(self.root)) > backends and time.monotonic() < deadline:
             time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""How rates and times change with the number of connections, and with the number of workers."""
+"""Rates and times by the number of connections and by the number of workers."""
 
 from cells import SERVERS, Cell
 from measure import Progress, medians
@@ -14,7 +14,7 @@ def cells(plan):
 
 
 def series(results):
-    """Keys of counts become lists, since JSON knows only strings."""
+    """Numeric keys become lists, because JSON keys are strings."""
     return [{"count": count, "endpoint": cell.endpoint, "who": cell.who, **medians(found)}
             for (count, cell), found in results.items()]
 
@@ -31,7 +31,7 @@ def by_connections(bench):
 
 
 def by_workers(bench, restart):
-    """restart: gives both servers so many workers, or the default again where there is no number."""
+    """`restart` sets the workers of both servers, or their default if the number is missing."""
     chosen = cells(bench.plan)
     results = {(count, cell): [] for count in WORKER_COUNTS for cell in chosen}
     progress = Progress("workers", len(results) * bench.plan.rounds)

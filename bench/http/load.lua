@@ -1,4 +1,4 @@
--- What wrk asks: one GET over and over, or, with a file of patients' ids as argument, a POST for one of them after another.
+-- wrk's requests: the same GET, or with a file of patients' ids as argument, a POST for each of them in turn.
 
 local bodies = '{"patient_id":"%s","method":"sms","outcome":"success","notes":"left a message"}'
 local requests = {}
@@ -10,7 +10,7 @@ function init(arguments)
     end
     math.randomseed(os.time())
     local last = math.random(#requests)
-    -- Defined only here: where it is missing, wrk sends the same bytes without asking.
+    -- Defined only for POST: without this function wrk sends the same bytes each time.
     function request()
         last = last % #requests + 1
         return requests[last]

@@ -1,4 +1,4 @@
-"""wrk, and what nginx, the contestant and PostgreSQL used meanwhile."""
+"""Runs wrk and measures the CPU of nginx, the application and PostgreSQL meanwhile."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 from processes import cpu_seconds
 
 SCRIPT = Path(__file__).parent / "load.lua"
-# Until the connections are open and their handshakes done, which belong to no request.
+# The time for opening connections and handshakes, which is not part of a request.
 OPENING = 0.25
 
 
@@ -18,7 +18,7 @@ def errors_of(found):
 
 
 class Snapshot:
-    """How many requests nginx has seen, and what each part has used, now."""
+    """The requests that nginx has counted and the CPU of each part so far."""
 
     def __init__(self, status_url, roots):
         with urllib.request.urlopen(status_url, timeout=5) as answer:
@@ -29,7 +29,7 @@ class Snapshot:
 
 
 def between(first, last):
-    """Rate and microseconds a request; the asking itself was one."""
+    """Rate and microseconds for a request. The status request itself counts as one."""
     requests = max(last.requests - first.requests - 1, 1)
     used = {part: (last.used[part] - first.used[part]) * 1e6 / requests for part in last.used}
     return {"rate": requests / (last.time - first.time), "cpu": used}
@@ -43,7 +43,7 @@ def wrk(url, token, seconds, connections, patients):
 
 
 def load(url, token, seconds, connections, roots, status_url, patients=None):
-    """Rate and CPU of the time when all connections were at work; percentiles and errors of the whole."""
+    """Rate and CPU while all connections were busy, and percentiles and errors of the whole time."""
     began = time.perf_counter()
     process = wrk(url, token, seconds, connections, patients)
     try:
@@ -66,7 +66,7 @@ def end(process):
 
 
 def finished(process, url, seconds):
-    """What wrk says of itself."""
+    """The figures in wrk's output."""
     output, _ = process.communicate(timeout=seconds + 30)
     if process.returncode != 0 or "{" not in output:
         raise SystemExit(f"error: wrk failed on {url}:\n{output}")

@@ -1,17 +1,18 @@
-/* Preloaded into the server: how long each of its mutexes is held between one SIGRTMIN and the next, written to the file that
- * LOCKS names when it ends.
+/* Preloaded into the server: measures how long each mutex is held between one SIGRTMIN and the next. At the end of the
+ * process it writes the result to the file that LOCKS names.
  *
- * A hold lasts from the moment a thread has the mutex to its unlock, or to a wait for a condition, which gives the mutex
- * back. One that was got at once is told from one that was waited for. Each thread counts into a table of its own, so that
- * measuring makes no thread wait; a mutex is named by the calls that led to it when the thread first took it. The
- * measurement's own share of a hold is found with a mutex that nothing is done under.
+ * A hold lasts from the moment a thread has the mutex to its unlock, or to a wait for a condition, which releases the
+ * mutex. Holds that began with a wait are counted separately. Each thread counts in its own table, so that measuring
+ * makes no thread wait. A mutex is identified by the call stack when the thread first took it. The measurement's own
+ * share of a hold is measured with an empty hold.
  *
- * A thread that loses its core while it holds a mutex holds it for as long as others run, a thousand times as long as its
- * work takes; a few of those would decide a mean. So they are told apart too, by the kernel's restartable sequences: it
- * forgets the one that a thread has announced when it takes the core away. Ours has no instruction and restarts nothing.
+ * A thread that loses its core while it holds a mutex holds it a thousand times longer than usual. A few such holds
+ * would dominate a mean, so they are counted separately too. The kernel's restartable sequences (rseq) detect them:
+ * the kernel clears the sequence that a thread has registered when it takes the core away. This one is empty and
+ * restarts nothing.
  *
- * What glibc and the kernel lock inside themselves, such as malloc's arenas, does not come by here, and neither do locks
- * that are not mutexes.
+ * Not measured are locks inside glibc and the kernel, such as those of malloc's arenas, and locks that are not
+ * mutexes.
  */
 
 #define _GNU_SOURCE
@@ -55,7 +56,7 @@ static _Atomic(struct table *) tables;
 static _Thread_local struct table *table;
 static _Thread_local struct hold held[DEPTH];
 static _Thread_local int depth;
-/* While it looks at the calls, the unwinder's own locks are nobody's. */
+/* Set while the call stack is read, so that the unwinder's own locks are not counted. */
 static _Thread_local bool is_inside;
 static atomic_bool is_on;
 
@@ -66,7 +67,7 @@ static int (*real_wait)(pthread_cond_t *, pthread_mutex_t *);
 static int (*real_timedwait)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
 static int (*real_clockwait)(pthread_cond_t *, pthread_mutex_t *, clockid_t, const struct timespec *);
 
-/* Of the conditions there are two kinds, and without a version the old one may be found. */
+/* glibc has two versions of the condition functions, and a lookup without a version may find the old one. */
 static void *condition(const char *name) {
     void *found = dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2");
     return found ? found : dlsym(RTLD_NEXT, name);
@@ -97,7 +98,7 @@ static struct table *own_table(void) {
     return table;
 }
 
-/* Null where the table is full. */
+/* Null if the table is full. */
 static struct seat *seat_of(void *mutex) {
     struct seat *seats = own_table()->seats;
     size_t place = ((uintptr_t)mutex * UINT64_C(0x9E3779B97F4A7C15)) >> 52;
@@ -113,7 +114,7 @@ static struct seat *seat_of(void *mutex) {
     return NULL;
 }
 
-/* What is never restarted needs an address to restart at nevertheless, behind the kernel's signature. */
+/* Even an empty sequence needs a restart address, after the kernel's signature. */
 static const uint32_t signature = RSEQ_SIG;
 static struct rseq_cs sequence;
 
@@ -124,7 +125,7 @@ static volatile uint64_t *announced(void) {
     return (volatile uint64_t *)&own->rseq_cs;
 }
 
-/* Of what is held now. */
+/* Marks all current holds as interrupted if the thread has lost its core. */
 static void note_interruption(void) {
     if (depth == 0 || !knows_sequences() || *announced()) return;
     for (int i = 0; i < depth; i++) held[i].interrupted = true;
@@ -143,7 +144,7 @@ static void begin(void *mutex, struct seat *seat, bool waited) {
     hold->began = now();
 }
 
-/* Takes the hold out: usually the last one, but locks may be given back in any order. */
+/* Removes the hold. It is usually the last one, but locks may be released in any order. */
 static bool end(void *mutex, struct hold *hold) {
     note_interruption();
     for (int i = depth; i-- > 0;) {

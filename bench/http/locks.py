@@ -15,17 +15,17 @@ from loading import organization_of
 
 SOURCE = Path(__file__).parent / "locks.c"
 SECONDS, WARM_UP = 3, 3
-# Each asked over connections of its own, together enough for all workers.
+# Each endpoint has its own connections. Together they are enough for all workers.
 CONNECTIONS = {"risk-metrics": 1, "list of 50": 1, "patient": 1, cells.POST: 1}
 SOURCE_FILE = re.compile(r"/Sources/\w+/(\w+)\.swift:")
-# What leads to every lock says nothing of which it is.
+# Frames on the path to every lock, which do not identify the lock.
 BETWEEN = re.compile(r"/Sources/Threads/|<compiler-generated>")
-# What is done once in so many requests, or holds, is not a worker's usual way.
+# Rarer locks, by requests or by holds, are not part of a worker's normal path.
 RARELY = 100
 
 
 def instrumented(directory, binary):
-    """A stand-in for the binary, which becomes it with the library loaded; and where that will write."""
+    """A script that executes the binary with the library loaded, and the path of the library's output."""
     library, script, output = directory / "locks.so", directory / "server-with-locks", directory / "locks"
     subprocess.run(["clang", "-O2", "-Wall", "-Werror", "-fPIC", "-shared", "-ftls-model=initial-exec", "-o", library,
                     SOURCE], check=True)
@@ -35,21 +35,21 @@ def instrumented(directory, binary):
 
 
 def measured(stack, directory, bench):
-    """The stack's server anew with the library, asked, and stopped."""
+    """Starts the stack's server with the library, sends the load, and stops it."""
     binary = stack.where()["SERVER_BINARY"]
     script, output = instrumented(directory, binary)
     stack.call("server-stop")
-    # It keeps answers, as by default; and it has a limit that nobody reaches, so that its lock is taken too.
+    # With the default response cache, and with a rate limit that is never reached, so that its lock is taken too.
     stack.call("server-start", SERVER_BINARY=str(script), ANSWER_CACHE_BYTES="", RATE_LIMIT="1000000")
     try:
         server = int(stack.where()["SERVER_PID"])
-        # What is done once, such as making Swift's own tables, and what is done to stop, is no request's.
+        # Excludes work at the start, such as creating Swift's tables, and at the stop.
         mixed_load(bench, WARM_UP)
         os.kill(server, signal.SIGRTMIN)
         requests = mixed_load(bench, SECONDS)
         os.kill(server, signal.SIGRTMIN)
     finally:
-        # It writes as it ends.
+        # It writes its output when it ends.
         stack.call("server-stop")
     empty, *lines = output.read_text().splitlines()
     return {"requests": requests, "empty_ns": float(empty),
@@ -75,7 +75,7 @@ def mixed_load(bench, seconds):
 
 
 class Seat:
-    """A line of the library's: one mutex as one thread took it."""
+    """A line of the library's output: one mutex and one thread."""
 
     def __init__(self, line):
         figures, *self.frames = line.split("\t")
@@ -86,7 +86,7 @@ class Seat:
 
 
 def names(lines):
-    """For each frame of a program or library the places in the sources, innermost first."""
+    """The source locations of each frame of a program or library, innermost first."""
     wanted = defaultdict(set)
     for line in lines:
         for frame in line.split("\t")[1:]:
@@ -104,7 +104,7 @@ def places_of(file, addresses):
 
 
 def owner(seat, places):
-    """The source file of the server's that took it; else the library, or Swift's own, with the function."""
+    """The source file of the server that took the lock. Otherwise the library or Swift's runtime, with the function."""
     for frame in seat.frames:
         file, address, symbol = frame.split("|")
         if os.path.basename(file) == "locks.so":
@@ -136,7 +136,7 @@ def row(name, seats, empty, requests):
 
 
 def threads(seats):
-    """How many take the same mutex, those apart that hardly ever do."""
+    """The number of threads that take the same mutex, without those that rarely do."""
     taken = defaultdict(list)
     for seat in seats:
         taken[seat.mutex].append(seat.all)
@@ -144,7 +144,7 @@ def threads(seats):
 
 
 def most_below(seats, holds):
-    """The power of two that 99 of 100 holds stay below, the measurement's own share in them."""
+    """The power of two that 99 of 100 holds are below, the measurement's share included."""
     reached = 0
     for exponent, counts in enumerate(zip(*(seat.exponents for seat in seats))):
         reached += sum(counts)
@@ -153,5 +153,5 @@ def most_below(seats, holds):
 
 
 def worst(found):
-    """Of those that several workers meet at."""
+    """The lock with the longest mean hold, of those that several workers use."""
     return max((lock for lock in found["locks"] if lock["threads"] > 1), key=lambda lock: lock["mean_ns"])

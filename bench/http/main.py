@@ -1,4 +1,4 @@
-"""make bench: answers a second and their cost, beside ceilings and alternatives. See run for the variables."""
+"""make bench: requests a second and their cost, compared with alternatives. See run for the variables."""
 
 import json
 import os
@@ -32,7 +32,7 @@ LONGEST_TOP_UP = 60  # seconds
 
 
 class Run:
-    """From nothing to everybody up and answering the same."""
+    """Starts all applications and checks that their responses are equal."""
 
     def __init__(self, plan, directory):
         self.plan, self.directory = plan, Path(directory)
@@ -55,7 +55,7 @@ class Run:
         self.tokens = {name: self.stack.token(name) for name in self.organizations}
 
     def take_in_others(self):
-        say("== the contestants")
+        say("== the applications")
         asker = bodies.Asker(self.where, {cells.COMPUTED: {"https": int(self.where["HTTPS_PORT"])}}, self.tokens)
         statements = self.statements(asker)
         self.others = contestants.Others(self.directory, self.where, statements)
@@ -67,7 +67,7 @@ class Run:
             self.constant(constant, endpoint, self.asker.get(cells.COMPUTED, self.organizations[0], path))
         self.constant(constant, cells.POST, self.logged)
         self.lengths = bodies.lengths(self.asker, self.organizations[0])
-        # As many as the server has workers: none of them uses two.
+        # As many as the server's workers, which use one connection each.
         self.clients = max(4, 2 * (os.cpu_count() or 1))
         self.database_load = DatabaseLoad(self.where["DATABASE_URL"], self.directory, statements, self.clients,
                                           int(self.where["POSTGRES_PID"]))
@@ -91,7 +91,7 @@ class Run:
         self.settle()
         for organization in self.organizations:
             bodies.check_gets(self.asker, organization, everybody=True)
-        say("  all contestants answer the same")
+        say("  the responses of all applications are equal")
 
     def settle(self):
         settle(self.operator, self.server_role, self.plan.sizes)
@@ -109,7 +109,7 @@ class Run:
                              [Path(log) for log in logs], self.tokens, ids, self.settle)
 
     def restart(self, bench, workers):
-        """Both servers, with so many workers or with the default."""
+        """Restarts both servers with this number of workers, or with the default."""
         environment = {"WORKER_THREADS": str(workers)} if workers else {}
         for stack in (self.stack, self.kept):
             stack.call("server-stop")
@@ -118,13 +118,13 @@ class Run:
 
 
 def top_up(bench):
-    """What is missing to a million requests, asked quickly."""
+    """Sends the rest of a million requests."""
     for who in cells.SERVERS:
         for _ in range(LONGEST_TOP_UP // 5):
             if bench.answered[who] >= ENOUGH:
                 break
             bench.measure(cells.Cell("patient", who, "http", bench.plan.first), 5)
-            say(f"  {who}: {bench.answered[who]:,} requests answered")
+            say(f"  {who}: {bench.answered[who]:,} requests")
     return bench.memory()
 
 
@@ -139,13 +139,13 @@ def measured(run):
     if not plan.small:
         say("== a million requests")
         memory.append(top_up(bench))
-        say("== how it grows")
+        say("== by connections and workers")
         result["connections"] = grow.by_connections(bench)
         result["workers"] = grow.by_workers(bench, lambda workers: run.restart(bench, workers))
     say("== the token's check and the locks")
     result["token_check_us"] = token_check.microseconds(bench)
     result["cold_start_ms"] = cold_start.milliseconds(run.where)
-    # Last: it ends the server.
+    # Last, because it ends the server.
     result["locks"] = locks.measured(run.stack, run.directory, bench)
     result["targets"] = targets(plan.first, run.lengths, result)
     return result
@@ -191,7 +191,7 @@ def main(directory):
     for error in result["errors"]:
         print(f"ERRORS: {error}")
     print(report.closing_line(result))
-    # A target missed is told; an answer that did not come is a failure.
+    # A missed target is reported. A missing response is a failure.
     return 1 if result["errors"] else 0
 
 

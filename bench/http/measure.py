@@ -1,4 +1,4 @@
-"""The rounds: everything once in each, in an order that changes, and what is written taken back in between."""
+"""The rounds. Each measures every combination once, in a changing order, and removes the written rows in between."""
 
 import random
 import time
@@ -16,7 +16,7 @@ LONGEST_LOG = 50_000_000
 
 
 class Bench:
-    """Everything that is up, and who is asked where."""
+    """The running applications and their addresses."""
 
     def __init__(self, plan, site, asker, database_load, roots, logs, tokens, ids, settle):
         self.plan, self.site, self.asker, self.database_load = plan, site, asker, database_load
@@ -42,7 +42,7 @@ class Bench:
         return {"nginx": self.site.pid, "app": app, "postgres": self.roots["postgres"]}
 
     def resident(self, who):
-        """Megabytes of what stands behind nginx, if anything does."""
+        """Megabytes of the application behind nginx, if there is one."""
         app = self.roots_of(who).get("app")
         return memory_of(app)[0] if app else None
 
@@ -68,7 +68,7 @@ class Bench:
             say(f"  ERRORS: {self.errors[-1]}")
         for log in self.logs:
             if log.exists() and log.stat().st_size > LONGEST_LOG:
-                # Who writes it appends.
+                # Truncating is safe, because the writers append.
                 log.open("w").close()
 
     def memory(self):
@@ -76,7 +76,7 @@ class Bench:
 
 
 class Progress:
-    """A line every few seconds, and at the end of each round."""
+    """Prints a line every few seconds, and at the end of each round."""
 
     def __init__(self, what, total):
         self.what, self.total, self.done = what, total, 0
@@ -101,13 +101,13 @@ def warm_up(bench, cells):
 
 
 def rounds(bench, cells):
-    """For each cell what each round found, and what the servers' memory was after each."""
+    """The results of each round by cell, and the servers' memory after each round."""
     found, memory = {cell: [] for cell in cells}, [bench.memory()]
     shuffle = random.Random(1).shuffle
     for number in range(1, bench.plan.rounds + 1):
         order = list(cells)
         shuffle(order)
-        # Writes make work for whoever reads next.
+        # A write makes the next read slower.
         order.sort(key=lambda cell: cell.is_post)
         progress = Progress(f"round {number} of {bench.plan.rounds}", len(order))
         for cell in order:
@@ -128,7 +128,7 @@ def check_all(bench):
 
 
 def medians(results):
-    """Of each figure by itself."""
+    """The median of each figure."""
     def middle(values):
         known = [value for value in values if value is not None]
         return median(known) if known else None

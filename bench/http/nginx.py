@@ -1,4 +1,4 @@
-"""The contestants' places in the stack's own nginx: a server block each, with the snippets that the product has."""
+"""The server blocks of the applications in the stack's nginx, with the product's snippets."""
 
 import os
 import signal
@@ -34,7 +34,7 @@ upstream {name} {{
 }}
 """
 
-# A file, opened once, and sent without a copy where there is no TLS.
+# A file that is opened once, and sent without a copy if there is no TLS.
 CONSTANT = """root {directory};
         default_type application/json;
         sendfile on;
@@ -42,7 +42,7 @@ CONSTANT = """root {directory};
         open_file_cache_valid 1h;
         open_file_cache_min_uses 1;"""
 
-# Kept connections, as for the product.
+# Persistent connections, as for the product.
 PROXY = """proxy_pass http://{name};
         proxy_http_version 1.1;
         proxy_set_header Connection "";
@@ -53,7 +53,7 @@ PROXY = """proxy_pass http://{name};
         proxy_busy_buffers_size 64k;
         proxy_max_temp_file_size 0;"""
 
-# No kept connections: in php-fpm each would hold a process.
+# No persistent connections: each would occupy a process of php-fpm.
 FASTCGI = """fastcgi_pass unix:{socket};
         fastcgi_param SCRIPT_FILENAME {script};
         fastcgi_param REQUEST_METHOD $request_method;
@@ -70,7 +70,7 @@ FASTCGI = """fastcgi_pass unix:{socket};
 
 
 def free_ports(count):
-    """All held until each is found, so that none comes twice."""
+    """Holds all ports until each is found, so that none is found twice."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:
@@ -95,7 +95,7 @@ class Nginx:
         return f"http://127.0.0.1:{self.status}/status"
 
     def product_location(self, upstream):
-        """The product's own, with another server behind it."""
+        """The product's site, with another server."""
         snippet = (self.main.parent / "snippets/api/fastcgi.conf").read_text()
         product = "fastcgi_pass $backend;"
         if snippet.count(product) != 1:

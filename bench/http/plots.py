@@ -1,4 +1,4 @@
-"""Lines by connections or by workers: answers a second at the left, the 99th percentile at the right."""
+"""A plot by connections or by workers: requests a second on the left, the 99th percentile on the right."""
 
 from math import ceil, floor, log10
 
@@ -16,7 +16,7 @@ STYLE = """
 
 
 def lines_of(series, figure):
-    """Points of each line, and how it is drawn: a colour an endpoint, dashed where answers are kept."""
+    """The points and the style of each line: a colour for each endpoint, dashed with a response cache."""
     endpoints = list(dict.fromkeys(each["endpoint"] for each in series))
     found = {}
     for each in series:
@@ -26,7 +26,7 @@ def lines_of(series, figure):
 
 
 def panel(left, title, lines):
-    """Every count gets the same width; both figures are logarithmic, since the two endpoints lie far apart."""
+    """Every count has the same width. Both figures are logarithmic, because the two endpoints differ a lot."""
     counts = sorted({count for points in lines.values() for count, _ in points})
     values = [value for points in lines.values() for _, value in points]
     low, high = floor(log10(min(values))), ceil(log10(max(values)))

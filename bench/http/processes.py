@@ -1,4 +1,4 @@
-"""What processes have used: CPU time of a process, its threads and descendants, and memory of one."""
+"""CPU time of a process, its threads and descendants, and memory of a process."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def read(path):
-    """Empty where the process, or the thread, has just ended, or lets nobody look (PR_SET_DUMPABLE)."""
+    """Empty if the process or thread has just ended, or is not readable (PR_SET_DUMPABLE)."""
     try:
         return Path(path).read_text()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
@@ -30,7 +30,7 @@ def nanoseconds(schedstat):
 
 
 def cpu_seconds(pid):
-    """To the nanosecond for what runs; what has ended is in its parent's account, in ticks."""
+    """In nanoseconds for running processes. Ended ones are in their parent's account, in ticks."""
     status = read(f"/proc/{pid}/stat")
     if not status:
         return 0.0
@@ -43,7 +43,7 @@ def cpu_seconds(pid):
 def memory_of(pid):
     """Resident and proportional megabytes of a process and its descendants."""
     pages = int((read(f"/proc/{pid}/statm").split() or [0, 0])[1])
-    rss = pss = pages * os.sysconf("SC_PAGE_SIZE") // 1024  # of one who lets nobody look
+    rss = pss = pages * os.sysconf("SC_PAGE_SIZE") // 1024  # if the process is not readable
     for line in read(f"/proc/{pid}/smaps_rollup").splitlines():
         name, _, rest = line.partition(":")
         rss = int(rest.split()[0]) if name == "Rss" else rss

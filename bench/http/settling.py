@@ -1,11 +1,11 @@
-"""What the rounds wrote is taken back, and derived data made current, before anybody reads again."""
+"""Deletes the rows that the rounds wrote, and refreshes derived data before the next read."""
 
 import time
 
 from loading import BUILD_CHUNK, organization_of
 
 LONGEST = 120  # seconds
-# The token's; the clinic's own rows have others.
+# The subject of the token. The clinic's own rows have other subjects.
 SUBJECT = "user_demo"
 
 
@@ -15,7 +15,7 @@ def settle(operator, server_role, sizes):
         operator.execute("DELETE FROM public.outreach_log WHERE organization_id = %s AND logged_by = %s",
                          (organization, SUBJECT))
         make_current(server_role, organization)
-    # As autovacuum would, but not while something is measured.
+    # Replaces autovacuum, so that it does not run during a measurement.
     for table in ("public.outreach_log", "re.dirty", "re.patient_state", "re.outreach_day", "re.cell", "re.risk_day"):
         operator.execute(f"VACUUM (ANALYZE) {table}")
 
@@ -32,7 +32,7 @@ def make_current(server_role, organization):
 
 
 def write_ids(operator, directory, sizes):
-    """For each size a file of patients to log an attempt for."""
+    """Writes, for each size, a file of patients for log-outreach."""
     files = {}
     for size in sizes:
         rows = operator.rows(

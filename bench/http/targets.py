@@ -4,7 +4,7 @@ from cells import (COMPARED, COMPUTED, CONSTANT, FASTAPI, GETS, LOOKUP, PHP, POS
                    UNCHANGED, Cell)
 from locks import worst
 
-ENOUGH = 1_000_000  # requests before the memory counts
+ENOUGH = 1_000_000  # requests before the memory is compared
 MOST_MEMORY = 40.0  # MB
 MOST_GROWTH = 2.0  # MB from the first round's end to the last
 LONGEST_START = 200.0  # ms
@@ -47,7 +47,7 @@ def unchanged_targets(size, found, bodies):
         for scheme in ("http",) if bodies[endpoint] < SMALL_BODY else ("https", "http"):
             ours = found.get(Cell(endpoint, UNCHANGED, scheme, size))
             if ours is None:
-                # A smoke test leaves some out.
+                # A smoke test has fewer cells.
                 continue
             name = f"{endpoint}: rate over {scheme.upper()}, unchanged, to"
             if bodies[endpoint] < SMALL_BODY:

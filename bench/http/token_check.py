@@ -1,4 +1,4 @@
-"""What the check of a token costs that is remembered, as the server tells it of each request in Server-Timing."""
+"""The time for the check of a cached token, from the server's Server-Timing header."""
 
 import http.client
 import re
@@ -13,7 +13,7 @@ AUTHENTICATION = re.compile(r"auth;dur=([0-9.]+)")
 
 
 def microseconds(bench):
-    """A bound of the median, over one kept connection: the server rounds down to the microsecond."""
+    """An upper bound of the median, over one connection: the server rounds down to the microsecond."""
     organization = organization_of(bench.plan.first)
     connection = http.client.HTTPConnection("127.0.0.1", bench.site.ports[cells.UNCHANGED]["http"], timeout=20)
     path = f"{PREFIX}/{organization}/{cells.GETS['risk-metrics']}"

@@ -1,4 +1,4 @@
-"""Which versions of the contestants were measured."""
+"""The versions of the applications."""
 
 import re
 import subprocess

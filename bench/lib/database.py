@@ -1,4 +1,4 @@
-"""Connections as the server makes them, and as the operator who sees all organizations."""
+"""Connections with the server's settings, and an operator's connection that sees all organizations."""
 
 import time
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ import psycopg2
 import psycopg2.errors
 
 SERVER_ROLE = "reengagement_api"
-# As in Sources/PostgreSQL/ConnectionParameters.swift.
+# The settings of Sources/PostgreSQL/ConnectionParameters.swift.
 SERVER_SETTINGS = {"role": SERVER_ROLE, "plan_cache_mode": "force_generic_plan", "jit": "off",
                    "search_path": "pg_catalog", "TimeZone": "UTC", "DateStyle": "ISO"}
 SERVER_OPTIONS = " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items())
@@ -29,7 +29,7 @@ class Database:
         return self.rows(sql, arguments)[0][0]
 
     def execute(self, sql, arguments=None):
-        """The number of rows touched."""
+        """The number of affected rows."""
         with self.connection.cursor() as cursor:
             cursor.execute(sql, arguments)
             return cursor.rowcount
@@ -38,7 +38,7 @@ class Database:
         self.rows("SELECT set_config('reengagement.organization', %s, false)", (organization,))
 
     def call(self, function, types, arguments):
-        """All columns of a function of schema re, by a prepared statement; and the milliseconds it took."""
+        """All rows of a function of schema re by a prepared statement, and the milliseconds."""
         if function not in self.prepared:
             placeholders = ", ".join(f"${i + 1}" for i in range(len(types)))
             self.execute(f"PREPARE {function} ({', '.join(types)}) AS SELECT * FROM re.{function}({placeholders})")
@@ -67,7 +67,7 @@ class Database:
 
     @contextmanager
     def at_most(self, seconds):
-        """Yields a list that tells afterwards, by not being empty, that a statement took longer and was given up."""
+        """Yields a list. It is not empty afterwards if a statement timed out."""
         given_up = []
         self.execute(f"SET statement_timeout = {int(seconds * 1000)}")
         try:

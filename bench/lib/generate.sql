@@ -1,16 +1,16 @@
--- Rows of a clinic of any size, two years of it: on average exactly 12 appointments, 4 conversations and 3 attempts a
--- patient. Patient n is the same in every organization, whatever its size, so that a large clinic is a small one's like,
--- only larger. All follows from hashes of n and from the moment `loaded_at` that the run began.
+-- Rows of a clinic of any size over two years: on average exactly 12 appointments, 4 conversations and 3 attempts for a
+-- patient. Patient n is the same in every organization, so that clinics of different sizes are alike. All values derive
+-- from hashes of n and from `loaded_at`, the start of the run.
 CREATE SCHEMA bench;
 
 CREATE TABLE bench.clock (loaded_at timestamptz NOT NULL, time_zone text NOT NULL, today date NOT NULL);
 INSERT INTO bench.clock
 SELECT date_trunc('second', now()), z.name, (now() AT TIME ZONE z.name)::date FROM (VALUES ('Australia/Sydney')) AS z(name);
 
--- What loading took, for runs that find the rows there already.
+-- The duration of loading, for later runs that find the rows loaded.
 CREATE TABLE bench.loading (patients bigint PRIMARY KEY, took json NOT NULL);
 
--- A throw of the dice, in [0, 1): the same for the same row and the same question.
+-- A pseudo-random number in [0, 1), the same for the same row and question.
 CREATE FUNCTION bench.dice(seed bigint, question integer) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (hashint8extended(seed, question) & 9007199254740991) / 9007199254740992.0::double precision;
@@ -23,13 +23,14 @@ CREATE FUNCTION bench.pick(choices text[], seed bigint, question integer) RETURN
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN choices[1 + bench.below(cardinality(choices), seed, question)];
 
--- An instant within the opening hours, 8 to 18 h.
+-- A time within the opening hours, 8:00 to 18:00.
 CREATE FUNCTION bench.opened(day date, time_zone text, seed bigint, question integer) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (day + interval '8 hours' + interval '1 second' * bench.below(36000, seed, question)) AT TIME ZONE time_zone;
 
--- came: days since intake; stopped: days since the last visit. A third is in treatment, most of them with a visit booked;
--- of the others some left long ago. Every 32nd has never come or talked to anybody: whoever precedes talks twice as much.
+-- `came` is the number of days since intake, and `stopped` since the last visit. A third of the patients is in
+-- treatment, most with a booked visit. Of the others some left long ago. Every 32nd patient has neither visits nor
+-- conversations, and the patient before has twice as many conversations.
 CREATE FUNCTION bench.person(first bigint, last bigint)
 RETURNS TABLE (n bigint, id text, stale boolean, came integer, stopped integer, is_booked boolean)
 LANGUAGE sql STABLE
@@ -69,7 +70,7 @@ BEGIN ATOMIC
     ) p;
 END;
 
--- From intake to the last visit in even steps; the twelfth lies ahead for those who are booked.
+-- Visits from intake to the last one in even steps. For patients with a booked visit the twelfth is in the future.
 CREATE FUNCTION bench.appointments(organization text, first bigint, last bigint)
 RETURNS TABLE (organization_id text, id text, patient_id text, starts_at timestamptz, status text, value numeric,
     created_at timestamptz)
@@ -112,7 +113,7 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL generate_series(1, CASE p.n % 32 WHEN 0 THEN 0 WHEN 31 THEN 8 ELSE 4 END) AS t(k);
 END;
 
--- One recall after somebody has stopped coming, and reminders before.
+-- One recall after the patient's last visit, and reminders before it.
 CREATE FUNCTION bench.outreach(organization text, first bigint, last bigint)
 RETURNS TABLE (organization_id text, id uuid, patient_id text, method text, outcome text, opened boolean, notes text,
     logged_by text, created_at timestamptz)
@@ -135,7 +136,7 @@ BEGIN ATOMIC
     ) a;
 END;
 
--- What a practice-management system might send at once: one past visit each for so many patients.
+-- A bulk import of a practice-management system: one past visit for each of this many patients.
 CREATE FUNCTION bench.imported_appointments(organization text, import text, number bigint)
 RETURNS TABLE (organization_id text, id text, patient_id text, starts_at timestamptz, status text, created_at timestamptz)
 LANGUAGE sql STABLE

@@ -1,4 +1,4 @@
-"""Organizations of each size, loaded in sets with the triggers at work, and their derived data built."""
+"""Loads organizations of each size in sets, with triggers, and builds their derived data."""
 
 import json
 import time
@@ -24,7 +24,7 @@ def organization_of(size):
 
 
 class Progress:
-    """A line every few seconds, and one at the end."""
+    """Prints a line every few seconds, and one at the end."""
 
     def __init__(self, what, total, unit):
         self.what, self.total, self.unit = what, total, unit
@@ -56,7 +56,7 @@ def enable_triggers(operator, table):
 
 
 def tidy(operator, server_role, size):
-    """What a run that was cut off left in a kept directory; taken back with the triggers at work."""
+    """Deletes the rows of an interrupted run in a reused directory, with triggers."""
     organization = organization_of(size)
     for table in ("appointments", "outreach_log"):
         enable_triggers(operator, table)
@@ -89,14 +89,14 @@ def load(database, size):
                 )
         progress.line(last, rows)
     seconds = progress.seconds()
-    # As autovacuum would a minute later: the first plans of a build are kept.
+    # Replaces autovacuum, which would come a minute later: a build reuses its first plans.
     for table in ("patients", "appointments", "conversations", "outreach_log"):
         database.execute(f"ANALYZE public.{table}")
     return {"rows": rows, "seconds": seconds}
 
 
 def build(database, size):
-    """Derived data, as the server's background work builds them: advance after advance. Patients and seconds."""
+    """Builds derived data by repeated advances, like the server's background work. Returns patients and seconds."""
     organization, refreshed, worked = organization_of(size), 0, time.monotonic()
     database.bind(organization)
     progress = Progress(f"building {organization}", size, "patients")
@@ -113,11 +113,11 @@ def build(database, size):
 
 
 def load_all(operator, server_role, sizes):
-    """What each size took; of those that a kept directory had already, what they took then."""
+    """The duration of loading each size. A reused directory has the durations of its first run."""
     prepare(operator)
     for size in sizes:
         if is_loaded(operator, size):
-            say(f"  {organization_of(size)} is there from before")
+            say(f"  {organization_of(size)} is already loaded")
             tidy(operator, server_role, size)
             continue
         took = {"load": load(operator, size), "build": build(server_role, size)}
@@ -128,7 +128,7 @@ def load_all(operator, server_role, sizes):
 
 
 def settle(operator):
-    """Statistics and visibility as autovacuum would have them after a while, and nothing left to write."""
+    """Updates statistics and visibility like autovacuum, and leaves no dirty pages."""
     for table in operator.rows("""
             SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
             WHERE schemaname = 're' OR (schemaname = 'public' AND tablename IN

@@ -1,4 +1,4 @@
-"""What a run was measured on, and with which versions."""
+"""The machine of a run, and the versions."""
 
 import subprocess
 

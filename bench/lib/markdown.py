@@ -18,7 +18,7 @@ def paragraph(text):
 
 
 def table(heads, rows):
-    """The first column to the left, the others to the right."""
+    """Aligns the first column to the left, the others to the right."""
     lines = [heads, ["---"] + ["---:"] * (len(heads) - 1), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 

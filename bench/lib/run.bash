@@ -1,14 +1,14 @@
-# Sourced by each benchmark's `run`: a stack in a directory of its own, gone at the end.
+# Sourced by each benchmark's `run`: a stack in a separate directory, which is removed at the end.
 
 . "${BASH_SOURCE[0]%/*}/../../scripts/lib/common.bash"
 
-# The same result whatever the caller has set up for a stack of his own.
+# The caller's variables for another stack must not change the result.
 unset "${!CLERK_@}" "${!PG@}" "${!STACK_@}" "${!ANSWER_CACHE_@}" DATABASE_URL DATABASE_ROLE DATABASE_LOGIN DEV_SIGN_IN DB_POOL_SIZE \
     DB_ACQUIRE_TIMEOUT_MS DB_STATEMENT_TIMEOUT_MS FCGI_LISTEN WORKER_THREADS RATE_LIMIT CORS_ALLOWED_ORIGINS \
     AUDIT AUDIT_DAILY_MB LOG_LEVEL LOG_FORMAT LOG_SLOW_MS HTTPS_PORT HTTP_PORT ORG TOKEN_TTL LISTEN_FDS LISTEN_PID \
     TOKEN_MAX_LIFETIME TOKEN_DENY_FILE KEYS_MAX_AGE
 
-# BENCH_DIR is kept, what is made here is not.
+# BENCH_DIR is not removed. A temporary directory is.
 make_directory() {
     if [[ -n ${BENCH_DIR-} ]]; then
         temporary=$(realpath -m -- "$BENCH_DIR")
@@ -16,14 +16,14 @@ make_directory() {
     else
         temporary=$(mktemp -d "${TMPDIR:-/tmp}/reengagement-bench.XXXXXXXX")
     fi
-    # As root, PostgreSQL and nginx run as users of their own, who pass through here.
+    # If root runs this, PostgreSQL and nginx run as their own users, who need access to this directory.
     chmod 755 -- "$temporary"
     trap clean_up EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
 }
 
-# The last stack started is the first to go: the others may use its database.
+# The last stack to start is the first to stop. Others may use its database.
 clean_up() {
     local status=$? name
     trap '' INT TERM HUP
@@ -33,7 +33,7 @@ clean_up() {
     exit "$status"
 }
 
-# In the background, so that a signal is heard at once.
+# In the background, so that a signal takes effect at once.
 measure() { # program, arguments
     PYTHONPATH=$root/bench/lib PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "$@" &
     measuring=$!

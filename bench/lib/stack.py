@@ -1,4 +1,4 @@
-"""The stack under test, in a directory of its own: scripts/stack starts and stops it."""
+"""The stack under test in a separate directory. scripts/stack starts and stops it."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ class Stack:
 
     def __init__(self, directory, **environment):
         self.directory = directory
-        # Each request is counted for its subject, as in production; so high a limit refuses none.
+        # Each request counts for its subject, as in production, but the limit is too high to refuse any.
         self.environment = {**os.environ, "STACK_DIR": str(directory), "RATE_LIMIT": "1000000", **environment}
 
     def call(self, *arguments, **environment):

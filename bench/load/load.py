@@ -1,4 +1,4 @@
-"""Runs wrk with a clinic's mix of requests against a stack that is up, and keeps its tokens fresh meanwhile."""
+"""Runs wrk with a clinic's mix of requests against a running stack, and renews its tokens meanwhile."""
 
 import base64
 import json
@@ -57,7 +57,7 @@ class Local:
         self.subjects = number("SUBJECTS", 40, 1, 10000)
 
     def is_of_the_demo(self):
-        """As the stack noted when it started the server, whose own environment nobody may read."""
+        """Whether the stack noted its private cluster at the server's start. The process's environment is not readable."""
         noted = Path(self.settings["STACK_DIR"]) / "state/serves"
         return noted.is_file() and noted.read_text() == "the private cluster\n"
 
@@ -68,7 +68,7 @@ class Local:
 
 
 class Elsewhere:
-    """A deployment of one's own, which BASE_URL names."""
+    """Another deployment, named by BASE_URL."""
 
     def __init__(self, base):
         if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", base):
@@ -98,7 +98,7 @@ def output_of(command, **environment):
 
 
 def claims_of(token):
-    """What a token says of itself, which the server alone can believe."""
+    """The claims of a token, without a check of the signature."""
     try:
         part = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
@@ -150,7 +150,7 @@ def quoted(text):
 
 
 def known_of(asker, tokens):
-    """Patients of each organization to ask for, and a second page of its list."""
+    """The patients of each organization for the requests, and a second page of its list."""
     lines = []
     for organization, token in {claims_of(token)[0]: token for token in reversed(tokens)}.items():
         patients = asker.get(organization, "patients/prioritized?limit=200", token)["patients"]
@@ -161,7 +161,7 @@ def known_of(asker, tokens):
 
 
 class Plan:
-    """The file that wrk's threads read: whole at any time, the owner's alone."""
+    """Writes the file for wrk's threads: replaced atomically, readable by its owner only."""
 
     def __init__(self, path, known, writes):
         self.path, self.rest, self.generation = path, [f"writes\t{int(writes)}", *known], 0
@@ -178,13 +178,13 @@ class Plan:
 
 
 def threads_for(connections):
-    """As many as there are processors, where each gets the same number: wrk leaves out the rest of a division."""
+    """The most threads that divide the connections evenly, at most one for each processor. wrk drops a remainder."""
     most = min(len(os.sched_getaffinity(0)), connections)
     return next(count for count in range(most, 0, -1) if connections % count == 0)
 
 
 def run(place, plan, seconds, connections):
-    """wrk, beside it the renewal; what it prints before the table is not for the reader."""
+    """Runs wrk and the renewal of tokens. Hides wrk's output before the table."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1], ) * 2)
     command = ["wrk", f"-t{threads_for(connections)}", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
     command += ["-s", MIX, place.base, "--", plan.path]

@@ -1,18 +1,18 @@
--- What a clinic's staff asks, mixed as their pages ask it, and a table of it by route.
+-- The requests of a clinic's staff, in the mix of their pages, and a table by route.
 --
 --   wrk -t2 -c32 -d30s -s mix.lua BASE_URL -- FILE
 --
--- FILE has a line for each token, patient and page of the list, with tabs between the words (bench/load/load.py writes it):
+-- bench/load/load.py writes FILE. It has a line for each token, patient and page of the list, with tabs between the words:
 --
---   generation  NUMBER                   first; where it changes, the tokens are read again
+--   generation  NUMBER                   first; if it changes, the tokens are read again
 --   token       ORGANIZATION  TOKEN
---   patient     ORGANIZATION  ID         each as it stands in an address
+--   patient     ORGANIZATION  ID         percent-encoded as in an address
 --   cursor      ORGANIZATION  CURSOR
 --   writes      0 or 1                   whether contacts are logged
 --
--- wrk tells a response nothing of its request, and threads share no Lua: so each request carries its route and the time it
--- began in X-Request-Id, which comes back with every answer, and counts in a piece of memory that is read at the end. Each
--- thread has its own, since two that count in one place lose some.
+-- wrk does not pass the request to the response handler, and threads share no Lua state. So each request has its route
+-- and its start time in X-Request-Id, which every response returns. Each thread counts in its own piece of memory, because
+-- shared counters would lose increments. The pieces are read at the end.
 
 local ffi = require("ffi")
 ffi.cdef [[
@@ -21,7 +21,7 @@ ffi.cdef [[
     void *calloc(size_t number, size_t size);
 ]]
 
--- How often each is asked, of 100. The overview asks for three answers and asks again every 30 seconds, the list for two.
+-- Requests of each kind in 100. The overview sends three requests every 30 seconds, and the list two.
 local routes = {
     { name = "risk-metrics", share = 26 }, { name = "dashboard", share = 14 }, { name = "performance", share = 16 },
     { name = "patients/prioritized", share = 20 }, { name = "patients/{patient_id}", share = 12 }, { name = "trends", share = 6 },
@@ -101,7 +101,7 @@ local addresses = {
     function() return "trends?period=" .. one_of(periods) .. series end, function() return "log-outreach" end,
 }
 
--- One in twenty is a repetition, as of a client whose answer was lost: the same key with the same body, answered 200.
+-- One in twenty is a retry, as after a lost response: the same key with the same body, which gets 200.
 local made, last = 0, {}
 local function contact(organization)
     if last[organization] and math.random(20) == 1 then return last[organization] end
@@ -138,7 +138,7 @@ function init(arguments)
     assert(#tokens > 0, file .. " has no token")
     base = wrk.path:gsub("/$", "") .. "/api/v1/reengagement/"
     host = wrk.headers["Host"]
-    -- wrk asks the first thread for a request to look at, which it does not send.
+    -- wrk calls this once in the first thread to inspect the request, and does not send it.
     is_trial = number == 1
 end
 
@@ -171,7 +171,7 @@ function response(status, headers, body)
         cell = first + math.min(exponent * 128 + math.floor((fraction - 0.5) * 256), buckets - 1)
         counts[cell] = counts[cell] + 1
     else
-        -- The first of its kind as an example: the problem's type and title, never what it says of somebody.
+        -- The first of its kind as an example: the problem's type and title, without personal data.
         local name = "example " .. route .. " " .. status
         if not _G[name] then
             local kind, title = body:match('"type"%s*:%s*"([^"]*)"'), body:match('"title"%s*:%s*"([^"]*)"')
@@ -188,7 +188,7 @@ local function cell(route, at)
     return sum
 end
 
-local function rows_of(route) -- of one, or with nil of all
+local function rows_of(route) -- of one route, or of all with nil
     local sum = { histogram = {}, statuses = {}, answered = 0, timed = 0, sent = 0 }
     for number = route or 1, route or #routes do
         sum.sent = sum.sent + cell(number, sent_at)
@@ -206,7 +206,7 @@ local function rows_of(route) -- of one, or with nil of all
     return sum
 end
 
--- In milliseconds, the middle of the bucket that holds it.
+-- In milliseconds, the middle of its bucket.
 local function percentile(sum, part)
     local wanted, seen = math.max(math.ceil(sum.timed * part), 1), 0
     for bucket = 0, buckets - 1 do
@@ -247,7 +247,7 @@ local function print_examples(route)
 end
 
 function done(summary)
-    -- wrk's own duration goes by a clock that may be set meanwhile.
+    -- wrk measures its duration by a clock that may be set meanwhile.
     local seconds, errors, all = (now() - started) / 1e6, summary.errors, rows_of()
     print(string.format("\n%-22s %9s %9s %9s %8s %8s %8s %8s   %s", "route", "sent", "answered", "a second", "p50 ms", "p90", "p99",
         "longest", "statuses"))

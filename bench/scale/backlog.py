@@ -1,4 +1,4 @@
-"""While the running server works off a large import: another organization's reads, and the loaded one's exactness."""
+"""Reads of another organization, and exactness of the imported one, while the server processes a large import."""
 
 import itertools
 import statistics
@@ -14,12 +14,12 @@ from stack import say
 from writing import IMPORT, forget_import, import_size
 
 PAUSE = 0.01  # between two reads of the undisturbed clinic: a busy clinic, not a flood
-PATIENCE = 900  # seconds for a backlog to be worked off
-LOOKS = 200  # for a mark, of which the median counts
+PATIENCE = 900  # seconds until a backlog must be processed
+LOOKS = 200  # probes for a pending change, of which the median counts
 
 
 class Reader(threading.Thread):
-    """Reads one organization at a steady pace until it is told to stop; each sample carries the moment."""
+    """Reads one organization at a steady rate until it is stopped. Each sample has its time."""
 
     def __init__(self, connection, asked):
         super().__init__(daemon=True)
@@ -33,7 +33,7 @@ class Reader(threading.Thread):
                     return
                 answer = self.connection.get(question.path)
                 if answer.status != 200:
-                    raise Wrong(f"an undisturbed organization's {question.name} answers {answer.status}")
+                    raise Wrong(f"{question.name} of an organization without an import returns {answer.status}")
                 self.samples.append((time.monotonic(), answer.milliseconds))
         except Exception as error:
             self.failure = error
@@ -56,7 +56,7 @@ def wait_until_worked_off(operator, organization):
     deadline = time.monotonic() + PATIENCE
     while has_marks(operator, organization):
         if time.monotonic() > deadline:
-            raise Wrong(f"the backlog of {organization} is not worked off in {PATIENCE} s")
+            raise Wrong(f"the backlog of {organization} is not processed in {PATIENCE} s")
         time.sleep(0.1)
     return time.monotonic()
 
@@ -66,7 +66,7 @@ def state_of(operator, organization):
 
 
 def neighbour_during(plan, operator, connection, loaded):
-    """Another organization's reads: before, during the statement, and while its backlog is worked off."""
+    """Another organization's reads: before the statement, during it, and during its backlog."""
     neighbour = organization_of(plan.sizes[0])
     reads = [q for q in questions(neighbour, {"cursor": None, "place": (None,) * 4, "patient": "patient_2"})
              if q.name in ("risk-metrics", "dashboard", "list of 50", "trends 30 d", "performance 30 d")]
@@ -91,22 +91,22 @@ def plain_figures(database, question):
 
 
 def check_beside_plain(database, connection, question, tries=5):
-    """One read of the loaded organization: right, or not answered in time, or wrong. Time passes between two looks."""
+    """One read of the imported organization: right, timed out, or wrong. Time passes between the two reads."""
     for _ in range(tries):
         before = plain_figures(database, question)
         answer = connection.get(question.path)
         if answer.status == 503:
             return "not answered", answer.milliseconds
         if answer.status != 200:
-            raise Wrong(f"{question.name} of the loaded organization answers {answer.status}")
+            raise Wrong(f"{question.name} of the imported organization returns {answer.status}")
         got = figures(answer.json())
         if got == before or got == plain_figures(database, question):
             return "exact", answer.milliseconds
-    raise Wrong(f"{question.name} of the loaded organization is not what the plain views say")
+    raise Wrong(f"{question.name} of the imported organization differs from the plain views")
 
 
 def loaded_during(plan, operator, url, options, connection, loaded):
-    """Takes the import back, which is a backlog again, and reads the organization itself until it is gone."""
+    """Deletes the import, which causes another backlog, and reads the organization until the backlog is processed."""
     database = Database(url, options)
     database.bind(loaded)
     asked = questions(loaded, {"cursor": None, "place": (None,) * 4, "patient": "patient_2"})
@@ -125,7 +125,7 @@ def loaded_during(plan, operator, url, options, connection, loaded):
 
 
 def look(url, options, organization):
-    """What the first statement of each read takes, whether anything is pending: pages touched, and ms."""
+    """Pages and ms of the first statement of each read, the probe for pending changes."""
     database = Database(url, options)
     database.rows("SET enable_seqscan = off")
     database.bind(organization)
@@ -139,7 +139,7 @@ def look(url, options, organization):
     return {"pages": plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], "ms": statistics.median(samples)}
 
 
-# Each an attempt and a read that catches up with it, in transactions of their own.
+# Each iteration logs an attempt and reads, which refreshes the derived data, in separate transactions.
 CONTACTS = """
     DO $$
     BEGIN
@@ -167,13 +167,13 @@ def looks(url, options, loaded, small):
 def measure_backlog(plan, operator, url, options, connections):
     size = import_size(plan)
     loaded, small = organization_of(size), organization_of(plan.sizes[0])
-    # So that nothing hides what a load leaves behind.
+    # So that later rows do not hide the state after a load.
     operator.execute("ALTER TABLE re.dirty SET (autovacuum_enabled = off)")
     operator.execute("VACUUM re.dirty")
     quiet = looks(url, options, loaded, small)
     found = {"rows": plan.imported, "patients": size,
              "neighbour": neighbour_during(plan, operator, connections[plan.sizes[0]], loaded)}
-    say(f"  backlog worked off in {found['neighbour']['backlog_seconds']:.1f} s by the running server")
+    say(f"  backlog processed in {found['neighbour']['backlog_seconds']:.1f} s by the running server")
     found["looks"] = {"before": quiet, "right after the load": looks(url, options, loaded, small)}
     snapshot = Database(url)
     with snapshot.one_snapshot():
@@ -185,5 +185,5 @@ def measure_backlog(plan, operator, url, options, connections):
             url, options, loaded, small
         )
     operator.execute("ALTER TABLE re.dirty RESET (autovacuum_enabled)")
-    say(f"  the loaded organization meanwhile: {found['loaded']['exact']} reads exact")
+    say(f"  the imported organization meanwhile: {found['loaded']['exact']} reads exact")
     return found

@@ -1,4 +1,4 @@
-"""What one PostgreSQL holds and carries: bytes and rows, reads and writes a second, what a midnight costs."""
+"""The capacity of one PostgreSQL: bytes and rows, reads and writes a second, the cost of a midnight."""
 
 import tempfile
 import time
@@ -49,7 +49,7 @@ def reads_per_second(plan, url):
 
 
 def midnight(plan, operator):
-    """How many patients change as the largest organization's date does, and how long that takes; then undone."""
+    """The patients that change at the largest organization's midnight, and the seconds. Rolled back afterwards."""
     organization = organization_of(plan.largest)
     operator.bind(organization)
     operator.execute("BEGIN")

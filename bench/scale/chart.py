@@ -1,4 +1,4 @@
-"""The chart: both axes logarithmic, the answers' flat lines beside the plain views' growing ones."""
+"""The chart: times of the flat queries and of the plain views, both axes logarithmic."""
 
 from html import escape
 from math import log10
@@ -52,7 +52,7 @@ def line(scale, kind, points, given_up):
     path = " ".join(f"{scale.x(size):.1f},{scale.y(ms):.1f}" for size, ms in points)
     yield f'<polyline class="{kind}" points="{path}"/>'
     for nth, (size, ms) in enumerate(points, 1):
-        # An open circle: at least that long.
+        # An open circle is a lower bound.
         shape = 'more" r="4' if given_up and nth == len(points) else f'{kind}-dot" r="2.5'
         yield f'<circle class="{shape}" cx="{scale.x(size):.1f}" cy="{scale.y(ms):.1f}"><title>{duration(ms)}</title></circle>'
 
@@ -62,7 +62,7 @@ def duration(ms):
 
 
 def spread(wanted):
-    """Names at the right edge, from the top down, none over another."""
+    """Places the names at the right edge from the top, without overlaps."""
     placed, free = [], 0.0
     for y, kind, text in sorted(wanted):
         free = max(y, free)

@@ -1,4 +1,4 @@
-"""HTTPS with so little of a client that what it measures is the server: one kept connection, bytes prepared ahead."""
+"""A minimal HTTPS client, so that the server dominates the time: one persistent connection, prepared bytes."""
 
 import json
 import socket

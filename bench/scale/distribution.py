@@ -14,7 +14,7 @@ ACROSS = {"mark_everything", "organizations_due", "record_access", "record_attem
 # Tables of a whole database, wherever it is: its record of migrations, and what proves its audit.
 WHOLE = {"migration", "foundation", "audit_seal", "audit_refused_entry"}
 
-# The organization's column of each table, source and derived.
+# The organization's column of each source and derived table.
 SHARDED = """
     SELECT c.oid, c.oid::regclass::text AS name, a.attnum, a.atttypid, a.attcollation
     FROM pg_class c
@@ -27,8 +27,8 @@ CHECKS = {
     "tables have the organization's column, all of one type and collation": f"""
         SELECT name, (atttypid, attcollation) = (SELECT atttypid, attcollation FROM ({SHARDED}) o WHERE o.oid = 'public.organizations'::regclass)
         FROM ({SHARDED}) t""",
-    # Each number in the one that is left out is made of the organization and three characters. A seal takes all
-    # organizations' entries of some transactions.
+    # The excluded index has numbers made of the organization and three characters. A seal covers all organizations'
+    # entries of some transactions.
     "indexes, primary and unique keys included, begin with it": f"""
         SELECT i.indexrelid::regclass::text, i.indkey[0] = t.attnum OR i.indexrelid = 're.patient_search_by_piece'::regclass
             OR t.name ~ '^re[.]audit_' AND pg_get_indexdef(i.indexrelid) LIKE '%% (transaction)'
@@ -54,7 +54,7 @@ CHECKS = {
 
 
 def check_distribution(operator):
-    """How many of each were looked at; an exception is a wrong answer to the issue's point 6."""
+    """The number of objects in each check. Raises an exception if a check fails."""
     found = {}
     for what, sql in CHECKS.items():
         rows = operator.rows(sql, {"source": list(SOURCE), "across": list(ACROSS), "whole": list(WHOLE)})

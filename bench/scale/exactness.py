@@ -1,4 +1,4 @@
-"""Whether answers are right: the counters against the plain views in one snapshot, HTTP against the counters."""
+"""Checks responses: the counters against the plain views in one snapshot, and HTTP against the counters."""
 
 from questions import figures
 
@@ -6,7 +6,7 @@ TRIES = 20
 
 
 class Wrong(Exception):
-    """An answer that is not what the plain views say."""
+    """A response that differs from the plain views."""
 
 
 def first_difference(expected, got):
@@ -17,7 +17,7 @@ def first_difference(expected, got):
 
 
 def flat_and_plain(database, question, seconds):
-    """Both of one snapshot. The plain one is null where it took longer; its milliseconds come with it."""
+    """Both results in one snapshot. The plain one is null if it timed out. Also returns its milliseconds."""
     organization = question.arguments[0]
     database.bind(organization)
     if not question.has_flat:
@@ -33,13 +33,13 @@ def flat_and_plain(database, question, seconds):
                                                         question.arguments)
         if flat is not None:
             return flat, plain, milliseconds
-        # A stamp has passed, or a write has come, that no advance has taken up yet.
+        # A due time has passed, or a write has committed, that no advance has processed yet.
         database.rows("SELECT re.advance(%s, 1000)", (organization,))
-    raise Wrong(f"{organization} does not become current")
+    raise Wrong(f"{organization} does not become up to date")
 
 
 def check_flat(database, question, seconds):
-    """The plain answer's milliseconds, or null where it took too long to compare."""
+    """The plain query's milliseconds, or null if it timed out."""
     flat, plain, milliseconds = flat_and_plain(database, question, seconds)
     if plain is not None and flat != plain:
         raise Wrong(f"{question.arguments[0]}, {question.name}: the counters differ from the plain views: "
@@ -48,7 +48,7 @@ def check_flat(database, question, seconds):
 
 
 def check_answer(database, connection, question):
-    """What HTTP says is what the endpoint's function says, just before or just after: time passes meanwhile."""
+    """The HTTP response equals the result of the endpoint's function just before or just after, because time passes."""
     database.bind(question.arguments[0])
 
     def expected():

@@ -1,4 +1,4 @@
-"""How much is done: a full run, or a small one for continuous integration."""
+"""The extent of a run: a full one, or a small one for continuous integration."""
 
 import os
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ class Plan:
     small: bool
     sizes: tuple
     rounds: int  # of reads, each question three times a round
-    plain_seconds: float  # after which a plain answer is given up
+    plain_seconds: float  # the timeout of a plain query
     plain_runs: int
     write_rounds: int
     write_seconds: int
     import_rounds: int
     imported: int
-    quiet_seconds: float  # of reads before the backlog, to compare with those beside it
+    quiet_seconds: float  # of reads before the backlog, for comparison
     contacts: int  # logged one after the other under a held snapshot
 
     @property

@@ -1,4 +1,4 @@
-"""What is asked: each GET endpoint and parameter, as a path for nginx and as a call of re.plain_… or re.flat_…"""
+"""The questions: each GET endpoint and parameter, as a path for nginx and as a call of re.plain_… or re.flat_…"""
 
 import json
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class Question:
     function: str
     types: tuple
     arguments: tuple
-    limit: float  # ms that issue and guide allow a median with one client
+    limit: float  # the largest median in ms, with one client
     has_flat: bool = True
     rows_limit: int = field(default=0)
     is_flat: bool = (
@@ -28,7 +28,7 @@ class Question:
     )
 
     def found(self, rows):
-        """The figures of an answer as the function's rows give them, in the order in which the JSON has them."""
+        """The figures of a response from the function's rows, in the order of the JSON."""
         return [plain(value) for value in getattr(self, f"found_by_{self.function}")(rows)]
 
     def found_by_risk_metrics(self, rows):
@@ -73,7 +73,7 @@ def figures(answer):
 
 
 def the_list(name, organization, most, cursor=None, place=(None,) * 4, is_flat=True, **given):
-    """given: parameters of the address."""
+    """`given` has the parameters of the address."""
     parameters = {"limit": most, **given} | ({"cursor": cursor} if cursor else {})
     filters = [given.get(parameter)
                for parameter in ("risk_level", "engagement_status", "action_priority", "risk_tier", "q")]
@@ -86,7 +86,7 @@ def the_list(name, organization, most, cursor=None, place=(None,) * 4, is_flat=T
 
 
 def more_lists(organization):
-    """Filtered, sorted and searched. Of the patients of any size one has the number 777."""
+    """Filters, orders and searches. At any size one patient has the number 777."""
     def of_50(name, **given):
         return the_list(f"list of 50, {name}", organization, 50, **given)
 
@@ -107,7 +107,7 @@ def more_lists(organization):
 
 
 def questions(organization, deep):
-    """deep: a cursor in the middle of the list, the place it stands for, and a patient found there."""
+    """`deep` has a cursor in the middle of the list, its position, and a patient there."""
     text = ("text",)
     asked = [Question("risk-metrics", "risk-metrics", "risk_metrics", text, (organization,), 10.0),
              Question("dashboard", "dashboard", "dashboard", text, (organization,), 10.0)]

@@ -27,11 +27,11 @@ def walk(connection, size):
     while len(seen) < size // 2 and len(times) < PAGES_AT_MOST:
         answer = connection.get(f"patients/prioritized?limit=200{cursor}")
         if answer.status != 200:
-            raise Wrong(f"a page of the walk answers {answer.status}: {answer.body[:300]!r}")
+            raise Wrong(f"a page of the list returns {answer.status}: {answer.body[:300]!r}")
         page = answer.json()
         ids = [patient["id"] for patient in page["patients"]]
         if len(seen) + len(ids) != len(seen.union(ids)):
-            raise Wrong("the walk shows a patient twice")
+            raise Wrong("the list contains a patient twice")
         seen.update(ids)
         times.append(answer.milliseconds)
         following = page["summary"]["next_cursor"]
@@ -62,7 +62,7 @@ def measure_http(plan, connections, asked):
 
 
 def measure_plain(plan, database, asked):
-    """Each run is also a comparison in one snapshot. Null: longer than what it was given."""
+    """Each run also compares in one snapshot. Null means a timeout."""
     found = {}
     for size in plan.sizes:
         began = time.monotonic()
@@ -85,8 +85,8 @@ def read_all(plan, server_role, connections):
     for size in plan.sizes:
         for question in asked[size]:
             check_answer(server_role, connections[size], question)
-    say("  every answer is the database's; measuring through nginx")
+    say("  every response equals the database's result: measuring through nginx")
     http = measure_http(plan, connections, asked)
-    say("  measuring the plain views, each beside the counters in one snapshot")
+    say("  measuring the plain views, each with the counters in one snapshot")
     plain = measure_plain(plan, server_role, asked)
     return asked, {"walk": deep, "http": http, "plain": plain}

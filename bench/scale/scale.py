@@ -1,4 +1,4 @@
-"""make bench-scale: whether an answer costs a large clinic what it costs a small one. See run for the variables."""
+"""make bench-scale: compares the response times of large and small clinics. See run for the variables."""
 
 import json
 import os
@@ -64,7 +64,7 @@ def save(plan, result, text):
 def main(directory):
     plan = plan_from_environment()
     try:
-        # An answer kept would cost every clinic the same.
+        # A cached response would cost the same for every clinic.
         asked, result = measure(plan, Stack(directory, ANSWER_CACHE_BYTES="0"))
     except Wrong as wrong:
         raise SystemExit(f"error: WRONG: {wrong}")
@@ -73,7 +73,7 @@ def main(directory):
     if os.environ.get("SAVE") == "1":
         save(plan, result, text)
     missed = [row for row in result["targets"] if not row[3]]
-    # On a small and busy machine times prove nothing: there only answers count.
+    # On a small and busy machine times prove nothing, so only responses are checked.
     return 1 if missed and not plan.small else 0
 
 

@@ -1,4 +1,4 @@
-"""What the triggers cost writers: log-outreach at 8 clients, and many rows in one statement, with and without them."""
+"""The cost of the triggers: log-outreach with 8 clients, and many rows in one statement, with and without triggers."""
 
 import os
 import re
@@ -17,12 +17,12 @@ SCRIPT = Path(__file__).parent / "log_outreach.pgbench"
 
 
 def disable_triggers(database, table):
-    """USER leaves the foreign keys' triggers alone."""
+    """USER excludes the triggers of foreign keys."""
     database.execute(f"ALTER TABLE public.{table} DISABLE TRIGGER USER")
 
 
 def posts_per_second(url, organization, patients, seconds, script=SCRIPT):
-    """The rate, and how many posts there were: on a busy machine connecting takes part of the seconds."""
+    """The rate and the number of posts. On a busy machine, connecting takes part of the time."""
     done = subprocess.run(
         ["pgbench", "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(seconds), "-f", str(script),
          "-D", f"organization={organization}", "-D", f"patients={patients}", url],
@@ -53,11 +53,11 @@ def measure_posts(plan, operator, server_role, url):
             before = posted(operator, organization)
             rate, posts = posts_per_second(url, organization, size, plan.write_seconds)
             rates[kind].append(rate)
-            # Refusals would be fast: some patients are archived, but hardly more than that may be missing.
+            # Refused posts would be fast. Only those for archived patients may be missing.
             if posted(operator, organization) - before < 0.9 * posts:
                 raise Wrong("log-outreach did not write the rows that pgbench counted")
     enable_triggers(operator, "outreach_log")
-    # Marks the patient of every attempt made, those without triggers too, so that nothing stays wrong.
+    # This adds a pending change for the patient of every attempt, also of those that were written without triggers.
     operator.execute("DELETE FROM public.outreach_log WHERE logged_by = 'user_bench'")
     build(server_role, size)
     found = {kind: median(values) for kind, values in rates.items()}
@@ -66,7 +66,7 @@ def measure_posts(plan, operator, server_role, url):
 
 
 def import_once(operator, organization, name, number, marked):
-    """Seconds of the statement and its commit; the switch of the triggers is not in it, and nobody else sees it."""
+    """Seconds of the statement and its commit, without the switch of the triggers."""
     operator.execute("CHECKPOINT")
     operator.execute("BEGIN")
     if not marked:

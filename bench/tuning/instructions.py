@@ -12,7 +12,7 @@ from pathlib import Path
 from variants import ENDPOINTS, ORGANIZATION, Server, clean_environment, fastcgi
 
 REQUESTS = 60
-# What is shown apart, by a pattern of the function's name; each includes what it calls.
+# The stages, by a pattern of the function's name. Each includes the functions that it calls.
 PARTS = {
     "of it the worker": r"WorkerV3run", "taking the request": r"Acceptor.*accept.*Exchange",
     "of it libfcgi": r"FCGX_Accept_r",
@@ -59,7 +59,7 @@ def control(pid, *arguments):
 
 
 def counted(stack, binary, endpoint, kept):
-    """A path to callgrind's profile of exactly so many requests, after a warm-up."""
+    """The path of callgrind's profile of exactly this many requests, after a warm-up."""
     directory = Path(stack.directory) / "instructions"
     directory.mkdir(exist_ok=True)
     for old in directory.iterdir():

@@ -1,4 +1,4 @@
-"""How a question goes to PostgreSQL and its rows come back: in one round trip or in several, as text or in binary.
+"""Compares round trips and formats: one round trip or several, text or binary results.
 
 The server sets the organization and asks in one pipeline, and takes text. Each way here is libpq's own, without the
 server: what the backend spends of the processor for a question, how long that takes, and the bytes of its values. """
@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 ORGANIZATION = "org_demo_1"
-# What the endpoint asks, with the organization as its only parameter.
+# The endpoint's statement, with the organization as its only parameter.
 QUESTIONS = {
     "risk-metrics": "SELECT f.* FROM re.risk_metrics($1) f",
     "patients/prioritized?limit=200": "SELECT f.* FROM re.prioritized_patients($1, NULL, NULL, NULL, NULL, NULL, 'priority', false, 201, NULL, NULL, NULL, NULL, NULL) f",
@@ -38,7 +38,7 @@ libpq.PQgetlength.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
 
 
 class Way:
-    """A connection of the server's role that asks in one of the ways."""
+    """A connection of the server's role that runs statements in one of the ways."""
 
     def __init__(self, url, pipelined, binary):
         self.pipelined, self.binary = pipelined, int(binary)
@@ -52,7 +52,7 @@ class Way:
             assert libpq.PQenterPipelineMode(self.connection) == 1
 
     def done(self, result, measure=False):
-        """The bytes of its values, if these are wanted."""
+        """Checks and clears the result. Returns the bytes of its values if `measure` is set."""
         assert libpq.PQresultStatus(result) in (1, TUPLES), libpq.PQerrorMessage(self.connection).decode()
         size = 0
         if measure:
@@ -87,7 +87,7 @@ class Way:
 
 
 def cpu_seconds(pid):
-    """To the nanosecond, unlike /proc's ticks."""
+    """In nanoseconds, unlike the ticks of /proc."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
@@ -115,7 +115,7 @@ def table(url, rounds, seconds):
                         way.ask(name)
                         asked += 1
                     passed = time.monotonic() - began
-                    # The backend's last switch brings its time up to date.
+                    # The backend's time is updated at its last context switch.
                     time.sleep(0.05)
                     samples[title].append((passed / asked * 1e6, (cpu_seconds(way.pid) - cpu) / asked * 1e6))
             for title, of in samples.items():

@@ -78,7 +78,7 @@ class Variant:
         (self.directory / "state").mkdir(parents=True)
         (self.directory / "log").mkdir()
         self.directory.chmod(0o755)
-        # Each answer computed: of one that is kept, little would be left to compare.
+        # Without the response cache, which would leave little to compare.
         self.server = Server(stack, self.directory, **{"ANSWER_CACHE_BYTES": "0", **(environment or {})})
         self.server.binary = binary or stack.binary
         self.port, self.nginx = free_port(), None

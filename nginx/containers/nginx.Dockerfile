@@ -2,11 +2,11 @@
 #
 #   docker build -f nginx/containers/nginx.Dockerfile -t reengagement-nginx .
 #
-# STACK_NGINX=local is what `make run` uses. Otherwise it is production.conf: the certificate's chain and key are mounted
-# as /etc/nginx/tls/fullchain.pem and privkey.pem; where there are none, one for localhost is made at the start. It
-# answers for the names in SERVER_NAME (localhost). With DASHBOARD=1 the dashboard page is at /.
+# With STACK_NGINX=local it uses the configuration of `make run`, and production.conf otherwise. Mount the certificate's
+# chain and key as /etc/nginx/tls/fullchain.pem and privkey.pem. Without them, the start creates a certificate for
+# localhost. SERVER_NAME has the API's names (localhost). With DASHBOARD=1 the dashboard page is at /.
 
-# compose names an exact one, from .env.
+# compose sets an exact version from .env.
 ARG DEBIAN_IMAGE=debian:bookworm-slim
 FROM ${DEBIAN_IMAGE}
 
@@ -26,7 +26,7 @@ COPY nginx/site /opt/reengagement/nginx/site
 COPY pages/dashboard /usr/share/reengagement-api/site/dashboard
 COPY scripts/lib/common.bash scripts/lib/nginx-configuration.bash /opt/reengagement/scripts/lib/
 COPY nginx/containers/start-nginx /opt/reengagement/nginx/containers/
-# Modes are those of a clone, whose umask may be 077.
+# A clone with umask 077 has files that other users cannot read.
 RUN chmod -R a+rX,go-w /opt/reengagement /usr/share/reengagement-api
 
 ARG VERSION=unknown
@@ -36,10 +36,10 @@ LABEL org.opencontainers.image.title="Reengagement API: nginx" \
 
 EXPOSE 80 443
 
-# The compose files say the same, since images of OCI's format carry no health check.
+# The compose files repeat this, because images in OCI format cannot contain a health check.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
     CMD ["/opt/reengagement/nginx/containers/start-nginx", "check"]
 
-# Requests under way are answered; TERM would cut them off.
+# SIGQUIT finishes the current requests. SIGTERM would abort them.
 STOPSIGNAL SIGQUIT
 ENTRYPOINT ["/opt/reengagement/nginx/containers/start-nginx"]

@@ -1,11 +1,11 @@
-# Prometheus with our scrape and rules, for the profile `monitoring`.
+# Prometheus with the API's scrape configuration and rules, for the profile `monitoring`.
 
-# compose names an exact one, from .env.
+# compose sets an exact version from .env.
 ARG PROMETHEUS_IMAGE=prom/prometheus:latest
 FROM ${PROMETHEUS_IMAGE}
 
 COPY docs/monitoring/alerts.yml nginx/containers/monitoring/prometheus.yml /etc/prometheus/
-# Modes are those of a clone, whose umask may be 077.
+# A clone with umask 077 has files that other users cannot read.
 USER root
 RUN chmod 755 /etc/prometheus && chmod 644 /etc/prometheus/alerts.yml /etc/prometheus/prometheus.yml
 USER nobody
