@@ -11,7 +11,7 @@
 CREATE TEMPORARY TABLE dropped (name text, replaced text, statement text) ON COMMIT DROP;
 CREATE TEMPORARY TABLE former (name text) ON COMMIT DROP;
 
--- CREATE OR REPLACE writes a new row of the catalog, whatever has changed.
+-- CREATE OR REPLACE writes a new catalog row even if nothing has changed.
 CREATE FUNCTION pg_temp.objects() RETURNS TABLE (name text, classid oid, objid oid, version tid) LANGUAGE sql AS $$
     SELECT 'FUNCTION ' || p.oid::regprocedure, 'pg_proc'::regclass, p.oid, p.ctid
     FROM pg_proc p
@@ -24,7 +24,8 @@ CREATE FUNCTION pg_temp.objects() RETURNS TABLE (name text, classid oid, objid o
     WHERE c.relkind = 'v' AND (n.nspname = 're' OR n.nspname = 'public' AND c.relname = ANY (re.public_names()))
 $$;
 
--- All that goes if an object is dropped, itself included. The rule that makes a view is the view, and so is its row type.
+-- All objects that a DROP of this one removes, itself included. The rule of a view counts as the view, and so does its
+-- row type.
 CREATE FUNCTION pg_temp.dependents(object text) RETURNS TABLE (classid oid, objid oid) LANGUAGE sql AS $$
     WITH RECURSIVE dependent AS (
         SELECT o.classid, o.objid FROM pg_temp.objects() o WHERE o.name = object
@@ -42,7 +43,8 @@ CREATE FUNCTION pg_temp.dependents(object text) RETURNS TABLE (classid oid, obji
         WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid)
 $$;
 
--- What of an object a DROP takes and no file of ours makes again. Of the owner and PUBLIC grants.sql takes care.
+-- Rights and comments that a DROP removes and no file of this project restores. grants.sql restores those of the owner
+-- and PUBLIC.
 CREATE FUNCTION pg_temp.rights_and_comments() RETURNS TABLE (name text, statement text) LANGUAGE sql AS $$
     WITH granted AS (
         SELECT o.name, a.privilege_type AS privilege, o.name AS object, a.grantee, a.is_grantable
@@ -92,7 +94,7 @@ BEGIN
     EXECUTE format('DROP %s CASCADE', object);
 END $$;
 
--- Whether it could be done. If not, whoever executes the same again is shown why, and where.
+-- Whether the statement succeeded. If not, executing it again shows the reason and the place.
 CREATE FUNCTION pg_temp.is_executed(statements text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     hint text;
@@ -105,11 +107,12 @@ BEGIN
             RETURN true;
         EXCEPTION
             WHEN invalid_function_definition THEN
-                -- "Use DROP FUNCTION re.digits(text) first.", around which the words are in the login's language.
+                -- "Use DROP FUNCTION re.digits(text) first.": the words around the statement are in the login's
+                -- language.
                 GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
                 in_the_way := ARRAY[substring(hint FROM 'DROP (FUNCTION .*\))')];
             WHEN invalid_table_definition THEN
-                -- It is not said of which view.
+                -- The message does not name the view.
                 in_the_way := ARRAY(SELECT 'VIEW ' || v.match[1]
                     FROM regexp_matches(statements, 'CREATE OR REPLACE VIEW\s+([\w.]+)', 'gi') AS v(match));
             WHEN OTHERS THEN
@@ -120,7 +123,7 @@ BEGIN
             RETURN false;
         END IF;
         FOREACH object IN ARRAY in_the_way LOOP
-            -- Another's dependents may have taken it along.
+            -- It may have been dropped with another object's dependents.
             IF EXISTS (SELECT FROM pg_temp.objects() o WHERE o.name = object) THEN
                 PERFORM pg_temp.drop_to_replace(object);
             END IF;
@@ -153,7 +156,7 @@ CREATE FUNCTION pg_temp.obsolete() RETURNS SETOF text LANGUAGE sql AS $$
         AND o.name IN (SELECT f.name FROM pg_temp.former f EXCEPT SELECT unnest(m.made) FROM re.migration m)
 $$;
 
--- Again and again, since one may depend on another.
+-- Repeated, because one may depend on another.
 CREATE FUNCTION pg_temp.drop_obsolete() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     object text;

@@ -1,12 +1,12 @@
--- Demo data that looks like a few physiotherapy clinics. Everything follows from hashes of row numbers, so that the same
--- sizes give the same rows, and is placed relative to each organization's today.
+-- Demo data of a few physiotherapy clinics. Everything is derived from hashes of row numbers, so that the same sizes
+-- give the same rows, and is relative to each organization's today.
 \o /dev/null
 \i session.sql
 BEGIN;
 SET LOCAL client_min_messages = warning;
 SELECT pg_advisory_xact_lock(hashtextextended('re.demo', 0));
 
--- A throw of the dice, in [0, 1): the same for the same row and the same question.
+-- A pseudo-random number in [0, 1): the same for the same row and the same question.
 CREATE FUNCTION pg_temp.dice(seed bigint, question integer) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (hashint8extended(seed, question) & 9007199254740991) / 9007199254740992.0::double precision;
@@ -15,13 +15,13 @@ CREATE FUNCTION pg_temp.pick(choices text[], seed bigint, question integer) RETU
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN choices[1 + floor(pg_temp.dice(seed, question) * cardinality(choices))::integer];
 
--- A time on the half hour in the clinic's opening hours; a weekend's visit is given the Friday or the Monday.
+-- A time on the half hour within opening hours. A visit on a weekend moves to Friday or Monday.
 CREATE FUNCTION pg_temp.opening_hour(day date, time_zone text, seed bigint, question integer) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ((day + CASE extract(isodow FROM day) WHEN 6 THEN -1 WHEN 7 THEN 1 ELSE 0 END)
     + time '08:00' + floor(pg_temp.dice(seed, question) * 20) * interval '30 minutes') AT TIME ZONE time_zone;
 
--- The share of visits that take place: few around Christmas, fewer in the holidays of January, July and August.
+-- The share of visits that take place: few around Christmas, fewer during the holidays in January, July and August.
 CREATE FUNCTION pg_temp.season(day date) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
@@ -54,7 +54,7 @@ FROM generate_series(1, :organizations) AS number, (SELECT
         'Kauri Health', 'Prairie Spine & Sport', 'Alster Therapie', 'Clínica Andina'] AS names,
     ARRAY['Australia/Sydney', 'Europe/London', 'America/New_York', 'Asia/Kolkata',
         'Pacific/Auckland', 'America/Winnipeg', 'Europe/Berlin', 'America/Santiago'] AS zones,
-    -- Numbers that are set aside for fiction, where the country has any.
+    -- Numbers that are reserved for fiction, if the country has any.
     ARRAY['+614915701', '+4477009001', '+120255501', '+910000000', '+640000000', '+120455501', '+490000000', '+560000000'] AS prefixes
 ) AS lists;
 
@@ -62,7 +62,7 @@ INSERT INTO public.organizations (id, name, time_zone, appointment_value, create
 SELECT id, name, time_zone, (ARRAY[140, 75, 180, 40, 120, 130, 65, 45])[1 + (number - 1) % 8], re.now() - interval '3 years'
 FROM clinic;
 
--- What becomes of each patient: when they came, how often they come, and when they stopped (negative: still in care).
+-- The history of each patient: first visit, interval between visits, and last visit (negative: still in care).
 CREATE TEMPORARY TABLE person ON COMMIT DROP AS
 SELECT c.id AS organization_id, c.time_zone, c.phone_prefix, re.day_of(re.now(), c.time_zone) AS today, re.now() AS now,
     n AS number, 'patient_' || n AS id, s.seed,
@@ -127,7 +127,7 @@ INSERT INTO public.appointments (organization_id, id, patient_id, starts_at, sta
 SELECT v.organization_id, format('appt_%s_%s', v.number, v.nth), v.id, v.starts_at,
     CASE
         WHEN v.starts_at > v.now THEN CASE WHEN v.luck < 0.95 THEN 'scheduled' ELSE 'cancelled' END
-        -- The last visits before somebody stays away are missed more often.
+        -- The last visits before a patient leaves are missed more often.
         WHEN v.luck < CASE WHEN v.days_ago < v.stopped + 2 * v.every THEN 0.62 ELSE 0.84 END THEN 'completed'
         WHEN v.luck < 0.88 THEN 'no_show'
         WHEN v.luck < 0.93 THEN 'late_cancelled'
@@ -169,8 +169,8 @@ WHERE t.occurred_at <= t.now;
 \o
 \echo '- outreach'
 \o /dev/null
--- Recalls after somebody stopped coming (the first four), and reminders spread over the year (the others). The staff
--- grow better at it as the year goes on.
+-- Recalls after a patient has left (the first four), and reminders over the year (the others). The staff improve during
+-- the year.
 CREATE TEMPORARY TABLE contact ON COMMIT DROP AS
 SELECT a.*,
     CASE
@@ -212,7 +212,7 @@ SELECT c.organization_id, md5(c.organization_id || '/' || c.number || '/' || c.n
     c.created_at
 FROM contact c;
 
--- Some of those who were reached book within two weeks and come a few days later.
+-- Some of the patients who were reached book within two weeks and come a few days later.
 INSERT INTO public.appointments (organization_id, id, patient_id, starts_at, status, created_at)
 SELECT b.organization_id, format('appt_%s_after_%s', b.number, b.nth), b.id, b.starts_at,
     CASE WHEN b.starts_at > b.now THEN 'scheduled' WHEN pg_temp.dice(b.talk, 50) < 0.85 THEN 'completed' ELSE 'no_show' END,
@@ -227,7 +227,7 @@ FROM (
     WHERE c.outcome = 'success' AND pg_temp.dice(c.talk, 54) < 0.5
 ) b
 WHERE b.booked_at <= b.now;
--- A few of those who stayed away for long have booked again.
+-- A few patients who were away for long have booked again.
 INSERT INTO public.appointments (organization_id, id, patient_id, starts_at, status, created_at)
 SELECT p.organization_id, format('appt_%s_again', p.number), p.id,
     pg_temp.opening_hour(p.today + 2 + floor(pg_temp.dice(p.seed, 60) * 12)::integer, p.time_zone, p.seed, 61), 'scheduled',

@@ -1,5 +1,5 @@
--- Ownership and rights, each set only where it is missing, so that a run without changes writes nothing. It runs every
--- time, since DATABASE_ROLE may name another role than before.
+-- Ownership and rights. Each is set only if it is missing, so that a run without changes writes nothing. It runs each
+-- time, because DATABASE_ROLE may name another role than before.
 DO $$
 DECLARE
     server_role text := current_setting('re.server_role');
@@ -15,7 +15,7 @@ BEGIN
             JOIN pg_namespace n ON n.oid = c.relnamespace
             WHERE c.relkind = 'v' AND (n.nspname = 're' OR (n.nspname = 'public' AND c.relname = ANY (re.public_names())))
         ), owned_function AS (
-            -- What runs with rights of its own, and what only that calls.
+            -- Functions with rights of their own, and functions that only they call.
             SELECT p.oid::regprocedure AS name, p.proowner, o.owner
             FROM pg_proc p
             JOIN (VALUES
@@ -32,7 +32,7 @@ BEGIN
             ) AS o(owner, names) ON p.proname = ANY (o.names)
             WHERE p.pronamespace = 're'::regnamespace
         ), guarded_function AS (
-            -- Endpoints, and whatever writes or runs with rights of its own.
+            -- Endpoints, and all functions that write or run with rights of their own.
             SELECT p.oid, p.oid::regprocedure AS name, p.proacl, p.proowner,
                 regexp_replace(p.proname, '^(plain|flat)_', '') = ANY (
                     endpoints || ARRAY['advance', 'catch_up', 'catch_up_in_time', 'organizations_due',
@@ -60,13 +60,13 @@ BEGIN
                 ('reengagement_marker', 're.organization_state', 'INSERT'),
                 ('reengagement_marker', 're.audit', 'INSERT'),
                 ('reengagement_marker', 're.audit_refused_entry', 'INSERT'),
-                -- For the view alone, whose reader decides what is seen.
+                -- Only for the view, whose reader's rights decide which rows are visible.
                 ('reengagement_definer', 're.audit', 'SELECT'),
                 ('reengagement_scheduler', 're.dirty', 'SELECT, INSERT'),
                 ('reengagement_scheduler', 're.organization_state', 'SELECT'),
                 ('reengagement_searcher', 're.patient_search', 'SELECT')
         )
-        -- A superuser needs it not; taken back below.
+        -- A superuser does not need it. It is revoked below.
         SELECT format('GRANT CREATE ON SCHEMA re, public TO %I', role)
         FROM unnest(internal) AS role
         WHERE NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
@@ -102,7 +102,7 @@ BEGIN
         WHERE for_server AND NOT EXISTS (
             SELECT FROM aclexplode(proacl) WHERE grantee = to_regrole(quote_ident(server_role)))
         UNION ALL
-        -- What the views call on behalf of their readers, where new functions are kept from everybody.
+        -- Functions that the views call for their readers, in a database where PUBLIC may not execute new functions.
         SELECT format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', p.oid::regprocedure)
         FROM pg_proc p
         WHERE p.pronamespace = 're'::regnamespace AND p.oid NOT IN (SELECT oid FROM guarded_function)
@@ -114,15 +114,15 @@ BEGIN
         UNION ALL
         SELECT format('GRANT %s (%I) ON %s TO %I', privilege, column_name, relation, role)
         FROM (VALUES
-            -- What a post writes ...
+            -- The columns that a POST writes …
             (server_role, 'public.outreach_log', 'INSERT', ARRAY['organization_id', 'patient_id', 'method', 'outcome', 'opened', 'notes', 'logged_by',
                 'idempotency_key', 'created_at']),
-            -- ... and what is compared and answered when its key comes again.
+            -- … and those that are compared and returned if its idempotency key is repeated.
             (server_role, 'public.outreach_log', 'SELECT', ARRAY['organization_id', 'id', 'patient_id', 'method', 'outcome',
                 'opened', 'notes', 'idempotency_key', 'created_at']),
-            -- Whether an organization has its row.
+            -- To check whether an organization has its row.
             ('reengagement_marker', 're.organization_state', 'SELECT', ARRAY['organization_id']),
-            -- What is searched, and filtered by, of the bound organization.
+            -- The columns that are searched and filtered, of the bound organization.
             ('reengagement_searcher', 're.patient_state', 'SELECT', ARRAY['organization_id', 'patient_id', 'class',
                 'last_contact_day', 'folded_name', 'folded_email', 'phone_digits'])
         ) AS right_to(role, relation, privilege, columns), unnest(columns) AS column_name
@@ -146,9 +146,9 @@ BEGIN
     END LOOP;
 END $$;
 
--- Into the database, and to temporary tables in it, come those who have something in it: the server's role and its logins need
--- no temporary table. What PUBLIC had, whoever has rights here keeps as rights of his own; who comes later is let in by
--- name. A login that inherits nothing of the server's role has to be named, too.
+-- Only roles with rights in the database may connect to it and create temporary tables. The server's role and its
+-- logins need no temporary table. Roles that have rights here keep PUBLIC's former rights as their own. Later roles
+-- need an explicit grant, and so does a login that does not inherit the server's role.
 DO $$
 DECLARE
     statement text;
@@ -165,7 +165,7 @@ BEGIN
             SELECT r.oid FROM re.foundation_roles() r WHERE r.is_servers
             UNION SELECT to_regrole(quote_ident(current_setting('re.server_role')))
         ), concerned AS MATERIALIZED (
-            -- Who owns something here or has a right to it, or may see all there is.
+            -- Roles that own an object here or have a right to it, or may read everything.
             SELECT d.refobjid AS oid FROM pg_shdepend d JOIN here h ON h.oid = d.dbid WHERE d.refclassid = 'pg_authid'::regclass
             UNION SELECT r.oid FROM pg_roles r WHERE r.rolname IN ('pg_read_all_data', 'pg_write_all_data', 'pg_monitor')
         ), login AS MATERIALIZED (
@@ -179,7 +179,7 @@ BEGIN
         ), kept AS (
             SELECT l.oid, l.name, p.privilege FROM login l CROSS JOIN public_right p WHERE p.privilege = 'CONNECT' OR l.has_more
             UNION
-            -- Behind a pooler the role logs in itself.
+            -- Behind a pooler the role itself logs in.
             SELECT s.oid, quote_ident(pg_get_userbyid(s.oid)), 'CONNECT' FROM server s
         )
         SELECT format('GRANT %s ON DATABASE %s TO %s', k.privilege, h.name, k.name)

@@ -1,11 +1,11 @@
--- Takes every table and view that a migration may change before it changes anything, so that it never waits for a reader
--- who waits for it: a deadlock would end one of the two. What answers read first comes first: whoever reads a view locks
--- it, and then all that it reads. Who gets in between has it tried again, with nothing held meanwhile. Requests wait for
--- the migration's end.
+-- Locks every table and view that a migration may change before it changes any, so that it never waits for a reader
+-- that waits for it. PostgreSQL would end one of the two as a deadlock. The order is that of readers: a reader of a
+-- view locks the view and then all its tables. If another session gets in between, all locks are released and taken
+-- again. Requests wait until the migration ends.
 DO $$
 DECLARE
     deadline timestamptz := clock_timestamp() + interval '60 s';
-    -- Less than what PostgreSQL waits for before it looks for a deadlock, in all.
+    -- Shorter in total than deadlock_timeout, after which PostgreSQL looks for a deadlock.
     pause interval := least(interval '500 ms', current_setting('deadlock_timeout')::interval / 2);
     began timestamptz;
     relations regclass[] := ARRAY(
@@ -14,7 +14,7 @@ DECLARE
         JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('r', 'p', 'v') AND c.relname <> 'migration'
             AND (n.nspname = 're' OR n.nspname = 'public' AND c.relname = ANY (re.public_names()))
-            -- Whose owner is another is named by put_right.sql.
+            -- put_right.sql reports tables with another owner.
             AND pg_has_role(c.relowner, 'USAGE')
         ORDER BY c.relkind <> 'v', array_position(ARRAY['foundation', 'organization_state', 'dirty'], c.relname::text), n.nspname DESC, c.relname);
     statement text;
@@ -25,7 +25,8 @@ BEGIN
             began := clock_timestamp();
             FOR statement IN
                 SELECT CASE c.relkind
-                    -- LOCK TABLE would ask of the view's owner for more rights on the tables than it has. This changes nothing.
+                    -- LOCK TABLE would require more rights of the view's owner on the tables. This statement changes
+                    -- nothing.
                     WHEN 'v' THEN format('ALTER VIEW %s OWNER TO %s', c.oid::regclass, c.relowner::regrole)
                     ELSE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', c.oid::regclass)
                 END

@@ -1,6 +1,7 @@
--- Keeps what statements are given, notes and searched names, out of PostgreSQL's log, where slow statements are logged or
--- auto_explain is on. For the database, since nobody knows which login a session has: what is set for a role counts for its
--- own logins alone. It needs a superuser, or one who was granted it (GRANT SET ON PARAMETER); what this login may not say is told.
+-- Keeps the parameters of statements, which contain notes and searched names, out of PostgreSQL's log if slow
+-- statements are logged or auto_explain is loaded. It is set for the database, because a setting of a role applies only
+-- to its own logins, and a session's login is not known. It requires a superuser, or GRANT SET ON PARAMETER. A setting
+-- that this login may not change is reported.
 DO $$
 DECLARE
     name text;
@@ -8,7 +9,7 @@ DECLARE
     refused text := '';
 BEGIN
     FOREACH name IN ARRAY ARRAY['log_parameter_max_length', 'log_parameter_max_length_on_error']
-        -- auto_explain's own has been there since 16.
+        -- auto_explain's own setting exists since 16.
         || CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN ARRAY['auto_explain.log_parameter_max_length'] END
     LOOP
         CONTINUE WHEN EXISTS (

@@ -1,5 +1,5 @@
--- Notes what this migration has left, where it is not what the last one left (foundation/10_foundation.sql). Roles belong to
--- the cluster and may have been wrong before: of them is noted what roles.sql declares.
+-- Records the result of this migration, if it differs from the last one (foundation/10_foundation.sql). Roles belong to
+-- the cluster and may have been wrong before, so the record contains the declarations of roles.sql for them.
 WITH now AS MATERIALIZED (
     SELECT n.kind, n.name, CASE n.kind WHEN 'role' THEN format('ALTER ROLE %s NOSUPERUSER NOBYPASSRLS', n.name) ELSE n.definition END
         AS definition, n.relation, n.servers_role

@@ -1,13 +1,13 @@
--- Puts back whatever is no longer as the last migration has left it, by the statements that are noted of it
--- (foundation/10_foundation.sql): again and again, since one thing needs another, until nothing changes any more. What cannot be
--- put right is named, and then nothing has been changed.
+-- Repairs everything that differs from the last migration's result, by the recorded statements
+-- (foundation/10_foundation.sql). They are repeated until nothing changes any more, since one object may depend on
+-- another. If something cannot be repaired, it is reported and nothing is changed.
 --
--- While something was missing, rows may have been written without a mark, or derived rows by other rules. So all that is
--- derived is made anew by the background work, and until it has been, answers are the plain ones.
+-- While an object was missing, rows may have been written without a pending change, or derived rows by other rules. The
+-- background work therefore rebuilds all derived data. Until then responses come from the plain queries.
 SET LOCAL check_function_bodies = off;
 SET LOCAL row_security = off;
 
--- How many relations and functions there are that are not ours: a CASCADE must not take one.
+-- The number of relations and functions of others: a CASCADE must not drop one.
 CREATE FUNCTION pg_temp.others() RETURNS bigint LANGUAGE sql AS $$
     SELECT count(*) FROM (
         SELECT 'view', c.oid::regclass::text FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -26,7 +26,7 @@ BEGIN
     IF fault.kind IN ('version', 'column') OR fault.kind = 'table' AND fault.found IS NULL THEN
         problem := 'restore it from a backup';
     ELSIF fault.kind = 'table' AND fault.expected LIKE 'oid %' AND fault.found LIKE 'oid %' THEN
-        -- Another table has its name: it is the one from now on.
+        -- Another table has its name. It is the table from now on.
         UPDATE re.foundation f SET definition = regexp_replace(fault.found, ', not logged$', '')
         WHERE (f.kind, f.name) = ('table', fault.name);
         IF fault.found LIKE '%, not logged' THEN
@@ -41,7 +41,7 @@ BEGIN
         BEGIN
             EXECUTE statement;
         EXCEPTION WHEN invalid_table_definition OR invalid_function_definition OR wrong_object_type OR datatype_mismatch THEN
-            -- It has other columns, or another result: it goes first, with what is ours and hangs on it.
+            -- Its columns or its result differ. It is dropped first, with its dependents of this project.
             IF fault.found IS NULL OR fault.kind NOT IN ('view', 'function') THEN
                 RAISE;
             END IF;
@@ -57,7 +57,8 @@ EXCEPTION WHEN OTHERS THEN
     problem := SQLERRM;
 END $$;
 
--- Where another table has come in, its keys and indexes are called otherwise, and the former table's hold the names.
+-- A table that was swapped in has keys and indexes with other names, and those of the former table occupy the recorded
+-- names.
 CREATE FUNCTION pg_temp.rename() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     statement text;
@@ -109,7 +110,7 @@ DECLARE
 BEGIN
     PERFORM pg_temp.rename();
     IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
-        -- For the new owners of what is made; ./grants.sql takes it back.
+        -- For the new owners of created objects. ./grants.sql revokes it.
         GRANT CREATE ON SCHEMA re, public TO reengagement_definer, reengagement_marker, reengagement_scheduler, reengagement_searcher;
     END IF;
     FOR attempt IN 1..10 LOOP
@@ -120,11 +121,10 @@ BEGIN
             IF problem IS NULL THEN
                 done := done || fault.fault;
                 is_due := is_due OR fault.kind NOT IN ('role', 'membership', 'index', 'owner', 'right')
-                    -- A dump is of one moment, derived rows included, and brings some definitions in
-                    -- other words.
+                    -- A dump is of one moment, derived rows included, and formats some definitions differently.
                     AND NOT (fault.kind IN ('table', 'function', 'view') AND current_setting('re.restored')::boolean);
             ELSIF NOT (current_setting('re.made_anew')::boolean
-                -- Their files are about to run again, and know what else this PostgreSQL has.
+                -- Their files run again afterwards, and know other objects of this PostgreSQL.
                 AND fault.kind IN ('extension', 'function', 'view', 'owner', 'right', 'trigger'))
             THEN
                 problems := problems || format('%s (%s)', fault.fault, problem);

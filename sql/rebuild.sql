@@ -2,7 +2,7 @@ SET client_min_messages = notice;
 \i session.sql
 SET search_path = pg_catalog;
 \o /dev/null
--- What is built while a change may leave no mark is wrong with the next change.
+-- Derived data that is built while a change may leave no pending change is wrong after that change.
 DO $$
 DECLARE
     faults text := (SELECT string_agg(f.fault, '; ') FROM re.foundation_faults() f);
@@ -13,7 +13,7 @@ BEGIN
 END $$;
 CREATE TEMPORARY TABLE failure (organization_id text, reason text);
 
--- One organization's error is its own: it is told, and the others are built.
+-- An error of one organization is reported, and the others are rebuilt.
 CREATE FUNCTION pg_temp.advance(organization text, OUT refreshed integer, OUT remaining boolean, OUT busy boolean, OUT failed boolean)
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -34,8 +34,8 @@ EXCEPTION WHEN SQLSTATE 'REZON' THEN
     RETURN false;
 END $$;
 
--- What is there may be wrong, so nothing is subtracted from it: it goes at once, under the organization's lock, and is
--- built up in small transactions, as a first build is.
+-- The existing derived data may be wrong, so nothing is subtracted from it. It is deleted at once, under the
+-- organization's lock, and rebuilt in small transactions, like a first build.
 CREATE PROCEDURE pg_temp.rebuild(organization text) LANGUAGE plpgsql AS $$
 DECLARE
     patients bigint := (SELECT count(*) FROM public.patients p WHERE p.organization_id = organization);

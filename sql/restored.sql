@@ -1,6 +1,7 @@
--- Whether a dump has brought this database since it was migrated (:restored), told by numbers that the dump keeps as they
--- were and no other database has; pg_upgrade and physical copies keep them. Then views/, endpoints/, flat/ and audit/ all
--- run again, since a restore leaves out what needs a role, a collation or an extension that is not where it was.
+-- Whether this database was restored from a dump since its last migration (:restored). It is detected by numbers that a
+-- dump contains and no other database has. pg_upgrade and physical copies keep them. After a restore views/,
+-- endpoints/, flat/ and audit/ all run again, because a restore omits objects whose role, collation or extension is
+-- missing.
 DO $$
 DECLARE
     part text;

@@ -1,15 +1,15 @@
--- The roles, each made only where it is missing. Roles belong to the whole cluster, and another database's
--- migration may be making the same ones at this moment.
---   reengagement_bound    whoever is a direct member sees one organization only (re.is_bound)
---   reengagement_definer  owns the views and owns no table, so that row-level security holds inside them
---   reengagement_marker   owns the triggers' functions, which leave marks; it may write marks and read nothing
---   reengagement_scheduler owns what looks over all organizations' marks and bounds, and sees nothing else
---   reengagement_searcher owns re.search; bound, but that it sees the numbers a search begins with of all organizations
---   re.server_role        what the server becomes on each connection (DATABASE_ROLE)
+-- The roles. Each is created only if it is missing. Roles belong to the whole cluster, and another database's migration
+-- may create the same ones at the same time.
+--   reengagement_bound    its direct members see one organization only (re.is_bound)
+--   reengagement_definer  owns the views and owns no table, so that row-level security applies inside them
+--   reengagement_marker   owns the trigger functions, which insert pending changes; it may do nothing else
+--   reengagement_scheduler owns the functions that read all organizations' pending changes and bounds, and nothing else
+--   reengagement_searcher owns re.search; it is bound, but reads the search index of all organizations
+--   re.server_role        the role that the server assumes on each connection (DATABASE_ROLE)
 --
--- PostgreSQL 15 lets a login with CREATEROLE grant any role. Since 16 only those may who hold it WITH ADMIN, as its maker
--- does, who is a member by that and may still neither use the role (INHERIT) nor become it (SET). What this login may not
--- do, it names in one message, for somebody who may, and nothing has been changed.
+-- In PostgreSQL 15 a login with CREATEROLE may grant any role. Since 16 it needs WITH ADMIN, which the creator of a
+-- role has. That makes the creator a member who may neither use the role (INHERIT) nor become it (SET). Everything that
+-- this login may not do is reported in one message, for a login that may, and nothing is changed.
 DO $$
 DECLARE
     server_role text := current_setting('re.server_role');
@@ -20,7 +20,7 @@ DECLARE
     made text[] := '{}';
     needed text;
     membership record;
-    -- As in re.is_bound, which may not be there yet; before 16 there was one kind of membership.
+    -- As in re.is_bound, which may not exist yet. Before 16 there was one kind of membership.
     bound oid[] := ARRAY(
         SELECT m.member FROM pg_auth_members m
         WHERE m.roleid = to_regrole('reengagement_bound')
@@ -30,11 +30,12 @@ BEGIN
         RAISE 'DATABASE_ROLE must be a role of the server''s own, not "%"', server_role;
     END IF;
     IF has_options THEN
-        -- A login's own setting may make it a full member of each role that it makes, and so bound.
+        -- A login's own setting (createrole_self_grant) may make it a full, and so bound, member of each role that it
+        -- creates.
         PERFORM set_config('createrole_self_grant', '', true);
     END IF;
 
-    -- A superuser, too: what it makes would be its own, and the owner's next migration would fail on that.
+    -- Also for a superuser: it would own the objects that it creates, and the owner's next migration would fail.
     SELECT format('%s, to whom its tables belong: migrate as that login', nspowner::regrole)
         || CASE WHEN pg_has_role(nspowner, become) THEN format(', or become it with PGOPTIONS=''-c role=%s''', pg_get_userbyid(nspowner))
             ELSE '' END
@@ -43,7 +44,7 @@ BEGIN
     IF FOUND THEN
         RAISE 'this database has been migrated by %', needed;
     END IF;
-    -- Left by a migration or a restore as another login.
+    -- From a migration or a restore by another login.
     wanted := wanted || ARRAY(
         SELECT format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, current_user)
         FROM pg_class c
@@ -86,8 +87,8 @@ BEGIN
         END IF;
     END LOOP;
 
-    -- Direct memberships are what binds. The migrating login must be able to hand the views over to their owner (SET), to
-    -- replace them later (INHERIT), and to become the server's role where the server logs in with it.
+    -- Direct memberships bind. The migrating login must be able to give the views to their owner (SET), to replace them
+    -- later (INHERIT), and to become the server's role if the server logs in as it.
     FOR membership IN
         SELECT 'reengagement_bound' AS role, member, 'INHERIT TRUE, SET TRUE' AS options
         FROM unnest(ARRAY['reengagement_definer', 'reengagement_searcher', server_role]) AS member
@@ -111,7 +112,7 @@ BEGIN
             WHEN undefined_object THEN wanted := wanted || needed;
             WHEN insufficient_privilege THEN
                 wanted := wanted || CASE
-                    -- It is gone again when the message is read.
+                    -- The role may have been dropped before the message is read.
                     WHEN membership.member = ANY (made)
                     THEN format('GRANT %I TO %I WITH ADMIN TRUE, INHERIT FALSE, SET FALSE', membership.role, current_user)
                     ELSE needed
@@ -125,11 +126,12 @@ BEGIN
     ELSIF EXISTS (SELECT FROM pg_namespace
         WHERE nspname = 'public' AND to_regnamespace('re') IS NULL AND NOT pg_has_role(nspowner, 'USAGE'))
     THEN
-        -- The first time, views are made in public and handed over, for which their owner has to be let in for a moment.
+        -- At the first migration, views are created in public and given to their owner, who needs CREATE on the schema
+        -- for that moment.
         wanted := wanted || text 'ALTER SCHEMA public OWNER TO pg_database_owner';
     END IF;
     IF to_regrole(quote_ident(current_user)) = ANY (bound) THEN
-        -- It would see one organization only, and so would all that a migration does to the rows.
+        -- The login would see one organization only, and so would all changes of rows by a migration.
         wanted := wanted || CASE
             WHEN has_options THEN ARRAY(
                 SELECT format('GRANT reengagement_bound TO %I WITH INHERIT FALSE, SET FALSE GRANTED BY %s', current_user, m.grantor::regrole)
@@ -145,7 +147,7 @@ BEGIN
             current_user, array_to_string(wanted, '; ');
     END IF;
 
-    -- Nothing lacks it today. It is lost where pg_upgrade brings roles from PostgreSQL 15, which granted without it.
+    -- Not needed today. It is lost if pg_upgrade brings roles from PostgreSQL 15, which granted without it.
     IF has_options AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
         AND NOT pg_has_role(to_regrole('reengagement_bound'), 'MEMBER WITH ADMIN OPTION')
     THEN

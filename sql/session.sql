@@ -1,4 +1,4 @@
--- What a login or a database may have set otherwise, and the scripts of this folder depend on.
+-- Settings that the scripts of this folder depend on, and that a login or a database may change.
 SET statement_timeout = 0;
 SET lock_timeout = 0;
 SET default_transaction_isolation = 'read committed';

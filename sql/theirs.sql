@@ -1,5 +1,6 @@
--- What a site has added to our tables for itself is there before this run and not on the list: it is not noted (note.sql),
--- so that it may go again. A function in re is ours, whoever made it, and so is every right.
+-- Objects that a site has added to this project's tables exist before this run and are not in the list. They are not
+-- recorded (note.sql), so that the site may drop them. A function in re belongs to the project, whoever created it, and
+-- so does every right.
 CREATE TEMPORARY TABLE theirs ON COMMIT DROP AS
 SELECT n.kind, n.name FROM re.foundation_now() n
 WHERE n.kind IN ('table', 'column', 'not null', 'default', 'view', 'constraint', 'index', 'trigger', 'row security', 'owner')
@@ -7,7 +8,7 @@ WHERE n.kind IN ('table', 'column', 'not null', 'default', 'view', 'constraint',
     AND EXISTS (SELECT FROM re.foundation f WHERE f.kind = 'version')
     AND NOT EXISTS (SELECT FROM re.foundation f WHERE (f.kind, f.name) = (n.kind, n.name));
 
--- A database of before the list: what its source tables had of us.
+-- A database from before the list: the objects of this project on its source tables.
 INSERT INTO theirs
 SELECT n.kind, n.name FROM re.foundation_now() n
 JOIN (VALUES

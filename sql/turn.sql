@@ -1,13 +1,13 @@
--- One migration at a time, for as long as the transaction lasts, and none that waits without a word.
+-- One migration at a time, for the whole transaction. A waiting one reports it.
 --
--- Anybody who may connect may hold any advisory lock, the server's role too. So it is a lock on a table that nobody but its
--- owner has a right to; the advisory one is for a database that has no such table yet.
+-- Every role that may connect may hold any advisory lock, the server's role too. Therefore this locks a table to which
+-- only its owner has a right. The advisory lock serves a database without that table.
 DO $$
 DECLARE
     deadline timestamptz := clock_timestamp() + interval '60 s';
     has_told boolean := false;
     others text;
-    -- By the catalog, since to_regclass fails for a login without a right to the schema.
+    -- From the catalog, because to_regclass fails for a login without a right to the schema.
     migration oid := (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE (n.nspname, c.relname) = ('re', 'migration'));
 BEGIN
     LOOP
@@ -15,16 +15,16 @@ BEGIN
             SET LOCAL lock_timeout = '2s';
             IF migration IS NULL THEN
                 PERFORM pg_advisory_xact_lock(hashtextextended('re.migration', 0));
-                -- Another may have made it meanwhile.
+                -- Another session may have created it meanwhile.
                 migration := (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE (n.nspname, c.relname) = ('re', 'migration'));
             END IF;
-            -- Whose owner is another is named by roles.sql.
+            -- roles.sql reports a table with another owner.
             IF EXISTS (SELECT FROM pg_class c WHERE c.oid = migration AND pg_has_role(c.relowner, 'USAGE')) THEN
                 LOCK TABLE re.migration IN SHARE ROW EXCLUSIVE MODE;
             END IF;
             EXIT;
         EXCEPTION WHEN lock_not_available THEN
-            -- Of other roles' sessions everybody is told so much.
+            -- Every role may see this much of other roles' sessions.
             others := (SELECT string_agg(DISTINCT format('process %s of %s (%s)', l.pid, a.usename,
                     coalesce(nullif(a.application_name, ''), 'without a name')), ', ')
                 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
@@ -42,6 +42,6 @@ BEGIN
             END IF;
         END;
     END LOOP;
-    -- Of what is not locked beforehand (lock.sql) nobody holds anything for long.
+    -- The remaining objects, which lock.sql does not lock, are never locked for long.
     SET LOCAL lock_timeout = '60s';
 END $$;

@@ -1,6 +1,6 @@
-// The page around the description. Swagger UI is other people's script, so it stands in a frame whose origin is nobody's
-// (docs.conf): what this host keeps in the browser, its other pages and their tokens are out of its reach. "Try it out"
-// asks the API through this page, which lets through what the document describes, and nothing else.
+// The page around Swagger UI. Swagger UI is third-party code, so it runs in a frame with an opaque origin (docs.conf),
+// which cannot read this host's storage, other pages and their tokens. "Try it out" calls the API through this page,
+// which forwards documented requests only.
 
 let frame;
 
@@ -16,7 +16,7 @@ const described = /^\/(?:api\/v1\/reengagement\/.+|problems\/.+|health|ready|met
 
 addEventListener('message', async ({ source, data }) => {
   if (source !== frame.contentWindow) return;
-  // Nobody uses it any more: token and answers go with the frame.
+  // After a time without input the frame is replaced, with its token and responses.
   if (data?.isLeft) open();
   else if (typeof data?.hash === 'string') history.replaceState(null, '', `#${data.hash.slice(1)}`);
   else if (data?.id !== undefined) source.postMessage({ id: data.id, ...await answerTo(data).catch(({ message }) => ({ error: message })) }, '*');
@@ -29,7 +29,7 @@ async function answerTo({ url, method, headers, body }) {
   return { status: response.status, statusText: response.statusText, headers: [...response.headers], body: await response.arrayBuffer() };
 }
 
-// The host decodes a path before it resolves `..`, and a browser after.
+// The host decodes a path before it resolves `..`, a browser afterwards.
 function addressOf(url) {
   const { origin, pathname, search } = new URL(url, location.href);
   const isPlain = decodeURIComponent(pathname).split('/').every((part) => part !== '.' && part !== '..');

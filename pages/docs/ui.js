@@ -1,5 +1,5 @@
-// Shows the description. "Authorize" takes a token, which stays in this frame's memory: it is gone with the page.
-// "Try it out" hands its requests to the page around this frame (page.js), which sends them to this host alone.
+// Shows the API's description. "Authorize" stores a token in the memory of this frame only, which ends with the page.
+// "Try it out" sends its requests to the page around the frame (page.js), which sends them to this host only.
 
 const waiting = new Map();
 let count = 0;
@@ -18,8 +18,8 @@ addEventListener('message', ({ source, data: { id, error, status, statusText, he
   else resolve(new Response(body.byteLength ? body : null, { status, statusText, headers }));
 });
 
-// Who goes away leaves his token and the answers that he got, patients' perhaps: they stay no longer than on the dashboard.
-// Of the device's two clocks, one may stand still while it sleeps, and the other one can be set.
+// The token and the responses, which may contain patients, are removed after the same time without input as on the
+// dashboard. Of the device's two clocks, one may stop during sleep and the other one can be set.
 let minutes = 15;
 let lastInput = null;
 const clocks = () => [performance.now(), Date.now()];
@@ -48,7 +48,7 @@ window.ui = SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
   persistAuthorization: false,
   tryItOutEnabled: true,
-  // The usual value shows a badge from a validator on another host.
+  // The default shows a badge from a validator on another host.
   validatorUrl: null,
   syntaxHighlight: { activated: true, theme: 'agate' },
   requestInterceptor: (request) => (request.loadSpec ? request : Object.assign(request, { userFetch: ask })),

@@ -1,6 +1,6 @@
--- One partition a month (of UTC), made ahead, and one for what falls outside, so that no entry is ever refused.
+-- One partition per month (UTC), created ahead, and a default partition, so that no entry is ever refused.
 
--- Row triggers come from the parent; row-level security, its policy and what a TRUNCATE meets do not.
+-- Row triggers are inherited from the parent. Row-level security, its policy and the TRUNCATE trigger are not.
 CREATE OR REPLACE FUNCTION re.guard_audit_partition(partition regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -10,15 +10,15 @@ BEGIN
             OR (SELECT NOT re.is_bound()))$policy$, partition);
     EXECUTE format('CREATE TRIGGER never_truncated BEFORE TRUNCATE ON %s
         FOR EACH STATEMENT EXECUTE FUNCTION re.refuse_audit_change()', partition);
-    -- A list of 200 patients is long enough to be compressed; lz4 costs a quarter of pglz, where this PostgreSQL has it.
-    -- What a PostgreSQL without it needs then: docs/operating.md, "Another PostgreSQL".
+    -- A list of 200 patients is long enough to be compressed. lz4 needs a quarter of pglz's time, if this PostgreSQL
+    -- has it. docs/operating.md, "Another PostgreSQL", describes a change to one without it.
     IF 'lz4' = ANY ((SELECT enumvals FROM pg_settings WHERE name = 'default_toast_compression')::text[]) THEN
         EXECUTE format('ALTER TABLE %s ALTER patient_ids SET COMPRESSION lz4', partition);
     END IF;
 END $$;
 
--- A table like the others that holds the entries of another from one instant up to a second. It is filled before it is a
--- partition: so entries stay as they are, whatever the audit does to one that is inserted.
+-- Creates a table like the partitions, with another table's entries from one time up to a second. It is filled before
+-- it is attached, so that no trigger or rule of the audit changes the entries.
 CREATE OR REPLACE FUNCTION re.make_audit_partition(name text, source regclass, first timestamptz, following timestamptz) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -41,9 +41,9 @@ BEGIN
     END IF;
 END $$;
 
--- For the background work. It runs as the owner of the tables, whose it is to make another, and takes nothing from its
--- caller. Attaching waits for nobody who inserts and lets nobody wait; a month whose entries the rest holds already stays
--- there until somebody moves the rest.
+-- For the background work. It runs as the owner of the tables, who alone can create one, and takes no argument from its
+-- caller. Attaching neither waits for inserts nor blocks them. A month with entries in the rest stays there until an
+-- operator moves the rest.
 CREATE OR REPLACE FUNCTION re.make_audit_partitions() RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' SET TimeZone = 'UTC' AS $$
 DECLARE
@@ -52,7 +52,7 @@ DECLARE
     name text;
     made integer := 0;
 BEGIN
-    -- Several servers at once: the first one's will do.
+    -- Several servers at once: one partition is enough.
     IF NOT pg_try_advisory_xact_lock(hashtextextended('re.audit', 0)) THEN
         RETURN 0;
     END IF;
@@ -68,15 +68,15 @@ BEGIN
     RETURN made;
 END $$;
 
--- How many entries no month has taken, for the server's metric; it may not read them. More than some thousands need not be
--- told apart.
+-- The number of entries in the rest, for the server's metric, since the server may not read them. Beyond some thousands
+-- the exact number does not matter.
 CREATE OR REPLACE FUNCTION re.audit_rest_entries() RETURNS bigint
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (SELECT count(*) FROM (SELECT FROM re.audit_rest LIMIT 10000) r);
 END $$;
 
--- Before entries go with their table: nobody adds one from here on, and all that were added are seen.
+-- Locks the audit before entries move with their table: no entry is added from here on, and all added ones are visible.
 CREATE OR REPLACE FUNCTION re.hold_audit() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -90,9 +90,10 @@ BEGIN
     LOCK TABLE re.audit IN ACCESS EXCLUSIVE MODE;
 END $$;
 
--- For the operator: gives the entries of the rest months of their own, and returns these. No entry is changed, and none is
--- deleted by itself: what is not moved is copied to a new rest, and the old table goes when every entry has been counted in
--- its new place. What names no month (before 1970, after 9999, or a month whose name another table has) stays in the rest.
+-- For the operator: creates partitions for the entries of the rest and returns them. It neither changes nor deletes an
+-- entry. The remaining ones are copied to a new rest, and the old table is dropped after every entry has been counted
+-- in its new place. Entries without a possible month (before 1970, after 9999, or a month whose name another table has)
+-- stay in the rest.
 CREATE OR REPLACE FUNCTION re.move_audit_rest(OUT partition text, OUT entries bigint) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' SET TimeZone = 'UTC' AS $$
 DECLARE
@@ -111,7 +112,7 @@ BEGIN
         SELECT DISTINCT date_trunc('month', b.at) FROM re.audit_rest_before b
         WHERE b.at >= '1970-01-01' AND b.at < '10000-01-01'
         ORDER BY 1
-        -- Of a clock that ran wild: the rest of them with the next call.
+        -- A wrong clock may have created many months. The next call moves the others.
         LIMIT 120
     LOOP
         partition := 'audit_' || to_char(month, 'YYYY_MM');
@@ -132,8 +133,8 @@ BEGIN
     ALTER TABLE re.audit ATTACH PARTITION re.audit_rest DEFAULT;
 END $$;
 
--- For the operator: drops the months that lie wholly before a day and returns their names; the running month and those to
--- come never. Six years are what HIPAA asks for (45 CFR 164.316(b)(2)(i)); less has to be said.
+-- For the operator: drops the months that end before a day and returns their names. The current and future months are
+-- never dropped. HIPAA requires six years (45 CFR 164.316(b)(2)(i)), so a shorter retention needs an explicit argument.
 CREATE OR REPLACE FUNCTION re.drop_audit_before(day date, even_within_six_years boolean DEFAULT false) RETURNS SETOF text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' SET TimeZone = 'UTC' AS $$
 DECLARE
@@ -161,7 +162,7 @@ BEGIN
         months := months || to_date(dropped, '"audit_"YYYY_MM');
         RETURN NEXT dropped;
     END LOOP;
-    -- What no month took goes when the last of it is old enough.
+    -- The rest is dropped when its newest entry is old enough.
     IF (SELECT max(r.at) FROM re.audit_rest r) < first_kept THEN
         entries := entries + (SELECT count(*) FROM re.audit_rest);
         months := months || ARRAY(SELECT DISTINCT re.audit_month(r.at) FROM re.audit_rest r ORDER BY 1);

@@ -1,5 +1,5 @@
--- No answer without its entry: whatever keeps an entry out of the table has a code of its own, which passes once somebody
--- has mended the audit.
+-- No response without its entry: every cause that keeps an entry out of the table has one error code, which ends when
+-- an operator has repaired the audit.
 CREATE OR REPLACE FUNCTION re.refuse_unrecorded(reason text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -9,14 +9,14 @@ BEGIN
         HINT = 'Look at the months and the rights of re.audit, and for a rule or a trigger on it that keeps rows out.';
 END $$;
 
--- What the server has answered, many entries at once: one array for each column. The entries are several organizations',
--- so it runs as a role that is bound to none, may insert, and may read nothing. When they were written, and by which login,
--- is the database's to say; server_at is the server's clock at each answer. Returns how many there were: all are in the table,
--- or none is.
+-- Records the entries of many responses: one array per column. The entries belong to several organizations, so this
+-- runs as a role that is bound to none, may insert, and may not read. The database determines when they were written
+-- and by which login. server_at is the server's clock at each response. Returns the number of entries. Either all are
+-- in the table or none.
 CREATE OR REPLACE FUNCTION re.record_access(
     server_at double precision[], status integer[], organization_id text[], subject text[], session_id text[], role text[],
     actor text[], address text[], request_id text[], method text[], route text[], filter text[], patient_ids text[],
-    -- A server that is older than these does not say.
+    -- An older server does not send these.
     server_request_id text[] DEFAULT NULL, automatic boolean[] DEFAULT NULL, patient_sought text[] DEFAULT NULL,
     problem text[] DEFAULT NULL)
 RETURNS integer
@@ -24,11 +24,11 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
     written integer;
 BEGIN
-    -- What is told as written must survive a crash. Only ever raised: a stronger setting stays.
+    -- A written entry must survive a crash. The setting is only raised: a stronger one stays.
     IF current_setting('synchronous_commit') IN ('off', 'local') THEN
         PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
-    -- Planned anew each time: a session that has once met a rule DO INSTEAD NOTHING would keep its empty plan for good.
+    -- EXECUTE plans the statement on each call. A cached plan made under a rule DO INSTEAD NOTHING would stay empty.
     EXECUTE $insert$
         INSERT INTO re.audit (at, database_user, server_at, status, organization_id, subject, session_id, role, actor,
             address, request_id, method, route, filter, patient_ids, server_request_id, automatic, patient_sought, problem)
@@ -42,13 +42,13 @@ BEGIN
     USING server_at, status, organization_id, subject, session_id, role, actor, address, request_id, method, route, filter,
         patient_ids, server_request_id, automatic, patient_sought, problem;
     GET DIAGNOSTICS written = ROW_COUNT;
-    -- A rule or a trigger may have kept some out.
+    -- A rule or a trigger may have dropped some.
     IF written <> cardinality(server_at) THEN
         PERFORM re.refuse_unrecorded(format('of %s rows %s were kept', cardinality(server_at), written));
     END IF;
     RETURN written;
 EXCEPTION
-    -- Of checks the table has none: no month takes the entry.
+    -- The table has no CHECK constraint, so this means that no partition accepts the entry.
     WHEN insufficient_privilege OR check_violation THEN
         PERFORM re.refuse_unrecorded(SQLERRM);
 END $$;
@@ -61,7 +61,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
     entries integer;
 BEGIN
-    -- Planned anew each time, and counted, as above.
+    -- Planned on each call and counted, as above.
     EXECUTE $insert$
         INSERT INTO re.audit (at, database_user, status, organization_id, subject, session_id, role, actor, address,
             request_id, method, route, filter, patient_ids, outreach_id, server_request_id)
@@ -77,7 +77,8 @@ EXCEPTION WHEN insufficient_privilege OR check_violation THEN
     PERFORM re.refuse_unrecorded(SQLERRM);
 END $$;
 
--- One entry that was refused alone while others were taken. Cut, so that whatever was too much is not so here.
+-- Stores an entry that was refused alone while others were accepted. It is shortened, so that its size cannot be the
+-- cause here.
 CREATE OR REPLACE FUNCTION re.keep_refused_entry(reason text, entry text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -90,17 +91,17 @@ BEGIN
     END IF;
 END $$;
 
--- Whether an entry of now can be written: one is, and rolled back. An error says why not. For ../verify, and for a server
--- that is asked whether it is ready.
+-- Whether an entry can be written now: one is inserted and rolled back. An error contains the reason. For ../verify,
+-- and for a server's readiness.
 CREATE OR REPLACE FUNCTION re.prove_audit() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM re.record_access(ARRAY[extract(epoch FROM clock_timestamp())::double precision], ARRAY[200], ARRAY[''],
         ARRAY['prove_audit'], ARRAY[NULL], ARRAY[NULL], ARRAY[NULL], ARRAY[NULL], ARRAY[NULL], ARRAY['GET'],
         ARRAY['/ready'], ARRAY[NULL], ARRAY[NULL]);
-    -- What would come with the commit comes now.
+    -- Deferred checks would run at the commit. They run now.
     SET CONSTRAINTS ALL IMMEDIATE;
     RAISE EXCEPTION USING ERRCODE = 'REBAK', MESSAGE = 'rolled back';
 EXCEPTION WHEN SQLSTATE 'REBAK' THEN
-    -- The entry is gone.
+    -- Rolls the entry back.
 END $$;

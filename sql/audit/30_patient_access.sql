@@ -1,6 +1,6 @@
--- Who saw this patient, looked for them or wrote about them: one row for each answer that showed them, and one where a patient
--- was looked for and none was shown (HEAD, 404). patients/search reads by POST. Ask with an organization, and best with a span
--- of time, which are what the index knows.
+-- Who saw this patient, requested them or wrote about them: one row for each response that contained them, and one if a
+-- patient was requested and not shown (HEAD, 404). patients/search is a POST that only reads. The index is by
+-- organization and time, so a query should name both.
 CREATE OR REPLACE VIEW public.audit_patient_access AS
 SELECT a.organization_id, p.patient_id, a.at, a.subject, a.actor, a.role, a.session_id, a.address,
     CASE
@@ -12,5 +12,5 @@ SELECT a.organization_id, p.patient_id, a.at, a.subject, a.actor, a.role, a.sess
     a.server_at, a.database_user
 FROM re.audit a
 CROSS JOIN LATERAL unnest(coalesce(a.patient_ids, ARRAY[a.patient_sought])) AS p(patient_id)
--- What was aimed at in another organization, or by nobody known, is in audit_refused_attempts alone.
+-- Requests for another organization, or by an unknown person, are only in audit_refused_attempts.
 WHERE a.patient_ids IS NOT NULL OR a.patient_sought IS NOT NULL AND a.status NOT IN (401, 403);

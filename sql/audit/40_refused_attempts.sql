@@ -1,11 +1,12 @@
--- Who tried, and was refused: without a valid token (401), in another organization (403), or for a patient whom there is not
--- (404). By organization_id and patient_id of what was aimed at; of_organization is the caller's own. Ask with a span of time.
+-- Refused requests: without a valid token (401), for another organization (403), or for a patient who does not exist
+-- (404). organization_id and patient_id are the requested ones, of_organization is the caller's own. A query should
+-- name a period.
 --
--- Of 401 nobody is known: those of one kind stand together for a minute at most, which `attempts` counts from `first` to
--- `last`, and where too many kinds came in a minute, what was aimed at, the reason or the address is missing.
+-- A 401 has no known person. Equal ones are one row for a minute at most: `attempts` counts them from `first` to
+-- `last`. If there were too many kinds in a minute, the requested ids, the reason or the address are missing.
 CREATE OR REPLACE VIEW public.audit_refused_attempts AS
 SELECT coalesce(a.filter ->> 'org_id', CASE WHEN a.status <> 401 THEN a.organization_id END) AS organization_id,
-    -- Before there was patient_sought, the filter alone named whom a 404 was about.
+    -- Entries from before patient_sought have the id of a 404 in their filter.
     coalesce(a.patient_sought, a.filter ->> 'patient_id') AS patient_id,
     a.at, a.status, a.problem, a.filter ->> 'reason' AS reason,
     CASE WHEN a.filter ->> 'attempts' ~ '^\d{1,9}$' THEN (a.filter ->> 'attempts')::integer ELSE 1 END AS attempts,

@@ -1,11 +1,11 @@
--- Seals: what an entry was when it was sealed can be proved afterwards, and that none was taken out or put in.
+-- Seals prove that no sealed entry was changed, removed or inserted afterwards.
 --
--- A seal covers all transactions from where the last one ended up to the oldest that is still running: none of these can add
--- an entry any more, however many servers write, and whenever they commit. It holds, for each organization, the number of
--- its entries and their digest, and the digest of the seal before.
+-- A seal covers all transactions from the end of the previous seal to the oldest transaction that is still running.
+-- None of them can add another entry, however many servers write and whenever they commit. For each organization it
+-- contains the number of entries and their digest, and it contains the digest of the previous seal.
 
--- The numbers of transactions begin anew in another cluster, to which a dump was restored; from here on they go on after
--- the highest that is known. pg_upgrade and physical copies keep them.
+-- Transaction numbers start again in another cluster, into which a dump was restored. From here on they continue after
+-- the highest known one. pg_upgrade and physical copies keep them.
 DO $$
 DECLARE
     offset_now bigint := re.audit_transaction('0'::xid8);
@@ -23,19 +23,19 @@ CREATE OR REPLACE FUNCTION re.audit_month(at timestamptz) RETURNS date
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN date_trunc('month', at AT TIME ZONE 'UTC')::date;
 
--- Of an entry as text, but for the columns at its end that are null: so a column that is added later changes nothing.
+-- The digest of an entry as text, without trailing null columns, so that a column that is added later changes nothing.
 CREATE OR REPLACE FUNCTION re.audit_entry_digest(entry re.audit) RETURNS bytea
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN sha256(convert_to(rtrim(entry::text, ',)'), 'UTF8'));
 
--- Of many: they have no order of their own.
+-- The digest of many entries, independent of their order.
 CREATE OR REPLACE FUNCTION re.audit_seal_digest(seal re.audit_seal, before bytea) RETURNS bytea
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO, YMD' SET bytea_output = 'hex'
 RETURN sha256(coalesce(before, ''::bytea) || convert_to(ROW(seal.number, seal.at, seal.database_user, seal.from_transaction,
     seal.to_transaction, seal.month, seal.entries, seal.organizations, seal.numbers, seal.digests, seal.dropped)::text, 'UTF8'));
 
--- What is there, by seal, month and organization: bounds are where the runs of seals begin, and the entries are of the
--- transactions from one up to another.
+-- The existing entries by seal, month and organization. The bounds are the first transactions of the seals, and the
+-- entries are those of the transactions from the first argument up to the second.
 CREATE OR REPLACE FUNCTION re.audit_digests(bounds bigint[], from_transaction bigint, to_transaction bigint,
     OUT run integer, OUT month date, OUT organization_id text, OUT entries bigint, OUT digest bytea) RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO, YMD' SET bytea_output = 'hex' SET jit = off AS $$
@@ -47,7 +47,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' S
     GROUP BY d.run, d.month, d.organization_id
 $$;
 
--- Adds a seal to the chain; what it seals is given, the rest is not.
+-- Adds a seal with the given entries to the chain.
 CREATE OR REPLACE FUNCTION re.add_audit_seal(seal re.audit_seal, INOUT last re.audit_seal)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -59,16 +59,16 @@ BEGIN
     last := seal;
 END $$;
 
--- Where the next seal begins. Whoever adds one is alone.
+-- The first transaction of the next seal. The lock excludes other writers of seals.
 CREATE OR REPLACE FUNCTION re.last_audit_seal() RETURNS re.audit_seal
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT s FROM re.audit_seal s ORDER BY s.number DESC LIMIT 1
 $$;
 
--- For the background work: seals what can be sealed, unless that was done within the pause; of a backlog some 5,000 entries
--- at a time. It takes nothing from its caller and runs as the owner of the tables, who alone reads them. Returns the last
--- seal, if one was made, with all that this call has sealed; whether more can be sealed at once; and for how long the oldest
--- entry has been unsealed.
+-- For the background work: seals all entries that can be sealed, unless that was done within the pause, and about 5,000
+-- entries at a time of a backlog. It takes no argument that selects data and runs as the owner of the tables, who alone
+-- may read them. Returns the last seal, if one was added, with the number of entries that this call sealed, whether
+-- more can be sealed at once, and for how long the oldest entry has been unsealed.
 CREATE OR REPLACE FUNCTION re.seal_audit(pause interval DEFAULT '0', OUT number bigint, OUT digest text, OUT entries bigint,
     OUT remaining boolean, OUT unsealed_seconds double precision)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -81,7 +81,7 @@ DECLARE
 BEGIN
     remaining := false;
     entries := 0;
-    -- Several servers at once: the first one's will do.
+    -- Several servers at once: one seal is enough.
     IF NOT pg_try_advisory_xact_lock(hashtextextended('re.audit_seal', 0)) THEN
         RETURN;
     END IF;
@@ -116,7 +116,7 @@ BEGIN
         WHERE e.transaction >= first ORDER BY e.transaction LIMIT 1), 0);
 END $$;
 
--- That months were dropped is a link of the chain too, and an entry; ./10_partitions.sql holds the audit meanwhile.
+-- A dropped month is a link of the chain and an entry too. ./10_partitions.sql locks the audit meanwhile.
 CREATE OR REPLACE FUNCTION re.note_dropped_audit(months date[], number_of_entries bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -138,8 +138,8 @@ BEGIN
         jsonb_build_object('months', array_to_string(months, ' '), 'entries', number_of_entries::text));
 END $$;
 
--- Whether the chain is whole and every sealed entry is there as it was: each difference, and whose it is. By one snapshot,
--- since it is stable: whoever asks may go on sealing meanwhile. It reads the whole audit.
+-- Checks that the chain is complete and that every sealed entry is unchanged. Returns each difference and its
+-- organization. The function is STABLE, so it uses one snapshot, and sealing may continue. It reads the whole audit.
 CREATE OR REPLACE FUNCTION re.audit_faults() RETURNS TABLE (organization_id text, fault text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -156,7 +156,7 @@ BEGIN
             re.audit_seal_digest(s, lag(s.digest) OVER w) AS made
         FROM re.audit_seal s WINDOW w AS (ORDER BY s.number)) c
     WHERE c.digest <> c.made OR c.number <> coalesce(c.number_before, 0) + 1
-        -- Several months' of one run have the same transactions.
+        -- Several months of one seal have the same transactions.
         OR c.from_transaction NOT IN (coalesce(c.to_before, 0), coalesce(c.from_before, 0));
 
     RETURN QUERY
@@ -183,7 +183,7 @@ BEGIN
     GROUP BY d.organization_id, d.month
     ORDER BY d.month, d.organization_id;
 
-    -- They would never be sealed.
+    -- Such entries would never be sealed.
     RETURN QUERY
     SELECT e.organization_id, format('%s entries are of transactions that have not been', count(*))
     FROM re.audit e WHERE e.transaction >= greatest(sealed_to, re.audit_transaction(pg_snapshot_xmax(pg_current_snapshot())))
@@ -195,7 +195,7 @@ BEGIN
     WHERE i.inhparent = 're.audit'::regclass AND c.relpersistence <> 'p';
 END $$;
 
--- What was there before there were seals is sealed as it is found.
+-- Seals the entries from before seals existed.
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM re.audit_seal) AND EXISTS (SELECT FROM re.audit) THEN

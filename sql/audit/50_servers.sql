@@ -1,5 +1,6 @@
--- Which servers ran when, and whether they recorded what they answered (AUDIT=off): one row for each run. ended_at is when
--- it said so, or when the next one began at its place; null while it runs, and of one that was killed and has no successor.
+-- One row for each run of a server, and whether it recorded its responses (AUDIT=off). ended_at is the time that it
+-- recorded, or the start of the next run at the same place. It is null for a running server, and for one that was
+-- killed and has no successor.
 CREATE OR REPLACE VIEW public.audit_servers AS
 WITH said AS (
     SELECT a.at, a.server_request_id AS run, a.filter ->> 'event' AS event, a.filter ->> 'audit' AS audit,
@@ -9,7 +10,7 @@ WITH said AS (
 )
 SELECT b.host, b.listen, b.pid, b.version, b.audit, b.at AS began_at, coalesce(b.said_ended_at, b.next_began_at) AS ended_at, b.run
 FROM (
-    -- By windows, which go once through them: a server that is started again and again has many.
+    -- Window functions read the rows once. A server that restarts in a loop has many.
     SELECT s.*, max(s.at) FILTER (WHERE s.event = 'ends') OVER (PARTITION BY s.run) AS said_ended_at,
         min(s.at) FILTER (WHERE s.event = 'begins') OVER (PARTITION BY s.host, s.listen
             ORDER BY s.at DESC GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS next_began_at

@@ -1,16 +1,16 @@
--- All that answers and isolation rest on, in one list: tables, columns, constraints, indexes, triggers and how each is
--- enabled, row-level security, policies, rules, views, functions, owners, roles and rights.
+-- The foundation: everything that responses and isolation depend on. Tables, columns, constraints, indexes, triggers
+-- and their state, row-level security, policies, rules, views, functions, owners, roles and rights.
 --
--- Nobody writes the list by hand. Whatever ../migrations, the other folders and ../grants.sql declare, ../migrate makes, and
--- notes at its end what it has made (../note.sql): re.foundation is that note, re.foundation_now() is the catalog of this
--- moment in the same form, and re.foundation_faults() is where the two differ. A definition is the statement that makes
--- the thing, so that ../put_right.sql has nothing to do but to say it.
+-- No one writes the list by hand. ../migrate creates what ../migrations, the other folders and ../grants.sql declare,
+-- and records the result at its end (../note.sql). re.foundation is that record, re.foundation_now() is the current
+-- catalog in the same form, and re.foundation_faults() is the difference. A definition is the statement that creates
+-- the object, so ../put_right.sql only has to execute it.
 --
--- A table is known by its oid: one that was swapped in by renaming is another table, and so is one that pg_restore has
--- made. pg_upgrade and physical copies keep the oids. The months of the audit come and go: each is compared with the rest.
--- {owner} stands for whoever owns the schema, as a restored database may have another owner.
+-- A table is identified by its oid. A table that was swapped in by renaming is another table, and so is one that
+-- pg_restore created. pg_upgrade and physical copies keep the oids. The audit's months are created and dropped, so each
+-- is compared with the rest. {owner} is the owner of the schema, since a restored database may have another one.
 --
--- The catalogs are everybody's to read, and no patient is in the list, so nothing here runs with rights of another.
+-- All roles may read the catalogs, and the list contains no patient, so nothing here runs with another role's rights.
 
 -- The names outside the schema re.
 CREATE OR REPLACE FUNCTION re.public_names() RETURNS text[]
@@ -18,8 +18,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY['organizations', 'patients', 'appointments', 'conversations', 'outreach_log', 'audit_patient_access',
     'audit_refused_attempts', 'audit_servers', 'patient_reengagement_master_view', 'patient_reengagement_master', 'reengagement_performance_view'];
 
--- The roles whose rights are ours to say: those of ../roles.sql, and the servers' that have been migrated for. Others, such
--- as an import's, are the site's.
+-- The roles whose rights this project defines: those of ../roles.sql, and the servers' roles that migrations were run
+-- for. Others, such as an import's, belong to the site.
 CREATE OR REPLACE FUNCTION re.foundation_roles() RETURNS TABLE (oid oid, name text, is_servers boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.oid, quote_ident(r.rolname), r.rolname <> ALL (o.ours)
@@ -29,8 +29,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         OR EXISTS (SELECT FROM re.foundation f WHERE f.kind = 'role' AND f.name = quote_ident(r.rolname))
 $$;
 
--- PostgreSQL writes a definition as the session's settings say, and the one who looks may have others than the one who noted.
--- Where too_much, the thing is a fault if the list does not have it; undo takes it away.
+-- PostgreSQL formats a definition by the session's settings, which may differ between the two sessions. If too_much,
+-- the object is an error unless the list contains it, and undo removes it.
 CREATE OR REPLACE FUNCTION re.foundation_now()
 RETURNS TABLE (kind text, name text, definition text, undo text, too_much boolean, relation text, role text, servers_role text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET quote_all_identifiers = off SET standard_conforming_strings = on
@@ -69,7 +69,7 @@ WITH owner AS MATERIALIZED (
     FROM routine p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
     WHERE a.grantee <> p.proowner
     UNION ALL
-    -- USAGE of public may be had by way of PUBLIC; what else PUBLIC has there is the site's.
+    -- USAGE of public may come from PUBLIC. Other rights of PUBLIC there belong to the site.
     SELECT 'USAGE', 'SCHEMA ' || s.name, NULL, r.oid, false
     FROM unnest(ARRAY['re', 'public']) AS s(name) CROSS JOIN role r
     WHERE r.name <> 'reengagement_bound' AND has_schema_privilege(r.oid, s.name, 'USAGE')
@@ -87,7 +87,7 @@ WITH owner AS MATERIALIZED (
         WHERE m.member = r.oid AND m.roleid = to_regrole('reengagement_bound')
             AND coalesce((to_jsonb(m) ->> 'inherit_option')::boolean OR (to_jsonb(m) ->> 'set_option')::boolean, true))
     UNION ALL
-    -- Of whom nobody may be, who is to be bound.
+    -- Roles of which a bound role must not be a member, because it would no longer be bound.
     SELECT r.name, r.servers, quote_ident(s.rolname), o.has_options, true
     FROM role r CROSS JOIN owner o
     JOIN pg_roles s ON s.oid <> r.oid AND (s.rolsuper OR s.rolbypassrls OR s.oid = o.oid
@@ -139,7 +139,7 @@ SELECT 'view', r.name, format('CREATE OR REPLACE VIEW %s%s AS%s', r.name, ' WITH
     E'\n' || pg_get_viewdef(r.oid)), format('DROP VIEW %s CASCADE', r.name), false, r.name, NULL, NULL
 FROM relation r WHERE NOT r.is_table
 UNION ALL
--- Who disables all triggers as a superuser disables those that keep a foreign key, too.
+-- A superuser who disables all triggers also disables those of foreign keys.
 SELECT 'constraint', format('%s.%I', r.name, c.conname), format('ALTER TABLE %s ADD CONSTRAINT %I %s', r.name, c.conname,
         pg_get_constraintdef(c.oid)) || CASE WHEN EXISTS (
             SELECT FROM pg_trigger t WHERE t.tgconstraint = c.oid AND t.tgenabled <> 'O') THEN ' -- not enforced' ELSE '' END,
@@ -147,7 +147,7 @@ SELECT 'constraint', format('%s.%I', r.name, c.conname), format('ALTER TABLE %s 
 FROM relation r JOIN pg_constraint c ON c.conrelid = r.oid
 WHERE r.is_table AND NOT r.relispartition AND c.contype IN ('p', 'u', 'x', 'c', 'f')
 UNION ALL
--- How full a page is kept is the site's to tune.
+-- The fill factor is the site's to tune.
 SELECT 'index', i.indexrelid::regclass::text,
     regexp_replace(pg_get_indexdef(i.indexrelid), '( USING btree .*) WITH \([^)]*\)', '\1')
         || CASE WHEN i.indisvalid AND i.indisready THEN '' ELSE ' -- invalid' END,
@@ -156,11 +156,11 @@ FROM relation r JOIN pg_index i ON i.indrelid = r.oid
 WHERE r.is_table AND NOT r.relispartition AND NOT EXISTS (
     SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x'))
 UNION ALL
--- A site may have triggers of its own, but on a table of re none that comes before a row and could keep it out. A partition
--- has its parent's.
+-- A site may have its own triggers, but no row trigger on a table of re that runs before a row and could drop it. A
+-- partition has its parent's.
 SELECT 'trigger', format('%s.%I', r.name, t.tgname), CASE
         WHEN t.tgparentid <> 0 THEN ''
-        -- One that is deferred cannot be replaced.
+        -- A deferred trigger cannot be replaced.
         WHEN t.tgconstraint <> 0 THEN format('DROP TRIGGER IF EXISTS %I ON %s; %s; ', t.tgname, r.name, pg_get_triggerdef(t.oid))
         ELSE regexp_replace(pg_get_triggerdef(t.oid), '^CREATE TRIGGER', 'CREATE OR REPLACE TRIGGER') || '; '
     END
@@ -199,8 +199,8 @@ FROM granted g JOIN grantee e ON e.oid = g.grantee
 CROSS JOIN LATERAL (SELECT CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS words) w
 $$;
 
--- Of another major version of PostgreSQL the text of a definition may differ and mean the same: until the next migrate
--- notes it anew, such a thing need only be there.
+-- Another major version of PostgreSQL may format a definition differently. Until the next migrate records it again,
+-- such an object only has to exist.
 CREATE OR REPLACE FUNCTION re.foundation_faults()
 RETURNS TABLE (fault text, kind text, name text, expected text, found text, undo text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET quote_all_identifiers = off SET standard_conforming_strings = on
@@ -209,13 +209,13 @@ WITH now AS MATERIALIZED (
     SELECT * FROM re.foundation_now()
 ), list AS MATERIALIZED (
     SELECT f.kind, f.name, f.definition, f.relation FROM re.foundation f
-    -- Of a server's role that is gone nothing can be expected.
+    -- A server's role that was dropped has no expected rights.
     WHERE f.kind <> 'version' AND (f.servers_role IS NULL OR to_regrole(f.servers_role) IS NOT NULL)
     UNION ALL
     SELECT f.kind, replace(f.name, f.relation, m.name), replace(f.definition, f.relation, m.name), m.name
     FROM re.foundation f
     JOIN (SELECT n.name FROM now n WHERE n.kind = 'table' AND n.name ~ '^re\.audit_\d{4}_\d{2}$'
-        -- One that was detached, to be kept elsewhere, is the site's.
+        -- A detached month belongs to the site.
         AND n.definition LIKE 'a partition,%') AS m ON true
     WHERE f.relation = 're.audit_rest' AND f.kind IN ('trigger', 'row security', 'policy', 'owner', 'right')
 ), same AS (
@@ -234,7 +234,7 @@ SELECT f.* FROM (
     WHERE EXISTS (SELECT FROM same) AND CASE
         WHEN n.definition IS NULL THEN true
         WHEN l.definition IS NULL THEN n.too_much
-            -- Of a role that is new the list says nothing yet.
+            -- The list does not contain a new role yet.
             AND (n.role IS NULL OR EXISTS (SELECT FROM list t WHERE t.kind = 'role' AND t.name = n.role))
             AND (n.relation IS NULL OR EXISTS (SELECT FROM list t WHERE t.relation = n.relation))
         ELSE n.definition <> l.definition AND ((SELECT s.version FROM same s)
@@ -244,12 +244,12 @@ SELECT f.* FROM (
     SELECT 'the list of what is to be there is empty', 'version', 're.foundation', '', NULL, NULL
     WHERE NOT EXISTS (SELECT FROM same)
 ) AS f (fault, kind, name, expected, found, undo)
--- In the order in which they are made.
+-- In the order of creation.
 ORDER BY array_position(ARRAY['version', 'extension', 'role', 'membership', 'table', 'column', 'default', 'not null', 'function',
     'view', 'constraint', 'index', 'owner', 'trigger', 'row security', 'policy', 'rule', 'right'], f.kind), f.name
 $$;
 
--- Whoever has the right to the list sees all of it.
+-- A reader of the list may read all of it.
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = 're.foundation'::regclass AND polname = 'everything') THEN
@@ -257,7 +257,7 @@ BEGIN
     END IF;
 END $$;
 
--- This file is applied before anything is put right, so that what it has just made must not be taken for a change.
+-- This file is applied before anything is repaired, so its own new objects must not count as changes.
 UPDATE re.foundation f SET definition = pg_get_functiondef(to_regprocedure(f.name))
 WHERE f.kind = 'function' AND to_regprocedure(f.name) IS NOT NULL
     AND (f.name = 're.public_names()' OR f.name LIKE 're.foundation\_%');

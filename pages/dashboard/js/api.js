@@ -1,4 +1,4 @@
-// The API of this host. Every failure becomes a Problem, in words for the reader.
+// The API of this host. Each failure becomes a Problem with a text for the reader.
 
 import { learnTime } from './clock.js';
 import { organization, token } from './session.js';
@@ -11,7 +11,7 @@ export class Problem extends Error {
     Object.assign(this, { status, detail, requestID, retryAfter, errors });
   }
 
-  /** May be over by itself: asking again is worth it. */
+  /** A temporary failure: a retry may succeed. */
   get isPassing() {
     return [0, 408, 429, 500, 502, 503, 504].includes(this.status);
   }
@@ -29,22 +29,22 @@ export class Problem extends Error {
 
 const automatic = new WeakSet();
 
-/** Requests under this signal are nobody's wish, and say so to the audit. */
+/** Marks requests that no person asked for. The audit records them as such. */
 export const markAutomatic = (signal) => automatic.add(signal);
 
 export const get = (path, parameters = {}, signal = undefined) => ask(path, parameters, { signal });
 
-/** A list of patients; what is searched for stands in the body, since addresses are kept. */
+/** A list of patients. The search text is in the body, because addresses are recorded. */
 export const search = (body, signal) =>
   ask('patients/search', {}, { signal, method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
 
-/** Of all requests under way that outlive their page, together (Fetch, section 4.5). */
+/** Browsers limit the bodies of all keepalive requests in progress together (Fetch, section 4.5). */
 const mostLasting = 64 * 1024;
 let lasting = 0;
 
 /**
- * The key makes it safe to send again: the server logs it once. `isLasting`: the browser sees it through when the page
- * goes away, as long as the bodies of all such requests have room; one more would be refused unsent.
+ * The key makes a retry safe: the server logs it once. `isLasting`: the browser finishes the request after the page was
+ * closed, as long as the bodies of all such requests fit. It refuses one that does not.
  */
 export async function post(path, body, key, isLasting = false) {
   const text = JSON.stringify(body);
@@ -63,7 +63,7 @@ export async function post(path, body, key, isLasting = false) {
   }
 }
 
-/** For anybody: no token is sent. */
+/** Public: no token is sent. */
 export const getSettings = () => send('/dashboard/settings', {});
 
 function ask(path, parameters, { headers = {}, ...options }) {

@@ -1,5 +1,4 @@
-// Charts by Chart.js, each with a sentence for those who do not see it and a table of
-// its figures for those who want them exactly.
+// Charts by Chart.js. Each has a summary for screen readers and a table with the exact figures.
 
 import { Problem } from './api.js';
 import { h, replaceContent, unseen } from './dom.js';
@@ -11,10 +10,10 @@ let library = null;
 let failures = 0;
 let onFailure = null;
 
-/** Called with what keeps a chart from being drawn. */
+/** Called with the error if a chart cannot be drawn. */
 export const onChartFailure = (listener) => { onFailure = listener; };
 
-/** Fetched with the first view that draws; after a failure again. */
+/** Loaded by the first view with a chart, and again after a failure. */
 export function loadCharts() {
   library ??= fetchLibrary().catch((error) => {
     console.error(error);
@@ -26,7 +25,7 @@ export function loadCharts() {
 }
 
 async function fetchLibrary() {
-  // A browser keeps the failure of an address, so that each new try needs one of its own.
+  // A browser caches the failure of a module's address, so each retry needs a new address.
   const address = `/dashboard/chart.js${failures > 0 ? `?${failures}` : ''}`;
   const tooLate = new Promise((_, reject) => { setTimeout(() => reject(new Error(`${address} took too long`)), patience); });
   await Promise.race([import(address), tooLate]);
@@ -54,8 +53,8 @@ function dressAll(forPaper) {
 
 const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-// A sheet has no colours of its own, perhaps none at all: so lines differ in their strokes and points, and areas in how
-// dark they are. It is as wide as a sheet without its margins, and sharp.
+// Print may have no colours. Lines therefore differ in dashes and points, areas in brightness. The chart has the width
+// of a sheet without its margins, at print resolution.
 const looks = {
   screen: { series: (name) => variable(`chart-${name}`), color: variable, line: () => ({}) },
   paper: {
@@ -64,7 +63,7 @@ const looks = {
   },
 };
 
-/** `chart`: type, labels, series of {name, color, values}, how labels and values are written, a summary. */
+/** `chart`: type, labels, series of {name, color, values}, formatters of labels and values, a summary. */
 export function chartFigure(title, chart) {
   const canvas = h('canvas', { role: 'img', 'aria-label': `${title}. ${chart.summary}.` });
   const table = h('div', { class: 'table-scroll', tabindex: '0', role: 'region', 'aria-label': `Figures of ${title}` });
@@ -72,7 +71,7 @@ export function chartFigure(title, chart) {
     'data-key': `figures ${title.split(',')[0]}`,
     ontoggle: () => { if (details.open) replaceContent(table, figures(title, chart)); },
   }, h('summary', {}, 'Figures', unseen(` of ${title}`)), table);
-  // Once the canvas has a place, and so a size.
+  // After the canvas is in the document and has a size.
   queueMicrotask(() => draw(canvas, chart).catch(onFailure));
   return h('figure', { class: 'panel chart' }, h('figcaption', {}, h('h2', {}, title)),
     h('div', { class: 'canvas' }, canvas), details);

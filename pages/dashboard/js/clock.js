@@ -1,7 +1,7 @@
-// Spans and the server's time, whatever the clock of the device says.
+// Durations and the server's time, independent of the device's clock.
 
-// One clock of the device may stand still while it sleeps, the other one can be set. What that one gains on the first is taken
-// for sleep, as soon as it is seen: set back later, it takes nothing away.
+// One clock of the device may stop during sleep, the other one can be set. If the wall clock gains on the monotonic
+// clock, the difference counts as sleep. Setting it back later subtracts nothing.
 const leastLeap = 1000;
 let slept = 0;
 let before = null;
@@ -14,27 +14,29 @@ function awakeAndAsleep() {
   return now.steady + slept;
 }
 
-/** Now, with and without sleep. */
+/** Now, with sleep and without. */
 export const mark = () => ({ steady: performance.now(), whole: awakeAndAsleep() });
 
-/** Milliseconds since then, too many rather than too few. */
+/** Milliseconds since then, rather too many than too few. */
 export const since = ({ whole }) => awakeAndAsleep() - whole;
 
-/** The same by the clock that nobody sets: fewer, where the device has slept. */
+/** The same by the monotonic clock, which nobody can set: fewer if the device has slept. */
 export const sinceAwake = ({ steady }) => performance.now() - steady;
 
 let known = null;
 
-/** Every answer says when it was made (RFC 9110, section 6.6.1). */
+/** Every response contains the time at which it was made (RFC 9110, section 6.6.1). */
 export function learnTime(response) {
   const time = Date.parse(response.headers.get('Date') ?? '');
   if (!Number.isNaN(time)) known = { time, at: mark() };
 }
 
-/** By the server's clock; by the device's only until something has been answered. */
+/** By the server's clock, or by the device's until the first response. */
 export const serverTime = () => (known ? known.time + since(known.at) : Date.now());
 
-/** Milliseconds to a moment of the server's, too few rather than too many, and without sleep; null before any answer. */
+/**
+ * Milliseconds until a time of the server, rather too few than too many, without sleep; null before the first response.
+ */
 export function spanTo(moment) {
   if (!known) return null;
   return { left: moment - serverTime(), leftAwake: moment - known.time - sinceAwake(known.at) };

@@ -1,4 +1,4 @@
-// What a contact button opens: the patient's number or address, and what came of it.
+// The dialog of a contact button: the patient's number or address, and the outcome.
 
 import { get } from './api.js';
 import { announce, contactText, h, written } from './dom.js';
@@ -9,7 +9,7 @@ import { focusUndo } from './contacts.js';
 import * as outbox from './outbox.js';
 
 const longestNotes = 4000;
-/** What opens an address of each channel, and the link for it, null where there is none. */
+/** The link for an address of each channel; null if there is none. */
 const opens = { sms: 'Write a message', email: 'Write an email', phone: 'Call' };
 const linkTo = { sms: (text) => phoneLink('sms', text), email: mailLink, phone: (text) => phoneLink('tel', text) };
 const outcomeHint = {
@@ -18,7 +18,7 @@ const outcomeHint = {
   failed: 'It did not get through',
 };
 
-/** The three buttons beside a patient: name and level are what the notice tells later. */
+/** The three buttons of a patient. The notice shows the name and level later. */
 export function contactButtons(patient) {
   return h('div', { class: 'contact-row', role: 'group', 'aria-label': `Contact ${nameOf(patient)}` },
     Object.keys(channelText).map((method) => h('button', {
@@ -28,12 +28,12 @@ export function contactButtons(patient) {
     }, channelText[method])));
 }
 
-/** Notes that were typed and not logged, when their person is here again. */
+/** Notes that were typed and not logged, after the same person has signed in again. */
 export function reopenContact(entry) {
   if (!document.querySelector('dialog[open]')) openContact(entry.patient, entry.fields.method, null, entry);
 }
 
-/** The session ends under an open dialog: it goes, and notes that were typed wait for their person. */
+/** The session ends while a dialog is open. The dialog closes, and typed notes are stored for their person. */
 export function closeContact() {
   document.querySelector('dialog[open]')?.dispatchEvent(new Event('put-aside'));
 }
@@ -41,7 +41,8 @@ export function closeContact() {
 function openContact(patient, method, key, entry = outbox.begin(patient, { method, outcome: null, notes: '' })) {
   const address = h('p', { class: 'contact-address' }, 'Looking up the address…');
   const fault = h('p', { class: 'field-fault', id: 'contact-fault', role: 'alert' });
-  // Otherwise a browser keeps what is typed on the disk, unsealed, to give it back after a crash: some ask the field, others its form.
+  // Without this a browser stores typed text unencrypted on disk, to restore it after a crash. Some read the field's
+  // attribute, others the form's.
   const form = h('form', { autocomplete: 'off', novalidate: true, onsubmit: (event) => submit(event, entry, dialog, fault),
     oninput: () => outbox.write(entry, fieldsOf(form, method)) },
     h('h2', { id: 'contact-title' }, `${channelText[method]} to `, written(nameOf(patient))),
@@ -50,7 +51,7 @@ function openContact(patient, method, key, entry = outbox.begin(patient, { metho
     method === 'email' && h('label', { class: 'check' },
       h('input', { type: 'checkbox', name: 'opened', checked: entry.fields.opened }), ' The email was opened'),
     h('label', { class: 'field' }, h('span', {}, 'Notes ', h('span', { class: 'muted' }, '(optional)')),
-      // Some browsers have spelling and wording looked at by a service of their maker.
+      // Some browsers send text to a spelling service of their vendor.
       h('textarea', { name: 'notes', rows: '3', dir: 'auto', autocomplete: 'off', spellcheck: 'false', writingsuggestions: 'false',
         'aria-describedby': 'contact-fault' }, entry.fields.notes)),
     fault,
@@ -62,7 +63,7 @@ function openContact(patient, method, key, entry = outbox.begin(patient, { metho
   const dialog = h('dialog', { class: 'dialog', 'aria-labelledby': 'contact-title' }, form);
   entry.isOpen = true;
   dialog.addEventListener('cancel', (event) => { event.preventDefault(); leave(dialog, entry, key); });
-  // A second Escape closes without asking whoever listens.
+  // A second Escape closes the dialog without a cancel event.
   dialog.addEventListener('close', () => leave(dialog, entry, key));
   dialog.addEventListener('put-aside', () => end(dialog, entry, key, entry.state === 'blank'));
   document.body.append(dialog);
@@ -70,7 +71,7 @@ function openContact(patient, method, key, entry = outbox.begin(patient, { metho
   lookUp(patient, method, address);
 }
 
-// Typed notes are gone for good only after this.
+// Asks before typed notes are discarded.
 function question(discard) {
   const place = h('div', { class: 'dialog-question', role: 'group', 'aria-labelledby': 'contact-question', hidden: true },
     h('p', { id: 'contact-question' }, 'Discard the notes that you have typed?'),

@@ -1,5 +1,5 @@
-// The notices in the corner: what will be logged, with Undo, and what became of it. They are the person's alone;
-// anybody else sees how many wait.
+// The notices in the corner: contacts that will be logged, with Undo, and their results. Only their own person sees
+// them. Other people see the number of waiting contacts.
 
 import { announce, h, written } from './dom.js';
 import { moment, plural } from './format.js';
@@ -11,7 +11,7 @@ import * as session from './session.js';
 const shown = new Map();
 const goodbye = 8000;
 let reopen = null;
-/** After "Sign out": whose contacts the question on the page is about. */
+/** After "Sign out": the person whose contacts the question is about. */
 let leaver = null;
 let closedAt = 0;
 
@@ -31,12 +31,12 @@ export function startContacts(openDraft) {
   });
 }
 
-/** For the keyboard: the notice of a contact just made is where Undo is. */
+/** For keyboard users: the focus moves to the notice of the new contact, which has Undo. */
 export function focusUndo(entry) {
   shown.get(entry.key)?.querySelector('button')?.focus();
 }
 
-/** Nothing of the person stays on the page, and what is not logged is asked about without naming anybody. */
+/** Removes everything about the person from the page. The question about unlogged contacts names nobody. */
 export function afterSignOut(owner) {
   [leaver, closedAt] = [owner, 0];
   showHeld();
@@ -67,7 +67,7 @@ function show(entry) {
   if (hadFocus) giveFocusBack(entry);
 }
 
-// To the next button of the notice, else to the patient's in the list, else to the page.
+// To the next button of the notice, otherwise to the patient's button in the list, otherwise to the page.
 function giveFocusBack(entry) {
   const next = shown.get(entry.key)?.querySelector('button')
     ?? document.querySelector(`[data-key="${CSS.escape(`contact ${entry.patient.id} ${entry.fields.method}`)}"]`)

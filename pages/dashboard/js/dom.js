@@ -1,6 +1,6 @@
-// Elements are made here and nowhere from text, so that a name is always a name.
+// Elements are created here and never from text, so that a name cannot become markup.
 
-/** An element with attributes, listeners (`onclick`) and children; false, null and undefined are left out. */
+/** An element with attributes, listeners (`onclick`) and children. false, null and undefined are omitted. */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -17,21 +17,21 @@ function present(children) {
   return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 }
 
-// Through the object model, which the page's policy allows; a style attribute it does not.
+// Through the object model, which the content security policy allows. It forbids a style attribute.
 function setVariables(element, variables) {
   for (const [name, value] of Object.entries(variables)) element.style.setProperty(`--${name}`, String(value));
 }
 
-/** What somebody else wrote, in whatever script: it decides its own direction and nobody else's, and is not to be translated. */
+/** Text from other people, in any script. It has its own direction and is not translated. */
 export function written(text, tag = 'bdi', attributes = {}) {
   return h(tag, { dir: 'auto', translate: 'no', ...attributes }, text);
 }
 
-// What would turn or hide some of an address, so that it reads as another one.
+// Characters that reverse or hide parts of an address, so that it reads as another one.
 const turnsOrHides = /((?![\t\n\r])[\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}])/u;
 const codeOf = (character) => `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
 
-/** A phone number or e-mail address, with what cannot be seen in it as what it is. */
+/** A phone number or e-mail address, with its invisible characters made visible. */
 export function contactText(text, attributes = {}) {
   const parts = text.split(turnsOrHides).map((part, index) => (index % 2 === 0 ? part : h('span', { class: 'control' }, codeOf(part))));
   return written(parts, 'bdi', attributes);
@@ -43,7 +43,7 @@ export function unseen(text) {
 
 let announcing = null;
 
-/** Says something to a screen reader, again even if it is the same as before; of what was said nothing stays. */
+/** Announces a text to screen readers, also if it is the same as before. The text is removed afterwards. */
 export function announce(text) {
   const region = document.getElementById('announcer');
   region.textContent = '';
@@ -51,7 +51,7 @@ export function announce(text) {
   announcing = setTimeout(() => { region.textContent = text; }, 60);
 }
 
-/** Puts new content in place and the focus back on what has the same `data-key`; open details stay open. */
+/** Replaces the content and restores the focus to the element with the same `data-key`. Open details stay open. */
 export function replaceContent(parent, ...content) {
   const key = parent.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
   const open = [...parent.querySelectorAll('details[open][data-key]')].map((each) => each.dataset.key);

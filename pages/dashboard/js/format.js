@@ -1,4 +1,4 @@
-// Numbers and dates in words. The page is in English, so they are too.
+// Numbers and dates as text, in English like the page.
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
@@ -14,10 +14,13 @@ export const none = '–';
 export const count = (value) => whole.format(value);
 export const percent = (value) => (value === null ? none : `${tenths.format(value)}%`);
 export const decimal = (value) => tenths.format(value);
-/** Without a currency: the clinic's own, which the API does not name. */
+/** Without a currency: the API does not name the clinic's. */
 export const amount = (value) => money.format(value);
 
-/** From now on times are those of this zone; undefined is the reader's own. The browser may not know one that PostgreSQL knows. */
+/**
+ * Sets the time zone of all times; undefined is the reader's own. The browser may not know a zone that PostgreSQL
+ * knows.
+ */
 export function useZone(name) {
   const formatOf = (zone, parts) => new Intl.DateTimeFormat('en-GB', { ...parts, timeZone: zone });
   let zone = name;
@@ -33,21 +36,21 @@ export function useZone(name) {
   };
 }
 
-/** The zone that a time is shown in, to stand beside it; null where it is the reader's own. */
+/** The time zone to show next to a time; null if it is the reader's own. */
 export const zoneOf = (timestamp) => (timestamp === null ? null : inZone.foreign);
 const named = (text) => (inZone.foreign ? `${text} (${inZone.foreign})` : text);
 
-/** The API's timestamps are UTC; the clinic's zone makes days and times of them, as it does for the API's own dates. */
+/** The API's timestamps are UTC. They are shown in the clinic's zone, like the API's own dates. */
 export const day = (timestamp) => (timestamp === null ? none : inZone.day.format(new Date(timestamp)));
 export const moment = (timestamp) => (timestamp === null ? none : named(inZone.moment.format(new Date(timestamp))));
 export const timeOfDay = (date) => named(inZone.clock.format(date));
 
-/** A calendar date of the clinic, which no time zone moves. */
+/** A calendar date of the clinic, independent of time zones. */
 export const date = (text) => longDay.format(new Date(`${text}T00:00:00Z`));
 export const shortDate = (text) => shortDay.format(new Date(`${text}T00:00:00Z`));
 
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 export const signed = (value) => `${value > 0 ? '+' : value < 0 ? '−' : ''}${tenths.format(Math.abs(value))}%`;
 
-/** Of a whole, in percent, rounded half away from zero; null of nothing. */
+/** A percentage, rounded half away from zero; null if the whole is 0. */
 export const share = (part, all) => (all === 0 ? null : Math.round((part * 1000) / all) / 10);

@@ -1,19 +1,21 @@
-// What is not in the log yet, kept on this computer for the person who made it, until it is logged or discarded, a
-// week at most, and not after he has signed out.
+// Stores unlogged contacts on this computer for the person who made them, until they are logged or discarded, for a
+// week at most, and not after the person has signed out.
 //
-// The sealed text stands in local storage, which can be written while a page goes away. Its key, one for each text,
-// stands in IndexedDB, cannot be exported, and is deleted with it. So no search of the disk or of a backup finds a
-// note, but whoever runs scripts in this browser's profile could open it (docs/dashboard.md). While a tab lives, it
-// holds a lock on what it has, so that no other tab sends or discards the same.
+// The encrypted text is in local storage, which can be written while a page is closed. Each text has a key in
+// IndexedDB, which cannot be exported and is deleted with the text. A search of the disk or of a backup finds no note.
+// A script in this browser profile could decrypt it (docs/dashboard.md). A living tab holds a lock on its entries, so
+// that no other tab sends or discards them.
 
 import { serverTime } from './clock.js';
 
 const prefix = 'reengagement.kept.';
 const longest = 7 * 24 * 60 * 60 * 1000;
-/** What this tab holds or waits for, each with what ends that. */
+/** Entries that this tab holds or waits for, each with a function that ends it. */
 const claims = new Map();
 
-/** Not over plain HTTP from another machine, nor where a part is missing; and a browser that refuses storage throws. */
+/**
+ * Not over plain HTTP from another machine, and not if an interface is missing. A browser that refuses storage throws.
+ */
 const isPossible = (() => {
   try {
     return isSecureContext && Boolean(crypto.subtle && navigator.locks && indexedDB && localStorage);
@@ -22,7 +24,7 @@ const isPossible = (() => {
   }
 })();
 
-/** Makes ready what `keep` writes, anew each time it changes. */
+/** Prepares the encrypted text that `keep` writes, again after each change. */
 export function seal(entry) {
   if (!isPossible) return;
   if (!claims.has(entry.key)) claim(entry.key, () => true);
@@ -34,10 +36,10 @@ export function seal(entry) {
   }).catch((error) => console.warn('A contact cannot be kept on this computer.', error.name));
 }
 
-/** At once, since the page may be going away; or as soon as it is sealed. */
+/** Immediately, since the page may be closing, or as soon as the text is encrypted. */
 export function keep(entry) {
   entry.isToKeep = true;
-  // What was let go may be another tab's by now.
+  // Another tab may have taken an entry that was released.
   if (!entry.sealed || !claims.has(entry.key)) return;
   try {
     localStorage.setItem(prefix + entry.key, entry.sealed);
@@ -47,7 +49,7 @@ export function keep(entry) {
   }
 }
 
-/** Logged, discarded, or its person has signed out. */
+/** After it was logged or discarded, or its person has signed out. */
 export function drop(entry) {
   Object.assign(entry, { sealed: null, isKept: false, isToKeep: false });
   if (!isPossible) return;
@@ -60,13 +62,16 @@ export function drop(entry) {
   claims.delete(entry.key);
 }
 
-/** The page goes, perhaps into the browser's cache: another tab may take what is kept. */
+/** The page is left, perhaps into the browser's cache. Another tab may take the stored entries. */
 export function letGo() {
   for (const held of claims.values()) held.abort();
   claims.clear();
 }
 
-/** Its person is not here: any tab that he comes back in may take it, once it is sealed. True where it could be kept. */
+/**
+ * The person has left. Any tab where they sign in again may take the entry, once it is encrypted. True if it could be
+ * stored.
+ */
 export async function putAway(entry) {
   await entry.sealing;
   if (!entry.isKept) return false;
@@ -75,7 +80,7 @@ export async function putAway(entry) {
   return true;
 }
 
-/** What no tab has: `take` is given each as it comes free, and says whether it wants it. */
+/** Calls `take` with each entry that no tab holds, when it becomes free. `take` returns whether it wants it. */
 export function adopt(owner, take) {
   if (!isPossible) return;
   for (const { key } of all().filter((each) => each.owner === owner && !claims.has(each.key))) {
@@ -90,17 +95,17 @@ export function adopt(owner, take) {
   }
 }
 
-/** Of these the keys alone, which say nothing of a patient. */
+/** Returns only the keys, which contain nothing about a patient. */
 export const keysOfOthers = (owner) => (isPossible ? all().filter((each) => each.owner !== owner).map(({ key }) => key) : []);
 
 export function dropAllOf(isLeaver) {
   for (const { key } of isPossible ? all().filter((each) => isLeaver(each.owner)) : []) remove(key);
 }
 
-/** Another tab has removed it, since its person has signed out there. */
+/** Another tab removed it, because its person signed out there. */
 export const isGone = (entry) => entry.isKept && localStorage.getItem(prefix + entry.key) === null;
 
-/** Nothing is kept for longer than a week by the server's clock, nor what cannot be read. */
+/** Removes entries older than a week by the server's clock, and unreadable ones. */
 export function clearOld() {
   for (const { key, made } of isPossible ? all() : []) {
     if (!(Math.abs(serverTime() - made) < longest)) remove(key);

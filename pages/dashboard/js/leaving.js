@@ -1,5 +1,5 @@
-// The session ends by itself: where nobody has used the page for a while, and where the token expires. Neither needs an
-// answer of the server. Before, the page says so, with the seconds that are left.
+// The session ends after a time without input and when the token expires. Neither needs a response of the server. A
+// warning shows the remaining seconds before.
 
 import { mark, since, sinceAwake, spanTo } from './clock.js';
 import { h } from './dom.js';
@@ -9,9 +9,9 @@ import { idleMinutes } from './settings.js';
 import { forgetUnsent } from './views/signin.js';
 
 const longestWarning = 60_000;
-/** Other tabs hear of input a little later. */
+/** Other tabs receive the news of input with a delay. */
 const lag = 2000;
-/** By assistive technology, too. */
+/** Also by assistive technology. */
 const inputs = ['pointerdown', 'pointermove', 'keydown', 'keyup', 'wheel', 'touchstart', 'touchmove', 'input', 'click'];
 
 let end = null;
@@ -20,18 +20,19 @@ let lastTold = null;
 let pointer = '';
 let isHeld = false;
 
-/** `whenOver` is given why, in words for the reader, and whether the token has expired. */
+/** Calls `whenOver` with the reason, as a text for the reader, and whether the token has expired. */
 export function startLeaving(whenOver) {
   end = whenOver;
   for (const name of inputs) addEventListener(name, noteInput, true);
-  // In sleep, in the browser's cache and in a hidden tab no timer runs in time. On the way down to the page's own listeners.
+  // Timers are late in sleep, in the browser's cache and in a hidden tab. The capture phase runs before the page's own
+  // listeners.
   for (const name of ['focus', 'pageshow', 'resume', 'visibilitychange']) addEventListener(name, () => isOver(), true);
   session.onSignIn(() => { lastInput = mark(); });
   session.onTabs({ input: () => { lastInput = mark(); showWarning(); }, idle: () => isOver(lag) });
   setInterval(() => isOver() || showWarning(), 1000);
 }
 
-/** Whether the session has ended by now; then the page is blank when this returns. */
+/** Returns whether the session has ended. If so, the page is blank when this returns. */
 export function isOver(early = 0) {
   const limit = idleMinutes() * 60_000;
   if (session.token() === null) return since(lastInput) >= limit && forgetUnsent();
@@ -52,7 +53,7 @@ export function isOver(early = 0) {
 
 const minutes = (limit) => (limit === 60_000 ? 'a minute' : `${limit / 60_000} minutes`);
 
-// Until the API has taken the token, nothing is shown, and it is for the API to say whether it has expired.
+// Until the API has accepted the token, nothing is shown, and the API decides whether it has expired.
 const expiry = () => (session.person() === null ? null : spanTo(session.expires()));
 
 function noteInput(event) {
@@ -65,19 +66,19 @@ function noteInput(event) {
   session.tellTabs('input');
 }
 
-// It was meant for what stood there before.
+// The input was meant for the content that was there before.
 function stop(event) {
   event.stopImmediatePropagation();
   if (['keydown', 'click'].includes(event.type)) event.preventDefault();
 }
 
-// A key that something lies on is no input, nor what it types or the button that it clicks.
+// A key that is held down by an object is no input, and neither are its text and its clicks.
 function isOfHeldKey({ type, repeat }) {
   if (!['input', 'click'].includes(type)) isHeld = type === 'keydown' && repeat;
   return isHeld;
 }
 
-// What moves under a pointer that rests makes some browsers tell of a move.
+// Some browsers report a pointer move when an element moves under a resting pointer.
 function isSamePlace({ type, screenX, screenY }) {
   if (type !== 'pointermove') return false;
   const before = pointer;
@@ -85,7 +86,7 @@ function isSamePlace({ type, screenX, screenY }) {
   return pointer === before;
 }
 
-/** What comes first, with the milliseconds that are left, where they are few. */
+/** The event that comes first and its remaining milliseconds, if few remain. */
 function warning() {
   if (session.token() === null) return null;
   const limit = idleMinutes() * 60_000;
@@ -101,7 +102,7 @@ function showWarning() {
   const before = document.getElementById('leaving');
   if (!found) return before?.remove();
   const kind = found.isExpiry ? 'expiry' : 'idle';
-  // A modal dialog lies above everything else of the page.
+  // A modal dialog is above everything else on the page.
   const place = document.querySelector('dialog[open]') ?? document.body;
   const note = before?.dataset.kind === kind && before.parentNode === place ? before : notice(kind);
   if (note !== before) {
@@ -113,7 +114,7 @@ function showWarning() {
   note.querySelector('.leaving-rest').textContent = restText();
 }
 
-// The seconds are not read aloud each time that they change.
+// Screen readers do not read the seconds at each change.
 const notice = (kind) => h('div', { id: 'leaving', class: 'leaving', role: 'alert', 'data-kind': kind },
   h('p', {}, kind === 'expiry' ? 'Your session ends soon. ' : 'Nobody has used this page for a while, so it signs out soon. ',
     h('strong', { class: 'leaving-seconds', 'aria-hidden': 'true' })),

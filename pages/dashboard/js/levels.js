@@ -1,4 +1,4 @@
-// The five risk levels: the guide's colours are in css/base.css under the same names.
+// The five risk levels. css/base.css has the guide's colours under the same names.
 
 export const levels = ['critical', 'high', 'medium', 'low', 'engaged'];
 

@@ -1,5 +1,5 @@
-// The page's one loop: the address says which view, the view says what to ask and how
-// to show it, and the answer is asked for again as time goes by.
+// The page's main loop. The address selects a view, the view requests and renders its data, and the request is repeated
+// periodically.
 
 import { markAutomatic, Problem } from './api.js';
 import { onChartFailure } from './charts.js';
@@ -27,10 +27,13 @@ import { askZone } from './zone.js';
 const views = { overview, patients, patient, performance, trends };
 const content = document.getElementById('content');
 const schedule = new Schedule((isByTimer) => load(isByTimer));
-/** What is on the page: its address, the answer and when it came. */
+/** The current page: its address, the response and its time. */
 let shown = null;
 let running = null;
-/** Where somebody was whose session ended by itself, for him alone; null while somebody is here, or nobody has been. */
+/**
+ * The last address of a person whose session ended without signing out, for that person only. Null while a person is
+ * signed in, and before.
+ */
 let left = null;
 
 function open() {
@@ -44,7 +47,7 @@ function open() {
   showShell(route, changeOrganization, () => leave(false));
   if (isOtherPage) replaceContent(content, skeleton());
   else content.setAttribute('aria-busy', 'true');
-  // The reader, and a screen reader, start at the top of what was asked for.
+  // The reader, and a screen reader, start at the top of a new page.
   if (isMove && isOtherPage) {
     scrollTo(0, 0);
     content.focus({ preventScroll: true });
@@ -57,7 +60,7 @@ async function load(isByTimer = false) {
   if (isOver()) return;
   running?.abort();
   const own = new AbortController();
-  // What is shown for the first time somebody has asked for, also where only a later attempt succeeds.
+  // The first load of a page counts as requested by a person, its retries included. A refresh by the timer does not.
   if (isByTimer && shown.data) markAutomatic(own.signal);
   running = own;
   schedule.stop();
@@ -73,7 +76,7 @@ async function load(isByTimer = false) {
   }
 }
 
-// A problem leaves what was shown before. Of a mistake of the page's own nobody knows what it has left there.
+// After a Problem the previous content stays. After an error of the page itself, its state is unknown.
 async function stop(error) {
   if (!shown) return;
   if (error instanceof Problem) return fail(error);
@@ -97,7 +100,7 @@ function succeed(data) {
 
 async function fail(problem) {
   if (problem.status === 401) return expire(problem);
-  // What is refused, or not there any more, is not shown from before either.
+  // Previous content of a refused or missing resource is removed too.
   if ([403, 404, 410].includes(problem.status)) shown.data = null;
   schedule.failed(problem);
   shown.problem = problem;
@@ -116,21 +119,20 @@ function render() {
   refreshMarks();
 }
 
-// A token that is no longer taken: the local set-up may have a newer one, anybody else
-// is asked for it.
+// The token was refused. The local set-up may have a newer one. Otherwise the person is asked for one.
 async function expire(problem) {
   const refused = session.token();
   schedule.stop();
   session.expire();
   outbox.keepAll();
   await session.lookAround();
-  // Two requests may have been refused, and the other one have found a newer token already.
+  // A second refused request may have found a newer token already.
   if (session.token() !== refused || session.signInLocally()) return;
   if (session.token()) forget(session.reasonToSignIn(problem));
   else blank(null);
 }
 
-// Nothing here waits for an answer; only then the local set-up may have a newer token for one that has expired.
+// The page is cleared without waiting for a response. Then the local set-up may have a newer token for an expired one.
 async function end(reason, isExpired) {
   const [organization, refused] = [session.organization(), session.token()];
   forget(reason);
@@ -139,7 +141,8 @@ async function end(reason, isExpired) {
   if (session.token() === null) session.signInLocally(organization, refused);
 }
 
-// Nobody is here any more: of a patient nothing stays on the page, and the same person goes on where he was.
+// The session ended without signing out. All patient data is removed from the page. The same person continues at the
+// same address later.
 function forget(reason) {
   const address = location.hash;
   session.forget();
@@ -149,19 +152,19 @@ function forget(reason) {
   outbox.putAway();
 }
 
-// An address may hold a patient's id.
+// An address may contain a patient's id.
 function clearPlace() {
   patients.forget();
   history.replaceState(null, '', '#/');
 }
 
-// What waits belongs to the organization that was; its requests begin with the token that was.
+// Waiting contacts belong to the previous organization, and their requests start with the previous token.
 function changeOrganization(text) {
   outbox.flush();
   session.signIn(text);
 }
 
-// Token and page go at once: nothing here waits for the network.
+// Token and content are removed at once, without waiting for the network.
 function leave(isElsewhere) {
   const person = session.person();
   outbox.flush();
@@ -192,13 +195,13 @@ function onContact(entry) {
 }
 
 async function start() {
-  // Where this fails, the first view asks again, and says why.
+  // If this fails, the first view requests it again and shows the reason.
   askSettings().then(clearOld, () => {});
   startLeaving(end);
   startContacts(reopenContact);
   outbox.onContact(onContact);
   onChartFailure((error) => shown?.problem === null && stop(error));
-  // By "Back", too, nobody is led to where somebody else was.
+  // "Back" must not lead one person to another person's page.
   addEventListener('hashchange', () => (session.token() ? open() : left !== null && clearPlace()));
   setInterval(() => shown?.problem && schedule.at && countDown({ at: schedule.at }), 1000);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => shown?.data && !matchMedia('print').matches && render());
@@ -207,7 +210,7 @@ async function start() {
     patients.forget();
     announce('');
     shown = null;
-    // The address of one person's patient means another one, or nobody, to the next.
+    // An address of one person's patient may mean another patient, or none, for the next person.
     if (!isSamePerson && currentRoute().name === 'patient') history.replaceState(null, '', '#/');
     else if (isSamePerson && left !== null) history.replaceState(null, '', left);
     left = null;
@@ -219,5 +222,5 @@ async function start() {
   else if (!session.signInLocally()) expire();
 }
 
-// A start that fails is one of the module's, which is told of (start.js).
+// start.js reports a failed start like a failed module.
 await start();

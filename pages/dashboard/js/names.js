@@ -1,14 +1,14 @@
-// What somebody is called, and what an address book says of him, as the page can use it.
+// Names of patients, and phone numbers and e-mail addresses as links.
 
-// Blank, invisible, or a mark with nothing to stand on: a link of it would have no size.
+// Blank, invisible, or a combining mark without a base character: its link would have no size.
 const nothingToSee = /^[\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{M}\u2800\u{1D159}]*$/u;
 
 export const isSeen = (text) => Boolean(text) && !nothingToSee.test(text);
 
-/** A patient's name, or a stand-in where it holds nothing that can be seen. */
+/** A patient's name, or a placeholder if the name has no visible character. */
 export const nameOf = ({ id, name }) => (isSeen(name) ? name : `(no name) · ${id}`);
 
-/** The address that opens a call or a message, or null where no number can be made out (RFC 3966, RFC 5724). */
+/** The link that starts a call or a message; null if the text contains no number (RFC 3966, RFC 5724). */
 export function phoneLink(scheme, text) {
   const { number, extension } = numberOf(text);
   if (!number) return null;
@@ -17,23 +17,23 @@ export function phoneLink(scheme, text) {
 
 const extensionOf = /(?:;\s*ext\s*=|\bext(?:ension|n)?\b\.?:?|(?<=[\d\s)])x\.?|#)\s*(\d{1,9})\D*$/i;
 const severalNumbers = /[,;|&\n]|\/|\b(?:or|and)\b/i;
-/** So many digits are a number by themselves, and letters beside them a remark. */
+/** This many digits are a complete number, and letters next to them are a remark. */
 const fewestDigits = 6;
 
 function numberOf(text) {
   const plain = asciiDigits(text.normalize('NFKC')).replace(/^\W*tel:/i, '');
   const [, extension] = plain.match(extensionOf) ?? [];
   const rest = firstOfSeveral(plain.replace(extensionOf, ''));
-  // A service code is no number of a person's.
+  // A service code is not a person's number.
   if (/[*#]/.test(rest)) return {};
   const number = withKeys(rest);
   return isOfOneNumber(number) ? { number, extension } : {};
 }
 
-// E.164 has 15 digits at most; a prefix that leads abroad stands before them.
+// E.164 has 15 digits at most, plus an international prefix.
 const isOfOneNumber = (number) => /^(?:\+|00|011)?\d{1,15}$/.test(number);
 
-// The other digits count up from a zero, ten in a row (Unicode, section 4.6).
+// Digits of other scripts are ten consecutive characters from their zero (Unicode, section 4.6).
 const asciiDigits = (text) => text.replace(/\p{Nd}/gu, (digit) => {
   const code = digit.codePointAt(0);
   let value = 0;
@@ -41,14 +41,14 @@ const asciiDigits = (text) => text.replace(/\p{Nd}/gu, (digit) => {
   return String(value % 10);
 });
 
-// What stands after a stroke may also be the rest of the same number: 089/123456.
+// Digits after a slash may belong to the same number: 089/123456.
 function firstOfSeveral(text) {
   const [first] = text.split(severalNumbers);
   return first.replace(/\D/g, '').length >= fewestDigits ? first : text;
 }
 
-// "Tel. 02 9374 4000 (home)" has a label and a remark; "1-800-FLOWERS" has the keys' letters, which no link may hold
-// (RFC 3966, section 5.1.2). Of a handful of digits and a remark nobody knows what to dial.
+// "Tel. 02 9374 4000 (home)" has a label and a remark. "1-800-FLOWERS" has letters, which a link must not contain (RFC
+// 3966, section 5.1.2). A few digits with a remark are ambiguous.
 function withKeys(text) {
   const [, plus, after] = text.match(/^[^\d+]*(\+?)\D*(\d.*)$/s) ?? [];
   if (!after) return '';
@@ -62,7 +62,7 @@ function withKeys(text) {
 const keyOf = Object.fromEntries(['ABC', 'DEF', 'GHI', 'JKL', 'MNO', 'PQRS', 'TUV', 'WXYZ'].flatMap((letters, index) =>
   [...letters].map((letter) => [letter, String(index + 2)])));
 
-/** The address that opens an e-mail, or null where none can be made out that reads as it is (RFC 6068). */
+/** The link that opens an e-mail; null if the text contains no address that reads as it is (RFC 6068). */
 export function mailLink(text) {
   const [address] = text.match(/(?<![^\s<>,;:()"])[^\s<>,;:()"@]+@[^\s<>,;:()"@]*[^\s<>,;:()"@.](?=\.*(?:[\s<>,;:()"]|$))/) ?? [];
   return address && !/[\p{Cf}\p{Cc}\p{Default_Ignorable_Code_Point}]/u.test(address) ? `mailto:${encodeURIComponent(address).replaceAll('%2B', '+').replaceAll('%40', '@')}` : null;

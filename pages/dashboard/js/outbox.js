@@ -1,6 +1,6 @@
-// Contacts on their way to the log. Each belongs to the person who made it, in his organization: nobody else's token
-// sends it, nobody else sees it. What is logged cannot be unlogged, so each waits a few seconds in which it can be
-// undone; then it is sent, with one key for all its attempts, so that no retry logs it twice.
+// Contacts that are not logged yet. Each belongs to the person who made it, within an organization: no other token
+// sends it, no other person sees it. A logged contact cannot be removed, so each waits a few seconds for Undo. Then it
+// is sent, with one idempotency key for all attempts, so that no retry logs it twice.
 
 import { Problem, get, post } from './api.js';
 import { mark, serverTime, since } from './clock.js';
@@ -9,12 +9,13 @@ import * as session from './session.js';
 
 export const undoSeconds = 7;
 const attempts = 4;
-/** The log holds the time of sending: what is older than a working day is sent by a person alone. */
+/** The log contains the time of sending. An entry older than a working day is sent only by a person. */
 const sameDay = 12 * 60 * 60 * 1000;
 
 /**
- * Every state of an entry. `asks`: closing the page would lose it, so the browser asks before. `flushes`: it is sent
- * when the page or the person goes. `sends`: a person or the outbox may send it. `keeps`: it is kept when the page goes.
+ * The states of an entry. `asks`: closing the page would lose it, so the browser asks first. `flushes`: it is sent when
+ * the page or the person leaves. `sends`: a person or the outbox may send it. `keeps`: it is stored when the page is
+ * closed.
  */
 const states = {
   blank: { asks: false, flushes: false, sends: false, keeps: false },
@@ -36,7 +37,7 @@ export const contactOf = (patientID) => contacts().findLast((each) => isMine(eac
 export const onContact = (listener) => changes.addEventListener('change', (event) => listener(event.entry));
 export const isAnyUnsaved = () => contacts().some((each) => states[each.state].asks && (isMine(each) || !each.isKept));
 
-/** How much waits for somebody who is not here, or for one who has just left; and whether this tab alone has it. */
+/** The number of entries of an absent person, or of one who has just left, and whether only this tab has them. */
 export function held(leaver) {
   const isMeant = leaver ? isOf(leaver) : (owner) => owner !== session.presumed();
   const here = contacts().filter((each) => states[each.state].asks && isMeant(each.owner));
@@ -44,7 +45,7 @@ export function held(leaver) {
   return { count: keys.size, isInTabAlone: here.some((each) => !each.isKept) };
 }
 
-/** Of the patient it takes what the notices tell, as it is when the dialog opens. */
+/** Copies the fields of the patient that the notices show, as they are when the dialog opens. */
 export function begin({ id, name, risk_level }, fields) {
   const patient = { id, name, risk_level };
   const entry = { key: newKey(), owner: session.owner(), made: serverTime(), patient, fields, state: 'blank', problem: null, after: null };
@@ -52,7 +53,7 @@ export function begin({ id, name, risk_level }, fields) {
   return entry;
 }
 
-/** What is typed in the dialog: notes are unsaved work from their first letter on. */
+/** Text in the dialog. Notes are unsaved work from their first character. */
 export function write(entry, fields) {
   entry.fields = fields;
   entry.state = fields.notes.trim() ? 'draft' : 'blank';
@@ -67,7 +68,7 @@ export function finish(entry, fields) {
   kept.seal(entry);
 }
 
-/** Only while it waits: afterwards it may be in the log. */
+/** Only while it waits. Afterwards it may have been logged. */
 export function undo(entry) {
   if (entry.state !== 'waiting' || !isMine(entry)) return false;
   remove(entry, 'undone');
@@ -78,13 +79,13 @@ export function sendNow(entry) {
   if (states[entry.state].sends && isMine(entry)) send(entry);
 }
 
-/** What is not logged and will not be, or the notice of what was. */
+/** Removes an entry that will not be logged, or the notice of one that was. */
 export function discard(entry) {
   const isAsked = ['draft', 'failed', 'logged'].includes(entry.state) && isMine(entry);
   if (isAsked || entry.state === 'blank') remove(entry, 'discarded');
 }
 
-/** The person goes, or the page: nothing can be undone any more, and nothing waits for the network. */
+/** The person or the page leaves. Undo ends, and nothing waits for the network. */
 export function flush() {
   for (const entry of contacts().filter((each) => isMine(each) && states[each.state].flushes)) {
     if (entry.state === 'waiting') send(entry);
@@ -92,12 +93,12 @@ export function flush() {
   }
 }
 
-/** The page may not come back: a phone ends hidden ones without a word. */
+/** The page may not return: a phone ends hidden pages without an event. */
 export function keepAll() {
   for (const entry of contacts()) if (states[entry.state].keeps) kept.keep(entry);
 }
 
-/** Nobody is here any more, or somebody else: what is not his waits for its person, in whichever tab he signs in. */
+/** The person has left or changed. Entries of another person wait for that person, in any tab where they sign in. */
 export function putAway() {
   keepAll();
   for (const entry of contacts().filter((each) => states[each.state].keeps)) putAside(entry);
@@ -111,14 +112,14 @@ async function putAside(entry) {
 
 const isAway = (entry) => session.subjectOf(entry.owner) !== session.subjectOf(session.owner());
 
-/** The page goes: another one sends what this one cannot see through. */
+/** The page is closed. Another tab sends the entries that this one cannot finish. */
 export function leave() {
   flush();
   keepAll();
   kept.letGo();
 }
 
-/** From the browser's cache: what is still kept is taken up again, unless another tab has it. */
+/** The page returns from the browser's cache. It takes its stored entries again, unless another tab has them. */
 export function comeBack() {
   for (const entry of contacts().filter((each) => each.isKept)) {
     if (entry.isOpen) {
@@ -130,7 +131,7 @@ export function comeBack() {
   resume();
 }
 
-/** The person is here, and the API has said so: what waited for him goes on, in whichever tab it was left. */
+/** The API has accepted the person's token. Their waiting entries continue, whichever tab they come from. */
 export function resume() {
   const owner = session.person();
   if (owner === null) return;
@@ -145,8 +146,8 @@ export function resume() {
 }
 
 /**
- * Signed out: nothing of his stays on the computer, of none of his organizations. What could not be logged waits in this
- * tab, or is discarded.
+ * Signed out: no entry of the person stays on the computer, in any of their organizations. Entries that could not be
+ * logged wait in this tab or are discarded.
  */
 export function forget(leaver) {
   for (const entry of contacts().filter((each) => isOf(leaver)(each.owner))) {
@@ -160,7 +161,9 @@ export function discardOf(leaver) {
   for (const entry of contacts().filter((each) => isOf(leaver)(each.owner))) remove(entry, 'discarded');
 }
 
-/** What another tab has removed is in this one alone from now on: to keep it again would undo the signing out. */
+/**
+ * Entries that another tab removed exist only in this one from now on. Storing them again would undo the signing out.
+ */
 export function lookAgain() {
   for (const entry of contacts().filter(kept.isGone)) {
     kept.drop(entry);
@@ -182,7 +185,7 @@ function goOn(entry) {
   return fail(entry, new Problem(null, 'It was made more than 12 hours ago, and the log would hold the time of sending.'));
 }
 
-// Without a problem it was not tried; a token that was not taken says nothing of the contact.
+// Without a problem there was no attempt. A refused token is no result for the contact.
 const isPassing = ({ problem }) => !problem || problem.isPassing || problem.status === 401;
 
 function newKey() {
@@ -206,7 +209,7 @@ async function send(entry) {
   }
 }
 
-/** The problem, or null: it is in the log. */
+/** The problem, or null if the contact is in the log. */
 async function attempt(entry, isLasting) {
   entry.isUnderWay = true;
   try {
@@ -234,15 +237,15 @@ function fail(entry, problem) {
   entry.problem = problem;
   kept.keep(entry);
   change(entry, 'failed');
-  // Its notice says where it is kept, which may be known only when it is sealed.
+  // The notice contains where it is stored, which may be known only after encryption.
   const wasKept = entry.isKept;
   entry.sealing?.then(() => entry.state === 'failed' && entry.isKept !== wasKept && tell(entry));
   putAside(entry);
 }
 
-/** Those between two attempts, each with what ends that. */
+/** Entries between two attempts, each with a function that ends the wait. */
 const pauses = new Map();
-// A long one must not outlast the session, and then go on under the next one without a word.
+// A long wait must not outlast the session and continue under the next one.
 session.onPerson(() => pauses.forEach((end, entry) => isMine(entry) || end()));
 
 async function pause(entry, seconds) {
@@ -259,7 +262,7 @@ function change(entry, state) {
   tell(entry);
 }
 
-/** It stays where it is kept, and leaves this tab. */
+/** It stays in storage and leaves this tab. */
 function takeOff(entry) {
   clearTimeout(entry.timer);
   entries.delete(entry.key);

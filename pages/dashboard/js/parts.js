@@ -1,4 +1,4 @@
-// Pieces that several views are made of.
+// Parts that several views share.
 
 import { h, unseen } from './dom.js';
 import { levelText } from './levels.js';
@@ -19,7 +19,7 @@ export function panel(title, attributes, ...content) {
     h('h2', { id }, title), ...content);
 }
 
-/** Links that choose one of a few, as addresses, so that each can be kept and gone back to. */
+/** Links that select one of a few options. Each is an address, so that it can be bookmarked. */
 export function choice(label, options, chosen) {
   return h('nav', { class: 'choice', 'aria-label': label }, h('ul', {}, options.map(({ value, text, href, more }) =>
     h('li', {}, h('a', {
@@ -37,13 +37,13 @@ export function facts(pairs, attributes = {}) {
     h('div', {}, h('dt', {}, name), h('dd', {}, value, more && [' ', h('small', {}, more)]))));
 }
 
-/** A figure beside the industry's, as a bar with a mark. */
+/** A figure and the industry's benchmark, as a bar with a mark. */
 export function bar(value, mark = null) {
   return h('div', { class: 'bar', 'aria-hidden': 'true', vars: { value: `${Math.min(value, 100)}%` } },
     mark !== null && h('span', { class: 'bar-mark', vars: { mark: `${mark}%` } }));
 }
 
-/** What the list says about a contact that is still on its way. */
+/** The list's remark about a contact that is not logged yet. */
 export function contactMark(patientID) {
   return h('p', { class: 'contact-mark', 'data-contact-mark': patientID }, markText(patientID));
 }

@@ -1,12 +1,11 @@
-// What the reader sees when an answer does not come: the guide's words, the server's
-// reason, and a way on.
+// The message after a failed request: the guide's text, the server's reason, and a next step.
 
 import { h } from './dom.js';
 import { timeOfDay } from './format.js';
 
 export const guideMessage = 'Unable to load reengagement data';
 
-/** `retry.at` is when it will be asked again by itself, by performance.now(); before that moment 429 forbids it. */
+/** `retry.at` is the time of the automatic retry, by performance.now(). After a 429 no retry is allowed before it. */
 export function problemBanner(problem, retry, shownSince) {
   const waits = problem.status === 429 && retry.at > performance.now();
   return h('div', { class: 'notice bad', role: 'alert', id: 'problem' },
@@ -28,7 +27,7 @@ const titles = {
   429: 'Too many requests for the moment',
 };
 
-/** Called each second while a banner is there. */
+/** Called each second while a banner is shown. */
 export function countDown(retry) {
   const left = Math.ceil((retry.at - performance.now()) / 1000);
   const text = document.getElementById('countdown');

@@ -1,6 +1,5 @@
-// When a view is asked for again: every 30 seconds while somebody looks, sooner or
-// later where an answer was refused, and never before the server's Retry-After. A clock
-// that is set meanwhile changes nothing.
+// When a view is requested again: every 30 seconds while the page is visible, with a back-off after failures, and never
+// before the server's Retry-After. Setting the device's clock has no effect.
 
 const usual = 30_000;
 const longest = 120_000;
@@ -36,8 +35,8 @@ export class Schedule {
     this.timer = setTimeout(() => this.wake(true), delay);
   }
 
-  // A hidden page asks for nothing; it catches up when it is looked at. An open dialog
-  // keeps what lies beneath it.
+  // A hidden page sends no requests. It refreshes when it becomes visible. The page behind an open dialog does not
+  // change.
   wake(isByTimer) {
     if (this.at === null || document.hidden || performance.now() < this.at - 50) return;
     if (document.querySelector('dialog[open]')) this.plan(5000);

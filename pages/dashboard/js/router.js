@@ -2,7 +2,7 @@
 
 const names = ['overview', 'patients', 'performance', 'trends'];
 
-/** Any other address is the overview's. */
+/** Every other address is the overview's. */
 export function currentRoute() {
   const [path, query = ''] = location.hash.replace(/^#\/?/, '').split('?');
   const [name, ...rest] = path.split('/');

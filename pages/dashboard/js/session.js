@@ -1,26 +1,29 @@
-// Who is signed in. The token stays in this tab's memory, since browsers write what they store to the disk, and goes
-// nowhere but into the Authorization header; it is never logged. To use Clerk's own sign-in, give `token` Clerk's
-// getToken (docs/dashboard.md).
+// The signed-in person. The token stays in this tab's memory, because browsers write their storage to disk. It is sent
+// only in the Authorization header and never logged. To use Clerk's own sign-in, pass Clerk's getToken as `token`
+// (docs/dashboard.md).
 
 const changes = new EventTarget();
-/** To the other tabs: that somebody has signed out, is at work, or is not, and no token. Without it each tab is by itself. */
+/**
+ * Tells the other tabs that a person signed out, gave input, or left; never a token. Without it each tab is
+ * independent.
+ */
 const tabs = globalThis.BroadcastChannel ? new BroadcastChannel('reengagement') : null;
 let local = [];
 let current = takeOver();
-/** `new` until the API has answered, then `taken` or `refused`: what a token says of itself, anybody can write. */
+/** `new` until the first response of the API, then `taken` or `refused`. The claims of a token alone prove nothing. */
 let standing = 'new';
-/** Who was here before, and has not signed out. */
+/** The previous person, who has not signed out. */
 let last = null;
 
 export const token = () => current;
 export const organization = () => claimsOf(current)?.organization ?? null;
 export const onSignIn = (listener) => changes.addEventListener('in', (event) => listener(event.isSamePerson));
-/** Who is here has changed: signed in or out, expired, or taken by the API. */
+/** Called when the person changes: signed in or out, expired, or accepted by the API. */
 export const onPerson = (listener) => changes.addEventListener('person', listener);
 /** The person of this tab has signed out in another one. */
 export const onSignOutElsewhere = (listener) => onTabs({ signedOut: listener });
 
-/** What the same person does in another tab, in whichever organization. */
+/** Input of the same person in another tab, in any organization. */
 export const onTabs = (listeners) => tabs?.addEventListener('message', ({ data }) => {
   if (data.subject === subject()) listeners[data.what]?.();
 });
@@ -29,16 +32,16 @@ export function tellTabs(what) {
   if (subject() !== null) tabs?.postMessage({ what, subject: subject() });
 }
 
-/** Whom an entry of this page belongs to: a person within an organization, as text that can be compared. */
+/** The owner of an entry: a person within an organization, as comparable text. */
 export const owner = () => ownerOf(current);
-/** The same, once the API has taken the token, and null before and after: whose entries may be shown and sent. */
+/** The same, while the API accepts the token, otherwise null: the owner whose entries may be shown and sent. */
 export const person = () => (standing === 'taken' ? owner() : null);
-/** Who seems to be here, for as long as the API has not said otherwise. */
+/** The person of the token, before the API has decided about it. */
 export const presumed = () => (standing === 'refused' ? null : owner());
 
 const subject = () => claimsOf(current)?.subject ?? null;
 
-/** The person of an owner, in whichever organization; null of what is none, since the storage may hold anything. */
+/** The person of an owner, in any organization; null for any other text, since the storage may contain anything. */
 export function subjectOf(owner) {
   try {
     return JSON.parse(owner)[1];
@@ -47,7 +50,7 @@ export function subjectOf(owner) {
   }
 }
 
-// Handed over in the storage of this tab, by an earlier version of the page or another one of its host.
+// Left in this tab's storage by an earlier version of the page or another page of this host.
 function takeOver() {
   const place = 'reengagement.token';
   try {
@@ -55,7 +58,7 @@ function takeOver() {
     sessionStorage.removeItem(place);
     return text;
   } catch {
-    // The browser refuses this page all storage.
+    // The browser refuses storage to this page.
     return null;
   }
 }
@@ -65,7 +68,7 @@ function ownerOf(text) {
   return claims && JSON.stringify([claims.organization, claims.subject]);
 }
 
-/** An answer has come for this token; true where it is the first. */
+/** The API has accepted this token. True for the first time. */
 export function confirm() {
   if (standing === 'taken' || current === null) return false;
   standing = 'taken';
@@ -73,20 +76,20 @@ export function confirm() {
   return true;
 }
 
-/** The API takes this token no longer; its claims still say who is asked to sign in again. */
+/** The API no longer accepts this token. Its claims still name the person who is asked to sign in again. */
 export function expire() {
   standing = 'refused';
   tell('person');
 }
 
-/** When it expires, by the server's clock, and how long it is good for in all; NaN of a token that does not say. */
+/** The expiry time by the server's clock, and the whole lifetime; NaN if the token does not contain them. */
 export const expires = () => claimsOf(current)?.expires ?? NaN;
 export const lifetime = () => expires() - (claimsOf(current)?.begins ?? NaN);
 
-/** Organizations of the local set-up, [] anywhere else. */
+/** Organizations of the local set-up; [] elsewhere. */
 export const localOrganizations = () => local;
 
-/** What a token says about itself; the server alone decides whether it is true. */
+/** The claims of a token. Only the server decides whether they are true. */
 export function claimsOf(text) {
   try {
     const part = text.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
@@ -99,7 +102,7 @@ export function claimsOf(text) {
   }
 }
 
-/** Why a pasted token cannot be meant, or null. */
+/** The reason why a pasted token cannot be valid, or null. */
 export function faultOf(text) {
   const claims = /^[\w-]+\.[\w-]+\.[\w-]+$/.test(text) ? claimsOf(text) : null;
   if (!claims) return 'This is not a session token: it has three parts with dots between them.';
@@ -107,7 +110,7 @@ export function faultOf(text) {
   return null;
 }
 
-/** Whether a token is valid is for the server to say; this clock is only spoken of where it would say otherwise. */
+/** The server decides whether a token is valid. The message mentions this device's clock only if it disagrees. */
 export function reasonToSignIn({ detail }) {
   const isClockSlow = /expired/.test(detail) && claimsOf(token())?.expires > Date.now();
   return `${detail} Sign in again to go on.${isClockSlow ? " By this device's clock it is still valid: the clock may be slow." : ''}`;
@@ -121,14 +124,14 @@ export function signIn(text) {
   tell('person');
 }
 
-/** In all tabs, whichever organization they show; in those that are told of it, in theirs. */
+/** In all tabs, for any organization. */
 export function signOut(isElsewhere = false) {
   if (!isElsewhere) tellTabs('signedOut');
   [current, standing, last] = [null, 'new', null];
   tell('person');
 }
 
-/** Nobody is here any more, though nobody has signed out: the same person goes on where he was. */
+/** The session ended without signing out. The same person continues at the same address. */
 export function forget() {
   [current, standing, last] = [null, 'new', owner() ?? last];
   tell('person');
@@ -136,7 +139,7 @@ export function forget() {
 
 const tell = (name, more = {}) => changes.dispatchEvent(Object.assign(new Event(name), more));
 
-/** Asks what the local set-up offers; on any other host there is nothing to ask. */
+/** Requests the tokens of the local set-up. Any other host has none. */
 export async function lookAround() {
   if (!['localhost', '127.0.0.1'].includes(location.hostname)) return;
   const answer = await fetch('/dev/tokens', { cache: 'no-store', signal: AbortSignal.timeout(5000) })
@@ -144,7 +147,7 @@ export async function lookAround() {
   local = answer?.organizations ?? [];
 }
 
-/** Signs in by itself with what was offered, unless that is the token just refused. */
+/** Signs in with an offered token, unless it is the one that was just refused. */
 export function signInLocally(wanted = organization(), refused = token()) {
   const offered = local.find((each) => each.id === wanted) ?? (wanted === null ? local[0] : null);
   if (!offered || offered.token === refused || faultOf(offered.token)) return false;

@@ -1,15 +1,15 @@
-// What the server's configuration says about the page.
+// The server's settings for the page.
 
 import { getSettings } from './api.js';
 
-/** As long as nothing is known, and of a server that does not know of it. */
+/** The value before the settings are known, and with a server that does not have them. */
 const usual = { idle_logoff_min: 15 };
 let known = null;
 let asking = null;
 
 export const idleMinutes = () => (known ?? usual).idle_logoff_min;
 
-/** Nothing of a patient is shown before it is known how long that may stand there. */
+/** Patient data is shown only after the time until sign-out is known. */
 export const askSettings = () => (asking ??= ask().catch((problem) => {
   asking = null;
   throw problem;
@@ -21,7 +21,7 @@ async function ask() {
     throw problem;
   });
   const minutes = answer.idle_logoff_min;
-  // A day at most, as the server has it.
+  // A day at most, like the server's limit.
   if (!Number.isInteger(minutes) || minutes < 1 || minutes > 24 * 60) throw new TypeError('The settings name no time after which to sign out.');
   known = answer;
 }

@@ -1,4 +1,4 @@
-// What surrounds every view: the pages, the organization, when it was last updated.
+// The frame around every view: navigation, organization, time of the last update.
 
 import { h, replaceContent, written } from './dom.js';
 import { moment, timeOfDay } from './format.js';
@@ -33,7 +33,7 @@ export function showUpdated(date) {
   document.getElementById('as-of').replaceChildren(written(session.organization()), `, as of ${moment(date)}`);
 }
 
-// The local set-up offers several; a pasted token names one.
+// The local set-up offers several organizations. A pasted token names one.
 function organization(change) {
   const current = session.organization();
   const offered = session.localOrganizations();

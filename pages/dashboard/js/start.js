@@ -1,4 +1,4 @@
-// The page's modules come by many requests. Where one of them is lost, nothing of the page runs but this.
+// The modules are loaded by many requests. If one fails, only this file runs.
 
 import('./main.js').catch((error) => {
   console.error(error);
@@ -8,7 +8,7 @@ import('./main.js').catch((error) => {
   reason.textContent = 'A part of it did not come from the server, or failed at its start. Is this device online? If it is, tell whoever runs this page.';
   const retry = document.createElement('button');
   Object.assign(retry, { type: 'button', className: 'button', id: 'retry', textContent: 'Try again' });
-  // A browser keeps the failure of a module as long as the document.
+  // A browser caches the failure of a module as long as the document exists.
   retry.addEventListener('click', () => location.reload());
   const notice = document.createElement('div');
   Object.assign(notice, { id: 'problem', className: 'notice bad', role: 'alert' });

@@ -1,4 +1,4 @@
-// The clinic's time zone, in which the page shows its days and times. The dashboard's answer names it.
+// The clinic's time zone, in which the page shows days and times. The dashboard's response contains it.
 
 import { get } from './api.js';
 import { useZone } from './format.js';
@@ -9,11 +9,11 @@ let known = { organization: null, until: 0 };
 
 export function learnZone({ organization_id: id, time_zone: name }) {
   known = { organization: id, until: performance.now() + good };
-  // Without a name, as with a name that means nothing: never the reader's own, as if it were the clinic's.
+  // Without a zone, or with an unknown one, times are UTC and never in the reader's own zone.
   useZone(name ?? 'UTC');
 }
 
-/** For a view that does not ask for the dashboard by itself. */
+/** For a view that does not request the dashboard itself. */
 export async function askZone(signal) {
   if (known.organization === organization() && performance.now() < known.until) return;
   learnZone(await get('dashboard', {}, signal));

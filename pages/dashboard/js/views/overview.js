@@ -1,4 +1,4 @@
-// The first view: how many patients are at which risk, and whom to contact now.
+// The overview: patients by risk level, and whom to contact now.
 
 import { get } from '../api.js';
 import { contactButtons } from '../contact-dialog.js';
@@ -12,7 +12,7 @@ import { learnZone } from '../zone.js';
 
 export const title = 'Overview';
 
-/** Its answer names the clinic's zone. */
+/** Its response contains the clinic's time zone. */
 export const tellsZone = true;
 
 export async function load(_, signal) {
@@ -38,7 +38,7 @@ export function render({ risk, dashboard, performance }) {
   ];
 }
 
-/** The guide's fallback: its counts of zero, marked as what they are. */
+/** The guide's fallback: counts of zero, marked as a fallback. */
 export function fallback() {
   return [heading(title), h('div', { class: 'not-loaded' },
     h('p', { class: 'muted' }, 'The counts below are placeholders, not your patients.'), riskCards(noCounts, null))];

@@ -1,4 +1,4 @@
-// One patient: what is known, what to do, and what was tried.
+// One patient: data, next action, and contact history.
 
 import { get } from '../api.js';
 import { contactButtons } from '../contact-dialog.js';

@@ -1,4 +1,4 @@
-// Everybody in the order of priority or another, by level and page by page, or those who are searched for.
+// The list of patients: sorted, filtered by level or searched, page by page.
 
 import { get, search } from '../api.js';
 import { contactButtons } from '../contact-dialog.js';
@@ -12,12 +12,12 @@ import { toPatient, toPatients } from '../router.js';
 export const title = 'Patients';
 
 const sizes = [25, 50, 100, 200];
-/** For each level the cursors of the pages gone through, so that Back finds the same page. */
+/** The cursors of the visited pages of each level, so that "Back" shows the same page. */
 const trails = new Map();
 let size = sizes[0];
 const orders = { priority: 'Priority', name: 'Name', last_contact: 'Last contact' };
 let order = 'priority';
-/** What is searched for, never in an address, and what has been typed since. */
+/** The search text, which is never part of an address, and the text that was typed since. */
 let wanted = '';
 let typed = '';
 
@@ -36,7 +36,7 @@ export async function load(parameters, signal) {
     search({ risk_level: level, q: wanted || null, sort: order, limit: size, cursor: trail.at(-1)?.cursor ?? null }, signal),
     get('risk-metrics', {}, signal),
   ]);
-  // Those on the last page may have moved up meanwhile.
+  // The patients of the last page may have moved to an earlier one.
   if (list.patients.length === 0 && trail.length > 0) {
     trails.set(level, trail.slice(0, -1));
     return load(parameters, signal);
@@ -99,7 +99,7 @@ function nobody(level) {
     : `No patient is at the level ${levelText[level].name} today.`);
 }
 
-// On paper alone, where the list is a table.
+// For print, where the list is a table.
 const heads = () => h('li', { class: 'on-paper patients-heads' },
   ['Patient', 'Risk', 'What to do', 'Last contact', 'Next visit', 'Missed, 90 days', 'Responds'].map((text) => h('span', {}, text)));
 

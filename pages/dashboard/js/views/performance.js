@@ -1,4 +1,4 @@
-// Whether the outreach works, in all and by channel, beside the industry.
+// The success of the outreach, in total and by channel, compared with the industry.
 
 import { get } from '../api.js';
 import { h } from '../dom.js';
@@ -55,8 +55,8 @@ function comparison(value, industry) {
   return `${points} points ${value > industry ? 'above' : 'below'} the industry average of ${percent(industry)}`;
 }
 
-// The steps of each channel, from what was tried to what came of it: the API's own
-// words. Reached of all attempts is what the industry's contact rate compares with.
+// The steps of each channel from attempt to result, in the API's terms. The industry's contact rate is compared with
+// reached per attempt.
 const steps = {
   sms: { tried: 'sent', reached: 'responded', rate: 'response_rate', rows: [['Sent', 'sent'], ['Delivered', 'delivered'], ['Responded', 'responded']] },
   email: { tried: 'sent', reached: 'responded', rate: 'response_rate', rows: [['Sent', 'sent'], ['Opened', 'opened'], ['Responded', 'responded']] },

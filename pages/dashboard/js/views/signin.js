@@ -1,4 +1,4 @@
-// Where a token is asked for: not signed in yet, or no longer.
+// The form for a token: before the first sign-in, and after a session has ended.
 
 import { h, replaceContent, written } from '../dom.js';
 import { faultOf, localOrganizations, signIn } from '../session.js';
@@ -10,7 +10,8 @@ export function showSignIn(content, reason) {
     'aria-describedby': 'token-help token-fault',
   });
   document.title = 'Sign in – Reengagement';
-  // What is typed a browser keeps on the disk, to give it back after a crash, unless it may not: some ask the field, others its form.
+  // Browsers store typed text on disk to restore it after a crash, unless it is forbidden. Some read the field's
+  // attribute, others the form's.
   replaceContent(content, h('form', { class: 'panel sign-in', autocomplete: 'off', novalidate: true, onsubmit: (event) => submit(event, field, fault) },
     h('h1', { tabindex: '-1' }, 'Sign in'),
     reason && h('p', { class: 'notice', id: 'reason', role: 'status' }, reason),
@@ -26,10 +27,10 @@ export function showSignIn(content, reason) {
   field.focus();
 }
 
-/** A token that was pasted and not sent is somebody's all the same. True where there was one. */
+/** A token that was pasted and not submitted is removed too. True if there was one. */
 export function forgetUnsent() {
   if (!document.getElementById('token')?.value) return false;
-  // A new field, since a browser can undo what was done to one.
+  // A new field, because a browser can undo changes of an existing one.
   showSignIn(document.getElementById('content'), 'The token that stood here was not used, and is forgotten.');
   return true;
 }

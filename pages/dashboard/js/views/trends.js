@@ -1,4 +1,4 @@
-// How it went over time: risk levels, outreach, channels, and whether it is improving.
+// Development over time: risk levels, outreach, channels, and improvement.
 
 import { get } from '../api.js';
 import { chartFigure, loadCharts, releaseCharts } from '../charts.js';
@@ -63,8 +63,8 @@ function channelTrend(name, { success_rate_trend: trend, change_pct: change }) {
       `${trend[0].toUpperCase()}${trend.slice(1)}`), h('p', { class: 'muted' }, `${signed(change)} in success rate`));
 }
 
-// Single days say little over a long time: from 90 days on they are added up by weeks,
-// counted back from today, so that only the first may be short.
+// Single days are too noisy over a long period. From 90 days on they are summed by weeks, counted back from today, so
+// that only the first week may be shorter.
 function grouped(days) {
   const length = days.length >= 90 ? 7 : 1;
   const groups = [];
@@ -112,9 +112,8 @@ const sums = (series, unit) => series.map(({ name, values }) => {
   return `${name}: ${unit ? plural(sum, unit) : count(sum)}`;
 }).join(', ');
 
-// The rates of single days cannot be added up: a week's contact rate is that of its sums,
-// and conversion, whose attempts are known by day alone, is shown by day alone. A day
-// that divides by nothing has no rate.
+// Daily rates cannot be summed. A week's contact rate is computed from its sums. Conversion is shown by day, because
+// its attempts are known by day only. A day without attempts has no rate.
 function ratesChart(days, spans, benchmark) {
   const series = [{ name: 'Contact success', color: 'accent', values: spans.rate(all('successes'), all('attempts')) }];
   if (spans.unit === 'by day') {
