@@ -32,8 +32,6 @@ public struct Thread: Sendable {
         var rest = timespec()
         while nanosleep(&remaining, &rest) == -1 && errno == EINTR { remaining = rest }
     }
-
-    private init(handle: pthread_t) { self.handle = handle }
 }
 
 private final class Body: Sendable {

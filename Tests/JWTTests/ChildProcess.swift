@@ -98,7 +98,7 @@ final class ChildProcess {
         posix_spawnattr_setsigmask(&attributes, &noSignals)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         let strings = ([program] + arguments).map { strdup($0) } + [nil]
-        defer { strings.forEach { free($0) } }
+        defer { for string in strings { free(string) } }
         var pid = pid_t()
         let code = posix_spawn(&pid, program, &actions, &attributes, strings, environ)
         guard code == 0 else { throw ChildError(program: program, status: code) }

@@ -1,7 +1,7 @@
 """Patients who come, go, or pass from level to level."""
 
 import rows
-from instants import DAY, HOUR, SECOND, day_of, instant, literal, midnight
+from instants import DAY, HOUR, SECOND, day_of, literal, midnight
 from script import ID, NOW, around, case
 from steps import ALL, LEVELS, SORTS, STATUSES, SUMMARIES, TIERS, TRENDS, USUAL, Wanted, walk
 

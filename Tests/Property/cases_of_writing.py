@@ -1,7 +1,7 @@
 """Every way to write, and not to."""
 
 import rows
-from instants import DAY, literal, midnight
+from instants import DAY, literal
 from rows import uuid
 from script import COUNTS, ID, NOW, case
 from steps import ALL, SUMMARIES, USUAL, Advance, Check

@@ -1,6 +1,7 @@
 """The cases that random steps miss, or meet too seldom."""
 
-import cases_of_attribution  # noqa: F401: each registers its cases
+# Each registers its cases as it is imported.
+import cases_of_attribution  # noqa: F401
 import cases_of_days  # noqa: F401
 import cases_of_patients  # noqa: F401
 import cases_of_writing  # noqa: F401

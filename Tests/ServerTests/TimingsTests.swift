@@ -41,11 +41,13 @@ struct TimingsTests {
         waiting.add(.seconds(100))
         for _ in 0..<2 {
             #expect(throws: Failure.self) {
-                try timings.measureDatabase(waited: { waiting.spent }) {
-                    waiting.add(.milliseconds(5))
-                    Thread.sleep(.milliseconds(15))
-                    throw Failure()
-                }
+                try timings.measureDatabase(
+                    waited: { waiting.spent },
+                    {
+                        waiting.add(.milliseconds(5))
+                        Thread.sleep(.milliseconds(15))
+                        throw Failure()
+                    })
             }
         }
         #expect(timings.pool == .milliseconds(10))

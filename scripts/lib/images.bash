@@ -15,7 +15,7 @@ make_base() {
         fail_with_log "$work/debootstrap.log" "debootstrap failed"
     # As the slim images are: what is not in the base cannot make it look larger.
     (
-        cd -- "$work/base"
+        cd -- "$work/base" || exit
         # Nor does dpkg wait for the disk there.
         echo force-unsafe-io >etc/dpkg/dpkg.cfg.d/docker-apt-speedup
         rm -rf var/cache/apt/* var/lib/apt/lists/* usr/share/{doc,man,info,locale}/*
