@@ -5,16 +5,18 @@ import pytest
 from browser import ENTER, TAB, must_have_no_violation
 
 VIEWS = {
-    "overview": "#/", "patients": "#/patients?level=high", "performance": "#/performance", "trends": "#/trends?period=90d",
+    "overview": "#/", "patients": "#/patients?level=high", "performance": "#/performance",
+    "trends": "#/trends?period=90d",
     "patient": "#/patients/patient_40"
 }
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_axe_finds_nothing_in_any_view(page, axe, dark):
     page.driver.set_script_timeout(300)
     page.look(dark=dark, still=True)
-    page.open()
+    page.open(undo_for=600_000)
     for name, view in VIEWS.items():
         page.go(view)
         if name == "trends":
@@ -24,13 +26,13 @@ def test_axe_finds_nothing_in_any_view(page, axe, dark):
     page.click("[data-key^='contact'][data-key$='email']")
     page.until(lambda: page.all("dialog .contact-address a, dialog .contact-address small"))
     must_have_no_violation(page, axe, "dialog")
-    page.undo_for(600_000)
     page.click("dialog [value=no_response]")
     page.click("dialog [type=submit]")
     must_have_no_violation(page, axe, "waiting")
     page.click("[data-state=waiting] button")
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_axe_finds_nothing_on_a_phone_signed_out_or_in_trouble(page, axe, dark):
     page.look(390, 844, mobile=True, dark=dark, still=True)
@@ -51,7 +53,9 @@ def test_the_keyboard_reaches_everything_in_order(page):
     assert page.focused() == "Skip to the content"
     page.press(ENTER)
     assert page.run("return document.activeElement.id") == "content"
-    reachable = page.run("return [...document.querySelectorAll('main a, main button, main summary, main select')].length")
+    reachable = page.run(
+        "return [...document.querySelectorAll('main a, main button, main summary, main select')].length"
+    )
     seen = []
     for _ in range(reachable):
         page.press(TAB)
@@ -70,11 +74,15 @@ def test_the_focus_stays_while_the_page_is_updated(page, api, clinic):
     page.open("#/patients", token=api.signer.token(clinic.id), wait=".patients")
     page.run("document.querySelector(\"[data-key='patient bob']\").focus()")
     assert api.post(clinic.id, {"patient_id": "ann", "method": "sms", "outcome": "success"}).status == 201
-    page.run("const now = performance.now.bind(performance); performance.now = () => now() + 60_000; document.dispatchEvent(new Event('visibilitychange'))")
+    page.run(
+        "const now = performance.now.bind(performance); performance.now = () => now() + 60_000; "
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
     page.until(lambda: page.texts(".patient h2") == ["Bob", "Ann"])
     assert page.run("return document.activeElement.dataset.key") == "patient bob"
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
 def test_a_phone_holds_every_view(page, view):
     page.look(360, 740, mobile=True)
@@ -97,8 +105,7 @@ def test_dark_and_light_are_what_the_reader_asked_for(page):
 
 def test_less_motion_is_respected(page):
     page.look(still=True)
-    page.open()
-    page.undo_for(600_000)
+    page.open(undo_for=600_000)
     page.click("[data-key^='contact']")
     page.click("dialog [value=failed]")
     page.click("dialog [type=submit]")

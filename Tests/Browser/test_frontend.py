@@ -45,8 +45,10 @@ def test_the_page_can_read_what_is_wrong(call, setting, driver):
     answers = call("troubles", setting)
     assert "error" not in answers, answers
     wrong = [(answer["status"], answer["body"]["type"]) for answer in answers]
-    assert wrong == [(404, "/problems/no-such-route"), (404, "/problems/no-such-route"), (404, "/problems/no-such-patient"),
-                     (401, "/problems/token-invalid"), (403, "/problems/other-organization"), (422, "/problems/bad-parameter"),
+    assert wrong == [(404, "/problems/no-such-route"), (404, "/problems/no-such-route"),
+                     (404, "/problems/no-such-patient"),
+                     (401, "/problems/token-invalid"), (403, "/problems/other-organization"),
+                     (422, "/problems/bad-parameter"),
                      (422, "/problems/bad-field"), (405, "/problems/method-not-allowed"),
                      (413, "/problems/body-too-large")]
     assert all(answer["requestID"] == answer["body"]["request_id"] for answer in answers)
@@ -60,16 +62,12 @@ def test_a_page_of_another_origin_reads_nothing(call, setting, guide_origin):
 
 def test_the_page_can_read_that_its_address_asks_too_often(call, setting, stack, directory, guide_origin):
     """nginx's own refusal, in the production configuration, which alone has limits by address."""
-    made = Stack(directory / "production", STACK_NGINX="production", DATABASE_URL=stack.settings["DATABASE_URL"],
-                 CORS_ALLOWED_ORIGINS=",".join((*ORIGINS, guide_origin)))
-    try:
-        made.call("server-start")
-        made.call("nginx-start")
-        made.attach()
+    origins = ",".join((*ORIGINS, guide_origin))
+    production = Stack(directory / "production", STACK_NGINX="production", DATABASE_URL=stack.settings["DATABASE_URL"],
+                       CORS_ALLOWED_ORIGINS=origins)
+    with production.started("server-start", "nginx-start") as made:
         base = f"https://localhost:{made.settings['HTTPS_PORT']}"
         refused = call("flood", {**setting, "base": base, "token": made.signer.token(setting["organization"])})
-    finally:
-        made.down()
     assert refused and "error" not in refused, refused
     assert refused["status"] == 429 and refused["body"]["type"] == "/problems/address-rate-limited"
     assert int(refused["retryAfter"]) >= 1

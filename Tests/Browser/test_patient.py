@@ -25,9 +25,9 @@ def test_it_shows_everything_that_the_api_knows(page, api):
     assert page.text("#lifetime-value").split()[0] == f"{Decimal(patient['lifetime_value']):,.2f}"
     rate = patient["attendance_rate_percent"]
     assert (f"{rate}%" if rate is not None else "No visits") in text
-    assert page.run("return [...document.querySelectorAll('[data-outreach]')].map((each) => each.dataset.outreach)") == [
-        each["outreach_id"] for each in patient["outreach"]
-    ]
+    assert page.run(
+        "return [...document.querySelectorAll('[data-outreach]')].map((each) => each.dataset.outreach)"
+    ) == [each["outreach_id"] for each in patient["outreach"]]
     for shown, each in zip(page.texts("[data-outreach]"), patient["outreach"]):
         assert each["notes"] in shown and each["logged_by"] in shown
 

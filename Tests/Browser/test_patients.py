@@ -27,6 +27,7 @@ def test_it_shows_the_apis_list_with_every_field_that_counts(page, api):
         assert all(part in text for part in wanted if part), (wanted, text)
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("level", ["critical", "high", "medium", "low", "engaged"])
 def test_each_level_has_its_own_list_and_count(page, api, level):
     page.open("#/patients", wait=".patients")
@@ -64,6 +65,7 @@ def test_paging_shows_everybody_once_and_goes_back(page, api):
     assert ids(page) == first
 
 
+@pytest.mark.nightly
 def test_a_hundred_thousand_patients_are_a_page_at_a_time(page, api, clinic):
     with clinic.database.cursor() as cursor:
         cursor.execute(
@@ -97,7 +99,9 @@ def test_a_search_stands_in_no_address_and_survives_what_is_typed_meanwhile(page
     page.press("otAki", ENTER)
     page.until(lambda: ids(page) == ["ana", "oto"])
     assert page.text("#range") == "1–2 of 2"
-    page.run("const s = document.querySelector('[data-key=order]'); s.value = 'name'; s.dispatchEvent(new Event('change'))")
+    page.run(
+        "const s = document.querySelector('[data-key=order]'); s.value = 'name'; s.dispatchEvent(new Event('change'))"
+    )
     page.until(lambda: page.asked("patients/search", "POST") and ids(page) == ["ana", "oto"])
     # A new answer comes while somebody types.
     page.click("[data-key=search]")
@@ -116,8 +120,14 @@ def test_a_search_stands_in_no_address_and_survives_what_is_typed_meanwhile(page
     page.until(lambda: ids(page) == ["ana", "ben", "late", "oto"])
     page.click("[data-key=search]")
     page.press("ab", ENTER)
-    assert page.run("return document.querySelector('[data-key=search]').validationMessage") == "Type at least 3 characters."
-    addresses = page.run("return [...performance.getEntriesByType('resource').map((each) => each.name), location.href, ...asked.map((each) => each.path)]")
+    assert (
+        page.run("return document.querySelector('[data-key=search]').validationMessage")
+        == "Type at least 3 characters."
+    )
+    addresses = page.run(
+        "return [...performance.getEntriesByType('resource').map((each) => each.name), location.href, "
+        "...asked.map((each) => each.path)]"
+    )
     assert not [address for address in addresses if "otaki" in address.lower()]
 
 
@@ -127,6 +137,7 @@ def test_a_search_is_forgotten_with_its_organization(page, api, clinic):
     page.click("[data-key=search]")
     page.press("nobody", ENTER)
     page.until(lambda: "Nobody found" in page.text("main"))
-    page.run("import('/dashboard/js/session.js').then(({ signIn }) => signIn(arguments[0]))", api.signer.token(clinic.id))
+    page.run("import('/dashboard/js/session.js').then(({ signIn }) => signIn(arguments[0]))",
+             api.signer.token(clinic.id))
     page.until(lambda: ids(page) == ["ana"])
     assert page.run("return document.querySelector('[data-key=search]').value") == ""

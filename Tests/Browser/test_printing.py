@@ -8,7 +8,8 @@ import pytest
 
 PAPERS = {"A4": (8.27, 11.69), "Letter": (8.5, 11)}
 VIEWS = {
-    "overview": "#/", "patients": "#/patients?level=critical", "performance": "#/performance", "trends": "#/trends?period=1y",
+    "overview": "#/", "patients": "#/patients?level=critical", "performance": "#/performance",
+    "trends": "#/trends?period=1y",
     "patient": "#/patients/patient_40"
 }
 FOR_THE_SCREEN = ("Sign out", "Previous", "Figures", "Skip to", "All patients", "On a page", "Performance by")
@@ -29,6 +30,7 @@ def text_of(sheets):
     return " ".join(word for sheet in sheets for word, *_ in sheet)
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("paper", PAPERS)
 @pytest.mark.parametrize("name", VIEWS)
 def test_each_view_is_printed_whole(page, tmp_path, name, paper):
@@ -46,15 +48,20 @@ def test_each_view_is_printed_whole(page, tmp_path, name, paper):
     assert f"{len(sheets)} / {len(sheets)}" in text
 
 
-@pytest.mark.parametrize("look", [{}, {"width": 390, "height": 844, "mobile": True}, {"dark": True}], ids=["wide", "phone", "dark"])
+@pytest.mark.nightly(after=1)
+@pytest.mark.parametrize("look", [{}, {"width": 390, "height": 844, "mobile": True}, {"dark": True}],
+                         ids=["wide", "phone", "dark"])
 def test_charts_reach_their_newest_week(page, tmp_path, look):
     page.look(**look)
     page.open("#/trends?period=1y", wait="canvas")
     page.until(lambda: page.run("return globalThis.Chart && Object.keys(Chart.instances).length === 5"))
     before = page.run("return [...document.querySelectorAll('canvas')].map((each) => each.clientWidth)")
     # After the page's own listener: what a whole chart has to say.
-    page.run("addEventListener('beforeprint', () => { window.ticks = Object.values(Chart.instances).map((each) =>"
-             "({ labels: each.scales.x.ticks.map(({ label }) => label), text: each.options.plugins.legend.labels.color })) })")
+    page.run(
+        "addEventListener('beforeprint', () => { window.ticks = Object.values(Chart.instances).map((each) =>"
+        "({ labels: each.scales.x.ticks.map(({ label }) => label), text: each.options.plugins.legend.labels.color })) "
+        "})"
+    )
     words = text_of(printed(page, tmp_path))
     charts = page.run("return ticks")
     assert len(charts) == 5 and all(len(chart["labels"]) > 3 for chart in charts)
@@ -62,11 +69,15 @@ def test_charts_reach_their_newest_week(page, tmp_path, look):
         assert all(label in words for label in chart["labels"]), (chart["labels"], words)
         assert chart["text"] == "#000000"
     # And on the screen they are again what they were.
-    page.until(lambda: page.run("return [...document.querySelectorAll('canvas')].map((each) => each.clientWidth)") == before)
-    assert page.run("return Object.values(Chart.instances).every((each) => each.options.plugins.legend.labels.color !== '#000000')"
-                    ) or not look.get("dark")
+    page.until(
+        lambda: page.run("return [...document.querySelectorAll('canvas')].map((each) => each.clientWidth)") == before
+    )
+    assert page.run(
+        "return Object.values(Chart.instances).every((each) => each.options.plugins.legend.labels.color !== '#000000')"
+    ) or not look.get("dark")
 
 
+@pytest.mark.nightly
 def test_a_chart_fits_its_sheet_even_where_nothing_draws_it_anew(page):
     """A chart that stays as it was drawn for a wide screen is scaled to the sheet."""
     page.before("ResizeObserver = class { observe() {} unobserve() {} disconnect() {} }")
@@ -83,7 +94,10 @@ def test_the_list_has_its_heads_on_each_sheet(page, tmp_path, api, clinic):
     for number in range(60):
         clinic.add(f"p{number}", f"Patient {number}", days=60 + number)
     page.open("#/patients", token=api.signer.token(clinic.id), wait=".patients")
-    page.run("const select = document.querySelector('.size select'); select.value = 100; select.dispatchEvent(new Event('change'))")
+    page.run(
+        "const select = document.querySelector('.size select'); select.value = 100; "
+        "select.dispatchEvent(new Event('change'))"
+    )
     page.until(lambda: len(page.all(".patient")) == 60)
     sheets = printed(page, tmp_path)
     assert len(sheets) > 2
@@ -122,9 +136,11 @@ def lightness_of(colour):
     return 116 * luminance**(1 / 3) - 16
 
 
+@pytest.mark.nightly
 def test_a_reader_in_the_dark_prints_on_white(page):
     page.open()
-    page.command("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    page.command("Emulation.setEmulatedMedia", media="print",
+                 features=[{"name": "prefers-color-scheme", "value": "dark"}])
     text = page.run("return getComputedStyle(document.body).color.match(/\\d+/g).map(Number)")
     page.command("Emulation.setEmulatedMedia", media="")
     assert max(text) < 60

@@ -24,7 +24,8 @@ window.interfere = async (path, answer) => {
 ELSEWHERE = """
 window.interfere = async (path, answer) => {
   const response = await answer();
-  return path.endsWith('/dashboard') ? new Response((await response.text()).replace('"time_zone":"Australia/Sydney"', '%s')) : response;
+  return path.endsWith('/dashboard') ? new Response((await response.text()).replace('"time_zone":"Australia/Sydney"',
+      '%s')) : response;
 };"""
 
 
@@ -52,19 +53,30 @@ def sydney(clinic):
     with clinic.database.cursor() as cursor:
         cursor.execute("UPDATE organizations SET time_zone = %s WHERE id = %s", (SYDNEY, clinic.id))
         cursor.execute("UPDATE appointments SET starts_at = %s WHERE organization_id = %s", (last, clinic.id))
-        cursor.execute("INSERT INTO appointments (organization_id, id, patient_id, starts_at, status) VALUES (%s, 'next', 'ann', %s, 'scheduled')",
-                       (clinic.id, clinic.booked))
+        cursor.execute(
+            "INSERT INTO appointments (organization_id, id, patient_id, starts_at, status) VALUES (%s, 'next', 'ann', "
+            "%s, 'scheduled')",
+            (clinic.id, clinic.booked),
+        )
         cursor.execute("INSERT INTO outreach_log (organization_id, patient_id, method, outcome, logged_by, created_at) "
                        "VALUES (%s, 'ann', 'sms', 'no_response', 'user_1', %s)", (clinic.id, last))
     return clinic
 
 
 def facts(page):
-    return dict(page.run("return [...document.querySelectorAll('.facts > div')].map((each) => [...each.children].map((one) => one.textContent))"))
+    return dict(
+        page.run(
+            "return [...document.querySelectorAll('.facts > div')].map((each) => [...each.children].map((one) => "
+            "one.textContent))"
+        )
+    )
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("where, beside", [(NEW_YORK, f" {SYDNEY}"), (SYDNEY, "")])
-def test_a_clinics_times_are_in_its_zone_which_is_named_where_it_is_not_the_viewers(page, api, sydney, viewer, where, beside):
+def test_a_clinics_times_are_in_its_zone_which_is_named_where_it_is_not_the_viewers(
+    page, api, sydney, viewer, where, beside
+):
     viewer(where)
     page.open("#/patients/ann", token=api.signer.token(sydney.id), wait=".what-to-do")
     in_brackets = f" ({SYDNEY})" if beside else ""
@@ -86,6 +98,7 @@ def test_a_clinics_times_are_in_its_zone_which_is_named_where_it_is_not_the_view
     assert len(page.asked(f"/{sydney.id}/dashboard")) == 1
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("named", ['"time_zone":"Nowhere/Land"', '"time_zone":null', '"zone":null'])
 def test_a_zone_that_the_browser_does_not_know_is_shown_as_utc_and_says_so(page, api, sydney, viewer, named):
     viewer(NEW_YORK)
@@ -97,7 +110,8 @@ def test_a_zone_that_the_browser_does_not_know_is_shown_as_utc_and_says_so(page,
 def test_another_organization_has_its_own_zone(page, api, sydney, viewer):
     viewer(NEW_YORK)
     page.open("#/patients/ann", token=api.signer.token(sydney.id), wait=".what-to-do")
-    page.run("import('/dashboard/js/session.js').then(({ signIn }) => signIn(arguments[0]))", api.signer.token("org_without_rows"))
+    page.run("import('/dashboard/js/session.js').then(({ signIn }) => signIn(arguments[0]))",
+             api.signer.token("org_without_rows"))
     page.allowed = ["404 (Not Found)"]
     page.go("#/performance", "#verdict")
     page.until(lambda: "(UTC)" in page.text("#updated"))
@@ -124,17 +138,21 @@ def test_a_clock_that_is_put_back_does_not_lengthen_the_time_to_undo(page, api, 
     page.find("[data-state=waiting]")
     page.run("window.shift = -300_000")
     assert page.run("""return new Promise((resolve) => { setTimeout(() => resolve(
-        document.querySelector('.contact-seconds')?.textContent ?? '0 s'), 600) })""") in [f"{seconds} s" for seconds in range(8)]
+        document.querySelector('.contact-seconds')?.textContent ?? '0 s'), 600) })""") in [
+        f"{seconds} s" for seconds in range(8)
+    ]
     page.find("[data-state=logged]")
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("shift", [86_400_000, -86_400_000])
 def test_a_wrong_clock_refuses_no_token_that_the_server_takes(page, api, clinic, shift):
     clinic.add("ann", "Ann")
     page.before(CLOCK.replace("shift = 0", f"shift = {shift}"))
     page.allowed = ["401 (Unauthorized)"]
     now = int(time.time())
-    page.open("#/patients/ann", token=api.signer.token(clinic.id, exp=now - 60, iat=now - 120, nbf=now - 120), wait="#token")
+    page.open("#/patients/ann", token=api.signer.token(clinic.id, exp=now - 60, iat=now - 120, nbf=now - 120),
+              wait="#token")
     assert "expired" in page.text("#reason") and ("clock may be slow" in page.text("#reason")) == (shift < 0)
     page.find("#token").send_keys(api.signer.token(clinic.id))
     page.click(".sign-in [type=submit]")

@@ -39,7 +39,8 @@ def test_what_was_loaded_stays_while_it_cannot_be_loaded_again(page):
     page.open("#/performance", wait=".metrics")
     page.before("")
     page.command("Network.enable")
-    page.command("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=-1, uploadThroughput=-1)
+    page.command("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=-1,
+                 uploadThroughput=-1)
     try:
         page.run("sessionStorage.setItem('x', '1'); location.hash = '#/performance?timeframe=last_7_days'")
         page.find("#problem")
@@ -78,7 +79,8 @@ def test_an_expired_token_of_anybody_else_is_asked_for_and_the_page_goes_on(page
               token=api.signer.token(clinic.id, exp=now - 60, iat=now - 120, nbf=now - 120),
               wait="#token")
     assert "expired" in page.text("#reason") and page.run("return document.activeElement.id") == "token"
-    for wrong, words in (("nonsense", "not a session token"), (api.signer.token(clinic.id, o=...), "no active organization")):
+    for wrong, words in (("nonsense", "not a session token"),
+                         (api.signer.token(clinic.id, o=...), "no active organization")):
         page.find("#token").clear()
         page.find("#token").send_keys(wrong)
         page.click(".sign-in [type=submit]")
@@ -104,10 +106,13 @@ def test_signing_out_forgets_the_token(page):
 
 
 SHAPELESS = """
-window.interfere = async (path, answer) => (window.mended || path.endsWith('/dashboard') ? answer() : new Response('{}'));"""
-VIEWS = {"#/": ".risk-cards", "#/patients": ".patients", "#/patients/ann": ".what-to-do", "#/performance": ".metrics", "#/trends": ".charts"}
+window.interfere = async (path, answer) => (window.mended || path.endsWith('/dashboard') ? answer()
+  : new Response('{}'));"""
+VIEWS = {"#/": ".risk-cards", "#/patients": ".patients", "#/patients/ann": ".what-to-do", "#/performance": ".metrics",
+         "#/trends": ".charts"}
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("view", VIEWS)
 def test_an_answer_that_a_view_cannot_show_ends_in_the_banner_and_a_retry_shows_it(page, api, clinic, view):
     clinic.add("ann", "Ann")
@@ -141,16 +146,19 @@ def test_charts_that_could_not_be_loaded_are_loaded_by_a_retry(page, lost):
     page.find("#problem")
     assert "What draws the charts could not be loaded" in page.text("#problem") and not page.all(".skeleton")
     page.click("#retry")
-    tries = "return performance.getEntriesByType('resource').map((each) => each.name).filter((each) => each.includes('chart.js'))"
+    tries = ("return performance.getEntriesByType('resource').map((each) => each.name).filter((each) => "
+             "each.includes('chart.js'))")
     page.until(lambda: len(page.run(tries)) > 1)
     page.find("#problem")
     lost()
     page.click("#retry")
-    page.until(lambda: not page.all("#problem") and page.run("return globalThis.Chart && Object.keys(Chart.instances).length === 5"))
+    page.until(lambda: not page.all("#problem")
+               and page.run("return globalThis.Chart && Object.keys(Chart.instances).length === 5"))
     # Some browsers keep the failure of an address.
     assert len(set(page.run(tries))) == len(page.run(tries)) > 2
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("module", ["main.js", "parts.js", "views/trends.js"])
 def test_a_module_that_is_lost_is_told_and_loaded_by_a_retry(page, lost, module):
     lost(f"/dashboard/js/{module}")
@@ -165,34 +173,47 @@ def test_a_chart_that_cannot_be_drawn_ends_in_the_banner(page):
     page.allowed = ["no canvas today"]
     page.open("#/trends", wait="canvas")
     page.until(lambda: page.run("return globalThis.Chart && Object.keys(Chart.instances).length === 5"))
-    page.run("HTMLCanvasElement.prototype.getContext = () => { throw new Error('no canvas today'); }; location.hash = '#/trends?period=7d'")
+    page.run(
+        "HTMLCanvasElement.prototype.getContext = () => { throw new Error('no canvas today'); }; "
+        "location.hash = '#/trends?period=7d'"
+    )
     page.find("#problem")
     assert not page.all("canvas")
 
 
-@pytest.mark.parametrize("name", ["constructor", "toString", "__proto__", "hasOwnProperty", "valueOf", "patient", "nothing"])
+@pytest.mark.nightly(after=1)
+@pytest.mark.parametrize("name",
+                         ["constructor", "toString", "__proto__", "hasOwnProperty", "valueOf", "patient", "nothing"])
 def test_an_address_of_no_page_is_the_overviews(page, name):
     page.open(f"#/{name}", wait=".risk-cards")
     assert page.text("#pages [aria-current]") == "Overview"
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("address", ["#/patients/", "#/patients//", "#/patients/?level=critical"])
 def test_an_address_of_no_patient_is_the_lists(page, address):
     page.open(address, wait=".patients")
     assert page.text("h1") == "Patients"
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("answer", ["{ organizations: 3 }", "{ organizations: [null] }"])
 def test_a_start_that_fails_is_told_and_loaded_by_a_retry(page, answer):
     page.allowed = ["TypeError"]
-    page.before("window.interfere = (path, answer) => path === '/dev/tokens' && !sessionStorage.getItem('mended') ? Response.json(%s) : answer();" % answer)
+    page.before(
+        "window.interfere = (path, answer) => path === '/dev/tokens' && !sessionStorage.getItem('mended') "
+        "? Response.json(%s) : answer();"
+        % answer
+    )
     page.open(wait="#problem")
     page.run("sessionStorage.setItem('mended', '1')")
     page.click("#retry")
     page.find(".risk-cards")
 
 
-@pytest.mark.parametrize("address, wanted", [("#/performance?timeframe=constructor", ".metrics"), ("#/trends?period=toString", ".charts"),
+@pytest.mark.nightly(after=1)
+@pytest.mark.parametrize("address, wanted",
+                         [("#/performance?timeframe=constructor", ".metrics"), ("#/trends?period=toString", ".charts"),
                                              ("#/patients?level=__proto__", ".patients")])
 def test_a_parameter_of_no_meaning_is_the_default(page, address, wanted):
     page.open(address, wait=wanted)

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,20 +16,9 @@ ORGANIZATION = "org_demo_1"
 
 
 @pytest.fixture(scope="module")
-def directory():
-    made = Path(tempfile.mkdtemp(prefix="clients."))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
-
-
-@pytest.fixture(scope="module")
 def stack(directory):
-    made = Stack(directory / "main", STACK_DEMO="1")
-    try:
-        yield made.up()
-    finally:
-        made.down()
+    with Stack(directory / "main", STACK_DEMO="1").started() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +41,11 @@ def run(*command, cwd, **environment):
 def must_have_good_names(models, document):
     """Each model is a component under its own name, and all that have fields or words are there."""
     names = {re.sub("[^a-z]", "", file.stem.lower()) for file in models if file.stem not in ("__init__", "index")}
-    assert not [file.name for file in models if "inner" in file.stem.lower() or re.search(r"\d$|_item$|response", file.stem.lower())]
+    assert not [file.name for file in models if "inner" in file.stem.lower()
+                or re.search(r"\d$|_item$|response", file.stem.lower())]
     schemas = json.loads(document.read_text())["components"]["schemas"]
-    assert names == {name.lower() for name, schema in schemas.items() if {"enum", "properties", "allOf"} & set(schema)} | names & {"openapidocument"}
+    assert names == {name.lower() for name, schema in schemas.items()
+                     if {"enum", "properties", "allOf"} & set(schema)} | names & {"openapidocument"}
 
 
 def operations(document):
@@ -73,7 +63,8 @@ def setting(stack, document):
 def test_openapi_python_client(stack, directory, document):
     config = directory / "config.yml"
     config.write_text("post_hooks: []\n")
-    told = run(TOOLS / "openapi-python-client", "generate", "--path", document, "--output-path", "generated", "--meta", "none", "--config", config,
+    told = run(TOOLS / "openapi-python-client", "generate", "--path", document, "--output-path", "generated", "--meta",
+               "none", "--config", config,
                cwd=directory)
     assert "arning" not in told, told
     must_have_good_names(list((directory / "generated/models").glob("*.py")), document)
@@ -88,7 +79,11 @@ def test_openapi_generators_typescript_fetch(stack, directory, document):
     must_have_good_names(list((folder / "models").glob("*.ts")), document)
     assert f'BASE_PATH = "https://localhost:{stack.settings["HTTPS_PORT"]}"' in (folder / "runtime.ts").read_text()
     shutil.copy(HERE / "call.ts", folder)
-    # Deno takes no certificate that is its own authority. Its own default, which the generator's runtime does not keep, is no part of --strict.
-    (folder / "deno.json").write_text('{"compilerOptions": {"strict": true, "noImplicitOverride": false, "lib": ["deno.window", "dom"]}}')
-    run(TOOLS / "deno", "run", "--check", "--no-remote", "--no-lock", "--allow-net=localhost", "--unsafely-ignore-certificate-errors=localhost", "call.ts",
+    # Deno takes no certificate that is its own authority. Its own default, which the generator's runtime does not keep,
+    # is no part of --strict.
+    (folder / "deno.json").write_text(
+        '{"compilerOptions": {"strict": true, "noImplicitOverride": false, "lib": ["deno.window", "dom"]}}'
+    )
+    run(TOOLS / "deno", "run", "--check", "--no-remote", "--no-lock", "--allow-net=localhost",
+        "--unsafely-ignore-certificate-errors=localhost", "call.ts",
         setting(stack, document), cwd=folder, DENO_DIR=str(directory / "deno"), DENO_NO_UPDATE_CHECK="1", NO_COLOR="1")

@@ -41,7 +41,8 @@ def built(clone, command):
         return clone
     if PODMAN:
         # In OCI's format, which carries no health check.
-        run("podman-compose", "-p", "reengagement", "-f", "nginx/containers/compose.yaml", "build", "migrate", "server", "nginx", cwd=clone)
+        run("podman-compose", "-p", "reengagement", "-f", "nginx/containers/compose.yaml", "build", "migrate", "server",
+            "nginx", cwd=clone)
     else:
         Containers(clone, command).compose("build", DOCKER_BUILDKIT="1")
     return clone

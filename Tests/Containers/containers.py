@@ -21,7 +21,9 @@ PODMAN = os.environ.get("ENGINE") == "podman"
 def run(*command, status=0, **options):
     done = subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace", timeout=3600, **options)
-    assert status is None or done.returncode == status, f"{command} ended with {done.returncode}:\n{done.stdout[-6000:]}"
+    assert status is None or done.returncode == status, (
+        f"{command} ended with {done.returncode}:\n{done.stdout[-6000:]}"
+    )
     return done.stdout
 
 
@@ -55,7 +57,8 @@ def capabilities(name):
 
 def setting(folder, name):
     """A value of nginx/containers/.env."""
-    return dict(line.split("=", 1) for line in (folder / "nginx/containers/.env").read_text().splitlines() if "=" in line and line[0] != "#")[name]
+    return dict(line.split("=", 1) for line in (folder / "nginx/containers/.env").read_text().splitlines()
+                if "=" in line and line[0] != "#")[name]
 
 
 def free_ports(count):
@@ -85,7 +88,8 @@ def eventually(what, question, patience=PATIENCE):
 class Containers:
     """A project of compose: its own containers, volumes and ports."""
 
-    def __init__(self, folder, command=("docker", "compose"), file="nginx/containers/compose.yaml", project=None, **environment):
+    def __init__(self, folder, command=("docker", "compose"), file="nginx/containers/compose.yaml", project=None,
+                 **environment):
         self.folder, self.command, self.file, self.project = Path(folder), command, file, project
         self.https, self.http = free_ports(2)
         self.environment = {"HTTPS_PORT": self.https, "HTTP_PORT": self.http, "PATIENTS": "40", **environment}
@@ -132,8 +136,10 @@ class Containers:
 
     def log_outreach(self, notes):
         answer = requests.post(self.plain + API + "log-outreach", headers=self.sign_in(), timeout=30,
-                               json={"patient_id": "patient_1", "method": "phone", "outcome": "success", "notes": notes})
+                               json={"patient_id": "patient_1", "method": "phone", "outcome": "success",
+                                     "notes": notes})
         assert answer.status_code == 201, answer.text
 
     def sql(self, statement):
-        return docker("exec", self.name("postgres"), "psql", "-U", "postgres", "-d", "reengagement", "-Atc", statement).strip()
+        return docker("exec", self.name("postgres"), "psql", "-U", "postgres", "-d", "reengagement", "-Atc",
+                      statement).strip()

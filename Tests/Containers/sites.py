@@ -1,4 +1,5 @@
-"""A site, and what it has around it: an authority, a database with TLS, somebody who issues tokens, clients elsewhere."""
+"""A site, and what it has around it: an authority, a database with TLS, somebody who issues tokens,
+clients elsewhere."""
 
 import json
 import os
@@ -33,7 +34,8 @@ class Authority:
         folder.mkdir(parents=True)
         folder.chmod(0o755)
         self.folder, self.certificate = folder, folder / "authority.pem"
-        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+            "30",
             "-subj", f"/CN={name}", "-keyout", folder / "authority.key", "-out", self.certificate)
         self.certificate.chmod(0o644)
 
@@ -44,9 +46,11 @@ class Authority:
         extensions = folder / "extensions"
         extensions.write_text("extendedKeyUsage=serverAuth\nsubjectAltName=" + ",".join(
             ("IP:" if re.fullmatch(r"[\d.]+", name) else "DNS:") + name for name in names))
-        run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={names[0]}",
+        run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
+            f"/CN={names[0]}",
             "-keyout", folder / key, "-out", folder / "request")
-        run("openssl", "x509", "-req", "-in", folder / "request", "-CA", self.certificate, "-CAkey", self.folder / "authority.key",
+        run("openssl", "x509", "-req", "-in", folder / "request", "-CA", self.certificate, "-CAkey",
+            self.folder / "authority.key",
             "-CAcreateserial", "-days", days, "-extfile", extensions, "-out", folder / chain)
         (folder / key).chmod(0o600)
         (folder / "request").unlink()
@@ -61,23 +65,28 @@ class Database:
         authority.issue(folder, "db.site.test", gateway(), chain="server.pem", key="server.key")
         run("chown", "999:999", folder / "server.key")
         (folder / "pg_hba.conf").write_text("local all all trust\nhostssl all all all scram-sha-256\n")
-        self.name = docker("run", "-d", "-p", f"{gateway()}::5432", "-v", f"{folder}:/tls:ro", "-e", "POSTGRES_PASSWORD=x", "-e", "POSTGRES_DB=other", image,
-                           "postgres", "-c", "ssl=on", "-c", "ssl_cert_file=/tls/server.pem", "-c", "ssl_key_file=/tls/server.key",
+        self.name = docker("run", "-d", "-p", f"{gateway()}::5432", "-v", f"{folder}:/tls:ro", "-e",
+                           "POSTGRES_PASSWORD=x", "-e", "POSTGRES_DB=other", image,
+                           "postgres", "-c", "ssl=on", "-c", "ssl_cert_file=/tls/server.pem", "-c",
+                           "ssl_key_file=/tls/server.key",
                            "-c", "hba_file=/tls/pg_hba.conf").strip()
         eventually("PostgreSQL", lambda: docker("exec", self.name, "pg_isready", "-h", "127.0.0.1"))
         self.port = docker("port", self.name, "5432").split(":")[-1].strip()
 
     def sql(self, statement, database="reengagement"):
-        return docker("exec", self.name, "psql", "-U", "postgres", "-d", database, "-v", "ON_ERROR_STOP=1", "-Atc", statement).strip()
+        return docker("exec", self.name, "psql", "-U", "postgres", "-d", database, "-v", "ON_ERROR_STOP=1", "-Atc",
+                      statement).strip()
 
     def login(self, user, password):
-        docker("exec", "-e", f"PGPASSWORD={password}", self.name, "psql", "-d", f"host=127.0.0.1 sslmode=require user={user} dbname=reengagement",
+        docker("exec", "-e", f"PGPASSWORD={password}", self.name, "psql", "-d",
+               f"host=127.0.0.1 sslmode=require user={user} dbname=reengagement",
                "-c", "SELECT 1")
 
     def url(self, user, host="db.site.test", **others):
         """The name is checked against the certificate; where it leads to, `hostaddr` says in the place of a DNS."""
         address = {} if re.fullmatch(r"[\d.]+", host) else {"hostaddr": gateway()}
-        parts = {"host": host, **address, "port": self.port, "dbname": "reengagement", "user": user, "sslmode": "verify-full",
+        parts = {"host": host, **address, "port": self.port, "dbname": "reengagement", "user": user,
+                 "sslmode": "verify-full",
                  "sslrootcert": "/run/authorities/authority.pem", **others}
         return " ".join(f"{key}={value}" for key, value in parts.items())
 
@@ -88,18 +97,34 @@ class Clerk:
     def __init__(self, folder, authority, image):
         authority.issue(folder, gateway())
         self.key, self.folder = rsa.generate_private_key(public_exponent=65537, key_size=2048), folder
-        (folder / "jwks.json").write_text(json.dumps({"keys": [{**json.loads(RSAAlgorithm.to_jwk(self.key.public_key())), "kid": "one",
-                                                                "use": "sig", "alg": "RS256"}]}))
+        (folder / "jwks.json").write_text(
+            json.dumps(
+                {
+                    "keys": [
+                        {
+                            **json.loads(RSAAlgorithm.to_jwk(self.key.public_key())),
+                            "kid": "one",
+                            "use": "sig",
+                            "alg": "RS256",
+                        }
+                    ]
+                }
+            )
+        )
         (folder / "nginx.conf").write_text(
-            "events {} http { server { listen 443 ssl; ssl_certificate /keys/fullchain.pem; ssl_certificate_key /keys/privkey.pem;"
-            " location = /jwks.json { root /keys; default_type application/json; } } }")
-        self.name = docker("run", "-d", "-p", f"{gateway()}::443", "-v", f"{folder}:/keys:ro", "--entrypoint", "nginx", image,
+            "events {} http { server { listen 443 ssl; ssl_certificate /keys/fullchain.pem; "
+            "ssl_certificate_key /keys/privkey.pem;"
+            " location = /jwks.json { root /keys; default_type application/json; } } }"
+        )
+        self.name = docker("run", "-d", "-p", f"{gateway()}::443", "-v", f"{folder}:/keys:ro", "--entrypoint", "nginx",
+                           image,
                            "-c", "/keys/nginx.conf", "-g", "daemon off;").strip()
         self.url = f"https://{gateway()}:{docker('port', self.name, '443').split(':')[-1].strip()}/jwks.json"
 
     def token(self, key=None, issuer=ISSUER):
         now = int(time.time())
-        claims = {"iss": issuer, "sub": "user_site", "sid": "sess_site", "iat": now, "nbf": now - 10, "exp": now + 3600, "v": 2,
+        claims = {"iss": issuer, "sub": "user_site", "sid": "sess_site", "iat": now, "nbf": now - 10, "exp": now + 3600,
+                  "v": 2,
                   "o": {"id": ORGANIZATION, "rol": "admin", "slg": "site"}}
         return jwt.encode(claims, key or self.key, algorithm="RS256", headers={"kid": "one"})
 
@@ -115,7 +140,8 @@ class Client:
         eventually("a namespace", lambda: Path(f"/proc/{self.process.pid}/ns/net").readlink() != own)
         self.cable = f"elsewhere{number}"
         run("ip", "link", "add", self.cable, "type", "veth", "peer", "name", "eth0", "netns", self.process.pid)
-        for within, device, *addresses in ((), self.cable, self.at, self.at6), (self.within, "eth0", self.address, self.address6):
+        for within, device, *addresses in ((), self.cable, self.at,
+                                           self.at6), (self.within, "eth0", self.address, self.address6):
             run(*within, "ip", "addr", "add", addresses[0] + "/30", "dev", device)
             run(*within, "ip", "-6", "addr", "add", addresses[1] + "/64", "dev", device, "nodad")
             run(*within, "ip", "link", "set", device, "up")
@@ -135,7 +161,8 @@ class Answer:
         head, _, self.body = text.replace("\r\n", "\n").partition("\n\n")
         first, *lines = head.splitlines()
         self.status = int(first.split()[1])
-        self.headers = dict((name.lower(), value) for name, value in (line.split(": ", 1) for line in lines if ": " in line))
+        self.headers = dict((name.lower(), value)
+                            for name, value in (line.split(": ", 1) for line in lines if ": " in line))
 
 
 def filled_in(example, settings):
@@ -163,11 +190,14 @@ class Site(Containers):
         (self.folder / self.env_file).write_bytes(text.replace("\n", line_end).encode())
 
     def compose(self, *arguments, status=0, **environment):
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "TMPDIR") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "TMPDIR")
+                if name in os.environ}
         if self.command == ("docker-compose",):
-            command = ["bash", "-c", f'set -a; . {self.env_file}; set +a; exec docker-compose -f {self.file} "$@"', "--"]
+            command = ["bash", "-c", f'set -a; . {self.env_file}; set +a; exec docker-compose -f {self.file} "$@"',
+                       "--"]
         else:
-            command = [*self.command, "--env-file", "nginx/containers/.env", "--env-file", self.env_file, "-f", self.file]
+            command = [*self.command, "--env-file", "nginx/containers/.env", "--env-file", self.env_file, "-f",
+                       self.file]
         return run(*command, *arguments, status=status, cwd=self.folder, env={**kept, **environment})
 
     def migrate(self, *arguments, status=0):
@@ -180,8 +210,10 @@ class Site(Containers):
         """By curl, of this machine or of a client's."""
         port = self.https if scheme == "https" else self.http
         address = address or (client.at if client else "127.0.0.1")
-        said = subprocess.run([*(client.within if client else ()), "curl", "-sS", "-i", "--noproxy", "*", "--max-time", "30",
-                               "--cacert", str(self.authority.certificate), "--resolve", f"{NAME}:{port}:[{address}]" if ":" in address else f"{NAME}:{port}:{address}",
+        said = subprocess.run([*(client.within if client else ()), "curl", "-sS", "-i", "--noproxy", "*", "--max-time",
+                               "30",
+                               "--cacert", str(self.authority.certificate), "--resolve", f"{NAME}:{port}:[{address}]"
+                               if ":" in address else f"{NAME}:{port}:{address}",
                                *(["-H", f"Authorization: Bearer {token}"] if token else ()), *options,
                                f"{scheme}://{NAME}:{port}{path}"], capture_output=True, text=True, check=False)
         assert said.returncode == 0, said.stderr
@@ -190,4 +222,5 @@ class Site(Containers):
     def serial(self):
         """Of the certificate that a new connection is shown."""
         shown = run("openssl", "s_client", "-connect", f"127.0.0.1:{self.https}", "-servername", NAME, status=None)
-        return subprocess.run(["openssl", "x509", "-noout", "-serial"], input=shown, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(["openssl", "x509", "-noout", "-serial"], input=shown, capture_output=True, text=True,
+                              check=True).stdout.strip()

@@ -1,4 +1,5 @@
-"""The profile `monitoring` as its user sees it: rules that are evaluated, and a dashboard whose queries have answers."""
+"""The profile `monitoring` as its user sees it: rules that are evaluated, and a dashboard whose
+queries have answers."""
 
 import json
 import time
@@ -22,12 +23,14 @@ def queries():
 
 @pytest.fixture(scope="module")
 def prometheus(built, command):
-    containers = Containers(built, command, project="monitored", COMPOSE_PROFILES="demo,monitoring", PROMETHEUS_PORT="0")
+    containers = Containers(built, command, project="monitored", COMPOSE_PROFILES="demo,monitoring",
+                            PROMETHEUS_PORT="0")
     try:
         containers.compose("build", "prometheus")
         containers.compose("up", "-d", "--no-build", "prometheus", "demo", "tokens")
         containers.wait()
-        containers.prometheus = "http://" + docker("port", containers.name("prometheus"), "9090").splitlines()[0].strip()
+        containers.prometheus = "http://" + docker("port", containers.name("prometheus"),
+                                                   "9090").splitlines()[0].strip()
         eventually("there are demo data", lambda: containers.ask("patients/patient_1").status_code == 200)
         yield containers
     finally:

@@ -1,4 +1,5 @@
-"""A site as docs/containers.md tells it, step by step: a database elsewhere, certificates and keys of its own, secrets as files."""
+"""A site as docs/containers.md tells it, step by step: a database elsewhere, certificates and keys
+of its own, secrets as files."""
 
 import json
 import os
@@ -11,7 +12,19 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from conftest import engines
 from containers import API, docker, eventually, inspect, run, setting
-from sites import ISSUER, NAME, ORGANIZATION, OWNER_PASSWORD, SECRETS, SERVER_PASSWORD, Authority, Client, Clerk, Database, Site
+from sites import (
+    ISSUER,
+    NAME,
+    ORGANIZATION,
+    OWNER_PASSWORD,
+    SECRETS,
+    SERVER_PASSWORD,
+    Authority,
+    Clerk,
+    Client,
+    Database,
+    Site,
+)
 from test_upgrade import Asking
 
 RISK = API.replace("org_demo_1", ORGANIZATION) + "risk-metrics"
@@ -35,14 +48,16 @@ class Around:
         """By hand, as step 1 has it."""
         quoted = OWNER_PASSWORD.replace("'", "''")
         self.database.sql(f"CREATE ROLE reengagement_owner LOGIN CREATEROLE PASSWORD '{quoted}'", "postgres")
-        self.database.sql("CREATE DATABASE reengagement OWNER reengagement_owner ENCODING 'UTF8' TEMPLATE template0", "postgres")
+        self.database.sql("CREATE DATABASE reengagement OWNER reengagement_owner ENCODING 'UTF8' TEMPLATE template0",
+                          "postgres")
 
     def write_secrets(self):
         """As an editor leaves them on Windows."""
         for name, content in ("owner-password", OWNER_PASSWORD), ("database-password", SERVER_PASSWORD):
             (self.folder / name).write_bytes(f"{content}\r\n".encode())
         run("install", "-d", "-m", "700", self.folder / "secrets")
-        run("install", "-m", "444", self.folder / "database-password", self.folder / "owner-password", self.folder / "secrets/")
+        run("install", "-m", "444", self.folder / "database-password", self.folder / "owner-password",
+            self.folder / "secrets/")
 
     def settings(self, **others):
         return {
@@ -94,7 +109,8 @@ def another(built, command, around, site):  # pylint: disable=unused-argument
     def make(**settings):
         number = len(made)
         of = settings.pop("command", command)
-        made.append(Site(built, of, around.settings(COMPOSE_PROJECT_NAME=f"another{number}", **settings), around.authority,
+        made.append(Site(built, of, around.settings(COMPOSE_PROJECT_NAME=f"another{number}", **settings),
+                         around.authority,
                          f"nginx/containers/another{number}.env"))
         return made[-1]
 
@@ -159,7 +175,8 @@ def test_metrics_are_for_those_inside(site, clients):
         for host in NAME, "localhost", "127.0.0.1":
             assert site.ask("/metrics", "-H", f"Host: {host}", client=client).status == 403
         assert site.ask("/metrics", client=client, scheme="http").status == 308
-    inside = docker("exec", site.name("nginx"), "bash", "-c", r"printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: "
+    inside = docker("exec", site.name("nginx"), "bash", "-c",
+                    r"printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: "
                     r"close\r\n\r\n' | openssl s_client -quiet -connect 127.0.0.1:443 2>/dev/null")
     assert "reengagement_build_info" in inside
 
@@ -171,7 +188,8 @@ def test_a_client_counts_and_is_recorded_by_its_own_address(site, around, client
     assert f'"client":"{clients[0].address}"' in logs(site.name("nginx"))
 
     def flood():
-        said = run(*clients[0].within, "curl", "-s", "--parallel", "--parallel-max", "100", "--noproxy", "*", "--cacert",
+        said = run(*clients[0].within, "curl", "-s", "--parallel", "--parallel-max", "100", "--noproxy", "*",
+                   "--cacert",
                    site.authority.certificate, "--resolve", f"{NAME}:{site.https}:{clients[0].at}", "-o", "/dev/null",
                    "-w", "%{http_code}\n", f"https://{NAME}:{site.https}/health?[1-500]", status=None)
         return "429" in said.split()
@@ -182,7 +200,8 @@ def test_a_client_counts_and_is_recorded_by_its_own_address(site, around, client
 
 def test_what_comes_over_ipv6_is_not_taken_for_the_engine(site, clients):
     """The engine would pass it on, and everybody there would be one client."""
-    refused = run(*clients[0].within, "curl", "-sS", "-k", "--noproxy", "*", f"https://[{clients[0].at6}]:{site.https}/health", status=7)
+    refused = run(*clients[0].within, "curl", "-sS", "-k", "--noproxy", "*",
+                  f"https://[{clients[0].at6}]:{site.https}/health", status=7)
     assert "refused" in refused or "connect" in refused
 
 
@@ -191,7 +210,8 @@ def test_limits_of_memory_and_processes_hold(site, service):
     """Whoever takes too much is refused or killed, and the service goes on."""
     name = site.name(service)
     limits = inspect(name)["HostConfig"]
-    forks = docker("exec", name, "perl", "-e", "my $n = 0; while ($n < 400) { my $p = fork; last if !defined $p; if (!$p) "
+    forks = docker("exec", name, "perl", "-e",
+                   "my $n = 0; while ($n < 400) { my $p = fork; last if !defined $p; if (!$p) "
                    "{ sleep 2; exit } $n++ } print $n").strip()
     assert 10 < int(forks) < limits["PidsLimit"] < 400
     megabytes = limits["Memory"] * 2 // 1_000_000
@@ -229,7 +249,8 @@ def test_a_migration_that_fails_leaves_the_server_alone(site, around):
     site.migrate()
 
 
-REQUIRED = sorted(set(re.findall(r"\$\{([A-Z_]+):?\?", (Path(__file__).parents[2] / "nginx/containers/compose.site.yaml").read_text())))
+REQUIRED = sorted(set(re.findall(r"\$\{([A-Z_]+):?\?",
+                                 (Path(__file__).parents[2] / "nginx/containers/compose.site.yaml").read_text())))
 
 
 @pytest.mark.parametrize("other", engines(), ids=" ".join)
@@ -403,6 +424,7 @@ def test_prometheus_of_a_site(another, around, tmp_path):
     site = another()
     site.compose("-f", str(tmp_path / "monitoring.yaml"), "up", "-d")
     name = site.compose("-f", str(tmp_path / "monitoring.yaml"), "ps", "-q", "prometheus").strip()
-    eventually("the target is up", lambda: "=> 1 " in docker("exec", name, "promtool", "query", "instant", "http://127.0.0.1:9090",
+    eventually("the target is up",
+               lambda: "=> 1 " in docker("exec", name, "promtool", "query", "instant", "http://127.0.0.1:9090",
                                                             'up{job="reengagement"}'))
     assert not inspect(name)["NetworkSettings"]["Ports"]

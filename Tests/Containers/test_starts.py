@@ -48,18 +48,21 @@ def test_what_a_wrong_password_is_told(project):
     containers = project()
     containers.up()
     said = containers.compose("run", "--rm", "-T", "--no-deps", "-e", "PGPASSWORD=wrong", "-e",
-                              "DATABASE_URL=host=postgres user=reengagement_api dbname=reengagement sslmode=disable", "migrate", status=1)
+                              "DATABASE_URL=host=postgres user=reengagement_api dbname=reengagement sslmode=disable",
+                              "migrate", status=1)
     assert "password authentication failed" in said
 
 
 @pytest.mark.parametrize("buildkit", "01")
 def test_nothing_private_is_sent_to_the_engine(built, tmp_path, buildkit):
-    for private in (".local/keys/private.pem", ".build/x", "nginx/containers/site.env", "nginx/containers/secrets/owner-password"):
+    for private in (".local/keys/private.pem", ".build/x", "nginx/containers/site.env",
+                    "nginx/containers/secrets/owner-password"):
         (built / private).parent.mkdir(parents=True, exist_ok=True)
         (built / private).write_text("private")
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
     tag = "context-of-a-test"
-    docker("build", "-q", "-t", tag, "-f", tmp_path / "Dockerfile", built, env={**os.environ, "DOCKER_BUILDKIT": buildkit})
+    docker("build", "-q", "-t", tag, "-f", tmp_path / "Dockerfile", built,
+           env={**os.environ, "DOCKER_BUILDKIT": buildkit})
     container = docker("create", tag, "x").strip()
     names = run("bash", "-c", f"docker export {container} | tar -t").splitlines()
     docker("rm", container)
@@ -72,7 +75,8 @@ def test_nothing_private_is_sent_to_the_engine(built, tmp_path, buildkit):
 def test_a_test_or_a_script_compiles_nothing(built, command):
     containers = Containers(built, command, DOCKER_BUILDKIT="1", BUILDKIT_PROGRESS="plain")
     containers.compose("build", "server")
-    for file in ("Tests/Containers/test_local.py", "scripts/test", "scripts/lib/common.bash", "sql/migrate", "deploy/start-server",
+    for file in ("Tests/Containers/test_local.py", "scripts/test", "scripts/lib/common.bash", "sql/migrate",
+                 "deploy/start-server",
                  "nginx/containers/compose.yaml", "Makefile"):
         with (built / file).open("a") as text:
             text.write("\n# changed\n")
@@ -98,7 +102,8 @@ def test_nginx_starts_without_ipv6(built, tmp_path, local):
     name = docker("run", "-d", "--security-opt", f"seccomp={profile}", *(["-e", "STACK_NGINX=local"] if local else []),
                   "reengagement-nginx:" + setting(built, "REENGAGEMENT_VERSION")).strip()
     try:
-        eventually("nginx answers", lambda: docker("exec", name, "/opt/reengagement/nginx/containers/start-nginx", "check") == "")
+        eventually("nginx answers",
+                   lambda: docker("exec", name, "/opt/reengagement/nginx/containers/start-nginx", "check") == "")
     finally:
         docker("rm", "-f", name)
 
@@ -110,22 +115,6 @@ def test_each_compose(project, other):
     assert containers.ask("risk-metrics").status_code == 200
     containers.down()
     containers.up()
-
-
-def test_monitoring_scrapes_by_one_word(project):
-    containers = project(COMPOSE_PROFILES="demo,monitoring", PROMETHEUS_PORT="0")
-    containers.compose("build", "prometheus")
-    containers.compose("up", "-d", "--no-build", "prometheus")
-    containers.wait()
-    name = containers.name("prometheus")
-    address = "http://" + docker("port", name, "9090").splitlines()[0].strip()
-    eventually("the target is up", lambda: containers.get("/api/v1/query?query=up", address).json()["data"]["result"][0]["value"][1] == "1")
-    assert containers.get("/api/v1/rules", address).json()["data"]["groups"]
-
-
-def test_what_a_site_forgets_is_named(built, command):
-    said = run(*command, "-f", "nginx/containers/compose.site.yaml", "config", status=None, cwd=built)
-    assert "DATABASE_URL" in said or "required" in said
 
 
 def test_a_size(up_size=45):
@@ -143,9 +132,11 @@ def test_a_port_that_is_taken_replaces_nothing(project):
     containers = project(COMPOSE_PROFILES="")
     containers.up()
     make = [containers.folder / "scripts/containers", "up"]
-    environment = {**os.environ, "DOCKER_BUILDKIT": "1", "COMPOSE": " ".join(containers.command), **containers.environment}
+    environment = {**os.environ, "DOCKER_BUILDKIT": "1", "COMPOSE": " ".join(containers.command),
+                   **containers.environment}
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        said = run(*make, status=1, cwd=containers.folder, env={**environment, "HTTP_PORT": str(taken.getsockname()[1])})
+        said = run(*make, status=1, cwd=containers.folder,
+                   env={**environment, "HTTP_PORT": str(taken.getsockname()[1])})
         assert "HTTP_PORT" in said
         assert containers.get("/ready").status_code == 200
     run(*make, cwd=containers.folder, env=environment)

@@ -69,8 +69,10 @@ ADDITIONS = ({"sort": "name"}, {"sort": "last_contact"}, {"sort": "priority", "i
              {"engagement_status": "active"}, {"engagement_status": "stale", "sort": "name"},
              {"engagement_status": "dormant", "sort": "last_contact"}, {"action_priority": 1}, {"action_priority": 2},
              {"action_priority": 3, "risk_tier": "medium"}, {"action_priority": 4, "sort": "last_contact"},
-             {"risk_tier": "high"}, {"risk_tier": "low", "sort": "name"}, {"q": " OTAKI "}, {"q": "SMITH", "sort": "name"},
-             {"q": "\u0391\u0301\u0395\u0301"}, {"q": "xxx", "sort": "last_contact"}, {"q": "%00"}, {"q": "no such name"},
+             {"risk_tier": "high"}, {"risk_tier": "low", "sort": "name"}, {"q": " OTAKI "},
+             {"q": "SMITH", "sort": "name"},
+             {"q": "\u0391\u0301\u0395\u0301"}, {"q": "xxx", "sort": "last_contact"}, {"q": "%00"},
+             {"q": "no such name"},
              {"q": "0400 00", "include": "notes"}, {"q": "example.com", "risk_tier": "high", "sort": "name"})
 
 

@@ -33,9 +33,37 @@ NAMES = ("John Smith", "Liam O'Brien", "Ana Ōtaki", "陳美玲", "Мария И
          "bell\x07 esc\x1b del\x7f", "\u2028\u2029", "👩‍⚕️🐨", "a\u0301e\u0301", "áé", "'; DROP TABLE patients; --",
          "<script>alert(1)</script>", " ", "\ufeffBOM", "x" * 300, "\U0010ffff\uffff", "null", "{\"a\": 1}", "%00%2f",
          "\\N", "\\.", "\x01\x02\x1f\x85")
-IDS = ("patient_{}", "p{}", "a/b/{}", "50%{}", "what?{}", "hash#{}", "with space {}", "plus+{}", "é{}", "e\u0301{}",
-       "漢字{}", "🐨{}", "%2F{}", "..{}", ".{}", "quote'\"{}", "back\\{}", "semi;colon&amp={}", "new\nline{}", "tab\t{}",
-       "\x7f{}", "Prioritized{}", "PATIENT_{}", "~{}", "{}:@!$&'()*,", "ÿ{}", "z\u0301{}", "\ue000{}", "\U00010000{}")
+IDS = (
+    "patient_{}",
+    "p{}",
+    "a/b/{}",
+    "50%{}",
+    "what?{}",
+    "hash#{}",
+    "with space {}",
+    "plus+{}",
+    "é{}",
+    "e\u0301{}",
+    "漢字{}",
+    "🐨{}",
+    "%2F{}",
+    "..{}",
+    ".{}",
+    "quote'\"{}",
+    "back\\{}",
+    "semi;colon&amp={}",
+    "new\nline{}",
+    "tab\t{}",
+    "\x7f{}",
+    "Prioritized{}",
+    "PATIENT_{}",
+    "~{}",
+    "{}:@!$&'()*,",
+    "ÿ{}",
+    "z\u0301{}",
+    "\ue000{}",
+    "\U00010000{}",
+)
 
 
 def midnight(day, zone_name):

@@ -40,7 +40,8 @@ class Connection:
         stream = self.protocol.get_next_available_stream_id()
         head = [(":method", method), (":scheme", "https"), (":authority", authority), (":path", target)]
         body = body.encode() if isinstance(body, str) else body
-        self.protocol.send_headers(stream, head + [(name.lower(), value) for name, value in headers], end_stream=body is None)
+        self.protocol.send_headers(stream, head + [(name.lower(), value) for name, value in headers],
+                                   end_stream=body is None)
         if body is not None:
             self.protocol.send_data(stream, body, end_stream=True)
         self.flush()
@@ -55,7 +56,8 @@ class Connection:
             for event in self.protocol.receive_data(data):
                 assert not isinstance(event, h2.events.ConnectionTerminated), f"the connection was ended: {event}"
                 # With no error it says only that no more of the body is wanted (RFC 9113, 8.1).
-                assert not (isinstance(event, h2.events.StreamReset) and event.error_code), f"the stream was reset: {event}"
+                assert not (isinstance(event, h2.events.StreamReset)
+                            and event.error_code), f"the stream was reset: {event}"
                 if isinstance(event, h2.events.ResponseReceived):
                     self.answers[event.stream_id][0].extend(event.headers)
                 elif isinstance(event, h2.events.DataReceived):

@@ -133,4 +133,5 @@ def all_requests():
     made |= {f"method: {name}": (method, read, {}, b"", allowed) for name, (method, allowed) in METHODS.items()}
     made |= {f"header: {name}": ("GET", read, more, b"", allowed) for name, (more, allowed) in HEADERS.items()}
     made |= {f"body: {name}": ("POST", log, kind, body, allowed) for name, (body, allowed) in BODIES.items()}
-    return made | {f"post: {name}": ("POST", log, {**kind, **more}, good, allowed) for name, (more, allowed) in POSTS.items()}
+    return made | {f"post: {name}": ("POST", log, {**kind, **more}, good, allowed)
+                   for name, (more, allowed) in POSTS.items()}

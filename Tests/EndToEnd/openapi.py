@@ -102,7 +102,8 @@ def nodes(value):
 
 description = Description(strict_json(FILE.read_text()))
 OPERATIONS = [(path, method) for path, method, _ in description.operations()]
-QUERY = [(path, parameter) for path, method in OPERATIONS for parameter in description.parameters(path, method) if parameter["in"] == "query"]
+QUERY = [(path, parameter) for path, method in OPERATIONS for parameter in description.parameters(path, method)
+         if parameter["in"] == "query"]
 
 
 def must_fit(path, method, status, response):
@@ -118,7 +119,9 @@ def must_fit(path, method, status, response):
         schema, value = description.resolved(described["headers"][name])["schema"], response.header(name)
         assert not description.faults(schema, int(value) if schema.get("type") == "integer" else value), (name, value)
     value = response.json() if kind.endswith("json") else response.body.decode()
-    assert not description.faults(content["schema"], value), f"{method} {path} {status}: {description.faults(content['schema'], value)[:5]}"
+    assert not description.faults(content["schema"], value), (
+        f"{method} {path} {status}: {description.faults(content['schema'], value)[:5]}"
+    )
     documented = description.properties(content["schema"])
     assert not documented or present(value) <= documented, f"not documented: {sorted(present(value) - documented)}"
     return value

@@ -8,8 +8,19 @@ from decimal import Decimal
 from fractions import Fraction
 
 from folding import folded, is_found
-from measures import (HOUR, Clock, average, direction, iso_date, level_after, one_decimal, percent, ratio, rfc3339,
-                      share_at_risk)
+from measures import (
+    HOUR,
+    Clock,
+    average,
+    direction,
+    iso_date,
+    level_after,
+    one_decimal,
+    percent,
+    ratio,
+    rfc3339,
+    share_at_risk,
+)
 from subjects import Attempt, Patient, attribute
 
 LEVELS = ("critical", "high", "medium", "low", "engaged")

@@ -21,7 +21,8 @@ WAITING = {
     "the container": ["deploy/prepare"],
 }
 FORMS = ("{0}&password={1}", "{0}&sslmode=disable&pass%77ord={1}", "postgresql://postgres:{1}@/{2}?host={3}&port={4}",
-         "host={3} port={4} user=postgres dbname={2} password='{1}'", "password = {1} host={3} port={4} user=postgres dbname={2}")
+         "host={3} port={4} user=postgres dbname={2} password='{1}'",
+         "password = {1} host={3} port={4} user=postgres dbname={2}")
 
 
 def arguments():
@@ -38,6 +39,7 @@ def forms(url, secret):
     return [form.format(url, secret, name, host, port) for form in FORMS]
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("title", WAITING)
 def test_none_is_seen_while_it_runs(stack, folder, own_database, fresh_id, title):
     """It is looked for in all processes while the database has it wait, and in what each psql was started with."""
@@ -54,15 +56,20 @@ def test_none_is_seen_while_it_runs(stack, folder, own_database, fresh_id, title
         holder, watcher = connect(own_database), connect(own_database)
         holder.autocommit = False
         with holder.cursor() as held, watcher.cursor() as cursor:
-            held.execute("LOCK TABLE re.migration, organizations, patients, re.organization_state IN ACCESS EXCLUSIVE MODE")
+            held.execute(
+                "LOCK TABLE re.migration, organizations, patients, re.organization_state IN ACCESS EXCLUSIVE MODE"
+            )
             process = subprocess.Popen(
-                WAITING[title], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                WAITING[title], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                text=True,
                 env=clean_environment(DATABASE_URL=url, SERVER_PASSWORD=secret, STACK_DIR=str(folder / "stack"),
                                       PATH=f"{shims}:{os.environ['PATH']}", PATIENTS="0", ORGANIZATIONS="1"))
 
             def waits():
                 assert process.poll() is None, process.stdout.read()
-                cursor.execute("SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+                cursor.execute(
+                    "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                )
                 return cursor.rowcount > 0
 
             eventually(waits, seconds=60)
@@ -79,7 +86,8 @@ def test_none_is_seen_while_it_runs(stack, folder, own_database, fresh_id, title
 def test_no_documented_command_puts_a_connection_string_among_arguments():
     for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")]:
         for line in page.read_text().splitlines():
-            assert not re.search(r"(psql|pg_dump|pg_restore|pg_basebackup)\b[^`]*\$\{?\w*URL", line) or "does not" in line, (page, line)
+            assert not re.search(r"(psql|pg_dump|pg_restore|pg_basebackup)\b[^`]*\$\{?\w*URL",
+                                 line) or "does not" in line, (page, line)
 
 
 @pytest.mark.parametrize("url", ["host=h password=a sslpassword={}", "postgresql://u@h/d?sslpassword={}"])
@@ -92,23 +100,30 @@ def test_a_password_that_has_no_other_place_is_refused(fresh_id, url):
 
 @pytest.mark.parametrize("url", [
     # What libpq takes for something else, or refuses after it has been seen.
-    "postgresql://u:p/{}@h/d", "postgresql://u:1/{}?s@h/d", "postgresql://u:p/a?{}=x@h/d", "postgresql://?password=a@{}",
-    "postgresql://u:a%00b%00{}@h/d", "postgresql://u:%zz{}@h/d", "postgresql://u@h/d?password={}=x", "postgresql://u@h/d?password={}&&a=b",
-    "host=h password='{}", "host=h password {}", "host=h oauth_client_secret={}", "host=h scram_client_key={}", "dbname='postgresql://u:{}@h/d'",
+    "postgresql://u:p/{}@h/d", "postgresql://u:1/{}?s@h/d", "postgresql://u:p/a?{}=x@h/d",
+    "postgresql://?password=a@{}",
+    "postgresql://u:a%00b%00{}@h/d", "postgresql://u:%zz{}@h/d", "postgresql://u@h/d?password={}=x",
+    "postgresql://u@h/d?password={}&&a=b",
+    "host=h password='{}", "host=h password {}", "host=h oauth_client_secret={}", "host=h scram_client_key={}",
+    "dbname='postgresql://u:{}@h/d'",
     # Other programs'.
-    "postgresql+psycopg2://u:{}@h/d", "jdbc:postgresql://h/d?user=u&password={}", "Host=h;Password={};Database=d", "host=h;password={}",
+    "postgresql+psycopg2://u:{}@h/d", "jdbc:postgresql://h/d?user=u&password={}", "Host=h;Password={};Database=d",
+    "host=h;password={}",
     "host=h Password={}", "host=h pass={}", "Postgres://u:{}@h/d", "u:{}@h/d", "postgresql://h/d;password={}",
 ])
 def test_what_may_be_a_password_in_another_place_starts_no_program(folder, fresh_id, url):
     secret = fresh_id("secret")
     status, said, errors = with_another_psql(folder, url.format(secret))
-    assert (status, said) == (1, "") and errors.startswith("client: DATABASE_URL ") and errors.count("\n") == 1, said + errors
+    assert (status,
+            said) == (1, "") and errors.startswith("client: DATABASE_URL ") and errors.count("\n") == 1, said + errors
     assert secret not in errors
 
 
 @pytest.mark.parametrize("url, password, rest", [
-    ("password='{}'host=h", "{}", "host='h' "), ("password={}\\", "{}", ""), ("password = {}\\ b host=h", "{} b", "host='h' "),
-    ("host=h password='a\\'{}' dbname='b\\\\c'", "a'{}", "host='h' dbname='b\\\\c' "), ("password= {} host=h", "{}", "host='h' "),
+    ("password='{}'host=h", "{}", "host='h' "), ("password={}\\", "{}", ""),
+    ("password = {}\\ b host=h", "{} b", "host='h' "),
+    ("host=h password='a\\'{}' dbname='b\\\\c'", "a'{}", "host='h' dbname='b\\\\c' "),
+    ("password= {} host=h", "{}", "host='h' "),
     ("postgresql://u:{}?%40@h/d", "{}?@", "postgresql://u@h/d"), ("postgresql://u:{}@", "{}", "postgresql://u@"),
     ("postgresql://u:{}@[::1]:5432,h: 2 ,:%33/d?user=a@b", "{}", "postgresql://u@[::1]:5432,h: 2 ,:%33/d?user=a@b"),
     ("host=h options='-c foo.pass=1' password={}", "{}", "host='h' options='-c foo.pass=1' "),
@@ -123,23 +138,33 @@ def with_another_psql(folder, url):
     """What psql is asked with first: it is replaced by what says its password and its arguments."""
     (folder / "psql").write_text('#!/bin/sh\n[ "$1" != -X ] || printf "%s\\n" "$PGPASSWORD $*" >>"$0.seen"\n')
     (folder / "psql").chmod(0o755)
-    done = subprocess.run([ROOT / "sql/client", "psql"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60,
-                          env=clean_environment(DATABASE_URL=url, PGSSLMODE="disable", PATH=f"{folder}:{os.environ['PATH']}"))
+    done = subprocess.run([ROOT / "sql/client", "psql"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=60,
+                          env=clean_environment(DATABASE_URL=url, PGSSLMODE="disable",
+                                                PATH=f"{folder}:{os.environ['PATH']}"))
     seen = folder / "psql.seen"
-    return done.returncode, seen.read_text() if seen.exists() else "", re.sub(r"warning: over a network .*\n", "", done.stderr)
+    return (
+        done.returncode,
+        seen.read_text() if seen.exists() else "",
+        re.sub(r"warning: over a network .*\n", "", done.stderr),
+    )
 
 
 @pytest.mark.parametrize("url, mode", [
     ("host=192.0.2.1 user=u", "verify-full"), ("postgresql://u@192.0.2.1/d", "verify-full"),
-    ("postgresql://u@localhost,db.example.com/d", "verify-full"), ("host=localhost hostaddr=192.0.2.1 user=u", "verify-full"),
-    ("service=mine", "verify-full"), ("host=localhost user=u", ""), ("postgresql://u@[::1]:1/d", ""), ("host=/tmp user=u", ""),
-    ("postgresql://u@%2Ftmp/d", ""), ("dbname=d", ""), ("host=192.0.2.1 sslmode=require", ""), ("postgresql://h/d?sslmode=disable", ""),
+    ("postgresql://u@localhost,db.example.com/d", "verify-full"),
+    ("host=localhost hostaddr=192.0.2.1 user=u", "verify-full"),
+    ("service=mine", "verify-full"), ("host=localhost user=u", ""), ("postgresql://u@[::1]:1/d", ""),
+    ("host=/tmp user=u", ""),
+    ("postgresql://u@%2Ftmp/d", ""), ("dbname=d", ""), ("host=192.0.2.1 sslmode=require", ""),
+    ("postgresql://h/d?sslmode=disable", ""),
 ])
 def test_the_tools_check_the_certificate_over_a_network_as_the_server_does(folder, url, mode):
     """By what psql is started with: it is replaced here."""
     (folder / "psql").write_text('#!/bin/sh\necho "mode=$PGSSLMODE $*"\n')
     (folder / "psql").chmod(0o755)
-    done = subprocess.run([ROOT / "sql/client", "psql"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60,
+    done = subprocess.run([ROOT / "sql/client", "psql"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=60,
                           env=clean_environment(DATABASE_URL=url, PATH=f"{folder}:{os.environ['PATH']}"))
     assert done.stdout.startswith(f"mode={mode} -d ") and done.returncode == 0, done.stdout + done.stderr
     assert ("does not check who the database is" in done.stderr) == (not mode and "ssl" in url)

@@ -1,5 +1,5 @@
-"""The runbook's backup of one database: dumped and restored by plain owners, from one cluster into another that has none
-of the product's roles; then migrated, rebuilt and compared, answer by answer."""
+"""The runbook's backup of one database: dumped and restored by plain owners, from one cluster into another that has
+none of the product's roles; then migrated, rebuilt and compared, answer by answer."""
 
 import os
 import re
@@ -51,7 +51,8 @@ class Cluster:
 
 def run(program, *arguments, succeeds=True, **environment):
     # Of the PostgreSQL that is tested, since pg_dump takes no newer one.
-    command = [os.path.join(os.environ["POSTGRES_BIN"], word) if word in ("pg_dump", "pg_restore") and "POSTGRES_BIN" in os.environ
+    command = [os.path.join(os.environ["POSTGRES_BIN"], word) if word in ("pg_dump", "pg_restore")
+               and "POSTGRES_BIN" in os.environ
                else str(ROOT / word) if word.startswith("sql/") else word for word in (program, *arguments)]
     done = subprocess.run(command, env=clean_environment(**environment), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=180)
@@ -169,7 +170,8 @@ def answers(stack, folder, cluster, url):
 def sees(url, organization, relation):
     """Whose rows the server's role sees, bound to an organization."""
     column = "id" if relation == "organizations" else "organization_id"
-    return {row[0] for row in rows(url, "SET ROLE reengagement_api", f"SET reengagement.organization = '{organization}'",
+    return {row[0]
+            for row in rows(url, "SET ROLE reengagement_api", f"SET reengagement.organization = '{organization}'",
                                    f"SELECT DISTINCT {column} FROM {relation}")}
 
 
@@ -178,7 +180,8 @@ def check(there, restored, original):
     assert sql("migrate", restored) == "up to date\n"
     assert content(restored) == content(original) and files(restored) == files(original)
     assert rights(restored, there.owner) == rights(original, "owner")
-    for relation in ("patient_reengagement_master_view", "reengagement_performance_view", "re.patient_state", "re.cell"):
+    for relation in ("patient_reengagement_master_view", "reengagement_performance_view", "re.patient_state",
+                     "re.cell"):
         assert sees(restored, "org_demo_1", relation) == {"org_demo_1"}
         assert sees(restored, "", relation) == set()
 
@@ -198,9 +201,16 @@ def test_restored_in_another_cluster_by_its_owner(stack, there, original, dumped
     check(there, restored, original)
     assert answers(stack, folder / "there", there, restored) == answered
     # What is written goes on as before: a used key is known, a new one makes a row and an entry.
-    assert [rows(restored, "SET ROLE reengagement_api", "SET reengagement.organization = 'org_demo_1'",
-                 f"SELECT result FROM re.log_outreach('org_demo_1', 'patient_1', 'sms', 'success', false, 'a note', 'user_1', '{key}')")
-            for key in ("key", "another")] == [[("replayed", )], [("created", )]]
+    assert [
+        rows(
+            restored,
+            "SET ROLE reengagement_api",
+            "SET reengagement.organization = 'org_demo_1'",
+            f"SELECT result FROM re.log_outreach('org_demo_1', 'patient_1', 'sms', 'success', false, 'a note', "
+            f"'user_1', '{key}')",
+        )
+        for key in ("key", "another")
+    ] == [[("replayed",)], [("created",)]]
 
 
 def test_with_what_is_derived(there, original, directory):
@@ -212,6 +222,7 @@ def test_with_what_is_derived(there, original, directory):
     check(there, restored, original)
 
 
+@pytest.mark.nightly
 def test_what_a_restore_without_the_roles_leaves_out_is_made_again(there, original, dumped):
     """Errors are passed over, as pg_restore does by itself: no owner and no right but the restorer's."""
     restored = there.create("bare")
@@ -227,6 +238,7 @@ def test_what_a_restore_without_the_roles_leaves_out_is_made_again(there, origin
     check(there, restored, original)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("left_out", [
     lambda line: "SCHEMA" not in line and "TYPE re " not in line,
     lambda line: "TABLE DATA" in line,
@@ -251,12 +263,14 @@ def schema(url):
     return re.sub(r"^\\(un)?restrict .*", "", run("pg_dump", "--schema-only", "-d", url), flags=re.MULTILINE)
 
 
+@pytest.mark.nightly
 def test_views_and_functions_that_could_not_be_restored_are_made_again(there, original, dumped, folder):
     """As where the other PostgreSQL lacks a collation, or has the extension elsewhere."""
     restored = there.create("elsewhere")
     rows(restored, "CREATE SCHEMA extensions", "CREATE EXTENSION unaccent SCHEMA extensions")
     sql("migrate", restored, "--roles")
-    assert "public.unaccent(text) does not exist" in restore(restored, dumped, without="--exit-on-error", succeeds=False)
+    assert "public.unaccent(text) does not exist" in restore(restored, dumped, without="--exit-on-error",
+                                                             succeeds=False)
     assert rows(restored, "SELECT to_regprocedure('re.folded(text)')") == [(None, )]
     sql("migrate", restored)
     sql("rebuild", restored)
@@ -264,6 +278,7 @@ def test_views_and_functions_that_could_not_be_restored_are_made_again(there, or
     assert content(restored) == content(original)
 
 
+@pytest.mark.nightly
 def test_a_superuser_s_restore_says_whose_the_tables_are(there, dumped):
     restored, superuser = there.create("given"), there.url("given", "postgres")
     sql("migrate", restored, "--roles")
@@ -274,6 +289,7 @@ def test_a_superuser_s_restore_says_whose_the_tables_are(there, dumped):
     sql("migrate", restored)
 
 
+@pytest.mark.nightly
 def test_a_backup_s_own_login(here, there, original, dumped, directory):
     """Row-level security hides nothing from it without an error, and what it dumps is whole."""
     here.execute("clinic", "CREATE ROLE backup LOGIN BYPASSRLS IN ROLE pg_read_all_data")
@@ -291,6 +307,7 @@ def script(file):
             if not re.match(r"\\(un)?restrict |SET row_security", line)]
 
 
+@pytest.mark.nightly
 def test_data_alone_into_a_migrated_database(there, original, dumped):
     restored, superuser = there.create("data"), there.url("data", "postgres")
     sql("migrate", restored)

@@ -20,11 +20,13 @@ BAD = {
     "DATABASE_URL": ("nonsense", "postgresql://[", "postgresql:///x?no_such_option=1", "host='unclosed",
                      "postgresql://u:a@b@h/d", "postgresql://u:1/b@h/d",
                      *(f"host=h {option}"
-                       for option in ("sslmode=no-verify", "gssencmode=x", "channel_binding=x", "sslrootcert=/no/such/file",
+                       for option in ("sslmode=no-verify", "gssencmode=x", "channel_binding=x",
+                                      "sslrootcert=/no/such/file",
                                       "sslcert=/no/such/file", "sslkey=/no/such/file", "ssl_min_protocol_version=1.2",
                                       "target_session_attrs=x", "keepalives_idle=x", "tcp_user_timeout=x",
                                       "connect_timeout=x", "port=x", "service=nobody", "passfile=/no/such/file",
-                                      "replication=true", "load_balance_hosts=x", "require_auth=x", "sslnegotiation=x"))),
+                                      "replication=true", "load_balance_hosts=x", "require_auth=x",
+                                      "sslnegotiation=x"))),
     "DB_POOL_SIZE": ("0", *NUMBERS),
     "DB_ACQUIRE_TIMEOUT_MS": NUMBERS,
     "DB_STATEMENT_TIMEOUT_MS": NUMBERS,
@@ -39,7 +41,8 @@ BAD = {
     "CLERK_ISSUER": (None, "", "https://clerk.example.com/", "clerk.example.com", "http://clerk.example.com",
                      "https://clerk.example.com?x=1", "https://Clerk.example.com"),
     "CLERK_AUTHORIZED_PARTIES": ("https://app.example.com/", "app.example.com", "https://*.example.com", "*",
-                                 "https://app.example.com/path", "https://App.example.com", "https://app.example.com:443",
+                                 "https://app.example.com/path", "https://App.example.com",
+                                 "https://app.example.com:443",
                                  "https://app.example.com,"),
     "CLERK_AUDIENCE": ("a,", ",", " "),
     "TOKEN_MAX_LIFETIME": ("315360001", *NUMBERS),
@@ -87,7 +90,8 @@ def refused(done, variable):
     assert "Fatal error" not in text and "PRIVATE KEY-----\\n" not in text
 
 
-# A name without the value where that is a key: each process of pytest makes other ones, and must give its test the same name.
+# A name without the value where that is a key: each process of pytest makes other ones, and must give its test the same
+# name.
 @pytest.mark.parametrize("variable, value",
                          [pytest.param(v, x, id=f"{v}-{number if v == 'CLERK_JWT_KEY' else x}")
                           for v, values in BAD.items() for number, x in enumerate(values)])

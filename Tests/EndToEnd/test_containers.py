@@ -73,13 +73,15 @@ def test_what_can_be_set_is_in_the_example():
         text = re.sub(r"(?m)^ *#.*$", "", (HERE / file).read_text())
         used = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", text))
         # Without a value it is the shell's.
-        used |= {name for service in services.values() for name, value in service.get("environment", {}).items() if value is None}
+        used |= {name for service in services.values() for name, value in service.get("environment", {}).items()
+                 if value is None}
         assert used <= example | set(SETTINGS), (file, used - example)
 
 
 def readme_variables():
     """Of its table, each with the default that is told; one for each name of a line."""
-    table = re.search(r"\| variable \| meaning \| default \|\n(.*?)\n\n", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    table = re.search(r"\| variable \| meaning \| default \|\n(.*?)\n\n", (ROOT / "README.md").read_text(),
+                      re.DOTALL)[1]
     for line in table.splitlines()[1:]:
         names, _, default = re.fullmatch(r"\| (.*?) \| (.*) \| ?(.*) \|", line).groups()
         names, defaults = re.findall(r"`([A-Z_]+)`", names), [text.strip("`") for text in default.split(", ")]
@@ -91,7 +93,8 @@ def test_the_example_tells_the_defaults_that_are_taken():
     readme, compared = dict(readme_variables()), set()
     for file in ("compose.yaml", "compose.site.yaml"):
         for name, default in re.findall(r"(?<!\$)\$\{([A-Z_]+):?-([^}]+)\}", (HERE / file).read_text()):
-            if name in SETTINGS or "example.com" in example[name] or (file, name[-5:]) == ("compose.site.yaml", "_PORT"):
+            if name in SETTINGS or "example.com" in example[name] or (file,
+                                                                      name[-5:]) == ("compose.site.yaml", "_PORT"):
                 continue
             assert example[name] == default, (file, name)
             compared.add(name)
@@ -114,15 +117,17 @@ def test_what_is_copied_is_there_and_scripts_can_be_run():
 
 def test_every_variable_of_the_server_can_be_set_and_no_other():
     known = set(re.findall(r"\b[A-Z][A-Z_]+\b", re.search(r"server_variables=\((.*?)\)", (
-        ROOT / "scripts/lib/server.bash").read_text(), re.DOTALL)[1]))
+        ROOT / "scripts/lib/variables.bash").read_text(), re.DOTALL)[1]))
     for name, services in (("local", LOCAL), ("site", SITE)):
         used = set(services["server"]["environment"])
-        assert {variable.removesuffix("_FILE") for variable in used - known} <= {"PGPASSWORD", "CLERK_JWT_KEY"}, used - known
+        assert {variable.removesuffix("_FILE")
+                for variable in used - known} <= {"PGPASSWORD", "CLERK_JWT_KEY"}, used - known
         # The image says where the socket is; the local set-up has a database and a role of its own.
         assert known - used == {"FCGI_LISTEN"} | ({"DATABASE_ROLE"} if name == "local" else set()), name
         fixed = {variable for variable, value in services["server"]["environment"].items()
                  if value is not None and "${" not in str(value)}
-        assert fixed == {"PGPASSWORD_FILE"} | ({"DATABASE_URL", "CLERK_JWT_KEY_FILE"} if name == "local" else set()), name
+        assert fixed == {"PGPASSWORD_FILE"} | ({"DATABASE_URL", "CLERK_JWT_KEY_FILE"}
+                                               if name == "local" else set()), name
     # The list is the README's table, but for the ports, which are nginx's.
     assert known == {variable for variable, _ in readme_variables()} - {"HTTPS_PORT", "HTTP_PORT"}
 
@@ -141,14 +146,16 @@ def test_the_group_of_the_socket_is_the_same_number_for_server_and_nginx():
     made = [re.findall(r"groupadd --system --gid (\d+) reengagement-socket", file.read_text())
             for file in (ROOT / "deploy/server.Dockerfile", HERE / "nginx.Dockerfile")]
     assert len(made[0]) == 1 and made[0] == made[1]
-    assert re.search(r"^user www-data reengagement-socket;$", (ROOT / "nginx/site/process.conf").read_text(), re.MULTILINE)
+    assert re.search(r"^user www-data reengagement-socket;$", (ROOT / "nginx/site/process.conf").read_text(),
+                     re.MULTILINE)
 
 
 def test_the_socket_is_where_nginx_looks_for_it():
     path = re.search(r"server unix:(\S+);", (ROOT / "nginx/site/server.conf").read_text())[1]
     assert f"FCGI_LISTEN={path}" in (ROOT / "deploy/server.Dockerfile").read_text()
     folder = path.rpartition("/")[0]
-    assert all(f"socket:{folder}" in services[name]["volumes"] for services in (LOCAL, SITE) for name in ("server", "nginx"))
+    assert all(f"socket:{folder}" in services[name]["volumes"] for services in (LOCAL, SITE)
+               for name in ("server", "nginx"))
 
 
 def test_no_container_leaves_its_memory_on_a_disk():
@@ -163,7 +170,8 @@ def test_grafana_finds_its_source_and_its_dashboard():
     targets = {source: target.rpartition("/")[0] for source, target in copied.items()}
     assert targets["nginx/containers/monitoring/datasource.yml"] == "/etc/grafana/provisioning/datasources"
     assert targets["nginx/containers/monitoring/dashboards.yml"] == "/etc/grafana/provisioning/dashboards"
-    sources, providers = (yaml.safe_load((HERE / f"monitoring/{name}.yml").read_text()) for name in ("datasource", "dashboards"))
+    sources, providers = (yaml.safe_load((HERE / f"monitoring/{name}.yml").read_text())
+                          for name in ("datasource", "dashboards"))
     assert sources["apiVersion"] == providers["apiVersion"] == 1
     [source], [provider] = sources["datasources"], providers["providers"]
     assert source == {"name": "Prometheus", "type": "prometheus", "access": "proxy", "uid": "prometheus",
@@ -174,7 +182,8 @@ def test_grafana_finds_its_source_and_its_dashboard():
     # The dashboard asks a source of that type, whichever a site has: the one that is there is taken.
     variable = next(each for each in dashboard["templating"]["list"] if each["type"] == "datasource")
     assert variable["query"] == source["type"]
-    asked = set(re.findall(r'"uid": ?"([^"]*)"', json.dumps([dashboard["panels"], dashboard["templating"], dashboard["annotations"]])))
+    asked = set(re.findall(r'"uid": ?"([^"]*)"',
+                           json.dumps([dashboard["panels"], dashboard["templating"], dashboard["annotations"]])))
     assert asked == {"${%s}" % variable["name"]}
     for volume, folder in ("grafana", "/var/lib/grafana"), ("prometheus", "/prometheus"):
         assert f"{volume}:{folder}" in LOCAL[volume]["volumes"]

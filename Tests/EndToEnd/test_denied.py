@@ -31,7 +31,8 @@ def test_a_token_that_lives_longer_than_is_allowed_is_401(server_with, stack):
     usual, short, any_at_all = (server_with(**changes)
                                 for changes in ({}, {"TOKEN_MAX_LIFETIME": "600"}, {"TOKEN_MAX_LIFETIME": "0"}))
     now = int(time.time())
-    for ahead, passes in ((500, (200, 200, 200)), (3600, (200, 401, 200)), (86400, (200, 401, 200)), (90000, (401, 401, 200)),
+    for ahead, passes in ((500, (200, 200, 200)), (3600, (200, 401, 200)), (86400, (200, 401, 200)),
+                          (90000, (401, 401, 200)),
                           (100 * 365 * 86400, (401, 401, 200))):
         assert tuple(status(server, stack, exp=now + ahead) for server in (usual, short, any_at_all)) == passes, ahead
 
@@ -49,7 +50,8 @@ def linked_elsewhere(path, text):
 
 
 def mounted_anew(path, text):
-    """As Kubernetes does it with a secret: the folder behind a link is another one, in a sticky folder where all may write."""
+    """As Kubernetes does it with a secret: the folder behind a link is another one, in a sticky
+    folder where all may write."""
     path.parent.chmod(0o1777)
     version = path.with_name(f"..{time.monotonic_ns()}")
     version.mkdir()
@@ -71,7 +73,8 @@ def test_who_is_put_on_the_list_is_refused_though_remembered_until_taken_off(ser
     path = folder / "denied"
     path.write_text("# left\r\nuser_other\r\n")
     server = server_with(TOKEN_DENY_FILE=str(path))
-    headers, colleague = token_headers(stack, "o"), token_headers(stack, "o", sub="user_colleague", sid="sess_colleague")
+    headers, colleague = token_headers(stack, "o"), token_headers(stack, "o", sub="user_colleague",
+                                                                  sid="sess_colleague")
     for _ in range(2):
         assert server.get(dashboard("o"), headers).status == server.get(dashboard("o"), colleague).status == 200
     assert status(server, stack, sub="user_other", sid="sess_other") == 401
@@ -104,7 +107,8 @@ def test_a_list_that_is_gone_stays_in_force_and_is_counted(server_with, stack, f
 
 def test_a_development_token_lives_no_longer_than_the_server_allows(stack):
     def token(**environment):
-        return subprocess.run([ROOT / "scripts/token"], env=clean_environment(STACK_DIR=str(stack.directory), **environment),
+        return subprocess.run([ROOT / "scripts/token"],
+                              env=clean_environment(STACK_DIR=str(stack.directory), **environment),
                               capture_output=True, text=True)
 
     long = token(TOKEN_TTL="86401")
@@ -113,4 +117,5 @@ def test_a_development_token_lives_no_longer_than_the_server_allows(stack):
     assert token(TOKEN_TTL="601", TOKEN_MAX_LIFETIME="600").returncode != 0
     made = token(TOKEN_MAX_LIFETIME="600")
     assert made.returncode == 0
-    assert stack.client.request("GET", dashboard("org_demo_1"), {"Authorization": f"Bearer {made.stdout.strip()}"}).status == 200
+    assert stack.client.request("GET", dashboard("org_demo_1"),
+                                {"Authorization": f"Bearer {made.stdout.strip()}"}).status == 200

@@ -34,7 +34,8 @@ def unprivileged(stack, folder):
 def test_its_own_figures_are_there_all_the_same(unprivileged):
     text = unprivileged.get("/metrics").body.decode()
     figures = dict(re.findall(r"^(process_\w+) (\S+)$", text, re.MULTILINE))
-    assert set(figures) == {f"process_{name}" for name in ("cpu_seconds_total", "resident_memory_bytes", "virtual_memory_bytes", "open_fds", "max_fds",
+    assert set(figures) == {f"process_{name}" for name in ("cpu_seconds_total", "resident_memory_bytes",
+                                                           "virtual_memory_bytes", "open_fds", "max_fds",
                                                            "start_time_seconds")}
     assert float(figures["process_open_fds"]) >= 5 and float(figures["process_resident_memory_bytes"]) > 1 << 20
 
@@ -42,7 +43,8 @@ def test_its_own_figures_are_there_all_the_same(unprivileged):
 def test_its_environment_and_memory_are_not_for_other_programs_of_its_user(unprivileged):
     pid = unprivileged.process.pid
     for file in ("environ", "maps", "mem", "auxv", "fd/0"):
-        command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--", "head", "-c", "1", f"/proc/{pid}/{file}"]
+        command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--", "head", "-c", "1",
+                   f"/proc/{pid}/{file}"]
         done = subprocess.run(command, capture_output=True)
         assert done.returncode != 0 and not done.stdout, file
 
@@ -54,6 +56,7 @@ def test_a_crash_leaves_no_core(unprivileged, folder):
     assert status == -signal.SIGABRT and set(os.listdir(folder)) == before
 
 
+@pytest.mark.nightly
 def test_the_measure_is_one(folder):
     """Another program, so started, does leave one, where the machine has them written to the folder."""
     if os.geteuid() != 0 or open("/proc/sys/kernel/core_pattern").read().strip() not in ("core", "core.%p"):

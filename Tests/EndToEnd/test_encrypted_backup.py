@@ -36,7 +36,8 @@ def back_up(folder, recipient, url):
 
 def test_a_dump_is_for_its_recipient_alone_and_comes_back_whole(stack, clinic, key, folder):
     identity, recipient = key
-    assert stack.api.post(clinic, {"patient_id": "patient_123", "method": "sms", "outcome": "failed", "notes": "a secret note"}).status == 201
+    assert stack.api.post(clinic, {"patient_id": "patient_123", "method": "sms", "outcome": "failed",
+                                   "notes": "a secret note"}).status == 201
     done = back_up(folder, recipient, stack.settings["DATABASE_URL"])
     assert done.returncode == 0, done.stderr
     file, = (folder / "backups").iterdir()
@@ -46,7 +47,8 @@ def test_a_dump_is_for_its_recipient_alone_and_comes_back_whole(stack, clinic, k
     subprocess.run(["bash", "-e", "-c", script], cwd=folder, check=True)
     dump = folder / "reengagement.dump"
     assert stat.S_IMODE(dump.stat().st_mode) == 0o600
-    told = subprocess.run(["pg_restore", "--data-only", "--table=outreach_log", "-f", "-", dump], capture_output=True, text=True, check=True)
+    told = subprocess.run(["pg_restore", "--data-only", "--table=outreach_log", "-f", "-", dump], capture_output=True,
+                          text=True, check=True)
     assert "a secret note" in told.stdout
 
 
@@ -60,4 +62,5 @@ def test_another_key_opens_nothing(stack, key, folder):
     assert back_up(folder, key[1], stack.settings["DATABASE_URL"]).returncode == 0
     file, = (folder / "backups").iterdir()
     subprocess.run(["age-keygen", "-o", folder / "other.key"], capture_output=True, check=True)
-    assert subprocess.run(["age", "--decrypt", "--identity", folder / "other.key", file], capture_output=True).returncode != 0
+    assert subprocess.run(["age", "--decrypt", "--identity", folder / "other.key", file],
+                          capture_output=True).returncode != 0

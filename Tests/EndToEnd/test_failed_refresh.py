@@ -68,8 +68,10 @@ def told(server, kind):
                          and int(line["retry_after_s"]) >= 1 for line in lines)
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("code, kind", [("53100", "disk_full"), ("54000", "refused"), ("22003", "refused"),
-                                        ("23514", "refused"), ("55P03", "conflict"), ("XX000", "refused"), ("P0004", "refused")])
+                                        ("23514", "refused"), ("55P03", "conflict"), ("XX000", "refused"),
+                                        ("P0004", "refused")])
 def test_an_error_of_any_class_in_the_refresh(stack, folder, own, own_database, code, kind):
     with Server(stack, folder, DATABASE_URL=own_database) as server:
         before = total(server, stack)
@@ -124,7 +126,8 @@ def small_tablespace(database, folder, fresh_id):
     place, name = folder / "small", fresh_id("small")
     place.mkdir()
     folder.chmod(0o755)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8M", "tmpfs", place], stderr=subprocess.PIPE, text=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8M", "tmpfs", place], stderr=subprocess.PIPE,
+                             text=True)
     if mounted.returncode:
         pytest.skip(f"nothing can be mounted here: {mounted.stderr}")
     try:

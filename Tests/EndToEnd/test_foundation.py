@@ -1,5 +1,7 @@
 """What answers and isolation rest on: the server looks at its start and once a minute, and is not ready without it."""
 
+import pytest
+
 from asking import dashboard, eventually, token_headers
 from client import PREFIX
 from problems import must_be_problem
@@ -18,7 +20,9 @@ def test_a_database_whose_views_belong_to_the_owner_of_its_tables(stack, folder,
     migrate(own_database)
     connection = connect(own_database)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT oid::regclass::text FROM pg_class WHERE relkind = 'v' AND relnamespace = 're'::regnamespace")
+        cursor.execute(
+            "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'v' AND relnamespace = 're'::regnamespace"
+        )
         for view, in cursor.fetchall():
             cursor.execute(f"ALTER VIEW {view} OWNER TO CURRENT_USER")
     connection.close()
@@ -29,6 +33,7 @@ def test_a_database_whose_views_belong_to_the_owner_of_its_tables(stack, folder,
         eventually(lambda: status(server) == 200)
 
 
+@pytest.mark.nightly
 def test_a_trigger_that_is_disabled_while_the_server_runs(stack, folder, own_database):
     migrate(own_database)
     connection = connect(own_database)
@@ -40,8 +45,10 @@ def test_a_trigger_that_is_disabled_while_the_server_runs(stack, folder, own_dat
         cursor.execute("INSERT INTO patients (organization_id, id, name, created_at)"
                        " VALUES ('o', 'p', 'P', now() - interval '9 days')")
         cursor.execute("ALTER TABLE appointments DISABLE TRIGGER USER")
-        cursor.execute("INSERT INTO appointments (organization_id, id, patient_id, starts_at, status)"
-                       " SELECT 'o', 'a' || i, 'p', now() - interval '1 hour' * i, 'completed' FROM generate_series(1, 100) i")
+        cursor.execute(
+            "INSERT INTO appointments (organization_id, id, patient_id, starts_at, status)"
+            " SELECT 'o', 'a' || i, 'p', now() - interval '1 hour' * i, 'completed' FROM generate_series(1, 100) i"
+        )
         eventually(lambda: status(server) == 503, seconds=150, every=1)
         assert faults(server) > 0
         server.logged("run migrate")

@@ -36,18 +36,23 @@ def test_two_of_one_that_the_server_reads_are_422_and_log_nothing(post, database
     problem = must_be_problem(post(*((name, value) for value in values), kind=kind), 422)
     assert problem["errors"] == [{"field": name, "message": "is given more than once; give it once"}]
     with database.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM outreach_log WHERE organization_id = %s AND created_at > now() - interval '1 minute'", (clinic, ))
+        cursor.execute(
+            "SELECT count(*) FROM outreach_log WHERE organization_id = %s AND created_at > now() - interval '1 minute'",
+            (clinic,),
+        )
         assert cursor.fetchone()[0] == 0
 
 
 def test_two_of_one_are_422_in_a_search_and_a_reading_too(post, api, clinic):
-    assert must_be_problem(post(JSON_TYPE, body="{}", path="patients/search"), 422)["errors"][0]["field"] == "Content-Type"
+    assert must_be_problem(post(JSON_TYPE, body="{}", path="patients/search"),
+                           422)["errors"][0]["field"] == "Content-Type"
     headers = [*api.authorization(clinic).items(), ("Origin", "a"), ("Origin", "b")]
     response = api.client.request("GET", api.target(clinic, "risk-metrics"), headers, fresh=True)
     assert must_be_problem(response, 422)["errors"][0]["field"] == "Origin"
 
 
-@pytest.mark.parametrize("name", ["User-Agent", "Referer", "Date", "Cookie", "Accept", "X-Anything", "Content-Language"])
+@pytest.mark.parametrize("name",
+                         ["User-Agent", "Referer", "Date", "Cookie", "Accept", "X-Anything", "Content-Language"])
 def test_two_of_one_that_the_server_does_not_read_are_no_matter(post, name):
     assert post((name, "a"), (name, "b")).status == 201
 
@@ -79,8 +84,12 @@ def test_over_http2_a_body_that_is_not_as_long_as_it_says_is_told_so(api, clinic
 
 def test_chunks_that_are_malformed_are_named(api, clinic):
     head = "\r\n".join(f"{name}: {value}" for name, value in api.authorization(clinic).items())
-    answer = api.client.raw((f"POST {api.target(clinic, 'log-outreach')} HTTP/1.1\r\nHost: localhost\r\n{head}\r\n"
-                             "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n").encode())
+    answer = api.client.raw(
+        (
+            f"POST {api.target(clinic, 'log-outreach')} HTTP/1.1\r\nHost: localhost\r\n{head}\r\n"
+            "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n"
+        ).encode()
+    )
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["detail"] == "The chunks of the body are malformed."
 
 

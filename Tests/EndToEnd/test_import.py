@@ -1,4 +1,5 @@
-"""An import that deletes patients, beside staff that log (sql/flat/23_forgotten_attempts.sql). Sessions beside each other."""
+"""An import that deletes patients, beside staff that log (sql/flat/23_forgotten_attempts.sql).
+Sessions beside each other."""
 
 import subprocess
 import threading
@@ -8,7 +9,7 @@ import psycopg2
 import pytest
 
 from stack import ROOT, clean_environment
-from test_marks import Session, template, transaction, url  # noqa: F401
+from test_marks import Session, transaction
 
 # Bounds what must end at all, not how soon.
 PATIENCE = 60
@@ -18,7 +19,9 @@ PATIENCE = 60
 def session(url):
     made = Session(url)
     made.run("INSERT INTO organizations (id, name, time_zone) VALUES ('one', 'One', 'Europe/Paris')")
-    made.run("INSERT INTO patients (organization_id, id, name) SELECT 'one', 'p' || i, 'P' FROM generate_series(1, 9) i")
+    made.run(
+        "INSERT INTO patients (organization_id, id, name) SELECT 'one', 'p' || i, 'P' FROM generate_series(1, 9) i"
+    )
     made.run("INSERT INTO outreach_log (organization_id, patient_id, method, outcome, logged_by)"
              " SELECT 'one', id, 'sms', 'failed', 'u' FROM patients")
     yield made
@@ -30,7 +33,8 @@ def post(session, patient, timeout=PATIENCE):
     session.run(f"SET statement_timeout = '{timeout}s'")
     session.run("SET ROLE reengagement_api")
     try:
-        return session.value("SELECT result FROM re.log_outreach('one', %s, 'phone', 'success', false, '', 'u', NULL)", patient)
+        return session.value("SELECT result FROM re.log_outreach('one', %s, 'phone', 'success', false, '', 'u', NULL)",
+                             patient)
     finally:
         if session.connection.get_transaction_status() != psycopg2.extensions.TRANSACTION_STATUS_INERROR:
             session.run("RESET ROLE")
@@ -55,7 +59,9 @@ class Beside(threading.Thread):
 
     def wait_for_lock(self, observer):
         deadline = time.monotonic() + PATIENCE
-        while not observer.value("SELECT count(*) FROM pg_locks WHERE pid = %s AND locktype = 'advisory' AND NOT granted", self.pid):
+        while not observer.value(
+            "SELECT count(*) FROM pg_locks WHERE pid = %s AND locktype = 'advisory' AND NOT granted", self.pid
+        ):
             assert self.is_alive(), f"it did not wait: {self.result}"
             assert time.monotonic() < deadline, "it never waited"
             time.sleep(0.02)
@@ -122,15 +128,20 @@ def test_an_attempt_does_not_wait_for_a_refresh_that_loses_nobody(session, url):
     assert attempts(session, "p1") == 2
 
 
+@pytest.mark.nightly
 def test_rows_that_are_replayed_end_alike(session, url):
     with transaction(url) as sync:
         sync.run("SET LOCAL session_replication_role = replica")
         for statement in REFRESH:
             sync.run(statement)
         sync.connection.commit()
-    assert session.value("SELECT string_agg(patient_id, ' ' ORDER BY patient_id) FROM outreach_log") == "p1 p2 p4 p5 p6 p7 p8 p9"
+    assert (
+        session.value("SELECT string_agg(patient_id, ' ' ORDER BY patient_id) FROM outreach_log")
+        == "p1 p2 p4 p5 p6 p7 p8 p9"
+    )
 
 
+@pytest.mark.nightly
 def test_what_is_known_to_the_log_alone_is_verified_and_rebuilt(session, url):
     call = lambda script: subprocess.run([ROOT / "sql" / script], env=clean_environment(DATABASE_URL=url), timeout=300,
                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -81,8 +81,10 @@ def test_under_load_each_answer_is_the_askers_own(api, database, fresh_id):
         for number, organization in enumerate(organizations):
             cursor.execute("INSERT INTO organizations (id, name) VALUES (%s, %s)", (organization, organization))
             cursor.execute(
-                "INSERT INTO patients (organization_id, id, name) SELECT %s, 'p' || n, %s FROM generate_series(1, %s) n",
-                (organization, organization, number + 1))
+                "INSERT INTO patients (organization_id, id, name) SELECT %s, 'p' || n, %s FROM generate_series(1, "
+                "%s) n",
+                (organization, organization, number + 1),
+            )
     gate = threading.Barrier(12)
 
     def ask(number):

@@ -83,6 +83,7 @@ def test_withdrawn_keys_are_out_of_force_with_what_was_remembered(server_with, s
     eventually(lambda: server.get(dashboard("o"), headers).status == 200)
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("how", ["gone", "elsewhere", "broken", "others may write", "others may write to its folder"])
 def test_keys_that_cannot_be_read_stay_good_for_so_long_and_no_longer(server_with, stack, folder, how):
     key, path = tokens.generate_key(), folder / "keys" / "jwks.json"
@@ -194,7 +195,8 @@ def test_keys_are_taken_compressed_marked_twice_and_after_a_redirect_to_the_same
         assert [ask(server, stack, key, "far") for key in keys[1:]] == [200, 401]
         # In this order, though the first attempt may have been too slow.
         assert list(dict.fromkeys(moved))[:2] == ["/jwks", "/keys"]
-        away = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url.replace("jwks", "away"), CLERK_JWKS_CA_FILE=str(certificate))
+        away = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url.replace("jwks", "away"),
+                           CLERK_JWKS_CA_FILE=str(certificate))
         eventually(lambda: "redirect to another server" in away.log.read_text())
         assert ask(away, stack, keys[0], "far") == 503
 
@@ -203,7 +205,9 @@ def test_a_claim_that_nobody_reads_may_hold_any_json(server_with, stack):
     server = server_with()
     for value in (2**64, -2**63 - 1, 10**400, "\0", "\ud800", [[[2**64]]], {"\0": 1}):
         assert ask(server, stack, stack.signer.key, None, unread=value) == 200, value
-        forged = server.get(dashboard("o"), token_headers(stack, "o", Signer(tokens.generate_key(), stack.signer.issuer, None), unread=value))
+        forged = server.get(dashboard("o"),
+                            token_headers(stack, "o", Signer(tokens.generate_key(), stack.signer.issuer, None),
+                                          unread=value))
         assert must_be_problem(forged, 401)["detail"] == "The token's signature does not verify."
 
 

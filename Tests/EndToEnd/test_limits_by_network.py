@@ -18,14 +18,16 @@ from stack import ROOT
 
 # Those who pass for one, however they are written.
 SAME = {
-    "a /64": ["2001:db8:1:2::1", "2001:db8:1:2:0:0:0:1", "2001:0db8:0001:0002:0000:0000:0000:0001", "2001:DB8:1:2::1", "2001:db8:1:2::",
+    "a /64": ["2001:db8:1:2::1", "2001:db8:1:2:0:0:0:1", "2001:0db8:0001:0002:0000:0000:0000:0001", "2001:DB8:1:2::1",
+              "2001:db8:1:2::",
               "2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2:3::4", "2001:db8:1:2::192.0.2.1"],
     "the next one": ["2001:db8:1:3::1", "2001:db8:1:3:0:0:0:2"],
     "zeros in it": ["2001:db8::1", "2001:db8:0:0::2", "2001:db8:0:0:1::", "2001:db8::1:0:0:1"],
     "bytes like a line's end": ["2001:db8:a0a:0a0d::1", "2001:db8:a0a:a0d:a0a:a0a:a0a:a0a"],
     "link-local": ["fe80::1", "fe80::ffff"],
     "loopback": ["::1", "0:0:0:0:0:0:0:1", "::2"],
-    "IPv4": ["192.0.2.1", "::ffff:192.0.2.1", "::FFFF:c000:201", "0:0:0:0:0:ffff:192.0.2.1", "64:ff9b::192.0.2.1", "64:ff9b::c000:201"],
+    "IPv4": ["192.0.2.1", "::ffff:192.0.2.1", "::FFFF:c000:201", "0:0:0:0:0:ffff:192.0.2.1", "64:ff9b::192.0.2.1",
+             "64:ff9b::c000:201"],
     "its neighbour": ["192.0.2.2", "::ffff:192.0.2.2", "64:ff9b::192.0.2.2"],
     "IPv4 like a line's end": ["10.10.10.10", "::ffff:10.10.10.10", "64:ff9b::a0a:a0a"],
 }
@@ -38,7 +40,8 @@ error_log error.log;
 events {{ worker_connections 1024; }}
 http {{
     access_log off;
-    client_body_temp_path body; fastcgi_temp_path fastcgi; proxy_temp_path proxy; scgi_temp_path scgi; uwsgi_temp_path uwsgi;
+    client_body_temp_path body; fastcgi_temp_path fastcgi; proxy_temp_path proxy; scgi_temp_path scgi;
+        uwsgi_temp_path uwsgi;
     include snippets/limits/limits.conf;
     include snippets/limits/rate-limits.conf;
     set_real_ip_from 127.0.0.1;
@@ -120,7 +123,9 @@ class Body:
 
     def __init__(self, port, address):
         self.channel = socket.create_connection(("127.0.0.1", port), timeout=60)
-        self.channel.sendall(f"POST / HTTP/1.1\r\nHost: x\r\nX-Address: {address}\r\nContent-Length: 60000\r\n\r\n{{".encode())
+        self.channel.sendall(
+            f"POST / HTTP/1.1\r\nHost: x\r\nX-Address: {address}\r\nContent-Length: 60000\r\n\r\n{{".encode()
+        )
         self.channel.setblocking(False)
         self.status = 0
 
@@ -154,11 +159,16 @@ def test_of_one_64_only_32_bodies_are_waited_for_and_of_its_neighbour_as_many(fo
             assert ask(port, one[0])[0] == 502 and ask(port, "192.0.2.1")[0] == 502
 
 
+@pytest.mark.nightly
 def test_whoever_has_a_48_has_a_share_alone_and_what_comes_from_ipv4_is_no_such_site(folder):
     with nginx_of(folder, lambda text: text.replace("bodies_by_site 256;", "bodies_by_site 50;")) as port:
         many = [f"2001:db8:7:{n:x}::1" for n in range(60)]
         translated = [f"64:ff9b::192.0.2.{n}" for n in range(60)] + [f"::ffff:198.51.100.{n}" for n in range(60)]
-        with bodies_from(port, many) as held, bodies_from(port, translated) as others, bodies_from(port, ["2001:db8:8::1"]) as neighbour:
+        with (
+            bodies_from(port, many) as held,
+            bodies_from(port, translated) as others,
+            bodies_from(port, ["2001:db8:8::1"]) as neighbour,
+        ):
             eventually(lambda: answers(held) == [0] * 50 + [429] * 10)
             assert answers(others) == [0] * 120 and answers(neighbour) == [0]
 
@@ -174,7 +184,8 @@ class Bodies2:
         self.statuses = {}
         for address in addresses:
             stream = self.protocol.get_next_available_stream_id()
-            self.protocol.send_headers(stream, [(":method", "GET"), (":scheme", "http"), (":authority", "x"), (":path", "/"),
+            self.protocol.send_headers(stream,
+                                       [(":method", "GET"), (":scheme", "http"), (":authority", "x"), (":path", "/"),
                                                 ("x-address", address)])
             self.protocol.send_data(stream, b" ")
             self.statuses[stream] = 0
@@ -190,14 +201,17 @@ class Bodies2:
         return sorted(self.statuses.values())
 
 
+@pytest.mark.nightly
 def test_a_body_of_a_get_over_http2_counts_for_its_48_too(folder):
     with nginx_of(folder, lambda text: text.replace("bodies_by_site 256;", "bodies_by_site 50;")) as port:
-        many, clinic = (Bodies2(folder, addresses) for addresses in ([f"2001:db8:7:{n:x}::1" for n in range(60)], ["192.0.2.1"] * 60))
+        many, clinic = (Bodies2(folder, addresses)
+                        for addresses in ([f"2001:db8:7:{n:x}::1" for n in range(60)], ["192.0.2.1"] * 60))
         with many.channel, clinic.channel:
             eventually(lambda: many.look() == [0] * 50 + [429] * 10)
             assert clinic.look() == [0] * 60 and ask(port, "2001:db8:8::1")[0] == 502
 
 
+@pytest.mark.nightly
 def test_of_all_networks_together_there_is_a_bound_too_which_leaves_room_for_what_has_no_body(folder):
     text = (ROOT / "nginx/snippets/limits/rate-limits.conf").read_text()
     bound = int(re.search(r"limit_conn bodies_of_all (\d+);", text)[1])
@@ -210,6 +224,7 @@ def test_of_all_networks_together_there_is_a_bound_too_which_leaves_room_for_wha
 
 
 def test_one_64_has_one_allowance_of_requests(folder):
-    with nginx_of(folder, lambda text: text.replace("rate=100r/s", "rate=1r/m").replace("burst=200", "burst=9")) as port:
+    with nginx_of(folder,
+                  lambda text: text.replace("rate=100r/s", "rate=1r/m").replace("burst=200", "burst=9")) as port:
         assert sorted(ask(port, f"2001:db8:0:1:{n:x}::1")[0] for n in range(12)) == [429] * 2 + [502] * 10
         assert ask(port, "2001:db8:0:2::1")[0] == 502

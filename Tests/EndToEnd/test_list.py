@@ -87,7 +87,8 @@ def test_what_folds_to_nothing_is_422(api, stack, people, q):
 
 
 @pytest.mark.parametrize("q, fits", [
-    ("ab", False), ("abc", True), (" ab ", False), ("   ", False), ("x" * 100, True), (" " * 50 + "x" * 100 + " ", True),
+    ("ab", False), ("abc", True), (" ab ", False), ("   ", False), ("x" * 100, True),
+    (" " * 50 + "x" * 100 + " ", True),
     ("x" * 101, False), ("\U0001f428" * 100, True), ("\U0001f428" * 101, False), ("e\u0301e", True), ("\u00e9e", False),
     ("\ta\t", True), ("\u00a0a\u00a0", True),
 ])
@@ -101,7 +102,8 @@ def test_the_text_has_3_to_100_code_points_without_the_blanks_around_it(api, peo
 
 def test_names_are_sorted_as_they_are_searched_and_ties_by_id(api, people):
     assert found(api, people, sort="name") == [
-        "empty", "percent", "digits", "accent", "backslash", "sharp", "Twin", "twin_a", "twin_b", "composed", "decomposed",
+        "empty", "percent", "digits", "accent", "backslash", "sharp", "Twin", "twin_a", "twin_b", "composed",
+        "decomposed",
         "greek"
     ]
 
@@ -123,7 +125,8 @@ def test_pages_hold_everyone_once_though_each_is_asked_for_in_the_other_way(api,
     for number in range(len(everyone) + 2):
         asked = {**values, "limit": limit + number % 2, **({"include": "notes"} if number % 3 == 1 else {}),
                  **({"cursor": cursor} if cursor else {})}
-        page = (api.search(people, asked) if number % 2 else api.get(people, f"patients/prioritized?{urlencode(asked)}")).json()
+        page = (api.search(people, asked)
+                if number % 2 else api.get(people, f"patients/prioritized?{urlencode(asked)}")).json()
         paged += [patient["id"] for patient in page["patients"]]
         assert page["summary"]["total"] == len(everyone), "on every page"
         assert all(("treatment_notes" in patient) == ("include" in asked) for patient in page["patients"])
@@ -139,7 +142,8 @@ def test_a_cursor_belongs_to_filters_and_order_by_the_values_in_effect(api, peop
     same = [{"q": " kim  ", "sort": "name", "risk_level": "all"}, {**asked, "limit": 200, "include": "notes"}]
     for values in same:
         assert [p["id"] for p in both(api, people, **values, cursor=cursor)["patients"]][:1] == ["twin_a"]
-    other = [{"q": "kim"}, {"q": "kim", "sort": "last_contact"}, {"q": "Kim", "sort": "name"}, {"q": "kim ito", "sort": "name"},
+    other = [{"q": "kim"}, {"q": "kim", "sort": "last_contact"}, {"q": "Kim", "sort": "name"},
+             {"q": "kim ito", "sort": "name"},
              {"sort": "name"}, {**asked, "risk_level": "high"}, {**asked, "engagement_status": "stale"},
              {**asked, "action_priority": 4}, {**asked, "risk_tier": "low"}]
     for values in other:
@@ -156,12 +160,15 @@ def test_a_cursor_goes_on_though_its_patient_has_been_renamed_or_is_gone(api, da
     assert last["id"] == "twin_b"
     try:
         with database.cursor() as cursor_of_database:
-            cursor_of_database.execute("UPDATE patients SET name = 'Zzz' WHERE organization_id = %s AND id = 'twin_b'", (people, ))
+            cursor_of_database.execute("UPDATE patients SET name = 'Zzz' WHERE organization_id = %s AND id = 'twin_b'",
+                                       (people, ))
         rest = both(api, people, sort="name", cursor=cursor)
         assert [patient["id"] for patient in rest["patients"]] == ["composed", "decomposed", "twin_b", "greek"]
     finally:
         with database.cursor() as cursor_of_database:
-            cursor_of_database.execute("UPDATE patients SET name = 'Kim Ito' WHERE organization_id = %s AND id = 'twin_b'", (people, ))
+            cursor_of_database.execute(
+                "UPDATE patients SET name = 'Kim Ito' WHERE organization_id = %s AND id = 'twin_b'", (people,)
+            )
 
 
 def test_what_was_searched_for_cannot_be_read_in_a_cursor(api, people):
@@ -178,8 +185,10 @@ def test_the_longest_names_ids_and_texts_fit_an_address(api, database, fresh_id)
     with database.cursor() as cursor:
         cursor.execute("INSERT INTO organizations (id, name) VALUES (%s, 'Long')", (organization, ))
         for patient_id, name in zip(ids, names):
-            cursor.execute("INSERT INTO patients (organization_id, id, name, email, created_at) VALUES (%s, %s, %s, %s, now())",
-                           (organization, patient_id, name, "\U0001f428" * 100))
+            cursor.execute(
+                "INSERT INTO patients (organization_id, id, name, email, created_at) VALUES (%s, %s, %s, %s, now())",
+                (organization, patient_id, name, "\U0001f428" * 100),
+            )
     values, seen = {"q": "\U0001f428" * 100, "sort": "name", "limit": 1}, []
     while True:
         page = both(api, organization, **values)
@@ -206,7 +215,8 @@ def test_every_filter_must_fit(api, clinic):
     assert found(api, clinic, risk_tier="high", action_priority=4, risk_level="critical", q="chen") == ["patient_502"]
     assert found(api, clinic, risk_level="low", risk_tier="high") == []
     assert found(api, clinic, q="gone") == [], "who is archived is not found"
-    assert found(api, clinic, q="example.com", sort="name") == ["patient_500", "patient_456", "patient_123", "patient_502",
+    assert found(api, clinic, q="example.com", sort="name") == ["patient_500", "patient_456", "patient_123",
+                                                                "patient_502",
                                                                 "patient_503"]
     assert found(api, clinic, sort="last_contact") == ["patient_456", "patient_502", "patient_123", "patient_501",
                                                        "patient_500", "patient_503"]
@@ -247,14 +257,18 @@ def test_more_than_a_thousand_found_are_not_counted(api, database, fresh_id):
     with database.cursor() as cursor:
         cursor.execute("INSERT INTO organizations (id, name) VALUES (%s, 'Many')", (organization, ))
         cursor.execute(
-            "INSERT INTO patients (organization_id, id, name, created_at) SELECT %s, n::text, CASE WHEN n <= 1000 THEN 'Anna' "
-            "ELSE 'Annabel' END || n, now() - make_interval(days => n %% 50) FROM generate_series(1, 1001) n", (organization, ))
+            "INSERT INTO patients (organization_id, id, name, created_at) SELECT %s, n::text, "
+            "CASE WHEN n <= 1000 THEN 'Anna' "
+            "ELSE 'Annabel' END || n, now() - make_interval(days => n %% 50) FROM generate_series(1, 1001) n",
+            (organization,),
+        )
 
     def total(**values):
         return both(api, organization, limit=1, **values)["summary"]["total"]
 
     assert total() == 1001 and total(sort="name") == 1001
-    assert total(q="ann") is None and total(q="ann", sort="name") is None and total(q="ann", sort="last_contact") is None
+    assert total(q="ann") is None and total(q="ann",
+                                            sort="name") is None and total(q="ann", sort="last_contact") is None
     assert total(q="annabel") == 1
     in_all = sum(total(q="ann", risk_level=level) for level in ("critical", "high", "medium", "low", "engaged"))
     assert in_all == 1001, "what counts is who fits all that was given"
@@ -270,17 +284,20 @@ def test_an_answer_follows_a_change_of_what_it_was_found_by(api, database, clini
     for column, value, q in (("name", "John Sm\u00efthers", "smithers"), ("email", "js@other.example", "other.ex"),
                              ("phone", "(03) 7777", "037777")):
         with database.cursor() as cursor:
-            cursor.execute(f"UPDATE patients SET {column} = %s WHERE organization_id = %s AND id = 'patient_123'", (value, clinic))
+            cursor.execute(f"UPDATE patients SET {column} = %s WHERE organization_id = %s AND id = 'patient_123'",
+                           (value, clinic))
         assert found(api, clinic, q=q) == ["patient_123"]
     assert found(api, clinic, q="john.smith") == []
     with database.cursor() as cursor:
-        cursor.execute("UPDATE patients SET treatment_notes = 'New' WHERE organization_id = %s AND id = 'patient_123'", (clinic, ))
+        cursor.execute("UPDATE patients SET treatment_notes = 'New' WHERE organization_id = %s AND id = 'patient_123'",
+                       (clinic, ))
     assert both(api, clinic, include="notes", q="037777")["patients"][0]["treatment_notes"] == "New"
 
 
 # What only a body can say.
 
-@pytest.mark.parametrize("body", [{}, {"risk_level": None, "engagement_status": None, "action_priority": None, "risk_tier": None,
+@pytest.mark.parametrize("body", [{}, {"risk_level": None, "engagement_status": None, "action_priority": None,
+                                       "risk_tier": None,
                                        "q": None, "sort": None, "include": None, "limit": None, "cursor": None},
                                   {"unknown": [1], "Q": "abc", "offset": "x"}, "{}", b" \n{ } "])
 def test_null_and_nothing_are_the_defaults_and_unknown_fields_are_ignored(api, clinic, body):
@@ -295,26 +312,64 @@ def test_a_whole_number_may_be_spelt_as_json_has_it(api, clinic, literal):
     assert answer["summary"]["filters_applied"]["limit"] == 2 and len(answer["patients"]) == 2
 
 
-@pytest.mark.parametrize("members, fields", [
-    ('"limit": "5"', ["limit"]), ('"limit": 0', ["limit"]), ('"limit": 201', ["limit"]), ('"limit": 1.5', ["limit"]),
-    ('"limit": -1', ["limit"]), ('"limit": 1e999', ["limit"]), ('"limit": true', ["limit"]), ('"limit": []', ["limit"]),
-    ('"limit": 5, "limit": 5', ["limit"]), ('"limit": 5, "limit": null', ["limit"]), ('"action_priority": "1"', ["action_priority"]),
-    ('"action_priority": 0', ["action_priority"]), ('"action_priority": 5', ["action_priority"]),
-    ('"risk_level": "HIGH"', ["risk_level"]), ('"risk_level": ""', ["risk_level"]), ('"risk_level": ["high"]', ["risk_level"]),
-    ('"engagement_status": "all"', ["engagement_status"]), ('"risk_tier": 1', ["risk_tier"]), ('"q": 400000123', ["q"]),
-    ('"q": ""', ["q"]), ('"q": "abc\\u0000"', ["q"]), ('"q": "\\ud800bc"', ["q"]), ('"q": "abc", "q": "abc"', ["q"]),
-    ('"sort": "id"', ["sort"]), ('"sort": {}', ["sort"]), ('"include": ["notes"]', ["include"]), ('"include": "all"', ["include"]),
-    ('"cursor": "x"', ["cursor"]), ('"cursor": ""', ["cursor"]), ('"cursor": 1', ["cursor"]),
-    ('"q": "x", "limit": "x", "sort": "x", "include": "x", "risk_level": "x", "risk_tier": "x", "action_priority": "x", '
-     '"engagement_status": "x", "cursor": "x"',
-     ["risk_level", "engagement_status", "action_priority", "risk_tier", "q", "sort", "include", "limit", "cursor"]),
-])
+@pytest.mark.parametrize(
+    "members, fields",
+    [
+        ('"limit": "5"', ["limit"]),
+        ('"limit": 0', ["limit"]),
+        ('"limit": 201', ["limit"]),
+        ('"limit": 1.5', ["limit"]),
+        ('"limit": -1', ["limit"]),
+        ('"limit": 1e999', ["limit"]),
+        ('"limit": true', ["limit"]),
+        ('"limit": []', ["limit"]),
+        ('"limit": 5, "limit": 5', ["limit"]),
+        ('"limit": 5, "limit": null', ["limit"]),
+        ('"action_priority": "1"', ["action_priority"]),
+        ('"action_priority": 0', ["action_priority"]),
+        ('"action_priority": 5', ["action_priority"]),
+        ('"risk_level": "HIGH"', ["risk_level"]),
+        ('"risk_level": ""', ["risk_level"]),
+        ('"risk_level": ["high"]', ["risk_level"]),
+        ('"engagement_status": "all"', ["engagement_status"]),
+        ('"risk_tier": 1', ["risk_tier"]),
+        ('"q": 400000123', ["q"]),
+        ('"q": ""', ["q"]),
+        ('"q": "abc\\u0000"', ["q"]),
+        ('"q": "\\ud800bc"', ["q"]),
+        ('"q": "abc", "q": "abc"', ["q"]),
+        ('"sort": "id"', ["sort"]),
+        ('"sort": {}', ["sort"]),
+        ('"include": ["notes"]', ["include"]),
+        ('"include": "all"', ["include"]),
+        ('"cursor": "x"', ["cursor"]),
+        ('"cursor": ""', ["cursor"]),
+        ('"cursor": 1', ["cursor"]),
+        (
+            '"q": "x", "limit": "x", "sort": "x", "include": "x", "risk_level": "x", "risk_tier": "x", '
+            '"action_priority": "x", '
+            '"engagement_status": "x", "cursor": "x"',
+            [
+                "risk_level",
+                "engagement_status",
+                "action_priority",
+                "risk_tier",
+                "q",
+                "sort",
+                "include",
+                "limit",
+                "cursor",
+            ],
+        ),
+    ],
+)
 def test_a_field_of_a_wrong_kind_is_422_and_named(api, clinic, members, fields):
     problem = must_be_problem(api.search(clinic, "{" + members + "}"), 422)
     assert [error["field"] for error in problem["errors"]] == fields
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"\"q\"", b"{", b"{\"q\":\"\xff\xff\xff\"}", b"q=abc", b"\xef\xbb\xbf{}"])
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"\"q\"", b"{", b"{\"q\":\"\xff\xff\xff\"}", b"q=abc",
+                                  b"\xef\xbb\xbf{}"])
 def test_what_is_no_json_object_is_400(api, clinic, body):
     must_be_problem(api.search(clinic, body), 400)
 
@@ -337,7 +392,8 @@ def test_the_other_methods_of_the_path_mean_a_patient_of_that_id(api, database, 
         assert set(response.header("Allow").split(", ")) == {"GET", "HEAD", "POST", "OPTIONS"}
     allowed = api.get(clinic, "patients/search", method="OPTIONS", headers={}).header("Allow")
     assert set(allowed.split(", ")) == {"GET", "HEAD", "POST", "OPTIONS"}
-    response = api.client.request("POST", api.target(clinic, "patients/prioritized"), api.authorization(clinic), "{}", fresh=True)
+    response = api.client.request("POST", api.target(clinic, "patients/prioritized"), api.authorization(clinic), "{}",
+                                  fresh=True)
     must_be_problem(response, 405)
 
 

@@ -116,7 +116,8 @@ def test_background_work_that_a_lock_holds_takes_no_connection_from_requests(ser
             server = server_with(DATABASE_URL=own_database, **FOR_EVER)
             eventually(lambda: statements_waiting(database, "re.advance") == 1, 60)
             asking = Asking(
-                lambda: server.get(f"{PREFIX}/{clinic}/patients/patient_123", token_headers(stack, clinic), timeout=120),
+                lambda: server.get(f"{PREFIX}/{clinic}/patients/patient_123", token_headers(stack, clinic),
+                                   timeout=120),
                 WORKERS)
             eventually(lambda: held(database) == WORKERS, 60)
             # Told apart from what migrate has left, and looked at again after the lock.
@@ -196,6 +197,7 @@ def test_writes_that_wait_are_carried_out_once_or_not_at_all(server_with, stack,
         assert cursor.fetchone()[0] == WORKERS
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGQUIT])
 def test_a_stop_answers_those_who_wait(server_with, stack, connection, database, clinic, sign):
     server = server_with(**FOR_EVER)

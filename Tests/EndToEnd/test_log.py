@@ -37,8 +37,10 @@ def test_every_answer_says_where_its_time_went(api, clinic):
 
 
 def test_waiting_for_a_connection_is_told_from_the_database(stack, server_with, connection, clinic):
-    """A lock holds the one connection for the time of a request; the next waits for the connection, not for the lock."""
-    server = server_with(WORKER_THREADS="3", DB_POOL_SIZE="1", DB_ACQUIRE_TIMEOUT_MS="60000", DB_STATEMENT_TIMEOUT_MS="60000")
+    """A lock holds the one connection for the time of a request; the next waits for the connection,
+    not for the lock."""
+    server = server_with(WORKER_THREADS="3", DB_POOL_SIZE="1", DB_ACQUIRE_TIMEOUT_MS="60000",
+                         DB_STATEMENT_TIMEOUT_MS="60000")
     assert post(server, stack, clinic).status == 201
     held = 4.0
 
@@ -73,7 +75,8 @@ def test_no_line_moves_a_terminal_whatever_a_caller_is_called(server_with, stack
     assert server.get(dashboard(clinic), stack.api.authorization(clinic, sub=name)).status == 200
     line, = eventually(lambda: [line for line in server.log.read_bytes().split(b"\n")[:-1] if b"2J" in line])
     shown = line.decode()
-    assert not [letter for letter in shown if unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp", "Co", "Cn")], ascii(shown)
+    assert not [letter for letter in shown
+                if unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp", "Co", "Cn")], ascii(shown)
     assert "Ō😀" in shown
     if form == "json":
         assert json.loads(shown)["subject"] == name

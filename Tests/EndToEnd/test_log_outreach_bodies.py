@@ -100,11 +100,16 @@ def test_a_body_that_is_no_json_object_in_utf8_is_400(api, clinic, body):
     must_be_problem(api.post(clinic, body), 400)
 
 
-@pytest.mark.parametrize("body", [
-    b"{\"patient_id\": \"patient_123\", \"patient_id\": \"patient_456\", \"method\": \"sms\", \"outcome\": \"failed\"}",
-    b"{\"patient_id\": \"patient_123\", \"method\": \"sms\", \"outcome\": \"failed\", \"x\": 1, \"x\": 2}",
-    b"{\"method\": \"fax\", \"method\": \"sms\", \"patient_id\": \"patient_123\", \"outcome\": \"failed\", \"\\u006dethod\": \"fax\"}"
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{\"patient_id\": \"patient_123\", \"patient_id\": \"patient_456\", \"method\": \"sms\", "
+        b"\"outcome\": \"failed\"}",
+        b"{\"patient_id\": \"patient_123\", \"method\": \"sms\", \"outcome\": \"failed\", \"x\": 1, \"x\": 2}",
+        b"{\"method\": \"fax\", \"method\": \"sms\", \"patient_id\": \"patient_123\", \"outcome\": \"failed\", "
+        b"\"\\u006dethod\": \"fax\"}",
+    ],
+)
 def test_a_name_given_twice_never_makes_a_mixed_row(api, clinic, body):
     assert api.post(clinic, body).status in (201, 400, 422)
 

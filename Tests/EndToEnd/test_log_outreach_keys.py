@@ -153,7 +153,8 @@ def test_the_body_may_carry_the_key(api, database, clinic):
     key, body = str(uuid.uuid4()), {**GOOD, "notes": "by the body"}
     first = accepted(api.post(clinic, {**body, "idempotency_key": key}))
     # In the header, in both, and with null in the body, it is the same key.
-    for fields, header in (({"idempotency_key": key}, None), ({}, key), ({"idempotency_key": key}, key), ({"idempotency_key": None}, key)):
+    for fields, header in (({"idempotency_key": key}, None), ({}, key), ({"idempotency_key": key}, key),
+                           ({"idempotency_key": None}, key)):
         assert accepted(api.post(clinic, {**body, **fields}, key=header), 200)["outreach_id"] == first["outreach_id"]
     assert len(logged(database, clinic, "idempotency_key = %s", key)) == 1
     used = must_be_problem(api.post(clinic, {**body, "idempotency_key": key, "notes": "other"}), 422)

@@ -28,7 +28,8 @@ UNBOUND = {
     "may unbind": ("NOINHERIT", "GRANT reengagement_api TO {0}; GRANT reengagement_bound TO {0} WITH ADMIN OPTION"),
     "a column": ("NOINHERIT", "GRANT reengagement_api TO {0}; GRANT SELECT (name) ON patients TO {0}"),
     "a view": ("NOINHERIT", "GRANT reengagement_api TO {0}; GRANT SELECT ON patient_reengagement_master TO {0}"),
-    "a site's view": ("NOINHERIT", "GRANT reengagement_api TO {0}; CREATE VIEW site AS SELECT * FROM patients; CREATE VIEW"
+    "a site's view": ("NOINHERIT",
+                      "GRANT reengagement_api TO {0}; CREATE VIEW site AS SELECT * FROM patients; CREATE VIEW"
                       " sites_view AS SELECT * FROM site; GRANT SELECT ON sites_view TO {0}"),
     "a copy, bound": ("INHERIT", "GRANT reengagement_api, reengagement_bound TO {0};"
                       " CREATE MATERIALIZED VIEW copy AS SELECT * FROM patients; GRANT SELECT ON copy TO {0}"),
@@ -41,7 +42,8 @@ BOUND = {
     "as documented": ("NOINHERIT", "GRANT reengagement_api TO {0}"),
     "a member of the bound": ("INHERIT", "GRANT reengagement_api TO {0}; GRANT reengagement_bound TO {0}"),
     "a view with its reader's rights": (
-        "NOINHERIT", "GRANT reengagement_api TO {0}; CREATE VIEW site WITH (security_invoker) AS SELECT * FROM patients;"
+        "NOINHERIT",
+        "GRANT reengagement_api TO {0}; CREATE VIEW site WITH (security_invoker) AS SELECT * FROM patients;"
         " GRANT SELECT ON site TO {0}"),
 }
 
@@ -82,7 +84,8 @@ def refused(stack, folder, url):
 
 
 def metric(server, name):
-    return next(float(line.split()[-1]) for line in server.get("/metrics").body.decode().splitlines() if line.startswith(name))
+    return next(float(line.split()[-1]) for line in server.get("/metrics").body.decode().splitlines()
+                if line.startswith(name))
 
 
 def test_each_login_that_could_is_refused(stack, folder, login):
@@ -90,6 +93,7 @@ def test_each_login_that_could_is_refused(stack, folder, login):
         assert "RELOG" in refused(stack, folder, login(attributes, statements)), title
 
 
+@pytest.mark.nightly(after=2)
 @pytest.mark.parametrize("title", BOUND)
 def test_a_bound_one_serves_and_sees_one_clinic_whatever_it_says(stack, folder, login, migrated, title):
     with connect(migrated) as owner:
@@ -119,11 +123,18 @@ def test_the_documented_login_is_this_one():
     assert """-c 'GRANT reengagement_api TO "reengagement-api"'""" in RUNBOOK
 
 
-@pytest.mark.parametrize("made, taken", [
-    ("ALTER ROLE {0} SUPERUSER", "ALTER ROLE {0} NOSUPERUSER"), ("ALTER ROLE {0} BYPASSRLS", "ALTER ROLE {0} NOBYPASSRLS"),
-    ("GRANT SELECT ON patients TO {0}", "REVOKE SELECT ON patients FROM {0}"),
-    ("GRANT pg_read_all_data TO {0}", "REVOKE pg_read_all_data FROM {0}")])
-def test_one_that_becomes_unbound_makes_the_server_unready_until_it_is_bound_again(stack, folder, login, migrated, made, taken):
+@pytest.mark.parametrize(
+    "made, taken",
+    [
+        ("ALTER ROLE {0} SUPERUSER", "ALTER ROLE {0} NOSUPERUSER"),
+        ("ALTER ROLE {0} BYPASSRLS", "ALTER ROLE {0} NOBYPASSRLS"),
+        ("GRANT SELECT ON patients TO {0}", "REVOKE SELECT ON patients FROM {0}"),
+        ("GRANT pg_read_all_data TO {0}", "REVOKE pg_read_all_data FROM {0}"),
+    ],
+)
+def test_one_that_becomes_unbound_makes_the_server_unready_until_it_is_bound_again(
+    stack, folder, login, migrated, made, taken
+):
     url = login(*BOUND["as documented"])
     name = re.search(r"user=(\w+)", url)[1]
     database = connect(migrated)
@@ -148,7 +159,9 @@ def test_any_is_warned_of_and_in_the_metrics(stack, folder, login):
         assert metric(server, "reengagement_login_faults") == 1
 
 
-def test_a_server_that_could_not_look_at_its_start_answers_nothing_before_it_has(stack, folder, database, fresh_id, clinic):
+def test_a_server_that_could_not_look_at_its_start_answers_nothing_before_it_has(
+    stack, folder, database, fresh_id, clinic
+):
     name = fresh_id("later")
     url = stack.database_url(name)
     try:
@@ -170,7 +183,8 @@ def test_what_a_statement_leaves_in_a_session_is_taken_back_with_the_next(stack,
     """A trigger stands for the statement that is injected: it runs as the server's role, in a session that is kept."""
     database = connect(migrated)
     clinic = load_clinic(database, "clinic")
-    with database.cursor() as cursor, Server(stack, folder, DATABASE_URL=login(*BOUND["as documented"]), DATABASE_LOGIN=None,
+    with database.cursor() as cursor, Server(stack, folder, DATABASE_URL=login(*BOUND["as documented"]),
+                                             DATABASE_LOGIN=None,
                                              WORKER_THREADS="1", DB_POOL_SIZE="1",
                                              ANSWER_CACHE_BYTES="0") as server:
         cursor.execute("CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"

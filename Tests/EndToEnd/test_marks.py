@@ -1,16 +1,15 @@
-"""Where the look for marks begins (sql/flat/15_floor.sql): behind the marks that are gone, before every one that is left or to come.
+"""Where the look for marks begins (sql/flat/15_floor.sql): behind the marks that are gone, before every one that is
+left or to come.
 
 Sessions beside each other, on a database of its own: a copy of the one that MARKS_TEMPLATE_URL names, where it is set.
 """
 
 import json
-import os
-import re
 from contextlib import contextmanager
 
 import pytest
 
-from stack import connect, run_sql
+from stack import connect
 
 # More than the number by which a transaction must be behind to be noted.
 MANY = 150
@@ -23,7 +22,9 @@ class Session:
     def __init__(self, url, autocommit=True):
         self.connection = connect(url)
         self.connection.autocommit = autocommit
-        self.run("SELECT set_config('reengagement.organization', 'one', false), set_config('enable_seqscan', 'off', false)")
+        self.run(
+            "SELECT set_config('reengagement.organization', 'one', false), set_config('enable_seqscan', 'off', false)"
+        )
 
     def run(self, statement, *parameters):
         with self.connection.cursor() as cursor:
@@ -65,41 +66,15 @@ class Session:
         return self.value("SELECT marks_from_by = xmin FROM re.organization_state WHERE organization_id = 'one'")
 
 
-@pytest.fixture(scope="module")
-def template(request):
-    """The URL of a database with the schema alone."""
-    given = os.environ.get("MARKS_TEMPLATE_URL")
-    if given:
-        yield given
-        return
-    stack, database = request.getfixturevalue("stack"), request.getfixturevalue("database")
-    with database.cursor() as cursor:
-        cursor.execute("CREATE DATABASE marks")
-        url = stack.database_url("marks")
-        run_sql("migrate", url)
-        yield url
-        cursor.execute("DROP DATABASE marks")
-
-
-@pytest.fixture
-def url(template, fresh_id):
-    name = fresh_id("marks")
-    named = lambda other: re.sub(r"///\w+\?", f"///{other}?", template)
-    admin = connect(named("postgres"))
-    with admin.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {re.search(r'///(.+)[?]', template)[1]}")
-        yield named(name)
-        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    admin.close()
-
-
 @pytest.fixture
 def session(url):
     made = Session(url)
     # The marks that are gone stay where they are.
     made.run("ALTER TABLE re.dirty SET (autovacuum_enabled = off)")
     made.run("INSERT INTO organizations (id, name) VALUES ('one', 'One')")
-    made.run("INSERT INTO patients (organization_id, id, name) SELECT 'one', 'p' || i, 'P' FROM generate_series(1, 50) i")
+    made.run(
+        "INSERT INTO patients (organization_id, id, name) SELECT 'one', 'p' || i, 'P' FROM generate_series(1, 50) i"
+    )
     assert made.advance() == (50, False, False)
     assert made.is_current()
     yield made
@@ -130,7 +105,9 @@ def test_a_writer_that_commits_after_an_advance_is_seen(session, url, older_by):
         writer.log("p1")
         session.log("p2", 1 + older_by)
         session.advance()
-        noted = session.value("SELECT cardinality(marks_running) FROM re.organization_state WHERE organization_id = 'one'")
+        noted = session.value(
+            "SELECT cardinality(marks_running) FROM re.organization_state WHERE organization_id = 'one'"
+        )
         assert noted == (1 if older_by else 0)
         assert session.is_current() and session.is_floor_valid()
         writer.connection.commit()
@@ -179,7 +156,8 @@ def test_marks_that_an_advance_leaves_are_seen(session):
 
 
 def test_the_floor_of_another_cluster_is_none(session):
-    """As a dump brings it: the row names a transaction that has not written it, and numbers that are still to come here."""
+    """As a dump brings it: the row names a transaction that has not written it, and numbers that
+    are still to come here."""
     session.run("UPDATE re.organization_state SET marks_from = '999999999999'")
     session.log("p1")
     assert not session.is_current()
@@ -197,6 +175,7 @@ def test_a_mark_of_another_cluster_is_seen(session):
     assert session.is_current()
 
 
+@pytest.mark.nightly
 def test_a_look_does_not_walk_over_marks_that_are_gone(session, url):
     with old_snapshot(url):
         before = session.buffers()
@@ -209,6 +188,7 @@ def test_a_look_does_not_walk_over_marks_that_are_gone(session, url):
         assert session.buffers() > FEW_BUFFERS
 
 
+@pytest.mark.nightly
 def test_a_look_does_not_walk_over_what_the_organization_was(session, url):
     with old_snapshot(url):
         # Of several clinics, with statistics as autovacuum makes them at any time.
@@ -224,7 +204,10 @@ def test_a_look_does_not_walk_over_what_the_organization_was(session, url):
         session.run("ANALYZE re.organization_state")
         assert [session.buffers(look) <= read + 4 for look, read in zip(looks, before)] == [True, True]
         # Each of its rows is still there.
-        assert session.buffers("SELECT max(generation) FROM re.organization_state WHERE organization_id || '' = 'one'") > 10
+        assert (
+            session.buffers("SELECT max(generation) FROM re.organization_state WHERE organization_id || '' = 'one'")
+            > 10
+        )
 
 
 def test_a_row_is_made_once_for_an_organization(session, url):
@@ -239,8 +222,11 @@ def test_a_row_is_made_once_for_an_organization(session, url):
     assert session.value(count) == 1
 
 
+@pytest.mark.nightly
 def test_a_backlog_that_is_worked_off_is_not_walked_over(session, url):
-    session.run("INSERT INTO patients (organization_id, id, name) SELECT 'one', 'q' || i, 'Q' FROM generate_series(1, 4000) i")
+    session.run(
+        "INSERT INTO patients (organization_id, id, name) SELECT 'one', 'q' || i, 'Q' FROM generate_series(1, 4000) i"
+    )
     with old_snapshot(url):
         for _ in range(7):
             assert session.advance(500) == (500, True, False)

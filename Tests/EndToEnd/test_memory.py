@@ -3,6 +3,8 @@
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from asking import dashboard, eventually, token_headers
 
 TOKENS = 6000
@@ -20,7 +22,8 @@ def resident(server):
 
 
 def ask_with_long_tokens(server, stack, tokens):
-    """As many subjects as tokens, each as long as nginx lets it be, and valid; another organization's path is 403 quickly."""
+    """As many subjects as tokens, each as long as nginx lets it be, and valid; another
+    organization's path is 403 quickly."""
 
     def ask(_):
         unique = uuid.uuid4().hex
@@ -33,6 +36,7 @@ def ask_with_long_tokens(server, stack, tokens):
         assert set(pool.map(ask, range(tokens))) == {403}
 
 
+@pytest.mark.nightly
 def test_thousands_of_long_tokens_take_no_more_memory_than_is_meant_for_them(server_with, stack):
     server = server_with(RATE_LIMIT="50")
     ask_with_long_tokens(server, stack, 300)

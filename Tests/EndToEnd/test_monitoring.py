@@ -102,7 +102,8 @@ def test_each_alert_is_tested_firing_and_quiet_and_told_to_somebody():
     for fires in (True, False):
         assert {case["alertname"] for case in cases if bool(case["exp_alerts"]) == fires} == set(NAMES)
     for alert in ALERTS:
-        assert alert["labels"]["severity"] in ("page", "ticket") and set(alert["annotations"]) == {"summary", "description"}
+        assert alert["labels"]["severity"] in ("page",
+                                               "ticket") and set(alert["annotations"]) == {"summary", "description"}
 
 
 def test_each_alert_has_its_section_in_the_runbook():
@@ -129,14 +130,17 @@ def test_every_metric_that_is_read_is_one_of_the_servers(scraped):
 
 def test_every_label_value_that_is_read_is_one_of_the_servers(scraped):
     classes = set(re.findall(r'class="(\w+)"', scraped))
-    read = {name for alert in ALERTS for names in re.findall(r'class=~?"([^"]+)"', alert["expr"]) for name in names.split("|")}
+    read = {name for alert in ALERTS for names in re.findall(r'class=~?"([^"]+)"', alert["expr"])
+            for name in names.split("|")}
     assert read and read <= classes, read - classes
 
 
 def test_the_dashboard_is_one_that_can_be_imported():
     panels = DASHBOARD["panels"]
-    assert len({panel["id"] for panel in panels}) == len(panels) and DASHBOARD["uid"] and DASHBOARD["schemaVersion"] >= 36
-    cells = [(x, y) for panel in panels for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
+    assert len({panel["id"]
+                for panel in panels}) == len(panels) and DASHBOARD["uid"] and DASHBOARD["schemaVersion"] >= 36
+    cells = [(x, y) for panel in panels
+             for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
              for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])]
     assert len(set(cells)) == len(cells) and max(x for x, _ in cells) == 23
     variables = {variable["name"] for variable in DASHBOARD["templating"]["list"]}

@@ -22,7 +22,8 @@ def test_health_needs_no_token_and_tells_the_time_and_here_the_version(api):
     assert before <= datetime.strptime(answer["timestamp"], "%Y-%m-%dT%H:%M:%S%z") <= datetime.now(timezone.utc)
 
 
-@pytest.mark.parametrize("address, is_told", [("127.0.0.1", True), ("127.1.2.3", True), ("::1", True), ("192.0.2.1", False),
+@pytest.mark.parametrize("address, is_told",
+                         [("127.0.0.1", True), ("127.1.2.3", True), ("::1", True), ("192.0.2.1", False),
                                               ("::", False), ("", False)])
 def test_health_tells_its_version_to_its_own_machine_alone(stack, address, is_told):
     values = fastcgi.environment("GET", "/health", REMOTE_ADDR=address)
@@ -32,9 +33,11 @@ def test_health_tells_its_version_to_its_own_machine_alone(stack, address, is_to
     assert ("version" in answer) == is_told and answer["status"] == "ok" and answer["timestamp"]
 
 
-@pytest.mark.parametrize("header", [{"X-Forwarded-For": "192.0.2.1"}, {"Forwarded": "for=192.0.2.1"}, {"X-Real-IP": "192.0.2.1"},
+@pytest.mark.parametrize("header",
+                         [{"X-Forwarded-For": "192.0.2.1"}, {"Forwarded": "for=192.0.2.1"}, {"X-Real-IP": "192.0.2.1"},
                                     {"Via": "1.1 proxy"}, {"X-Forwarded-Host": "x"},
-                                    {"X-Forwarded-Proto": "https"}, {"Host": "api.example.com"}, {"Host": "127.evil.example"},
+                                    {"X-Forwarded-Proto": "https"}, {"Host": "api.example.com"},
+                          {"Host": "127.evil.example"},
                                     {"Host": "localhost.evil.example"}, {"X-Forwarded-For": "127.0.0.1"}])
 def test_what_a_proxy_on_this_machine_passes_on_is_from_outside(api, plain_client, header):
     """To nginx it comes from loopback, as Prometheus' own request does."""

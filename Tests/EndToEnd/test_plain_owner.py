@@ -61,7 +61,9 @@ def test_migrated_served_and_verified_by_its_owner(stack, cluster, folder):
         # What the owner has changed, and the background work has caught up with, is what verify agrees to.
         def marks():
             with database.cursor() as cursor:
-                cursor.execute("UPDATE patients SET archived_at = NULL WHERE archived_at > now(); SELECT sum(marks) FROM re.status")
+                cursor.execute(
+                    "UPDATE patients SET archived_at = NULL WHERE archived_at > now(); SELECT sum(marks) FROM re.status"
+                )
                 return cursor.fetchone()[0] == 0
 
         eventually(marks)
@@ -69,13 +71,15 @@ def test_migrated_served_and_verified_by_its_owner(stack, cluster, folder):
     database.close()
 
 
+@pytest.mark.nightly
 def test_the_documented_install_has_a_bound_login_and_no_function_of_a_superuser(stack, cluster, folder):
     """The runbook's own lines, but that the superuser of this cluster says them."""
     block, = re.findall(r"^apt-get install postgresql-15\n(.*?)^```", (ROOT / "docs/operating.md").read_text(),
                         re.DOTALL | re.MULTILINE)
     host = re.search(r"host=([^&]+)", cluster.settings["DATABASE_URL"])[1]
     commands = "set -e; dropdb reengagement\n" + block.replace("runuser -u postgres -- ", "")
-    done = subprocess.run(["bash", "-c", commands], cwd=ROOT, env=clean_environment(PGHOST=host, PGUSER="postgres"), text=True,
+    done = subprocess.run(["bash", "-c", commands], cwd=ROOT, env=clean_environment(PGHOST=host, PGUSER="postgres"),
+                          text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180)
     assert done.returncode == 0, done.stdout
     superuser = connect(cluster.database_url("reengagement"))

@@ -1,4 +1,5 @@
-"""PostgreSQL's log, with everything switched on that a searching operator may switch on: no note and no searched name in it."""
+"""PostgreSQL's log, with everything switched on that a searching operator may switch on: no note
+and no searched name in it."""
 
 from pathlib import Path
 
@@ -8,9 +9,12 @@ from asking import GOOD, eventually
 from conftest import load_clinic
 
 TALKATIVE = {
-    "log_min_duration_statement": "0", "log_statement": "all", "log_duration": "on", "log_min_messages": "debug1", "log_min_error_statement": "debug1",
-    "log_parameter_max_length": "-1", "log_parameter_max_length_on_error": "-1", "session_preload_libraries": "auto_explain",
-    "auto_explain.log_min_duration": "0", "auto_explain.log_nested_statements": "on", "auto_explain.log_verbose": "on", "auto_explain.log_analyze": "on",
+    "log_min_duration_statement": "0", "log_statement": "all", "log_duration": "on", "log_min_messages": "debug1",
+    "log_min_error_statement": "debug1",
+    "log_parameter_max_length": "-1", "log_parameter_max_length_on_error": "-1",
+    "session_preload_libraries": "auto_explain",
+    "auto_explain.log_min_duration": "0", "auto_explain.log_nested_statements": "on", "auto_explain.log_verbose": "on",
+    "auto_explain.log_analyze": "on",
 }
 
 
@@ -51,10 +55,12 @@ def test_no_note_and_no_searched_name_is_in_it(talkative, fresh_id):
     stack, connection = talkative
     organization = load_clinic(connection, fresh_id("clinic"))
     use(stack, organization, "keptout7319")
-    eventually(lambda: "execute log_outreach" in logged(stack) and "execute prioritized" in logged(stack).replace("flat_", ""))
+    eventually(lambda: "execute log_outreach" in logged(stack)
+               and "execute prioritized" in logged(stack).replace("flat_", ""))
     assert "keptout7319" not in logged(stack)
 
 
+@pytest.mark.nightly
 def test_the_measure_is_one(talkative, fresh_id):
     """Without the database's setting the same requests leave all of it."""
     stack, connection = talkative

@@ -45,9 +45,11 @@ def test_each_name_opens_a_page_without_a_token(api, name):
     assert api.client.request("HEAD", f"/problems/{name}").body == b""
 
 
-@pytest.mark.parametrize("path", ["nothing", "", "No-Such-Route", "no-such-route/", "no-such-route.html", "%6eo", "..%2fhealth", "<b>"])
+@pytest.mark.parametrize("path", ["nothing", "", "No-Such-Route", "no-such-route/", "no-such-route.html", "%6eo",
+                                  "..%2fhealth", "<b>"])
 def test_another_name_has_no_page(api, path):
-    assert must_be_problem(api.client.request("GET", f"/problems/{path}", fresh=True), 404)["type"] == "/problems/no-such-route"
+    assert must_be_problem(api.client.request("GET", f"/problems/{path}", fresh=True),
+                           404)["type"] == "/problems/no-such-route"
 
 
 def test_the_pages_are_for_reading_alone(api):

@@ -18,13 +18,9 @@ from stack import ORIGINS, Stack
 
 @pytest.fixture(scope="module")
 def production(stack, directory):
-    made = Stack(directory / "production", DATABASE_URL=stack.settings["DATABASE_URL"], STACK_NGINX="production")
-    try:
-        made.call("server-start")
-        made.call("nginx-start")
-        yield made.attach()
-    finally:
-        made.down()
+    production = Stack(directory / "production", DATABASE_URL=stack.settings["DATABASE_URL"], STACK_NGINX="production")
+    with production.started("server-start", "nginx-start") as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +38,10 @@ def test_it_answers_and_pins_browsers_to_tls(production, clinic):
     assert production.api.get(clinic, "dashboard", headers={}).header("Strict-Transport-Security")
 
 
-@pytest.mark.parametrize("host", ["api.example.com", "localhost", "evil.example", "evil.example:8000", "10.0.0.1", "[::1]"])
-@pytest.mark.parametrize("method, path", [("GET", "/"), ("GET", "/dashboard/?x=1"), ("HEAD", "/docs"), ("GET", "/health"),
+@pytest.mark.parametrize("host",
+                         ["api.example.com", "localhost", "evil.example", "evil.example:8000", "10.0.0.1", "[::1]"])
+@pytest.mark.parametrize("method, path",
+                         [("GET", "/"), ("GET", "/dashboard/?x=1"), ("HEAD", "/docs"), ("GET", "/health"),
                                           ("GET", "//evil.example/%2e%2e")])
 def test_plain_http_shows_pages_the_way_to_this_servers_own_name(production, host, method, path):
     response = production.plain.request(method, path, {"Host": host})
@@ -58,7 +56,8 @@ def test_an_address_with_another_host_or_none_is_shown_the_own_name_too(producti
 
 
 @pytest.mark.parametrize("host", ["api.example.com", "localhost", "evil.example"])
-@pytest.mark.parametrize("method, path, body", [("POST", "log-outreach", "{}"), ("GET", "dashboard", None), ("OPTIONS", "dashboard", None),
+@pytest.mark.parametrize("method, path, body",
+                         [("POST", "log-outreach", "{}"), ("GET", "dashboard", None), ("OPTIONS", "dashboard", None),
                                                 ("PUT", "dashboard", "x"), ("GET", "patients/a%2Fb?x=1", None)])
 def test_the_api_over_plain_http_is_403(production, clinic, host, method, path, body):
     headers = {**production.api.authorization(clinic), "Host": host, "Origin": ORIGINS[0]}
@@ -70,8 +69,10 @@ def test_the_api_over_plain_http_is_403(production, clinic, host, method, path, 
 
 
 def test_nothing_that_is_sent_over_plain_http_is_redirected(production):
-    for method, path in (("POST", "/"), ("PUT", "/docs"), ("DELETE", "/health"), ("POST", "/%61pi/v1/reengagement/o/log-outreach")):
-        assert must_be_problem(production.plain.request(method, path, body="{}"), 403)["type"] == "/problems/https-required"
+    for method, path in (("POST", "/"), ("PUT", "/docs"), ("DELETE", "/health"),
+                         ("POST", "/%61pi/v1/reengagement/o/log-outreach")):
+        assert must_be_problem(production.plain.request(method, path, body="{}"),
+                               403)["type"] == "/problems/https-required"
     spelt = production.plain.request("GET", "/%61pi/v1/reengagement/o/dashboard")
     assert must_be_problem(spelt, 403)["type"] == "/problems/https-required"
 
@@ -82,10 +83,12 @@ def test_another_host_is_421_but_tells_whether_the_service_is_well(production, c
     for path in ("/", "/openapi.json", "/docs", "/nowhere", target):
         headers = {**production.api.authorization(clinic), "Host": host}
         assert must_be_problem(production.client.request("GET", path, headers), 421)["type"] == "/problems/other-host"
-    must_be_problem(production.client.request("POST", production.api.target(clinic, "log-outreach"), {"Host": host}, "{}"), 421)
+    must_be_problem(production.client.request("POST", production.api.target(clinic, "log-outreach"), {"Host": host},
+                                              "{}"), 421)
     for path in ("/health", "/ready"):
         must_be_answer(production.client.request("GET", path, {"Host": host}), 200)
-    assert production.client.request("GET", "/metrics", {"Host": host}).status == (200 if host in ("127.0.0.1", "[::1]") else 403)
+    assert production.client.request("GET", "/metrics",
+                                     {"Host": host}).status == (200 if host in ("127.0.0.1", "[::1]") else 403)
 
 
 def test_each_of_its_own_names_is_answered(production, clinic):
@@ -156,7 +159,8 @@ class SlowBody:
     def __init__(self, production, clinic, address, authorization="Authorization: Bearer x.y.z\r\n"):
         plain = socket.create_connection(("127.0.0.1", production.client.port), timeout=60, source_address=(address, 0))
         self.channel = production.client.context.wrap_socket(plain, server_hostname="localhost")
-        head = f"POST {production.api.target(clinic, 'log-outreach')} HTTP/1.1\r\nHost: localhost\r\n{authorization}Content-Length: 60000\r\n\r\n{{"
+        head = (f"POST {production.api.target(clinic, 'log-outreach')} HTTP/1.1\r\nHost: "
+                f"localhost\r\n{authorization}Content-Length: 60000\r\n\r\n{{")
         self.channel.sendall(head.encode())
         self.channel.setblocking(False)
         self.status = None
@@ -189,7 +193,8 @@ def test_slow_bodies_of_some_addresses_leave_room_for_everybody_else(production,
             assert production.api.post(clinic, GOOD, fresh=True).status == 201
             statuses(bodies)
         # The address itself is refused further bodies alone.
-        from_there = http.client.HTTPSConnection("localhost", production.client.port, timeout=60, context=production.client.context, source_address=("127.0.0.2", 0))
+        from_there = http.client.HTTPSConnection("localhost", production.client.port, timeout=60,
+                                                 context=production.client.context, source_address=("127.0.0.2", 0))
         target, headers = production.api.target(clinic, "dashboard"), production.api.authorization(clinic)
         assert production.client.exchange(from_there, "GET", target, list(headers.items()), None).status == 200
         assert statuses(bodies) == [0] * 64 + [429] * 16
@@ -208,8 +213,10 @@ def test_slow_bodies_without_a_token_are_waited_for_by_nobody(production, clinic
             body.channel.close()
 
 
+@pytest.mark.nightly
 def test_over_http2_slow_bodies_are_counted_too(production, clinic):
-    head = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost"), (":path", production.api.target(clinic, "log-outreach")),
+    head = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost"),
+            (":path", production.api.target(clinic, "log-outreach")),
             ("authorization", "Bearer x.y.z")]
     with http2.Connection(production.client) as first, http2.Connection(production.client) as second:
         for connection, count in ((first, 25), (second, 8)):
@@ -247,7 +254,8 @@ def test_while_no_server_is_there_it_is_502_in_the_same_form_and_readable_by_bro
         for method, body in (("GET", None), ("POST", "{}")):
             response = production.client.request(method,
                                                  production.api.target(clinic, "dashboard"),
-                                                 {**production.api.authorization(clinic), "Origin": ORIGINS[0], "X-Request-Id": "mine"},
+                                                 {**production.api.authorization(clinic), "Origin": ORIGINS[0],
+                                                  "X-Request-Id": "mine"},
                                                  body,
                                                  fresh=True)
             must_be_problem(response, 502)

@@ -22,7 +22,8 @@ def select(database, query, *values):
 
 
 def tried(database, organization, where="true", *values):
-    return select(database, f"SELECT * FROM public.audit_refused_attempts WHERE organization_id = %s AND {where} ORDER BY at",
+    return select(database,
+                  f"SELECT * FROM public.audit_refused_attempts WHERE organization_id = %s AND {where} ORDER BY at",
                   organization, *values)
 
 
@@ -52,7 +53,8 @@ def test_one_id_of_the_servers_own_joins_both_logs_and_the_audit_whatever_caller
     assert len(own) == 4 and all(re.fullmatch("[0-9a-f]{32}", one) for one in own) and "f" * 32 not in own
     for log in ("NGINX_ACCESS_LOG", "SERVER_LOG"):
         # Of one request there may be several lines.
-        found = eventually(lambda: len(all := {line["server_request_id"] for line in lines(stack.settings[log], shared)}) >= 4
+        found = eventually(lambda: len(all := {line["server_request_id"]
+                                               for line in lines(stack.settings[log], shared)}) >= 4
                            and all)
         assert found == own
 
@@ -69,10 +71,12 @@ def test_what_a_timer_asked_is_marked_and_as_whole_as_anything(api, database, cl
     for name, headers in marks.items():
         sent = {**api.authorization(clinic), "X-Request-Id": name, **headers}
         assert api.get(clinic, "patients/patient_123", headers=sent).status == 200
-    rows = eventually(lambda: len(found := entries(database, clinic)) == 3 and {row["request_id"]: row for row in found})
+    rows = eventually(lambda: len(found := entries(database, clinic)) == 3
+                      and {row["request_id"]: row for row in found})
     assert {name: row["automatic"] for name, row in rows.items()} == {"asked": False, "timer": True, "odd": False}
     assert {tuple(row["patient_ids"]) for row in rows.values()} == {("patient_123", )}
-    shown = select(database, "SELECT automatic FROM public.audit_patient_access WHERE organization_id = %s ORDER BY at", clinic)
+    shown = select(database, "SELECT automatic FROM public.audit_patient_access WHERE organization_id = %s ORDER BY at",
+                   clinic)
     assert [row["automatic"] for row in shown] == [False, True, False]
     # As docs/audit.md folds them.
     query = re.search(r"```sql\n(SELECT subject, session_id, route, min.*?)```", Path(__file__).parents[2].joinpath(
@@ -107,9 +111,11 @@ def test_who_tried_a_patient_or_a_clinic_is_in_one_view(stack, database, clinic,
     assert [row["reason"] for row in found if row["problem"] == "token-expired"] == ["The token has expired."]
     nobody, = tried(database, clinic, "patient_id = 'nobody'")
     assert nobody["status"] == 404 and nobody["subject"] == "user_test"
-    sought = select(database, "SELECT patient_id, status, access, method FROM re.audit a JOIN public.audit_patient_access p "
+    sought = select(database,
+                    "SELECT patient_id, status, access, method FROM re.audit a JOIN public.audit_patient_access p "
                     "USING (server_request_id, status) WHERE p.organization_id = %s ORDER BY 1", clinic)
-    assert [tuple(row.values()) for row in sought] == [("nobody", 404, "sought", "GET"), ("patient_123", 200, "sought", "HEAD")]
+    assert [tuple(row.values()) for row in sought] == [("nobody", 404, "sought", "GET"),
+                                                       ("patient_123", 200, "sought", "HEAD")]
 
 
 def test_401s_are_there_at_once_and_fill_nothing(stack, database, fresh_id, server_with):
@@ -119,9 +125,13 @@ def test_401s_are_there_at_once_and_fill_nothing(stack, database, fresh_id, serv
     for number in range(1500):
         assert server.get(f"{PREFIX}/{aimed}_{number}/patients/{'x' * 180}").status == 401
     assert server.stop() == 0
-    rows = select(database, "SELECT attempts, organization_id, patient_id FROM public.audit_refused_attempts "
-                  "WHERE status = 401 AND (organization_id LIKE %s OR organization_id IS NULL) AND at > now() - interval '1 hour'",
-                  f"{aimed}%")
+    rows = select(
+        database,
+        "SELECT attempts, organization_id, patient_id FROM public.audit_refused_attempts "
+        "WHERE status = 401 AND (organization_id LIKE %s OR organization_id IS NULL) "
+        "AND at > now() - interval '1 hour'",
+        f"{aimed}%",
+    )
     assert sum(row["attempts"] for row in rows) >= 1501
     # So many kinds a minute, of which this took a few.
     assert len(rows) < 700
@@ -132,7 +142,8 @@ def test_401s_are_there_at_once_and_fill_nothing(stack, database, fresh_id, serv
 def test_a_body_that_nginx_refuses_for_want_of_a_token_is_there_too(api, database, fresh_id):
     aimed = fresh_id("aimed")
     for _ in range(2):
-        response = api.client.request("POST", f"{PREFIX}/{aimed}/log-outreach", {"Content-Type": "application/json"}, b"{}")
+        response = api.client.request("POST", f"{PREFIX}/{aimed}/log-outreach", {"Content-Type": "application/json"},
+                                      b"{}")
         assert response.status == 401 and response.header("WWW-Authenticate") == "Bearer"
     row = eventually(lambda: tried(database, aimed))[0]
     assert (row["problem"], row["method"], row["address"]) == ("token-missing", "POST", "127.0.0.1")

@@ -17,14 +17,19 @@ FIRST = """
         SELECT organization_id, id, id, '2025-05-01Z', 'completed' FROM patients"""
 # Each changes an answer of the organization "one".
 CHANGES = {
-    "an insert": "INSERT INTO conversations (organization_id, id, patient_id, occurred_at) VALUES ('one', 'c1', 'p1', '2025-06-29T20:00Z')",
-    "an insert of many": """INSERT INTO outreach_log (organization_id, patient_id, method, outcome, logged_by, created_at)
+    "an insert": "INSERT INTO conversations (organization_id, id, patient_id, occurred_at) VALUES ('one', 'c1', 'p1', "
+                 "'2025-06-29T20:00Z')",
+    "an insert of many": """INSERT INTO outreach_log (organization_id, patient_id, method, outcome, logged_by,
+        created_at)
         SELECT 'one', 'p' || i, 'sms', 'success', 'u', '2025-06-20Z' FROM generate_series(2, 4) i""",
-    "a new patient": "INSERT INTO patients (organization_id, id, name, created_at) VALUES ('one', 'new', 'N', '2025-06-01Z')",
-    "an update": "UPDATE appointments SET status = 'no_show', starts_at = '2025-06-25Z' WHERE organization_id = 'one' AND id = 'p5'",
+    "a new patient": "INSERT INTO patients (organization_id, id, name, created_at) VALUES ('one', 'new', 'N', "
+                     "'2025-06-01Z')",
+    "an update": "UPDATE appointments SET status = 'no_show', starts_at = '2025-06-25Z' WHERE organization_id = 'one' "
+                 "AND id = 'p5'",
     "a row that moves to another patient": "UPDATE conversations SET patient_id = 'p6' WHERE organization_id = 'one'",
     "a changed key": "UPDATE appointments SET id = 'other' WHERE organization_id = 'one' AND id = 'p9'",
-    "an archived patient": "UPDATE patients SET archived_at = '2025-06-15Z' WHERE organization_id = 'one' AND id = 'p7'",
+    "an archived patient": "UPDATE patients SET archived_at = '2025-06-15Z' WHERE organization_id = 'one' "
+                           "AND id = 'p7'",
     "a changed name": "UPDATE patients SET name = 'Another' WHERE organization_id = 'one' AND id = 'p8'",
     "a delete": "DELETE FROM appointments WHERE organization_id = 'one' AND id = 'p8'",
     "a patient that goes with its rows": "DELETE FROM patients WHERE organization_id = 'one' AND id = 'p4'",
@@ -33,12 +38,15 @@ CHANGES = {
     "a truncated table": "TRUNCATE conversations",
     "a patient with another id": """BEGIN; INSERT INTO patients (organization_id, id, name, created_at)
         VALUES ('one', 'renamed', 'R', '2025-03-01Z'); UPDATE appointments SET patient_id = 'renamed'
-        WHERE organization_id = 'one' AND id = 'p2'; DELETE FROM patients WHERE organization_id = 'one' AND id = 'p2'; COMMIT""",
-    "a full refresh, but for one patient": """BEGIN; CREATE TEMPORARY TABLE kept ON COMMIT DROP AS SELECT * FROM patients
+        WHERE organization_id = 'one' AND id = 'p2'; DELETE FROM patients WHERE organization_id = 'one' AND id = 'p2';
+            COMMIT""",
+    "a full refresh, but for one patient": """BEGIN; CREATE TEMPORARY TABLE kept ON COMMIT DROP AS SELECT *
+        FROM patients
         WHERE organization_id = 'one' AND id <> 'p3'; DELETE FROM patients WHERE organization_id = 'one';
         INSERT INTO patients SELECT * FROM kept; COMMIT""",
     "an organization that goes": "DELETE FROM organizations WHERE id = 'two'",
-    "an organization that comes": """INSERT INTO organizations (id, name, time_zone) VALUES ('two', 'T', 'Europe/Paris');
+    "an organization that comes": """INSERT INTO organizations (id, name, time_zone) VALUES ('two', 'T',
+        'Europe/Paris');
         INSERT INTO patients (organization_id, id, name, created_at) VALUES ('two', 'p', 'P', '2025-06-29T23:00Z')""",
     "everything truncated": "TRUNCATE organizations CASCADE",
 }
@@ -61,15 +69,22 @@ class Database:
                  organization, NOW)
         return [
             self.run(f"SELECT * FROM re.{kind}{call}", organization)
-            for call in ("risk_metrics(%s)", "performance(%s, 'last_30_days')", "trends(%s, 30)",
-                         "prioritized_patients(%s, NULL, NULL, NULL, NULL, NULL, 'priority', true, NULL, NULL, NULL, NULL, NULL, NULL)")
+            for call in (
+                "risk_metrics(%s)",
+                "performance(%s, 'last_30_days')",
+                "trends(%s, 30)",
+                "prioritized_patients(%s, NULL, NULL, NULL, NULL, NULL, 'priority', true, NULL, NULL, NULL, NULL, "
+                "NULL, NULL)",
+            )
         ]
 
     def rows(self):
-        return [self.run(f"SELECT md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) FROM {table} t") for table in TABLES]
+        return [self.run(f"SELECT md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) FROM {table} t")
+                for table in TABLES]
 
     def verify(self):
-        return subprocess.run([ROOT / "sql/verify"], env=clean_environment(DATABASE_URL=self.url, PGOPTIONS=f"-c reengagement.now={NOW}"),
+        return subprocess.run([ROOT / "sql/verify"],
+                              env=clean_environment(DATABASE_URL=self.url, PGOPTIONS=f"-c reengagement.now={NOW}"),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
 
 
@@ -112,12 +127,15 @@ def databases(cluster):
         made.append(Database(url))
     publisher, subscriber = made
     publisher.run(FIRST)
-    # Deletes that a foreign key has brought about are replicated as what they are; the first copy is of rows already there.
+    # Deletes that a foreign key has brought about are replicated as what they are; the first copy is of rows already
+    # there.
     publisher.run(f"CREATE PUBLICATION source FOR TABLE {', '.join(TABLES)}")
     publisher.run("SELECT pg_create_logical_replication_slot('source', 'pgoutput')")
     # One cluster: the slot cannot be made by the statement that waits for it.
-    subscriber.run(f"CREATE SUBSCRIPTION source CONNECTION 'host={cluster.settings['STACK_DIR']}/postgres port=5432 user=postgres"
-                   " dbname=publisher' PUBLICATION source WITH (create_slot = false, slot_name = source)")
+    subscriber.run(
+        f"CREATE SUBSCRIPTION source CONNECTION 'host={cluster.settings['STACK_DIR']}/postgres port=5432 user=postgres"
+        " dbname=publisher' PUBLICATION source WITH (create_slot = false, slot_name = source)"
+    )
     yield publisher, subscriber
     subscriber.run("ALTER SUBSCRIPTION source DISABLE")
     subscriber.run("ALTER SUBSCRIPTION source SET (slot_name = NONE)")
@@ -135,6 +153,7 @@ def test_the_first_copy_is_answered(databases):
     assert subscriber.run("SELECT count(*) FROM re.organization_state") == [(2,)]
 
 
+@pytest.mark.nightly(after=3)
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_replicated_change_is_answered(databases, change):
     publisher, subscriber = databases
@@ -151,19 +170,23 @@ def test_a_replicated_change_is_answered(databases, change):
     assert verified.returncode == 0, verified.stdout
 
 
+@pytest.mark.nightly
 def test_who_replays_rows_by_hand_leaves_marks_too(databases):
     _, subscriber = databases
     subscriber.run("SET session_replication_role = replica")
     try:
         subscriber.run("INSERT INTO organizations (id, name, time_zone) VALUES ('mine', 'M', 'Europe/Paris')")
-        subscriber.run("INSERT INTO patients (organization_id, id, name, created_at) SELECT 'mine', 'p' || i, 'P', '2025-01-01Z'"
-                       " FROM generate_series(1, 5) i")
+        subscriber.run(
+            "INSERT INTO patients (organization_id, id, name, created_at) SELECT 'mine', 'p' || i, 'P', '2025-01-01Z'"
+            " FROM generate_series(1, 5) i"
+        )
     finally:
         subscriber.run("SET session_replication_role = origin")
     assert subscriber.answers("mine", "") == subscriber.answers("mine", "plain_")
     assert subscriber.run("SELECT re.is_current('mine')") == [(True,)]
 
 
+@pytest.mark.nightly
 def test_an_unknown_zone_stops_the_subscription_as_any_constraint_does(databases):
     _, subscriber = databases
     subscriber.run("SET session_replication_role = replica")

@@ -40,10 +40,16 @@ def test_what_the_database_refuses_is_500_and_quotes_no_one(stack, broken, fresh
     connection = connect(broken.environment["DATABASE_URL"])
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO organizations (id, name) VALUES (%s, 'x'); "
-                       "INSERT INTO patients (organization_id, id, name) VALUES (%s, 'patient_123', %s)", (organization, organization, note))
-        cursor.execute("CREATE OR REPLACE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " + FAULTS[title] +
-                       "; RETURN NEW; END $$")
-        cursor.execute("CREATE OR REPLACE TRIGGER break BEFORE INSERT ON outreach_log FOR EACH ROW EXECUTE FUNCTION break()")
+                       "INSERT INTO patients (organization_id, id, name) VALUES (%s, 'patient_123', %s)",
+                       (organization, organization, note))
+        cursor.execute(
+            "CREATE OR REPLACE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            + FAULTS[title]
+            + "; RETURN NEW; END $$"
+        )
+        cursor.execute(
+            "CREATE OR REPLACE TRIGGER break BEFORE INSERT ON outreach_log FOR EACH ROW EXECUTE FUNCTION break()"
+        )
     connection.close()
 
     def refusals():
@@ -58,10 +64,12 @@ def test_what_the_database_refuses_is_500_and_quotes_no_one(stack, broken, fresh
     assert "refused (" in str(refusals()[-1]), "an operator has to learn which error it was"
 
 
+@pytest.mark.nightly
 def test_no_password_of_the_database_is_told_where_it_cannot_be_reached(server_with, stack, fresh_id):
     secret = fresh_id("secretpassword")
     for url in (f"postgresql://someone:{secret}@127.0.0.1:1/x", f"host=127.0.0.1 port=1 user=someone password={secret}",
-                f"postgresql://someone:{secret}@localhost.invalid/x?sslmode=prefer", f"postgresql://someone:{secret}@127.0.0.1:1,127.0.0.1:2/x"):
+                f"postgresql://someone:{secret}@localhost.invalid/x?sslmode=prefer",
+                f"postgresql://someone:{secret}@127.0.0.1:1,127.0.0.1:2/x"):
         server = server_with(DATABASE_URL=url, LOG_LEVEL="trace", DB_ACQUIRE_TIMEOUT_MS="500")
         answers = [server.get(dashboard("o"), token_headers(stack, "o")), server.get("/ready"), server.get("/metrics")]
         assert [a.status for a in answers] == [503, 503, 200]
@@ -70,20 +78,23 @@ def test_no_password_of_the_database_is_told_where_it_cannot_be_reached(server_w
 
 
 # A password that was written as it is, in each way that libpq takes for something else.
-MISREAD = ("postgresql://u:a@{}@h/d", "postgresql://u:a@{}:1@h/d", "postgresql://u:a@{}/b@h/d", "postgresql://u:a@{}?b@h/d",
+MISREAD = ("postgresql://u:a@{}@h/d", "postgresql://u:a@{}:1@h/d", "postgresql://u:a@{}/b@h/d",
+           "postgresql://u:a@{}?b@h/d",
            "postgresql://u:1/{}@h/d", "postgresql://u:a/{}@h/d", "postgresql://u:a%{}@h/d", "postgresql://u:a@[{}@h/d",
            "postgresql://u:a@b,{}@h/d", "host=h password=a {}", "host=h password=a {}=b", "host=h password='a {}",
            "host=h password=a sslmode={}", "host=h service={}", "host={}@h password=a", "postgresql://u:p@h/d?{}",
            "postgresql://u:p@h/d?sslkey=/{}", 'postgresql://u:a@"{}"@h/d', "postgresql://u:a@\n{}@h/d")
 
 
+@pytest.mark.nightly(after=3)
 @pytest.mark.parametrize("url", MISREAD)
 def test_a_misread_password_is_told_by_nobody(stack, fresh_id, folder, url):
     secret = fresh_id("SECRET").replace("_", "")
     server = Server(stack, folder, DATABASE_URL=url.format(secret), LOG_LEVEL="trace")
     for command in ([stack.binary], [stack.binary, "--check-config"], ["sql/migrate"], ["sql/verify"], ["sql/rebuild"],
                     ["sql/demo"], ["scripts/stack", "up"]):
-        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT,
                               text=True, timeout=60,
                               env=clean_environment(**server.environment, STACK_DIR=str(folder / "stack"),
                                                     SERVER_BINARY=stack.binary))
@@ -98,7 +109,8 @@ def test_the_log_says_why_the_database_cannot_be_reached_and_quotes_no_name(serv
     there = stack.settings["DATABASE_URL"]
     for url, words, environment in (
         (f"postgresql://{secret}:{secret}@{secret}.invalid/{secret}?sslmode=prefer", "cannot be resolved", {}),
-        (f"postgresql://u:{secret}@127.0.0.1:1,{secret}.invalid/x?sslmode=prefer", "host 1: Connection refused; host 2: the host's name", {}),
+        (f"postgresql://u:{secret}@127.0.0.1:1,{secret}.invalid/x?sslmode=prefer",
+         "host 1: Connection refused; host 2: the host's name", {}),
         (f"host=/{secret} user=u", "No such file or directory", {}),
         (there.replace("///reengagement?", f"///{secret}?"), "3D000: no such database", {}),
         (there.replace("user=postgres", f"user={secret}"), "28000: ", {}),
@@ -127,7 +139,8 @@ def test_a_bad_value_is_refused_by_its_variable_and_never_quoted(stack, fresh_id
     environment = Server(stack, folder).environment | {variable: value.format(secret)}
     if variable == "CLERK_JWKS_URL":
         del environment["CLERK_JWT_KEY"]
-    done = subprocess.run([stack.binary, "--check-config"], env=clean_environment(**environment), stdout=subprocess.PIPE,
+    done = subprocess.run([stack.binary, "--check-config"], env=clean_environment(**environment),
+                          stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=60)
     assert done.returncode != 0 and variable in done.stdout and secret not in done.stdout, done.stdout
 

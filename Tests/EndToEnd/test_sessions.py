@@ -10,14 +10,17 @@ from conftest import load_clinic
 from problems import must_be_problem
 from stack import Server, connect, run_sql
 from test_failed_refresh import metric
-from test_hostile_settings import login, url_of  # noqa: F401 (a fixture)
+from test_hostile_settings import url_of
 
 
 def end_sessions(database, login, most=None):
     """Returns once they are gone: a post that meets one which is just ending is 503."""
     with database.cursor() as cursor:
-        cursor.execute("SELECT count(pg_terminate_backend(pid, 60000)) FROM (SELECT pid FROM pg_stat_activity WHERE usename = %s"
-                       " LIMIT %s) a", (login, most))
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid, 60000)) FROM (SELECT pid FROM pg_stat_activity WHERE usename = %s"
+            " LIMIT %s) a",
+            (login, most),
+        )
 
 
 def ask(server, stack, clinic):
@@ -74,6 +77,7 @@ def test_a_login_that_is_refused(stack, folder, database, clinic, login):
         assert ask(server, stack, clinic).status == 200
 
 
+@pytest.mark.nightly
 def test_pg_hba(fragile):
     """As after an edit that went wrong; the sessions that are open are ended too."""
     with fragile.connect() as connection, connection.cursor() as cursor:
@@ -117,6 +121,7 @@ def test_a_database_that_takes_no_writes_for_a_while(stack, folder, database, cl
         eventually(lambda: server.get("/ready").status == 200)
 
 
+@pytest.mark.nightly
 def test_settings_of_the_login_reach_all_connections_within_a_minute(stack, folder, database, clinic, login):
     def updated(server):
         return ask(server, stack, clinic).json()["last_updated"]
@@ -139,17 +144,20 @@ def test_a_clock_that_was_left_frozen_is_in_the_log_at_the_start(stack, folder, 
     with database.cursor() as cursor:
         cursor.execute(f"ALTER ROLE {login} SET reengagement.now = '2031-01-01T00:00:00Z'")
     with Server(stack, folder, DATABASE_URL=url_of(stack, login)) as server:
-        eventually(lambda: re.search(r'"level":"warning","message":"reengagement.now is set[^}]*2031-01-01', server.log.read_text()))
+        eventually(lambda: re.search(r'"level":"warning","message":"reengagement.now is set[^}]*2031-01-01',
+                                     server.log.read_text()))
         assert metric(server, "reengagement_clock_frozen") == 1
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("harm, cure", [
     ("CREATE RULE vanish AS ON INSERT TO re.audit DO INSTEAD NOTHING", "DROP RULE vanish ON re.audit"),
     ("ALTER TABLE re.audit DETACH PARTITION re.audit_rest; ALTER TABLE re.audit DETACH PARTITION re.{month}",
      "ALTER TABLE re.audit ATTACH PARTITION re.audit_rest DEFAULT"),
     ("REVOKE INSERT ON re.audit FROM reengagement_marker", "GRANT INSERT ON re.audit TO reengagement_marker"),
     ("CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$; "
-     "CREATE TRIGGER no_room BEFORE INSERT ON re.audit FOR EACH ROW EXECUTE FUNCTION no_room()", "DROP TRIGGER no_room ON re.audit"),
+     "CREATE TRIGGER no_room BEFORE INSERT ON re.audit FOR EACH ROW EXECUTE FUNCTION no_room()",
+     "DROP TRIGGER no_room ON re.audit"),
 ])
 def test_an_audit_that_takes_no_entry_is_not_ready(stack, folder, own_database, harm, cure):
     run_sql("migrate", own_database)
@@ -176,8 +184,10 @@ def test_a_post_that_finds_no_room(stack, folder, own_database):
     connection = connect(own_database)
     load_clinic(connection, "clinic")
     with connection.cursor() as cursor, Server(stack, folder, DATABASE_URL=own_database) as server:
-        cursor.execute("CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$; "
-                       "CREATE TRIGGER no_room BEFORE INSERT ON outreach_log FOR EACH ROW EXECUTE FUNCTION no_room()")
+        cursor.execute(
+            "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$; "
+            "CREATE TRIGGER no_room BEFORE INSERT ON outreach_log FOR EACH ROW EXECUTE FUNCTION no_room()"
+        )
         for answer in (post(server, stack, "clinic"), server.get("/ready")):
             assert must_be_problem(answer, 503)["type"] == "/problems/database-disk-full"
         assert ask(server, stack, "clinic").status == 200

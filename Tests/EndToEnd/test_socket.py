@@ -144,8 +144,9 @@ except OSError as error:
 
 
 def asked_as(stack, *credentials):
-    here = Path(__file__).parent
-    done = subprocess.run(["setpriv", *credentials, "--", sys.executable, "-B", "-c", ASK, here, stack.socket], capture_output=True, text=True)
+    support = Path(fastcgi.__file__).parent
+    done = subprocess.run(["setpriv", *credentials, "--", sys.executable, "-B", "-c", ASK, support, stack.socket],
+                          capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -176,7 +177,8 @@ def test_who_runs_as_nginx_s_user_cannot_take_a_connection_from_a_worker(stack):
     """The kernel asks for the same groups too (ptrace(2)): else pidfd_getfd(2) would hand the socket over."""
     pid, *_ = nginx_worker(stack)
     for group in ("www-data", "reengagement-socket"):
-        done = subprocess.run(["setpriv", "--reuid=www-data", f"--regid={group}", "--init-groups", "--", "readlink", f"/proc/{pid}/exe"])
+        done = subprocess.run(["setpriv", "--reuid=www-data", f"--regid={group}", "--init-groups", "--", "readlink",
+                               f"/proc/{pid}/exe"])
         assert (done.returncode == 0) == (group != "www-data"), group
 
 
@@ -303,7 +305,8 @@ def test_a_client_that_never_reads_its_answer_is_given_up(stack, api, clinic):
 @pytest.mark.parametrize("endpoint", ["patients/prioritized?limit=200", "risk-metrics"])
 def test_an_answer_leaves_the_server_in_one_piece(stack, api, clinic, endpoint):
     """Records of up to 65,535 bytes, one end of output, one end of request, and nothing after them."""
-    values = environment("GET", api.target(clinic, endpoint), HTTP_AUTHORIZATION=api.authorization(clinic)["Authorization"])
+    values = environment("GET", api.target(clinic, endpoint),
+                         HTTP_AUTHORIZATION=api.authorization(clinic)["Authorization"])
     with Connection(stack.socket) as connection:
         connection.send(request(values, keep=True))
         assert status_of(connection.answer()) == 200

@@ -27,7 +27,8 @@ def ask(stack, organization, method, target, more, body, token=None):
 
 
 def records(kind, content):
-    return b"".join(fastcgi.record(kind, content[i:i + 65535]) for i in range(0, len(content), 65535)) + fastcgi.record(kind)
+    return b"".join(fastcgi.record(kind, content[i:i + 65535])
+                    for i in range(0, len(content), 65535)) + fastcgi.record(kind)
 
 
 def headers_of(output):
@@ -66,7 +67,8 @@ def test_no_hostile_token_passes_at_the_socket(stack, clinic):
     for title, token in cases.items():
         value = b"Bearer " + (token if isinstance(token, bytes) else token.encode("utf-8", "surrogatepass"))
         for _ in range(2):  # the second time it might come from a cache
-            output = ask(stack, clinic, "GET", "/api/v1/reengagement/{org}/risk-metrics", {"HTTP_AUTHORIZATION": value}, b"")
+            output = ask(stack, clinic, "GET", "/api/v1/reengagement/{org}/risk-metrics", {"HTTP_AUTHORIZATION": value},
+                         b"")
             assert status_of(output) == 401, f"{title}: {output}"
             must_be_in_form(output, 401)
             assert 'error="invalid_token"' in headers_of(output)["www-authenticate"], title

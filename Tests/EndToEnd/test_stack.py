@@ -10,10 +10,12 @@ from stack import ROOT, Server, Stack, clean_environment, connect
 from tokens import generate_key, public_pem
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("command", ["verify", "rebuild", "migrate", "demo"])
 def test_what_fails_on_a_given_database_fails_once_and_starts_no_other(stack, folder, command):
     url = stack.database_url("not_there")
-    done = subprocess.run([ROOT / "scripts/stack", command], env=clean_environment(STACK_DIR=str(folder), DATABASE_URL=url),
+    done = subprocess.run([ROOT / "scripts/stack", command],
+                          env=clean_environment(STACK_DIR=str(folder), DATABASE_URL=url),
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           timeout=120)
     assert done.returncode != 0
@@ -24,7 +26,8 @@ def test_what_fails_on_a_given_database_fails_once_and_starts_no_other(stack, fo
 def stack_says(folder, stack, *arguments, **environment):
     done = subprocess.run([ROOT / "scripts/stack", *arguments],
                           env=clean_environment(STACK_DIR=str(folder), SERVER_BINARY=stack.binary, **environment),
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=120)
     return done.returncode, done.stdout
 
 
@@ -33,6 +36,7 @@ def key():
     return {"CLERK_JWT_KEY": public_pem(generate_key()), "CLERK_ISSUER": "https://clerk.example.com"}
 
 
+@pytest.mark.nightly(after=2)
 @pytest.mark.parametrize("missing", [("CLERK_JWT_KEY", "CLERK_ISSUER"), ("CLERK_JWT_KEY", ), ("CLERK_ISSUER", )])
 @pytest.mark.parametrize("command", ["up", "run"])
 def test_a_given_database_is_not_touched_without_keys_and_an_issuer(stack, folder, own_database, key, command, missing):
@@ -46,12 +50,14 @@ def test_a_given_database_is_not_touched_without_keys_and_an_issuer(stack, folde
     database.close()
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("said", ["yes", "true", "2"])
 def test_only_one_value_lets_anybody_in(stack, folder, own_database, said):
     status, answer = stack_says(folder, stack, "up", DATABASE_URL=own_database, DEV_SIGN_IN=said)
     assert status == 1 and "DEV_SIGN_IN" in answer, answer
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("step", ["server-start", "nginx-start"])
 @pytest.mark.parametrize("environment", [{"STACK_NGINX": "production"}, {"DATABASE_URL": "dbname=x"}])
 def test_no_step_serves_with_the_development_key_unasked(stack, folder, step, environment):
@@ -59,9 +65,11 @@ def test_no_step_serves_with_the_development_key_unasked(stack, folder, step, en
     assert status == 1 and "DEV_SIGN_IN=1" in said and not list(folder.rglob("private.pem")), said
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("signs_in", [True, False])
-def test_the_database_is_named_before_it_is_migrated_and_the_page_signs_in_where_it_was_said(stack, folder, own_database, key,
-                                                                                              signs_in, fresh_id):
+def test_the_database_is_named_before_it_is_migrated_and_the_page_signs_in_where_it_was_said(
+    stack, folder, own_database, key, signs_in, fresh_id
+):
     secret = fresh_id("secret")
     environment = {"DEV_SIGN_IN": "1"} if signs_in else key
     status, said = stack_says(folder, stack, "up", DATABASE_URL=f"{own_database}&password={secret}", **environment)
@@ -82,7 +90,8 @@ def test_the_database_is_named_before_it_is_migrated_and_the_page_signs_in_where
 def test_a_development_key_is_not_called_valid_for_production(stack, folder, key):
     def verdict(**environment):
         server = Server(stack, folder, **key, DATABASE_LOGIN=None)
-        done = subprocess.run([stack.binary, "--check-config"], env=clean_environment(**{**server.environment, **environment}),
+        done = subprocess.run([stack.binary, "--check-config"],
+                              env=clean_environment(**{**server.environment, **environment}),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
         assert done.returncode == 0, done.stdout
         return done.stdout

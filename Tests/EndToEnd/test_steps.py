@@ -35,7 +35,8 @@ def programs(tmp_path):
         (folder / name).write_text(f"#!/bin/bash\n{script}\n")
         (folder / name).chmod(0o755)
 
-    make.environment = {"PATH": f"{folder}:{os.environ['PATH']}", "BUILD_DIR": os.path.relpath(tmp_path / "build", ROOT)}
+    make.environment = {"PATH": f"{folder}:{os.environ['PATH']}",
+                        "BUILD_DIR": os.path.relpath(tmp_path / "build", ROOT)}
     return make
 
 
@@ -53,7 +54,8 @@ def test_a_step_that_fails_says_why_and_where_its_log_is(tmp_path):
 
 
 def test_all_of_it_is_shown_where_that_is_asked_for(tmp_path):
-    done = run(f"quietly {tmp_path}/step.log 'making it' bash -c \"$SCRIPT\"; echo after", SCRIPT=TALKATIVE, VERBOSE="1")
+    done = run(f"quietly {tmp_path}/step.log 'making it' bash -c \"$SCRIPT\"; echo after", SCRIPT=TALKATIVE,
+               VERBOSE="1")
     assert done.returncode == 0 and done.stdout == "after\n" and "Compiling 299" in done.stderr
     failed = run(f"quietly {tmp_path}/step.log 'making it' false; echo after", VERBOSE="1")
     assert failed.returncode == 1 and failed.stdout == ""
@@ -146,6 +148,7 @@ def holding(path):
         yield
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("lock", ["state/lists/lock", "dpkg/lock-frontend"])
 def test_another_apt_is_waited_for_and_named(programs, apt, tmp_path, lock):
     """Until it is done: then apt-get says what it thinks of the packages."""
@@ -155,7 +158,10 @@ def test_another_apt_is_waited_for_and_named(programs, apt, tmp_path, lock):
             running = thread.submit(install, programs, **apt, APT_LOCK_TIMEOUT="300")
             eventually(lambda: log.exists() and "Could not get lock" in log.read_text(), 60)
         done = running.result()
-    assert done.stderr.count(f"waiting for process {os.getpid()} (") == 1 and f"which holds {tmp_path}/{lock}, for at most " in done.stderr
+    assert (
+        done.stderr.count(f"waiting for process {os.getpid()} (") == 1
+        and f"which holds {tmp_path}/{lock}, for at most " in done.stderr
+    )
     assert done.returncode == 1 and "Unable to locate package" in done.stderr
 
 
@@ -168,13 +174,15 @@ def test_another_apt_is_waited_for_with_an_end(programs, apt, tmp_path):
     assert wrong.returncode == 1 and "APT_LOCK_TIMEOUT" in wrong.stderr
 
 
+@pytest.mark.nightly
 def test_a_whole_start_is_a_line_a_step(stack, directory):
     """Nothing else of what a second stack says, but for what it announces at the end."""
     other = type(stack)(directory / "lines", VERBOSE="", STACK_DEMO="1", PATIENTS="20")
     try:
         told = other.call("up").partition("\nPage ")[0].splitlines()
         assert told[:2] and len(told) < 15, told
-        for step in ("starting PostgreSQL", "applying sql/", "loading demo data", "starting the server", "starting nginx"):
+        for step in ("starting PostgreSQL", "applying sql/", "loading demo data", "starting the server",
+                     "starting nginx"):
             assert told.count(step) == 1, told
     finally:
         other.down()

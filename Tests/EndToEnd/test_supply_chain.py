@@ -1,4 +1,5 @@
-"""What the product consists of is named to the letter, and the binary is hardened and says nothing of where it was built."""
+"""What the product consists of is named to the letter, and the binary is hardened and says nothing
+of where it was built."""
 
 import hashlib
 import json
@@ -12,8 +13,10 @@ import pytest
 
 from stack import ROOT
 
-BINARY = Path(os.environ.get("SERVER_BINARY") or ROOT / os.environ.get("BUILD_DIR", ".build") / "release/reengagement-api")
-REQUIREMENTS = sorted(path for folder in ("Tests", "bench", "nginx", "scripts") for path in (ROOT / folder).rglob("requirements.txt"))
+BINARY = Path(os.environ.get("SERVER_BINARY")
+              or ROOT / os.environ.get("BUILD_DIR", ".build") / "release/reengagement-api")
+REQUIREMENTS = sorted(path for folder in ("Tests", "bench", "nginx", "scripts")
+                      for path in (ROOT / folder).rglob("requirements.txt"))
 
 
 def told(*command, **options):
@@ -37,7 +40,8 @@ def test_the_binary_holds_no_path_of_where_it_was_built():
     homes = {str(ROOT), os.path.expanduser("~")} - {"/"}
     assert not [place for place in homes if re.search(re.escape(place.encode()) + rb"/", content)]
     # Those of the toolchain's own build are the same for everybody.
-    found = {match[0] for match in re.finditer(rb"(?<![\x21-\x7e])/[\x21-\x7e]*/(?:Sources|\.build[\w-]*|checkouts)/", content)}
+    found = {match[0]
+             for match in re.finditer(rb"(?<![\x21-\x7e])/[\x21-\x7e]*/(?:Sources|\.build[\w-]*|checkouts)/", content)}
     assert not {each for each in found if not each.startswith((b"/source/", b"/home/build-user/"))}
 
 
@@ -51,7 +55,8 @@ def test_what_comes_from_pypi_is_named_to_the_letter_and_with_digests(path):
     lines = [line for line in path.read_text().replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
     assert lines
     for line in lines:
-        assert re.fullmatch(r"[A-Za-z0-9._-]+==[\w.!+-]+(?: ; [^#]+?)?(?:\s+--hash=sha256:[0-9a-f]{64})+\s*", line), line[:100]
+        assert re.fullmatch(r"[A-Za-z0-9._-]+==[\w.!+-]+(?: ; [^#]+?)?(?:\s+--hash=sha256:[0-9a-f]{64})+\s*",
+                            line), line[:100]
     named = re.findall(r"^[\w.-]+==\S+", path.with_suffix(".in").read_text(), re.MULTILINE)
     assert named and {each.lower() for each in named} <= {line.split()[0].lower() for line in lines}
 
@@ -61,11 +66,13 @@ def wheel(folder):
     with zipfile.ZipFile(made, "w") as archive:
         archive.writestr("harmless.py", "")
         archive.writestr("harmless-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: harmless\nVersion: 1.0\n")
-        archive.writestr("harmless-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr("harmless-1.0.dist-info/WHEEL",
+                         "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr("harmless-1.0.dist-info/RECORD", "")
     return hashlib.sha256(made.read_bytes()).hexdigest()
 
 
+@pytest.mark.nightly
 def test_nothing_is_installed_without_its_digest(tmp_path):
     digest = wheel(tmp_path)
 
@@ -74,7 +81,8 @@ def test_nothing_is_installed_without_its_digest(tmp_path):
         requirements.parent.mkdir()
         requirements.write_text(line + "\n")
         return subprocess.run([ROOT / "scripts/venv", requirements, "--no-index", "--find-links", tmp_path],
-                              env={**os.environ, "BUILD_DIR": os.path.relpath(tmp_path / "build", ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                              env={**os.environ, "BUILD_DIR": os.path.relpath(tmp_path / "build", ROOT)},
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     good = install("good", f"harmless==1.0 --hash=sha256:{digest}")
     assert good.returncode == 0, good.stdout
@@ -88,10 +96,14 @@ def bill():
     return json.loads(told(ROOT / "scripts/sbom", BINARY))
 
 
+@pytest.mark.nightly
 def test_the_bill_of_materials_is_of_this_binary_and_complete(bill, headers):
     """Against what the linker and the package manager say of it."""
     parts = {each["name"]: each for each in bill["components"]}
-    assert bill["bomFormat"] == "CycloneDX" and bill["metadata"]["component"]["hashes"][0]["content"] == hashlib.sha256(BINARY.read_bytes()).hexdigest()
+    assert (
+        bill["bomFormat"] == "CycloneDX"
+        and bill["metadata"]["component"]["hashes"][0]["content"] == hashlib.sha256(BINARY.read_bytes()).hexdigest()
+    )
     assert all(each["version"] and each["licenses"] and each["purl"].startswith("pkg:") for each in parts.values())
     # As every reader of them writes it: what has another meaning in an address is not in a name.
     assert all(re.fullmatch(r"pkg:[a-z]+/[\w.%/-]+@[\w.%:~-]+(\?[\w=]+)?", each["purl"]) for each in parts.values())
@@ -99,14 +111,19 @@ def test_the_bill_of_materials_is_of_this_binary_and_complete(bill, headers):
     needed = re.findall(r"\(NEEDED\)\s+Shared library: \[([^]]+)\]", headers)
     loaded = dict(re.findall(r"(?:^|\s)(\S+) => (/\S+)", told("ldd", BINARY)))
     assert len(needed) > 8
-    names = {Path(os.path.realpath(loaded[name])).name for name in set(needed) | set(loaded) if not name.startswith("ld-linux")}
+    names = {Path(os.path.realpath(loaded[name])).name for name in set(needed) | set(loaded)
+             if not name.startswith("ld-linux")}
     found = told("dpkg-query", "--search", *(f"*/{name}" for name in names)).splitlines()
     owners = {line.rpartition("/")[2]: line.partition(":")[0] for line in found}
     assert names <= set(owners)
-    installed = told("dpkg-query", "--show", "--showformat", "${Package}=${Version}\\n", *(owners[name] for name in names)).splitlines()
+    installed = told("dpkg-query", "--show", "--showformat", "${Package}=${Version}\\n",
+                     *(owners[name] for name in names)).splitlines()
     assert set(installed) <= {f"{name}={each['version']}" for name, each in parts.items()}
     pins = json.loads((ROOT / "Package.resolved").read_text())["pins"]
-    assert {each["identity"]: each["state"]["version"] for each in pins}.items() <= {name: each["version"] for name, each in parts.items()}.items()
-    assert {each["name"] for each in parts["swagger-ui"]["components"]} == {"LICENSE", "favicon-32x32.png", "swagger-ui-bundle.js", "swagger-ui.css"}
+    assert {each["identity"]: each["state"]["version"]
+            for each in pins}.items() <= {name: each["version"] for name, each in parts.items()}.items()
+    assert {each["name"]
+            for each in parts["swagger-ui"]["components"]} == {"LICENSE", "favicon-32x32.png", "swagger-ui-bundle.js",
+                                                               "swagger-ui.css"}
     chart = Path("/usr/share/javascript/chart.js/chart.min.js").read_bytes()
     assert parts["libjs-chart.js"]["hashes"][0]["content"] == hashlib.sha256(chart).hexdigest()

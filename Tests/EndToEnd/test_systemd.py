@@ -30,6 +30,7 @@ def test_the_unit_leaves_the_server_little_of_the_machine():
     assert exposure(UNIT) <= MOST_EXPOSURE
 
 
+@pytest.mark.nightly
 def test_the_measure_is_one(tmp_path):
     """Without the hardening the same unit is far above the limit."""
     bare = tmp_path / UNIT.name
@@ -49,5 +50,6 @@ def test_systemd_understands_both_units(tmp_path):
 
 def test_it_runs_as_nobody_in_particular_and_the_socket_is_nginx_s():
     service, listener = UNIT.read_text().splitlines(), SOCKET.read_text().splitlines()
-    assert {"User=reengagement-api", "Group=reengagement-socket", "NoNewPrivileges=yes", "CapabilityBoundingSet=", "LimitCORE=0"} <= set(service)
+    assert {"User=reengagement-api", "Group=reengagement-socket", "NoNewPrivileges=yes", "CapabilityBoundingSet=",
+            "LimitCORE=0"} <= set(service)
     assert {"SocketMode=0660", "SocketUser=reengagement-api", "SocketGroup=reengagement-socket"} <= set(listener)

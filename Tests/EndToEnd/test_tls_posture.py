@@ -16,30 +16,29 @@ WEAK = ("NULL", "aNULL", "kRSA", "SHA1", "CAMELLIA", "ARIA", "AESCCM")
 
 def rsa_certificate(tls):
     """The stack's own is ECDSA; most authorities still sign RSA."""
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost", "-addext",
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost",
+                    "-addext",
                     "subjectAltName=DNS:localhost", "-keyout", tls / "localhost.key", "-out", tls / "localhost.pem"],
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-@pytest.fixture(scope="module", params=["ECDSA", "RSA"])
+@pytest.fixture(scope="module", params=["ECDSA", pytest.param("RSA", marks=pytest.mark.nightly)])
 def production(request, stack, directory):
-    made = Stack(directory / f"tls-{request.param}", DATABASE_URL=stack.settings["DATABASE_URL"], STACK_NGINX="production")
-    try:
-        made.call("server-start")
-        made.call("nginx-start")
+    production = Stack(directory / f"tls-{request.param}", DATABASE_URL=stack.settings["DATABASE_URL"],
+                       STACK_NGINX="production")
+    with production.started("server-start", "nginx-start") as made:
         if request.param == "RSA":
             rsa_certificate(made.directory / "tls")
             made.call("nginx-stop")
             made.call("nginx-start")
         made.attach().key = request.param
         yield made
-    finally:
-        made.down()
 
 
 def s_client(production, *options, given=b""):
     """What openssl tells of a connection."""
-    done = subprocess.run(["openssl", "s_client", "-connect", f"localhost:{production.settings['HTTPS_PORT']}", "-servername",
+    done = subprocess.run(["openssl", "s_client", "-connect", f"localhost:{production.settings['HTTPS_PORT']}",
+                           "-servername",
                            "localhost", "-CAfile", production.settings["CA_FILE"], *options],
                           input=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
     return done.stdout.decode("latin-1")
@@ -55,7 +54,8 @@ def agreed(production, *options):
 
 def ciphers(text):
     """The names of the suites, and whether this openssl has any."""
-    done = subprocess.run(["openssl", "ciphers", "-s", "-tls1_2", f"{text}:@SECLEVEL=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    done = subprocess.run(["openssl", "ciphers", "-s", "-tls1_2", f"{text}:@SECLEVEL=0"], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True)
     return [name for name in done.stdout.strip().split(":") if name and not name.startswith("TLS_")]
 
 
@@ -83,7 +83,8 @@ def test_openssl_here_could_speak_what_it_is_refused(production, folder):
                               stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     ask = ["openssl", "s_client", "-connect", address, "-tls1", "-cipher", "ALL:@SECLEVEL=0"]
     try:
-        eventually(lambda: b"Cipher is ECDHE" in subprocess.run(ask, input=b"", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        eventually(lambda: b"Cipher is ECDHE" in subprocess.run(ask, input=b"", stdout=subprocess.PIPE,
+                                                                stderr=subprocess.STDOUT,
                                                                 timeout=60).stdout)
     finally:
         server.kill()
@@ -128,7 +129,8 @@ def test_there_is_no_compression(production):
 
 
 def test_no_ticket_holds_the_keys_of_a_session(production):
-    """Its own key would decrypt what was heard before. In TLS 1.3 a ticket is a number of the server's memory: 32 bytes."""
+    """Its own key would decrypt what was heard before. In TLS 1.3 a ticket is a number of the
+    server's memory: 32 bytes."""
     assert "TLS session ticket:" not in s_client(production, "-tls1_2")
     text = s_client(production, "-tls1_3", given=b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     for ticket in re.findall(r"TLS session ticket:\n((?: +[0-9a-f]{4} - .*\n)+)", text):
@@ -137,12 +139,14 @@ def test_no_ticket_holds_the_keys_of_a_session(production):
 
 def test_tls_has_no_early_data(production):
     """It could be sent again by anyone who heard it (RFC 8446 section 8)."""
-    assert "Max Early Data: 0" in s_client(production, "-tls1_3") or "Early data was not sent" in s_client(production, "-tls1_3")
+    assert "Max Early Data: 0" in s_client(production,
+                                           "-tls1_3") or "Early data was not sent" in s_client(production, "-tls1_3")
 
 
 def test_http_2_is_offered_and_nothing_unknown(production):
     assert "ALPN protocol: h2" in s_client(production, "-alpn", "h2,http/1.1")
-    assert "No ALPN negotiated" in s_client(production, "-alpn", "spdy/3") or "alert" in s_client(production, "-alpn", "spdy/3")
+    assert "No ALPN negotiated" in s_client(production, "-alpn",
+                                            "spdy/3") or "alert" in s_client(production, "-alpn", "spdy/3")
 
 
 HEADERS = {
@@ -173,5 +177,6 @@ def test_nothing_tells_which_versions_run(production, clinic):
 
 
 def test_no_cookie_is_set_and_no_origin_is_let_in_but_those_listed(production, clinic):
-    response = production.api.get(clinic, "dashboard", headers={**production.api.authorization(clinic), "Origin": "https://evil.example"})
+    response = production.api.get(clinic, "dashboard",
+                                  headers={**production.api.authorization(clinic), "Origin": "https://evil.example"})
     assert not response.all("Set-Cookie") and not response.all("Access-Control-Allow-Origin")

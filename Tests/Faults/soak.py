@@ -15,7 +15,7 @@ import uuid
 from datetime import date
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "EndToEnd"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 import figures  # noqa: E402
 import ledger  # noqa: E402
@@ -129,7 +129,8 @@ def main():
     directory = Path(tempfile.mkdtemp(prefix="soak."))
     directory.chmod(0o755)
     # With the server's own deadlines.
-    stack = Stack(directory / "main", WORKER_THREADS="4", DB_ACQUIRE_TIMEOUT_MS="2000", DB_STATEMENT_TIMEOUT_MS="5000", **ports())
+    stack = Stack(directory / "main", WORKER_THREADS="4", DB_ACQUIRE_TIMEOUT_MS="2000", DB_STATEMENT_TIMEOUT_MS="5000",
+                  **ports())
     try:
         load, samples, events = run(stack.up(), minutes, seed)
         wrong, measured = verdict(load, samples, events)

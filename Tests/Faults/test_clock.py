@@ -36,7 +36,8 @@ def clock(stack, folder):
     assert LIBRARY, "libfaketime is not installed: scripts/install test"
     made = Clock(folder)
     # A clock set back by days puts each token's end too far ahead, which is refused; here it is deadlines that matter.
-    stack.restart_server(TOKEN_MAX_LIFETIME="0", **Wrapped(stack, folder, "exec BINARY", **made.variables()).environment())
+    stack.restart_server(TOKEN_MAX_LIFETIME="0",
+                         **Wrapped(stack, folder, "exec BINARY", **made.variables()).environment())
     yield made
     stack.restart_server()
 
@@ -74,6 +75,7 @@ def test_no_token_outlives_its_end(stack, clinic, clock, figures):
     figures(ROW, set_back="2 h", set_forward="2 h", outlived_by_more_than_the_leeway=0)
 
 
+@pytest.mark.nightly
 def test_no_deadline_hangs(stack, clinic, clock, deadlines, figures):
     """A lock makes statements run into theirs, while the clock jumps by days in both directions."""
     with Load(stack, clinic, readers=2, writers=2) as load:

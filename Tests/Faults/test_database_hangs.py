@@ -53,9 +53,11 @@ def ip(*arguments, **how):
 
 
 def free_addresses():
-    """Two of a network of four addresses that this machine neither has nor has a way to, but for the way to everywhere."""
+    """Two of a network of four addresses that this machine neither has nor has a way to, but for
+    the way to everywhere."""
     known = ip("-4", "-o", "route", "show", "table", "all", text=True).stdout.split()
-    taken = [ipaddress.ip_network(word, strict=False) for word in known if re.fullmatch(r"[0-9]+(\.[0-9]+){3}(/[0-9]+)?", word)]
+    taken = [ipaddress.ip_network(word, strict=False) for word in known
+             if re.fullmatch(r"[0-9]+(\.[0-9]+){3}(/[0-9]+)?", word)]
     for _ in range(1000):
         number = random.randrange(10 << 24, 11 << 24, 4)
         chosen = ipaddress.ip_network((number, 30))
@@ -95,6 +97,7 @@ def namespace():
         ip("netns", "delete", name)
 
 
+@pytest.mark.nightly
 def test_blackholed_connection(stack, clinic, deadlines, directory, folder, namespace, figures):
     """Packets arrive there and nothing comes back: no error, no end, only silence."""
     access = folder / "pg_hba.conf"

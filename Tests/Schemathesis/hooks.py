@@ -43,7 +43,8 @@ def cursor(organization, values):
     belongs_to = [organization, values.get("risk_level") or "all", values.get("engagement_status"),
                   text_of(values.get("action_priority")), values.get("risk_tier"), q and q.strip(" "), order]
     digest = encoded(hashlib.sha256(written(belongs_to)).digest()[:16])
-    return encoded(written(["2", digest, *(["a name", "patient_123"] if order == "name" else [1, 85, 47, "patient_123"])]))
+    return encoded(written(["2", digest,
+                            *(["a name", "patient_123"] if order == "name" else [1, 85, 47, "patient_123"])]))
 
 
 def text_of(number):

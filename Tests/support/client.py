@@ -48,7 +48,8 @@ class Response:
 
 
 def is_open(connection):
-    """Whether one that was kept is good for a POST, which is not sent again: nginx closes what is idle for long, and says so."""
+    """Whether one that was kept is good for a POST, which is not sent again: nginx closes what is
+    idle for long, and says so."""
     return connection is not None and connection.sock is not None and not select.select([connection.sock], [], [], 0)[0]
 
 

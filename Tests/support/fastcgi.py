@@ -31,7 +31,8 @@ def parameters(values):
 def environment(method, uri, **more):
     path, _, query = uri.partition("?")
     return {
-        "REQUEST_METHOD": method, "REQUEST_URI": uri, "QUERY_STRING": query, "REMOTE_ADDR": "127.0.0.1", "REQUEST_SCHEME": "https",
+        "REQUEST_METHOD": method, "REQUEST_URI": uri, "QUERY_STRING": query, "REMOTE_ADDR": "127.0.0.1",
+        "REQUEST_SCHEME": "https",
         "CONTENT_TYPE": "", "CONTENT_LENGTH": "", "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_X_REQUEST_ID": "direct", **more
     }
 
