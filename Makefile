@@ -14,10 +14,10 @@ run: build ## Starts everything with demo data, in the foreground until Ctrl-C
 up: build ## Starts everything with demo data, in the background
 	@STACK_DEMO=1 exec scripts/stack up
 
-down: ## Stops what `up` or a killed `run` left running
+down: ## Stops a stack that `up` or a killed `run` left running
 	@exec scripts/stack down
 
-test: ## Proves it, from unit to end to end
+test: ## Runs the tests that prove the product in minutes (NIGHTLY=1: all tests)
 	@exec scripts/test
 
 lint: ## Checks the form of every file: Swift, Python, bash, SQL and documents
@@ -26,19 +26,19 @@ lint: ## Checks the form of every file: Swift, Python, bash, SQL and documents
 test-sanitizers: ## The tests again under the address and the thread sanitizer
 	@exec scripts/test-sanitizers
 
-nightly: ## The tests, also on a busy machine, mutants, images, long property and fuzz runs, and again under sanitizers and valgrind
+nightly: ## Runs all tests, also on a busy machine, mutants, images, long property and fuzz runs, sanitizers and valgrind
 	@exec scripts/nightly
 
-check-config: build ## Says what is wrong with this environment's variables, and starts nothing
+check-config: build ## Reports errors in the environment's variables, and starts nothing
 	@exec "$${BUILD_DIR:-.build}/release/reengagement-api" --check-config
 
-compose-up: ## The same as `up` in containers: builds, migrates and replaces what runs
+compose-up: ## Like `up`, in containers: builds, migrates and replaces the running ones
 	@exec scripts/containers up
 
-compose-down: ## Stops the containers; their data stay in volumes
+compose-down: ## Stops the containers (their data stay in volumes)
 	@exec scripts/containers down
 
-images: ## Builds the images of nginx/ on an engine of their own, and proves the containers
+images: ## Builds the images on a container engine of its own, and tests the containers
 	@scripts/install images
 	@exec scripts/images
 
@@ -51,48 +51,48 @@ migrate: ## Applies sql/ to DATABASE_URL (default: the private cluster)
 	@scripts/install database
 	@exec scripts/stack migrate
 
-demo: ## Loads demo data into it; ORGANIZATIONS and PATIENTS set its size
+demo: ## Loads demo data into it (ORGANIZATIONS and PATIENTS set the size)
 	@scripts/install database
 	@exec scripts/stack demo
 
-verify: ## Compares the flat layer's answers and counters with the plain views
+verify: ## Compares the flat layer's results and counters with the plain views
 	@scripts/install database
 	@exec scripts/stack verify
 
-rebuild: ## Builds the flat layer's data anew, online; ORGANIZATION names a single one
+rebuild: ## Rebuilds the flat layer's data online (ORGANIZATION: of one only)
 	@scripts/install database
 	@exec scripts/stack rebuild
 
-token: ## Prints a development token for ORG, good for TOKEN_TTL seconds
+token: ## Prints a development token for ORG, valid for TOKEN_TTL seconds
 	@exec scripts/token
 
-sbom: build ## Prints what the product consists of, with versions and licences (CycloneDX)
+sbom: build ## Prints the software bill of materials (CycloneDX)
 	@exec scripts/sbom
 
-load: ## wrk against a running stack with a user's mix of requests, and a table by route
+load: ## Runs wrk with a realistic mix of requests against a running stack
 	@exec bench/load/run
 
-property: ## Flat against plain answers on random histories, for MINUTES, from SEED
+property: ## Compares flat and plain results on random histories, for MINUTES, from SEED
 	@scripts/install test
 	@exec Tests/Property/run
 
-mutants: ## Breaks the flat layer on purpose: the property test must notice each time
+mutants: ## Plants errors in the flat layer: the property test must find each
 	@scripts/install test
 	@exec Tests/Mutants/run
 
-soak: ## Mixed load with faults at random, for MINUTES: is it flat, and is nothing lost?
+soak: ## Runs mixed load with random faults for MINUTES, and checks that nothing is lost
 	@scripts/install test
 	@exec scripts/test soak
 
-bench: ## The benchmark: answers a second and their cost, beside ceilings and alternatives
+bench: ## Measures requests per second and their cost, next to alternatives
 	@exec bench/http/run
 
-fuzz: ## Feeds the parsers made-up inputs for MINUTES; SAVE=1 writes docs/bench/fuzz.md
+fuzz: ## Fuzzes the parsers for MINUTES (SAVE=1 writes docs/bench/fuzz.md)
 	@scripts/install
 	@exec Tests/Fuzz/run
 
-bench-scale: ## What an answer costs as a clinic grows to PATIENTS
+bench-scale: ## Measures the cost of a request as a clinic grows to PATIENTS
 	@exec bench/scale/run
 
-bench-rls: ## What row-level security costs risk-metrics; more than a tenth fails
+bench-rls: ## Measures the cost of row-level security (fails above a tenth)
 	@exec bench/rls/run

@@ -1,14 +1,16 @@
-# Sourced by the scripts beside it, which have a `fail`: how the database that DATABASE_URL names is reached.
+# Sourced by the scripts of this folder and by deploy/prepare: reaches the database that DATABASE_URL names.
 #
-# Everybody on a machine sees the arguments of its programs. So the password is taken out of DATABASE_URL and given to libpq by
-# its environment (PGPASSWORD), which only the same user sees; $connection is the rest, for psql's -d.
+# Everybody on a machine sees the arguments of its programs. So the password is taken out of DATABASE_URL and given to
+# libpq by its environment (PGPASSWORD), which only the same user sees; $connection is the rest, for psql's -d.
 #
-# Over a network the server's certificate is checked (sslmode=verify-full), unless DATABASE_URL, PGSSLMODE or a service file
-# asks for something else by name, as the API's server has it. Two things are simpler here than there: of a list with one
-# host over a network, verify-full holds for all; and a service that leads to loopback has to name its sslmode.
+# Over a network the server's certificate is checked (sslmode=verify-full), unless DATABASE_URL, PGSSLMODE or a service
+# file asks for something else by name, as the API's server has it. Two things are simpler here than there: of a list
+# with one host over a network, verify-full holds for all; and a service that leads to loopback has to name its sslmode.
 
-# psql quotes hosts and names. Of a password with a raw @ in it, libpq takes the rest for a host's name; so only what is known
-# to be no part of a connection string is passed on.
+declare -F fail > /dev/null || fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+# psql quotes hosts and names. Of a password with a raw @ in it, libpq takes the rest for a host's name; so only what is
+# known to be no part of a connection string is passed on.
 known_reasons='Name or service not known|Temporary failure in name resolution|No address associated with hostname'
 known_reasons+='|Connection refused|Connection timed out|No route to host|Network is unreachable|No such file or directory'
 known_reasons+='|Permission denied|timeout expired|password authentication failed|no password supplied|no pg_hba.conf entry'
@@ -21,13 +23,14 @@ unreadable='invalid URI|invalid connection option|in connection info string|perc
 known_reasons+="|$unreadable"
 about_certificates='root certificate file|server does not support SSL|host name must be specified|certificate verify failed'
 
-# Spells out controls, marks that are not seen or turn the direction, and separators of lines (perl is part of every Debian).
+# Spells out controls, marks that are not seen or turn the direction, and separators of lines (perl is part of every
+# Debian).
 printable() {
     perl -CSD -pe 'BEGIN { $| = 1 } s/([^\n\P{C}]|[\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}])/sprintf "\\u{%X}", ord $1/ge'
 }
 
-# Prints what is wrong with DATABASE_URL, the rest of it, its password, whether it leads over a network, and its sslmode, each
-# with a zero byte behind it. By the rules of libpq (PostgreSQL's documentation, section 34.1.1).
+# Prints what is wrong with DATABASE_URL, the rest of it, its password, whether it leads over a network, and its
+# sslmode, each with a zero byte behind it. By the rules of libpq (PostgreSQL's documentation, section 34.1.1).
 take_apart() {
     DATABASE_URL=$DATABASE_URL perl -e '
         use strict; use warnings;
@@ -127,4 +130,10 @@ check_connection() {
         hint+=' (/etc/ssl/certs/ca-certificates.crt are the system'\''s), or ask for another sslmode by name'
     fi
     fail "the database that DATABASE_URL names does not answer${reasons:+: $reasons}$hint"
+}
+
+# For a script that writes: of several hosts, the one that can be written to.
+check_writable_connection() {
+    export PGTARGETSESSIONATTRS=${PGTARGETSESSIONATTRS:-read-write} PGAPPNAME=${PGAPPNAME:-${0##*/}} PGCLIENTENCODING=UTF8
+    check_connection
 }

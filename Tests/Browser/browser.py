@@ -24,7 +24,8 @@ const ownFetch = window.fetch;
 window.fetch = async (address, options = {}) => {
   const path = new URL(address, location.href).pathname + new URL(address, location.href).search;
   const headers = new Headers(options.headers);
-  asked.push({ path, method: options.method ?? 'GET', key: headers.get('Idempotency-Key'), by: headers.get('X-Asked-By'), at: Date.now() });
+  asked.push({ path, method: options.method ?? 'GET', key: headers.get('Idempotency-Key'),
+      by: headers.get('X-Asked-By'), at: Date.now() });
   const answer = () => ownFetch(address, options);
   return window.interfere ? window.interfere(path, answer, options) : answer();
 };
@@ -74,13 +75,13 @@ class Page:
                     ("prefers-reduced-motion", "reduce" if still else "no-preference")]
         self.command("Emulation.setEmulatedMedia", features=[{"name": n, "value": v} for n, v in features])
 
-    def open(self, fragment="#/", token=None, wait=".heading h1"):
+    def open(self, fragment="#/", token=None, wait=".heading h1", undo_for=None):
         """A fresh load, signed in with a token or, without one, as the set-up does it."""
         self.driver.get(self.address + "/dashboard/icon.svg")
         self.run("localStorage.clear(); sessionStorage.clear()")
-        return self.load(fragment, token, wait)
+        return self.load(fragment, token, wait, undo_for)
 
-    def load(self, fragment="#/", token=None, wait=".heading h1"):
+    def load(self, fragment="#/", token=None, wait=".heading h1", undo_for=None):
         """The same, by somebody who was here before."""
         self.driver.get(self.address + "/dashboard/icon.svg")
         if token:
@@ -88,6 +89,8 @@ class Page:
         self.driver.get(f"{self.address}/{fragment}")
         if wait:
             self.find(wait)
+        if undo_for:
+            self.undo_for(undo_for)
         return self
 
     def sign_in(self, token, wait=".heading h1"):
@@ -202,6 +205,7 @@ def must_have_no_violation(page, axe, where):
     found = page.driver.execute_async_script("""
         const done = arguments[0];
         axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => done(violations.map((each) =>
-            `${each.id}: ${each.help}\\n` + each.nodes.slice(0, 3).map((node) => `    ${node.html} ${node.failureSummary}`).join('\\n'))),
+            `${each.id}: ${each.help}\\n` + each.nodes.slice(0, 3)
+                .map((node) => `    ${node.html} ${node.failureSummary}`).join('\\n'))),
             (error) => done([String(error)]));""")
     assert not found, f"{where}:\n" + "\n".join(found)

@@ -3,10 +3,7 @@
 import functools
 import http.server
 import os
-import shutil
-import signal
 import subprocess
-import tempfile
 import threading
 import uuid
 from pathlib import Path
@@ -15,25 +12,6 @@ import pytest
 
 from browser import Page, chromium
 from stack import ORIGINS, ROOT, Stack
-
-
-def pytest_configure():
-    """Ended from outside, it must still stop what it started, as after Ctrl-C."""
-
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)
-
-
-@pytest.fixture(scope="session")
-def directory():
-    """Short, so that sockets' paths fit, and open to the users that PostgreSQL and nginx run as."""
-    made = Path(tempfile.mkdtemp(prefix="page."))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
@@ -72,11 +50,9 @@ def guide_origin():
 
 @pytest.fixture(scope="session")
 def stack(directory, guide_origin):
-    made = Stack(directory / "main", STACK_DEMO="1", CORS_ALLOWED_ORIGINS=",".join((*ORIGINS, guide_origin)))
-    try:
-        yield made.up()
-    finally:
-        made.down()
+    origins = ",".join((*ORIGINS, guide_origin))
+    with Stack(directory / "main", STACK_DEMO="1", CORS_ALLOWED_ORIGINS=origins).started() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -128,6 +104,16 @@ def clinic(database):
     with database.cursor() as cursor:
         cursor.execute("INSERT INTO organizations (id, name) VALUES (%s, 'A clinic')", (organization, ))
     return Clinic(database, organization)
+
+
+@pytest.fixture
+def desk(page, api, clinic):
+    """One browser, two people of one clinic."""
+    clinic.add("ann", "Ann Archer", days=100).add("bob", "Bob Baker", days=60)
+    page.allowed = ["401 (Unauthorized)"]
+    page.anna, page.ben = (api.signer.token(clinic.id, sub=sub) for sub in ("user_anna", "user_ben"))
+    page.expired = api.signer.token(clinic.id, sub="user_anna", exp=1, iat=0, nbf=0)
+    return page
 
 
 class Clinic:

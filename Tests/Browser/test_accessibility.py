@@ -11,11 +11,12 @@ VIEWS = {
 }
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_axe_finds_nothing_in_any_view(page, axe, dark):
     page.driver.set_script_timeout(300)
     page.look(dark=dark, still=True)
-    page.open()
+    page.open(undo_for=600_000)
     for name, view in VIEWS.items():
         page.go(view)
         if name == "trends":
@@ -25,13 +26,13 @@ def test_axe_finds_nothing_in_any_view(page, axe, dark):
     page.click("[data-key^='contact'][data-key$='email']")
     page.until(lambda: page.all("dialog .contact-address a, dialog .contact-address small"))
     must_have_no_violation(page, axe, "dialog")
-    page.undo_for(600_000)
     page.click("dialog [value=no_response]")
     page.click("dialog [type=submit]")
     must_have_no_violation(page, axe, "waiting")
     page.click("[data-state=waiting] button")
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_axe_finds_nothing_on_a_phone_signed_out_or_in_trouble(page, axe, dark):
     page.look(390, 844, mobile=True, dark=dark, still=True)
@@ -80,6 +81,7 @@ def test_the_focus_stays_while_the_page_is_updated(page, api, clinic):
     assert page.run("return document.activeElement.dataset.key") == "patient bob"
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
 def test_a_phone_holds_every_view(page, view):
     page.look(360, 740, mobile=True)
@@ -102,8 +104,7 @@ def test_dark_and_light_are_what_the_reader_asked_for(page):
 
 def test_less_motion_is_respected(page):
     page.look(still=True)
-    page.open()
-    page.undo_for(600_000)
+    page.open(undo_for=600_000)
     page.click("[data-key^='contact']")
     page.click("dialog [value=failed]")
     page.click("dialog [type=submit]")

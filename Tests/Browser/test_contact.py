@@ -119,8 +119,7 @@ def test_a_session_that_ends_meanwhile_is_renewed_and_the_contact_goes_on(list_p
 
 
 def test_the_dialog_asks_what_came_of_it_and_knows_the_address(list_page, clinic):
-    page = list_page.open("#/patients", list_page.token, ".patients")
-    page.undo_for(600_000)
+    page = list_page.open("#/patients", list_page.token, ".patients", undo_for=600_000)
     page.click("[data-key='contact ann email']")
     page.until(lambda: "p@example.org" in page.text("dialog"))
     assert page.find("dialog").accessible_name == "Email to Ann"
@@ -151,8 +150,7 @@ def test_cancelled_it_leaves_nothing_and_the_focus_where_it_was(list_page, clini
 
 
 def test_the_keyboard_alone_logs_and_undoes(list_page, clinic):
-    page = list_page.open("#/patients", list_page.token, ".patients")
-    page.undo_for(600_000)
+    page = list_page.open("#/patients", list_page.token, ".patients", undo_for=600_000)
     page.run("document.querySelector(\"[data-key='contact eve sms']\").focus()")
     page.press(ENTER)
     page.find("dialog")

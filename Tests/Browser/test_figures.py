@@ -6,6 +6,7 @@ ORGANIZATION = "org_demo_1"
 METRICS = "risk_levels,success_rates,channel_performance"
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("timeframe", ["last_7_days", "last_30_days", "last_90_days"])
 def test_performance_is_the_apis(page, api, timeframe):
     page.open("#/performance", wait=".metrics")
@@ -40,6 +41,7 @@ def table(page, title):
         "[...row.querySelectorAll('td')].map((cell) => cell.textContent))", figure)
 
 
+@pytest.mark.nightly(after=2)
 @pytest.mark.parametrize("period, days", [("7d", 7), ("30d", 30), ("90d", 90), ("6m", 182), ("1y", 365)])
 def test_trends_are_the_apis(page, api, period, days):
     page.open("#/trends", wait=".chart")

@@ -62,16 +62,12 @@ def test_a_page_of_another_origin_reads_nothing(call, setting, guide_origin):
 
 def test_the_page_can_read_that_its_address_asks_too_often(call, setting, stack, directory, guide_origin):
     """nginx's own refusal, in the production configuration, which alone has limits by address."""
-    made = Stack(directory / "production", STACK_NGINX="production", DATABASE_URL=stack.settings["DATABASE_URL"],
-                 CORS_ALLOWED_ORIGINS=",".join((*ORIGINS, guide_origin)))
-    try:
-        made.call("server-start")
-        made.call("nginx-start")
-        made.attach()
+    origins = ",".join((*ORIGINS, guide_origin))
+    production = Stack(directory / "production", STACK_NGINX="production", DATABASE_URL=stack.settings["DATABASE_URL"],
+                       CORS_ALLOWED_ORIGINS=origins)
+    with production.started("server-start", "nginx-start") as made:
         base = f"https://localhost:{made.settings['HTTPS_PORT']}"
         refused = call("flood", {**setting, "base": base, "token": made.signer.token(setting["organization"])})
-    finally:
-        made.down()
     assert refused and "error" not in refused, refused
     assert refused["status"] == 429 and refused["body"]["type"] == "/problems/address-rate-limited"
     assert int(refused["retryAfter"]) >= 1

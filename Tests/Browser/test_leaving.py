@@ -5,7 +5,7 @@ import time
 import pytest
 
 from test_contact import contact
-from test_outbox import AWAY, KEPT, desk, fail_one, logged, must_name_nobody  # noqa: F401 (a fixture)
+from test_outbox import AWAY, KEPT, fail_one, logged, must_name_nobody
 
 # Both clocks of the device, which a test can put forward: the steady one stands still where it sleeps.
 CLOCKS = """
@@ -19,12 +19,13 @@ window.Date = class extends OwnDate {
 SETTINGS = """
 window.interfere = async (path, answer) => (path === '/dashboard/settings' ? %s : answer());"""
 OFFLINE = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-SHOWN = "return document.documentElement.outerHTML + location.href + [...document.querySelectorAll('input, textarea')].map((each) => each.value)"
+SHOWN = ("return document.documentElement.outerHTML + location.href + [...document.querySelectorAll('input, "
+         "textarea')].map((each) => each.value)")
 TOKEN = "return import('/dashboard/js/session.js').then((session) => session.token())"
 
 
 @pytest.fixture
-def left(desk):  # noqa: F811
+def left(desk):
     """The page of somebody who goes away."""
     desk.before(CLOCKS)
     return desk.open("#/patients/bob", desk.anna, ".what-to-do")
@@ -113,8 +114,9 @@ def test_a_key_that_something_lies_on_is_no_input(left, place, key, code, text, 
     must_show_nobody(left)
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("slept", [False, True])
-def test_a_token_that_was_pasted_and_not_sent_is_forgotten_too(desk, slept):  # noqa: F811
+def test_a_token_that_was_pasted_and_not_sent_is_forgotten_too(desk, slept):
     desk.before(CLOCKS)
     page = desk.open("#/", desk.anna, ".top-list")
     page.click("[data-key='sign out']")
@@ -138,7 +140,7 @@ def content_of(file):
         return b""
 
 
-def test_what_is_typed_is_not_on_the_disk(desk, directory):  # noqa: F811
+def test_what_is_typed_is_not_on_the_disk(desk, directory):
     """Chromium keeps what stands in fields, to give it back after a crash, unless they say that it may not."""
 
     def is_on_disk(text):
@@ -205,6 +207,7 @@ def test_after_sleep_the_first_touch_finds_a_blank_page(left):
     must_show_nobody(left)
 
 
+@pytest.mark.nightly
 def test_after_sleep_the_first_key_is_typed_nowhere(left):
     left.click("[data-key='contact bob email']")
     left.find("dialog [name=notes]").send_keys("notes")
@@ -223,8 +226,9 @@ def test_what_is_looked_at_again_is_blank_at_once(left, event):
     must_show_nobody(left)
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("is_away", [False, True])
-def test_an_expired_token_ends_it_without_an_answer_under_a_dialog_too(desk, api, clinic, is_away):  # noqa: F811
+def test_an_expired_token_ends_it_without_an_answer_under_a_dialog_too(desk, api, clinic, is_away):
     desk.before(CLOCKS)
     token = api.signer.token(clinic.id, sub="user_anna", exp=int(time.time()) + 600)
     page = desk.open("#/patients/bob", token, ".what-to-do")
@@ -252,8 +256,9 @@ def test_an_expired_token_ends_it_without_an_answer_under_a_dialog_too(desk, api
     page.find("[data-state=draft]")
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("shift", [86_400_000, -86_400_000])
-def test_a_wrong_clock_neither_ends_a_session_nor_lets_it_last(desk, api, clinic, shift):  # noqa: F811
+def test_a_wrong_clock_neither_ends_a_session_nor_lets_it_last(desk, api, clinic, shift):
     desk.before(CLOCKS + f"window.slept = {shift};")
     page = desk.open("#/patients/bob", api.signer.token(clinic.id, exp=int(time.time()) + 600), ".what-to-do")
     page.run("return new Promise((done) => setTimeout(done, 2500))")
@@ -264,6 +269,7 @@ def test_a_wrong_clock_neither_ends_a_session_nor_lets_it_last(desk, api, clinic
     assert "expired" in page.text("#reason")
 
 
+@pytest.mark.nightly
 def test_a_clock_that_was_set_back_hides_no_sleep(left):
     """As where the time comes from the network only some time after the start."""
     left.run("window.slept -= 120 * 60000; dispatchEvent(new Event('focus'))")
@@ -308,6 +314,7 @@ def test_input_in_one_tab_counts_for_all_of_the_person_and_leaving_reaches_them(
         page.driver.switch_to.window(first)
 
 
+@pytest.mark.nightly
 def test_somebody_elses_input_is_not_the_persons(left):
     page, first = left, left.driver.current_window_handle
     page.driver.switch_to.new_window("tab")
@@ -323,7 +330,7 @@ def test_somebody_elses_input_is_not_the_persons(left):
         page.driver.switch_to.window(first)
 
 
-def test_the_time_is_the_servers_setting(desk, stack):  # noqa: F811
+def test_the_time_is_the_servers_setting(desk, stack):
     assert stack.client.request("GET", "/dashboard/settings").json() == {"idle_logoff_min": 15}
     desk.before(CLOCKS)
     desk.before(SETTINGS % "Response.json({ idle_logoff_min: 2 })")
@@ -333,7 +340,7 @@ def test_the_time_is_the_servers_setting(desk, stack):  # noqa: F811
     assert "for 2 minutes" in page.text("#reason")
 
 
-def test_nothing_is_shown_before_the_time_is_known(desk):  # noqa: F811
+def test_nothing_is_shown_before_the_time_is_known(desk):
     desk.before(SETTINGS % "window.mended ? answer() : new Response('{}', { status: 503 })")
     page = desk.open("#/patients/bob", desk.anna, "#problem")
     must_name_nobody(type("", (),
@@ -353,8 +360,9 @@ def test_no_time_or_one_that_cannot_be_meant_shows_nobody(desk, answer):  # noqa
     must_name_nobody(desk)
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("status, stays", [(403, False), (404, False), (503, True)])
-def test_what_is_refused_or_gone_is_not_shown_from_before(desk, status, stays):  # noqa: F811
+def test_what_is_refused_or_gone_is_not_shown_from_before(desk, status, stays):
     page = desk.open("#/patients/bob", desk.anna, ".what-to-do")
     page.run(
         """
@@ -368,7 +376,7 @@ def test_what_is_refused_or_gone_is_not_shown_from_before(desk, status, stays): 
     assert ("Baker" in page.text("main")) == stays and bool(page.all(".what-to-do")) == stays
 
 
-def test_a_session_that_ended_lets_go_of_its_contacts(desk, clinic):  # noqa: F811
+def test_a_session_that_ended_lets_go_of_its_contacts(desk, clinic):
     page = desk.open("#/patients", desk.anna, ".patients")
     fail_one(page)
     page.renew(page.expired, "#token")
@@ -385,7 +393,7 @@ def test_a_session_that_ended_lets_go_of_its_contacts(desk, clinic):  # noqa: F8
     page.until(lambda: not page.all("#held"))
 
 
-def test_after_signing_out_no_way_back_leads_to_a_patient(desk):  # noqa: F811
+def test_after_signing_out_no_way_back_leads_to_a_patient(desk):
     page = desk.open("#/patients", desk.anna, ".patients")
     page.go("#/patients/bob", ".what-to-do")
     page.go("#/", ".top-list")
@@ -398,7 +406,8 @@ def test_after_signing_out_no_way_back_leads_to_a_patient(desk):  # noqa: F811
     assert page.run("return location.hash") == "#/"
 
 
-def test_a_long_wait_for_the_next_attempt_ends_with_the_session(desk, clinic):  # noqa: F811
+@pytest.mark.nightly
+def test_a_long_wait_for_the_next_attempt_ends_with_the_session(desk, clinic):
     desk.before(AWAY % 503)
     page = desk.open("#/patients", desk.anna, ".patients")
     contact(page, "bob", "phone", "no_response", "private")
@@ -416,8 +425,9 @@ def test_a_long_wait_for_the_next_attempt_ends_with_the_session(desk, clinic):  
     assert logged(clinic) == [("bob", "user_anna")] and len(page.asked("log-outreach", "POST")) == asked + 1
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("shift", [10 * 86_400_000, -10 * 86_400_000])
-def test_a_wrong_clock_of_the_device_discards_nothing(desk, clinic, shift):  # noqa: F811
+def test_a_wrong_clock_of_the_device_discards_nothing(desk, clinic, shift):
     page = desk.open("#/patients", desk.anna, ".patients")
     fail_one(page)
     page.before(CLOCKS + f"window.slept = {shift};")

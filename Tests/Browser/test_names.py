@@ -21,12 +21,13 @@ NAMES = {
 }
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("width", [1280, 360])
 def test_names_in_any_script_are_text_and_break_nothing(page, api, clinic, width):
     for number, (key, name) in enumerate(NAMES.items()):
         clinic.add(key, name, days=60 + number, notes=name, phone=name[:30], email=name[:60])
     page.look(width=width, mobile=width < 500)
-    page.open("#/", token=api.signer.token(clinic.id), wait=".top-list")
+    page.open("#/", token=api.signer.token(clinic.id), wait=".top-list", undo_for=600_000)
     for view in ("#/", "#/patients", *(f"#/patients/{key}" for key in NAMES)):
         page.go(view, "[data-patient]")
         assert page.run("return document.documentElement.scrollWidth") <= width, view
@@ -41,7 +42,6 @@ def test_names_in_any_script_are_text_and_break_nothing(page, api, clinic, width
     page.click("[data-key='contact script sms']")
     page.find("dialog [value=no_response]")
     assert NAMES["script"] in page.text("dialog h2")
-    page.undo_for(600_000)
     page.click("dialog [value=no_response]")
     page.click("dialog [type=submit]")
     page.click("[data-state=waiting] .quiet")
@@ -59,7 +59,7 @@ NAMELESS = {
 def test_whoever_has_no_name_is_shown_by_the_id(page, api, clinic, axe):
     for number, (key, name) in enumerate(NAMELESS.items()):
         clinic.add(key, name, days=60 + number, notes=name, phone=name, email=name)
-    page.open("#/", token=api.signer.token(clinic.id), wait=".top-list")
+    page.open("#/", token=api.signer.token(clinic.id), wait=".top-list", undo_for=600_000)
     small = ("return [...document.querySelectorAll('main a')].filter((each) => {"
              "const box = each.getBoundingClientRect(); return box.width < 20 || box.height < 10; }).length")
     for view in ("#/", "#/patients", *(f"#/patients/{key}" for key in NAMELESS)):
@@ -77,7 +77,6 @@ def test_whoever_has_no_name_is_shown_by_the_id(page, api, clinic, axe):
     page.click("[data-key='contact zero_width phone']")
     page.until(lambda: "No phone number on file." in page.text("dialog"))
     assert page.text("dialog h2") == "Phone to (no name) · zero_width"
-    page.undo_for(600_000)
     page.click("dialog [value=no_response]")
     page.click("dialog [type=submit]")
     page.find("[data-state=waiting]")
@@ -168,7 +167,8 @@ def untranslatable(page):
         const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
         while (walker.nextNode()) {
           const { data, parentElement } = walker.currentNode;
-          const isKept = parentElement.closest('[translate]')?.getAttribute('translate') === 'no' || parentElement.closest('script, style');
+          const isKept = parentElement.closest('[translate]')?.getAttribute('translate') === 'no'
+              || parentElement.closest('script, style');
           if (!isKept) found.push(...arguments[0].filter((word) => data.includes(word)));
         }
         return found;""",
@@ -176,6 +176,7 @@ def untranslatable(page):
     )
 
 
+@pytest.mark.nightly
 def test_what_others_wrote_is_not_offered_for_translation(page, api, clinic):
     clinic.add("id_zwölf", WORDS["name"], phone=WORDS["phone"], email=WORDS["email"],
                notes=WORDS["notes"]).add("id_zwölf_2", "")
@@ -186,7 +187,6 @@ def test_what_others_wrote_is_not_offered_for_translation(page, api, clinic):
     page.find("dialog .contact-number")
     assert untranslatable(page) == []
     page.find("dialog textarea").send_keys(WORDS["notes"])
-    page.undo_for(600_000)
     page.click("dialog [value=no_response]")
     page.click("dialog [type=submit]")
     page.find("[data-state=waiting]")
@@ -203,6 +203,7 @@ def test_what_others_wrote_is_not_offered_for_translation(page, api, clinic):
 CONTROLS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u00ad\ufeff\u0007"
 
 
+@pytest.mark.nightly
 def test_what_turns_or_hides_letters_of_an_address_stands_there_as_what_it_is(page, api, clinic):
     clinic.add("ann", "Ann", email="ann\u202egro.elpmaxe@mallory.example", phone="+61 491\u2066 570 006")
     clinic.add("bob", "Bob", email=CONTROLS.join(("bob@example.org", "")), phone=CONTROLS + "0491 570 006")
@@ -237,6 +238,7 @@ def around(page, selector):
             for y, height in ((top - 60, 48), (bottom + 12, 200))]
 
 
+@pytest.mark.nightly
 def test_marks_piled_up_on_a_letter_stay_in_the_box_of_the_name(page, api, clinic):
     clinic.add("ann", "Z" + "\u0301\u0323" * 100, notes="Z" + "\u0301\u0323" * 100)
     page.open("#/patients/ann", token=api.signer.token(clinic.id), wait=".what-to-do")

@@ -30,16 +30,6 @@ ASKS = (
 EVERYTHING = "return document.title + location.href + document.body.textContent"
 
 
-@pytest.fixture
-def desk(page, api, clinic):
-    """One browser, two people of one clinic."""
-    clinic.add("ann", "Ann Archer", days=100).add("bob", "Bob Baker", days=60)
-    page.allowed = ["401 (Unauthorized)"]
-    page.anna, page.ben = (api.signer.token(clinic.id, sub=sub) for sub in ("user_anna", "user_ben"))
-    page.expired = api.signer.token(clinic.id, sub="user_anna", exp=1, iat=0, nbf=0)
-    return page
-
-
 def logged(clinic):
     with clinic.database.cursor() as cursor:
         cursor.execute("SELECT patient_id, logged_by FROM outreach_log WHERE organization_id = %s ORDER BY 1, 2",
@@ -120,6 +110,7 @@ def test_after_signing_out_it_can_be_discarded(desk, clinic, axe):
     assert not page.run(ASKS) and page.text("#contacts") == "" and logged(clinic) == []
 
 
+@pytest.mark.nightly
 def test_the_same_id_of_another_clinic_is_another_patient(desk, clinic, api, database):
     other = f"{clinic.id}_other"
     with database.cursor() as cursor:
@@ -149,7 +140,7 @@ window.interfere = (path, answer, options) => path === '/dev/tokens' ? Response.
 
 def test_everything_unsaved_is_asked_about(desk, clinic, axe):
     desk.before(AWAY % 422)
-    page = desk.open("#/patients", desk.anna, ".patients")
+    page = desk.open("#/patients", desk.anna, ".patients", undo_for=600_000)
     assert not page.run(ASKS)
     page.click("[data-key='contact bob phone']")
     page.click("dialog [value=success]")
@@ -193,6 +184,7 @@ return import('/dashboard/js/outbox.js').then((outbox) => {
 });"""
 
 
+@pytest.mark.nightly
 def test_more_than_the_browser_sees_through_arrives_all_the_same(desk, clinic):
     page = desk.open("#/patients", desk.anna, ".patients")
     page.run(SEVEN, True)
@@ -250,6 +242,7 @@ window.interfere = async (path, answer) => {
 };"""
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize(("refused", "headers"), [(1, "{ 'Retry-After': '600' }"), (4, "{}")])
 @pytest.mark.parametrize("leave", ["#sign-out", "/dashboard/icon.svg"])
 def test_whoever_leaves_sends_what_waits_for_its_next_attempt(desk, clinic, refused, headers, leave):
@@ -267,6 +260,7 @@ def test_whoever_leaves_sends_what_waits_for_its_next_attempt(desk, clinic, refu
     page.until(lambda: logged(clinic) == [("bob", "user_anna")])
 
 
+@pytest.mark.nightly
 def test_what_one_tab_has_no_other_takes(desk, clinic):
     page = desk.open("#/patients", desk.anna, ".patients")
     page.click("[data-key='contact bob phone']")
@@ -320,6 +314,7 @@ def test_another_day_a_person_decides_and_after_a_week_nothing_is_left(desk, cli
     assert logged(clinic) == [("bob", "user_anna")] and not page.all("[data-state=failed]")
 
 
+@pytest.mark.nightly
 def test_a_hidden_page_keeps_what_waits_until_it_is_undone(desk, clinic):
     page = desk.open("#/patients", desk.anna, ".patients")
     contact(page, "bob", "phone", "no_response", "private")
@@ -340,16 +335,16 @@ def test_notes_that_were_typed_wait_for_their_person(desk, clinic):
     assert not page.all("dialog") and "private" not in page.run(EVERYTHING)
     # The page goes away too, as a phone's does.
     page.driver.get(page.address + "/dashboard/icon.svg")
-    page.load("#/patients/bob", page.anna, ".what-to-do")
+    page.load("#/patients/bob", page.anna, ".what-to-do", undo_for=600_000)
     page.click("[data-state=draft] .button")
     assert page.run("return document.querySelector('dialog [name=notes]').value") == "private notes"
-    page.undo_for(600_000)
     page.click("dialog [type=submit]")
     page.click("[data-state=waiting] .quiet")
     page.find("[data-state=logged]")
     assert clinic.logged() == [("bob", "email", "success", True, "private notes")]
 
 
+@pytest.mark.nightly
 def test_going_back_to_the_page_goes_on_with_it(desk, clinic):
     page = desk.open("#/patients", desk.anna, ".patients")
     page.run(AWAY % 503)
@@ -417,6 +412,7 @@ def fail_one(page, patient="bob"):
     page.until(lambda: len(page.run(KEPT)) == 1)
 
 
+@pytest.mark.nightly
 def test_signing_out_forgets_what_waits_in_every_clinic_of_the_person(desk, clinic, api):
     page = desk.open("#/patients", desk.anna, ".patients")
     fail_one(page)
@@ -435,6 +431,7 @@ def test_signing_out_forgets_what_waits_in_every_clinic_of_the_person(desk, clin
     page.until(lambda: logged(clinic) == [("bob", "user_anna")])
 
 
+@pytest.mark.nightly
 def test_what_its_person_forgot_in_another_tab_is_asked_about_where_it_waits(desk, clinic):
     """Where no tab hears of another one's signing out, what is kept tells it."""
     desk.before("delete window.BroadcastChannel;")
@@ -461,7 +458,8 @@ def test_what_its_person_forgot_in_another_tab_is_asked_about_where_it_waits(des
 
 REFUSED = "{ get() { throw new DOMException('denied', 'SecurityError'); } }"
 LACKING = {
-    "storage": f"for (const name of ['localStorage', 'sessionStorage', 'indexedDB']) Object.defineProperty(window, name, {REFUSED});",
+    "storage": f"for (const name of ['localStorage', 'sessionStorage', 'indexedDB']) Object.defineProperty(window, "
+               f"name, {REFUSED});",
     "databases": "indexedDB.open = () => { throw new DOMException('denied', 'InvalidStateError'); };",
     "room": "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); };",
     "channel": "delete window.BroadcastChannel;",
@@ -470,6 +468,7 @@ LACKING = {
 }
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("lacking", LACKING)
 def test_where_nothing_can_be_kept_the_page_works_and_says_so(desk, clinic, lacking):
     page = desk

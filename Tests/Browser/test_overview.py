@@ -34,6 +34,7 @@ def test_the_first_patients_are_the_apis_in_its_order(page, api):
         assert part in first
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_cards_have_the_guides_colours_and_say_what_to_do(page, dark):
     page.look(dark=dark)

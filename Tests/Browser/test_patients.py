@@ -27,6 +27,7 @@ def test_it_shows_the_apis_list_with_every_field_that_counts(page, api):
         assert all(part in text for part in wanted if part), (wanted, text)
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("level", ["critical", "high", "medium", "low", "engaged"])
 def test_each_level_has_its_own_list_and_count(page, api, level):
     page.open("#/patients", wait=".patients")
@@ -64,6 +65,7 @@ def test_paging_shows_everybody_once_and_goes_back(page, api):
     assert ids(page) == first
 
 
+@pytest.mark.nightly
 def test_a_hundred_thousand_patients_are_a_page_at_a_time(page, api, clinic):
     with clinic.database.cursor() as cursor:
         cursor.execute(

@@ -30,6 +30,7 @@ def text_of(sheets):
     return " ".join(word for sheet in sheets for word, *_ in sheet)
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("paper", PAPERS)
 @pytest.mark.parametrize("name", VIEWS)
 def test_each_view_is_printed_whole(page, tmp_path, name, paper):
@@ -74,6 +75,7 @@ def test_charts_reach_their_newest_week(page, tmp_path, look):
     ) or not look.get("dark")
 
 
+@pytest.mark.nightly
 def test_a_chart_fits_its_sheet_even_where_nothing_draws_it_anew(page):
     """A chart that stays as it was drawn for a wide screen is scaled to the sheet."""
     page.before("ResizeObserver = class { observe() {} unobserve() {} disconnect() {} }")
@@ -131,6 +133,7 @@ def lightness_of(colour):
     return 116 * luminance**(1 / 3) - 16
 
 
+@pytest.mark.nightly
 def test_a_reader_in_the_dark_prints_on_white(page):
     page.open()
     page.command("Emulation.setEmulatedMedia", media="print",

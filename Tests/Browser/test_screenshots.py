@@ -16,6 +16,7 @@ PICTURES = {
 }
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_picture_of_each_main_view(page, tmp_path, name):
     fragment, looks = PICTURES[name]

@@ -72,16 +72,10 @@ def test_the_local_token_is_for_pages_of_this_address_alone(stack):
 
 @pytest.fixture(scope="module")
 def production(stack, directory):
-    made = Stack(directory / "production",
-                 DATABASE_URL=stack.settings["DATABASE_URL"],
-                 STACK_NGINX="production",
-                 STACK_PAGES="dashboard docs")
-    try:
-        made.call("server-start")
-        made.call("nginx-start")
-        yield made.attach()
-    finally:
-        made.down()
+    production = Stack(directory / "production", DATABASE_URL=stack.settings["DATABASE_URL"], STACK_NGINX="production",
+                       STACK_PAGES="dashboard docs")
+    with production.started("server-start", "nginx-start") as made:
+        yield made
 
 
 def test_in_production_the_page_takes_a_pasted_token_and_there_is_none_to_be_had(production, driver):

@@ -24,7 +24,8 @@ window.interfere = async (path, answer) => {
 ELSEWHERE = """
 window.interfere = async (path, answer) => {
   const response = await answer();
-  return path.endsWith('/dashboard') ? new Response((await response.text()).replace('"time_zone":"Australia/Sydney"', '%s')) : response;
+  return path.endsWith('/dashboard') ? new Response((await response.text()).replace('"time_zone":"Australia/Sydney"',
+      '%s')) : response;
 };"""
 
 
@@ -69,6 +70,7 @@ def facts(page):
     )
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("where, beside", [(NEW_YORK, f" {SYDNEY}"), (SYDNEY, "")])
 def test_a_clinics_times_are_in_its_zone_which_is_named_where_it_is_not_the_viewers(
     page, api, sydney, viewer, where, beside
@@ -94,6 +96,7 @@ def test_a_clinics_times_are_in_its_zone_which_is_named_where_it_is_not_the_view
     assert len(page.asked(f"/{sydney.id}/dashboard")) == 1
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("named", ['"time_zone":"Nowhere/Land"', '"time_zone":null', '"zone":null'])
 def test_a_zone_that_the_browser_does_not_know_is_shown_as_utc_and_says_so(page, api, sydney, viewer, named):
     viewer(NEW_YORK)
@@ -139,6 +142,7 @@ def test_a_clock_that_is_put_back_does_not_lengthen_the_time_to_undo(page, api, 
     page.find("[data-state=logged]")
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("shift", [86_400_000, -86_400_000])
 def test_a_wrong_clock_refuses_no_token_that_the_server_takes(page, api, clinic, shift):
     clinic.add("ann", "Ann")

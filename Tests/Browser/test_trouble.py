@@ -111,6 +111,7 @@ VIEWS = {"#/": ".risk-cards", "#/patients": ".patients", "#/patients/ann": ".wha
          "#/trends": ".charts"}
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("view", VIEWS)
 def test_an_answer_that_a_view_cannot_show_ends_in_the_banner_and_a_retry_shows_it(page, api, clinic, view):
     clinic.add("ann", "Ann")
@@ -144,7 +145,8 @@ def test_charts_that_could_not_be_loaded_are_loaded_by_a_retry(page, lost):
     page.find("#problem")
     assert "What draws the charts could not be loaded" in page.text("#problem") and not page.all(".skeleton")
     page.click("#retry")
-    tries = "return performance.getEntriesByType('resource').map((each) => each.name).filter((each) => each.includes('chart.js'))"
+    tries = ("return performance.getEntriesByType('resource').map((each) => each.name).filter((each) => "
+             "each.includes('chart.js'))")
     page.until(lambda: len(page.run(tries)) > 1)
     page.find("#problem")
     lost()
@@ -155,6 +157,7 @@ def test_charts_that_could_not_be_loaded_are_loaded_by_a_retry(page, lost):
     assert len(set(page.run(tries))) == len(page.run(tries)) > 2
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("module", ["main.js", "parts.js", "views/trends.js"])
 def test_a_module_that_is_lost_is_told_and_loaded_by_a_retry(page, lost, module):
     lost(f"/dashboard/js/{module}")
@@ -183,12 +186,14 @@ def test_an_address_of_no_page_is_the_overviews(page, name):
     assert page.text("#pages [aria-current]") == "Overview"
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("address", ["#/patients/", "#/patients//", "#/patients/?level=critical"])
 def test_an_address_of_no_patient_is_the_lists(page, address):
     page.open(address, wait=".patients")
     assert page.text("h1") == "Patients"
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("answer", ["{ organizations: 3 }", "{ organizations: [null] }"])
 def test_a_start_that_fails_is_told_and_loaded_by_a_retry(page, answer):
     page.allowed = ["TypeError"]

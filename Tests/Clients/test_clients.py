@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,20 +16,9 @@ ORGANIZATION = "org_demo_1"
 
 
 @pytest.fixture(scope="module")
-def directory():
-    made = Path(tempfile.mkdtemp(prefix="clients."))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
-
-
-@pytest.fixture(scope="module")
 def stack(directory):
-    made = Stack(directory / "main", STACK_DEMO="1")
-    try:
-        yield made.up()
-    finally:
-        made.down()
+    with Stack(directory / "main", STACK_DEMO="1").started() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,8 @@ class Asking:
     def run(self):
         while not self.stopped.wait(0.05):
             try:
-                status = requests.get(self.address, headers={**self.headers, "Connection": "close"}, timeout=10).status_code
+                status = requests.get(self.address, headers={**self.headers, "Connection": "close"},
+                                      timeout=10).status_code
             except requests.RequestException as error:
                 status = type(error).__name__
             if status == 200:
@@ -63,7 +64,8 @@ def bring_up(containers):
     """As `make compose-up` does."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("COMPOSE_", "HTTP"))}
     return run(containers.folder / "scripts/containers", "up", cwd=containers.folder,
-                    env={**kept, "DOCKER_BUILDKIT": "1", "COMPOSE": " ".join(containers.command), **containers.environment})
+                    env={**kept, "DOCKER_BUILDKIT": "1", "COMPOSE": " ".join(containers.command),
+                         **containers.environment})
 
 
 @pytest.mark.parametrize("other", engines(), ids=" ".join)
@@ -134,7 +136,8 @@ def test_wrk_beside_make_up(project, tmp_path):
     containers = project(RATE_LIMIT="0")
     containers.up()
     https, http = free_ports(2)
-    stack = {**os.environ, "STACK_DIR": str(tmp_path / "stack"), "STACK_DEMO": "1", "PATIENTS": "40", "HTTPS_PORT": https,
+    stack = {**os.environ, "STACK_DIR": str(tmp_path / "stack"), "STACK_DEMO": "1", "PATIENTS": "40",
+             "HTTPS_PORT": https,
              "HTTP_PORT": http, "RATE_LIMIT": "0"}
     try:
         run(ROOT / "scripts/stack", "up", env=stack)
@@ -145,7 +148,10 @@ def test_wrk_beside_make_up(project, tmp_path):
         run(ROOT / "scripts/stack", "down", env=stack)
     assert all(all(pair) for pair in pairs)
     ratios = sorted(through / beside for through, beside in pairs)
-    told.append(f"wrk through the containers beside make up: {ratios[2]:.2f} as many answers, from {ratios[0]:.2f} to {ratios[-1]:.2f}")
+    told.append(
+        f"wrk through the containers beside make up: {ratios[2]:.2f} as many answers, "
+        f"from {ratios[0]:.2f} to {ratios[-1]:.2f}"
+    )
 
 
 def rate(address, token):

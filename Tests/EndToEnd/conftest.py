@@ -1,7 +1,7 @@
 """One stack for the whole session, in a directory of its own; each test has organizations of its own."""
 
-import shutil
-import signal
+import os
+import re
 import tempfile
 import uuid
 from pathlib import Path
@@ -11,42 +11,15 @@ import pytest
 
 import rows
 from asking import eventually
-from stack import Frozen, Server, Stack
+from stack import Frozen, Server, Stack, connect, run_sql
 
 EXAMPLE_NOW = rows.instant("2025-06-30T12:00:00Z")
 
 
-def pytest_configure():
-    """Ended from outside, it must still stop what it started, as after Ctrl-C."""
-
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupt)
-    signal.signal(signal.SIGTERM, interrupt)
-    signal.signal(signal.SIGHUP, interrupt)
-
-
-@pytest.fixture(scope="session")
-def directory():
-    """Short, so that sockets' paths fit, and open to the users that PostgreSQL and nginx run as."""
-    made = Path(tempfile.mkdtemp(prefix="e2e."))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
-
-
-def stack_of(directory, **environment):
-    made = Stack(directory, **environment)
-    try:
-        yield made.up()
-    finally:
-        made.down()
-
-
 @pytest.fixture(scope="session")
 def stack(directory):
-    yield from stack_of(directory / "main", LOG_LEVEL="trace", SECURITY_CONTACT="mailto:security@example.com")
+    with Stack(directory / "main", LOG_LEVEL="trace", SECURITY_CONTACT="mailto:security@example.com").started() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +35,8 @@ def frozen(stack, directory):
 @pytest.fixture(scope="module")
 def fragile(directory):
     """A stack with a PostgreSQL of its own, which a test may stop."""
-    yield from stack_of(directory / f"fragile-{uuid.uuid4().hex[:6]}")
+    with Stack(directory / f"fragile-{uuid.uuid4().hex[:6]}").started() as made:
+        yield made
 
 
 @pytest.fixture
@@ -83,9 +57,12 @@ def server_with(stack, folder):
         return started[-1].start()
 
     yield start
-    for server in started:
-        if server.process:
-            server.stop()
+    running = [server for server in started if server.process]
+    # All at once: one that waits for an address may take ten seconds.
+    for server in running:
+        server.process.terminate()
+    for server in running:
+        server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +107,46 @@ def own_database(stack, database, fresh_id):
             return True
 
         eventually(dropped)
+
+
+@pytest.fixture
+def login(database, fresh_id):
+    """A login that only becomes the server's role."""
+    name = fresh_id("hostile")
+    with database.cursor() as cursor:
+        cursor.execute(f"CREATE ROLE {name} LOGIN; GRANT reengagement_api TO {name}")
+        cursor.execute(f"GRANT CONNECT ON DATABASE reengagement TO {name}")
+        yield name
+        cursor.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+@pytest.fixture(scope="module")
+def template(request):
+    """The URL of a database with the schema alone."""
+    given = os.environ.get("MARKS_TEMPLATE_URL")
+    if given:
+        yield given
+        return
+    stack, database = request.getfixturevalue("stack"), request.getfixturevalue("database")
+    with database.cursor() as cursor:
+        cursor.execute("CREATE DATABASE marks")
+        url = stack.database_url("marks")
+        run_sql("migrate", url)
+        yield url
+        cursor.execute("DROP DATABASE marks")
+
+
+@pytest.fixture
+def url(template, fresh_id):
+    """The URL of a database of the test's own with the schema alone."""
+    name = fresh_id("marks")
+    named = lambda other: re.sub(r"///\w+\?", f"///{other}?", template)
+    admin = connect(named("postgres"))
+    with admin.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {re.search(r'///(.+)[?]', template)[1]}")
+        yield named(name)
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.close()
 
 
 @pytest.fixture

@@ -9,8 +9,19 @@ from fractions import Fraction
 from urllib.parse import parse_qsl, unquote
 
 from folding import folded, is_found
-from measures import (HOUR, Clock, average, direction, iso_date, level_after, one_decimal, percent, ratio, rfc3339,
-                      share_at_risk)
+from measures import (
+    HOUR,
+    Clock,
+    average,
+    direction,
+    iso_date,
+    level_after,
+    one_decimal,
+    percent,
+    ratio,
+    rfc3339,
+    share_at_risk,
+)
 from subjects import Attempt, Patient, attribute
 
 LEVELS = ("critical", "high", "medium", "low", "engaged")

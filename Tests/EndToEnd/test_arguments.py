@@ -39,6 +39,7 @@ def forms(url, secret):
     return [form.format(url, secret, name, host, port) for form in FORMS]
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("title", WAITING)
 def test_none_is_seen_while_it_runs(stack, folder, own_database, fresh_id, title):
     """It is looked for in all processes while the database has it wait, and in what each psql was started with."""

@@ -267,6 +267,7 @@ def test_an_audit_that_keeps_no_entry_stops_answers(stack, own_database, server_
     database.close()
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("harm, reason", [
     ("RAISE SQLSTATE '54000'", "54000"), ("RAISE SQLSTATE 'XX000'", "XX000"), ("RAISE SQLSTATE '40001'", "40001"),
     ("RETURN NULL", "REAUD"), ("PERFORM pg_sleep(60)", "statement_timeout"),

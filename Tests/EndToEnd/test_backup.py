@@ -220,6 +220,7 @@ def test_with_what_is_derived(there, original, directory):
     check(there, restored, original)
 
 
+@pytest.mark.nightly
 def test_what_a_restore_without_the_roles_leaves_out_is_made_again(there, original, dumped):
     """Errors are passed over, as pg_restore does by itself: no owner and no right but the restorer's."""
     restored = there.create("bare")
@@ -235,6 +236,7 @@ def test_what_a_restore_without_the_roles_leaves_out_is_made_again(there, origin
     check(there, restored, original)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("left_out", [
     lambda line: "SCHEMA" not in line and "TYPE re " not in line,
     lambda line: "TABLE DATA" in line,
@@ -259,6 +261,7 @@ def schema(url):
     return re.sub(r"^\\(un)?restrict .*", "", run("pg_dump", "--schema-only", "-d", url), flags=re.MULTILINE)
 
 
+@pytest.mark.nightly
 def test_views_and_functions_that_could_not_be_restored_are_made_again(there, original, dumped, folder):
     """As where the other PostgreSQL lacks a collation, or has the extension elsewhere."""
     restored = there.create("elsewhere")
@@ -273,6 +276,7 @@ def test_views_and_functions_that_could_not_be_restored_are_made_again(there, or
     assert content(restored) == content(original)
 
 
+@pytest.mark.nightly
 def test_a_superuser_s_restore_says_whose_the_tables_are(there, dumped):
     restored, superuser = there.create("given"), there.url("given", "postgres")
     sql("migrate", restored, "--roles")
@@ -283,6 +287,7 @@ def test_a_superuser_s_restore_says_whose_the_tables_are(there, dumped):
     sql("migrate", restored)
 
 
+@pytest.mark.nightly
 def test_a_backup_s_own_login(here, there, original, dumped, directory):
     """Row-level security hides nothing from it without an error, and what it dumps is whole."""
     here.execute("clinic", "CREATE ROLE backup LOGIN BYPASSRLS IN ROLE pg_read_all_data")
@@ -300,6 +305,7 @@ def script(file):
             if not re.match(r"\\(un)?restrict |SET row_security", line)]
 
 
+@pytest.mark.nightly
 def test_data_alone_into_a_migrated_database(there, original, dumped):
     restored, superuser = there.create("data"), there.url("data", "postgres")
     sql("migrate", restored)

@@ -117,7 +117,7 @@ def test_what_is_copied_is_there_and_scripts_can_be_run():
 
 def test_every_variable_of_the_server_can_be_set_and_no_other():
     known = set(re.findall(r"\b[A-Z][A-Z_]+\b", re.search(r"server_variables=\((.*?)\)", (
-        ROOT / "scripts/lib/server.bash").read_text(), re.DOTALL)[1]))
+        ROOT / "scripts/lib/variables.bash").read_text(), re.DOTALL)[1]))
     for name, services in (("local", LOCAL), ("site", SITE)):
         used = set(services["server"]["environment"])
         assert {variable.removesuffix("_FILE")

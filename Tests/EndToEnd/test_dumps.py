@@ -56,6 +56,7 @@ def test_a_crash_leaves_no_core(unprivileged, folder):
     assert status == -signal.SIGABRT and set(os.listdir(folder)) == before
 
 
+@pytest.mark.nightly
 def test_the_measure_is_one(folder):
     """Another program, so started, does leave one, where the machine has them written to the folder."""
     if os.geteuid() != 0 or open("/proc/sys/kernel/core_pattern").read().strip() not in ("core", "core.%p"):

@@ -6,7 +6,15 @@ import pytest
 
 import generate
 import rows
-from checks import COMBINATIONS, check_everything, check_lists, check_patients, check_summaries, check_trends, must_equal
+from checks import (
+    COMBINATIONS,
+    check_everything,
+    check_lists,
+    check_patients,
+    check_summaries,
+    check_trends,
+    must_equal,
+)
 from measures import rfc3339
 from oracle import METRICS, Oracle
 
@@ -29,6 +37,7 @@ def loaded(frozen):
     return known
 
 
+@pytest.mark.nightly(after=2)
 @pytest.mark.parametrize("name", generate.NOWS)
 def test_every_endpoint_equals_the_oracle_in_every_zone(frozen, loaded, name):
     now = rows.instant(generate.NOWS[name])
@@ -41,6 +50,7 @@ def test_every_endpoint_equals_the_oracle_in_every_zone(frozen, loaded, name):
         check_everything(frozen.api, oracle, chosen, limits=(chooser.choice((1, 2, 3)), 7), every=2)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("zone", ["Australia/Lord_Howe", "America/New_York"])
 def test_the_same_rows_seen_from_a_microsecond_and_from_months_away(frozen, loaded, zone):
     """Rows made around one instant, asked at others: what was upcoming is past, and the reverse."""
@@ -55,6 +65,7 @@ def test_the_same_rows_seen_from_a_microsecond_and_from_months_away(frozen, load
         check_patients(frozen.api, oracle, every=5)
 
 
+@pytest.mark.nightly
 def test_a_larger_organization_page_by_page(frozen, loaded):
     now = rows.instant(generate.NOWS["noon"])
     frozen.at(now)

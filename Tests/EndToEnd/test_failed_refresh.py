@@ -69,6 +69,7 @@ def told(server, kind):
                          and int(line["retry_after_s"]) >= 1 for line in lines)
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("code, kind", [("53100", "disk_full"), ("54000", "refused"), ("22003", "refused"),
                                         ("23514", "refused"), ("55P03", "conflict"), ("XX000", "refused"),
                                         ("P0004", "refused")])

@@ -1,5 +1,7 @@
 """What answers and isolation rest on: the server looks at its start and once a minute, and is not ready without it."""
 
+import pytest
+
 from asking import dashboard, eventually, token_headers
 from client import PREFIX
 from problems import must_be_problem
@@ -31,6 +33,7 @@ def test_a_database_whose_views_belong_to_the_owner_of_its_tables(stack, folder,
         eventually(lambda: status(server) == 200)
 
 
+@pytest.mark.nightly
 def test_a_trigger_that_is_disabled_while_the_server_runs(stack, folder, own_database):
     migrate(own_database)
     connection = connect(own_database)

@@ -49,17 +49,6 @@ def is_known(cursor, name):
     return cursor.fetchone() == (1, )
 
 
-@pytest.fixture
-def login(database, fresh_id):
-    """A login that only becomes the server's role."""
-    name = fresh_id("hostile")
-    with database.cursor() as cursor:
-        cursor.execute(f"CREATE ROLE {name} LOGIN; GRANT reengagement_api TO {name}")
-        cursor.execute(f"GRANT CONNECT ON DATABASE reengagement TO {name}")
-        yield name
-        cursor.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
-
-
 def url_of(stack, login, options=""):
     return re.sub(r"user=\w+", f"user={login}", stack.settings["DATABASE_URL"]) + options
 
@@ -112,6 +101,7 @@ def must_serve_as_ever(server, plain, stack, database, clinic):
     assert eventually(recorded) == [(None, )]
 
 
+@pytest.mark.nightly(after=4)
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_setting_of_the_login(server_with, stack, database, clinic, login, name):
     with database.cursor() as cursor:
@@ -135,6 +125,7 @@ def test_settings_of_the_database(server_with, stack, database, clinic, login):
             cursor.execute("ALTER DATABASE reengagement RESET ALL")
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("isolation", ["repeatable%5C%20read", "serializable"])
 def test_a_setting_in_the_connection_string(server_with, stack, database, clinic, login, isolation):
     options = f"&options=-c%20default_transaction_isolation%3D{isolation}%20-c%20row_security%3Doff"

@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from stack import ROOT, clean_environment
-from test_marks import Session, template, transaction, url  # noqa: F401
+from test_marks import Session, transaction
 
 # Bounds what must end at all, not how soon.
 PATIENCE = 60
@@ -128,6 +128,7 @@ def test_an_attempt_does_not_wait_for_a_refresh_that_loses_nobody(session, url):
     assert attempts(session, "p1") == 2
 
 
+@pytest.mark.nightly
 def test_rows_that_are_replayed_end_alike(session, url):
     with transaction(url) as sync:
         sync.run("SET LOCAL session_replication_role = replica")
@@ -140,6 +141,7 @@ def test_rows_that_are_replayed_end_alike(session, url):
     )
 
 
+@pytest.mark.nightly
 def test_what_is_known_to_the_log_alone_is_verified_and_rebuilt(session, url):
     call = lambda script: subprocess.run([ROOT / "sql" / script], env=clean_environment(DATABASE_URL=url), timeout=300,
                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

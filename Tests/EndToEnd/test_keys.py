@@ -83,6 +83,7 @@ def test_withdrawn_keys_are_out_of_force_with_what_was_remembered(server_with, s
     eventually(lambda: server.get(dashboard("o"), headers).status == 200)
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("how", ["gone", "elsewhere", "broken", "others may write", "others may write to its folder"])
 def test_keys_that_cannot_be_read_stay_good_for_so_long_and_no_longer(server_with, stack, folder, how):
     key, path = tokens.generate_key(), folder / "keys" / "jwks.json"

@@ -40,7 +40,8 @@ error_log error.log;
 events {{ worker_connections 1024; }}
 http {{
     access_log off;
-    client_body_temp_path body; fastcgi_temp_path fastcgi; proxy_temp_path proxy; scgi_temp_path scgi; uwsgi_temp_path uwsgi;
+    client_body_temp_path body; fastcgi_temp_path fastcgi; proxy_temp_path proxy; scgi_temp_path scgi;
+        uwsgi_temp_path uwsgi;
     include snippets/limits/limits.conf;
     include snippets/limits/rate-limits.conf;
     set_real_ip_from 127.0.0.1;
@@ -158,6 +159,7 @@ def test_of_one_64_only_32_bodies_are_waited_for_and_of_its_neighbour_as_many(fo
             assert ask(port, one[0])[0] == 502 and ask(port, "192.0.2.1")[0] == 502
 
 
+@pytest.mark.nightly
 def test_whoever_has_a_48_has_a_share_alone_and_what_comes_from_ipv4_is_no_such_site(folder):
     with nginx_of(folder, lambda text: text.replace("bodies_by_site 256;", "bodies_by_site 50;")) as port:
         many = [f"2001:db8:7:{n:x}::1" for n in range(60)]
@@ -199,6 +201,7 @@ class Bodies2:
         return sorted(self.statuses.values())
 
 
+@pytest.mark.nightly
 def test_a_body_of_a_get_over_http2_counts_for_its_48_too(folder):
     with nginx_of(folder, lambda text: text.replace("bodies_by_site 256;", "bodies_by_site 50;")) as port:
         many, clinic = (Bodies2(folder, addresses)
@@ -208,6 +211,7 @@ def test_a_body_of_a_get_over_http2_counts_for_its_48_too(folder):
             assert clinic.look() == [0] * 60 and ask(port, "2001:db8:8::1")[0] == 502
 
 
+@pytest.mark.nightly
 def test_of_all_networks_together_there_is_a_bound_too_which_leaves_room_for_what_has_no_body(folder):
     text = (ROOT / "nginx/snippets/limits/rate-limits.conf").read_text()
     bound = int(re.search(r"limit_conn bodies_of_all (\d+);", text)[1])

@@ -197,6 +197,7 @@ def test_writes_that_wait_are_carried_out_once_or_not_at_all(server_with, stack,
         assert cursor.fetchone()[0] == WORKERS
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGQUIT])
 def test_a_stop_answers_those_who_wait(server_with, stack, connection, database, clinic, sign):
     server = server_with(**FOR_EVER)

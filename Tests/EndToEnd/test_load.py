@@ -97,6 +97,7 @@ def test_its_table_says_what_the_server_has_counted(api, clinic, database, there
     assert posts["statuses"].get(201, 0) <= logged <= posts["sent"]
 
 
+@pytest.mark.nightly
 def test_it_logs_nothing_elsewhere_unless_told_to(database, clinic, there):
     done = load(**asked(there))
     assert "no contacts are logged" in done.stdout and "log-outreach" not in table_of(done)
@@ -106,6 +107,7 @@ def test_it_logs_nothing_elsewhere_unless_told_to(database, clinic, there):
         assert cursor.fetchone()[0] == 0
 
 
+@pytest.mark.nightly
 def test_tokens_are_renewed_before_they_expire(there, stack, clinic, folder):
     """Each is good for ten seconds and the five of leeway, the load goes on for 32: two would not do."""
     script = folder / "command"
@@ -121,6 +123,7 @@ def test_tokens_are_renewed_before_they_expire(there, stack, clinic, folder):
     assert len((folder / "asked").read_text().split()) > 2
 
 
+@pytest.mark.nightly
 def test_errors_are_listed_with_the_kind_of_problem_and_an_id(there):
     """Tokens that are never renewed: from some moment on, which comes after a slow start too, all is 401."""
     there["renew"](exp=int(time.time()) + 20)
@@ -131,6 +134,7 @@ def test_errors_are_listed_with_the_kind_of_problem_and_an_id(there):
                      re.M), done.stdout
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("changes, told", [
     ({"TOKEN_COMMAND": ""}, "TOKEN is a session token, or TOKEN_COMMAND"),
     ({"TOKEN_COMMAND": "exit 3"}, "ended with 3"),
@@ -143,12 +147,14 @@ def test_what_cannot_be_is_refused_in_words(there, changes, told):
     assert done.returncode == 1 and told in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
+@pytest.mark.nightly
 def test_a_token_that_expires_before_the_end_is_refused(there, stack, clinic):
     token = stack.signer.token(clinic, exp=int(time.time()) + 40)
     done = load(**asked(there, TOKEN_COMMAND="", TOKEN=token, DURATION="1m"))
     assert done.returncode == 1 and "TOKEN expires in" in done.stderr
 
 
+@pytest.mark.nightly
 def test_without_an_address_it_asks_the_stack_that_is_up_and_logs_in_its_demo_alone(stack, directory):
     assert "no stack is up" in load(STACK_DIR=str(directory / "no-stack")).stderr
     demo = Stack(directory / "loaded", STACK_DEMO="1", PATIENTS="30")

@@ -93,6 +93,7 @@ def test_each_login_that_could_is_refused(stack, folder, login):
         assert "RELOG" in refused(stack, folder, login(attributes, statements)), title
 
 
+@pytest.mark.nightly(after=2)
 @pytest.mark.parametrize("title", BOUND)
 def test_a_bound_one_serves_and_sees_one_clinic_whatever_it_says(stack, folder, login, migrated, title):
     with connect(migrated) as owner:

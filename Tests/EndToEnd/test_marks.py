@@ -5,13 +5,11 @@ Sessions beside each other, on a database of its own: a copy of the one that MAR
 """
 
 import json
-import os
-import re
 from contextlib import contextmanager
 
 import pytest
 
-from stack import connect, run_sql
+from stack import connect
 
 # More than the number by which a transaction must be behind to be noted.
 MANY = 150
@@ -66,34 +64,6 @@ class Session:
 
     def is_floor_valid(self):
         return self.value("SELECT marks_from_by = xmin FROM re.organization_state WHERE organization_id = 'one'")
-
-
-@pytest.fixture(scope="module")
-def template(request):
-    """The URL of a database with the schema alone."""
-    given = os.environ.get("MARKS_TEMPLATE_URL")
-    if given:
-        yield given
-        return
-    stack, database = request.getfixturevalue("stack"), request.getfixturevalue("database")
-    with database.cursor() as cursor:
-        cursor.execute("CREATE DATABASE marks")
-        url = stack.database_url("marks")
-        run_sql("migrate", url)
-        yield url
-        cursor.execute("DROP DATABASE marks")
-
-
-@pytest.fixture
-def url(template, fresh_id):
-    name = fresh_id("marks")
-    named = lambda other: re.sub(r"///\w+\?", f"///{other}?", template)
-    admin = connect(named("postgres"))
-    with admin.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {re.search(r'///(.+)[?]', template)[1]}")
-        yield named(name)
-        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    admin.close()
 
 
 @pytest.fixture
@@ -205,6 +175,7 @@ def test_a_mark_of_another_cluster_is_seen(session):
     assert session.is_current()
 
 
+@pytest.mark.nightly
 def test_a_look_does_not_walk_over_marks_that_are_gone(session, url):
     with old_snapshot(url):
         before = session.buffers()
@@ -217,6 +188,7 @@ def test_a_look_does_not_walk_over_marks_that_are_gone(session, url):
         assert session.buffers() > FEW_BUFFERS
 
 
+@pytest.mark.nightly
 def test_a_look_does_not_walk_over_what_the_organization_was(session, url):
     with old_snapshot(url):
         # Of several clinics, with statistics as autovacuum makes them at any time.
@@ -250,6 +222,7 @@ def test_a_row_is_made_once_for_an_organization(session, url):
     assert session.value(count) == 1
 
 
+@pytest.mark.nightly
 def test_a_backlog_that_is_worked_off_is_not_walked_over(session, url):
     session.run(
         "INSERT INTO patients (organization_id, id, name) SELECT 'one', 'q' || i, 'Q' FROM generate_series(1, 4000) i"

@@ -3,6 +3,8 @@
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from asking import dashboard, eventually, token_headers
 
 TOKENS = 6000
@@ -34,6 +36,7 @@ def ask_with_long_tokens(server, stack, tokens):
         assert set(pool.map(ask, range(tokens))) == {403}
 
 
+@pytest.mark.nightly
 def test_thousands_of_long_tokens_take_no_more_memory_than_is_meant_for_them(server_with, stack):
     server = server_with(RATE_LIMIT="50")
     ask_with_long_tokens(server, stack, 300)

@@ -8,17 +8,21 @@ from stack import ROOT, connect
 
 OLD = """
 CREATE SCHEMA old;
-CREATE TABLE old.patients (id uuid PRIMARY KEY, organization_id text, first_name text, last_name text, phone text, email text,
-                           notes text, is_active boolean DEFAULT true, created_at timestamp, updated_at timestamp);
+CREATE TABLE old.patients (id uuid PRIMARY KEY, organization_id text, first_name text, last_name text, phone text,
+                           email text, notes text, is_active boolean DEFAULT true,
+                           created_at timestamp, updated_at timestamp);
 CREATE TABLE old.appointments (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), organization_id text, patient_id uuid,
                                appointment_date timestamptz, status text DEFAULT 'scheduled', created_at timestamp);
 CREATE TABLE old.conversations (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), organization_id text, patient_id uuid,
                                 sentiment text, created_at timestamp);
 INSERT INTO old.patients VALUES
-    ('00000000-0000-4000-8000-000000000001', 'org_2abc123', 'Ana', 'Lee', '+61 1', 'a@example.com', 'Knee', true, now() - interval '400 days', now()),
+    ('00000000-0000-4000-8000-000000000001', 'org_2abc123', 'Ana', 'Lee', '+61 1', 'a@example.com', 'Knee', true,
+        now() - interval '400 days', now()),
     ('00000000-0000-4000-8000-000000000002', 'org_2abc123', NULL, ' ', '', NULL, NULL, true, now(), now()),
-    ('00000000-0000-4000-8000-000000000003', 'org_2abc123', 'Bo', NULL, NULL, NULL, NULL, false, now() - interval '400 days', now() - interval '1 day'),
-    ('00000000-0000-4000-8000-000000000004', 'org_2abc123', 'Cy', 'Oh', NULL, NULL, NULL, true, now() - interval '400 days', now()),
+    ('00000000-0000-4000-8000-000000000003', 'org_2abc123', 'Bo', NULL, NULL, NULL, NULL, false,
+        now() - interval '400 days', now() - interval '1 day'),
+    ('00000000-0000-4000-8000-000000000004', 'org_2abc123', 'Cy', 'Oh', NULL, NULL, NULL, true,
+        now() - interval '400 days', now()),
     ('00000000-0000-4000-8000-000000000005', 'org_other', 'Not', 'Ours', NULL, NULL, NULL, true, now(), now());
 INSERT INTO old.appointments (organization_id, patient_id, appointment_date, status, created_at) VALUES
     ('org_2abc123', '00000000-0000-4000-8000-000000000001', now() - interval '10 days', DEFAULT, now()),

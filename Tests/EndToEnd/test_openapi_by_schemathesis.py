@@ -35,10 +35,12 @@ def run(*command, cwd, **environment):
     return done.stdout
 
 
+@pytest.mark.nightly
 def test_the_document_is_one(tools, folder):
     assert "OK" in run(tools / "openapi-spec-validator", FILE, cwd=folder)
 
 
+@pytest.mark.nightly
 def test_the_server_does_what_its_document_says(tools, stack, clinic, folder):
     """EXAMPLES, more of them in the nightly run, is how many requests are made up for each operation."""
     text = run(tools / "schemathesis",

@@ -50,6 +50,7 @@ def bouncer(database, stack, folder):
             cursor.execute("ALTER ROLE reengagement_api RESET ALL")
 
 
+@pytest.mark.nightly
 def test_the_server_works_through_pgbouncer_and_stays_bound(bouncer, stack, folder, database, clinic, fresh_id):
     source = (ROOT / "Sources/PostgreSQL/ConnectionParameters.swift").read_text()
     settings, = re.findall(r"let settings = \[\n(.*?)^ {8}\]", source, re.DOTALL | re.MULTILINE)

@@ -71,6 +71,7 @@ def test_migrated_served_and_verified_by_its_owner(stack, cluster, folder):
     database.close()
 
 
+@pytest.mark.nightly
 def test_the_documented_install_has_a_bound_login_and_no_function_of_a_superuser(stack, cluster, folder):
     """The runbook's own lines, but that the superuser of this cluster says them."""
     block, = re.findall(r"^apt-get install postgresql-15\n(.*?)^```", (ROOT / "docs/operating.md").read_text(),

@@ -60,6 +60,7 @@ def test_no_note_and_no_searched_name_is_in_it(talkative, fresh_id):
     assert "keptout7319" not in logged(stack)
 
 
+@pytest.mark.nightly
 def test_the_measure_is_one(talkative, fresh_id):
     """Without the database's setting the same requests leave all of it."""
     stack, connection = talkative

@@ -18,13 +18,9 @@ from stack import ORIGINS, Stack
 
 @pytest.fixture(scope="module")
 def production(stack, directory):
-    made = Stack(directory / "production", DATABASE_URL=stack.settings["DATABASE_URL"], STACK_NGINX="production")
-    try:
-        made.call("server-start")
-        made.call("nginx-start")
-        yield made.attach()
-    finally:
-        made.down()
+    production = Stack(directory / "production", DATABASE_URL=stack.settings["DATABASE_URL"], STACK_NGINX="production")
+    with production.started("server-start", "nginx-start") as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -163,7 +159,8 @@ class SlowBody:
     def __init__(self, production, clinic, address, authorization="Authorization: Bearer x.y.z\r\n"):
         plain = socket.create_connection(("127.0.0.1", production.client.port), timeout=60, source_address=(address, 0))
         self.channel = production.client.context.wrap_socket(plain, server_hostname="localhost")
-        head = f"POST {production.api.target(clinic, 'log-outreach')} HTTP/1.1\r\nHost: localhost\r\n{authorization}Content-Length: 60000\r\n\r\n{{"
+        head = (f"POST {production.api.target(clinic, 'log-outreach')} HTTP/1.1\r\nHost: "
+                f"localhost\r\n{authorization}Content-Length: 60000\r\n\r\n{{")
         self.channel.sendall(head.encode())
         self.channel.setblocking(False)
         self.status = None
@@ -216,6 +213,7 @@ def test_slow_bodies_without_a_token_are_waited_for_by_nobody(production, clinic
             body.channel.close()
 
 
+@pytest.mark.nightly
 def test_over_http2_slow_bodies_are_counted_too(production, clinic):
     head = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost"),
             (":path", production.api.target(clinic, "log-outreach")),

@@ -32,6 +32,7 @@ def test_a_database_that_is_not_migrated_yet(stack, folder, own_database):
         assert server.get(dashboard("o"), token_headers(stack, "o")).status == 200
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("way, function", [(way, function) for way in ("REVOKE", "DROP")
                                            for function in ("trends(text, integer)", "log_outreach",
                                                             "dashboard(text)")] +
@@ -68,15 +69,14 @@ def postgresql(directory):
     shutil.rmtree(copy)
 
 
+@pytest.mark.nightly
 def test_a_language_that_only_open_sessions_have_loaded(directory, postgresql):
     """As after PostgreSQL's package was upgraded under a cluster that went on running."""
     library = postgresql.parent / "lib/plpgsql.so"
     # More connections than workers and background threads, so that there is always room for one more.
-    stack = Stack(directory / "upgraded", POSTGRES_BIN=str(postgresql), WORKER_THREADS="2", DB_POOL_SIZE="10",
-                  DB_ACQUIRE_TIMEOUT_MS="60000", DB_STATEMENT_TIMEOUT_MS="60000")
-    try:
-        stack.up()
-
+    upgraded = Stack(directory / "upgraded", POSTGRES_BIN=str(postgresql), WORKER_THREADS="2", DB_POOL_SIZE="10",
+                     DB_ACQUIRE_TIMEOUT_MS="60000", DB_STATEMENT_TIMEOUT_MS="60000")
+    with upgraded.started() as stack:
         def ready():
             return stack.client.request("GET", "/ready").status
 
@@ -99,13 +99,12 @@ def test_a_language_that_only_open_sessions_have_loaded(directory, postgresql):
         finally:
             library.with_suffix(".away").rename(library)
         eventually(lambda: ready() == 200)
-    finally:
-        stack.down()
 
 
 STRANGER = {"X-Forwarded-For": "192.0.2.1"}
 
 
+@pytest.mark.nightly
 def test_strangers_are_told_what_was_found_within_the_last_second_and_cause_no_statement(stack, folder, own_database):
     migrate(own_database)
     connection = connect(own_database)

@@ -17,14 +17,19 @@ FIRST = """
         SELECT organization_id, id, id, '2025-05-01Z', 'completed' FROM patients"""
 # Each changes an answer of the organization "one".
 CHANGES = {
-    "an insert": "INSERT INTO conversations (organization_id, id, patient_id, occurred_at) VALUES ('one', 'c1', 'p1', '2025-06-29T20:00Z')",
-    "an insert of many": """INSERT INTO outreach_log (organization_id, patient_id, method, outcome, logged_by, created_at)
+    "an insert": "INSERT INTO conversations (organization_id, id, patient_id, occurred_at) VALUES ('one', 'c1', 'p1', "
+                 "'2025-06-29T20:00Z')",
+    "an insert of many": """INSERT INTO outreach_log (organization_id, patient_id, method, outcome, logged_by,
+        created_at)
         SELECT 'one', 'p' || i, 'sms', 'success', 'u', '2025-06-20Z' FROM generate_series(2, 4) i""",
-    "a new patient": "INSERT INTO patients (organization_id, id, name, created_at) VALUES ('one', 'new', 'N', '2025-06-01Z')",
-    "an update": "UPDATE appointments SET status = 'no_show', starts_at = '2025-06-25Z' WHERE organization_id = 'one' AND id = 'p5'",
+    "a new patient": "INSERT INTO patients (organization_id, id, name, created_at) VALUES ('one', 'new', 'N', "
+                     "'2025-06-01Z')",
+    "an update": "UPDATE appointments SET status = 'no_show', starts_at = '2025-06-25Z' WHERE organization_id = 'one' "
+                 "AND id = 'p5'",
     "a row that moves to another patient": "UPDATE conversations SET patient_id = 'p6' WHERE organization_id = 'one'",
     "a changed key": "UPDATE appointments SET id = 'other' WHERE organization_id = 'one' AND id = 'p9'",
-    "an archived patient": "UPDATE patients SET archived_at = '2025-06-15Z' WHERE organization_id = 'one' AND id = 'p7'",
+    "an archived patient": "UPDATE patients SET archived_at = '2025-06-15Z' WHERE organization_id = 'one' "
+                           "AND id = 'p7'",
     "a changed name": "UPDATE patients SET name = 'Another' WHERE organization_id = 'one' AND id = 'p8'",
     "a delete": "DELETE FROM appointments WHERE organization_id = 'one' AND id = 'p8'",
     "a patient that goes with its rows": "DELETE FROM patients WHERE organization_id = 'one' AND id = 'p4'",
@@ -33,12 +38,15 @@ CHANGES = {
     "a truncated table": "TRUNCATE conversations",
     "a patient with another id": """BEGIN; INSERT INTO patients (organization_id, id, name, created_at)
         VALUES ('one', 'renamed', 'R', '2025-03-01Z'); UPDATE appointments SET patient_id = 'renamed'
-        WHERE organization_id = 'one' AND id = 'p2'; DELETE FROM patients WHERE organization_id = 'one' AND id = 'p2'; COMMIT""",
-    "a full refresh, but for one patient": """BEGIN; CREATE TEMPORARY TABLE kept ON COMMIT DROP AS SELECT * FROM patients
+        WHERE organization_id = 'one' AND id = 'p2'; DELETE FROM patients WHERE organization_id = 'one' AND id = 'p2';
+            COMMIT""",
+    "a full refresh, but for one patient": """BEGIN; CREATE TEMPORARY TABLE kept ON COMMIT DROP AS SELECT *
+        FROM patients
         WHERE organization_id = 'one' AND id <> 'p3'; DELETE FROM patients WHERE organization_id = 'one';
         INSERT INTO patients SELECT * FROM kept; COMMIT""",
     "an organization that goes": "DELETE FROM organizations WHERE id = 'two'",
-    "an organization that comes": """INSERT INTO organizations (id, name, time_zone) VALUES ('two', 'T', 'Europe/Paris');
+    "an organization that comes": """INSERT INTO organizations (id, name, time_zone) VALUES ('two', 'T',
+        'Europe/Paris');
         INSERT INTO patients (organization_id, id, name, created_at) VALUES ('two', 'p', 'P', '2025-06-29T23:00Z')""",
     "everything truncated": "TRUNCATE organizations CASCADE",
 }
@@ -144,6 +152,7 @@ def test_the_first_copy_is_answered(databases):
     assert subscriber.run("SELECT count(*) FROM re.organization_state") == [(2,)]
 
 
+@pytest.mark.nightly(after=3)
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_replicated_change_is_answered(databases, change):
     publisher, subscriber = databases
@@ -160,6 +169,7 @@ def test_a_replicated_change_is_answered(databases, change):
     assert verified.returncode == 0, verified.stdout
 
 
+@pytest.mark.nightly
 def test_who_replays_rows_by_hand_leaves_marks_too(databases):
     _, subscriber = databases
     subscriber.run("SET session_replication_role = replica")
@@ -175,6 +185,7 @@ def test_who_replays_rows_by_hand_leaves_marks_too(databases):
     assert subscriber.run("SELECT re.is_current('mine')") == [(True,)]
 
 
+@pytest.mark.nightly
 def test_an_unknown_zone_stops_the_subscription_as_any_constraint_does(databases):
     _, subscriber = databases
     subscriber.run("SET session_replication_role = replica")

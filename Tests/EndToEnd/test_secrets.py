@@ -5,9 +5,8 @@ import time
 from pathlib import Path
 from urllib.parse import urlencode
 
-from stack import connect
-
 from asking import eventually, lines_of
+from stack import connect
 
 LOGS = ("SERVER_LOG", "NGINX_ACCESS_LOG", "POSTGRES_LOG")
 

@@ -64,6 +64,7 @@ def test_what_the_database_refuses_is_500_and_quotes_no_one(stack, broken, fresh
     assert "refused (" in str(refusals()[-1]), "an operator has to learn which error it was"
 
 
+@pytest.mark.nightly
 def test_no_password_of_the_database_is_told_where_it_cannot_be_reached(server_with, stack, fresh_id):
     secret = fresh_id("secretpassword")
     for url in (f"postgresql://someone:{secret}@127.0.0.1:1/x", f"host=127.0.0.1 port=1 user=someone password={secret}",
@@ -85,6 +86,7 @@ MISREAD = ("postgresql://u:a@{}@h/d", "postgresql://u:a@{}:1@h/d", "postgresql:/
            "postgresql://u:p@h/d?sslkey=/{}", 'postgresql://u:a@"{}"@h/d', "postgresql://u:a@\n{}@h/d")
 
 
+@pytest.mark.nightly(after=3)
 @pytest.mark.parametrize("url", MISREAD)
 def test_a_misread_password_is_told_by_nobody(stack, fresh_id, folder, url):
     secret = fresh_id("SECRET").replace("_", "")

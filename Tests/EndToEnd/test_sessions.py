@@ -10,7 +10,7 @@ from conftest import load_clinic
 from problems import must_be_problem
 from stack import Server, connect, run_sql
 from test_failed_refresh import metric
-from test_hostile_settings import login, url_of  # noqa: F401 (a fixture)
+from test_hostile_settings import url_of
 
 
 def end_sessions(database, login, most=None):
@@ -77,6 +77,7 @@ def test_a_login_that_is_refused(stack, folder, database, clinic, login):
         assert ask(server, stack, clinic).status == 200
 
 
+@pytest.mark.nightly
 def test_pg_hba(fragile):
     """As after an edit that went wrong; the sessions that are open are ended too."""
     with fragile.connect() as connection, connection.cursor() as cursor:
@@ -120,6 +121,7 @@ def test_a_database_that_takes_no_writes_for_a_while(stack, folder, database, cl
         eventually(lambda: server.get("/ready").status == 200)
 
 
+@pytest.mark.nightly
 def test_settings_of_the_login_reach_all_connections_within_a_minute(stack, folder, database, clinic, login):
     def updated(server):
         return ask(server, stack, clinic).json()["last_updated"]
@@ -147,6 +149,7 @@ def test_a_clock_that_was_left_frozen_is_in_the_log_at_the_start(stack, folder, 
         assert metric(server, "reengagement_clock_frozen") == 1
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("harm, cure", [
     ("CREATE RULE vanish AS ON INSERT TO re.audit DO INSTEAD NOTHING", "DROP RULE vanish ON re.audit"),
     ("ALTER TABLE re.audit DETACH PARTITION re.audit_rest; ALTER TABLE re.audit DETACH PARTITION re.{month}",

@@ -87,6 +87,7 @@ def test_sighup_many_times_under_load_fails_no_request_and_loses_no_audit_entry(
     must_be_whole(load, database, clinic)
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("sign", [signal.SIGQUIT, signal.SIGTERM, signal.SIGXCPU, signal.SIGPWR])
 def test_a_stop_under_load_loses_no_audit_entry(server_with, stack, database, clinic, sign):
     server = server_with()

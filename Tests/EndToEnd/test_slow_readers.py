@@ -60,6 +60,7 @@ def busy(stack):
     return int(re.search(r"^reengagement_workers_busy (\d+)", text, re.MULTILINE)[1])
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("patient", ["notes", "name"])
 def test_slow_readers_get_all_of_it_and_hold_no_worker(stack, api, plain_client, long_answers, patient):
     target, headers = api.target(long_answers, api.patient_path(patient)), api.authorization(long_answers)
@@ -77,6 +78,7 @@ def test_slow_readers_get_all_of_it_and_hold_no_worker(stack, api, plain_client,
         assert head.startswith(b"HTTP/1.1 200") and len(body) == announced(head)
 
 
+@pytest.mark.nightly
 def test_where_nginx_has_no_room_for_it_a_client_sees_an_error(stack, api, long_answers):
     """The head has gone already, with the length: what comes is shorter, and nobody takes it for the whole."""
     target, headers = api.target(long_answers, api.patient_path("name")), api.authorization(long_answers)

@@ -10,6 +10,7 @@ from stack import ROOT, Server, Stack, clean_environment, connect
 from tokens import generate_key, public_pem
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("command", ["verify", "rebuild", "migrate", "demo"])
 def test_what_fails_on_a_given_database_fails_once_and_starts_no_other(stack, folder, command):
     url = stack.database_url("not_there")
@@ -35,6 +36,7 @@ def key():
     return {"CLERK_JWT_KEY": public_pem(generate_key()), "CLERK_ISSUER": "https://clerk.example.com"}
 
 
+@pytest.mark.nightly(after=2)
 @pytest.mark.parametrize("missing", [("CLERK_JWT_KEY", "CLERK_ISSUER"), ("CLERK_JWT_KEY", ), ("CLERK_ISSUER", )])
 @pytest.mark.parametrize("command", ["up", "run"])
 def test_a_given_database_is_not_touched_without_keys_and_an_issuer(stack, folder, own_database, key, command, missing):
@@ -48,12 +50,14 @@ def test_a_given_database_is_not_touched_without_keys_and_an_issuer(stack, folde
     database.close()
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("said", ["yes", "true", "2"])
 def test_only_one_value_lets_anybody_in(stack, folder, own_database, said):
     status, answer = stack_says(folder, stack, "up", DATABASE_URL=own_database, DEV_SIGN_IN=said)
     assert status == 1 and "DEV_SIGN_IN" in answer, answer
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("step", ["server-start", "nginx-start"])
 @pytest.mark.parametrize("environment", [{"STACK_NGINX": "production"}, {"DATABASE_URL": "dbname=x"}])
 def test_no_step_serves_with_the_development_key_unasked(stack, folder, step, environment):
@@ -61,6 +65,7 @@ def test_no_step_serves_with_the_development_key_unasked(stack, folder, step, en
     assert status == 1 and "DEV_SIGN_IN=1" in said and not list(folder.rglob("private.pem")), said
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("signs_in", [True, False])
 def test_the_database_is_named_before_it_is_migrated_and_the_page_signs_in_where_it_was_said(
     stack, folder, own_database, key, signs_in, fresh_id

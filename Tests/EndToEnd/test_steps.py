@@ -148,6 +148,7 @@ def holding(path):
         yield
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("lock", ["state/lists/lock", "dpkg/lock-frontend"])
 def test_another_apt_is_waited_for_and_named(programs, apt, tmp_path, lock):
     """Until it is done: then apt-get says what it thinks of the packages."""
@@ -173,6 +174,7 @@ def test_another_apt_is_waited_for_with_an_end(programs, apt, tmp_path):
     assert wrong.returncode == 1 and "APT_LOCK_TIMEOUT" in wrong.stderr
 
 
+@pytest.mark.nightly
 def test_a_whole_start_is_a_line_a_step(stack, directory):
     """Nothing else of what a second stack says, but for what it announces at the end."""
     other = type(stack)(directory / "lines", VERBOSE="", STACK_DEMO="1", PATIENTS="20")

@@ -72,6 +72,7 @@ def wheel(folder):
     return hashlib.sha256(made.read_bytes()).hexdigest()
 
 
+@pytest.mark.nightly
 def test_nothing_is_installed_without_its_digest(tmp_path):
     digest = wheel(tmp_path)
 
@@ -95,6 +96,7 @@ def bill():
     return json.loads(told(ROOT / "scripts/sbom", BINARY))
 
 
+@pytest.mark.nightly
 def test_the_bill_of_materials_is_of_this_binary_and_complete(bill, headers):
     """Against what the linker and the package manager say of it."""
     parts = {each["name"]: each for each in bill["components"]}

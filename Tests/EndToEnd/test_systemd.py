@@ -30,6 +30,7 @@ def test_the_unit_leaves_the_server_little_of_the_machine():
     assert exposure(UNIT) <= MOST_EXPOSURE
 
 
+@pytest.mark.nightly
 def test_the_measure_is_one(tmp_path):
     """Without the hardening the same unit is far above the limit."""
     bare = tmp_path / UNIT.name

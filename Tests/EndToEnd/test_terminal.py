@@ -3,10 +3,13 @@
 import os
 import pty
 
+import pytest
+
 from asking import eventually
 from stack import ROOT, Stack, clean_environment, is_running
 
 
+@pytest.mark.nightly
 def test_nothing_is_left_running_where_the_terminal_is_closed(directory):
     made = Stack(directory / "left")
     child, terminal = pty.fork()

@@ -22,7 +22,7 @@ def rsa_certificate(tls):
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-@pytest.fixture(scope="module", params=["ECDSA", "RSA"])
+@pytest.fixture(scope="module", params=["ECDSA", pytest.param("RSA", marks=pytest.mark.nightly)])
 def production(request, stack, directory):
     made = Stack(directory / f"tls-{request.param}", DATABASE_URL=stack.settings["DATABASE_URL"],
                  STACK_NGINX="production")
@@ -35,8 +35,6 @@ def production(request, stack, directory):
             made.call("nginx-start")
         made.attach().key = request.param
         yield made
-    finally:
-        made.down()
 
 
 def s_client(production, *options, given=b""):

@@ -46,6 +46,7 @@ def generation(database, organization):
         return cursor.fetchone()[0]
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("unmarked", (True, False), ids=("gone", "never there"))
 def test_the_clinic_alone_is_told_which_setting_until_it_is_corrected(stack, api, database, clinic, second_clinic,
                                                                       unmarked):
@@ -85,6 +86,7 @@ def test_the_background_work_goes_on_for_the_others_and_heals(stack, api, databa
     wait_for(lambda: generation(database, clinic) > before, "the clinic is brought up to date without being asked for")
 
 
+@pytest.mark.nightly
 def test_verify_and_rebuild_name_it_and_go_on(database, stack, fresh_id):
     name = fresh_id("zones")
     url = stack.database_url(name)

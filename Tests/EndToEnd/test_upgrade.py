@@ -108,6 +108,7 @@ CHANGED = (
 )
 
 
+@pytest.mark.nightly
 def test_types_and_columns_change_under_load(own_database, stack, folder):
     """What a connection has prepared no longer fits: it is prepared again, and no caller notices."""
     sql = folder / "sql"
@@ -152,6 +153,7 @@ def without_the_zone(sql):
         (sql / file).write_text(text.replace(given, "").replace(" time_zone text,", ""))
 
 
+@pytest.mark.nightly
 def test_a_statement_prepared_by_the_former_version_goes_on_and_the_dashboard_names_the_zone(own_database, folder):
     sql = folder / "sql"
     shutil.copytree(ROOT / "sql", sql)
@@ -200,6 +202,7 @@ def mending(output):
             for block in output.split("\n-- ") if "BEGIN;" in block]
 
 
+@pytest.mark.nightly
 def test_rows_beyond_the_bounds_are_named_and_nothing_is_changed_until_they_are_mended(own_database, folder):
     sql = folder / "sql"
     shutil.copytree(ROOT / "sql", sql)

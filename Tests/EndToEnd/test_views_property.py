@@ -10,9 +10,11 @@ from checks import must_equal
 from measures import SECOND
 from oracle import TIMEFRAMES, Oracle
 
-MASTER = """organization_id, patient_id, name, phone, email, treatment_notes, created_at, last_contact_day, days_since_last_contact,
+MASTER = """organization_id, patient_id, name, phone, email, treatment_notes, created_at, last_contact_day,
+days_since_last_contact,
 risk_level, risk_score, risk_tier, engagement_status, action_priority, recommended_action, next_scheduled_appointment,
-last_appointment_date, missed_appointments_last_90d, attendance_rate_percent, total_lifetime_appointments, lifetime_value,
+last_appointment_date, missed_appointments_last_90d, attendance_rate_percent, total_lifetime_appointments,
+lifetime_value,
 previous_response_rate""".replace("\n", " ").split(", ")
 INSTANTS = ("created_at", "next_scheduled_appointment", "last_appointment_date")
 
@@ -89,6 +91,7 @@ def test_the_master_views_have_the_columns_of_the_definitions_in_their_order(con
     assert columns_of(connection, "patient_reengagement_master")[:len(MASTER)] == MASTER
 
 
+@pytest.mark.nightly(after=2)
 @pytest.mark.parametrize("seed", range(12))
 def test_the_views_follow_random_histories_to_random_instants(connection, fresh_id, seed):
     chooser = random.Random(seed)

@@ -1,47 +1,23 @@
 """A stack for all, which each test leaves as it found it; load that runs while a fault is caused; what was measured."""
 
 import os
-import shutil
-import signal
-import sys
 import tempfile
 import uuid
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "EndToEnd"))
-
-import figures as figures_of  # noqa: E402
-from ledger import Clinic  # noqa: E402
-from load import Deadlines, Load  # noqa: E402
-from processes import ports  # noqa: E402
-from stack import Stack  # noqa: E402
-
-
-def pytest_configure():
-    """Ended from outside, it must still stop what it started, as after Ctrl-C."""
-
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sign, interrupt)
+import figures as figures_of
+from ledger import Clinic
+from load import Deadlines, Load
+from processes import ports
+from stack import Stack
 
 
 @pytest.fixture(scope="session")
 def long():
     """Whether the repeats are many and the outages as long as they can be."""
     return os.environ.get("FAULTS") == "long"
-
-
-@pytest.fixture(scope="session")
-def directory():
-    """Short, so that sockets' paths fit, and open to the users that PostgreSQL and nginx run as."""
-    made = Path(tempfile.mkdtemp(prefix="faults."))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -52,11 +28,8 @@ def deadlines(long):
 
 @pytest.fixture(scope="session")
 def shared(directory, deadlines):
-    made = Stack(directory / "main", WORKER_THREADS="4", **ports(), **deadlines.variables())
-    try:
-        yield made.up()
-    finally:
-        made.down()
+    with Stack(directory / "main", WORKER_THREADS="4", **ports(), **deadlines.variables()).started() as made:
+        yield made
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import uuid
 from datetime import date
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "EndToEnd"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 import figures  # noqa: E402
 import ledger  # noqa: E402

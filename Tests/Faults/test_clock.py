@@ -75,6 +75,7 @@ def test_no_token_outlives_its_end(stack, clinic, clock, figures):
     figures(ROW, set_back="2 h", set_forward="2 h", outlived_by_more_than_the_leeway=0)
 
 
+@pytest.mark.nightly
 def test_no_deadline_hangs(stack, clinic, clock, deadlines, figures):
     """A lock makes statements run into theirs, while the clock jumps by days in both directions."""
     with Load(stack, clinic, readers=2, writers=2) as load:

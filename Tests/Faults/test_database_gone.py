@@ -4,6 +4,8 @@ import os
 import signal
 import time
 
+import pytest
+
 import ledger
 from load import Load, refused_properly
 from processes import Copy, backends, gone, ports
@@ -41,6 +43,7 @@ def test_stopped_and_started(stack, load, deadlines, long, figures):
             served_again_after_s=round(served, 2), acknowledged_and_there=written)
 
 
+@pytest.mark.nightly
 def test_restarted_at_once(stack, load, deadlines, figures):
     """A stop that does not wait for sessions, and at once a start."""
     stack.look()
@@ -56,6 +59,7 @@ def test_restarted_at_once(stack, load, deadlines, figures):
     figures(ROW, immediate_restart_served_again_after_s=round(served, 2), immediate_restart_slowest_s=round(slowest, 2))
 
 
+@pytest.mark.nightly
 def test_all_sessions_ended(stack, load, deadlines, figures):
     """Reads are repeated; a write may have been carried out, and is told so by a 503 and its key."""
     connection = stack.connect()
@@ -80,6 +84,7 @@ def test_all_sessions_ended(stack, load, deadlines, figures):
     figures(ROW, sessions_ended_slowest_s=round(slowest, 2))
 
 
+@pytest.mark.nightly
 def test_failover_to_the_second_host(stack, clinic, deadlines, directory, figures):
     """The standby comes first in the list and is not mistaken; once promoted it is found without a restart."""
     standby = Copy(stack, directory / "standby", standby=True)

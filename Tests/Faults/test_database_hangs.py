@@ -97,6 +97,7 @@ def namespace():
         ip("netns", "delete", name)
 
 
+@pytest.mark.nightly
 def test_blackholed_connection(stack, clinic, deadlines, directory, folder, namespace, figures):
     """Packets arrive there and nothing comes back: no error, no end, only silence."""
     access = folder / "pg_hba.conf"

@@ -21,6 +21,7 @@ HALVES = {
 }
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("title", HALVES)
 def test_half_sent_records_hold_a_worker_for_a_second_at_most(stack, clinic, figures, title):
     """As many as there are workers, at once: the next request waits for no more than that second."""
@@ -42,6 +43,7 @@ def test_half_sent_records_hold_a_worker_for_a_second_at_most(stack, clinic, fig
     figures(ROW, **{title.replace(" ", "_") + "_next_waited_s": round(waited, 2)})
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("through", ["parameters", "body"])
 def test_who_trickles_a_record_holds_a_worker_no_longer(stack, clinic, figures, through):
     """A byte each 0.4 s never lets a read time out; the second is one for all of it."""

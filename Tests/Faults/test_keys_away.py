@@ -155,6 +155,7 @@ def test_known_keys_go_on_and_new_ones_are_taken_up(stack, clinic, keyed, figure
             without_keys_slowest_s=round(took, 2))
 
 
+@pytest.mark.nightly
 def test_keys_rotated_under_load(stack, clinic, keyed, figures):
     old, new, issuer = tokens.generate_key(), tokens.generate_key(), stack.signer.issuer
     keyed.body = tokens.jwks({"old": old}).encode()

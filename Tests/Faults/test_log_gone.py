@@ -3,6 +3,8 @@
 import os
 import time
 
+import pytest
+
 from processes import Wrapped
 from stack import PATIENCE
 from wrk import Wrk
@@ -50,5 +52,6 @@ def test_service_goes_on_without_a_log(stack, clinic, folder, figures):
         serves(stack, clinic, folder, figures, title, how, closed="reader" in title)
 
 
+@pytest.mark.nightly
 def test_service_goes_on_while_nobody_reads_the_log(stack, clinic, folder, figures):
     serves(stack, clinic, folder, figures, "the reader sleeps", "exec BINARY >FIFO", closed=False)

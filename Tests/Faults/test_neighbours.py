@@ -117,6 +117,7 @@ def test_slow_clients(stack, clinic, figures):
     disturbed(stack, clinic, figures, "slow_clients", repeatedly(*actions))
 
 
+@pytest.mark.nightly
 def test_garbage_on_the_ports_and_on_the_socket(stack, clinic, figures):
     places = [("127.0.0.1", http_port(stack)), ("127.0.0.1", https_port(stack)), stack.socket]
     disturbed(stack, clinic, figures, "garbage", repeatedly(*(garbage(place) for place in places)))
@@ -136,6 +137,7 @@ def idle(stack, through_nginx, at_the_socket):
             one.close()
 
 
+@pytest.mark.nightly
 def test_thousands_of_idle_connections(stack, clinic, figures):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = min(4096, hard)

@@ -31,6 +31,7 @@ def test_sigterm_under_load_drops_nothing_that_was_accepted(stack, load, figures
             acknowledged_and_there=written)
 
 
+@pytest.mark.nightly
 def test_restart_under_load(stack, load):
     for _ in range(2):
         stack.restart_server()
@@ -49,6 +50,7 @@ def taken_over(path, before):
         time.sleep(0.005)
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("kind", ["GET", "POST"])
 def test_a_rolling_restart_fails_no_request(stack, clinic, folder, long, figures, kind):
     """The new server takes the socket's path over, then the old one is told to go, during one run of wrk."""

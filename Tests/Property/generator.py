@@ -5,7 +5,22 @@ from random import Random
 import rows
 from instants import HOUR, NOWS, ZONES, instant, literal
 from rows import METHODS, OUTCOMES
-from steps import ALL, LEVELS, SORTS, STATUSES, TIERS, USUAL, Advance, Check, Everywhere, Wanted, Write, from_kept, quoted, walk
+from steps import (
+    ALL,
+    LEVELS,
+    SORTS,
+    STATUSES,
+    TIERS,
+    USUAL,
+    Advance,
+    Check,
+    Everywhere,
+    Wanted,
+    Write,
+    from_kept,
+    quoted,
+    walk,
+)
 from writes import NAMES, PATIENTS, SEARCHES, TABLES, Clinic, Writes
 
 SESSION_ZONES = ("UTC", "UTC", "America/New_York", "Europe/London", "Australia/Lord_Howe")

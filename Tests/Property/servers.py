@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "EndToEnd"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 
 import fastcgi  # noqa: E402
 from client import strict_json  # noqa: E402

@@ -17,7 +17,8 @@ CREATE FUNCTION pg_temp.converted(patient text, last_digit text DEFAULT '1') RET
     SELECT converted_at FROM re.attempt WHERE patient_id = $1 AND right(id::text, 1) = $2
 $$;
 
-CREATE FUNCTION pg_temp.booked(patient text, at timestamptz, status text DEFAULT 'scheduled', starts_at timestamptz DEFAULT '2025-08-01T00:00Z')
+CREATE FUNCTION pg_temp.booked(patient text, at timestamptz, status text DEFAULT 'scheduled',
+    starts_at timestamptz DEFAULT '2025-08-01T00:00Z')
 RETURNS void LANGUAGE sql AS $$
     SELECT given.patient($1) WHERE NOT EXISTS (SELECT FROM patients WHERE id = $1);
     SELECT given.appointment($1, $4, $3, $2)
@@ -44,14 +45,17 @@ SELECT is(pg_temp.converted('earlier'), NULL, 'nothing from before');
 SELECT given.clinic('syd', 'Australia/Sydney');
 SELECT given.patient('hours', organization => 'syd');
 SELECT given.outreach('hours', '2025-04-01T00:00Z', organization => 'syd');
-SELECT given.appointment('hours', '2025-08-01T00:00Z', 'scheduled', '2025-04-15T00:00:00.000001Z', organization => 'syd');
+SELECT given.appointment('hours', '2025-08-01T00:00Z', 'scheduled', '2025-04-15T00:00:00.000001Z',
+    organization => 'syd');
 SELECT is((SELECT converted_at FROM re.attempt WHERE patient_id = 'hours'), NULL, 'not 14 local days');
 
 -- What counts as a booking.
-SELECT pg_temp.booked(status, '2025-06-03T00:00Z', status, '2025-06-20T00:00Z'), pg_temp.tried(status, '2025-06-01T00:00Z')
+SELECT pg_temp.booked(status, '2025-06-03T00:00Z', status, '2025-06-20T00:00Z'),
+    pg_temp.tried(status, '2025-06-01T00:00Z')
 FROM unnest(ARRAY['scheduled', 'completed', 'no_show', 'cancelled', 'late_cancelled']) status;
 SELECT is(pg_temp.converted(status) IS NOT NULL, converts, format('%s converts: %s', status, converts))
-FROM (VALUES ('scheduled', true), ('completed', true), ('no_show', true), ('cancelled', false), ('late_cancelled', false)) v(status, converts);
+FROM (VALUES ('scheduled', true), ('completed', true), ('no_show', true), ('cancelled', false),
+    ('late_cancelled', false)) v(status, converts);
 SELECT pg_temp.booked('replaced', '2025-06-02T00:00Z', 'cancelled');
 SELECT pg_temp.booked('replaced', '2025-06-03T00:00Z');
 SELECT pg_temp.tried('replaced', '2025-06-01T00:00Z');
@@ -94,14 +98,16 @@ SELECT is(pg_temp.converted('tie', '7'), NULL, 'not the middle one');
 SELECT is(pg_temp.converted('tie', '1'), NULL, 'nor the least');
 
 -- The first of several; another patient's booking; a success that does not exist yet.
-SELECT pg_temp.booked('several', at) FROM unnest(ARRAY['2025-06-07T00:00Z', '2025-06-03T00:00Z', '2025-06-05T00:00Z']::timestamptz[]) at;
+SELECT pg_temp.booked('several', at)
+    FROM unnest(ARRAY['2025-06-07T00:00Z', '2025-06-03T00:00Z', '2025-06-05T00:00Z']::timestamptz[]) at;
 SELECT pg_temp.tried('several', '2025-06-01T00:00Z');
 SELECT is(pg_temp.converted('several'), '2025-06-03T00:00Z', 'by the first of several bookings');
 SELECT given.patient('lonely');
 SELECT pg_temp.tried('lonely', '2025-06-01T00:00Z');
 SELECT is(pg_temp.converted('lonely'), NULL, 'not by another patient''s booking');
 SELECT pg_temp.tried('lonely', '2025-06-30T12:00:00.000001Z', '2');
-SELECT is((SELECT count(*) FROM re.attempt WHERE patient_id = 'lonely'), 1::bigint, 'an attempt after now does not exist');
+SELECT is((SELECT count(*) FROM re.attempt WHERE patient_id = 'lonely'), 1::bigint,
+    'an attempt after now does not exist');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -8,13 +8,20 @@ INSERT INTO organizations (id, name, time_zone, appointment_value)
 VALUES ('org_2abc123', 'Harbour Physiotherapy', 'Australia/Sydney', 140.00);
 
 INSERT INTO patients (organization_id, id, name, phone, email, treatment_notes, created_at, archived_at) VALUES
- ('org_2abc123', 'patient_123', 'John Smith',   '+61400000123', 'john.smith@example.com', 'Lower back; improving.', '2024-11-04T02:00:00Z', NULL),
- ('org_2abc123', 'patient_456', 'Jane Doe',     '+61400000456', 'jane.doe@example.com',   NULL,                     '2024-03-11T01:30:00Z', NULL),
- ('org_2abc123', 'patient_500', 'Ana Ōtaki',    NULL,           'ana@example.com',        'Knee, week 6.',          '2025-01-20T23:00:00Z', NULL),
- ('org_2abc123', 'patient_501', 'Liam O''Brien','+61400000501', NULL,                     NULL,                     '2025-05-02T00:00:00Z', NULL),
- ('org_2abc123', 'patient_502', 'Mei Chen',     '+61400000502', 'mei@example.com',        NULL,                     '2025-05-10T00:00:00Z', NULL),
- ('org_2abc123', 'patient_503', 'Noah Williams','+61400000503', 'noah@example.com',       'Shoulder.',              '2025-02-01T00:00:00Z', NULL),
- ('org_2abc123', 'patient_504', 'Gone Away',    NULL,           NULL,                     NULL,                     '2024-01-01T00:00:00Z', '2025-06-01T00:00:00Z');
+ ('org_2abc123', 'patient_123', 'John Smith',   '+61400000123', 'john.smith@example.com', 'Lower back; improving.',
+     '2024-11-04T02:00:00Z', NULL),
+ ('org_2abc123', 'patient_456', 'Jane Doe',     '+61400000456', 'jane.doe@example.com',   NULL,
+     '2024-03-11T01:30:00Z', NULL),
+ ('org_2abc123', 'patient_500', 'Ana Ōtaki',    NULL,           'ana@example.com',        'Knee, week 6.',
+     '2025-01-20T23:00:00Z', NULL),
+ ('org_2abc123', 'patient_501', 'Liam O''Brien','+61400000501', NULL,                     NULL,
+     '2025-05-02T00:00:00Z', NULL),
+ ('org_2abc123', 'patient_502', 'Mei Chen',     '+61400000502', 'mei@example.com',        NULL,
+     '2025-05-10T00:00:00Z', NULL),
+ ('org_2abc123', 'patient_503', 'Noah Williams','+61400000503', 'noah@example.com',       'Shoulder.',
+     '2025-02-01T00:00:00Z', NULL),
+ ('org_2abc123', 'patient_504', 'Gone Away',    NULL,           NULL,                     NULL,
+     '2024-01-01T00:00:00Z', '2025-06-01T00:00:00Z');
 
 INSERT INTO appointments (organization_id, id, patient_id, starts_at, status, value, created_at) VALUES
  ('org_2abc123', 'a1', 'patient_123', '2025-05-14T00:00:00Z', 'completed',      NULL,   '2025-05-01T00:00:00Z'),
@@ -33,12 +40,18 @@ INSERT INTO conversations (organization_id, id, patient_id, occurred_at, sentime
  ('org_2abc123', 'x1', 'patient_503', '2025-06-01T02:00:00Z', 'positive');
 
 INSERT INTO outreach_log (organization_id, id, patient_id, method, outcome, opened, notes, logged_by, created_at) VALUES
- ('org_2abc123', '00000000-0000-4000-8000-000000000001', 'patient_123', 'sms',   'no_response', false, '',                  'user_1', '2025-06-19T01:00:00Z'),
- ('org_2abc123', '00000000-0000-4000-8000-000000000002', 'patient_456', 'email', 'no_response', true,  'opened, no reply',  'user_1', '2025-06-20T01:00:00Z'),
- ('org_2abc123', '00000000-0000-4000-8000-000000000003', 'patient_456', 'sms',   'failed',      false, 'number not in use', 'user_2', '2025-06-21T01:00:00Z'),
- ('org_2abc123', '00000000-0000-4000-8000-000000000004', 'patient_500', 'phone', 'success',     false, 'will book',         'user_2', '2025-06-05T00:00:00Z'),
- ('org_2abc123', '00000000-0000-4000-8000-000000000005', 'patient_503', 'email', 'success',     false, 'books online',      'user_1', '2025-06-28T01:00:00Z'),
- ('org_2abc123', '00000000-0000-4000-8000-000000000006', 'patient_504', 'sms',   'failed',      false, 'archived, counted in performance alone', 'user_1', '2025-06-22T01:00:00Z');
+ ('org_2abc123', '00000000-0000-4000-8000-000000000001', 'patient_123', 'sms',   'no_response', false, '',
+     'user_1', '2025-06-19T01:00:00Z'),
+ ('org_2abc123', '00000000-0000-4000-8000-000000000002', 'patient_456', 'email', 'no_response', true,
+     'opened, no reply',  'user_1', '2025-06-20T01:00:00Z'),
+ ('org_2abc123', '00000000-0000-4000-8000-000000000003', 'patient_456', 'sms',   'failed',      false,
+     'number not in use', 'user_2', '2025-06-21T01:00:00Z'),
+ ('org_2abc123', '00000000-0000-4000-8000-000000000004', 'patient_500', 'phone', 'success',     false, 'will book',
+     'user_2', '2025-06-05T00:00:00Z'),
+ ('org_2abc123', '00000000-0000-4000-8000-000000000005', 'patient_503', 'email', 'success',     false, 'books online',
+     'user_1', '2025-06-28T01:00:00Z'),
+ ('org_2abc123', '00000000-0000-4000-8000-000000000006', 'patient_504', 'sms',   'failed',      false,
+     'archived, counted in performance alone', 'user_1', '2025-06-22T01:00:00Z');
 
 -- All that follows is asked as the server asks it.
 SET LOCAL ROLE reengagement_api;
@@ -53,19 +66,28 @@ FROM re.performance('org_2abc123', 'last_30_days') p;
 
 SELECT results_eq(
     $$ SELECT id, risk_level, risk_score, days_since_last_contact, last_appointment_date, next_scheduled_appointment,
-        recommended_action, action_priority, previous_response_rate FROM re.prioritized_patients('org_2abc123', NULL, NULL, NULL, NULL, NULL, 'priority', false, 50, NULL, NULL, NULL, NULL, NULL) $$,
+        recommended_action, action_priority, previous_response_rate
+        FROM re.prioritized_patients('org_2abc123', NULL, NULL, NULL, NULL, NULL, 'priority', false, 50, NULL, NULL,
+            NULL, NULL, NULL) $$,
     $$ VALUES
-        ('patient_123', 'critical', 85, 47, '2025-05-14T00:00:00Z', NULL, 'DORMANT: Re-engagement campaign needed', 1, 0.0),
-        ('patient_456', 'critical', 77, 52, '2025-05-09T03:00:00Z', NULL, 'DORMANT: Re-engagement campaign needed', 1, 0.0),
+        ('patient_123', 'critical', 85, 47, '2025-05-14T00:00:00Z', NULL, 'DORMANT: Re-engagement campaign needed', 1,
+            0.0),
+        ('patient_456', 'critical', 77, 52, '2025-05-09T03:00:00Z', NULL, 'DORMANT: Re-engagement campaign needed', 1,
+            0.0),
         ('patient_501', 'high', 61, 31, '2025-05-30T13:59:59Z', NULL, 'DORMANT: Personal follow-up needed', 2, NULL),
         ('patient_502', 'critical', 77, 51, NULL, NULL, 'NEW: Invite to a first appointment', 4, NULL),
-        ('patient_500', 'low', 16, 10, '2025-06-20T05:00:00Z', '2025-07-04T05:00:00Z', 'ENGAGED: Continue current care plan', 4, 100.0),
-        ('patient_503', 'engaged', 0, 2, '2025-06-16T14:00:00Z', '2025-07-10T00:00:00Z', 'ENGAGED: Continue current care plan', 4, 100.0)
+        ('patient_500', 'low', 16, 10, '2025-06-20T05:00:00Z', '2025-07-04T05:00:00Z',
+            'ENGAGED: Continue current care plan', 4, 100.0),
+        ('patient_503', 'engaged', 0, 2, '2025-06-16T14:00:00Z', '2025-07-10T00:00:00Z',
+            'ENGAGED: Continue current care plan', 4, 100.0)
     $$, 'prioritized: order and risk');
 
 SELECT results_eq(
-    $$ SELECT id, name, phone, email, total_lifetime_appointments, missed_appointments_last_90d, engagement_status, risk_tier,
-        attendance_rate_percent, lifetime_value FROM re.prioritized_patients('org_2abc123', NULL, NULL, NULL, NULL, NULL, 'priority', false, 50, NULL, NULL, NULL, NULL, NULL) $$,
+    $$ SELECT id, name, phone, email, total_lifetime_appointments, missed_appointments_last_90d, engagement_status,
+        risk_tier,
+        attendance_rate_percent, lifetime_value
+        FROM re.prioritized_patients('org_2abc123', NULL, NULL, NULL, NULL, NULL, 'priority', false, 50, NULL, NULL,
+            NULL, NULL, NULL) $$,
     $$ VALUES
         ('patient_123', 'John Smith', '+61400000123', 'john.smith@example.com', 1, 2, 'dormant', 'high', 33.3, 140.0),
         ('patient_456', 'Jane Doe', '+61400000456', 'jane.doe@example.com', 1, 0, 'dormant', 'high', 100.0, 95.5),
@@ -76,12 +98,16 @@ SELECT results_eq(
     $$, 'prioritized: the rest of each row');
 
 SELECT results_eq(
-    $$ SELECT DISTINCT "timestamp" FROM re.prioritized_patients('org_2abc123', NULL, NULL, NULL, NULL, NULL, 'priority', false, 50, NULL, NULL, NULL, NULL, NULL) $$,
+    $$ SELECT DISTINCT "timestamp"
+        FROM re.prioritized_patients('org_2abc123', NULL, NULL, NULL, NULL, NULL, 'priority', false, 50, NULL, NULL,
+            NULL, NULL, NULL) $$,
     ARRAY['2025-06-30T12:00:00Z'], 'prioritized: every row carries now');
 
 SELECT is(
-    (SELECT (total_patients, critical_count, critical_avg_score, high_count, high_avg_score, medium_count, medium_avg_score,
-        low_count, low_avg_score, engaged_count, engaged_avg_score, immediate_actions_needed, last_updated, time_zone)::text
+    (SELECT (total_patients, critical_count, critical_avg_score, high_count, high_avg_score, medium_count,
+        medium_avg_score,
+        low_count, low_avg_score, engaged_count, engaged_avg_score, immediate_actions_needed, last_updated,
+        time_zone)::text
     FROM re.dashboard('org_2abc123') LIMIT 1),
     '(6,3,79.7,1,61.0,0,0.0,1,16.0,1,0.0,2,2025-06-30T12:00:00Z,Australia/Sydney)', 'dashboard: summary');
 
@@ -109,10 +135,12 @@ SELECT is(
 SELECT is_empty($$ SELECT FROM re.patient_detail('org_2abc123', 'patient_504') $$, 'patient detail: archived is none');
 
 SELECT results_eq(
-    $$ SELECT date, new_at_risk, reengaged_successfully, outreach_attempts, appointments_scheduled, critical, high, medium, low, engaged
+    $$ SELECT date, new_at_risk, reengaged_successfully, outreach_attempts, appointments_scheduled, critical, high,
+        medium, low, engaged
         FROM re.trends('org_2abc123', 7) $$,
     $$ VALUES
-        ('2025-06-24', 0::bigint, 0::bigint, 0::bigint, 0::bigint, 2::bigint, 1::bigint, 1::bigint, 1::bigint, 1::bigint),
+        ('2025-06-24', 0::bigint, 0::bigint, 0::bigint, 0::bigint, 2::bigint, 1::bigint, 1::bigint, 1::bigint,
+            1::bigint),
         ('2025-06-25', 0, 0, 0, 0, 2, 1, 1, 1, 1),
         ('2025-06-26', 0, 0, 0, 0, 2, 1, 1, 1, 1),
         ('2025-06-27', 0, 0, 0, 0, 2, 1, 1, 2, 0),
@@ -123,12 +151,14 @@ SELECT results_eq(
 
 SELECT results_eq(
     $$ SELECT DISTINCT sms_success_rate_trend, sms_change_pct, email_success_rate_trend, email_change_pct,
-        phone_success_rate_trend, phone_change_pct, critical_trend, high_trend, overall_improvement FROM re.trends('org_2abc123', 7) $$,
+        phone_success_rate_trend, phone_change_pct, critical_trend, high_trend, overall_improvement
+        FROM re.trends('org_2abc123', 7) $$,
     $$ VALUES ('stable', 0.0, 'improving', 100.0, 'stable', 0.0, 'increasing', 'stable', false) $$,
     'trends, 7d: channels and distribution');
 
 SELECT results_eq(
-    $$ SELECT date, new_at_risk, reengaged_successfully, outreach_attempts, appointments_scheduled FROM re.trends('org_2abc123', 30)
+    $$ SELECT date, new_at_risk, reengaged_successfully, outreach_attempts, appointments_scheduled
+        FROM re.trends('org_2abc123', 30)
         WHERE (new_at_risk, reengaged_successfully, outreach_attempts, appointments_scheduled) <> (0, 0, 0, 0) $$,
     $$ VALUES
         ('2025-06-01', 0::bigint, 1::bigint, 0::bigint, 0::bigint),
@@ -149,7 +179,8 @@ SELECT is((SELECT count(*) FROM re.trends('org_2abc123', 30)), 30::bigint, 'tren
 
 SELECT results_eq(
     $$ SELECT DISTINCT sms_success_rate_trend, sms_change_pct, email_success_rate_trend, email_change_pct,
-        phone_success_rate_trend, phone_change_pct, critical_trend, high_trend, overall_improvement FROM re.trends('org_2abc123', 30) $$,
+        phone_success_rate_trend, phone_change_pct, critical_trend, high_trend, overall_improvement
+        FROM re.trends('org_2abc123', 30) $$,
     $$ VALUES ('stable', 0.0, 'improving', 100.0, 'improving', 100.0, 'increasing', 'increasing', false) $$,
     'trends, 30d: channels and distribution');
 

@@ -10,7 +10,8 @@ FROM (VALUES
     -- 30 + ⌊15(d−7)/7⌋: 0, 2.14, 4.29, 6.43, 8.57, 10.71, 12.86
     (7, 30), (8, 32), (9, 34), (10, 36), (11, 38), (12, 40), (13, 42),
     -- 45 + ⌊15(d−14)/16⌋: 0, 0.94, 1.88, …, 14.06
-    (14, 45), (15, 45), (16, 46), (17, 47), (18, 48), (19, 49), (20, 50), (21, 51), (22, 52), (23, 53), (24, 54), (25, 55),
+    (14, 45), (15, 45), (16, 46), (17, 47), (18, 48), (19, 49), (20, 50), (21, 51), (22, 52), (23, 53), (24, 54),
+        (25, 55),
     (26, 56), (27, 57), (28, 58), (29, 59),
     -- 60 + (d−30)
     (30, 60), (31, 61), (44, 74),
@@ -20,10 +21,12 @@ FROM (VALUES
 ) AS by_hand(days, score);
 
 SELECT is(re.risk_level(days), level, format('%s days are %s', days, level))
-FROM (VALUES (0, 'engaged'), (6, 'engaged'), (7, 'low'), (13, 'low'), (14, 'medium'), (29, 'medium'), (30, 'high'), (44, 'high'),
+FROM (VALUES (0, 'engaged'), (6, 'engaged'), (7, 'low'), (13, 'low'), (14, 'medium'), (29, 'medium'), (30, 'high'),
+    (44, 'high'),
     (45, 'critical'), (3652058, 'critical')) AS boundary(days, level);
 
-SELECT is(re.risk_score(days, missed, upcoming), score, format('score of %s days, %s missed, upcoming %s', days, missed, upcoming))
+SELECT is(re.risk_score(days, missed, upcoming), score,
+    format('score of %s days, %s missed, upcoming %s', days, missed, upcoming))
 FROM (VALUES
     (47, 2, false, 85),     -- the guide's John Smith
     (47, 3, false, 85),     -- a third miss adds nothing
@@ -36,10 +39,13 @@ FROM (VALUES
 ) AS by_hand(days, missed, upcoming, score);
 
 SELECT is(re.risk_tier(score), tier, format('tier of %s', score))
-FROM (VALUES (100, 'high'), (70, 'high'), (69, 'medium'), (40, 'medium'), (39, 'low'), (0, 'low')) AS boundary(score, tier);
+FROM (VALUES (100, 'high'), (70, 'high'), (69, 'medium'), (40, 'medium'), (39, 'low'), (0, 'low')) AS boundary(score,
+    tier);
 
-SELECT is(re.engagement_status(upcoming, contact, days), status, format('upcoming %s, contact %s, %s days', upcoming, contact, days))
-FROM (VALUES (true, true, 400, 'active'), (true, false, 400, 'active'), (false, true, 29, 'active'), (false, true, 30, 'dormant'),
+SELECT is(re.engagement_status(upcoming, contact, days), status,
+    format('upcoming %s, contact %s, %s days', upcoming, contact, days))
+FROM (VALUES (true, true, 400, 'active'), (true, false, 400, 'active'), (false, true, 29, 'active'),
+    (false, true, 30, 'dormant'),
     (false, false, 0, 'stale'), (false, false, 400, 'stale')) AS by_hand(upcoming, contact, days, status);
 
 SELECT is(format('%s %s', re.action_priority(status, tier), re.recommended_action(status, tier, upcoming)), action,
@@ -58,7 +64,8 @@ FROM (VALUES
 
 -- Half away from zero.
 SELECT is(re.rate(part, whole)::text, rate, format('%s of %s', part, whole))
-FROM (VALUES (1, 16, '6.3'), (1, 8, '12.5'), (3, 16, '18.8'), (1, 3, '33.3'), (2, 3, '66.7'), (0, 5, '0.0'), (5, 5, '100.0'),
+FROM (VALUES (1, 16, '6.3'), (1, 8, '12.5'), (3, 16, '18.8'), (1, 3, '33.3'), (2, 3, '66.7'), (0, 5, '0.0'),
+    (5, 5, '100.0'),
     (0, 0, '0.0'), (1, 2000, '0.1'), (1, 2001, '0.0'), (61449999, 100000000, '61.4'), (61450000, 100000000, '61.5')
 ) AS by_hand(part, whole, rate);
 SELECT is(re.rate_or_null(0, 0), NULL, 'nothing of nothing, where null is named');

@@ -27,7 +27,8 @@ SELECT is(pg_temp.days(noon, 'at', name), 6, name || ': midnight begins the day'
 SELECT is(pg_temp.days(noon, 'after', name), 6, name || ': a microsecond after midnight') FROM zone;
 
 -- Now crosses midnight too: levels change with the local date.
-SELECT is(pg_temp.days(midnight + interval '7 days' - interval '1 microsecond', 'at', name), 6, name || ': a microsecond before the eighth day') FROM zone;
+SELECT is(pg_temp.days(midnight + interval '7 days' - interval '1 microsecond', 'at', name), 6,
+    name || ': a microsecond before the eighth day') FROM zone;
 SELECT is(pg_temp.days(midnight + interval '7 days', 'at', name), 7, name || ': the eighth day begins') FROM zone;
 
 -- Summer time. New York 2025: 9 March has 23 hours and 2 November has 25.
@@ -57,12 +58,15 @@ SELECT given.patient('twice', organization => 'havana');
 SELECT given.appointment('twice', '2025-11-02T04:00Z', 'no_show', organization => 'havana');
 SELECT given.outreach('twice', '2025-11-02T04:00Z', 'failed', organization => 'havana');
 SELECT given.now('2026-01-30T17:00Z');
-SELECT is((given.row_of('twice', 'havana')).missed_appointments_last_90d, 1, 'a miss in the first midnight hour of the first of 90 days');
+SELECT is((given.row_of('twice', 'havana')).missed_appointments_last_90d, 1,
+    'a miss in the first midnight hour of the first of 90 days');
 SELECT is((SELECT outreach_attempts FROM re.performance('havana', 'last_90_days')), 1::bigint, 'an attempt too');
 SELECT given.now('2025-11-15T17:00Z');
-SELECT is((SELECT (missed_appointments_14d, failed_communications)::text FROM re.risk_metrics('havana')), '(1,1)', 'both in the alerts of 14 days');
+SELECT is((SELECT (missed_appointments_14d, failed_communications)::text FROM re.risk_metrics('havana')), '(1,1)',
+    'both in the alerts of 14 days');
 SELECT given.now('2025-11-16T17:00Z');
-SELECT is((SELECT (missed_appointments_14d, failed_communications)::text FROM re.risk_metrics('havana')), '(0,0)', 'and a day later no more');
+SELECT is((SELECT (missed_appointments_14d, failed_communications)::text FROM re.risk_metrics('havana')), '(0,0)',
+    'and a day later no more');
 
 -- Santiago's clock jumps over midnight: 7 September 2025 begins at 01:00.
 SELECT given.clinic('santiago', 'America/Santiago');
@@ -73,40 +77,52 @@ SELECT is(pg_temp.days('2025-09-07T04:00Z', 'gap', 'santiago'), 1, 'a day that b
 -- Newfoundland put its clock back from 00:01 to 23:01 of the day before: a day can lie after today although it is not
 -- after now.
 SELECT given.clinic('st_johns', 'America/St_Johns');
-SELECT given.patient(id, '2010-10-01T12:00Z', organization => 'st_johns') FROM unnest(ARRAY['back', 'visited', 'answered', 'only', 'missing']) id;
+SELECT given.patient(id, '2010-10-01T12:00Z', organization => 'st_johns')
+    FROM unnest(ARRAY['back', 'visited', 'answered', 'only', 'missing']) id;
 SELECT given.conversation(id, '2010-11-01T12:00Z', 'st_johns') FROM unnest(ARRAY['back', 'visited', 'answered']) id;
 SELECT given.conversation(id, '2010-11-07T02:30:30Z', 'st_johns') FROM unnest(ARRAY['back', 'only']) id;
 SELECT given.appointment('visited', '2010-11-07T02:30:30Z', organization => 'st_johns');
 SELECT given.outreach('answered', '2010-11-07T02:30:30Z', organization => 'st_johns');
 SELECT given.appointment('missing', '2010-11-07T02:30:30Z', 'no_show', organization => 'st_johns');
 SELECT is(pg_temp.days('2010-11-07T02:30:59Z', 'back', 'st_johns'), 0, 'on 7 November for a minute');
-SELECT is(pg_temp.days('2010-11-07T02:45Z', id, 'st_johns'), 5, id || ' on 6 November again: the contact of 7 November is not yet one')
+SELECT is(pg_temp.days('2010-11-07T02:45Z', id, 'st_johns'), 5,
+    id || ' on 6 November again: the contact of 7 November is not yet one')
 FROM unnest(ARRAY['back', 'visited', 'answered']) id;
 SELECT is(pg_temp.days('2010-11-07T02:45Z', 'only', 'st_johns'), 36, 'so that the intake counts');
-SELECT is((given.row_of('only', 'st_johns')).engagement_status, 'dormant', 'of somebody who had a contact all the same');
+SELECT is((given.row_of('only', 'st_johns')).engagement_status, 'dormant',
+    'of somebody who had a contact all the same');
 SELECT given.patient('tomorrow', '2010-11-07T02:30:30Z', organization => 'st_johns');
-SELECT is((given.row_of('tomorrow', 'st_johns')).patient_id, NULL, 'and an intake of 7 November alone is not counted on the 6th');
-SELECT is((given.row_of('missing', 'st_johns')).missed_appointments_last_90d, 0, 'nor is the miss in the days that end with today');
-SELECT is((SELECT outreach_attempts FROM reengagement_performance_view WHERE organization_id = 'st_johns' AND timeframe = 'last_7_days'), 0::bigint,
+SELECT is((given.row_of('tomorrow', 'st_johns')).patient_id, NULL,
+    'and an intake of 7 November alone is not counted on the 6th');
+SELECT is((given.row_of('missing', 'st_johns')).missed_appointments_last_90d, 0,
+    'nor is the miss in the days that end with today');
+SELECT is((SELECT outreach_attempts FROM reengagement_performance_view
+    WHERE organization_id = 'st_johns' AND timeframe = 'last_7_days'), 0::bigint,
     'nor the attempt');
 SELECT is(pg_temp.days('2010-11-07T03:30Z', 'back', 'st_johns'), 0, 'and on 7 November for good');
 
 -- The windows of days, in Sydney.
 SELECT given.clinic('syd', 'Australia/Sydney');
 SELECT given.patient('w', organization => 'syd');
--- 30 June at noon: 14 days are from 17 June, which began at 14:00 UTC of the 16th; 7, 30 and 90 days from 24 June, 1 June, 2 April.
+-- 30 June at noon: 14 days are from 17 June, which began at 14:00 UTC of the 16th; 7, 30 and 90 days from 24 June, 1
+-- June, 2 April.
 SELECT given.now('2025-06-30T02:00Z');
 SELECT given.appointment('w', '2025-06-16T13:59:59.999999Z', 'no_show', organization => 'syd');
 SELECT given.outreach('w', '2025-06-16T13:59:59.999999Z', 'failed', organization => 'syd');
-SELECT is((SELECT (missed_appointments_14d, failed_communications)::text FROM re.risk_metrics('syd')), '(0,0)', 'the 15th day back');
+SELECT is((SELECT (missed_appointments_14d, failed_communications)::text FROM re.risk_metrics('syd')), '(0,0)',
+    'the 15th day back');
 SELECT given.appointment('w', '2025-06-16T14:00Z', 'late_cancelled', organization => 'syd');
 SELECT given.outreach('w', '2025-06-16T14:00Z', 'failed', organization => 'syd');
-SELECT is((SELECT (missed_appointments_14d, failed_communications)::text FROM re.risk_metrics('syd')), '(1,1)', 'the 14th day back');
+SELECT is((SELECT (missed_appointments_14d, failed_communications)::text FROM re.risk_metrics('syd')), '(1,1)',
+    'the 14th day back');
 SELECT given.patient('w7', organization => 'syd');
 SELECT given.outreach('w7', at, 'no_response', 'email', organization => 'syd')
-FROM unnest(ARRAY['2025-06-23T13:59:59.999999Z', '2025-06-23T14:00Z', '2025-05-31T13:59:59.999999Z', '2025-05-31T14:00Z',
-    '2025-04-01T12:59:59.999999Z', '2025-04-01T13:00Z', '2025-06-30T02:00Z', '2025-06-30T02:00:00.000001Z']::timestamptz[]) at;
-SELECT is((SELECT email_sent FROM re.performance('syd', timeframe)), sent::bigint, timeframe || ' begin at local midnight and end now')
+FROM unnest(ARRAY['2025-06-23T13:59:59.999999Z', '2025-06-23T14:00Z', '2025-05-31T13:59:59.999999Z',
+    '2025-05-31T14:00Z',
+    '2025-04-01T12:59:59.999999Z', '2025-04-01T13:00Z', '2025-06-30T02:00Z',
+    '2025-06-30T02:00:00.000001Z']::timestamptz[]) at;
+SELECT is((SELECT email_sent FROM re.performance('syd', timeframe)), sent::bigint,
+    timeframe || ' begin at local midnight and end now')
 FROM (VALUES ('last_7_days', 2), ('last_30_days', 4), ('last_90_days', 6)) v(timeframe, sent);
 -- Sydney left summer time on 6 April: 2 April began at 13:00 UTC. The appointments of a patient see the same window.
 SELECT given.appointment('w7', '2025-04-01T12:59:59.999999Z', organization => 'syd');

@@ -7,14 +7,19 @@ SELECT given.clinic();
 
 -- Whole days between two dates, whatever the hours.
 SELECT given.patient('d' || n) FROM unnest(ARRAY[0, 6, 7, 13, 14, 29, 30, 44, 45]) n;
-SELECT given.appointment('d' || n, '2025-06-30T12:00Z'::timestamptz - n * interval '1 day') FROM unnest(ARRAY[0, 6, 7, 13, 14, 29, 30, 44, 45]) n;
-SELECT is((given.row_of('d' || days)).risk_level || ' ' || (given.row_of('d' || days)).days_since_last_contact, level || ' ' || days,
+SELECT given.appointment('d' || n, '2025-06-30T12:00Z'::timestamptz - n * interval '1 day')
+    FROM unnest(ARRAY[0, 6, 7, 13, 14, 29, 30, 44, 45]) n;
+SELECT is((given.row_of('d' || days)).risk_level || ' ' || (given.row_of('d' || days)).days_since_last_contact,
+    level || ' ' || days,
     format('%s days ago', days))
-FROM (VALUES (0, 'engaged'), (6, 'engaged'), (7, 'low'), (13, 'low'), (14, 'medium'), (29, 'medium'), (30, 'high'), (44, 'high'),
+FROM (VALUES (0, 'engaged'), (6, 'engaged'), (7, 'low'), (13, 'low'), (14, 'medium'), (29, 'medium'), (30, 'high'),
+    (44, 'high'),
     (45, 'critical')) v(days, level);
 
 -- What a contact is.
-SELECT given.patient(id) FROM unnest(ARRAY['completed', 'talked', 'answered', 'silent', 'failed', 'missed', 'cancelled', 'future', 'past_scheduled']) id;
+SELECT given.patient(id)
+    FROM unnest(ARRAY['completed', 'talked', 'answered', 'silent', 'failed', 'missed', 'cancelled', 'future',
+        'past_scheduled']) id;
 SELECT given.appointment('completed', '2025-06-20T10:00Z');
 SELECT given.conversation('talked', '2025-06-20T10:00Z');
 SELECT given.outreach('answered', '2025-06-20T10:00Z');
@@ -25,11 +30,13 @@ SELECT given.appointment('cancelled', '2025-06-20T10:00Z', 'cancelled');
 SELECT given.appointment('future', '2025-06-30T12:00:00.000001Z', 'completed');
 SELECT given.appointment('past_scheduled', '2025-06-20T10:00Z', 'scheduled');
 SELECT is((given.row_of(id)).last_contact_day, day::date, id || ': last contact')
-FROM (VALUES ('completed', '2025-06-20'), ('talked', '2025-06-20'), ('answered', '2025-06-20'), ('silent', '2020-01-01'),
+FROM (VALUES ('completed', '2025-06-20'), ('talked', '2025-06-20'), ('answered', '2025-06-20'),
+    ('silent', '2020-01-01'),
     ('failed', '2020-01-01'), ('missed', '2020-01-01'), ('cancelled', '2020-01-01'), ('future', '2020-01-01'),
     ('past_scheduled', '2020-01-01')) v(id, day);
 SELECT is((given.row_of(id)).engagement_status, status, id || ': ' || status)
-FROM (VALUES ('completed', 'active'), ('talked', 'active'), ('answered', 'active'), ('silent', 'stale'), ('missed', 'stale'),
+FROM (VALUES ('completed', 'active'), ('talked', 'active'), ('answered', 'active'), ('silent', 'stale'),
+    ('missed', 'stale'),
     ('future', 'stale'), ('d29', 'active'), ('d30', 'dormant')) v(id, status);
 
 -- The latest of all kinds, and contacts before intake.
@@ -37,7 +44,8 @@ SELECT given.patient('mixed', '2025-06-01T00:00Z');
 SELECT given.appointment('mixed', '2025-05-01T10:00Z');
 SELECT given.conversation('mixed', '2025-05-03T10:00Z');
 SELECT given.outreach('mixed', '2025-05-02T10:00Z');
-SELECT is((given.row_of('mixed')).last_contact_day, '2025-05-03'::date, 'the latest contact counts, even before the intake');
+SELECT is((given.row_of('mixed')).last_contact_day, '2025-05-03'::date,
+    'the latest contact counts, even before the intake');
 SELECT given.patient('intake', '2025-06-29T23:59:59Z');
 SELECT is((given.row_of('intake')).days_since_last_contact, 1, 'without a contact the day of intake counts');
 
@@ -48,7 +56,8 @@ SELECT given.patient('created_now', '2025-06-30T12:00:00Z');
 SELECT given.patient('created_later', '2025-06-30T12:00:00.000001Z');
 SELECT given.appointment('created_later', '2025-06-20T10:00Z');
 SELECT is((given.row_of(id)).patient_id IS NOT NULL, there, format('%s: %s', id, there))
-FROM (VALUES ('archived_now', false), ('archived_later', true), ('created_now', true), ('created_later', false)) v(id, there);
+FROM (VALUES ('archived_now', false), ('archived_later', true), ('created_now', true), ('created_later', false)) v(id,
+    there);
 
 -- Upcoming.
 SELECT given.patient('up');
@@ -56,9 +65,11 @@ SELECT given.appointment('up', '2025-06-30T12:00:00Z', 'scheduled');
 SELECT is((given.row_of('up')).next_scheduled_appointment, NULL, 'an appointment at this instant is not upcoming');
 SELECT given.appointment('up', '2025-07-02T12:00:00Z', 'cancelled');
 SELECT given.appointment('up', '2025-07-09T12:00:00Z', 'scheduled', booked_at => '2025-07-01T00:00Z');
-SELECT is((given.row_of('up')).next_scheduled_appointment, '2025-07-09T12:00:00Z'::timestamptz, 'its start alone decides, not its booking');
+SELECT is((given.row_of('up')).next_scheduled_appointment, '2025-07-09T12:00:00Z'::timestamptz,
+    'its start alone decides, not its booking');
 SELECT given.appointment('up', '2025-06-30T12:00:00.000001Z', 'scheduled');
-SELECT is((given.row_of('up')).next_scheduled_appointment, '2025-06-30T12:00:00.000001Z'::timestamptz, 'the earliest one');
+SELECT is((given.row_of('up')).next_scheduled_appointment, '2025-06-30T12:00:00.000001Z'::timestamptz,
+    'the earliest one');
 SELECT is((given.row_of('up')).engagement_status, 'active', 'active with something upcoming and no contact ever');
 SELECT is((given.row_of('up')).risk_score, 70, 'recency 90, less 20');
 
@@ -75,7 +86,8 @@ SELECT given.appointment('window', '2025-04-02T00:00:00Z', 'completed');
 SELECT given.appointment('window', '2025-06-30T12:00:00Z', 'late_cancelled');
 SELECT given.appointment('window', '2025-06-30T12:00:00.000001Z', 'late_cancelled');
 SELECT given.appointment('window', '2025-06-01T12:00:00Z', 'cancelled');
-SELECT is((given.row_of('window')).missed_appointments_last_90d, 2, 'late cancellations are missed, once they are due; cancellations are not');
+SELECT is((given.row_of('window')).missed_appointments_last_90d, 2,
+    'late cancellations are missed, once they are due; cancellations are not');
 SELECT is((given.row_of('window')).attendance_rate_percent, 33.3, 'attendance 1 of 3');
 SELECT is((given.row_of('window')).risk_score, 90 - 1 + 10, 'recency(89) and two missed');
 
@@ -104,7 +116,8 @@ SELECT is((given.row_of('reached')).previous_response_rate, 33.3, '1 of 3, since
 SELECT is((given.row_of('reached')).days_since_last_contact, 0, 'a success is a contact at once');
 
 -- Both names of the view.
-SELECT results_eq('SELECT * FROM patient_reengagement_master ORDER BY patient_id', 'SELECT * FROM patient_reengagement_master_view ORDER BY patient_id',
+SELECT results_eq('SELECT * FROM patient_reengagement_master ORDER BY patient_id',
+    'SELECT * FROM patient_reengagement_master_view ORDER BY patient_id',
     'patient_reengagement_master has the same rows');
 SELECT columns_are('patient_reengagement_master', ARRAY(
     SELECT attname FROM pg_attribute WHERE attrelid = 'patient_reengagement_master_view'::regclass AND attnum > 0));
@@ -112,10 +125,13 @@ SELECT results_eq(
     $$ SELECT (attname || ' ' || format_type(atttypid, atttypmod)) COLLATE "default" FROM pg_attribute
         WHERE attrelid = 'patient_reengagement_master_view'::regclass AND attnum > 0 ORDER BY attnum $$,
     ARRAY['organization_id text', 'patient_id text', 'name text', 'phone text', 'email text', 'treatment_notes text',
-        'created_at timestamp with time zone', 'last_contact_day date', 'days_since_last_contact integer', 'risk_level text',
-        'risk_score integer', 'risk_tier text', 'engagement_status text', 'action_priority integer', 'recommended_action text',
+        'created_at timestamp with time zone', 'last_contact_day date', 'days_since_last_contact integer',
+        'risk_level text',
+        'risk_score integer', 'risk_tier text', 'engagement_status text', 'action_priority integer',
+        'recommended_action text',
         'next_scheduled_appointment timestamp with time zone', 'last_appointment_date timestamp with time zone',
-        'missed_appointments_last_90d integer', 'attendance_rate_percent numeric', 'total_lifetime_appointments integer',
+        'missed_appointments_last_90d integer', 'attendance_rate_percent numeric',
+        'total_lifetime_appointments integer',
         'lifetime_value numeric', 'previous_response_rate numeric'],
     'the columns of section 6, in its order');
 

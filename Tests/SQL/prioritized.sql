@@ -12,7 +12,8 @@ CREATE FUNCTION pg_temp.seen(patient text, days integer) RETURNS void LANGUAGE s
     SELECT given.appointment($1, '2025-06-30T11:00Z'::timestamptz - $2 * interval '1 day');
 $$;
 -- Ids whose order by byte is not that of any dictionary: upper case before lower, é after z, a decomposed é before it.
-SELECT pg_temp.seen(id, 60) FROM unnest(ARRAY['Z', 'a', 'B', 'z', E'\u00e9', E'e\u0301', '10', '9', E'\u00df', '😀', E'\uffee']) id;
+SELECT pg_temp.seen(id, 60)
+    FROM unnest(ARRAY['Z', 'a', 'B', 'z', E'\u00e9', E'e\u0301', '10', '9', E'\u00df', '😀', E'\uffee']) id;
 SELECT pg_temp.seen('score', 400);                                  -- 90
 SELECT pg_temp.seen('older', 61);                                   -- 80 as well, but a day more
 SELECT pg_temp.seen('second', 44);                                  -- 74: dormant, tier high
@@ -21,19 +22,27 @@ SELECT pg_temp.seen('monitor', 20);                                 -- 50: prior
 SELECT pg_temp.seen('engaged', 1);
 SELECT given.patient('stale');
 
-CREATE FUNCTION pg_temp.ids(level text, lim integer, p integer DEFAULT NULL, s integer DEFAULT NULL, d integer DEFAULT NULL, i text DEFAULT NULL)
+CREATE FUNCTION pg_temp.ids(level text, lim integer, p integer DEFAULT NULL, s integer DEFAULT NULL,
+    d integer DEFAULT NULL, i text DEFAULT NULL)
 RETURNS text[] LANGUAGE sql AS $$
-    SELECT array_agg(r.id) FROM re.prioritized_patients('clinic', $1, NULL, NULL, NULL, NULL, 'priority', false, $2, $3, $4, $5, NULL, $6) r
+    SELECT array_agg(r.id)
+        FROM re.prioritized_patients('clinic', $1, NULL, NULL, NULL, NULL, 'priority', false, $2, $3, $4, $5, NULL,
+            $6) r
 $$;
 SELECT is(pg_temp.ids(NULL, 200),
     ARRAY['score', 'older', '10', '9', 'B', 'Z', 'a', E'e\u0301', 'z', E'\u00df', E'\u00e9', E'\uffee', '😀', 'second',
         'personal', 'monitor', 'stale', 'engaged'], 'priority, score, days, then the id by byte');
 SELECT is(pg_temp.ids(NULL, 3), ARRAY['score', 'older', '10'], 'the limit');
 SELECT is(pg_temp.ids(level, 200), ids, 'filter ' || level)
-FROM (VALUES ('high', ARRAY['second', 'personal']), ('medium', ARRAY['monitor']), ('engaged', ARRAY['engaged'])) v(level, ids);
+FROM (VALUES ('high', ARRAY['second', 'personal']), ('medium', ARRAY['monitor']),
+    ('engaged', ARRAY['engaged'])) v(level, ids);
 SELECT is(pg_temp.ids('low', 200), ARRAY[NULL], 'a filter that none fits: one row without an id');
-SELECT is((SELECT r."timestamp" FROM re.prioritized_patients('clinic', 'low', NULL, NULL, NULL, NULL, 'priority', false, 50, NULL, NULL, NULL, NULL, NULL) r), '2025-06-30T12:00:00Z', 'but with now');
-SELECT is((SELECT (r."timestamp", r.id)::text FROM re.prioritized_patients('nobody', NULL, NULL, NULL, NULL, NULL, 'priority', false, 50, NULL, NULL, NULL, NULL, NULL) r),
+SELECT is((SELECT r."timestamp"
+    FROM re.prioritized_patients('clinic', 'low', NULL, NULL, NULL, NULL, 'priority', false, 50, NULL, NULL, NULL,
+        NULL, NULL) r), '2025-06-30T12:00:00Z', 'but with now');
+SELECT is((SELECT (r."timestamp", r.id)::text
+    FROM re.prioritized_patients('nobody', NULL, NULL, NULL, NULL, NULL, 'priority', false, 50, NULL, NULL, NULL, NULL,
+        NULL) r),
     '(2025-06-30T12:00:00Z,)', 'no such organization');
 
 -- Pages of every size, walked by the last row of each.
@@ -43,13 +52,17 @@ DECLARE
     page text[];
     walked text[] := '{}';
 BEGIN
-    SELECT NULL::integer AS action_priority, NULL::integer AS risk_score, NULL::integer AS days_since_last_contact, NULL::text AS id INTO last;
+    SELECT NULL::integer AS action_priority, NULL::integer AS risk_score, NULL::integer AS days_since_last_contact,
+        NULL::text AS id INTO last;
     LOOP
-        SELECT array_agg(r.id) FROM re.prioritized_patients('clinic', level, NULL, NULL, NULL, NULL, 'priority', false, size, last.action_priority, last.risk_score, last.days_since_last_contact, NULL, last.id) r INTO page;
+        SELECT array_agg(r.id)
+        FROM re.prioritized_patients('clinic', level, NULL, NULL, NULL, NULL, 'priority', false, size,
+            last.action_priority, last.risk_score, last.days_since_last_contact, NULL, last.id) r INTO page;
         EXIT WHEN page[1] IS NULL;
         walked := walked || page;
         SELECT r.action_priority, r.risk_score, r.days_since_last_contact, r.id
-        FROM re.prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'priority', false, 200, NULL, NULL, NULL, NULL, NULL) r WHERE r.id = page[cardinality(page)] INTO last;
+        FROM re.prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'priority', false, 200, NULL, NULL, NULL,
+            NULL, NULL) r WHERE r.id = page[cardinality(page)] INTO last;
     END LOOP;
     RETURN walked;
 END $$;
@@ -60,13 +73,16 @@ SELECT is(pg_temp.ids(NULL, 2, 1, 79, 58, 'm'), ARRAY['second', 'personal'], 'af
 -- Times leave truncated to the second.
 SELECT given.appointment('engaged', '2025-06-30T11:59:59.999999Z');
 SELECT given.appointment('engaged', '2025-07-01T00:00:00.500000Z', 'scheduled');
-SELECT is((SELECT (r.last_appointment_date, r.next_scheduled_appointment)::text FROM re.prioritized_patients('clinic', 'engaged', NULL, NULL, NULL, NULL, 'priority', false, 1, NULL, NULL, NULL, NULL, NULL) r),
+SELECT is((SELECT (r.last_appointment_date, r.next_scheduled_appointment)::text
+    FROM re.prioritized_patients('clinic', 'engaged', NULL, NULL, NULL, NULL, 'priority', false, 1, NULL, NULL, NULL,
+        NULL, NULL) r),
     '(2025-06-30T11:59:59Z,2025-07-01T00:00:00Z)', 'seconds are cut off, not rounded');
 
 -- A server of before asks with other parameters until the new one takes over.
 SELECT is(
     ARRAY(SELECT to_jsonb(f) FROM re.prioritized_patients('clinic', 'critical', 4, 1, 90, 400, 'score') f),
-    ARRAY(SELECT to_jsonb(n) - ARRAY['treatment_notes', 'total', 'sort_name'] FROM re.prioritized_patients('clinic', 'critical',
+    ARRAY(SELECT to_jsonb(n) - ARRAY['treatment_notes', 'total', 'sort_name']
+        FROM re.prioritized_patients('clinic', 'critical',
         NULL, NULL, NULL, NULL, 'priority', false, 4, 1, 90, 400, NULL, 'score') n),
     'a server of before is answered the same');
 

@@ -71,7 +71,8 @@ SELECT is_empty($$ SELECT FROM re.probe('a') $$, 'none from then on');
 SELECT given.now('2025-06-30T12:00:00Z');
 
 -- As the server asks: bound by the very statement, whatever was bound before.
-PREPARE probe(text) AS SELECT p.state, p.now FROM (SELECT set_config('reengagement.organization', $1, true) AS organization OFFSET 0) b
+PREPARE probe(text) AS SELECT p.state, p.now
+    FROM (SELECT set_config('reengagement.organization', $1, true) AS organization OFFSET 0) b
     CROSS JOIN LATERAL re.probe(b.organization) p;
 SET LOCAL plan_cache_mode = force_generic_plan;
 SET LOCAL enable_seqscan = off;

@@ -14,7 +14,8 @@ SELECT results_eq(
         FROM pg_attribute a
         JOIN pg_class c ON c.oid = a.attrelid
         LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-        WHERE c.oid IN ('organizations'::regclass, 'patients'::regclass, 'appointments'::regclass, 'conversations'::regclass,
+        WHERE c.oid IN ('organizations'::regclass, 'patients'::regclass, 'appointments'::regclass,
+            'conversations'::regclass,
             'outreach_log'::regclass) AND a.attnum > 0 AND NOT a.attisdropped
         ORDER BY c.relname, a.attnum $$,
     ARRAY[
@@ -62,39 +63,49 @@ SELECT fk_ok(t, ARRAY['organization_id', 'patient_id'], 'patients', ARRAY['organ
 FROM unnest(ARRAY['appointments', 'conversations']) t;
 SELECT hasnt_fk('outreach_log', 'the staff''s log refers to nothing');
 SELECT fk_ok('patients', 'organization_id', 'organizations', 'id');
-SELECT col_is_unique('outreach_log', ARRAY['organization_id', 'idempotency_key'], 'a key is unique within its organization');
+SELECT col_is_unique('outreach_log', ARRAY['organization_id', 'idempotency_key'],
+    'a key is unique within its organization');
 
 -- Patient ids.
-SELECT throws_ok(format($$ SELECT given.patient(%L) $$, id), '23514', NULL, 'no patient id ' || quote_literal(left(id, 12)))
-FROM unnest(ARRAY['', '.', '..', 'prioritized', repeat('x', 201), repeat('é', 201), '../../x', './x', 'x/.', 'x/..', 'x/../y', 'x/./y', '/..',
+SELECT throws_ok(format($$ SELECT given.patient(%L) $$, id), '23514', NULL,
+    'no patient id ' || quote_literal(left(id, 12)))
+FROM unnest(ARRAY['', '.', '..', 'prioritized', repeat('x', 201), repeat('é', 201), '../../x', './x', 'x/.', 'x/..',
+    'x/../y', 'x/./y', '/..',
     E'x\n/..']) id;
 SELECT lives_ok(format($$ SELECT given.patient(%L) $$, id), 'a patient id ' || quote_literal(left(id, 12)))
-FROM unnest(ARRAY['...', 'Prioritized', 'x', repeat('x', 200), repeat('é', 200), 'a/b', ' ', E'e\u0301', E'\u00e9', '/', '//', 'x/.../y', 'x/..y', 'x../y', E'x\n..\ny', '..%2Fx', '..\x']) id;
+FROM unnest(ARRAY['...', 'Prioritized', 'x', repeat('x', 200), repeat('é', 200), 'a/b', ' ', E'e\u0301', E'\u00e9',
+    '/', '//', 'x/.../y', 'x/..y', 'x../y', E'x\n..\ny', '..%2Fx', '..\x']) id;
 SELECT throws_ok(format($$ INSERT INTO organizations (id, name) VALUES (%L, 'Any') $$, id), '23514', NULL,
     'no organization id ' || quote_literal(left(id, 12)))
 FROM unnest(ARRAY['', repeat('x', 201), repeat('é', 201)]) id;
 SELECT lives_ok(format($$ INSERT INTO organizations (id, name) VALUES (%L, 'Any') $$, id),
     'an organization id ' || quote_literal(left(id, 12)))
 FROM unnest(ARRAY['..', repeat('é', 200)]) id;
-SELECT throws_ok($$ UPDATE patients SET treatment_notes = repeat('é', 100001) $$, '23514', NULL, 'no notes of 100,001 characters');
+SELECT throws_ok($$ UPDATE patients SET treatment_notes = repeat('é', 100001) $$, '23514', NULL,
+    'no notes of 100,001 characters');
 SELECT lives_ok($$ UPDATE patients SET treatment_notes = repeat('é', 100000) $$, 'notes of 100,000 characters');
 SELECT throws_ok($$ SELECT given.patient('ana') $$, '23505', NULL, 'a patient id once within an organization');
 
 -- Values of a few words.
-SELECT throws_ok(format($$ SELECT given.appointment('ana', now(), %L) $$, status), '23514', NULL, 'no status ' || status)
+SELECT throws_ok(format($$ SELECT given.appointment('ana', now(), %L) $$, status), '23514', NULL,
+    'no status ' || status)
 FROM unnest(ARRAY['done', 'Completed', '']) status;
 SELECT lives_ok(format($$ SELECT given.appointment('ana', now(), %L) $$, status), 'a status ' || status)
 FROM unnest(ARRAY['scheduled', 'completed', 'cancelled', 'late_cancelled', 'no_show']) status;
 SELECT throws_ok($$ SELECT given.appointment('ana', now(), NULL) $$, '23502', NULL, 'no appointment without a status');
 SELECT throws_ok($$ SELECT given.outreach('ana', now(), 'answered') $$, '23514', NULL, 'no outcome answered');
 SELECT throws_ok($$ SELECT given.outreach('ana', now(), 'success', 'fax') $$, '23514', NULL, 'no method fax');
-SELECT throws_ok($$ INSERT INTO conversations VALUES ('clinic', 'c', 'ana', now(), 'happy') $$, '23514', NULL, 'no sentiment happy');
-SELECT lives_ok($$ INSERT INTO conversations VALUES ('clinic', 'c' , 'ana', now(), NULL) $$, 'no sentiment at all is fine');
+SELECT throws_ok($$ INSERT INTO conversations VALUES ('clinic', 'c', 'ana', now(), 'happy') $$, '23514', NULL,
+    'no sentiment happy');
+SELECT lives_ok($$ INSERT INTO conversations VALUES ('clinic', 'c' , 'ana', now(), NULL) $$,
+    'no sentiment at all is fine');
 
 -- Money.
-SELECT throws_ok(format($$ SELECT given.appointment('ana', now(), value => %L) $$, value), '23514', NULL, 'no appointment value ' || value)
+SELECT throws_ok(format($$ SELECT given.appointment('ana', now(), value => %L) $$, value), '23514', NULL,
+    'no appointment value ' || value)
 FROM unnest(ARRAY['-0.01', 'NaN']) value;
-SELECT throws_ok(format($$ SELECT given.clinic('other', 'UTC', %L) $$, value), '23514', NULL, 'no default value ' || value)
+SELECT throws_ok(format($$ SELECT given.clinic('other', 'UTC', %L) $$, value), '23514', NULL,
+    'no default value ' || value)
 FROM unnest(ARRAY['-0.01', 'NaN']) value;
 SELECT lives_ok($$ SELECT given.appointment('ana', now(), value => 0) $$, 'an appointment may cost nothing');
 
@@ -110,10 +121,13 @@ FROM (VALUES
     ($$ INSERT INTO organizations (id, name, created_at) VALUES ('o', 'o', %L) $$, 'no organization at %s')
 ) s(statement, title)
 CROSS JOIN unnest(ARRAY['infinity', '-infinity']) at;
-SELECT throws_ok($$ SELECT given.conversation('ana', '0001-12-31 23:59:59.999999+00 BC') $$, '23514', NULL, 'nothing before year 1');
-SELECT throws_ok($$ SELECT given.conversation('ana', '10000-01-01 00:00:00+00') $$, '23514', NULL, 'nothing after year 9999');
+SELECT throws_ok($$ SELECT given.conversation('ana', '0001-12-31 23:59:59.999999+00 BC') $$, '23514', NULL,
+    'nothing before year 1');
+SELECT throws_ok($$ SELECT given.conversation('ana', '10000-01-01 00:00:00+00') $$, '23514', NULL,
+    'nothing after year 9999');
 SELECT lives_ok($$ SELECT given.conversation('ana', '0001-01-01 00:00:00+00') $$, 'the first microsecond of year 1');
-SELECT lives_ok($$ SELECT given.conversation('ana', '9999-12-31 23:59:59.999999+00') $$, 'the last microsecond of year 9999');
+SELECT lives_ok($$ SELECT given.conversation('ana', '9999-12-31 23:59:59.999999+00') $$,
+    'the last microsecond of year 9999');
 
 -- Deleting takes what hangs on it along.
 SELECT given.patient('ben');
@@ -122,7 +136,8 @@ SELECT given.conversation('ben', now());
 SELECT given.outreach('ben', now());
 SELECT lives_ok($$ DELETE FROM patients WHERE id = 'ben'; SET CONSTRAINTS ALL IMMEDIATE $$, 'a patient can be deleted');
 SELECT is(
-    (SELECT (SELECT count(*) FROM appointments WHERE patient_id = 'ben') + (SELECT count(*) FROM conversations WHERE patient_id = 'ben')
+    (SELECT (SELECT count(*) FROM appointments WHERE patient_id = 'ben') + (SELECT count(*) FROM conversations
+        WHERE patient_id = 'ben')
         + (SELECT count(*) FROM outreach_log WHERE patient_id = 'ben')), 0::bigint, 'with all that was theirs');
 SELECT lives_ok($$ DELETE FROM organizations $$, 'an organization can be deleted');
 SELECT is_empty($$ SELECT FROM patients $$, 'with its patients');

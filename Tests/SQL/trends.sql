@@ -27,7 +27,8 @@ FROM (VALUES
     ('2025-06-30', '0 0 0 0 1')
 ) v(day, counts);
 SELECT is(pg_temp.moves('one', day), counts, day || ': new at risk, re-engaged ' || counts)
-FROM (VALUES ('2025-06-08', '0 0'), ('2025-06-09', '1 0'), ('2025-06-10', '0 0'), ('2025-06-24', '0 0'), ('2025-06-25', '0 1'),
+FROM (VALUES ('2025-06-08', '0 0'), ('2025-06-09', '1 0'), ('2025-06-10', '0 0'), ('2025-06-24', '0 0'),
+    ('2025-06-25', '0 1'),
     ('2025-06-26', '0 0')) v(day, counts);
 
 -- A contact on the thirtieth day: neither at risk nor re-engaged. A day later: both, one after the other.
@@ -79,7 +80,8 @@ SELECT given.appointment('archived', '2025-08-01T00:00Z', 'scheduled', '2025-06-
 SELECT given.outreach('p', '2025-06-25T11:00Z', 'failed', 'phone', organization => 'out');
 SELECT given.outreach('p', '2025-06-25T12:00Z', 'no_response', 'email', true, organization => 'out');
 SELECT results_eq(
-    $$ SELECT date, outreach_attempts, appointments_scheduled, contact_success_rate, conversion_rate FROM re.trends('out', 7) $$,
+    $$ SELECT date, outreach_attempts, appointments_scheduled, contact_success_rate, conversion_rate
+        FROM re.trends('out', 7) $$,
     $$ VALUES
         ('2025-06-24', 0::bigint, 1::bigint, 0.0, 0.0),
         ('2025-06-25', 3, 0, 33.3, 100.0),
@@ -97,9 +99,11 @@ SELECT is(
 -- The period against the one before: r₁ of 24–30 June, r₀ of 17–23 June.
 CREATE FUNCTION pg_temp.change(s1 integer, n1 integer, s0 integer, n0 integer) RETURNS text LANGUAGE sql AS $$
     DELETE FROM outreach_log WHERE organization_id = 'out';
-    SELECT given.outreach('p', '2025-06-24T00:00Z', CASE WHEN n <= s1 THEN 'success' ELSE 'failed' END, organization => 'out')
+    SELECT given.outreach('p', '2025-06-24T00:00Z', CASE WHEN n <= s1 THEN 'success' ELSE 'failed' END,
+        organization => 'out')
     FROM generate_series(1, n1) n;
-    SELECT given.outreach('p', '2025-06-23T23:59:59.999999Z', CASE WHEN n <= s0 THEN 'success' ELSE 'failed' END, organization => 'out')
+    SELECT given.outreach('p', '2025-06-23T23:59:59.999999Z', CASE WHEN n <= s0 THEN 'success' ELSE 'failed' END,
+        organization => 'out')
     FROM generate_series(1, n0) n;
     -- These are in neither.
     SELECT given.outreach('p', '2025-06-16T23:59:59.999999Z', 'success', organization => 'out');
@@ -121,20 +125,26 @@ FROM (VALUES
 
 -- Today's distribution against the first day's.
 SELECT is(re.count_trend(f, t), word, format('from %s to %s', f, t))
-FROM (VALUES (0, 0, 'stable'), (0, 1, 'increasing'), (20, 21, 'stable'), (20, 22, 'increasing'), (20, 19, 'stable'), (20, 18, 'decreasing'),
-    (1, 0, 'decreasing'), (100, 105, 'stable'), (100, 106, 'increasing'), (100, 95, 'stable'), (100, 94, 'decreasing')) v(f, t, word);
+FROM (VALUES (0, 0, 'stable'), (0, 1, 'increasing'), (20, 21, 'stable'), (20, 22, 'increasing'), (20, 19, 'stable'),
+    (20, 18, 'decreasing'),
+    (1, 0, 'decreasing'), (100, 105, 'stable'), (100, 106, 'increasing'), (100, 95, 'stable'),
+    (100, 94, 'decreasing')) v(f, t, word);
 
 SELECT given.clinic('share');
-SELECT is((SELECT DISTINCT overall_improvement FROM re.trends('share', 7)), false, 'nobody on both days is no improvement');
+SELECT is((SELECT DISTINCT overall_improvement FROM re.trends('share', 7)), false,
+    'nobody on both days is no improvement');
 SELECT given.patient(id, '2025-05-01T00:00Z', organization => 'share') FROM unnest(ARRAY['a', 'b']) id;
 SELECT is((SELECT DISTINCT overall_improvement FROM re.trends('share', 7)), false, 'the same share is none');
 SELECT given.patient('c', '2025-06-28T00:00Z', organization => 'share');
-SELECT is((SELECT DISTINCT (overall_improvement, critical_trend, high_trend)::text FROM re.trends('share', 7)), '(t,stable,stable)',
+SELECT is((SELECT DISTINCT (overall_improvement, critical_trend, high_trend)::text FROM re.trends('share', 7)),
+    '(t,stable,stable)',
     'the same number among more is one');
-SELECT is((SELECT DISTINCT (overall_improvement, critical_trend, high_trend)::text FROM re.trends('share', 30)), '(t,increasing,decreasing)',
+SELECT is((SELECT DISTINCT (overall_improvement, critical_trend, high_trend)::text FROM re.trends('share', 30)),
+    '(t,increasing,decreasing)',
     'two of two at risk on 1 June are two of three today');
 
-SELECT is((SELECT count(*) FROM re.trends('share', days)), days::bigint, format('%s days', days)) FROM unnest(ARRAY[7, 30, 90, 182, 365]) days;
+SELECT is((SELECT count(*) FROM re.trends('share', days)), days::bigint, format('%s days', days))
+    FROM unnest(ARRAY[7, 30, 90, 182, 365]) days;
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -10,7 +10,7 @@ from statistics import median
 
 from stack import ROOT
 
-sys.path.insert(0, str(ROOT / "Tests/EndToEnd"))
+sys.path.insert(0, str(ROOT / "Tests/support"))
 import fastcgi  # noqa: E402
 
 TIMES = 5

@@ -1,6 +1,7 @@
 # Sourced by each benchmark's `run`: a stack in a separate directory, which is removed at the end.
 
 . "${BASH_SOURCE[0]%/*}/../../scripts/lib/common.bash"
+. "$root/scripts/lib/variables.bash"
 
 # The caller's variables for another stack must not change the result.
 unset "${!CLERK_@}" "${!PG@}" "${!STACK_@}" "${!ANSWER_CACHE_@}" DATABASE_URL DATABASE_ROLE DATABASE_LOGIN DEV_SIGN_IN DB_POOL_SIZE \

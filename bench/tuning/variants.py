@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "Tests/EndToEnd"))
+sys.path.insert(0, str(ROOT / "Tests/support"))
 
 import fastcgi  # noqa: E402, F401
 from stack import Server, Stack, clean_environment  # noqa: E402, F401

@@ -1,11 +1,11 @@
-# Waiting for the locks of apt and dpkg. apt itself waits for dpkg's alone (DPkg::Lock::Timeout), not for those of its
-# lists and archives, and says so only in its log.
+# apt waits by itself for dpkg's lock only (DPkg::Lock::Timeout). This waits for the locks of its lists and archives
+# too, and reports that on the terminal.
 
 apt_lock_timeout=${APT_LOCK_TIMEOUT:-600}
 is_number_between "$apt_lock_timeout" 0 86400 || fail "APT_LOCK_TIMEOUT: \"$apt_lock_timeout\" is no number of seconds"
 apt_log=$logs/apt.log
 
-# Where people read, also while standard error goes to a log.
+# The terminal, also while standard error is a log.
 exec {told}>&2
 
 # Runs apt-get again for as long as another program holds a lock that it needs.

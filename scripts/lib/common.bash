@@ -5,17 +5,17 @@ shopt -s inherit_errexit
 
 root=$(cd -- "${BASH_SOURCE[0]%/*}/../.." && pwd -P)
 
-# nginx and runuser are there, which a user's PATH in Debian leaves out.
+# Debian's PATH for users lacks the folders of nginx and runuser.
 PATH=$PATH:/usr/sbin:/sbin
 
-# Where a stack keeps what it makes; a test's stack has a directory of its own.
+# The directory of a stack. Each test's stack has its own.
 STACK_DIR=$(realpath -m -- "${STACK_DIR:-$root/.local}")
 state=$STACK_DIR/state
 
-# Of what is built and fetched, the logs.
+# Logs of builds and downloads.
 logs=$(realpath -m -- "$root/${BUILD_DIR:-.build}/log")
 
-# Progress goes to standard error: standard output is for what a caller reads.
+# Progress is written to standard error. Standard output is for the caller.
 say() { printf '%s\n' "$*" >&2; }
 
 fail() {
@@ -34,8 +34,8 @@ fail_with_log() { # log, message
     exit 1
 }
 
-# Runs what takes long and says much: one line tells what it does, its output goes to a log, whose end is shown where it
-# fails. VERBOSE=1 shows all of it. A terminal sees how long it has taken so far.
+# Runs a long command. One line names it, and its output is written to a log. The end of the log is shown after an
+# error. VERBOSE=1 shows all output. A terminal shows the elapsed time.
 quietly() { # log, what it does, command
     local log=$1 what=$2 status=0 clock=
     shift 2
@@ -62,7 +62,7 @@ stop_clock() { # pid
 
 is_root() { ((EUID == 0)); }
 
-# The whole number or nothing.
+# Accepts a whole number without a sign or leading zeros.
 is_number_between() { # text, least, most
     [[ $1 =~ ^(0|[1-9][0-9]{0,9})$ ]] && (($1 >= $2 && $1 <= $3))
 }

@@ -3,12 +3,12 @@
 keys=$STACK_DIR/keys
 certificate=$STACK_DIR/tls/localhost.pem
 
-# With a key source of the caller's, ours would be useless: none is made.
+# The caller's own key source replaces the development key.
 uses_own_keys() {
     [[ -z ${CLERK_JWT_KEY-}${CLERK_JWKS_FILE-}${CLERK_JWKS_URL-} ]]
 }
 
-# Whoever can read the development key signs tokens for any clinic: it is for demo data, or for who has said so.
+# A reader of the development key can sign tokens for any clinic. So it is for demo data, unless DEV_SIGN_IN=1.
 check_sign_in() {
     uses_own_keys || return 0
     case ${DEV_SIGN_IN-} in
@@ -33,12 +33,12 @@ make_key_pair() {
         mkdir -p -- "$keys"
         openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$keys/private.pem"
         openssl pkey -in "$keys/private.pem" -pubout -out "$keys/public.pem"
-        # Last, so that its presence says that all are there.
+        # Written last: its presence means that all files are complete.
         openssl pkey -pubin -in "$keys/public.pem" -outform DER | sha256sum | cut -c 1-16 >"$keys/key-id"
     ) || fail "openssl could not make a key pair in $keys"
 }
 
-# Good for a year, renewed in its last two weeks.
+# Valid for a year, and renewed in its last two weeks.
 make_certificate() {
     local key=$STACK_DIR/tls/localhost.key
     if [[ -s $certificate && -s $key ]] &&

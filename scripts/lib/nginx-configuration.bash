@@ -3,7 +3,7 @@
 nginx_configuration=$STACK_DIR/nginx/nginx.conf
 default_origins=http://localhost:3000,http://localhost:5173
 
-# One "origin origin;" a line: nothing that means something to nginx gets through.
+# One "origin origin;" per line. Refuses characters that nginx would interpret.
 origins_map() { # comma-separated origins
     local origins origin
     IFS=, read -ra origins <<<"$1"
@@ -24,8 +24,8 @@ upstream_address() {
     printf '%s' "$address"
 }
 
-# Written beside the one in use, so that the two can be compared. With STACK_NGINX=production the production
-# configuration, on the same two ports; STACK_PAGES names the pages that it serves: dashboard, docs.
+# Written next to the active configuration, so that the two can be compared. STACK_NGINX=production selects the
+# production configuration on the same two ports. STACK_PAGES names the pages that it serves: dashboard, docs.
 render_nginx() { # https port, http port
     local directory=$STACK_DIR/nginx.new
     rm -rf -- "$directory"
@@ -36,7 +36,7 @@ render_nginx() { # https port, http port
     "write_hosts_of_${STACK_NGINX:-local}" "$directory/site" "$1" "$2" ../tls/localhost.pem ../tls/localhost.key
 }
 
-# Byte for byte; only the files of site/ are written anew.
+# Copies nginx/ unchanged. Only the files of site/ are generated.
 copy_configuration() { # to
     mkdir -p -- "$1"
     cp -r -- "$root"/nginx/{snippets,site,cors-origins.map} "$1/"
@@ -47,10 +47,10 @@ nginx_user() {
     if is_root; then printf 'user www-data %s;\n' "$socket_group"; fi
 }
 
-# Relative to nginx's prefix, but for the folders that its workers have to reach.
+# Paths are relative to nginx's prefix, except the folders that its workers must reach.
 write_places() { # site directory
     local level=warn name
-    # The people in the demo data are invented: there each warning may quote a path.
+    # Demo patients are invented, so warnings may quote a path.
     [[ ${STACK_NGINX:-local} == local ]] || level=emerg
     {
         nginx_user
@@ -58,7 +58,7 @@ write_places() { # site directory
     } >"$1/process.conf"
     {
         printf '%s\n' "error_log log/nginx-error.log $level;" 'access_log log/nginx-access.log json;'
-        # The built-in places belong to root.
+        # The compiled-in folders belong to root.
         for name in client_body fastcgi proxy scgi uwsgi; do
             printf '%s_temp_path %s/nginx-temporary/%s;\n' "$name" "$workspace" "$name"
         done

@@ -1,9 +1,9 @@
-# The local nginx: its ports, its start and its stop.
+# Starts and stops the local nginx, and chooses its ports.
 
 nginx_log=$STACK_DIR/log/nginx-error.log
 
 nginx_run() {
-    # Never the compiled-in log, which only root may open.
+    # Names the log: only root may open the compiled-in one.
     nginx -p "$STACK_DIR/" -c "$nginx_configuration" -e "$nginx_log" "$@" </dev/null 9>&-
 }
 
@@ -15,8 +15,8 @@ is_port_free() { # port
     ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-# A port that was asked for, or the first free one from a default on; one that our
-# own nginx has is free.
+# The port that the variable names, or the first free port from the default on. The port of this stack's nginx counts
+# as free.
 choose_port() { # variable, default, port already given away
     local asked=${!1-} own port
     own=$(is_running nginx && state_get "$1" || true)
@@ -40,7 +40,7 @@ choose_port() { # variable, default, port already given away
     fail "$1: no port from $2 on is free"
 }
 
-# What an address or an origin is refused for, before anything is started.
+# Refuses a wrong address or origin before anything is started.
 check_nginx_variables() {
     local https
     https=$(choose_port HTTPS_PORT 8443)
@@ -73,7 +73,7 @@ nginx_start() {
             [[ ${HTTP_PORT-} || $http == 8000 ]] || say "HTTP_PORT is $http, since 8000 is taken"
             return
         fi
-        # Another stack may have taken a port since we looked.
+        # Another stack may have taken the port since the check.
         grep -q 'Address already in use' "$state/nginx-start.log" || break
     done
     fail_with_log "$state/nginx-start.log" "nginx did not start on HTTPS_PORT $https and HTTP_PORT $http"
@@ -94,7 +94,7 @@ nginx_stop() {
     local pid signal
     adopt_nginx
     stop_process nginx TERM 10
-    # Workers whose master was killed go on answering.
+    # Workers outlive a killed master.
     for signal in TERM KILL; do
         for pid in $(nginx_processes); do kill -s "$signal" "$pid" 2>/dev/null || true; done
         [[ -z $(nginx_processes) ]] || sleep 0.5
@@ -102,7 +102,7 @@ nginx_stop() {
     rm -f -- "$state/nginx.pid"
 }
 
-# One that started just before this script was killed is known to its own file alone.
+# If this script was killed right after a start, only nginx's own pid file names the process.
 adopt_nginx() {
     local pid
     ! is_running nginx || return 0
@@ -110,7 +110,7 @@ adopt_nginx() {
     [[ " $(nginx_processes) " != *" $pid "* ]] || record_process nginx "$pid"
 }
 
-# Those that write this stack's log.
+# The nginx processes that write to this stack's log.
 nginx_processes() {
     local pid file
     for pid in $(pgrep -x nginx); do

@@ -1,9 +1,8 @@
 # The pages that nginx serves, and the tokens that sign the dashboard in locally.
 
-# A month, since nothing renews them while the stack is up; each start does.
+# Tokens are valid for a month: only a start of the stack renews them.
 
-# nginx's workers may not reach this clone, so they get copies; the new in place of
-# the old in one step, since nginx may be serving.
+# nginx's workers may be unable to read this clone, so they get copies. A rename replaces the old copy in one step.
 copy_pages() {
     local site=$workspace/site
     rm -rf -- "$site.new" "$site.old"
@@ -16,15 +15,15 @@ copy_pages() {
     rm -rf -- "$site.old"
 }
 
-# `make build` fetches them; without them /docs is a 404.
+# `make build` downloads them. Without them /docs returns 404.
 copy_docs() { # to
     local assets
     assets=$("$root/scripts/docs" --present) || return 0
     cp -rT -- "$assets" "$1"
 }
 
-# For the demo's first organizations, and the one that ORG names. With a key source
-# of the caller's there are none: the page asks for a token.
+# Tokens for the first demo organizations and for ORG. With the caller's own key source there are none, and the page
+# asks for a token.
 write_page_tokens() { # file
     local organization separator=
     state_get own-keys >/dev/null || return 0

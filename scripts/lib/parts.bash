@@ -1,5 +1,5 @@
-# Runs the parts of a script, each a function run_PART, and all of them, even where an earlier one fails; and sums them up.
-# The script names them in all_parts, and a directory of its own in temporary; so many run beside each other as at_once says.
+# Runs the parts of a script and prints a summary. Each part is a function run_PART. All parts run, also after an error.
+# The script sets all_parts (names), temporary (a directory of its own) and at_once (how many parts run in parallel).
 
 failed=0 at_once=1
 declare -A running=() began=() results=()
@@ -16,8 +16,8 @@ check_parts() {
     done
 }
 
-# A part has its own process group, so that whatever way this script is told to end, all of the part hears of it once and
-# may tidy up. What parts beside each other have said so far is shown: nobody would see it otherwise.
+# Each part has its own process group, so an interruption reaches all its processes once and they can clean up. Then the
+# output of the interrupted parts is shown.
 interrupt() { # exit status
     local deadline=$((EPOCHSECONDS + 30)) job
     trap '' INT TERM HUP
@@ -30,7 +30,7 @@ interrupt() { # exit status
     exit "$1"
 }
 
-# Where one runs by itself, its output is shown as it comes; otherwise as a whole, at its end.
+# A part that runs alone writes to the terminal directly. Otherwise its output is shown at its end.
 is_shown_at_once() { ((at_once == 1 || ${#parts[@]} == 1)); }
 
 start_part() { # part
@@ -52,7 +52,7 @@ show_part() { # part, what became of it
     cat -- "$temporary/$1.log"
 }
 
-# Waits for one of those that run, and notes what became of it.
+# Waits for any running part and records its result.
 finish_part() {
     local job part verdict=passed seconds
     wait -n -p job "${!running[@]}" || verdict=FAILED failed=1
@@ -68,7 +68,7 @@ closing_line() { # part
     grep -v '^[[:space:]]*$' "$temporary/$1.log" | tail -n 1
 }
 
-# Ends with what failed, or with success.
+# Exits with 1 if a part failed.
 run_parts() {
     local part
     for part in "${parts[@]}"; do

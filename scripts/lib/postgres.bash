@@ -1,6 +1,5 @@
-# The private PostgreSQL: one socket in a directory that only its user enters, no
-# port, no password. Debian's binaries, never Debian's service; or those of another
-# PostgreSQL, whose directory POSTGRES_BIN names.
+# The private PostgreSQL cluster: one socket in a directory that only its user can enter, no port, no password. It uses
+# Debian's binaries, or those of the directory POSTGRES_BIN, but never Debian's service.
 
 database=reengagement
 
@@ -12,8 +11,7 @@ cluster_url() { # database
 
 database_url() { printf '%s' "${DATABASE_URL:-$(cluster_url "$database")}"; }
 
-# PostgreSQL refuses to run as root; and its tools complain about a working
-# directory that they cannot enter.
+# PostgreSQL refuses to run as root, and its tools complain about a working directory that they cannot enter.
 as_postgres() {
     local program=$1 version=15
     shift
@@ -26,7 +24,7 @@ as_postgres() {
     ) </dev/null 9>&-
 }
 
-# The pid in PostgreSQL's own file, if that process is this cluster.
+# Prints the pid of PostgreSQL's own file if that process belongs to this cluster.
 postgres_pid() {
     local data=$workspace/postgres/data pid
     { read -r pid <"$data/postmaster.pid" && start_tick "$pid" >/dev/null; } 2>/dev/null || return 1
@@ -52,7 +50,7 @@ postgres_create() {
 		log_parameter_max_length = 0
 		log_parameter_max_length_on_error = 0
 	END
-    # Under its name only once it is whole.
+    # Renamed only when it is complete.
     mv -- "$directory/data.new" "$directory/data"
 }
 
@@ -70,9 +68,9 @@ postgres_start() {
         psql_cluster --command="CREATE DATABASE $database"
 }
 
-# A killed PostgreSQL leaves its pid in two files, and a start is refused while that
-# pid exists, as a zombie or as somebody else. They also protect the data from
-# processes that outlive their parent, for a moment: so wait for the last of them.
+# A killed PostgreSQL leaves its pid in two files. PostgreSQL refuses to start while a process has that pid, be it a
+# zombie or another program. The files also protect the data from child processes that are still ending, so wait for
+# these.
 clear_after_kill() { # directory
     local deadline=$((EPOCHSECONDS + 20))
     while has_process_within "$1/data"; do
@@ -82,7 +80,7 @@ clear_after_kill() { # directory
     rm -f -- "$1/data/postmaster.pid" "$1"/.s.PGSQL.*
 }
 
-# Each process of PostgreSQL works in its data directory.
+# The working directory of each PostgreSQL process is the data directory.
 has_process_within() { # directory
     local pid
     for pid in $(pgrep -x postgres); do
@@ -101,7 +99,7 @@ postgres_stop() {
             as_postgres pg_ctl stop --wait --timeout=10 --silent --mode=immediate --pgdata="$workspace/postgres/data" ||
             say "PostgreSQL did not stop"
     fi
-    # What a killed one left behind.
+    # Removes the files of a killed cluster.
     rm -f -- "$workspace"/postgres/.s.PGSQL.* "$state/postgres.process"
 }
 
@@ -109,7 +107,7 @@ apply_sql() { on_database "$STACK_DIR/log/migrate.log" "applying sql/" "$root/sq
 
 load_demo() { on_database "$STACK_DIR/log/demo.log" "loading demo data" "$root/sql/demo"; }
 
-# What is done to somebody's own database is shown, and named before it is done.
+# Names the caller's own database before changing it.
 on_database() { # log, what it does, command
     local log=$1 what=$2 VERBOSE=${VERBOSE-}
     shift 2
@@ -117,8 +115,8 @@ on_database() { # log, what it does, command
     DATABASE_URL=$(database_url) quietly "$log" "$what" "$@" 9>&- || exit
 }
 
-# Once a day, since it is dated to now; and when it was asked for in another size.
-# What was logged on the same day stays.
+# Demo data are loaded once a day, because their dates are relative to now, and again for another size. Contacts logged
+# on the same day stay.
 refresh_demo() {
     local made=$workspace/postgres/demo wanted
     wanted="$(date -u +%F) ${ORGANIZATIONS-} ${PATIENTS-} $(cat "$root"/sql/demo* 2>/dev/null | sha256sum)"

@@ -1,13 +1,12 @@
-# Processes that outlive the script that started them. Each is recorded by its
-# pid and the tick it started at, so that a pid used again, even after a reboot,
-# is never taken for ours.
+# Processes that outlive the script that started them. The record is the pid with the start tick. So a reused pid, also
+# after a reboot, does not match.
 
-# The tick, for a process that runs: a zombie waiting for its parent does not.
+# Prints the start tick of a running process. A zombie does not run.
 start_tick() { # pid
     local line fields
-    # Not $(<…), which ends the whole script in bash 5.2 where there is no such file.
+    # Not $(<…): bash 5.2 ends the whole script if the file does not exist.
     line=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
-    # The name, in parentheses, may hold anything: count from behind it.
+    # The name in parentheses may contain anything, so count from behind it.
     read -ra fields <<<"${line##*) }"
     [[ ${fields[0]} != [ZX] ]] && printf '%s' "${fields[19]}"
 }
@@ -24,7 +23,7 @@ running_pid() { # name
 
 is_running() { running_pid "$1" >/dev/null; }
 
-# Sends a signal and waits; what does not end in time is killed, and said.
+# Sends a signal and waits. Kills the process after the timeout and reports that.
 stop_process() { # name, signal, seconds
     local pid deadline
     if pid=$(running_pid "$1"); then

@@ -1,16 +1,11 @@
-# The server: its environment, its start and its stop.
+# Starts and stops the server, and sets its environment.
 
 binary=${SERVER_BINARY:-$root/${BUILD_DIR:-.build}/release/reengagement-api}
 server_log=$STACK_DIR/log/server.log
 
-# What decides how the server behaves (README, "Configuration").
-server_variables=(DATABASE_URL DATABASE_ROLE DATABASE_LOGIN DB_POOL_SIZE DB_ACQUIRE_TIMEOUT_MS DB_STATEMENT_TIMEOUT_MS
-    FCGI_LISTEN WORKER_THREADS CLERK_JWT_KEY CLERK_JWKS_FILE CLERK_JWKS_URL CLERK_JWKS_CA_FILE
-    CLERK_ISSUER CLERK_AUTHORIZED_PARTIES RATE_LIMIT CORS_ALLOWED_ORIGINS AUDIT LOG_LEVEL LOG_FORMAT LOG_SLOW_MS
-    ANSWER_CACHE_BYTES AUDIT_DAILY_MB PUBLIC_URL SECURITY_CONTACT CLERK_AUDIENCE TOKEN_MAX_LIFETIME
-    TOKEN_DENY_FILE KEYS_MAX_AGE IDLE_LOGOFF_MIN)
+. "${BASH_SOURCE[0]%/*}/variables.bash"
 
-# A socket's path, absolute, or host:port as it stands.
+# Prints the absolute path of a socket, or host:port unchanged.
 listen_address() {
     local address=${FCGI_LISTEN:-$workspace/run/reengagement.sock}
     if is_socket_path "$address"; then realpath -ms -- "$address"; else printf '%s' "$address"; fi
@@ -20,7 +15,7 @@ is_socket_path() { # address
     [[ $1 == */* || ! $1 =~ :[0-9]+$ ]]
 }
 
-# The caller's environment, completed. No origin at all is said with an empty list.
+# Completes the caller's environment. An empty CORS_ALLOWED_ORIGINS allows no origin.
 set_server_environment() {
     local url address
     url=$(database_url)
@@ -36,7 +31,7 @@ set_server_environment() {
     export DATABASE_URL=$url FCGI_LISTEN=$address CLERK_JWT_KEY=${CLERK_JWT_KEY-}
     export CLERK_ISSUER=${CLERK_ISSUER-} DATABASE_LOGIN=${DATABASE_LOGIN:-any}
     export CORS_ALLOWED_ORIGINS=${CORS_ALLOWED_ORIGINS-$default_origins}
-    # A crashed Swift program would otherwise wait at a prompt for ever.
+    # Without this, a crashed Swift program waits at a prompt.
     export SWIFT_BACKTRACE=${SWIFT_BACKTRACE:-interactive=no}
     [[ $CLERK_JWT_KEY ]] || unset CLERK_JWT_KEY
 }
@@ -49,7 +44,7 @@ check_server_configuration() {
     ) >/dev/null </dev/null 9>&- || fail "the server refuses its environment, as it says above"
 }
 
-# Differs whenever a start now would give another server than the one that runs.
+# Changes with everything that a new start of the server would pick up.
 server_fingerprint() {
     (
         set_server_environment
@@ -73,7 +68,7 @@ server_start() {
     before=$(socket_identity "$address")
     state_set serves "$(is_private_cluster && printf 'the private cluster' || printf 'a database of the caller')"
     launch_server &
-    # Its end is for us to tell, not for the shell.
+    # This script reports its end, not the shell.
     disown
     wait_for_server "$!" "$address" "$before"
     state_set server-fingerprint "$fingerprint"
@@ -82,18 +77,17 @@ server_start() {
     state_set token-max-lifetime "${TOKEN_MAX_LIFETIME:-86400}"
 }
 
-# Runs in a process of its own, which becomes the server: recorded before that, so
-# that it can be stopped however soon this script is killed. In a session of its
-# own, so that Ctrl-C reaches `stack run` alone, which stops all in order.
-# As root it stays root, because the binary and the files that variables name may
-# be where only root reads, but in the group of the socket, which its socket gets.
+# Runs in a process of its own, which becomes the server. It is recorded before that, so that it can be stopped even if
+# this script is killed. It has its own session, so Ctrl-C reaches only `stack run`, which stops everything in order.
+# As root the server stays root, because only root may be able to read the binary and the files that variables name. Its
+# group is the socket's group.
 launch_server() {
     local group=()
     set_server_environment
     exec </dev/null >>"$server_log" 2>&1 9>&-
     record_process server "$BASHPID"
     ! is_root || group=(setpriv --regid "$socket_group" --clear-groups --)
-    # A shell's background job is born with these two ignored.
+    # A shell's background job starts with these two signals ignored.
     exec "${group[@]}" env --default-signal=INT,QUIT setsid "$binary"
 }
 
@@ -106,13 +100,13 @@ wait_for_server() { # pid, address, what was there before
     done
 }
 
-# A socket that a killed server left, or that another still serves, is not the new one.
+# The socket of a killed server, or of another running one, does not count.
 is_listening() { # address, what was there before
     local host=${1%:*}
     if is_socket_path "$1"; then
         [[ -S $1 && $(socket_identity "$1") != "$2" ]]
     else
-        # An IPv6 address without its brackets.
+        # Removes the brackets of an IPv6 address.
         host=${host#[} host=${host%]}
         (exec 3<>"/dev/tcp/$host/${1##*:}") 2>/dev/null
     fi

@@ -1,15 +1,14 @@
-# Where sockets and PostgreSQL's data are. Usually in STACK_DIR. As root, they must
-# be within reach of the users postgres and www-data; a socket's path may have 107
-# bytes; and libpq and nginx read some characters of a path as something else.
-# Where STACK_DIR is no such place, they are in a private directory under /tmp
-# while the stack is up, and the data is moved back to STACK_DIR by `down`.
+# The directory of the sockets and of PostgreSQL's data, usually STACK_DIR. As root, the users postgres and www-data
+# must be able to reach it. A socket's path has at most 107 bytes, and libpq and nginx interpret some characters of a
+# path. If STACK_DIR does not meet this, a private directory under /tmp is used while the stack is up, and `down` moves
+# the data back to STACK_DIR.
 
-# The server binds to its socket's path with its pid behind it, then renames.
+# The server binds to its socket's path with its pid appended, then renames it.
 longest_socket=run/reengagement.sock.4194304
 workspace_record=$state/workspace
 
-# Who reaches the server's socket as root: the server and nginx's workers, which have it as their first group. www-data is
-# no member: what else runs as that user (php-fpm) would be one then, too.
+# As root, the socket's group is for the server and for nginx's workers, whose first group it is. www-data is not a
+# member, because other programs that run as www-data (php-fpm) would be members then too.
 socket_group=reengagement-socket
 
 make_socket_group() {
@@ -17,7 +16,7 @@ make_socket_group() {
     for attempt in 1 2 3 4 5; do
         ! getent group "$socket_group" >/dev/null || return 0
         say "making the system group $socket_group, which the server's socket has"
-        # Somebody else may hold the lock of /etc/group.
+        # Another program may hold the lock of /etc/group.
         groupadd --force --system "$socket_group" || sleep 1
     done
     fail "there is no group $socket_group, and groupadd does not make it"
@@ -40,7 +39,7 @@ open_workspace() {
         workspace=$STACK_DIR
     else
         workspace=$(mktemp -d /tmp/reengagement.XXXXXXXX)
-        # As root others pass through, to what below is theirs.
+        # As root, the other users pass through it to their own folders.
         ! is_root || chmod 711 -- "$workspace"
         printf '%s\n' "$workspace" >"$workspace_record"
     fi
@@ -48,7 +47,7 @@ open_workspace() {
     make_run_directory
 }
 
-# A recorded directory that is gone, or meanwhile somebody else's, does not count.
+# Ignores a recorded directory that is gone or belongs to another user.
 find_workspace() {
     local recorded
     workspace=$STACK_DIR
@@ -57,7 +56,7 @@ find_workspace() {
     [[ -d $recorded && ! -L $recorded && -O $recorded ]] && workspace=$recorded
 }
 
-# The server's socket is 0660, in its group's name.
+# The server's socket has mode 0660 and this group.
 make_run_directory() {
     mkdir -p -- "$workspace/run"
     chmod 750 -- "$workspace/run"
@@ -77,8 +76,8 @@ close_workspace() {
     rm -rf -- "$state"
 }
 
-# Moves a directory, perhaps to another filesystem. Killed at any point it leaves a
-# whole copy under one of the two names, or both.
+# Moves a directory, also to another filesystem. If killed, it leaves a complete copy under one of the two names, or
+# both.
 bring_home() { # from, to
     [[ $1 != "$2" && -d $1 ]] || return 0
     rm -rf -- "$2" "$2.incoming" "$1.outgoing"

@@ -10,14 +10,19 @@ SELECT is((SELECT string_agg(d, E'\n') FROM (SELECT d FROM brute.differences() d
 -- The default size leaves nothing empty.
 SELECT is_empty($$
     SELECT word FROM unnest(ARRAY['critical', 'high', 'medium', 'low', 'engaged', 'active', 'dormant', 'stale',
-        'NEW: Invite to a first appointment', 'DORMANT: Re-engagement campaign needed', 'DORMANT: Personal follow-up needed',
+        'NEW: Invite to a first appointment', 'DORMANT: Re-engagement campaign needed',
+        'DORMANT: Personal follow-up needed',
         'AT RISK: Confirm the booked visit', 'MONITOR: Confirm the booked visit', 'MONITOR: Book the next appointment',
         'ENGAGED: Continue current care plan']) word
-    WHERE NOT EXISTS (SELECT FROM patient_reengagement_master_view v WHERE word IN (v.risk_level, v.engagement_status, v.recommended_action)) $$,
+    WHERE NOT EXISTS (SELECT FROM patient_reengagement_master_view v
+        WHERE word IN (v.risk_level, v.engagement_status, v.recommended_action)) $$,
     'every level, status and action is there');
-SELECT ok(missed_appointments_14d > 0 AND failed_communications > 0 AND no_future_appointments > 0 AND immediate_actions_required > 0
-    AND (SELECT sms_responded > 0 AND email_responded > 0 AND phone_appointment_booked > 0 FROM re.performance('org_demo_1', 'last_30_days'))
-    AND (SELECT sum(new_at_risk) > 0 AND sum(reengaged_successfully) > 0 AND sum(appointments_scheduled) > 0 FROM re.trends('org_demo_1', 30)),
+SELECT ok(missed_appointments_14d > 0 AND failed_communications > 0 AND no_future_appointments > 0
+    AND immediate_actions_required > 0
+    AND (SELECT sms_responded > 0 AND email_responded > 0 AND phone_appointment_booked > 0
+        FROM re.performance('org_demo_1', 'last_30_days'))
+    AND (SELECT sum(new_at_risk) > 0 AND sum(reengaged_successfully) > 0 AND sum(appointments_scheduled) > 0
+        FROM re.trends('org_demo_1', 30)),
     'every alert, channel and trend has something to show') FROM re.risk_metrics('org_demo_1');
 
 SELECT * FROM finish();

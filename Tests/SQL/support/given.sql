@@ -16,7 +16,8 @@ $$;
 CREATE FUNCTION given.patient(id text, created_at timestamptz DEFAULT '2020-01-01T00:00Z',
     archived_at timestamptz DEFAULT NULL, organization text DEFAULT 'clinic')
 RETURNS void LANGUAGE sql AS $$
-    INSERT INTO public.patients (organization_id, id, name, created_at, archived_at) VALUES ($4, $1, 'Patient ' || $1, $2, $3)
+    INSERT INTO public.patients (organization_id, id, name, created_at, archived_at)
+        VALUES ($4, $1, 'Patient ' || $1, $2, $3)
 $$;
 
 -- Booked long ago, hence attributed to nothing unless a test says otherwise.

@@ -1,5 +1,5 @@
-# Sourced by the scripts beside this folder, which say where the databases are (maintenance), where sql/ is (sql), and what
-# directory is theirs (work).
+# Sourced by the scripts beside this folder, which say where the databases are (maintenance), where sql/ is (sql), and
+# what directory is theirs (work).
 
 failures=0 number=0
 # For ../../../sql/questions.sql.

@@ -1,5 +1,6 @@
 """A whole stack of its own — PostgreSQL, server, nginx — driven through scripts/stack as a person would."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -88,6 +89,16 @@ class Stack:
 
     def down(self):
         self.call("down")
+
+    @contextlib.contextmanager
+    def started(self, *steps):
+        """Runs steps of scripts/stack, by default all of them, and stops everything at the end."""
+        try:
+            for step in steps or ("up", ):
+                self.call(step)
+            yield self.attach()
+        finally:
+            self.down()
 
     def restart_server(self, **environment):
         self.call("server-stop")

@@ -1,0 +1,18 @@
+# The variables that change what a stack does. Tests and benchmarks start without those of their caller.
+
+# What the server reads (README, "Configuration").
+server_variables=(
+    DATABASE_URL DATABASE_ROLE DATABASE_LOGIN DB_POOL_SIZE DB_ACQUIRE_TIMEOUT_MS DB_STATEMENT_TIMEOUT_MS
+    FCGI_LISTEN WORKER_THREADS CLERK_JWT_KEY CLERK_JWKS_FILE CLERK_JWKS_URL CLERK_JWKS_CA_FILE
+    CLERK_ISSUER CLERK_AUTHORIZED_PARTIES RATE_LIMIT CORS_ALLOWED_ORIGINS AUDIT LOG_LEVEL LOG_FORMAT LOG_SLOW_MS
+    ANSWER_CACHE_BYTES AUDIT_DAILY_MB PUBLIC_URL SECURITY_CONTACT CLERK_AUDIENCE TOKEN_MAX_LIFETIME
+    TOKEN_DENY_FILE KEYS_MAX_AGE IDLE_LOGOFF_MIN
+)
+
+# What scripts/stack and scripts/token read in addition, and what a supervisor hands to the server.
+stack_variables=(
+    STACK_DIR STACK_DEMO STACK_NGINX STACK_PAGES DEV_SIGN_IN HTTPS_PORT HTTP_PORT ORG TOKEN_TTL SUBJECTS
+    LISTEN_FDS LISTEN_PID
+)
+
+forget_callers_variables() { unset "${!PG@}" "${server_variables[@]}" "${stack_variables[@]}"; }
