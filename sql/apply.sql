@@ -84,7 +84,7 @@ DECLARE
     gone text[] := ARRAY(SELECT o.name FROM pg_temp.objects() o JOIN pg_temp.dependents(object) d USING (classid, objid));
 BEGIN
     IF others IS NOT NULL THEN
-        RAISE 'nothing has been changed: what % gives has changed, and this depends on it and would be lost: %. Drop it, migrate, and make it again',
+        RAISE 'nothing has been changed: the result of % has changed, and its replacement would drop: %. Drop that, run migrate, and create it again',
             object, others;
     END IF;
     INSERT INTO pg_temp.dropped
@@ -175,7 +175,7 @@ BEGIN
         EXIT WHEN left_over = 0 OR left_over = (SELECT count(*) FROM pg_temp.obsolete());
     END LOOP;
     IF left_over > 0 THEN
-        RAISE 'nothing has been changed: no file makes % any longer, and it cannot be dropped: %',
+        RAISE 'nothing has been changed: no file creates % now, and it cannot be dropped: %',
             (SELECT string_agg(o, ', ') FROM pg_temp.obsolete() o), problem;
     END IF;
 END $$;
@@ -187,7 +187,7 @@ DECLARE
     statement text;
 BEGIN
     IF lost IS NOT NULL THEN
-        RAISE 'nothing has been changed: this was dropped, and no file has made it again: %', lost;
+        RAISE 'nothing has been changed: this was dropped, and no file creates it again: %', lost;
     END IF;
     FOR statement IN
         SELECT d.statement FROM pg_temp.dropped d JOIN pg_temp.objects() o USING (name) WHERE d.statement IS NOT NULL

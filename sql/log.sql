@@ -19,7 +19,7 @@ BEGIN
         statement := format('ALTER DATABASE %I SET %s = 0', current_database(), name);
         BEGIN
             EXECUTE statement;
-            PERFORM set_config('re.done', current_setting('re.done') || format(E'kept values out of the log by %s\n', name), true);
+            PERFORM set_config('re.done', current_setting('re.done') || format(E'set %s to 0, so that the log contains no values\n', name), true);
         EXCEPTION
             WHEN insufficient_privilege THEN
                 IF current_setting(name, true) IS DISTINCT FROM '0' THEN

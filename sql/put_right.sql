@@ -48,7 +48,7 @@ BEGIN
             others := pg_temp.others();
             EXECUTE fault.undo;
             IF pg_temp.others() < others THEN
-                RAISE '% has been replaced, and something of another''s hangs on it', fault.name;
+                RAISE '% has to be replaced, and an object that migrate does not create depends on it', fault.name;
             END IF;
             EXECUTE statement;
         END;
@@ -146,7 +146,7 @@ BEGIN
         WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = o.id);
         UPDATE re.organization_state SET building_after = '', built_at = NULL, generation = generation + 1;
         PERFORM set_config('re.done', current_setting('re.done')
-            || E'derived data are built anew in the background; until they are, answers come from the plain views\n', true);
+            || E'derived data are rebuilt in the background; until then, responses come from the plain views\n', true);
     END IF;
 END $$;
 DROP FUNCTION pg_temp.others();

@@ -143,7 +143,7 @@ BEGIN
     END IF;
 
     IF wanted <> '{}' THEN
-        RAISE 'nothing has been changed, since "%" may not do all of it; let a superuser, or the login that made the roles, say first: %;',
+        RAISE 'nothing has been changed, because "%" lacks the rights; a superuser, or the login that created the roles, must run first: %;',
             current_user, array_to_string(wanted, '; ');
     END IF;
 
@@ -151,7 +151,7 @@ BEGIN
     IF has_options AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
         AND NOT pg_has_role(to_regrole('reengagement_bound'), 'MEMBER WITH ADMIN OPTION')
     THEN
-        RAISE WARNING 'a version that needs another role, or another DATABASE_ROLE, could not be migrated by "%"; let a superuser, or the login that made the roles, say now: %;',
+        RAISE WARNING 'a version that needs another role, or another DATABASE_ROLE, could not be migrated by "%"; a superuser, or the login that created the roles, should run now: %;',
             current_user, format('GRANT reengagement_bound TO %I WITH ADMIN TRUE, INHERIT FALSE, SET FALSE', current_user);
     END IF;
 END $$;

@@ -34,10 +34,10 @@ BEGIN
                         OR migration IS NULL AND l.locktype = 'advisory' AND l.objsubid = 1
                             AND (l.classid::bigint << 32) + l.objid::bigint = hashtextextended('re.migration', 0)));
             IF clock_timestamp() > deadline THEN
-                RAISE 'nothing has been changed: the lock of migrations is held by %', coalesce(others, 'somebody who is gone now');
+                RAISE 'nothing has been changed: the lock of migrations is held by %', coalesce(others, 'a session that has ended');
             END IF;
             IF NOT has_told THEN
-                RAISE WARNING 'waiting for the lock of migrations, for at most a minute: it is held by %', coalesce(others, 'somebody');
+                RAISE WARNING 'waiting for the lock of migrations, for at most a minute: it is held by %', coalesce(others, 'another session');
                 has_told := true;
             END IF;
         END;

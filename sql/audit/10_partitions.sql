@@ -127,7 +127,7 @@ BEGIN
     INSERT INTO re.audit_rest SELECT b.* FROM re.audit_rest_before b WHERE date_trunc('month', b.at) <> ALL (moved);
     GET DIAGNOSTICS entries = ROW_COUNT;
     IF missing <> entries THEN
-        RAISE 'of the entries that no month has taken % would be in no table', missing - entries;
+        RAISE '% entries of re.audit_rest would be in no table', missing - entries;
     END IF;
     DROP TABLE re.audit_rest_before;
     ALTER TABLE re.audit ATTACH PARTITION re.audit_rest DEFAULT;
@@ -147,7 +147,7 @@ BEGIN
     IF NOT even_within_six_years AND day > now() - interval '6 years' THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('%s is less than six years ago', day),
-            HINT = 'HIPAA asks for six years; to drop entries sooner say re.drop_audit_before(day, true).';
+            HINT = 'HIPAA requires six years. To drop entries sooner, call re.drop_audit_before(day, true).';
     END IF;
     PERFORM re.hold_audit();
     FOR dropped IN

@@ -89,7 +89,7 @@ BEGIN
     first := coalesce(last.to_transaction, 0);
     horizon := re.audit_transaction(pg_snapshot_xmin(pg_current_snapshot()));
     IF horizon < first THEN
-        RAISE 'the audit''s transactions have begun anew, as after a restore: run migrate';
+        RAISE 'the cluster''s transaction numbers have restarted, as after a restore: run migrate';
     END IF;
     IF coalesce(last.at < clock_timestamp() - pause, true) THEN
         following := coalesce((SELECT greatest(e.transaction,
@@ -185,7 +185,7 @@ BEGIN
 
     -- Such entries would never be sealed.
     RETURN QUERY
-    SELECT e.organization_id, format('%s entries are of transactions that have not been', count(*))
+    SELECT e.organization_id, format('%s entries are of transactions in the future', count(*))
     FROM re.audit e WHERE e.transaction >= greatest(sealed_to, re.audit_transaction(pg_snapshot_xmax(pg_current_snapshot())))
     GROUP BY e.organization_id;
 

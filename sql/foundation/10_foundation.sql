@@ -226,7 +226,7 @@ SELECT f.* FROM (
     SELECT format('%s %s %s', kind, name, CASE
             WHEN n.definition IS NULL THEN 'is missing'
             WHEN l.definition IS NULL THEN 'is not to be there'
-            WHEN kind = 'table' AND split_part(n.definition, ',', 1) <> split_part(l.definition, ',', 1) THEN 'is another than it was'
+            WHEN kind = 'table' AND split_part(n.definition, ',', 1) <> split_part(l.definition, ',', 1) THEN 'has been replaced by another table'
             ELSE 'has been changed'
         END), kind, name, l.definition, n.definition, n.undo
     FROM list l
@@ -241,7 +241,7 @@ SELECT f.* FROM (
             OR kind IN ('extension', 'role', 'table', 'trigger', 'row security', 'owner', 'right'))
     END
     UNION ALL
-    SELECT 'the list of what is to be there is empty', 'version', 're.foundation', '', NULL, NULL
+    SELECT 're.foundation is empty', 'version', 're.foundation', '', NULL, NULL
     WHERE NOT EXISTS (SELECT FROM same)
 ) AS f (fault, kind, name, expected, found, undo)
 -- In the order of creation.
