@@ -1,4 +1,5 @@
 import API
+import JWT
 import Threads
 
 /// The limit of requests for each subject, by the generic cell rate algorithm; the caller passes the time.
@@ -55,9 +56,9 @@ final class RateLimiter: Sendable {
     init(rate: Int) { limit = Monitor(RateLimit(rate: rate, burst: 2 * rate)) }
 
     /// - Throws: a 429 with `Retry-After`.
-    func admit(_ principal: Principal) throws(Problem) {
+    func admit(_ claims: Claims) throws(Problem) {
         let now = ContinuousClock.now
-        let wait = limit.withLock { $0.take(principal.subject, now: now) }
+        let wait = limit.withLock { $0.take(claims.subject, now: now) }
         guard let wait else { return }
         throw .tooManyRequests(retryAfter: max(1, Int((wait / .seconds(1)).rounded(.up))))
     }
