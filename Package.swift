@@ -26,18 +26,23 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CSystem"),
 
-        .target(name: "JSON", swiftSettings: floor),
+        .target(name: "Text", swiftSettings: floor),
         .target(name: "Threads", swiftSettings: floor),
-        .target(name: "FastCGI", dependencies: ["CFastCGI", "Threads"], swiftSettings: floor),
+        .target(name: "Digest", dependencies: ["COpenSSL", "Text"], swiftSettings: floor),
+        .target(name: "JSON", dependencies: ["Text"], swiftSettings: floor),
+        .target(name: "FastCGI", dependencies: ["CFastCGI", "Text", "Threads"], swiftSettings: floor),
         .target(name: "PostgreSQL", dependencies: ["CPostgreSQL", "Threads"], swiftSettings: floor),
         .target(
-            name: "JWT", dependencies: ["JSON", "Threads", "CJWT", "COpenSSL", "CCurl", logging], swiftSettings: floor),
-        .target(
-            name: "API", dependencies: ["JSON", "PostgreSQL", "COpenSSL"], resources: [.embedInCode("openapi.json")],
+            name: "JWT", dependencies: ["Digest", "JSON", "Text", "Threads", "CJWT", "COpenSSL", "CCurl", logging],
             swiftSettings: floor),
         .target(
+            name: "API", dependencies: ["Digest", "JSON", "PostgreSQL", "Text"],
+            resources: [.embedInCode("openapi.json")], swiftSettings: floor),
+        .target(
             name: "Server",
-            dependencies: ["API", "CSystem", "FastCGI", "JSON", "JWT", "PostgreSQL", "Threads", logging],
+            dependencies: [
+                "API", "CSystem", "Digest", "FastCGI", "JSON", "JWT", "PostgreSQL", "Text", "Threads", logging,
+            ],
             swiftSettings: floor),
         .executableTarget(
             name: "reengagement-api",
@@ -45,6 +50,7 @@ let package = Package(
             swiftSettings: floor),
 
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+        .testTarget(name: "TextTests", dependencies: ["Digest", "Text"]),
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
         .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "Threads"]),
         .testTarget(name: "PostgreSQLTests", dependencies: ["PostgreSQL", "Threads"]),

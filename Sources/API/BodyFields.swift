@@ -1,9 +1,9 @@
 import JSON
 
-/// The fields of a JSON object that was sent as a body, read one by one while their faults are collected.
+/// The fields of a JSON object that was sent as a body, read one by one, with the errors collected.
 struct BodyFields {
     private let object: JSONObject
-    var faults = Faults(.badField)
+    var errors = FieldErrors(.badField)
 
     /// - Throws: a 400 where the body is not UTF-8, not JSON or not an object.
     init(_ body: [UInt8]) throws(Problem) {
@@ -34,7 +34,8 @@ struct BodyFields {
         }
     }
 
-    /// RFC 8259 section 8.1 allows none of them in front of JSON. UTF-32 first, whose mark begins as UTF-16's does.
+    /// RFC 8259 section 8.1 allows none of them in front of JSON. UTF-32 is first, as its mark begins with that of
+    /// UTF-16.
     private static let byteOrderMarks: [(encoding: String, bytes: [UInt8])] = [
         ("UTF-8", [0xEF, 0xBB, 0xBF]), ("UTF-32", [0xFF, 0xFE, 0, 0]), ("UTF-32", [0, 0, 0xFE, 0xFF]),
         ("UTF-16", [0xFF, 0xFE]), ("UTF-16", [0xFE, 0xFF]),
@@ -45,7 +46,7 @@ struct BodyFields {
         guard let value = required(name) else { return "" }
         guard let text = value.text, length.contains(text.unicodeScalars.count) else {
             let range = "\(length.lowerBound) to \(length.upperBound)"
-            faults.add(name, "must be a string of \(range) characters, without U+0000 or lone surrogates")
+            errors.add(name, "must be a string of \(range) characters, without U+0000 or lone surrogates")
             return ""
         }
         return text
@@ -55,7 +56,7 @@ struct BodyFields {
     mutating func optionalText(_ name: StaticString, atMost length: Int) -> String {
         guard let value = single(name), !value.isNull else { return "" }
         guard let text = value.text, text.unicodeScalars.count <= length else {
-            faults.add(name, "must be a string of at most \(length) characters, without U+0000 or lone surrogates")
+            errors.add(name, "must be a string of at most \(length) characters, without U+0000 or lone surrogates")
             return ""
         }
         return text
@@ -65,7 +66,7 @@ struct BodyFields {
     mutating func optionalPrintable(_ name: StaticString, atMost length: Int) -> String? {
         guard let value = single(name), !value.isNull else { return nil }
         guard let text = value.text, isPrintable(text.utf8, atMost: length) else {
-            faults.add(name, "must be a string of 1 to \(length) printable ASCII characters")
+            errors.add(name, "must be a string of 1 to \(length) printable ASCII characters")
             return nil
         }
         return text
@@ -75,17 +76,17 @@ struct BodyFields {
     mutating func optionalBool(_ name: StaticString) -> Bool {
         guard let value = single(name), !value.isNull else { return false }
         guard case .bool(let flag) = value else {
-            faults.add(name, "must be true or false")
+            errors.add(name, "must be true or false")
             return false
         }
         return flag
     }
 
-    /// A required word; `placeholder` stands in where it is at fault, and is never used then.
+    /// A required word; `placeholder` is returned where it is invalid, and never used.
     mutating func choice<Value: Choice>(_ name: StaticString, default placeholder: Value) -> Value {
         guard let value = required(name) else { return placeholder }
         guard let choice = value.text.flatMap(Value.named) else {
-            faults.add(name, Value.expectation)
+            errors.add(name, Value.expectation)
             return placeholder
         }
         return choice
@@ -95,7 +96,7 @@ struct BodyFields {
     mutating func text(_ name: StaticString) -> String? {
         guard let value = single(name), !value.isNull else { return nil }
         guard let text = value.text else {
-            faults.add(name, "must be a string, without U+0000 or lone surrogates")
+            errors.add(name, "must be a string, without U+0000 or lone surrogates")
             return nil
         }
         return text
@@ -105,7 +106,7 @@ struct BodyFields {
     mutating func choice<Value: Choice>(_ name: StaticString) -> Value? {
         guard let value = single(name), !value.isNull else { return nil }
         guard let choice = value.text.flatMap(Value.named) else {
-            faults.add(name, Value.expectation)
+            errors.add(name, Value.expectation)
             return nil
         }
         return choice
@@ -115,23 +116,23 @@ struct BodyFields {
     mutating func number(_ name: StaticString, in range: ClosedRange<Int>) -> Int? {
         guard let value = single(name), !value.isNull else { return nil }
         guard let number = value.double.flatMap(Int.init(exactly:)), range.contains(number) else {
-            faults.add(name, "must be a whole number from \(range.lowerBound) to \(range.upperBound), as a JSON number")
+            errors.add(name, "must be a whole number from \(range.lowerBound) to \(range.upperBound), as a JSON number")
             return nil
         }
         return number
     }
 
     private mutating func required(_ name: StaticString) -> JSONValue? {
-        let before = faults.list.count
+        let before = errors.list.count
         if let value = single(name), !value.isNull { return value }
-        if faults.list.count == before { faults.add(name, "is required") }
+        if errors.list.count == before { errors.add(name, "is required") }
         return nil
     }
 
     private mutating func single(_ name: StaticString) -> JSONValue? {
         let values = object.values(of: "\(name)")
         guard values.count <= 1 else {
-            faults.add(name, "is given \(values.count) times; give it once")
+            errors.add(name, "is given \(values.count) times; give it once")
             return nil
         }
         return values.first

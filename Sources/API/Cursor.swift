@@ -1,10 +1,10 @@
 import JSON
 
-/// Where a page of the list of patients ended: the last patient's place in its order.
+/// The end of a page of the list of patients: the last patient's place in the list's order.
 ///
-/// It holds the place and not a number of rows, so that patients who come or go before it neither repeat nor
-/// hide others. To the client it is opaque. What it belongs to stands in it as a digest: an address takes 8 KiB,
-/// and what was searched for must not be readable in it (definitions.md section 5).
+/// A place and not a number of rows, so that no patient is repeated or skipped when others enter or leave the list. It
+/// is opaque to the client. The question that it belongs to is in it as a digest, since an address has at most 8 KiB
+/// and must not contain the searched text (definitions.md section 5).
 struct Cursor: Equatable {
     /// The last patient of the page, in one of two kinds of order.
     enum Place: Equatable {
@@ -13,7 +13,7 @@ struct Cursor: Equatable {
         case name(String, id: String)
     }
 
-    /// What it belongs to (``PatientQuestion/digest()``).
+    /// Identifies the list that it belongs to (``PatientQuestion/digest()``).
     let digest: String
     let place: Place
 
@@ -70,11 +70,11 @@ struct Cursor: Equatable {
         return Base64URL.encode(writer.bytes)
     }
 
-    /// As many whole code points of a name as a cursor keeps: a name may be of any length.
+    /// The beginning of a name, in whole code points, since a name may have any length.
     private static func beginning(of name: String) -> String {
         let bytes = Array(name.utf8.prefix(longestName + 1))
         guard bytes.count > longestName else { return name }
-        // What begins with the bits 10 goes on with a code point (RFC 3629 section 3).
+        // A byte that begins with the bits 10 continues a code point (RFC 3629 section 3).
         let end = (0...longestName).last { bytes[$0] & 0b1100_0000 != 0b1000_0000 }
         return String(decoding: bytes[..<(end ?? 0)], as: UTF8.self)
     }

@@ -2,37 +2,56 @@ public import PostgreSQL
 
 /// One endpoint's request: a value of this type *is* a validated request.
 ///
-/// Both ends are pure: `init` turns what was sent into a query, `respond` turns rows into an answer.
+/// Both ends are pure: `init` turns a call into a query, `respond` turns the query's rows into a response.
+///
+///     struct PatientCount: Endpoint {
+///         static let path: StaticString = "/api/v1/reengagement/{org_id}/patient-count"
+///         let organization: String
+///
+///         init(_ call: Call) { organization = call.organization }
+///
+///         private static let columns = Columns([.number("patients")])
+///         private static let statement = Statement(
+///             name: "patient_count", sql: "SELECT \(columns.selected) FROM re.patient_count($1)")
+///         var query: Query { Query(Self.statement, [organization]) }
+///
+///         func respond(to rows: QueryResult) throws -> Response {
+///             var writer = JSONWriter(capacity: 64)
+///             let row = try rows.firstRow()
+///             writer.object { $0.members(Self.columns, of: row) }
+///             return .json(writer.bytes)
+///         }
+///     }
 public protocol Endpoint: Sendable {
     static var method: Method { get }
-    /// Where it answers, with `{org_id}` and `{patient_id}` for the parts that vary.
+    /// Its path, with `{org_id}` and `{patient_id}` for the variable parts.
     static var path: StaticString { get }
-    /// What it asks the database; run again where a connection breaks, if it only reads.
+    /// Whether its query only reads, and so may run again after the connection broke.
     static var isRepeatable: Bool { get }
 
     /// - Throws: ``Problem`` with status 400, 404 or 422.
     init(_ call: Call) throws(Problem)
 
     var query: Query { get }
-    /// Cache key for what the response contains beyond the rows of ``query``; nil disables caching.
+    /// Cache key for the content of the response beyond the rows of ``query``. Nil disables caching.
     ///
     /// A cached response is sent again until something changes for its organization. It may contain one time of
-    /// answering, whose place is ``Response/answeredAt``.
+    /// answering, at ``Response/answeredAt``.
     var cacheKey: String? { get }
 
-    /// What was asked for besides the route, for the audit; never a note or another free text.
+    /// The values that were asked for besides the route, for the audit; never a note or another free text.
     var filter: [(name: StaticString, value: String)] { get }
 
-    /// The one patient whom it asks about, for the audit.
+    /// The one patient that it is about, for the audit.
     var patientSought: String? { get }
-    /// The same of a body that is refused unchecked, as far as it can be told; nil where a body names no patient.
+    /// The same for a body that is refused before it is validated; nil where the body names no patient.
     static func patientSought(in body: () -> [UInt8]?) -> String?
 
-    /// What it means to the caller that the database refused the query with this code of our own; nil where nothing.
+    /// The response where the database refused the query with this code of the project's own; nil for other codes.
     func problem(for state: SQLState) -> Problem?
 
-    /// - Throws: ``Problem`` where the rows say that there is no such thing, ``EndpointError`` where they are not
-    ///   what the query promises.
+    /// - Throws: ``Problem`` where the rows show that something does not exist, ``EndpointError`` where they do not
+    ///   have the shape of the query.
     func respond(to rows: QueryResult) throws -> Response
 }
 
@@ -46,15 +65,15 @@ extension Endpoint {
     public func problem(for state: SQLState) -> Problem? { nil }
 }
 
-/// A method that an endpoint may answer; HEAD and OPTIONS come with each of them.
+/// A method of an endpoint; each also answers OPTIONS, and GET also HEAD.
 public enum Method: String, Sendable, CaseIterable {
     case get = "GET"
     case post = "POST"
 }
 
-/// Everything an endpoint may look at.
+/// A request as an endpoint sees it: the client is known and may see the organization, and the body has been read.
 public struct Call: Sendable {
-    /// The organization of the path, which the token has been found to speak for.
+    /// The organization of the path, in which the token is active.
     public let organization: String
     /// The user, as the token's `sub` names them.
     public let subject: String
@@ -63,16 +82,21 @@ public struct Call: Sendable {
     public let body: [UInt8]
     public let idempotencyKey: [UInt8]?
     let repeatedHeaders: [SingleHeader]
-    /// What a write records of whoever asks, beside the subject.
-    public let caller: Caller
+
+    // A write records the following, as far as it is known.
+    public var sessionID: String?
+    public var role: String?
+    /// The user who impersonates the subject.
+    public var actor: String?
+    public var address: String?
+    public var requestID: String?
+    public var serverRequestID: String?
 
     public init(
-        organization: String, subject: String, patientID: String? = nil, request: Request, body: [UInt8] = [],
-        caller: Caller = Caller()
+        organization: String, subject: String, patientID: String? = nil, request: Request, body: [UInt8] = []
     ) {
         self.organization = organization
         self.subject = subject
-        self.caller = caller
         self.patientID = patientID
         parameters = request.parameters
         idempotencyKey = request.idempotencyKey
@@ -81,36 +105,13 @@ public struct Call: Sendable {
     }
 }
 
-/// Who asks and from where, as far as it is known.
-public struct Caller: Sendable {
-    public let sessionID: String?
-    public let role: String?
-    /// Who really acts, where somebody impersonates the subject.
-    public let actor: String?
-    public let address: String?
-    public let requestID: String?
-    public let serverRequestID: String?
-
-    public init(
-        sessionID: String? = nil, role: String? = nil, actor: String? = nil, address: String? = nil,
-        requestID: String? = nil, serverRequestID: String? = nil
-    ) {
-        self.sessionID = sessionID
-        self.role = role
-        self.actor = actor
-        self.address = address
-        self.requestID = requestID
-        self.serverRequestID = serverRequestID
-    }
-}
-
-/// Rows that do not have the shape which the query promises: a fault of ours.
+/// Rows that do not have the shape of their query, an error of the server or its schema: 500.
 public struct EndpointError: Error, CustomStringConvertible {
     public let description: String
 }
 
 extension QueryResult {
-    /// The first row, where the query promises at least one.
+    /// The first row of a query that always returns one.
     func firstRow() throws(EndpointError) -> Row {
         guard rowCount > 0 else { throw EndpointError(description: "the query returned no row") }
         return self[0]

@@ -21,10 +21,10 @@ struct Field {
     static func json(_ name: StaticString) -> Field { Field(name: name, kind: .json) }
 }
 
-/// Neighbouring columns of a statement's rows, which become the members of a JSON object.
+/// Adjacent columns of a statement's rows, which become the members of a JSON object.
 ///
-/// The groups of one statement follow each other. The last one has the list that the statement selects, and each knows
-/// its own place in it, so that no name and no position stands anywhere else:
+/// The groups of one statement follow each other. The last one contains the list that the statement selects, and each
+/// knows its own position, so that no name and no position is written twice:
 ///
 ///     static let levels = Columns(riskLevels)
 ///     static let clock = Columns([.text("last_updated")], after: levels)
@@ -39,7 +39,7 @@ struct Columns {
     fileprivate let names: MemberNames
 
     /// - Parameters:
-    ///   - prefix: what the columns' names have in front of the members' names.
+    ///   - prefix: precedes the members' names in the columns' names.
     ///   - previous: the group before it; nil for the first.
     init(_ fields: [Field], prefix: String = "", after previous: Columns? = nil) {
         self.fields = fields
@@ -94,7 +94,7 @@ extension JSONWriter {
         for group in groups { object(group.name) { $0.members(group.columns, of: row) } }
     }
 
-    /// Writes a group of one column, the time of the answer, and returns where that stands; nil for NULL.
+    /// Writes a group of one column, the time of the response, and returns its range in the output; nil for NULL.
     mutating func member(clock: Columns, of row: Row) -> Range<Int>? {
         members(clock, of: row)
         guard !row.isNull(clock.first) else { return nil }
@@ -106,14 +106,14 @@ extension JSONWriter {
 }
 
 extension Field.Kind {
-    /// What stands for a value that PostgreSQL writes like this; of a text it is what goes between the quotes.
+    /// The JSON for a value in PostgreSQL's text format; for a text its content between the quotes.
     fileprivate func json(of bytes: UnsafeRawBufferPointer?) -> UnsafeRawBufferPointer {
         guard let bytes else { return Self.literal("null") }
         guard self == .boolean else { return bytes }
         return bytes.first == UInt8(ascii: "t") ? Self.literal("true") : Self.literal("false")
     }
 
-    /// Good for ever: the text is part of the program.
+    /// Valid as long as the program runs, since the text is part of it.
     private static func literal(_ text: StaticString) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
     }

@@ -1,4 +1,4 @@
-/// What an id can be (definitions.md section 1): nothing else is in the tables, so there is no need to ask them.
+/// The ids that can exist (definitions.md section 1), so that the database need not be asked for others.
 enum Identifiers {
     /// The most characters, as PostgreSQL counts them: Unicode code points.
     static let longest = 200

@@ -1,14 +1,14 @@
-/// The OpenAPI document that is kept beside the endpoints.
+/// The OpenAPI document.
 public enum OpenAPI {
     private static let document = PackageResources.openapi_json
     private static let anyServer = Array(#""url": "/""#.utf8)
 
-    /// The document as it was written, or with the address that it was asked at as its server: a client that is
-    /// generated from a saved copy would take `localhost` for that of a relative one.
+    /// The document, with the address of the request as its server if that is known. A client that is generated from a
+    /// saved copy would take a relative address for `localhost`.
     ///
     /// - Parameters:
     ///   - scheme: `http` or `https`.
-    ///   - host: the request's Host, whatever it says.
+    ///   - host: the request's Host, as the client sent it.
     public static func response(scheme: String?, host: String?) -> Response {
         var body = document
         if let scheme, let host, ["http", "https"].contains(scheme), isHost(host), let place = place(of: anyServer) {
@@ -18,7 +18,7 @@ public enum OpenAPI {
     }
 
     private static func place(of bytes: [UInt8]) -> Range<Int>? {
-        // It stands near the beginning.
+        // It is near the beginning.
         document.indices.first { document[$0...].starts(with: bytes) }.map { $0..<$0 + bytes.count }
     }
 

@@ -1,6 +1,6 @@
-/// Values that may each be left out, from an address or from a body; their faults are collected.
+/// Optional values of an address or a body. Their errors are collected.
 protocol OptionalValues {
-    var faults: Faults { get set }
+    var errors: FieldErrors { get set }
 
     mutating func text(_ name: StaticString) -> String?
     mutating func choice<Value: Choice>(_ name: StaticString) -> Value?
@@ -12,15 +12,15 @@ extension BodyFields: OptionalValues {}
 /// The values of an address's parameters.
 struct AddressValues: OptionalValues {
     let parameters: QueryParameters
-    var faults = Faults()
+    var errors = FieldErrors()
 
     init(_ parameters: QueryParameters) { self.parameters = parameters }
 
-    mutating func text(_ name: StaticString) -> String? { parameters.value(of: name, &faults) }
+    mutating func text(_ name: StaticString) -> String? { parameters.value(of: name, &errors) }
 
-    mutating func choice<Value: Choice>(_ name: StaticString) -> Value? { parameters.choice(name, &faults) }
+    mutating func choice<Value: Choice>(_ name: StaticString) -> Value? { parameters.choice(name, &errors) }
 
     mutating func number(_ name: StaticString, in range: ClosedRange<Int>) -> Int? {
-        parameters.number(name, in: range, &faults)
+        parameters.number(name, in: range, &errors)
     }
 }

@@ -24,7 +24,7 @@ private let statement = Statement(
 extension PatientList {
     var query: Query { Query(statement, question.parameters) }
 
-    /// Whether an order was asked for is told in the answer, and the parameters of the query do not hold it.
+    /// The response contains whether an order was given, which the query's parameters do not.
     var cacheKey: String? { question.sort == nil ? "" : "sort" }
 
     var filter: [(name: StaticString, value: String)] { question.filter }
@@ -32,16 +32,16 @@ extension PatientList {
     /// Only the database knows the folding (`re.folded`), so it is the one to find that it leaves nothing of `q`.
     func problem(for state: SQLState) -> Problem? {
         guard state.code == "RE422" else { return nil }
-        let fault = FieldFault(
+        let error = FieldError(
             field: "q", message: "is made of nothing but accents or other marks; give some letters or digits")
-        return .unprocessable([fault], Self.method == .post ? .badField : .badParameter)
+        return .unprocessable([error], Self.method == .post ? .badField : .badParameter)
     }
 
     func respond(to rows: QueryResult) throws -> Response {
         let first = try rows.firstRow()
         let count = first.isNull(patient.first) ? 0 : min(rows.rowCount, question.limit)
-        var shown = PatientIDs(capacity: count)
-        for index in 0..<count { shown.add(rows[index], patient.first) }
+        var shown = ArrayLiteral(capacity: 24 * count)
+        for index in 0..<count { shown.append(rows[index], patient.first) }
         let nextCursor = rows.rowCount > question.limit ? try cursor(after: rows[count - 1]) : nil
         var writer = JSONWriter(capacity: 640 * (count + 1))
         var answeredAt: Range<Int>?

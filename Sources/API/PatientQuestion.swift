@@ -1,6 +1,7 @@
+import Digest
 import JSON
 
-/// What a list of patients is asked for: which of them, in which order and with what (definitions.md section 5).
+/// The parameters of a list of patients: its filters, its order and its page (definitions.md section 5).
 struct PatientQuestion: Sendable {
     enum RiskLevel: String, Choice {
         case critical, high, medium, low, engaged, all
@@ -38,7 +39,7 @@ struct PatientQuestion: Sendable {
 
     private static let textLength = 3...100
 
-    /// - Throws: a 422 that lists every fault.
+    /// - Throws: a 422 that lists every error.
     init(_ call: Call, _ values: consuming some OptionalValues) throws(Problem) {
         organization = call.organization
         riskLevel = values.choice("risk_level") ?? .all
@@ -52,12 +53,12 @@ struct PatientQuestion: Sendable {
         let given = values.text("cursor")
         cursor = given.flatMap(Cursor.init)
         if given != nil, cursor == nil {
-            values.faults.add("cursor", "is not one of ours; send summary.next_cursor of the page before as it is")
+            values.errors.add("cursor", "is not one of ours; send summary.next_cursor of the page before as it is")
         }
-        try values.faults.check()
+        try values.errors.check()
         guard let cursor, try !isOurs(cursor) else { return }
-        values.faults.add("cursor", "belongs to another organization, filter or sort; start again without it")
-        try values.faults.check()
+        values.errors.add("cursor", "belongs to another organization, filter or sort; start again without it")
+        try values.errors.check()
     }
 
     /// `q` without the blanks around it.
@@ -67,7 +68,7 @@ struct PatientQuestion: Sendable {
         let trimmed = given.unicodeScalars.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
         guard textLength.contains(trimmed.count) else {
             let range = "\(textLength.lowerBound) to \(textLength.upperBound)"
-            values.faults.add("q", "must be \(range) characters, the blanks around it aside")
+            values.errors.add("q", "must be \(range) characters, the blanks around it aside")
             return nil
         }
         return String(String.UnicodeScalarView(trimmed))
@@ -81,7 +82,7 @@ struct PatientQuestion: Sendable {
         return isByName == (order == .name) && cursor.digest.utf8.elementsEqual(digest.utf8)
     }
 
-    /// What a cursor belongs to, by the values in effect; `limit` and `include` may change from page to page.
+    /// Identifies the list that a cursor belongs to. `limit` and `include` may change from page to page.
     func digest() throws(Problem) -> String {
         var writer = JSONWriter(capacity: 256)
         writer.array { writer in
@@ -92,11 +93,12 @@ struct PatientQuestion: Sendable {
             }
             writer.string(order.rawValue)
         }
-        guard let digest = API.digest(of: writer.bytes) else { throw .internalError }
-        return digest
+        guard let digest = SHA256(writer.bytes) else { throw .internalError }
+        // Half of it is enough to distinguish lists.
+        return Base64URL.encode(Array(digest.bytes[..<16]))
     }
 
-    /// The parameters of `re.prioritized_patients`; one row more than asked for tells whether there is another page.
+    /// The parameters of `re.prioritized_patients`. One row more than `limit` shows whether there is another page.
     var parameters: [String?] {
         let level = riskLevel == .all ? nil : riskLevel.rawValue
         return [
@@ -113,7 +115,7 @@ struct PatientQuestion: Sendable {
         }
     }
 
-    /// For the audit: of the text that there was one.
+    /// For the audit, without the searched text.
     var filter: [(name: StaticString, value: String)] {
         var filter: [(name: StaticString, value: String)] = [("risk_level", riskLevel.rawValue)]
         if let engagementStatus { filter.append(("engagement_status", engagementStatus.rawValue)) }
@@ -125,7 +127,7 @@ struct PatientQuestion: Sendable {
         return filter + [("limit", String(limit)), ("continued", cursor == nil ? "no" : "yes")]
     }
 
-    /// Writes `filters_applied`: of the additions to the guide those that were given.
+    /// Writes `filters_applied`, with those additions to the guide that the request contains.
     func writeFilters(_ writer: inout JSONWriter) {
         writer.member("risk_level", string: riskLevel.rawValue)
         writer.member("limit", number: limit)

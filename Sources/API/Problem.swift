@@ -1,16 +1,16 @@
 import JSON
 
-/// An answer that says what went wrong (RFC 9457, definitions.md section 8).
+/// A response that reports an error (RFC 9457, definitions.md section 8).
 ///
-/// Its texts are public: a sentence that a developer can act on, never SQL, a stack or another tenant's data.
+/// Its texts are public: sentences that a developer can act on, never SQL, a stack or another organization's data.
 public struct Problem: Error, Sendable {
     public let kind: ProblemKind
     public let detail: String
-    public let errors: [FieldFault]
+    public let errors: [FieldError]
     /// Headers that belong to the status, such as `Allow`.
     public let headers: [Header]
 
-    init(_ kind: ProblemKind, _ detail: String, errors: [FieldFault] = [], headers: [Header] = []) {
+    init(_ kind: ProblemKind, _ detail: String, errors: [FieldError] = [], headers: [Header] = []) {
         self.kind = kind
         self.detail = detail
         self.errors = errors
@@ -30,10 +30,10 @@ public struct Problem: Error, Sendable {
             writer.member("request_id", string: requestID)
             if !errors.isEmpty {
                 writer.array("errors") { writer in
-                    for fault in errors {
+                    for error in errors {
                         writer.object { writer in
-                            writer.member("field", string: fault.field)
-                            writer.member("message", string: fault.message)
+                            writer.member("field", string: error.field)
+                            writer.member("message", string: error.message)
                         }
                     }
                 }
@@ -79,7 +79,7 @@ extension Problem {
         Problem(.bodyTooLarge, "The body is larger than \(limit) bytes.")
     }
 
-    /// In the words of nginx/snippets/errors/problem-texts.conf, which refuses such a request first where it sees it.
+    /// The text of nginx/snippets/errors/problem-texts.conf, as nginx refuses most such requests itself.
     public static let headersTooLarge = Problem(
         .headersTooLarge,
         "A header of the request is longer than 8 KiB, or all together are longer than 32 KiB; a token is usually the reason."
@@ -87,7 +87,7 @@ extension Problem {
 
     public static let incompleteBody = Problem(.bodyIncomplete, "The body ended before its announced length.")
 
-    static func unprocessable(_ errors: [FieldFault], _ kind: ProblemKind) -> Problem {
+    static func unprocessable(_ errors: [FieldError], _ kind: ProblemKind) -> Problem {
         Problem(kind, "Some values are not valid: see errors.", errors: errors)
     }
 
@@ -100,7 +100,7 @@ extension Problem {
     public static let internalError = Problem(
         .internalError, "Something went wrong here; it has been logged under this request_id.")
 
-    /// What only the operator can mend, so that asking again soon is of no use (definitions.md section 8).
+    /// Only the operator can mend it, so that a retry soon is of no use (definitions.md section 8).
     public static let unknownTimeZone = unavailable(
         .timeZoneUnknown,
         "This organization's time_zone is one that the database no longer knows; its operator has to correct time_zone.",

@@ -1,4 +1,4 @@
-/// What the page of a problem says (RFC 9457 section 3.1.1).
+/// The texts of a problem's page (RFC 9457 section 3.1.1).
 struct ProblemExplanation {
     let status: Int
     let title: String

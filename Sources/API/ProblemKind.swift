@@ -1,7 +1,7 @@
-/// Each thing that can be wrong: the name in a problem's `type`, its status and its title (definitions.md section 8).
+/// The kinds of problems: the name in a problem's `type`, its status and its title (definitions.md section 8).
 ///
-/// The pages at `/problems/{name}` and the list in openapi.json are these; what only nginx answers is among them, as
-/// nginx/snippets/errors/problem-texts.conf has it.
+/// They are the pages at `/problems/{name}` and the list in openapi.json. Some of them only nginx sends
+/// (nginx/snippets/errors/problem-texts.conf).
 public enum ProblemKind: String, Sendable, CaseIterable {
     // 400
     case bodyNotUTF8 = "body-not-utf-8"
@@ -71,6 +71,6 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     /// The status of the answer.
     public var status: Int { explanation.status }
 
-    /// What is wrong, the same for every answer of this type (RFC 9457 section 3.1.3).
+    /// The title, the same for every response of this type (RFC 9457 section 3.1.3).
     public var title: String { explanation.title }
 }

@@ -1,4 +1,4 @@
-/// What opens at a problem's `type`: its explanation, for people (RFC 9457 section 3.1.1).
+/// The page at a problem's `type`, which explains it to people (RFC 9457 section 3.1.1).
 public enum ProblemPage {
     /// - Throws: a 404 where no problem has this name.
     public static func response(_ name: String?) throws(Problem) -> Response {

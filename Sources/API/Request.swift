@@ -1,4 +1,9 @@
-/// What nginx passed on of a request, before anything is known to be valid.
+import Text
+
+/// A request as HTTP defines it: method, path, parameters and headers, read and not yet validated.
+///
+/// It is all that the router needs. The server's `Incoming` adds the values that nginx sends, such as the address. A
+/// ``Call`` is the request of a known client, with its body.
 public struct Request: Sendable {
     /// The method, as it was sent: case matters (RFC 9110 section 9.1).
     public let method: String
@@ -6,10 +11,10 @@ public struct Request: Sendable {
     public let path: [String]?
     public let parameters: QueryParameters
     public let contentType: String?
-    /// How the body is encoded beside its type, as the header's lines say it; nil where there is none.
+    /// The header Content-Encoding, its lines joined; nil where there is none.
     public let contentEncoding: [UInt8]?
     public let idempotencyKey: [UInt8]?
-    /// Those that came more than once: there is no telling which one was meant.
+    /// Headers that may be sent once and were sent more often, so that their value is ambiguous.
     public let repeatedHeaders: [SingleHeader]
 
     /// - Parameter target: the request target in origin form, as raw bytes: nginx's `$request_uri`.
@@ -32,7 +37,7 @@ public struct Request: Sendable {
         contentType.map { isWord(Array($0.utf8).prefix { $0 != UInt8(ascii: ";") }, "application/json") } ?? false
     }
 
-    /// Whether the body is announced as it is: each coding listed is `identity` (RFC 9110 section 8.4).
+    /// Whether the body is not encoded: each coding listed is `identity` (RFC 9110 section 8.4).
     public var isBodyPlain: Bool {
         guard let contentEncoding else { return true }
         return contentEncoding.split(separator: UInt8(ascii: ",")).allSatisfy {
@@ -40,15 +45,15 @@ public struct Request: Sendable {
         }
     }
 
-    /// - Throws: a 422 where a header that may come once came more than once.
+    /// - Throws: a 422 for a header that was sent more often than once.
     public func checkHeaders() throws(Problem) {
         guard !repeatedHeaders.isEmpty else { return }
         throw .unprocessable(
-            repeatedHeaders.map { FieldFault(field: $0.rawValue, message: SingleHeader.fault) }, .badField)
+            repeatedHeaders.map { FieldError(field: $0.rawValue, message: SingleHeader.message) }, .badField)
     }
 
-    /// An empty segment, from a trailing or a doubled slash, makes a path that no route has; so do bytes that
-    /// are not UTF-8 and U+0000, which PostgreSQL's `text` cannot hold.
+    /// No route has a path with an empty segment, as a trailing or a doubled slash makes one, with bytes that are not
+    /// UTF-8, or with U+0000, which PostgreSQL's `text` cannot contain.
     private static func segments(of path: ArraySlice<UInt8>) -> [String]? {
         guard path.first == UInt8(ascii: "/") else { return nil }
         var segments: [String] = []
@@ -57,7 +62,7 @@ public struct Request: Sendable {
         while true {
             let end = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
             guard let bytes = percentDecoded(rest[..<end], plusIsSpace: false), !bytes.contains(0), !bytes.isEmpty,
-                let segment = text(bytes)
+                let segment = String(utf8: bytes)
             else { return nil }
             segments.append(segment)
             guard end < rest.endIndex else { return segments }
@@ -66,13 +71,13 @@ public struct Request: Sendable {
     }
 }
 
-/// A header that the server reads and that may come once in a request (RFC 9110 section 5.3).
+/// A header that the server reads and that may be sent once in a request (RFC 9110 section 5.3).
 public enum SingleHeader: String, Sendable, CaseIterable {
     case contentType = "Content-Type"
     case idempotencyKey = "Idempotency-Key"
     case origin = "Origin"
 
-    static let fault = "is given more than once; give it once"
+    static let message = "is given more than once; give it once"
 }
 
 /// The parameters of a query string, in order, repeated ones included.
@@ -85,47 +90,38 @@ public struct QueryParameters: Sendable {
             let parts = item.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = percentDecoded(parts[0], plusIsSpace: true) else { return nil }
             let value = parts.count > 1 ? percentDecoded(parts[1], plusIsSpace: true) : []
-            return (name, value.flatMap { $0.contains(0) ? nil : text($0) })
+            return (name, value.flatMap { $0.contains(0) ? nil : String(utf8: $0) })
         }
     }
 
     /// The one value of a parameter, nil where it was not sent.
     ///
-    /// A value that is empty, repeated or not text is a fault: there is no telling which one was meant.
-    func value(of name: StaticString, _ faults: inout Faults) -> String? {
+    /// A value that is empty, repeated or not text is an error, since its meaning is ambiguous.
+    func value(of name: StaticString, _ errors: inout FieldErrors) -> String? {
         let found = items.filter { $0.name.elementsEqual("\(name)".utf8) }
         guard let first = found.first else { return nil }
         guard found.count == 1 else {
-            faults.add(name, "is given \(found.count) times; give it once")
+            errors.add(name, "is given \(found.count) times; give it once")
             return nil
         }
         guard let value = first.value else {
-            faults.add(name, "is not percent-encoded UTF-8 text")
+            errors.add(name, "is not percent-encoded UTF-8 text")
             return nil
         }
         guard !value.isEmpty else {
-            faults.add(name, "is empty; leave it out for the default")
+            errors.add(name, "is empty; leave it out for the default")
             return nil
         }
         return value
     }
 }
 
-/// Whether the bytes are that word, in any case and between any blanks.
+/// Whether the bytes are `word`, in any case and between any blanks.
 private func isWord(_ bytes: ArraySlice<UInt8>, _ word: StaticString) -> Bool {
     let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
     let trimmed = bytes.drop(while: isBlank).reversed().drop(while: isBlank).reversed()
     return trimmed.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }.elementsEqual(
         "\(word)".utf8)
-}
-
-/// The bytes as text; nil where they are not UTF-8. `String(validating:as:)` goes scalar by scalar.
-private func text(_ bytes: ArraySlice<UInt8>) -> String? {
-    bytes.withUnsafeBufferPointer { bytes in
-        var text = String(decoding: bytes, as: UTF8.self)
-        // What is not UTF-8 has been replaced.
-        return text.withUTF8 { $0.elementsEqual(bytes) } ? text : nil
-    }
 }
 
 /// Resolves `%XX`; nil where a percent sign is not followed by two hexadecimal digits.
@@ -138,20 +134,12 @@ private func percentDecoded(_ text: ArraySlice<UInt8>, plusIsSpace: Bool) -> Arr
     while let byte = rest.next() {
         switch byte {
         case UInt8(ascii: "%"):
-            guard let high = rest.next().flatMap(hexValue), let low = rest.next().flatMap(hexValue) else { return nil }
+            guard let high = rest.next().flatMap(Hexadecimal.value), let low = rest.next().flatMap(Hexadecimal.value)
+            else { return nil }
             bytes.append(high << 4 | low)
         case UInt8(ascii: "+") where plusIsSpace: bytes.append(UInt8(ascii: " "))
         default: bytes.append(byte)
         }
     }
     return bytes[...]
-}
-
-private func hexValue(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-    default: nil
-    }
 }

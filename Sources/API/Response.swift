@@ -9,15 +9,15 @@ public struct Header: Sendable, Equatable {
     }
 }
 
-/// What is sent back.
+/// A response: status, headers and body.
 public struct Response: Sendable {
     public var status: Int
     public var contentType: String?
     public var headers: [Header]
     public var body: [UInt8]
-    /// Where the body says when it was answered.
+    /// The range of the body that contains the time of the response.
     public var answeredAt: Range<Int>?
-    /// Whom it tells of, for the audit.
+    /// The patients that its body contains, for the audit.
     public var disclosure = Disclosure.nobody
 
     public init(

@@ -1,4 +1,4 @@
-/// Finds what answers a request.
+/// Finds the route of a request.
 public enum Router {
     /// A route and the variable parts of the path.
     public struct Match: Sendable {
@@ -47,7 +47,7 @@ public enum Router {
             case "{patient_id}": patientID = segment
             case "{problem}": problem = segment
             default:
-                // In as many bytes the same spelling too: any other of a text in ASCII is longer.
+                // String == ignores normalization. Equal byte counts make it exact for an ASCII template.
                 guard segment.utf8.count == expected.utf8.count, segment == expected else { return nil }
             }
         }

@@ -1,5 +1,6 @@
 import CFastCGI
 import Glibc
+import Text
 
 /// One request and its answer, on one thread at a time.
 ///
@@ -95,11 +96,7 @@ public final class Exchange {
 
     /// A parameter as text; nil where nginx sent none or it is not UTF-8.
     public func text(_ name: StaticString) -> String? {
-        parameter(name).flatMap { bytes in
-            // `String(validating:as:)` goes scalar by scalar; what is not UTF-8 is replaced here, and so differs.
-            var text = String(decoding: bytes, as: UTF8.self)
-            return text.withUTF8 { $0.elementsEqual(bytes) } ? text : nil
-        }
+        parameter(name).flatMap { String(utf8: $0) }
     }
 
     /// Reads the request's body, of at most `limit` bytes, which may not be more than ``longestBody``.

@@ -1,3 +1,5 @@
+import Text
+
 // Why a parser of our own: Foundation's decoders neither show repeated names nor tell a lone surrogate
 // (422, definitions.md section 5) from a text that is not JSON (400), and a token's header has to be read
 // without any leniency at all.
@@ -8,7 +10,7 @@ extension JSONValue {
 
     /// Parses one JSON text (RFC 8259), strictly: no byte order mark, no trailing comma, no text after it.
     public static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
-        guard String(validating: bytes, as: UTF8.self) != nil else { throw .notUTF8 }
+        guard String(utf8: bytes) != nil else { throw .notUTF8 }
         var parser = JSONParser(bytes: bytes)
         return try parser.text()
     }
@@ -182,19 +184,10 @@ private struct JSONParser {
     mutating func fourHexDigits() throws(JSONError) -> UInt32 {
         var value: UInt32 = 0
         for _ in 0..<4 {
-            guard let byte = current, let digit = hexDigit(byte) else { throw syntaxError }
-            value = value << 4 | digit
+            guard let byte = current, let digit = Hexadecimal.value(byte) else { throw syntaxError }
+            value = value << 4 | UInt32(digit)
             position += 1
         }
         return value
-    }
-
-    func hexDigit(_ byte: UInt8) -> UInt32? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(byte - UInt8(ascii: "0"))
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt32(byte - UInt8(ascii: "a") + 10)
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt32(byte - UInt8(ascii: "A") + 10)
-        default: nil
-        }
     }
 }

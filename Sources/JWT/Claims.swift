@@ -1,8 +1,8 @@
 internal import JSON
 
-/// What a verified token says of its bearer.
+/// The claims of a verified token: who the client is.
 ///
-/// A class, so that a request hands one reference on, again and again, and not every text in it.
+/// A class, so that a request passes one reference and not every text.
 public final class Claims: Sendable {
     /// `sub`: the user.
     public let subject: String
@@ -12,7 +12,7 @@ public final class Claims: Sendable {
     public let sessionID: String?
     /// The user's role in the active organization.
     public let organizationRole: String?
-    /// `act.sub`: who really acts, where somebody impersonates the subject.
+    /// `act.sub`: the user who impersonates the subject.
     public let actor: String?
     /// `exp`, in seconds since 1970.
     public let expiresAt: Double
@@ -26,7 +26,6 @@ public final class Claims: Sendable {
     /// The most characters of the organization's id (definitions.md section 7).
     static let longestOrganization = 200
 
-    /// Claims as given.
     public init(
         subject: String, organization: String? = nil, sessionID: String? = nil, organizationRole: String? = nil,
         actor: String? = nil, expiresAt: Double, notBefore: Double? = nil, issuedAt: Double? = nil
@@ -41,7 +40,7 @@ public final class Claims: Sendable {
         self.issuedAt = issuedAt
     }
 
-    /// The bytes of its texts, which callers choose within bounds.
+    /// The bytes of its texts.
     public var size: Int {
         [subject, organization, sessionID, organizationRole, actor].reduce(0) { $0 + ($1?.utf8.count ?? 0) }
     }
@@ -53,7 +52,7 @@ public final class Claims: Sendable {
 }
 
 extension Claims: Equatable {
-    /// Compares texts byte by byte; `String`'s own `==` takes composed and decomposed letters for equal.
+    /// Compares texts byte by byte, since `String`'s own `==` equates composed and decomposed letters.
     public static func == (a: Claims, b: Claims) -> Bool {
         a.texts == b.texts && a.expiresAt == b.expiresAt && a.notBefore == b.notBefore && a.issuedAt == b.issuedAt
     }
@@ -85,7 +84,7 @@ extension Claims {
         try checkLengths()
     }
 
-    /// All of them are remembered, logged and recorded, so that none may be as long as the caller likes.
+    /// All of them are cached, logged and recorded, so their length is bounded.
     private func checkLengths() throws(TokenError) {
         for text in [subject, sessionID, organizationRole, actor] {
             guard Self.isAtMost(Self.longestText, text) else { throw .invalid(.claimTooLong) }
@@ -100,22 +99,23 @@ extension Claims {
 }
 
 extension JSONObject {
-    /// The claim's text; nil where it is absent or no string. A string that is not text is refused, since
-    /// what stands for it elsewhere might equal another one.
+    /// The claim's text; nil where it is absent or no string.
+    ///
+    /// A string with a lone surrogate is refused, since its replacement elsewhere might equal another one.
     func text(_ name: String) throws(TokenError) -> String? {
         guard let value = self[name], case .string(let string) = value else { return nil }
         guard let text = string.text else { throw .invalid(.claimMalformed) }
         return text
     }
 
-    /// The claim's text; nil where it is absent or `null`, and anything else but a text is refused.
+    /// The claim's text; nil where it is absent or `null`. Any other value is refused.
     func textOrNull(_ name: String) throws(TokenError) -> String? {
         guard let value = self[name], !value.isNull else { return nil }
         guard let text = value.text else { throw .invalid(.claimMalformed) }
         return text
     }
 
-    /// The claim's finite number; nil where it is absent or `null`, and anything else is refused.
+    /// The claim's finite number; nil where it is absent or `null`. Any other value is refused.
     fileprivate func time(_ name: String) throws(TokenError) -> Double? {
         guard let value = self[name], !value.isNull else { return nil }
         guard let time = value.double else { throw .invalid(.claimMalformed) }

@@ -1,6 +1,6 @@
 internal import JSON
 
-/// A token's text taken apart and found well formed; nothing in it is to be believed yet.
+/// The parts of a well-formed token, not yet verified.
 struct CompactToken {
     static let maximumLength = 8192
 
@@ -8,7 +8,7 @@ struct CompactToken {
     let header: TokenHeader
     let payload: JSONObject
 
-    /// The bytes that are signed: header and payload as they stand in the token (RFC 7515 section 5.2).
+    /// The length of the signed bytes: header and payload as in the token (RFC 7515 section 5.2).
     let signedLength: Int
     let signature: [UInt8]
 
@@ -28,7 +28,7 @@ struct CompactToken {
     }
 }
 
-/// What of a JOSE header decides how the token is checked.
+/// The part of a JOSE header that decides how the token is checked.
 struct TokenHeader {
     let keyID: [UInt8]?
 
@@ -48,8 +48,8 @@ struct TokenHeader {
     }
 }
 
-/// An object without a repeated name at any depth: of a repeated one, two parsers may see different values.
-private func strictObject(_ bytes: [UInt8], else reason: Reason) throws(TokenError) -> JSONObject {
+/// An object without a repeated name at any depth, since two parsers may read different values for one.
+private func strictObject(_ bytes: [UInt8], else reason: TokenError.Rule) throws(TokenError) -> JSONObject {
     guard let value = try? JSONValue.parse(bytes), let object = value.object, !value.repeatsAName else {
         throw .invalid(reason)
     }

@@ -3,9 +3,9 @@ import CJWT
 extension CompactToken {
     /// Whether the signature is the RS256 signature of `key`.
     ///
-    /// libjwt decides, unless it cannot read the token. It has jansson read every claim, also one that nobody asks
-    /// for, and jansson knows neither whole numbers of more than 64 bits, nor real ones beyond a double's, nor NUL,
-    /// nor half a character. The strict parser has read them, so that nothing but the signature is left to check.
+    /// libjwt decides, unless it cannot read the token. It has jansson read all claims, also those that are not used.
+    /// jansson reads neither whole numbers of more than 64 bits, nor real ones beyond a double's range, nor NUL, nor
+    /// lone surrogates. The strict parser has read them already, so that only the signature is left to check.
     func isSigned(by key: PublicKey) -> Bool {
         if let decoded = DecodedToken(verifying: self, with: key) { return decoded.isRS256 }
         return !DecodedToken.canBeRead(self) && key.verifies(signature, of: bytes.prefix(signedLength))
@@ -18,8 +18,8 @@ private struct DecodedToken: ~Copyable {
 
     /// Verifies the signature; nil where it does not verify or libjwt cannot read the token.
     ///
-    /// libjwt goes by the token's own algorithm, reads no claim and trusts any key of length 0, so a token
-    /// has to be a ``CompactToken`` first, and ``isRS256`` is asked afterwards.
+    /// libjwt uses the algorithm that the token names, checks no claim and trusts any key of length 0. So a token has
+    /// to be a ``CompactToken`` first, and ``isRS256`` is checked afterwards.
     init?(verifying token: CompactToken, with key: PublicKey) {
         guard !key.pem.isEmpty, let decoded = key.pem.withUnsafeBufferPointer({ Self.decode(token, key: $0) }) else {
             return nil
@@ -32,7 +32,7 @@ private struct DecodedToken: ~Copyable {
 
     deinit { jwt_free(handle) }
 
-    /// Whether libjwt can read the token, whoever has signed it.
+    /// Whether libjwt can read the token, verified or not.
     static func canBeRead(_ token: CompactToken) -> Bool {
         guard let decoded = decode(token, key: UnsafeBufferPointer(start: nil, count: 0)) else { return false }
         jwt_free(decoded)
@@ -41,7 +41,7 @@ private struct DecodedToken: ~Copyable {
 
     /// Without a key, nothing is verified.
     private static func decode(_ token: CompactToken, key: UnsafeBufferPointer<UInt8>) -> OpaquePointer? {
-        // libjwt leaves what went wrong in OpenSSL's queue, where the next TLS call of this thread would find it.
+        // libjwt leaves its errors in OpenSSL's queue, where this thread's next TLS call would find them.
         defer { OpenSSLErrors.clear() }
         guard let length = CInt(exactly: key.count) else { return nil }
         var decoded: OpaquePointer?

@@ -1,13 +1,14 @@
 public import Logging
 import Synchronization
-internal import Threads
+internal import Text
+public import Threads
 
-/// The subjects and sessions that are refused whatever their tokens say, kept fresh from `TOKEN_DENY_FILE` by a thread.
+/// The subjects and sessions whose tokens are refused, read again and again from `TOKEN_DENY_FILE` by a thread.
 ///
-/// A file that cannot be read any more leaves the last list in force, so that nobody who is on it comes in. What is no
-/// longer on it is let in once two readings agree: somebody may just be writing the file.
+/// While the file cannot be read, the last list stays in force. A name that is missing from the file is accepted only
+/// once two readings agree, since an operator may be writing the file.
 public final class DenyList: Sendable {
-    /// What there is at one moment.
+    /// The state at one moment.
     public struct Statistics: Sendable, Equatable {
         public var entries: Int
         /// Readings that have failed since the start.
@@ -15,7 +16,7 @@ public final class DenyList: Sendable {
         /// Seconds since the last reading that succeeded.
         public var age: Double
 
-        /// What there is where nobody is denied.
+        /// The state without a list.
         public init(entries: Int = 0, failures: Int = 0, age: Double = 0) {
             (self.entries, self.failures, self.age) = (entries, failures, age)
         }
@@ -27,9 +28,8 @@ public final class DenyList: Sendable {
         var readAt = ContinuousClock.now
         var failures = 0
         var lastFailure: String?
+        /// Whether the operator asked for a reading that has not begun.
         var isAsked = false
-        var isStopping = false
-        var thread: Thread?
     }
 
     private static let variable = "TOKEN_DENY_FILE"
@@ -39,33 +39,35 @@ public final class DenyList: Sendable {
     private let logger: Logger
     private let interval: Duration
     private let state: Monitor<State>
-    // Beside the lock, since every request looks.
+    private let loop = ThreadLoop()
+    // Outside the lock, since every request reads it.
     private let isEmpty: Atomic<Bool>
 
-    /// Reads the file at `path`, and goes on reading it.
+    /// Reads the file at `path`.
     ///
-    /// - Throws: where it cannot be read, so that no server starts that lets in whom it was told not to.
+    /// - Throws: if it cannot be read, so that no server starts without the list that it was given.
     public convenience init(path: String, logger: Logger) throws(KeySourceError) {
         try self.init(path: path, logger: logger, interval: Self.interval)
     }
 
     init(path: String, logger: Logger, interval: Duration) throws(KeySourceError) {
-        let names = try Self.read(path)
+        let names = try Self.names(inFile: path)
         (self.path, self.logger, self.interval) = (path, logger, interval)
         state = Monitor(State(refused: names.all, lastRead: names))
         isEmpty = Atomic(names.all.isEmpty)
         names.log(to: logger)
-        do {
-            let thread = try Thread.start { [self] in run() }
-            state.withLock { $0.thread = thread }
-        } catch {
-            throw KeySourceError(
-                variable: Self.variable, problem: "needs a thread, which the system refuses (\(error.code))")
+    }
+
+    /// Starts the thread that reads the file again and again.
+    public func start() throws(Thread.StartError) {
+        try loop.start(for: Self.variable, first: .after(interval)) { [self] in
+            read()
+            return .after(interval)
         }
     }
 
-    /// Checks the file as ``init(path:logger:)`` does, and starts nothing.
-    public static func check(path: String) throws(KeySourceError) { _ = try read(path) }
+    /// Checks the file as ``init(path:logger:)`` does.
+    public static func check(path: String) throws(KeySourceError) { _ = try names(inFile: path) }
 
     /// Whether the subject or the session is on the list.
     func refuses(_ claims: Claims) -> Bool {
@@ -76,7 +78,7 @@ public final class DenyList: Sendable {
         }
     }
 
-    /// What there is now.
+    /// The state now.
     public var statistics: Statistics {
         state.withLock {
             Statistics(
@@ -84,38 +86,25 @@ public final class DenyList: Sendable {
         }
     }
 
-    /// Has the file read at once, and what comes of it logged (running.md, "Signals").
+    /// Has the file read at once and the result logged (running.md, "Signals").
     public func readAgain() {
         state.withLock { $0.isAsked = true }
-        state.notifyAll()
+        loop.wake()
     }
 
-    /// Ends the thread; the list stays.
-    public func shutdown() {
-        let thread = state.withLock { state in
-            defer { state.thread = nil }
-            state.isStopping = true
-            return state.thread
+    /// Ends the thread; the list stays in force.
+    public func stop() {
+        loop.stop()
+        loop.join()
+    }
+
+    private func read() {
+        let isAsked = state.withLock { state in
+            defer { state.isAsked = false }
+            return state.isAsked
         }
-        state.notifyAll()
-        thread?.join()
-    }
-
-    private func run() {
-        while true {
-            let isStopping = state.wait(until: .now + interval) { $0.isStopping ? true : $0.isAsked ? false : nil }
-            if isStopping == true { return }
-            let isAsked = state.withLock { state in
-                defer { state.isAsked = false }
-                return state.isAsked
-            }
-            look(isAsked: isAsked)
-        }
-    }
-
-    private func look(isAsked: Bool) {
         do throws(KeySourceError) {
-            let names = try Self.read(path)
+            let names = try Self.names(inFile: path)
             let (isNew, hadFailed) = put(names)
             if isNew || isAsked { names.log(to: logger) }
             if hadFailed { logger.notice("TOKEN_DENY_FILE can be read again") }
@@ -132,8 +121,9 @@ public final class DenyList: Sendable {
         }
     }
 
-    /// Puts names in force, and takes those that are missing off it if the reading before had the same; says whether they are
-    /// others than those, and whether that reading had failed.
+    /// Puts names in force, and removes those that are missing if the reading before had the same names.
+    ///
+    /// - Returns: whether the names differ from those of the reading before, and whether that had failed.
     func put(_ names: DeniedNames) -> (isNew: Bool, hadFailed: Bool) {
         state.withLock { state in
             let (isNew, hadFailed) = (names != state.lastRead, state.lastFailure != nil)
@@ -146,31 +136,30 @@ public final class DenyList: Sendable {
         }
     }
 
-    private static func read(_ path: String) throws(KeySourceError) -> DeniedNames {
-        do throws(KeyLoadError) {
-            return try DeniedNames(try readFile(path, atMost: DeniedNames.maximumLength))
-        } catch {
-            throw KeySourceError(variable: variable, problem: error.message)
+    private static func names(inFile path: String) throws(KeySourceError) -> DeniedNames {
+        try KeySourceError.of(variable) { () throws(KeyError) in
+            try DeniedNames(try readFile(path, atMost: DeniedNames.maximumLength))
         }
     }
 }
 
-/// What a file of denied subjects and sessions says: one a line, whole, without the blanks around it.
+/// The names in a file of denied subjects and sessions: one a line, without the blanks around it.
 ///
-/// Empty lines say nothing, nor does what follows a `#` at a line's beginning or behind a blank. Lines end with LF or CR LF.
+/// Empty lines are skipped, as is the rest of a line from a `#` at its beginning or after a blank. Lines end with LF or
+/// CR LF.
 struct DeniedNames: Equatable, Sendable {
     /// Some tens of thousands of names.
     static let maximumLength = 4 << 20
 
     let all: Set<[UInt8]>
-    /// The numbers of lines that no token's subject or session is likely to be, such as two in one line.
+    /// The numbers of lines that are probably no subject or session, such as two names in one line.
     let odd: [Int]
 
-    /// - Throws: for a text that is not UTF-8 or holds NUL, as UTF-16 does: none of its names would ever be met.
-    init(_ bytes: [UInt8]) throws(KeyLoadError) {
+    /// - Throws: for a text that is not UTF-8 or contains NUL, as UTF-16 does: none of its names would match a token's.
+    init(_ bytes: [UInt8]) throws(KeyError) {
         let bytes = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
-        guard !bytes.contains(0), String(validating: bytes, as: UTF8.self) != nil else {
-            throw KeyLoadError(message: "names a file that is not text in UTF-8")
+        guard !bytes.contains(0), String(utf8: bytes) != nil else {
+            throw KeyError("names a file that is not text in UTF-8")
         }
         var (all, odd): (Set<[UInt8]>, [Int]) = ([], [])
         let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
@@ -195,7 +184,7 @@ struct DeniedNames: Equatable, Sendable {
 
     private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D }
 
-    /// How many there are; who they are is nobody's business who reads logs.
+    /// Logs their number alone, since names do not belong in a log.
     fileprivate func log(to logger: Logger) {
         logger.notice("denied subjects and sessions in force", metadata: ["entries": "\(all.count)"])
         guard !odd.isEmpty else { return }

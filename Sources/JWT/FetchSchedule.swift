@@ -1,6 +1,6 @@
 import Threads
 
-/// Decides when the keys are fetched; it starts nothing, reads no clock, and its tests need no sleep.
+/// Decides when the keys are fetched, without a thread or a clock of its own.
 struct FetchSchedule {
     typealias Instant = ContinuousClock.Instant
 
@@ -34,9 +34,9 @@ struct FetchSchedule {
         }
     }
 
-    /// What a request with an unknown key is to do.
+    /// The decision for a request with an unknown key.
     enum Answer: Equatable {
-        /// Refuse the token: nothing new is to be had now.
+        /// Refuse the token, since no new key is available now.
         case refuse
         /// Wait until this many fetches have ended, or until an instant.
         case wait(fetches: UInt64, until: Instant)
@@ -45,7 +45,7 @@ struct FetchSchedule {
     private let pace: Pace
     private var inFlightSince: Instant?
     private var lastForUnknownKey: Instant?
-    private var failures = 0
+    private var retry: BackOff
     private var hasSucceeded: Bool
     /// When the next fetch is to begin.
     private(set) var due: Instant
@@ -56,6 +56,7 @@ struct FetchSchedule {
     ///   - hasKeys: whether keys are there already, so that the first fetch is not urgent.
     init(pace: Pace, hasKeys: Bool, now: Instant) {
         self.pace = pace
+        retry = BackOff(first: pace.firstRetry, longest: pace.longestRetry)
         hasSucceeded = hasKeys
         due = hasKeys ? now + pace.interval : now
     }
@@ -70,29 +71,29 @@ struct FetchSchedule {
     /// Notes the end of the fetch that was begun.
     ///
     /// - Parameters:
-    ///   - jitter: from 0 up to 1, so that many servers do not come back in step.
-    ///   - goodUntil: when the keys that are there will be too old; from then on it is as if there were none.
+    ///   - jitter: from 0 up to 1, so that many servers do not retry in step.
+    ///   - goodUntil: when the present keys expire. From then on the schedule is that of a server without keys.
     mutating func end(now: Instant, succeeded: Bool, jitter: Double, goodUntil: Instant? = nil) {
         inFlightSince = nil
         fetchesEnded += 1
         let isTooLate = goodUntil.map { now >= $0 } ?? false
         hasSucceeded = succeeded || hasSucceeded && !isTooLate
-        failures = succeeded ? 0 : failures + 1
-        due = now + (hasSucceeded ? pace.interval : retryPause(jitter: jitter))
+        if succeeded { retry.succeeded() } else { retry.failed(now: now, jitter: jitter) }
+        due = hasSucceeded ? now + pace.interval : retry.nextAttempt ?? now
         if !succeeded, hasSucceeded, let goodUntil { due = min(due, goodUntil) }
     }
 
-    /// Lets the next fetch begin now, whatever it would wait for.
+    /// Makes the next fetch due now.
     mutating func hasten(now: Instant) { due = min(due, now) }
 
-    /// Whether a request whose token names a key that is not there would wait now.
+    /// Whether a request with an unknown key would wait now.
     func wouldWait(now: Instant) -> Bool {
         var schedule = self
         if case .wait = schedule.unknownKey(now: now) { return true }
         return false
     }
 
-    /// Decides for a request whose token names a key that is not there.
+    /// Decides for a request with an unknown key.
     mutating func unknownKey(now: Instant) -> Answer {
         if let inFlightSince { return wait(from: inFlightSince, now: now) }
         // A fetch that is due anyway serves as well.
@@ -108,9 +109,5 @@ struct FetchSchedule {
     private func wait(from start: Instant, now: Instant) -> Answer {
         let end = start + pace.longestWait
         return now < end ? .wait(fetches: fetchesEnded + 1, until: end) : .refuse
-    }
-
-    private func retryPause(jitter: Double) -> Duration {
-        GrowingPause(first: pace.firstRetry, longest: pace.longestRetry).after(failures: failures, jitter: jitter)
     }
 }

@@ -1,21 +1,21 @@
 import Glibc
 
-/// Who else may change what a path leads to: the file, the folders above it, and the links on the way.
+/// Checks that no other user may change the file of a path, the folders above it, or the links on the way.
 ///
-/// Whoever can change a key file signs tokens, and whoever can change one of its folders can put another file there. What
-/// belongs to root or to this process's user is trusted; a group may write if it is this process's own, and anybody into
-/// a sticky folder such as `/tmp`, where nobody moves what is another's.
+/// A user who can change a key file can sign tokens, and one who can change a folder can put another file there. Files
+/// of root and of this process's user are trusted. The process's own group may write to them, and all users may write
+/// to a sticky folder such as `/tmp`, where no user can move another's file.
 struct FileTrust {
     private let user = geteuid()
     private let group = getegid()
     private static let mostLinks = 40
 
-    /// Where others may write, in words for the log; nil where nobody else may, or where the path leads nowhere.
-    func fault(_ path: String) -> String? {
+    /// Where other users may write, for the log; nil where they may not, or where there is no such file.
+    func reason(_ path: String) -> String? {
         var place = "/"
         var names = Self.names(path.hasPrefix("/") ? path : Self.workingDirectory + "/" + path)
         var links = 0
-        if let fault = fault(at: place)?.text { return fault }
+        if let reason = step(at: place)?.text { return reason }
         while !names.isEmpty {
             let name = names.removeFirst()
             guard name != ".." else {
@@ -23,7 +23,7 @@ struct FileTrust {
                 continue
             }
             let next = place == "/" ? "/" + name : place + "/" + name
-            guard let found = fault(at: next) else { return nil }
+            guard let found = step(at: next) else { return nil }
             if let text = found.text { return text }
             guard let target = found.target else {
                 place = next
@@ -37,8 +37,8 @@ struct FileTrust {
         return nil
     }
 
-    /// What is wrong with one step of the way, and where it leads on to if it is a link; nil where nothing is there.
-    private func fault(at place: String) -> (text: String?, target: String?)? {
+    /// The error of one step of the path, and the target if it is a link; nil if it does not exist.
+    private func step(at place: String) -> (text: String?, target: String?)? {
         var status = stat()
         guard lstat(place, &status) == 0 else { return nil }
         let type = status.st_mode & S_IFMT
@@ -50,7 +50,7 @@ struct FileTrust {
             return "\(place) belongs to the user \(status.st_uid), and has to be root's or the server's own"
         }
         let isSticky = type == S_IFDIR && status.st_mode & S_ISVTX != 0
-        // The mode of a link says nothing.
+        // The mode of a link has no effect.
         guard type != S_IFLNK, !isSticky else { return nil }
         if status.st_mode & S_IWOTH != 0 { return "anybody may write to \(place) (chmod o-w)" }
         guard status.st_mode & S_IWGRP != 0, status.st_gid != group else { return nil }

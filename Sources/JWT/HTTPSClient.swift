@@ -1,14 +1,7 @@
 import CCurl
-import Synchronization
 
-/// Told to a transfer that runs: end it.
-final class StopFlag: Sendable {
-    private let raised = Atomic<Bool>(false)
-
-    var isRaised: Bool { raised.load(ordering: .acquiring) }
-
-    func raise() { raised.store(true, ordering: .releasing) }
-}
+/// Asked repeatedly during a transfer; true ends it.
+typealias StopCheck = @Sendable () -> Bool
 
 /// Gets small documents over https and nothing else, with deadlines.
 struct HTTPSClient: Sendable {
@@ -25,29 +18,28 @@ struct HTTPSClient: Sendable {
     /// More than any sensible address has.
     private static let mostRedirects = 3
 
-    /// The body of a 200 answer of at most `limit` bytes, decompressed.
+    /// The body of a response with status 200 and at most `limit` bytes, decompressed.
     ///
-    /// A redirect is followed to another path of the same host and port alone: keys come from the server that was
-    /// configured or not at all.
-    func get(_ url: String, atMost limit: Int, stop: StopFlag) throws(KeyLoadError) -> [UInt8] {
+    /// A redirect is followed only to another path of the same host and port, since no other server may provide keys.
+    func get(_ url: String, atMost limit: Int, isStopped: @escaping StopCheck) throws(KeyError) -> [UInt8] {
         let end = ContinuousClock.now + deadline
         var next = url
         for _ in 0...Self.mostRedirects {
             var client = self
             // 0 would be no deadline.
             client.deadline = max(ContinuousClock.now.duration(to: end), .milliseconds(1))
-            switch try client.answer(next, atMost: limit, stop: stop) {
+            switch try client.answer(next, atMost: limit, isStopped: isStopped) {
             case .body(let body): return body
             case .redirect(let target):
                 guard let old = URLParts(next), let new = URLParts(target), new.scheme == "https", !new.hasCredentials,
                     old.host == new.host, old.port == new.port
                 else {
-                    throw KeyLoadError(message: "the answer is a redirect to another server, which is not followed")
+                    throw KeyError("the answer is a redirect to another server, which is not followed")
                 }
                 next = target
             }
         }
-        throw KeyLoadError(message: "the answer is one redirect after another")
+        throw KeyError("the answer is one redirect after another")
     }
 
     private enum Answer {
@@ -55,21 +47,21 @@ struct HTTPSClient: Sendable {
         case redirect(String)
     }
 
-    private func answer(_ url: String, atMost limit: Int, stop: StopFlag) throws(KeyLoadError) -> Answer {
-        guard Self.isReady, let handle = curl_easy_init() else { throw KeyLoadError(message: "libcurl does not start") }
-        // libcurl may leave what went wrong in OpenSSL's queue.
+    private func answer(_ url: String, atMost limit: Int, isStopped: @escaping StopCheck) throws(KeyError) -> Answer {
+        guard Self.isReady, let handle = curl_easy_init() else { throw KeyError("libcurl does not start") }
+        // libcurl may leave its errors in OpenSSL's queue.
         defer { OpenSSLErrors.clear() }
         defer { curl_easy_cleanup(handle) }
-        let transfer = Transfer(limit: limit, stop: stop)
+        let transfer = Transfer(limit: limit, stopCheck: isStopped)
         let (code, detail) = withExtendedLifetime(transfer) { perform(handle, url: url, transfer: transfer) }
-        guard !transfer.isTooLong else { throw KeyLoadError(message: "the answer has more than \(limit) bytes") }
+        guard !transfer.isTooLong else { throw KeyError("the answer has more than \(limit) bytes") }
         guard code == CURLE_OK else {
-            throw KeyLoadError(message: detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail)
+            throw KeyError(detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail)
         }
         var status = 0
         guard reengagement_curl_response_code(handle, &status) == CURLE_OK, status == 200 else {
             if let target = reengagement_curl_redirect_url(handle) { return .redirect(String(cString: target)) }
-            throw KeyLoadError(message: "the answer has the status \(status), not 200")
+            throw KeyError("the answer has the status \(status), not 200")
         }
         return .body(transfer.body)
     }
@@ -80,13 +72,13 @@ struct HTTPSClient: Sendable {
             guard let detail = buffer.baseAddress else { return (CURLE_OUT_OF_MEMORY, "") }
             let code = configure(handle, url: url, transfer: transfer, detail: detail)
             let result = code == CURLE_OK ? curl_easy_perform(handle) : code
-            // The buffer ends with this closure; the handle does not.
+            // The buffer lives as long as this closure, the handle longer.
             _ = reengagement_curl_set_error_buffer(handle, nil)
             return (result, String(cString: detail))
         }
     }
 
-    /// Sets every option, or says which code the first refused one gave: none of them may be missing.
+    /// Sets every option; returns the code of the first that was refused, since none may be missing.
     private func configure(
         _ handle: UnsafeMutableRawPointer, url: String, transfer: Transfer, detail: UnsafeMutablePointer<CChar>
     ) -> CURLcode {
@@ -100,7 +92,7 @@ struct HTTPSClient: Sendable {
             set(handle, CURLOPT_PROTOCOLS_STR, "https"),
             // Where a redirect leads is looked at first.
             set(handle, CURLOPT_FOLLOWLOCATION, 0),
-            // What arrives is counted after it was decompressed.
+            // The body is counted after it was decompressed.
             set(handle, CURLOPT_ACCEPT_ENCODING, "gzip, deflate"),
             set(handle, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2),
             set(handle, CURLOPT_SSL_VERIFYPEER, 1),
@@ -117,7 +109,7 @@ struct HTTPSClient: Sendable {
 
     private func trustCodes(_ handle: UnsafeMutableRawPointer) -> [CURLcode] {
         guard let caFile else { return [] }
-        // Without the second one, Debian's libcurl goes on trusting the system's directory as well.
+        // Without the second one, Debian's libcurl also trusts the system's directory.
         return [
             set(handle, CURLOPT_CAINFO, caFile),
             reengagement_curl_set_text(handle, CURLOPT_CAPATH, nil),
@@ -139,21 +131,21 @@ extension Duration {
     }
 }
 
-/// What the callbacks of one transfer share; only the thread that performs it touches it.
+/// The state of one transfer for its callbacks. Only the thread that performs it uses it.
 private final class Transfer {
     private let limit: Int
-    private let stop: StopFlag
+    private let stopCheck: StopCheck
     private(set) var body: [UInt8] = []
     private(set) var isTooLong = false
 
-    init(limit: Int, stop: StopFlag) {
+    init(limit: Int, stopCheck: @escaping StopCheck) {
         self.limit = limit
-        self.stop = stop
+        self.stopCheck = stopCheck
     }
 
-    var isStopped: Bool { stop.isRaised }
+    var isStopped: Bool { stopCheck() }
 
-    /// Takes a piece of the body; false where it is one too many.
+    /// Appends a piece of the body; false if that is longer than the limit.
     func append(_ piece: UnsafeRawBufferPointer) -> Bool {
         isTooLong = isTooLong || body.count + piece.count > limit
         if !isTooLong { body.append(contentsOf: piece) }
@@ -167,7 +159,7 @@ private func writeBody(
 ) -> Int {
     guard let data, let context else { return 0 }
     let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
-    // An answer that has a body of 0 bytes is told with a call of 0 bytes; size is always 1.
+    // An empty body causes a call with 0 bytes. The size is always 1.
     return transfer.append(UnsafeRawBufferPointer(start: data, count: size * count)) ? size * count : -1
 }
 

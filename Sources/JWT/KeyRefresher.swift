@@ -1,39 +1,33 @@
 internal import Threads
 
-/// What happens to the keys, for whoever logs it.
+/// An event of the keys, for the log.
 enum KeyEvent: Equatable, Sendable {
-    /// Other keys are in force, this many; some were passed over for these reasons.
+    /// Other keys are in force, this many. Some were skipped for these reasons.
     case changed(keys: Int, skipped: [String])
-    /// They could not be had, for another reason than before; earlier ones stay in force.
+    /// They could not be read, for another reason than before. Earlier ones stay in force.
     case failed(String)
     /// They have not been had for so long that they no longer count.
     case tooOld
     /// They can be had again.
     case recovered
-    /// They were read because somebody asked for it: this many, and whether others are in force now.
+    /// They were read because the operator asked for it: their number, and whether they are new.
     case readAgain(keys: Int, areNew: Bool)
-    /// Somebody asked for it, and they cannot change.
+    /// The operator asked for it, and they cannot change.
     case fixed
 }
 
-/// The thread that keeps the keys of a ``KeyStore`` fresh.
+/// The thread that fetches the keys of a ``KeyStore`` again and again.
 final class KeyRefresher: Sendable {
-    typealias Load = @Sendable (StopFlag) throws(KeyLoadError) -> JWKS
+    /// Fetches keys, until `isStopped` returns true.
+    typealias Load = @Sendable (_ isStopped: @escaping StopCheck) throws(KeyError) -> JWKS
 
     private struct State {
         var schedule: FetchSchedule
-        var isStopping = false
         var lastFailure: String?
         var failures = 0
         var isTooOld = false
-        /// Whether somebody asked for a fetch that has not begun.
+        /// Whether the operator asked for a fetch that has not begun.
         var isAsked = false
-        var thread: Thread?
-    }
-
-    private enum Step {
-        case fetch(isAsked: Bool)
-        case stop
     }
 
     private enum Outcome {
@@ -47,7 +41,7 @@ final class KeyRefresher: Sendable {
     private let load: Load
     private let report: @Sendable (KeyEvent) -> Void
     private let state: Monitor<State>
-    private let stopFlag = StopFlag()
+    private let loop = ThreadLoop()
 
     init(
         store: KeyStore, pace: FetchSchedule.Pace, load: @escaping Load, report: @escaping @Sendable (KeyEvent) -> Void
@@ -60,93 +54,87 @@ final class KeyRefresher: Sendable {
     }
 
     func start() throws(Thread.StartError) {
-        let thread = try Thread.start { self.run() }
-        state.withLock { $0.thread = thread }
+        try loop.start(for: "the signing keys") { [self] in run() }
     }
 
-    /// Ends the thread, and the fetch that is under way; later calls do nothing.
+    /// Ends the thread, and the fetch under way; later calls do nothing.
     func stop() {
-        stopFlag.raise()
-        let thread = state.withLock { state in
-            defer { state.thread = nil }
-            state.isStopping = true
-            return state.thread
-        }
+        loop.stop()
+        // Once the lock is free, each request that has seen the loop run waits, and so is notified.
+        state.withLock { _ in }
         state.notifyAll()
-        thread?.join()
+        loop.join()
     }
 
-    /// Has them fetched at once, or again after the fetch that is under way, and reports what comes of it.
+    /// Has them fetched at once, or again after the fetch under way, and reports the result.
     func readAgain() {
         state.withLock { state in
             state.isAsked = true
             state.schedule.hasten(now: .now)
         }
-        state.notifyAll()
+        loop.wake()
     }
 
     /// How many fetches have failed since the start.
     var failures: Int { state.withLock { $0.failures } }
 
     /// Whether ``awaitFetchForUnknownKey()`` would wait now.
-    var wouldWaitForUnknownKey: Bool { state.withLock { !$0.isStopping && $0.schedule.wouldWait(now: .now) } }
+    var wouldWaitForUnknownKey: Bool { !loop.isStopped && state.withLock { $0.schedule.wouldWait(now: .now) } }
 
-    /// Waits, if the schedule allows it, for the end of a fetch that may bring an unknown key; false where
-    /// none ended in time.
+    /// Waits for the end of a fetch that may contain an unknown key; false where the schedule does not allow it or none
+    /// ended in time.
     func awaitFetchForUnknownKey() -> Bool {
-        let answer = state.withLock { $0.isStopping ? .refuse : $0.schedule.unknownKey(now: .now) }
-        guard case .wait(let fetches, let deadline) = answer else { return false }
-        state.notifyAll()
+        guard !loop.isStopped,
+            case .wait(let fetches, let deadline) = state.withLock({ $0.schedule.unknownKey(now: .now) })
+        else { return false }
+        loop.wake()
         return state.wait(until: deadline) { state in
             if state.schedule.fetchesEnded >= fetches { return true }
-            return state.isStopping ? false : nil
+            return loop.isStopped ? false : nil
         } ?? false
     }
 
-    private func run() {
-        while case .fetch(let isAsked) = nextStep() {
-            let outcome = fetch()
-            let events = state.withLock { state in
-                state.schedule.end(
-                    now: .now, succeeded: outcome.failure == nil, jitter: .random(in: 0..<1), goodUntil: store.goodUntil
-                )
-                if state.isAsked { state.schedule.hasten(now: .now) }
-                if outcome.failure != nil { state.failures += 1 }
-                let wasTooOld = state.isTooOld
-                state.isTooOld = store.isTooOld
-                defer { state.lastFailure = outcome.failure }
-                return Self.events(after: state.lastFailure, outcome, isAsked: isAsked)
-                    + (state.isTooOld && !wasTooOld ? [.tooOld] : [])
-            }
-            state.notifyAll()
-            if !stopFlag.isRaised { events.forEach(report) }
+    private func run() -> ThreadLoop.Next {
+        guard !loop.isStopped else { return .never }
+        let isAsked: Bool? = state.withLock { state in
+            guard state.schedule.begin(now: .now) else { return nil }
+            defer { state.isAsked = false }
+            return state.isAsked
+        }
+        if let isAsked {
+            let events = end(fetch(), isAsked: isAsked)
+            if !loop.isStopped { events.forEach(report) }
+        }
+        return .at(state.withLock { $0.schedule.due })
+    }
+
+    /// Notes the end of a fetch; returns the events to report.
+    private func end(_ outcome: Outcome, isAsked: Bool) -> [KeyEvent] {
+        defer { state.notifyAll() }
+        return state.withLock { state in
+            state.schedule.end(
+                now: .now, succeeded: outcome.failure == nil, jitter: .random(in: 0..<1), goodUntil: store.goodUntil)
+            if state.isAsked { state.schedule.hasten(now: .now) }
+            if outcome.failure != nil { state.failures += 1 }
+            let wasTooOld = state.isTooOld
+            state.isTooOld = store.isTooOld
+            defer { state.lastFailure = outcome.failure }
+            return Self.events(after: state.lastFailure, outcome, isAsked: isAsked)
+                + (state.isTooOld && !wasTooOld ? [.tooOld] : [])
         }
     }
 
-    private func nextStep() -> Step {
-        while true {
-            let due = state.withLock { $0.schedule.due }
-            let step: Step? = state.wait(until: due) { state in
-                if state.isStopping { return .stop }
-                guard state.schedule.begin(now: .now) else { return nil }
-                defer { state.isAsked = false }
-                return .fetch(isAsked: state.isAsked)
-            }
-            if let step { return step }
-        }
-    }
-
-    /// Puts what can be had in force; otherwise says why it cannot.
+    /// Fetches the keys and puts them in force.
     private func fetch() -> Outcome {
-        do throws(KeyLoadError) {
-            let fresh = try load(stopFlag)
+        do throws(KeyError) {
+            let fresh = try load { [loop] in loop.isStopped }
             return .had(keys: fresh.keys.count, skipped: fresh.skipped, areNew: store.replace(with: fresh.keys))
         } catch {
-            return .failed(error.message)
+            return .failed(error.text)
         }
     }
 
-    /// A fault that lasts is told once, and to whoever asks.
+    /// An error that lasts is reported once, and again to an operator who asks.
     private static func events(after failure: String?, _ outcome: Outcome, isAsked: Bool) -> [KeyEvent] {
         switch outcome {
         case .failed(let reason): return isAsked || reason != failure ? [.failed(reason)] : []

@@ -1,16 +1,16 @@
 public import Logging
-internal import Threads
+public import Threads
 
-/// The keys that tokens are checked with, kept fresh by a thread where they may change.
+/// The keys that verify tokens, read again and again by a thread if they may change.
 public final class KeySet: Sendable {
     private let store: KeyStore
     private let refresher: KeyRefresher?
     private let report: @Sendable (KeyEvent) -> Void
 
-    /// Reads the keys of `source`, or begins to fetch them.
+    /// Reads the keys of `source`, if they need not be fetched.
     ///
     /// - Throws: a ``KeySourceError`` for a configuration that can never work.
-    /// - Parameter maxAge: how long keys stay good while they cannot be read again (running.md, `KEYS_MAX_AGE`).
+    /// - Parameter maxAge: how long keys stay valid while they cannot be read again (running.md, `KEYS_MAX_AGE`).
     public convenience init(
         source: KeySource, maxAge: Duration = KeySet.usualMaxAge, logger: Logger
     ) throws(KeySourceError) {
@@ -35,62 +35,58 @@ public final class KeySet: Sendable {
             refresher = nil
             return
         }
-        let refresher = KeyRefresher(store: store, pace: pace.within(maxAge), load: load, report: report)
-        self.refresher = refresher
-        do {
-            try refresher.start()
-        } catch {
-            throw KeySourceError(
-                variable: source.variable, problem: "needs a thread, which the system refuses (\(error.code))")
-        }
+        refresher = KeyRefresher(store: store, pace: pace.within(maxAge), load: load, report: report)
     }
 
-    /// Checks `source` as ``init(source:logger:)`` does, and starts nothing.
+    /// Starts the thread that fetches keys which may change.
+    public func start() throws(Thread.StartError) { try refresher?.start() }
+
+    /// Checks `source` as ``init(source:logger:)`` does.
     public static func check(_ source: KeySource) throws(KeySourceError) { _ = try source.initialKeys() }
 
-    /// How long keys stay good by default while they cannot be read again.
+    /// How long keys stay valid by default while they cannot be read again.
     public static let usualMaxAge = Duration.seconds(86_400)
 
-    /// What there is at one moment.
+    /// The state at one moment.
     public struct Statistics: Sendable {
-        /// Keys in force; none where they are too old.
+        /// Keys in force; 0 if they are too old.
         public var keys = 0
-        /// Seconds since they were last read, or since the start; 0 where they are never read again.
+        /// Seconds since they were last read, or since the start; 0 if they are never read again.
         public var age = 0.0
         /// Readings that have failed since the start.
         public var failures = 0
     }
 
-    /// What there is now.
+    /// The state now.
     public var statistics: Statistics {
         Statistics(
             keys: store.isTooOld ? 0 : store.current.keys?.count ?? 0, age: store.age / .seconds(1),
             failures: refresher?.failures ?? 0)
     }
 
-    /// Whether tokens that were verified with the keys in force still count.
+    /// Whether the keys in force are too old to verify tokens.
     var isTooOld: Bool { store.isTooOld }
 
-    /// Rises with each change of the keys; what was verified with earlier ones no longer counts.
+    /// Rises with each change of the keys; a token verified with earlier keys has to be verified again.
     public var generation: UInt64 { store.generation }
 
-    /// Whether there are keys, so that tokens can be told from forgeries.
+    /// Whether any key has been read or fetched.
     public var isAvailable: Bool { store.current.keys != nil }
 
-    /// Has the keys read again at once, whatever the schedule says, and what comes of it logged (running.md, "Signals").
+    /// Has the keys read at once, regardless of the schedule, and the result logged (running.md, "Signals").
     public func readAgain() {
         guard let refresher else { return report(.fixed) }
         refresher.readAgain()
     }
 
-    /// Ends the thread that keeps the keys fresh; those in force stay.
-    public func shutdown() { refresher?.stop() }
+    /// Ends the thread; the keys stay in force.
+    public func stop() { refresher?.stop() }
 
-    deinit { shutdown() }
+    deinit { stop() }
 
-    /// The keys that a token may mean, one as a rule, with the generation they belong to.
+    /// The keys with the token's `kid`, usually one, and their generation.
     ///
-    /// A key that is not there is fetched, where the schedule allows it, and waited for, if `mayWait`.
+    /// A key that is missing is fetched if the schedule allows it, and waited for if `mayWait`.
     func keys(named keyID: [UInt8]?, mayWait: Bool) throws(TokenError) -> ([PublicKey], generation: UInt64) {
         if let found = try knownKeys(named: keyID) { return found }
         if !mayWait, let refresher, refresher.wouldWaitForUnknownKey { throw .keyNotThereYet }
@@ -115,12 +111,12 @@ public final class KeySet: Sendable {
         case .pem:
             return nil
         case .jwksFile(let path):
-            return { (_: StopFlag) throws(KeyLoadError) in try JWKS.load(file: path) }
+            return { (_) throws(KeyError) in try JWKS.load(file: path) }
         case .jwksURL(let url, let caFile):
             var client = client
             client.caFile = caFile
-            return { [client] (stop: StopFlag) throws(KeyLoadError) in
-                try JWKS.load(url: url, with: client, stop: stop)
+            return { [client] (isStopped) throws(KeyError) in
+                try JWKS.load(url: url, with: client, isStopped: isStopped)
             }
         }
     }
@@ -138,7 +134,7 @@ extension KeySource {
 }
 
 extension KeyEvent {
-    /// One line a change; what lasts is not repeated.
+    /// Logs one line for each change, and none for a lasting state.
     fileprivate func log(to logger: Logger, source: KeySource) {
         switch self {
         case .changed(let keys, let skipped):

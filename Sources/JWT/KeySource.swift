@@ -1,4 +1,4 @@
-/// Where the signing keys come from.
+/// The source of the signing keys.
 public enum KeySource: Sendable, Equatable {
     /// The one key, as PEM: the value of `CLERK_JWT_KEY`.
     case pem(String)
@@ -9,101 +9,76 @@ public enum KeySource: Sendable, Equatable {
     case jwksURL(String, caFile: String?)
 }
 
-/// A key source that cannot be used: a fault of the configuration.
+/// A setting of the operator's that names keys, authorities or a deny list, and cannot be used.
 public struct KeySourceError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The environment variable at fault.
+    /// The environment variable.
     public let variable: String
-    /// What is wrong with its value, without the value.
+    /// The error of its value, without the value.
     public let problem: String
 
-    /// One line for the person who starts the server.
+    /// One line for the operator.
     public var description: String { "\(variable) \(problem)" }
+
+    /// Runs `body`; its error becomes one of `variable`.
+    static func of<Result>(
+        _ variable: String, _ body: () throws(KeyError) -> Result
+    ) throws(KeySourceError) -> Result {
+        do throws(KeyError) {
+            return try body()
+        } catch {
+            throw KeySourceError(variable: variable, problem: error.text)
+        }
+    }
 }
 
 extension KeySource {
-    /// The keys that are there at the start; nil where they are yet to be fetched.
-    ///
-    /// A fault of the configuration shows here, and nothing is started.
+    /// The keys that are known at the start; nil where they have to be fetched.
     func initialKeys() throws(KeySourceError) -> JWKS? {
         switch self {
         case .pem(let text):
-            return JWKS(keys: .one(try Self.key(inPEM: text)), skipped: [])
-        case .jwksFile(let path):
-            do throws(KeyLoadError) {
-                let set = try JWKS.load(file: path)
-                guard set.keys.count > 0 || set.skipped.isEmpty else { throw set.isOfNoUse }
-                return set
-            } catch {
-                throw KeySourceError(variable: "CLERK_JWKS_FILE", problem: error.message)
+            return try KeySourceError.of(variable) { () throws(KeyError) in
+                JWKS(keys: .one(try Self.key(inPEM: text)), skipped: [])
             }
+        case .jwksFile(let path):
+            return try KeySourceError.of(variable) { () throws(KeyError) in try Self.keys(inFile: path) }
         case .jwksURL(let url, let caFile):
-            try Self.check(url: url)
-            if let caFile { try Self.check(caFile: caFile) }
+            try KeySourceError.of(variable) { () throws(KeyError) in try Self.check(url: url) }
+            guard let caFile else { return nil }
+            try KeySourceError.of("CLERK_JWKS_CA_FILE") { () throws(KeyError) in try Self.check(caFile: caFile) }
             return nil
         }
     }
 
-    private static func key(inPEM text: String) throws(KeySourceError) -> PublicKey {
-        func fault(_ problem: String) -> KeySourceError { KeySourceError(variable: "CLERK_JWT_KEY", problem: problem) }
-        let key: KeyText
-        do throws(KeyText.Fault) {
-            key = try KeyText(text)
-        } catch {
-            throw fault(error.text)
-        }
-        do throws(PublicKey.Fault) {
+    private static func key(inPEM text: String) throws(KeyError) -> PublicKey {
+        let key = try KeyText(text)
+        do throws(KeyError) {
             return try PublicKey(der: key.der, isPKCS1: key.isPKCS1)
         } catch {
-            throw fault("holds a public key that cannot be used: \(error.text)")
+            throw KeyError("holds a public key that cannot be used: \(error.text)")
         }
     }
 
-    private static func check(url: String) throws(KeySourceError) {
-        func fault(_ problem: String) -> KeySourceError { KeySourceError(variable: "CLERK_JWKS_URL", problem: problem) }
-        guard let parts = URLParts(url), !parts.host.isEmpty else { throw fault("is not an absolute URL") }
+    /// - Throws: also where there are keys and none can be used. A set without any key is valid.
+    private static func keys(inFile path: String) throws(KeyError) -> JWKS {
+        let set = try JWKS.load(file: path)
+        guard set.keys.count == 0, !set.skipped.isEmpty else { return set }
+        let reasons = set.skipped.joined(separator: "; ")
+        throw KeyError("names a file without a usable JWKS: it has no RSA key for RS256 signatures (\(reasons))")
+    }
+
+    private static func check(url: String) throws(KeyError) {
+        guard let parts = URLParts(url), !parts.host.isEmpty else { throw KeyError("is not an absolute URL") }
         guard parts.scheme == "https" else {
-            throw fault("must be an https address, since whoever can change the keys on the way can sign tokens")
+            throw KeyError("must be an https address, since whoever can change the keys on the way can sign tokens")
         }
-        // It would stand in logs and process lists.
-        guard !parts.hasCredentials else { throw fault("must not hold a user or a password") }
+        // They would appear in logs and process lists.
+        guard !parts.hasCredentials else { throw KeyError("must not hold a user or a password") }
     }
 
-    private static func check(caFile path: String) throws(KeySourceError) {
-        func fault(_ problem: String) -> KeySourceError {
-            KeySourceError(variable: "CLERK_JWKS_CA_FILE", problem: problem)
-        }
-        let text: [UInt8]
-        do throws(KeyLoadError) {
-            text = try readFile(path, atMost: 4 << 20)
-        } catch {
-            throw fault(error.message)
-        }
+    private static func check(caFile path: String) throws(KeyError) {
+        let text = try readFile(path, atMost: 4 << 20)
         guard PEM.labels(in: text).contains(where: { $0.hasSuffix("CERTIFICATE") }) else {
-            throw fault("names a file without a certificate in PEM")
-        }
-    }
-}
-
-extension JWKS {
-    /// Why a server does not start with it: its keys are there, and none can be used. A set without any is in order.
-    fileprivate var isOfNoUse: KeyLoadError {
-        KeyLoadError(
-            message:
-                "names a file without a usable JWKS: it has no RSA key for RS256 signatures (\(skipped.joined(separator: "; ")))"
-        )
-    }
-}
-
-extension PublicKey.Fault {
-    /// What is wrong, for the person who configures or publishes the key.
-    var text: String {
-        switch self {
-        case .notAKey: "it is not a well-formed key"
-        case .notRSA: "it is not an RSA key"
-        case .tooShort(let bits): "it has \(bits) bits, and 2048 is the least"
-        case .tooLong(let bits): "it has \(bits) bits, and 8192 is the most"
-        case .unfitModulus: "its modulus is even"
-        case .unfitExponent: "its exponent is not an odd number from 3 to 2^32"
+            throw KeyError("names a file without a certificate in PEM")
         }
     }
 }

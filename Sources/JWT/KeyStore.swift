@@ -9,16 +9,16 @@ final class KeyStore: Sendable {
     }
 
     private let state: Monitor<Current>
-    // Beside the lock, since each request reads them.
+    // Outside the lock, since each request reads them.
     private let currentGeneration = Atomic<UInt64>(0)
     /// When they were last read, in nanoseconds since `start`.
     private let read = Atomic<Int64>(0)
     private let start = ContinuousClock.now
-    /// How long they stay good without being read again; nil for ever.
+    /// How long they stay valid without being read again; nil without limit.
     private let longest: Duration?
 
-    /// - Parameter longest: how long keys stay good while they cannot be read again (running.md, `KEYS_MAX_AGE`); nil
-    ///   where they are never read again.
+    /// - Parameter longest: how long keys stay valid while they cannot be read again (running.md, `KEYS_MAX_AGE`); nil
+    ///   if they are never read again.
     init(keys: SigningKeys?, longest: Duration? = nil) {
         state = Monitor(Current(keys: keys))
         self.longest = longest
@@ -43,9 +43,9 @@ final class KeyStore: Sendable {
         longest.map { start + .nanoseconds(read.load(ordering: .relaxed)) + $0 }
     }
 
-    /// Puts `keys`, which were just read, in force; false where they are already.
+    /// Puts keys in force that were just read; false if they are in force already.
     func replace(with keys: SigningKeys) -> Bool {
-        // Before they are in force: nobody may find new keys too old.
+        // Before they are in force, so that no request finds new keys too old.
         read.store(Int64(start.duration(to: .now) / .nanoseconds(1)), ordering: .relaxed)
         return state.withLock { current in
             guard current.keys != keys else { return false }

@@ -1,42 +1,18 @@
 internal import JSON
 
-/// The value of `CLERK_JWT_KEY` in whatever shape it has come through files, shells and panels.
+/// The value of `CLERK_JWT_KEY`, in any form that files, shells and control panels give it.
 ///
-/// Clerk's own SDKs take a PEM without its line breaks or its first and last line; what else is known to happen to one
-/// on the way is undone as well. A PEM has neither quotes nor backslashes, so none of this can change a key.
+/// Clerk's own SDKs accept a PEM without its line breaks or its first and last line. Other known changes are undone as
+/// well. A PEM has neither quotes nor backslashes, so none of this can change a key.
 struct KeyText {
     let der: [UInt8]
     /// Whether this is a bare RSAPublicKey (RFC 8017) and no SPKI.
     let isPKCS1: Bool
 
-    enum Fault: Error, Equatable {
-        case notAKey, privateKey, certificate, cutOff
-        case several(Int)
-        case path, address, document, clerkKey
-
-        /// What is wrong, to be read after the variable's name.
-        var text: String {
-            let expected =
-                "the public key (PEM, from -----BEGIN PUBLIC KEY----- to -----END PUBLIC KEY-----) is expected"
-            return switch self {
-            case .notAKey: "holds no key; \(expected)"
-            case .privateKey: "holds a private key, which this server must not have; it needs the public key alone"
-            case .certificate: "holds a certificate; it needs the public key alone (openssl x509 -pubkey -noout)"
-            case .cutOff:
-                "holds the beginning of a key alone; in a file of variables it is one line, with \\n for a line break"
-            case .several(let count): "holds \(count) PEM blocks; exactly one public key is expected"
-            case .path: "holds a file's name; it takes the key itself, and CLERK_JWKS_FILE a file with a JWKS"
-            case .address: "holds an address; CLERK_JWKS_URL takes the one of a JWKS"
-            case .document: "holds JSON; CLERK_JWKS_FILE takes a file with a JWKS"
-            case .clerkKey: "holds Clerk's publishable or secret key; \(expected)"
-            }
-        }
-    }
-
     private static let (begin, end, dashes) = ("-----BEGIN", "-----END", "-----")
 
     /// The one public key in `text`.
-    init(_ text: String) throws(Fault) {
+    init(_ text: String) throws(KeyError) {
         let text = Self.unescaped(text)
         guard !text.contains(Self.begin) else {
             self = try Self.armoured(text)
@@ -44,7 +20,7 @@ struct KeyText {
         }
         let bare = text.filter { !$0.isWhitespace && !"\"'`,;".contains($0) }
         guard let bytes = Self.decoded(bare), !bytes.isEmpty else { throw Self.guess(bare) }
-        // Some panels take a value of one line alone, so that people wrap the whole PEM in base64 once more.
+        // Some panels accept only one line, so that operators encode the whole PEM in base64 again.
         let inner = String(decoding: bytes, as: UTF8.self)
         guard !inner.contains(Self.begin) else {
             self = try Self.armoured(Self.unescaped(inner))
@@ -62,7 +38,7 @@ struct KeyText {
         self.isPKCS1 = isPKCS1
     }
 
-    private static func armoured(_ text: String) throws(Fault) -> KeyText {
+    private static func armoured(_ text: String) throws(KeyError) -> KeyText {
         var blocks: [(label: String, body: Substring)] = []
         var rest = text[...]
         while let start = rest.firstRange(of: begin) {
@@ -76,14 +52,16 @@ struct KeyText {
             blocks.append((label, rest[..<stop.lowerBound]))
             rest = rest[stop.upperBound...]
         }
-        guard blocks.count == 1 else { throw .several(blocks.count) }
+        guard blocks.count == 1 else {
+            throw KeyError("holds \(blocks.count) PEM blocks; exactly one public key is expected")
+        }
         guard ["PUBLICKEY", "RSAPUBLICKEY"].contains(blocks[0].label),
             let der = decoded(blocks[0].body.filter { !$0.isWhitespace })
-        else { throw .notAKey }
+        else { throw .noKey }
         return KeyText(der: der, isPKCS1: blocks[0].label == "RSAPUBLICKEY")
     }
 
-    /// Line breaks that are spelt with backslashes, once or several times over, become spaces.
+    /// Replaces line breaks that are escaped with backslashes, once or several times, by spaces.
     private static func unescaped(_ text: String) -> String {
         var result = ""
         var escaping = false
@@ -108,12 +86,30 @@ struct KeyText {
         return padding > 2 ? nil : Base64URL.decode(plain.dropLast(padding))
     }
 
-    /// What was put here in the place of a key.
-    private static func guess(_ text: String) -> Fault {
+    /// The error for a text that is no key, by its probable kind.
+    private static func guess(_ text: String) -> KeyError {
         if text.contains("://") { return .address }
         if text.hasPrefix("{") || text.hasPrefix("[") { return .document }
         if ["pk_", "sk_"].contains(where: text.hasPrefix) { return .clerkKey }
         if text.hasPrefix("/") || text.hasPrefix("./") || text.hasSuffix(".pem") { return .path }
-        return .notAKey
+        return .noKey
     }
+}
+
+extension KeyError {
+    private static let expected =
+        "the public key (PEM, from -----BEGIN PUBLIC KEY----- to -----END PUBLIC KEY-----) is expected"
+
+    fileprivate static let noKey = KeyError("holds no key; \(expected)")
+    fileprivate static let privateKey = KeyError(
+        "holds a private key, which this server must not have; it needs the public key alone")
+    fileprivate static let certificate = KeyError(
+        "holds a certificate; it needs the public key alone (openssl x509 -pubkey -noout)")
+    fileprivate static let cutOff = KeyError(
+        "holds the beginning of a key alone; in a file of variables it is one line, with \\n for a line break")
+    fileprivate static let path = KeyError(
+        "holds a file's name; it takes the key itself, and CLERK_JWKS_FILE a file with a JWKS")
+    fileprivate static let address = KeyError("holds an address; CLERK_JWKS_URL takes the one of a JWKS")
+    fileprivate static let document = KeyError("holds JSON; CLERK_JWKS_FILE takes a file with a JWKS")
+    fileprivate static let clerkKey = KeyError("holds Clerk's publishable or secret key; \(expected)")
 }

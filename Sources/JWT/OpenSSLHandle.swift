@@ -1,11 +1,11 @@
 import COpenSSL
 
-/// The owner of one OpenSSL object; it is freed once, when the owner goes.
+/// The owner of one OpenSSL object, which frees it.
 struct OpenSSLHandle<Pointer>: ~Copyable {
     private let pointer: Pointer
     private let free: (Pointer) -> Void
 
-    /// Takes over `pointer`; nil where OpenSSL made none.
+    /// Takes ownership of `pointer`; nil if OpenSSL returned none.
     init?(_ pointer: Pointer?, free: @escaping (Pointer) -> Void) {
         guard let pointer else { return nil }
         self.pointer = pointer
@@ -19,13 +19,12 @@ struct OpenSSLHandle<Pointer>: ~Copyable {
 }
 
 enum OpenSSLErrors {
-    /// Empties this thread's queue, in which the next TLS call would take what is left for its own.
+    /// Empties this thread's queue, as the next TLS call would take earlier errors for its own.
     static func clear() { ERR_clear_error() }
 }
 
 enum PEM {
-    /// What stands between `BEGIN` and the dashes, for each block of `text`, in order; what stands outside of blocks
-    /// is skipped, as OpenSSL does.
+    /// The labels of the PEM blocks in `text`, in order. Text outside of blocks is skipped, as OpenSSL does.
     static func labels(in text: [UInt8]) -> [String] {
         defer { OpenSSLErrors.clear() }
         guard let length = CInt(exactly: text.count),

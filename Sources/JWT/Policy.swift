@@ -45,7 +45,7 @@ public struct Policy: Sendable {
         return claims
     }
 
-    /// Checks what changes with time alone, and so has to be checked again for a token verified before.
+    /// Checks the times, which have to be checked again for a cached token.
     func checkTimes(of claims: Claims, at time: TokenTime) throws(TokenError) {
         guard time.now < claims.expiresAt + leeway else { throw .invalid(.expired) }
         if let longestLifetime, claims.expiresAt > time.wall + longestLifetime + leeway { throw .invalid(.lifetime) }
@@ -58,7 +58,7 @@ public struct Policy: Sendable {
         guard let party, authorizedParties.contains(Array(party.utf8)) else { throw .invalid(.authorizedParty) }
     }
 
-    /// A text or a list of texts (RFC 7519 section 4.1.3), one of which has to be ours; `null` counts as absent.
+    /// A text or a list of texts (RFC 7519 section 4.1.3), one of which has to be allowed; `null` counts as absent.
     private func checkAudience(_ claim: JSONValue?) throws(TokenError) {
         guard let claim, !claim.isNull else { return }
         var isOurs = false
@@ -72,7 +72,7 @@ public struct Policy: Sendable {
 
 /// The time that a token is judged at, in seconds since 1970.
 public struct TokenTime: Sendable {
-    /// What decides whether it has begun and has not ended.
+    /// The time that decides whether the token is valid already and still.
     public let now: Double
     /// The wall clock, which decides how far ahead its end may lie (definitions.md section 7).
     public let wall: Double

@@ -1,50 +1,42 @@
 import COpenSSL
 
-/// An RSA public key that is fit for RS256, in the one spelling that libjwt gets to see.
+/// An RSA public key that is fit for RS256, in the one encoding that libjwt reads.
 struct PublicKey: Hashable, Sendable {
     /// The key as SPKI in PEM; never empty.
     let pem: [UInt8]
-
-    /// Why a key is not fit.
-    enum Fault: Error, Equatable {
-        case notAKey
-        case notRSA
-        case tooShort(bits: Int)
-        case tooLong(bits: Int)
-        case unfitModulus
-        case unfitExponent
-    }
 
     /// A longer modulus or exponent makes each check costly (CVE-2023-3446 is of this kind), a shorter one is unsafe.
     private static let allowedBits = 2048...8192
     private static let longestExponent = 32
 
     /// The key with these unsigned big-endian numbers.
-    init(modulus: [UInt8], exponent: [UInt8]) throws(Fault) {
+    init(modulus: [UInt8], exponent: [UInt8]) throws(KeyError) {
         let modulus = modulus.drop { $0 == 0 }
         let exponent = exponent.drop { $0 == 0 }
         let bits = Self.bits(of: modulus)
-        guard bits >= Self.allowedBits.lowerBound else { throw .tooShort(bits: bits) }
-        guard bits <= Self.allowedBits.upperBound else { throw .tooLong(bits: bits) }
-        guard let last = modulus.last, last & 1 == 1 else { throw .unfitModulus }
+        guard bits >= Self.allowedBits.lowerBound else { throw KeyError("it has \(bits) bits, and 2048 is the least") }
+        guard bits <= Self.allowedBits.upperBound else { throw KeyError("it has \(bits) bits, and 8192 is the most") }
+        guard let last = modulus.last, last & 1 == 1 else { throw KeyError("its modulus is even") }
         guard let lowest = exponent.last, lowest & 1 == 1, Array(exponent) != [1],
             Self.bits(of: exponent) <= Self.longestExponent
-        else { throw .unfitExponent }
+        else { throw KeyError("its exponent is not an odd number from 3 to 2^32") }
         guard let pem = Self.spki(modulus: Array(modulus), exponent: Array(exponent)), !pem.isEmpty else {
-            throw .notAKey
+            throw .malformed
         }
         self.pem = pem
     }
 
     /// The key in `der`, an SPKI or, with `isPKCS1`, a bare RSAPublicKey.
-    init(der: [UInt8], isPKCS1: Bool) throws(Fault) {
+    init(der: [UInt8], isPKCS1: Bool) throws(KeyError) {
         defer { OpenSSLErrors.clear() }
-        guard let key = Self.parse(der, isPKCS1: isPKCS1) else { throw .notAKey }
+        guard let key = Self.parse(der, isPKCS1: isPKCS1) else { throw .malformed }
         // A key for RSASSA-PSS alone has another id, and is for another algorithm.
-        guard key.withPointer({ EVP_PKEY_get_base_id($0) }) == EVP_PKEY_RSA else { throw .notRSA }
+        guard key.withPointer({ EVP_PKEY_get_base_id($0) }) == EVP_PKEY_RSA else {
+            throw KeyError("it is not an RSA key")
+        }
         guard let modulus = Self.number(OSSL_PKEY_PARAM_RSA_N, of: key),
             let exponent = Self.number(OSSL_PKEY_PARAM_RSA_E, of: key)
-        else { throw .notAKey }
+        else { throw .malformed }
         try self.init(modulus: modulus, exponent: exponent)
     }
 
@@ -146,4 +138,8 @@ extension PublicKey {
         guard let length = CInt(exactly: bytes.count) else { return nil }
         return OpenSSLHandle(BN_bin2bn(bytes, length, nil), free: { BN_free($0) })
     }
+}
+
+extension KeyError {
+    static let malformed = KeyError("it is not a well-formed key")
 }

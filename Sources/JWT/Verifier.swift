@@ -1,6 +1,10 @@
-/// Tells whether a bearer token is a session token to be trusted, and what it says.
+/// Verifies session tokens and returns their claims.
 ///
-/// Synchronous and safe to call from any number of threads.
+///     let verifier = Verifier(keys: keys, policy: Policy(issuer: "https://clerk.example.com"))
+///     let claims = try verifier.verify(token, at: TokenTime(now))
+///     claims.isActive(in: "org_1")
+///
+/// It is synchronous and safe to call from any number of threads.
 public final class Verifier: Sendable {
     private let keys: KeySet
     private let policy: Policy
@@ -10,8 +14,8 @@ public final class Verifier: Sendable {
     /// A verifier with the current keys of `keys`.
     ///
     /// - Parameters:
-    ///   - denied: whose tokens are refused, whatever they say.
-    ///   - cacheCapacity: how many verified tokens are remembered at most.
+    ///   - denied: the subjects and sessions whose tokens are refused.
+    ///   - cacheCapacity: the most verified tokens that are cached.
     public init(keys: KeySet, policy: Policy, denied: DenyList? = nil, cacheCapacity: Int = 10_000) {
         self.keys = keys
         self.policy = policy
@@ -19,8 +23,7 @@ public final class Verifier: Sendable {
         cache = VerifiedTokenCache(capacity: cacheCapacity)
     }
 
-    /// How often a verified token was found, not found, and given up for another one; how many are remembered, and how
-    /// many bytes that takes, about.
+    /// The cache's hits, misses and evictions, its number of tokens, and about how many bytes they take.
     public var cacheStatistics: (hits: Int, misses: Int, evictions: Int, tokens: Int, bytes: Int) {
         let statistics = cache.statistics
         return (statistics.hits, statistics.misses, statistics.evictions, statistics.tokens, statistics.bytes)
@@ -28,14 +31,15 @@ public final class Verifier: Sendable {
 
     /// The claims of `token`, which is the credential alone, without its scheme.
     public func verify(_ token: String, at time: TokenTime) throws(TokenError) -> Claims {
-        // Not before the length is known to be small is the text copied.
+        // The length is checked before the text is copied.
         guard token.utf8.count <= CompactToken.maximumLength else { throw .invalid(.tooLong) }
         return try verify(Array(token.utf8), at: time)
     }
 
     /// The claims of `token`, which is the credential alone, without its scheme.
     ///
-    /// - Parameter mayWait: whether it may wait for a key that is being fetched; where not, ``TokenError/keyNotThereYet``.
+    /// - Parameter mayWait: whether it may wait for a key that is being fetched; otherwise
+    ///   ``TokenError/keyNotThereYet``.
     public func verify(_ token: [UInt8], at time: TokenTime, mayWait: Bool = true) throws(TokenError) -> Claims {
         guard token.count <= CompactToken.maximumLength else { throw .invalid(.tooLong) }
         if let claims = cache.claims(
@@ -52,7 +56,7 @@ public final class Verifier: Sendable {
         return claims
     }
 
-    /// Whether a remembered token may stand without the full check: never from its `exp` on.
+    /// Whether a cached token is valid without the full check, which it never is from its `exp` on.
     private func isCurrent(_ claims: Claims, at time: TokenTime) -> Bool {
         guard time.now < claims.expiresAt, !keys.isTooOld, denied.map({ !$0.refuses(claims) }) ?? true else {
             return false

@@ -1,34 +1,35 @@
 import CPostgreSQL
 import Glibc
 
-/// A connection to PostgreSQL, in pipeline mode for its whole life.
+/// A connection to PostgreSQL, in pipeline mode as long as it is open.
 ///
-/// Why always pipelined: the organization that row-level security binds the server's role to is set in the
-/// same round trip, and the same implicit transaction, as the statement itself (libpq, section 34.5).
-// @unchecked: the pool leases a connection to one thread at a time, and nothing else holds one.
+/// The pipeline binds the organization for row-level security in the same round trip, and the same implicit
+/// transaction, as the statement itself (libpq, section 34.5).
+// @unchecked: the pool leases a connection to one thread at a time, and nothing else uses one.
 final class Connection: @unchecked Sendable {
     private let handle: OpaquePointer
     private let statementTimeout: Duration
     private var prepared: Set<String> = []
-    /// Whether the settings that only some versions know have been made.
+    /// Whether ``laterSettings`` has run.
     private var hasAllSettings = false
     /// The organization that the current statement is bound to.
     private(set) var organization = ""
     var failedRefreshes: [FailedRefresh] = []
-    /// Whether a statement was refused since the session takes no writes: another one may, by now.
+    /// Whether the session refused a write. Another session may take it, for instance after a failover.
     private(set) var isReadOnly = false
-    /// Whether a right was missing, as to a session that something has made another role than the server's.
+    /// Whether a right was missing, as in a session whose role is not the server's.
     private var lacksRights = false
-    /// Whether it has a statement that was prepared before the database's functions changed.
+    /// Whether a statement was prepared before the database's functions changed.
     private var isOutdated = false
     /// When it was opened, for its age.
     let openedAt: ContinuousClock.Instant
 
-    private static let setOrganization = Statement(
-        name: "set_organization",
-        sql: "SELECT set_config('reengagement.organization', $1, true), \(Statement.afresh)")
-    /// What a login or a database may have set of what PostgreSQL 15.0 does not know, so that no start-up packet may name it
-    /// (``ConnectionParameters`` has the others).
+    private var isClosed = false
+
+    /// Binds a transaction to an organization and changes nothing else.
+    static let setOrganization = Statement.binding("set_organization")
+    /// Undoes settings of a login or a database that PostgreSQL 15.0 does not know, so that no start-up packet may
+    /// contain them (``ConnectionParameters`` has the others).
     private static let laterSettings = Statement(
         name: "later_settings",
         sql: """
@@ -36,7 +37,7 @@ final class Connection: @unchecked Sendable {
             FROM (VALUES ('transaction_timeout', '0'), ('restrict_nonsystem_relation_kind', '')) AS v (name, value)
             WHERE current_setting(v.name, true) <> v.value
             """)
-    /// How long after the server's own timeout a statement is given up here, and its connection with it.
+    /// How long after the server's own timeout a statement is abandoned here, and its connection with it.
     private static let graceAfterStatementTimeout = Duration.milliseconds(250)
 
     private init(handle: OpaquePointer, statementTimeout: Duration) {
@@ -45,9 +46,16 @@ final class Connection: @unchecked Sendable {
         openedAt = .now
     }
 
-    deinit { PQfinish(handle) }
+    deinit { close() }
 
-    /// Connects; gives up at `deadline`.
+    /// Ends the session. No statement may run on it afterwards.
+    func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        PQfinish(handle)
+    }
+
+    /// Connects; fails at `deadline`.
     static func open(
         _ parameters: ConnectionParameters, deadline: ContinuousClock.Instant
     ) throws(PostgreSQLError) -> Connection {
@@ -58,7 +66,7 @@ final class Connection: @unchecked Sendable {
             keywords.map { UnsafePointer($0) }, values.map { UnsafePointer($0) }, 0)
         guard let handle else { throw .connectionLost("out of memory") }
         let connection = Connection(handle: handle, statementTimeout: parameters.statementTimeout)
-        // Where PostgreSQL itself refuses a session, its code says why and quotes nothing.
+        // PostgreSQL's own refusal is reported by its code, which quotes nothing.
         PQsetErrorVerbosity(handle, PQERRORS_SQLSTATE)
         try connection.finishConnecting(deadline)
         // Notices would go to stderr, and may quote data. The handle does not outlive the connection.
@@ -79,30 +87,16 @@ final class Connection: @unchecked Sendable {
         }
     }
 
-    /// Runs a query as one implicit transaction, bound to `organization`.
+    /// Runs queries in one implicit transaction, after a statement that binds it to `organization`, its one parameter.
     ///
+    /// - Returns: the rows of the binding statement and of each query.
     /// - Throws: ``PostgreSQLError``. After ``PostgreSQLError/statementTimeout`` or
-    ///   ``PostgreSQLError/connectionLost(_:)`` the connection may be unusable: ask ``isReusable()``.
-    func run(_ query: Query, organization: String) throws(PostgreSQLError) -> QueryResult {
-        try run([query], organization: organization)[0]
-    }
-
-    /// Runs several in the same way, all in one transaction; returns the rows of each.
-    func run(_ queries: [Query], organization: String) throws(PostgreSQLError) -> [QueryResult] {
-        self.organization = organization
-        return Array(try run([Query(Self.setOrganization, [organization])] + queries).dropFirst())
-    }
-
-    /// Runs a statement that binds the transaction to `organization`, its one parameter, by itself, and `query` after
-    /// it in the same transaction.
-    ///
-    /// - Returns: the rows of both.
+    ///   ``PostgreSQLError/connectionLost(_:)`` the connection may be unusable, see ``isReusable()``.
     func run(
-        binding: Statement, then query: Query?, organization: String
+        binding: Statement = Connection.setOrganization, _ queries: [Query], organization: String
     ) throws(PostgreSQLError) -> [QueryResult] {
         self.organization = organization
-        let binding = Query(binding, [organization])
-        return try run(query.map { [binding, $0] } ?? [binding])
+        return try run([Query(binding, [organization])] + queries)
     }
 
     private func run(_ queries: [Query]) throws(PostgreSQLError) -> [QueryResult] {
@@ -112,7 +106,7 @@ final class Connection: @unchecked Sendable {
         return Array(results.dropFirst())
     }
 
-    /// The first query binds the transaction that they make up.
+    /// The first query binds the transaction.
     private func runAll(_ queries: [Query]) throws(PostgreSQLError) -> [QueryResult] {
         var unprepared: [Statement] = []
         for query in queries where !prepared.contains(query.statement.name) && !unprepared.contains(query.statement) {
@@ -163,7 +157,7 @@ final class Connection: @unchecked Sendable {
                 if let failure { throw failure }
                 return rows
             default:
-                // Of the one that comes next: whatever follows it is skipped.
+                // The first statement without a result failed; PostgreSQL skips the later ones.
                 let failed = remaining.isEmpty ? queries.dropFirst(rows.count).first?.statement : nil
                 failure = failure ?? error(of: raw, isPrepared: failed.map { !unprepared.contains($0) } ?? false)
                 guard PQstatus(handle) == CONNECTION_OK else { throw failure ?? lost() }
@@ -171,7 +165,7 @@ final class Connection: @unchecked Sendable {
         }
     }
 
-    /// Sends what is buffered and waits until the next result can be had without blocking.
+    /// Sends buffered data and waits until the next result is available without blocking.
     private func awaitResult(until deadline: ContinuousClock.Instant) throws(PostgreSQLError) {
         while true {
             let unsent = PQflush(handle)
@@ -193,16 +187,16 @@ final class Connection: @unchecked Sendable {
         }
     }
 
-    /// Whether the next request may have it: open, idle, and outside a transaction.
+    /// Whether the next request may use it: open, idle, and outside a transaction.
     func isReusable() -> Bool {
         !lacksRights && !isOutdated && PQstatus(handle) == CONNECTION_OK && PQtransactionStatus(handle) == PQTRANS_IDLE
             && PQpipelineStatus(handle) == PQ_PIPELINE_ON
     }
 
-    /// Whether the server has closed it while it was idle, which libpq itself would show only at the next statement.
+    /// Whether the server closed it while it was idle, which libpq itself reports only at the next statement.
     func isStale() -> Bool {
         var descriptor = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
-        // The end comes after the server's last words, which are read first.
+        // The server's last messages precede the end of the stream.
         while poll(&descriptor, 1, 0) != 0 {
             guard PQconsumeInput(handle) == 1, PQstatus(handle) == CONNECTION_OK else { return true }
         }

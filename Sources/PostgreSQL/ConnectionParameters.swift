@@ -1,4 +1,4 @@
-/// How each connection is made: the operator's connection string and what the server adds to it.
+/// The parameters of each connection: the operator's connection string and the server's own settings.
 public struct ConnectionParameters: Sendable {
     /// Keywords and values of libpq, section 34.1.2 of PostgreSQL's documentation.
     let keywords: HostList.Keywords
@@ -19,7 +19,7 @@ public struct ConnectionParameters: Sendable {
     /// - Parameters:
     ///   - role: the role that every connection becomes, set in the start-up packet, so that it costs no
     ///     round trip and survives `RESET`.
-    /// - Throws: ``InvalidConnectionString`` for what libpq cannot read or would refuse to connect with.
+    /// - Throws: ``InvalidConnectionString`` for a string that libpq cannot read or would refuse to connect with.
     public init(
         connectionString: String, role: String, statementTimeout: Duration
     ) throws(InvalidConnectionString) {
@@ -35,16 +35,16 @@ public struct ConnectionParameters: Sendable {
             ("default_transaction_isolation", "read committed"),
             ("row_security", "on"),
             ("standard_conforming_strings", "on"),
-            // The audit's entries come as arrays with NULL in them.
+            // The audit's entries are arrays with NULL in them.
             ("array_nulls", "on"),
             // A search must not leave out matches at random.
             ("gin_fuzzy_search_limit", "0"),
-            // What a statement was given, notes too, would be logged with its error.
+            // Otherwise PostgreSQL would log a failed statement's parameters, notes among them.
             ("log_parameter_max_length_on_error", "0"),
             // An error that a function expects would end the session, or keep the function from being run at all.
             ("exit_on_error", "off"),
             ("plpgsql.extra_errors", "none"),
-            // What a refresh could not do is told as a warning.
+            // A failed refresh is reported as a warning.
             ("client_min_messages", "warning"),
             // Planning these statements costs more than running them, and a plan must not depend on who asked first.
             ("plan_cache_mode", "force_generic_plan"),
@@ -87,8 +87,8 @@ public struct ConnectionParameters: Sendable {
         statementTimeout = whole.statementTimeout
     }
 
-    /// When the kernel gives up a host that has vanished without a word: what was sent is not confirmed for as long
-    /// as a statement may take, or, where nothing is sent, for half a minute.
+    /// When the kernel closes the connection to a host that does not respond: after sent data was unconfirmed for as
+    /// long as a statement may take, or after half a minute without traffic.
     private static func deadPeer(after statementTimeout: Duration) -> HostList.Keywords {
         [
             ("keepalives_idle", "15"), ("keepalives_interval", "5"), ("keepalives_count", "3"),

@@ -3,7 +3,7 @@ import Glibc
 
 /// A connection string that cannot work, in words that quote nothing of it.
 public struct InvalidConnectionString: Error, Equatable {
-    /// What is wrong, to be read after the name of a variable.
+    /// The error, to be read after the name of a variable.
     public let problem: String
 
     init(_ problem: String) { self.problem = problem }
@@ -82,8 +82,8 @@ struct ConnectionString {
         return getaddrinfo(text, nil, &hints, &found) == 0
     }
 
-    /// libpq goes on without most files that it does not find, even without the one that the server's certificate
-    /// was to be checked with. One that was named is meant to be there.
+    /// libpq ignores most missing files, even the one that the server's certificate is checked with. A file that is
+    /// named has to exist.
     private func checkFiles() throws(InvalidConnectionString) {
         let special = value("sslkey")?.contains(":") ?? false ? ["sslkey"] : []  // The name of an engine's key.
         for keyword in ["sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir", "passfile"] {

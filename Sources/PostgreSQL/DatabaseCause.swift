@@ -1,10 +1,10 @@
-/// Why the database did not answer: what a caller is told, what is counted and what is alerted go by it.
+/// Why the database did not answer. Responses, metrics and alerts depend on it.
 public enum DatabaseCause: String, Sendable, CaseIterable {
     /// No connection came free before the deadline.
     case acquireTimeout = "acquire_timeout"
-    /// The audit keeps no entry, so that nothing may be answered.
+    /// The audit cannot be written, so that no response may be sent.
     case auditUnavailable = "audit_unavailable"
-    /// What others do at the same time is in the way: a lock that does not come, a deadlock.
+    /// Concurrent work blocks the statement: a lock that is not released in time, a deadlock.
     case conflict
     /// PostgreSQL, or a pooler before it, opens no more sessions.
     case connectionLimit = "connection_limit"
@@ -22,19 +22,19 @@ public enum DatabaseCause: String, Sendable, CaseIterable {
     case refused
     /// The statement ran past its deadline.
     case statementTimeout = "statement_timeout"
-    /// An organization's time zone has gone (definitions.md section 8).
+    /// PostgreSQL does not know an organization's time zone (definitions.md section 8).
     case timeZoneUnknown = "time_zone_unknown"
     /// It is starting or stopping, or its system fails.
     case unavailable
-    /// The result is not what the statement promises: a fault of ours.
+    /// The result does not have the statement's shape: an error of the server.
     case unexpectedResult = "unexpected_result"
 }
 
 /// The one table from PostgreSQL's codes to statuses and causes (PostgreSQL documentation, appendix A; definitions.md
 /// section 8).
 ///
-/// 503 is what passes by itself, or once somebody has made room, opened the door or corrected a row: the same request may
-/// succeed later. Everything else, that is what is not in the table, is 500.
+/// 503 is an error that passes by itself or once an operator has made room, allowed the login or corrected a row, so
+/// that the same request may succeed later. All other codes are 500.
 enum SQLStateTable {
     struct Line: Sendable {
         /// The whole code, or its first two characters for the rest of a class.
@@ -45,7 +45,7 @@ enum SQLStateTable {
 
     static let lines = [
         Line(code: "08", status: 503, cause: .connectionLost),
-        // A standby that a failover has not promoted yet, or somebody's setting.
+        // A standby that a failover has not promoted yet, or a setting.
         Line(code: "25006", status: 503, cause: .readOnly),
         // A setting of the login or database ended the session: it was idle, or idle in a transaction.
         Line(code: "25P03", status: 503, cause: .connectionLost),
@@ -54,7 +54,7 @@ enum SQLStateTable {
         Line(code: "25P04", status: 503, cause: .statementTimeout),
         Line(code: "28", status: 503, cause: .loginRefused),
         Line(code: "3D", status: 503, cause: .loginRefused),
-        // Until somebody takes from the login what it has too much.
+        // Until an operator removes the login's surplus rights.
         Line(code: SQLState.unboundLogin.code, status: 503, cause: .loginRefused),
         Line(code: "40", status: 503, cause: .conflict),
         Line(code: "53100", status: 503, cause: .diskFull),
@@ -69,9 +69,9 @@ enum SQLStateTable {
         Line(code: "57", status: 503, cause: .unavailable),
         Line(code: "58", status: 503, cause: .unavailable),
         Line(code: "72", status: 503, cause: .conflict),
-        // Until somebody mends the audit.
+        // Until an operator repairs the audit.
         Line(code: SQLState.auditUnavailable.code, status: 503, cause: .auditUnavailable),
-        // Until somebody corrects the organization's row, or the zone is back.
+        // Until an operator corrects the organization's row, or the zone is back.
         Line(code: SQLState.unknownTimeZone.code, status: 503, cause: .timeZoneUnknown),
     ]
 

@@ -13,7 +13,7 @@ extension Connection {
         Unmanaged<Connection>.fromOpaque(connection).takeUnretainedValue().note(notice)
     }
 
-    /// Of all notices one is for us: its detail begins with the code of what went wrong.
+    /// Notes a failed refresh, the one notice that the server reads. Its detail begins with the code of the error.
     private func note(_ notice: OpaquePointer) {
         guard text(notice, reengagement_PG_DIAG_SQLSTATE) == SQLState.refreshFailed.code,
             let detail = text(notice, reengagement_PG_DIAG_MESSAGE_DETAIL)
@@ -26,7 +26,7 @@ extension Connection {
         PQresultErrorField(result, field).map { String(cString: $0) }
     }
 
-    /// What has failed since this was last asked.
+    /// Removes and returns the failed refreshes.
     func takeFailedRefreshes() -> [FailedRefresh] {
         guard !failedRefreshes.isEmpty else { return [] }
         defer { failedRefreshes = [] }

@@ -1,13 +1,13 @@
 /// The hosts of a connection string, each as a connection string of its own.
 ///
-/// libpq goes through a list by itself, but where its caller does the waiting it stays at a host that does not
-/// answer until the kernel gives up, minutes later, and never comes to the next.
+/// libpq tries the hosts of a list in turn. But if its caller does the waiting, it stays at a host that does not
+/// respond until the kernel's timeout, minutes later.
 struct HostList {
     typealias Keywords = [(keyword: String, value: String)]
 
     private static let perHost = ["host", "hostaddr", "port"]
 
-    /// In the order in which they are to be asked; one, as it stands, where the connection string names no list.
+    /// In the order in which they are tried; one, unchanged, if the connection string has no list.
     let alternatives: [Keywords]
     /// How many hosts there are.
     let count: Int

@@ -1,12 +1,12 @@
 import CPostgreSQL
 import Glibc
 
-/// What of libpq's words may stand in a log: those that are known here, and nothing that it quotes.
+/// The part of libpq's messages that may be logged: known texts, without anything that libpq quotes.
 ///
-/// libpq quotes hosts, users, files and values. Where a connection string is misread, as one with a raw `@` in its
-/// password is, a part of the password is among them.
+/// libpq quotes hosts, users, files and values. If it misreads a connection string, such as one with a raw `@` in its
+/// password, it quotes a part of the password.
 enum LibpqMessage {
-    /// What `message` says, without whatever it quotes.
+    /// The message without anything that it quotes.
     static func reason(_ message: String) -> String {
         var reasons: [String] = []
         // One line for each address that was tried.
@@ -40,7 +40,7 @@ enum LibpqMessage {
 
     private static func isDigit(_ byte: UInt8) -> Bool { (48...57).contains(byte) }
 
-    /// What operators meet when a session is opened (PostgreSQL documentation, appendix A).
+    /// Codes that are common when a session is opened (PostgreSQL documentation, appendix A).
     private static let meanings = [
         "08P01": "protocol violation", "22023": "a setting such as DATABASE_ROLE has no such value",
         "28000": "the login is not allowed", "28P01": "user or password are wrong", "3D000": "no such database",

@@ -9,14 +9,14 @@ final class OptionCheck {
     private let listener: CInt
     private let port: UInt16
     private let options: HostList.Keywords
-    /// How long the kernel may take for what it does at once.
+    /// How long the kernel may take for an immediate operation.
     private static let patience = Duration.seconds(5)
-    /// What of the database is no option, and may be a secret.
+    /// Keywords of the database that are no options, and may be secrets.
     private static let particulars = ["host", "hostaddr", "port", "user", "password", "dbname", "options", "passfile"]
 
-    /// - Returns: nil where the system gives no socket; what libpq thinks of the options is seen later then.
+    /// - Returns: nil if the system gives no socket. Errors of the options show later then.
     init?(_ keywords: HostList.Keywords) {
-        // Asked for GSSAPI, libpq 17 looks for credentials at once, and they may come later.
+        // If GSSAPI is required, libpq 17 looks for credentials at once, which may not be there yet.
         options = keywords.filter { !Self.particulars.contains($0.keyword) && $0 != ("gssencmode", "require") }
         let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return nil }
@@ -40,11 +40,11 @@ final class OptionCheck {
 
     deinit { close(listener) }
 
-    /// What libpq would refuse whatever database it finds.
+    /// The options that libpq would refuse for any database.
     ///
     /// - Parameters:
-    ///   - usesTLS: whether there is a host that libpq would ask for TLS.
-    ///   - isCheckedByDefault: whether nobody has asked for the check of its certificate.
+    ///   - usesTLS: whether libpq would use TLS for one of the hosts.
+    ///   - isCheckedByDefault: whether the certificate is checked by default and not by the operator's setting.
     func run(namesUser: Bool, usesTLS: Bool, isCheckedByDefault: Bool) throws(InvalidConnectionString) {
         guard accepts(options, user: "x") else { throw InvalidConnectionString(refusal()) }
         guard namesUser || accepts(options, user: nil) else {
@@ -71,7 +71,7 @@ final class OptionCheck {
     }
 
     private func checkTLS(_ isCheckedByDefault: Bool) throws(InvalidConnectionString) {
-        // A key that asks for a password must not ask whoever sits at the terminal.
+        // A key with a password must not ask for it at the terminal.
         let standard = options.contains { $0.keyword == "sslpassword" } ? [] : [("sslpassword", "none")]
         let refusal = withConnection(options + standard + [("gssencmode", "disable")], user: "x") { handle in
             isReadyForTLS(handle) ? nil : String(cString: PQerrorMessage(handle))
@@ -111,9 +111,9 @@ final class OptionCheck {
         return body(handle)
     }
 
-    /// Answers libpq until it goes on to what follows its options: to TLS, or to the session without TLS.
+    /// Answers libpq until it has read its options and begins with TLS, or with the session.
     ///
-    /// - Returns: false where it does not come that far.
+    /// - Returns: false if it does not get that far.
     private func isReadyForTLS(_ handle: OpaquePointer?) -> Bool {
         var (peer, status) = (CInt(-1), PGRES_POLLING_WRITING)
         defer { if peer >= 0 { close(peer) } }
@@ -139,11 +139,11 @@ final class OptionCheck {
         return true
     }
 
-    /// Says yes to a request for TLS (PostgreSQL documentation, section 55.7); false where something else came.
+    /// Accepts a request for TLS (PostgreSQL documentation, section 55.7); false for any other message.
     private func answersTLSRequest(_ peer: CInt) -> Bool {
         var bytes = [UInt8](repeating: 0, count: 16)
         let count = recv(peer, &bytes, bytes.count, CInt(MSG_DONTWAIT))
-        // What has ended may be followed by another attempt.
+        // An attempt that has ended may be followed by another one.
         guard count > 0 else { return true }
         guard bytes.prefix(count) == [0, 0, 0, 8, 0x04, 0xD2, 0x16, 0x2F] else { return false }
         return send(peer, "S", 1, CInt(MSG_NOSIGNAL)) == 1

@@ -1,36 +1,45 @@
-/// What a connection pool knows and decides, without a socket, a lock or a clock.
+import Threads
+
+/// The decisions of a connection pool, without a socket, a lock or a clock.
 ///
-/// A caller takes a ticket, asks ``lease(_:now:)`` until it is told to use or open a connection, and reports with
-/// ``opened(host:)``, ``openFailed(_:now:jitter:)``, ``giveBack(_:openedAt:condition:now:)`` or ``discard()``. Waiters
-/// are served in the order of their tickets.
+/// A connection is in one of three states, and the pool closes it when it leaves them:
 ///
-/// While the database is away one caller at a time tries to connect, with pauses between (``BackOff``). The others
-/// wait for what comes of it, or are refused at once where nothing is under way that could bring a connection: a
-/// worker thread that waits for a database that is away answers nobody else.
+/// - *opening*: a caller connects. → leased by ``opened(host:)``, → gone by ``openFailed(_:now:jitter:)``.
+/// - *leased*: a caller uses it. → idle or closed by ``giveBack(_:openedAt:condition:now:)``, → closed by
+///   ``discard()``, → closed with another one opening in its place by ``replace()``.
+/// - *idle*: it waits for a caller. → leased by ``lease(_:now:)``, → closed by ``expire(now:)``, ``renew(now:)``, or a
+///   connection to the same server that is given back broken.
+///
+/// A caller takes a ticket and asks ``lease(_:now:)`` until it is told to use or to open a connection, or leaves the
+/// queue by ``timeOut(_:)``. Tickets are served in order.
+///
+/// While the database is away one caller at a time tries to connect, with pauses between (``BackOff``). The others wait
+/// for its result, or are refused at once where no connection is in use or being opened, since a worker thread that
+/// waits for a database that is away serves no other request.
 struct PoolState<Connection: Sendable> {
     typealias Instant = ContinuousClock.Instant
 
     /// A place in the queue.
     struct Ticket: Equatable, Sendable { fileprivate let number: UInt64 }
 
-    /// What whoever asked for a connection should do.
+    /// The next step of a ticket's holder.
     enum Lease: Sendable {
-        /// Take this one.
+        /// Use this idle connection, which is leased now.
         case use(Connection)
-        /// Open one, beginning with this host, and use it, or report that it failed.
+        /// Open a connection, beginning with this host, and report the result. It is opening now.
         case open(host: Int)
-        /// Ask again after the next change, and at this instant if there is one.
+        /// Ask again after the next change, and at this instant if there is one. The ticket stays in the queue.
         case wait(until: Instant?)
-        /// No session can be opened, for this reason: do without.
+        /// No session can be opened, for this reason. The ticket has left the queue.
         case refuse(PostgreSQLError)
     }
 
-    /// What a connection is worth that comes back.
+    /// The condition of a connection that is given back.
     enum Condition: Sendable {
         case good
-        /// It takes no writes. A new one may, and then those that are idle are as it was.
+        /// It takes no writes. A new one may, and then the idle ones are no better than this.
         case readOnly
-        /// It broke or hung, and those to the same server perhaps with it.
+        /// It broke or hung, and the idle ones to the same server may have too.
         case broken
     }
 
@@ -40,24 +49,27 @@ struct PoolState<Connection: Sendable> {
     }
 
     let capacity: Int
-    /// A connection older than this is replaced, so that a changed address or setting takes effect.
+    /// An older connection is replaced, so that a changed address or setting takes effect.
     let maximumAge: Duration
     private var idle: [Idle] = []
     private(set) var leased = 0
-    /// How many of the leased ones are being opened.
+    /// How many of the leased ones are still opening.
     private var opening = 0
-    private var backOff = BackOff()
-    /// The host that the last connection was made to: after a failover the others are not asked first each time.
+    /// The longest pause is half of the second within which service has to be full again once the database is back.
+    private var backOff = BackOff(first: .milliseconds(50), longest: .milliseconds(500))
+    /// Why the last connection could not be opened; nil once one was.
+    private var failure: PostgreSQLError?
+    /// The host of the last connection, so that after a failover the others are not tried first each time.
     private var preferredHost = 0
     private var queue: [Ticket] = []
     private var nextNumber: UInt64 = 0
     private(set) var timeouts = 0
     /// Sessions that could not be opened, by cause.
     private(set) var failedOpenings: [DatabaseCause: Int] = [:]
-    /// Those opened before are replaced: a setting of theirs has changed.
+    /// Connections opened before this are replaced, since a setting of theirs has changed.
     private var renewedAt: Instant?
 
-    /// A younger session that takes no writes says that none does.
+    /// A younger session that takes no writes shows that new ones do not either.
     private static var leastAgeOfStale: Duration { .seconds(1) }
 
     init(capacity: Int, maximumAge: Duration) {
@@ -67,10 +79,10 @@ struct PoolState<Connection: Sendable> {
 
     var idleCount: Int { idle.count }
     var waiting: Int { queue.count }
-    /// Whether there is a connection that may come free, or is being opened and may succeed.
+    /// Whether a connection may come free, or is opening.
     var hasOthers: Bool { !idle.isEmpty || leased > 0 }
 
-    /// - Parameter first: whether its holder has had its turn already, and comes before the others.
+    /// - Parameter first: whether its holder has had its turn already and is served before the others.
     mutating func takeTicket(first: Bool = false) -> Ticket {
         defer { nextNumber += 1 }
         let ticket = Ticket(number: nextNumber)
@@ -78,14 +90,14 @@ struct PoolState<Connection: Sendable> {
         return ticket
     }
 
-    /// Decides for the holder of `ticket`, whose turn it is only when all earlier ones have gone.
+    /// Decides for the holder of `ticket`, who is served only when all earlier tickets have left the queue.
     mutating func lease(_ ticket: Ticket, now: Instant) -> Lease {
-        if idle.isEmpty, leased == 0, let failure = backOff.failure, let next = backOff.nextAttempt, now < next {
+        if idle.isEmpty, leased == 0, let failure, backOff.isWaiting(now) {
             leave(ticket)
             return .refuse(failure)
         }
         guard queue.first == ticket else { return .wait(until: nil) }
-        // The latest used first: the others grow old and are replaced.
+        // The latest used first, so that the others reach their age and are replaced.
         if let next = idle.popLast() {
             queue.removeFirst()
             leased += 1
@@ -102,41 +114,41 @@ struct PoolState<Connection: Sendable> {
         return .open(host: preferredHost)
     }
 
-    /// The holder of `ticket` has waited long enough; returns why there is no other connection, where that has a reason.
+    /// The deadline of the holder of `ticket` has passed; returns the reason.
     @discardableResult
-    mutating func giveUp(_ ticket: Ticket) -> PostgreSQLError? {
+    mutating func timeOut(_ ticket: Ticket) -> PostgreSQLError {
         leave(ticket)
         timeouts += 1
-        return backOff.failure
+        return failure ?? .acquireTimeout
     }
 
     private mutating func leave(_ ticket: Ticket) { queue.removeAll { $0 == ticket } }
 
-    /// The connection that was to be opened is there, to this host.
+    /// A connection to this host has been opened, and is leased now.
     mutating func opened(host: Int) {
         opening -= 1
         preferredHost = host
         backOff.succeeded()
+        failure = nil
     }
 
-    /// The connection could not be opened; returns whether that is news.
+    /// A connection could not be opened; returns whether for another cause than the last.
     ///
-    /// - Parameter failure: why, where that says something about the database; nil where the caller had little time left.
+    /// - Parameter error: why; nil where the caller had so little time left that it proves nothing about the database.
     @discardableResult
-    mutating func openFailed(_ failure: PostgreSQLError?, now: Instant, jitter: Double) -> Bool {
+    mutating func openFailed(_ error: PostgreSQLError?, now: Instant, jitter: Double) -> Bool {
         opening -= 1
         leased -= 1
-        guard let failure else { return false }
-        let isNews = backOff.failure?.cause != failure.cause
-        backOff.failed(failure, now: now, jitter: jitter)
-        failedOpenings[failure.cause, default: 0] += 1
-        return isNews
+        guard let error else { return false }
+        defer { failure = error }
+        backOff.failed(now: now, jitter: jitter)
+        failedOpenings[error.cause, default: 0] += 1
+        return failure?.cause != error.cause
     }
 
-    /// Takes a connection back; returns what is to be closed instead of kept.
+    /// Takes a leased connection back; returns the connections to close.
     ///
-    /// Of one that broke, hung or takes no writes any more, those that are idle are replaced too, before each costs a
-    /// request its time.
+    /// If it broke, hung or takes no more writes, the idle ones are closed too, before each of them delays a request.
     mutating func giveBack(
         _ connection: Connection, openedAt: Instant, condition: Condition, now: Instant
     ) -> [Connection] {
@@ -155,20 +167,21 @@ struct PoolState<Connection: Sendable> {
         openedAt.duration(to: now) >= maximum || renewedAt.map { openedAt < $0 } == true
     }
 
-    /// All connections opened until now are replaced, those in use once they come back.
+    /// Replaces all connections opened until now, leased ones once they are given back; returns those to close.
     mutating func renew(now: Instant) -> [Connection] {
         renewedAt = now
         return expire(now: now)
     }
 
-    /// A leased connection is to be closed, and another one opened in its place, beginning with the host returned.
+    /// The caller closes a leased connection and opens another one in its place, beginning with the host returned.
     mutating func replace() -> Int {
         opening += 1
         return preferredHost
     }
 
-    /// Leases a connection that is to be opened beside the idle ones, beginning with the host returned, if there is
-    /// room for it and the database is not known to be away.
+    /// Reserves room for a connection that is opened in addition to the idle ones, beginning with the host returned.
+    ///
+    /// - Returns: nil where there is no room or the last attempt to connect failed.
     mutating func reserve() -> Int? {
         guard leased + idle.count < capacity, queue.isEmpty, !backOff.isActive else { return nil }
         leased += 1
@@ -176,10 +189,10 @@ struct PoolState<Connection: Sendable> {
         return preferredHost
     }
 
-    /// A leased connection has turned out to be closed already.
+    /// The caller closes a leased connection.
     mutating func discard() { leased -= 1 }
 
-    /// Takes out the idle connections that have reached their age; the caller closes them.
+    /// Removes the idle connections that have reached their age; the caller closes them.
     mutating func expire(now: Instant) -> [Connection] {
         takeIdle { [maximumAge, renewedAt] in Self.isOld($0.openedAt, now, maximumAge, renewedAt) }
     }

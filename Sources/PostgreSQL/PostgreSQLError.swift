@@ -9,27 +9,28 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
 
     public var description: String { code }
 
-    /// Whether the message that comes with it may quote a value, and so a patient's data: those of class 22 (data
-    /// exception) do, and P0001 says whatever a function raises.
+    /// Whether its message may quote a value, and so a patient's data. Messages of class 22 (data exception) do, and
+    /// those of P0001 have any text that a function raises.
     var mayQuoteAValue: Bool { conditionClass == "22" || conditionClass == "P0" }
 
-    /// Whether a statement that was prepared before a migration may fail with it, and no longer if it is prepared again: its
-    /// columns have other types, its function other parameters, or what it was planned with has been dropped.
+    /// Whether a statement that was prepared before a migration may fail with it and succeed once it is prepared again:
+    /// its columns or its function's parameters have other types, or an object of its plan was dropped.
     var mayBeOfAnOutdatedPlan: Bool { ["0A000", "42883", "XX000"].contains(code) }
 
     public static let readOnlyTransaction = SQLState("25006")
     static let insufficientPrivilege = SQLState("42501")
-    /// An organization's time zone has gone from PostgreSQL (`sql/views/25_zone.sql`, definitions.md section 8).
+    /// PostgreSQL does not know an organization's time zone (`sql/views/25_zone.sql`, definitions.md section 8).
     public static let unknownTimeZone = SQLState("REZON")
     /// The login could lay the server's role aside (`sql/views/40_login.sql`).
     public static let unboundLogin = SQLState("RELOG")
-    /// The audit keeps no entry (`sql/audit/20_recording.sql`).
+    /// The audit cannot be written (`sql/audit/20_recording.sql`).
     static let auditUnavailable = SQLState("REAUD")
-    /// A warning: derived data could not be brought up to date, and the answer is the plain one (`sql/flat/60_catch_up.sql`).
+    /// A warning: derived data could not be brought up to date, and the answer is the plain one
+    /// (`sql/flat/60_catch_up.sql`).
     static let refreshFailed = SQLState("REREF")
 }
 
-/// What can go wrong between the server and the database.
+/// An error between the server and the database.
 ///
 /// The texts are for the log alone: they may hold names of the schema, but no value, and no caller may see them.
 public enum PostgreSQLError: Error, Sendable {
@@ -47,7 +48,7 @@ public enum PostgreSQLError: Error, Sendable {
     case refused(SQLState, String)
     /// The database refused a statement that was prepared earlier, and may take it once it is prepared again.
     case outdatedPlan(SQLState, String)
-    /// A result that is not what the statement promises.
+    /// A result that does not have the statement's shape.
     case unexpectedResult(String)
 
     /// Why the database did not answer.
@@ -55,7 +56,7 @@ public enum PostgreSQLError: Error, Sendable {
         switch self {
         case .connectionLost: .connectionLost
         case .noSession(let state, _):
-            // Whatever else keeps a session from being opened, the role or a setting in its start-up packet does.
+            // Any other code is caused by the role or a setting in the start-up packet.
             SQLStateTable.line(state).status == 503 ? SQLStateTable.line(state).cause : .loginRefused
         case .acquireTimeout: .acquireTimeout
         case .statementTimeout: .statementTimeout
@@ -71,7 +72,7 @@ public enum PostgreSQLError: Error, Sendable {
     /// Whether the same request may succeed later.
     public var isTemporary: Bool { cause != .refused && cause != .unexpectedResult }
 
-    /// Why a connection could not be made, where that is what it says.
+    /// The reason of a failed connection attempt, otherwise the whole description.
     var reason: String {
         switch self {
         case .connectionLost(let message), .noSession(_, let message): message
@@ -79,7 +80,7 @@ public enum PostgreSQLError: Error, Sendable {
         }
     }
 
-    /// The error that PostgreSQL's own code stands for.
+    /// The error for a code of PostgreSQL's.
     init(state: SQLState, message: String) {
         let message = state.mayQuoteAValue ? "its message may quote a value, so that only PostgreSQL logs it" : message
         let line = SQLStateTable.line(state)
@@ -115,13 +116,13 @@ extension PostgreSQLError {
         return .outdatedPlan(state, message)
     }
 
-    /// The same, told of one of several hosts.
+    /// The same, with the name of one of several hosts.
     func named(_ host: String) -> PostgreSQLError {
         if case .noSession(let state, let message) = self { return .noSession(state, "\(host): \(message)") }
         return .connectionLost("\(host): \(reason)")
     }
 
-    /// Of several hosts, one that is there and refuses says more than those that are not there.
+    /// The error of several hosts: a host that refuses is more specific than hosts that are not there.
     static func together(_ failures: [PostgreSQLError]) -> PostgreSQLError {
         let reasons = failures.map(\.reason).joined(separator: "; ")
         for case .noSession(let state, _) in failures { return .noSession(state, reasons) }

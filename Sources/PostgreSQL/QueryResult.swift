@@ -24,11 +24,11 @@ public final class QueryResult {
 
     public var rows: some Sequence<Row> { (0..<rowCount).lazy.map { self[$0] } }
 
-    /// The bytes of a field, good for as long as the result is; nil is NULL, and so is what lies outside the result.
+    /// The bytes of a field, valid as long as the result exists; nil for NULL and outside the result.
     @usableFromInline
     func bytes(row: CInt, column: CInt) -> UnsafeRawBufferPointer? {
         guard row < height, column < width else { return nil }
-        // NULL has length 0 too; whatever is longer need not be asked.
+        // NULL has length 0 too. A longer field need not be checked for it.
         let length = PQgetlength(result, row, column)
         guard length > 0 || PQgetisnull(result, row, column) == 0 else { return nil }
         return UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: Int(length))
@@ -42,7 +42,7 @@ public struct Row {
 
     /// Runs `body` with the bytes of the field at `column`; nil is NULL. The bytes are valid only inside it.
     ///
-    /// Inlinable, since a list asks for thousands of fields, and each would go through code for any result.
+    /// Inlinable, since a list reads thousands of fields, which otherwise run through generic code.
     @inlinable
     public func withBytes<Value>(_ column: Int, _ body: (UnsafeRawBufferPointer?) -> Value) -> Value {
         withExtendedLifetime(result) { body(result.bytes(row: index, column: CInt(column))) }
@@ -53,16 +53,16 @@ public struct Row {
         withBytes(column) { bytes in bytes.map { String(decoding: $0, as: UTF8.self) } }
     }
 
-    /// The whole number in the field at `column`; nil is NULL or something else.
+    /// The whole number in the field at `column`; nil for NULL and any other value.
     public func int(_ column: Int) -> Int? { text(column).flatMap { Int($0) } }
 
     public func isNull(_ column: Int) -> Bool { withBytes(column) { $0 == nil } }
 }
 
 extension QueryResult {
-    /// Builds a result without a server, as `libpq` itself builds one: for tests of what reads results.
+    /// Builds a result without a server, as libpq itself builds one, for tests.
     ///
-    /// - Returns: nil where memory ran out or a row has not as many fields as there are columns.
+    /// - Returns: nil if memory ran out or the rows do not fit the columns.
     public static func make(columns: [String], rows: [[String?]]) -> QueryResult? {
         guard let result = PQmakeEmptyPGresult(nil, PGRES_TUPLES_OK) else { return nil }
         guard fill(result, columns, rows) else {

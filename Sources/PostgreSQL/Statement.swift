@@ -1,6 +1,9 @@
 /// A statement that every connection prepares once and then runs by name.
+///
+///     let count = Statement(name: "patient_count", sql: "SELECT count(*) FROM re.patients_of($1)")
+///     let rows = try pool.run(Query(count, ["org_1"]), organization: "org_1")
 public struct Statement: Sendable, Hashable {
-    /// What it is called on each connection and in the log.
+    /// The name of the prepared statement, also used in the log.
     public let name: String
     /// The text, with parameters `$1`, `$2` ….
     public let sql: String
@@ -12,14 +15,27 @@ public struct Statement: Sendable, Hashable {
 }
 
 extension Statement {
-    /// Columns that take back whatever a statement before may have left in the session: another role, another now, locks that
-    /// outlive their transaction.
+    /// Columns that undo what an earlier statement may have left in the session: another role, another clock, locks
+    /// that outlive their transaction.
     ///
-    /// They are in the statement that binds a transaction, so that they cost no round trip; NULL is the value that the session
-    /// began with.
+    /// NULL sets the value that the session began with. They are part of the statement that binds a transaction, so
+    /// that they cost no round trip.
     public static let afresh = """
         set_config('role', NULL, false), set_config('reengagement.now', NULL, false), pg_advisory_unlock_all()
         """
+
+    /// A statement that binds its transaction to the organization `$1`, for row-level security.
+    ///
+    /// - Parameters:
+    ///   - columns: the columns in front of its own.
+    ///   - settings: further settings of the transaction.
+    public static func binding(
+        _ name: String, columns: [String] = [], settings: KeyValuePairs<String, String> = [:]
+    ) -> Statement {
+        let settings = settings.map { "set_config('\($0.key)', '\($0.value)', true)" }
+        let all = columns + ["set_config('reengagement.organization', $1, true)"] + settings + [afresh]
+        return Statement(name: name, sql: "SELECT " + all.joined(separator: ", "))
+    }
 }
 
 /// A statement with its parameters, in PostgreSQL's text format; nil is NULL.

@@ -1,10 +1,11 @@
 import CPostgreSQL
 import Glibc
 
-/// How the database's server is known to be itself: over a network by its certificate, unless something else is asked for
-/// by name.
+/// How the database's server is known to be itself: over a network by its certificate, unless something else is asked
+/// for by name.
 ///
-/// libpq's own default (`prefer`) takes any server, with TLS or without. A socket, and loopback, never leave the machine.
+/// libpq's own default (`prefer`) takes any server, with TLS or without. A socket, and loopback, never leave the
+/// machine.
 struct TransportSecurity {
     /// The `sslmode` that the connection string, `PGSSLMODE` or a service file asks for.
     private let asked: String?
@@ -12,19 +13,20 @@ struct TransportSecurity {
     private let standardHosts: String
 
     init(_ given: HostList.Keywords) {
-        // A service file, too, may name hosts and an sslmode; only libpq knows where it is.
+        // A service file may contain hosts and an sslmode too, and only libpq knows where it is.
         let completed = Self.completed(given)
         func value(_ keyword: String) -> String? { completed.first { $0.keyword == keyword }?.value }
         let named = given.first { $0.keyword == "sslmode" }?.value ?? getenv("PGSSLMODE").map { String(cString: $0) }
-        // Of a service, libpq's default cannot be told from the same word in its file.
+        // libpq's default cannot be distinguished from the same value in a service file.
         let ofService = value("sslmode").flatMap { $0 == "prefer" ? nil : $0 }
         asked = named.flatMap { $0.isEmpty ? nil : $0 } ?? ofService
         standardHosts = value("hostaddr") ?? value("host") ?? ""
     }
 
-    /// The keywords of one host, with what is not said in them.
+    /// The keywords of one host, with the default `sslmode` added.
     ///
-    /// - Throws: ``InvalidConnectionString`` where a certificate is to be checked and there is no name to check it for.
+    /// - Throws: ``InvalidConnectionString`` if a certificate is to be checked and there is no host name to check it
+    ///   for.
     func secured(_ keywords: HostList.Keywords) throws(InvalidConnectionString) -> HostList.Keywords {
         guard isOverNetwork(keywords) else { return keywords }
         let (mode, host) = (asked ?? Self.checked.value, keywords.first { $0.keyword == "host" }?.value ?? "")
@@ -38,7 +40,7 @@ struct TransportSecurity {
     /// Whether one of the hosts is checked without being asked for.
     func checksByDefault(_ hosts: [HostList.Keywords]) -> Bool { asked == nil && hosts.contains(where: isOverNetwork) }
 
-    /// The `sslmode` that is asked for by name and does not prove who the database is; nil where none is.
+    /// The configured `sslmode` if it does not prove the database's identity; otherwise nil.
     func weakness(_ hosts: [HostList.Keywords]) -> String? {
         guard let asked, asked != Self.checked.value, hosts.contains(where: isOverNetwork) else { return nil }
         return asked
@@ -64,8 +66,8 @@ struct TransportSecurity {
         return withUnsafeBytes(of: ipv6) { $0.dropLast().allSatisfy { $0 == 0 } && $0.last == 1 }
     }
 
-    /// What libpq makes of the keywords with its environment and a service file. It stops at a value that it does not take,
-    /// before it would look for a host.
+    /// The keywords that libpq completes from its environment and a service file. It stops at a value that it does not
+    /// take, before it would look for a host.
     private static func completed(_ given: HostList.Keywords) -> HostList.Keywords {
         let all = given.filter { $0.keyword != "channel_binding" } + [("channel_binding", "none of its values")]
         let keywords = all.map { strdup($0.0) } + [nil]

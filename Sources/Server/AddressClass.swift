@@ -1,6 +1,6 @@
 import Glibc
 
-/// What one client is known by: an IPv4 address, or the /64 of an IPv6 address, of which it may have any.
+/// The name of one client: an IPv4 address, or the /64 of an IPv6 address, as one client may use any address in it.
 enum AddressClass {
     static func of(_ address: String) -> String {
         let mapped = "::ffff:"

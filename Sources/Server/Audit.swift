@@ -16,7 +16,7 @@ struct Audit: Sendable {
         refusals = RefusedAttempts { trail.record(volume.fit($0)) }
     }
 
-    /// Why nothing can be recorded at present that has to be; nil where nothing keeps it.
+    /// Why required entries cannot be recorded at present; nil if they can.
     var trouble: PostgreSQLError? { run.isAudited ? trail.trouble : nil }
 
     func start() throws(Thread.StartError) {
@@ -25,15 +25,15 @@ struct Audit: Sendable {
         _ = trail.record(run.entry(.begins))
     }
 
-    /// Takes in what is about to be answered, or says that it must not be.
+    /// Accepts the entry of a response that is about to be sent; false if that must not be sent.
     func record(_ entry: AuditEntry) -> Bool { !run.isAudited || trail.record(volume.fit(entry)) }
 
-    /// Counts whom nobody knows and who was answered 401.
+    /// Counts a response 401 to an unknown client.
     func refuse(_ attempt: RefusedAttempt) {
         if run.isAudited { refusals.note(attempt) }
     }
 
-    /// Counts the bytes of what was logged.
+    /// Counts the bytes of stored outreach attempts.
     func note(_ observation: Observation) {
         if observation.status == 201 { volume.addAttempt(bytes: observation.received) }
     }

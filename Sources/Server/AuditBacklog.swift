@@ -1,4 +1,4 @@
-/// What has been answered and is not in the database yet, without a clock, a lock or a thread.
+/// The entries of responses that are not in the database yet, without a clock, a lock or a thread.
 ///
 /// It is bounded in bytes and in age, and refuses rather than forgets: an answer that is not to be recorded is not to
 /// be given.
@@ -20,7 +20,7 @@ struct AuditBacklog {
     /// Whether anything waits to be taken.
     var isEmpty: Bool { waiting.isEmpty }
 
-    /// Takes an entry in, or says that it may not be answered.
+    /// Accepts an entry; false if its response must not be sent.
     mutating func add(_ entry: AuditEntry, now: ContinuousClock.Instant) -> Bool {
         let oldest = writingSince ?? waitingSince ?? now
         guard entry.isWritable, bytes + entry.size <= Self.mostBytes, oldest.duration(to: now) <= Self.longestDelay
@@ -38,7 +38,7 @@ struct AuditBacklog {
     /// Counts an entry that was not taken in.
     mutating func refuse() { refused += 1 }
 
-    /// Hands all that waits to whoever writes it; it counts until it is settled.
+    /// Removes and returns all waiting entries, which count until they are written.
     mutating func takeAll() -> [AuditEntry] {
         let taken = waiting
         waiting = []
@@ -47,7 +47,7 @@ struct AuditBacklog {
         return taken
     }
 
-    /// Forgets so many bytes and entries of what was taken.
+    /// No longer counts so many bytes and entries of those taken.
     mutating func settle(bytes: Int, count: Int) {
         self.bytes -= bytes
         self.count -= count

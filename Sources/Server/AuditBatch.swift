@@ -21,10 +21,10 @@ enum AuditBatch {
             [
                 array(entries) { "\($0.time)" }, array(entries) { String($0.status) },
                 array(entries) { AuditText.bounded($0.organization) },
-                array(entries) { AuditText.bounded($0.principal.subject) },
-                array(entries) { AuditText.bounded($0.principal.claims.sessionID) },
-                array(entries) { AuditText.bounded($0.principal.claims.organizationRole) },
-                array(entries) { AuditText.bounded($0.principal.claims.actor) }, array(entries) { $0.address },
+                array(entries) { AuditText.bounded($0.claims.subject) },
+                array(entries) { AuditText.bounded($0.claims.sessionID) },
+                array(entries) { AuditText.bounded($0.claims.organizationRole) },
+                array(entries) { AuditText.bounded($0.claims.actor) }, array(entries) { $0.address },
                 array(entries) { $0.requestID }, array(entries) { $0.method }, array(entries) { $0.route },
                 array(entries, bytes: \.filterObject), array(entries, bytes: \.patients),
                 array(entries) { $0.serverRequestID }, array(entries) { $0.isAutomatic ? "t" : "f" },
@@ -35,9 +35,9 @@ enum AuditBatch {
     private static let refusal = Statement(
         name: "keep_refused_entry", sql: "SELECT re.keep_refused_entry($1, $2)")
 
-    /// Keeps one entry that the audit will not have, as JSON, beside what PostgreSQL said of it.
+    /// Stores one entry that the audit refuses, as JSON, with PostgreSQL's code.
     static func refusal(of entry: AuditEntry, _ error: PostgreSQLError) -> Query {
-        let claims = entry.principal.claims
+        let claims = entry.claims
         let texts: [(StaticString, String?)] = [
             ("time", "\(entry.time)"), ("status", "\(entry.status)"), ("organization_id", entry.organization),
             ("subject", claims.subject), ("session_id", claims.sessionID), ("role", claims.organizationRole),
@@ -67,18 +67,16 @@ enum AuditBatch {
 
     private static func array(_ entries: ArraySlice<AuditEntry>, _ text: (AuditEntry) -> String?) -> String {
         var literal = ArrayLiteral(capacity: 40 * entries.count)
-        for entry in entries {
-            if let text = text(entry) { literal.add(text) } else { literal.addNull() }
-        }
-        return literal.end()
+        for entry in entries { literal.append(text(entry)) }
+        return literal.text
     }
 
     private static func array(_ entries: ArraySlice<AuditEntry>, bytes: (AuditEntry) -> [UInt8]?) -> String {
         var literal = ArrayLiteral(capacity: 40 * entries.count)
         for entry in entries {
-            if let bytes = bytes(entry) { bytes.withUnsafeBytes { literal.add($0) } } else { literal.addNull() }
+            if let bytes = bytes(entry) { bytes.withUnsafeBytes { literal.append($0) } } else { literal.appendNull() }
         }
-        return literal.end()
+        return literal.text
     }
 }
 
@@ -89,55 +87,5 @@ extension PostgreSQLError {
         case .noSession(let state, _), .unavailable(let state, _), .refused(let state, _): state.code
         default: nil
         }
-    }
-}
-
-/// The text of a PostgreSQL array in the making (PostgreSQL documentation, section 8.15.2).
-struct ArrayLiteral: ~Copyable {
-    private var buffer: ByteBuffer
-
-    init(capacity: Int) {
-        buffer = ByteBuffer(capacity: capacity)
-        buffer.append("{")
-    }
-
-    /// Ends the array and returns it.
-    mutating func end() -> String {
-        buffer.append("}")
-        return buffer.text
-    }
-
-    mutating func addNull() {
-        separate()
-        buffer.append("NULL")
-    }
-
-    mutating func add(_ element: String) {
-        var element = element
-        element.withUTF8 { add(UnsafeRawBufferPointer($0)) }
-    }
-
-    /// Adds an element, always quoted.
-    mutating func add(_ element: UnsafeRawBufferPointer) {
-        separate()
-        buffer.append("\"")
-        if Self.isPlain(element) {
-            buffer.append(element)
-        } else {
-            for byte in element {
-                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { buffer.append("\\") }
-                buffer.append(byte)
-            }
-        }
-        buffer.append("\"")
-    }
-
-    /// Looks at all bytes without a branch, so that the compiler takes many at once.
-    private static func isPlain(_ element: UnsafeRawBufferPointer) -> Bool {
-        element.reduce(0) { $0 | ($1 == UInt8(ascii: "\"") || $1 == UInt8(ascii: "\\") ? 1 : 0) as UInt8 } == 0
-    }
-
-    private mutating func separate() {
-        if buffer.count > 1 { buffer.append(",") }
     }
 }

@@ -1,40 +1,42 @@
 import API
 import JSON
+import JWT
 
-/// Who was answered what about whom, when and from where.
+/// One row of the audit: a response, its client, and the patients in it.
 ///
-/// A class, so that queues and batches pass references on.
+/// A class, so that queues and batches copy references.
 final class AuditEntry: Sendable {
     /// The wall clock at the answer, in seconds since 1970.
     let time: Double
     let status: Int
-    /// Empty where the token speaks for no organization.
+    /// Empty if the token names no organization.
     let organization: String
-    let principal: Principal
+    /// The token's claims; with an empty subject where the client is unknown.
+    let claims: Claims
     let address: String?
     let requestID: String
     let serverRequestID: String
-    /// Whether the request said that a timer asks.
+    /// Whether a timer of the page sent the request.
     let isAutomatic: Bool
     let method: String
     let route: String
     let filter: [(name: StaticString, value: String)]
-    /// The ids of the patients shown, as the text of a PostgreSQL array; nil where none is.
+    /// The ids of the patients in the response, as the text of a PostgreSQL array; nil without any.
     let patients: [UInt8]?
-    /// Whom the request was about, where nobody is shown.
+    /// The patient that the request was about, if the response contains none.
     let patientSought: String?
     let problem: String?
 
     init(
-        time: Double, status: Int, principal: Principal, address: String?, requestID: String,
+        time: Double, status: Int, claims: Claims, address: String?, requestID: String,
         serverRequestID: String, isAutomatic: Bool = false, method: String, route: String,
         filter: [(name: StaticString, value: String)] = [], patients: [UInt8]? = nil, patientSought: String? = nil,
         problem: String? = nil
     ) {
         self.time = time
         self.status = status
-        organization = principal.organization ?? ""
-        self.principal = principal
+        organization = claims.organization ?? ""
+        self.claims = claims
         self.address = address
         self.requestID = requestID
         self.serverRequestID = serverRequestID
@@ -49,11 +51,11 @@ final class AuditEntry: Sendable {
 
     /// About how many bytes it takes. The texts of a token may be shared with its other requests, and need not.
     var size: Int {
-        512 + principal.claims.size + (patients?.count ?? 0) + (patientSought?.utf8.count ?? 0)
+        512 + claims.size + (patients?.count ?? 0) + (patientSought?.utf8.count ?? 0)
             + filter.reduce(0) { $0 + $1.value.utf8.count }
     }
 
-    /// The filter as a JSON object; nil where nothing was asked for.
+    /// The filter as a JSON object; nil without one.
     var filterObject: [UInt8]? {
         guard !filter.isEmpty else { return nil }
         var writer = JSONWriter(capacity: 128)
@@ -65,38 +67,27 @@ final class AuditEntry: Sendable {
 }
 
 extension AuditEntry {
-    /// The entry for an answer; nil where nobody is known to have asked, where nothing was looked at for them (429, 503),
-    /// or where the database has recorded it already.
-    convenience init?(_ response: Response, _ incoming: Incoming, _ record: Pipeline.Record) {
-        guard let principal = record.principal, let route = record.route, response.status != 429, response.status != 503
+    /// The entry of a response; nil for an unknown client, for a response without any work (429, 503), and where the
+    /// database has recorded it already.
+    convenience init?(_ response: Response, _ incoming: Incoming, _ record: RequestRecord) {
+        guard let claims = record.claims, let route = record.route, response.status != 429, response.status != 503
         else { return nil }
         let patients: [UInt8]?
         switch response.disclosure {
         case .recorded: return nil
         case .patients(let shown) where incoming.request.method != "HEAD" && shown.count > 0:
-            patients = shown.arrayLiteral
+            patients = shown.bytes
         case .nobody, .patients: patients = nil
         }
         let sought = patients == nil ? AuditText.bounded(record.patientSought) : nil
-        // Whom nobody is shown stands in its own column, and not twice.
+        // The patient sought has a column of its own, and is not repeated in the filter.
         let filter = sought == nil ? record.filter : record.filter.filter { $0.name.description != "patient_id" }
         self.init(
-            time: wallClock(), status: response.status, principal: principal,
+            time: wallClock(), status: response.status, claims: claims,
             address: AuditText.bounded(incoming.address), requestID: incoming.requestID,
             serverRequestID: incoming.serverRequestID, isAutomatic: incoming.isAutomatic,
             method: incoming.request.method, route: route,
             filter: filter.map { ($0.name, AuditText.bounded($0.value)) }, patients: patients,
             patientSought: sought, problem: record.problem?.kind.rawValue)
-    }
-}
-
-extension Incoming {
-    /// What the database writes of whoever asks, where it records the request itself.
-    func caller(_ principal: Principal) -> Caller {
-        Caller(
-            sessionID: AuditText.bounded(principal.claims.sessionID),
-            role: AuditText.bounded(principal.claims.organizationRole),
-            actor: AuditText.bounded(principal.claims.actor), address: AuditText.bounded(address),
-            requestID: requestID, serverRequestID: serverRequestID)
     }
 }

@@ -2,18 +2,18 @@ import Logging
 import PostgreSQL
 import Threads
 
-/// Has the audit's entries sealed as they come (docs/audit.md), and names each seal in the log.
+/// Seals the audit's entries every few seconds (docs/audit.md), and logs each seal.
 ///
-/// Where the log is collected elsewhere, its line proves what the chain was then, whatever is done to the database.
+/// If the log is collected on another machine, its lines prove the chain also after changes of the database.
 final class AuditSeals: Sendable {
     typealias Database = @Sendable (_ query: Query) throws(PostgreSQLError) -> QueryResult
 
-    /// How long an entry may be without a seal, on a system that writes; the servers take turns.
+    /// How long an entry may be without a seal while others are written; several servers take turns.
     static let pause = Duration.seconds(5)
     static let pauseAfterFailure = Duration.seconds(60)
 
-    /// At the end, how long what was written last may take, and how long between two tries: any short transaction of the
-    /// cluster may be in the way.
+    /// At the stop, how long the last entries may take, and the pause between two attempts: an entry is sealed only
+    /// once no older transaction of the cluster is open.
     private static let longestAtEnd = Duration.seconds(1)
     private static let pauseAtEnd = Duration.milliseconds(50)
 
@@ -26,7 +26,7 @@ final class AuditSeals: Sendable {
     private let database: Database
     private let logger: Logger
     private let started = ContinuousClock.now
-    /// Before when every entry has a seal; nil until the database has said so.
+    /// Every entry before this instant has a seal; nil until the database has reported one.
     private let allSealedBy = Monitor<ContinuousClock.Instant?>(nil)
     private let due = Monitor(ContinuousClock.now)
 
@@ -34,11 +34,11 @@ final class AuditSeals: Sendable {
         (self.database, self.logger) = (database, logger)
     }
 
-    /// For how long the oldest entry has been without a seal, as far as is known.
+    /// For how long the oldest entry has been without a seal, as last reported.
     var age: Duration { (allSealedBy.withLock { $0 } ?? started).duration(to: .now) }
 
-    /// Has sealed what can be sealed, where it is time for that; called every second.
-    func lookAfter() {
+    /// Seals the entries that can be sealed, if that is due; called every second.
+    func sealIfDue() {
         guard due.withLock({ $0 <= .now }) else { return }
         do throws(PostgreSQLError) {
             let isMore = try sealOnce(pause: "4 s").isMore
@@ -49,29 +49,28 @@ final class AuditSeals: Sendable {
         }
     }
 
-    /// Has sealed what was written last, when nothing more will be: nobody may come after who would.
+    /// Seals the last entries, since this may be the last server that runs.
     func finish(by deadline: ContinuousClock.Instant) {
         let end = min(deadline, .now + Self.longestAtEnd)
         guard .now < end else { return }
-        let done = Monitor(false)
-        // A statement may take longer than a stop.
-        let thread = try? Thread.start { [self] in
-            while ContinuousClock.now < end, (try? sealOnce(pause: "0").isAll) == false {
-                _ = done.wait(until: .now + Self.pauseAtEnd) { $0 ? true : nil }
+        // On a thread of its own, since a statement may take longer than the stop.
+        let loop = ThreadLoop()
+        do {
+            try loop.start(for: "the last seal") { [self] in
+                guard .now < end, (try? sealOnce(pause: "0").isAll) == false else { return .never }
+                return .after(Self.pauseAtEnd)
             }
-            done.withLock { $0 = true }
-            done.notifyAll()
+        } catch {
+            return
         }
-        guard let thread else { return }
-        thread.detach()
-        _ = done.wait(until: end) { $0 ? true : nil }
+        loop.waitUntilEnded(end)
     }
 
-    /// Returns whether more can be sealed at once, and whether all is sealed that there is.
+    /// Returns whether more can be sealed at once, and whether every entry has a seal.
     private func sealOnce(pause: String) throws(PostgreSQLError) -> (isMore: Bool, isAll: Bool) {
         let asked = ContinuousClock.now
         let row = try database(Query(Self.seal, [pause]))[0]
-        // Another server is at it, who will tell.
+        // NULL while another server seals, which reports the age itself.
         if let age = row.int(4) {
             allSealedBy.withLock { $0 = max($0 ?? asked - .seconds(age), asked - .seconds(age)) }
         }

@@ -1,9 +1,9 @@
 import PostgreSQL
 
-/// Whose entries are written before their answers are sent, since the audit has refused one of theirs: without a clock or a
-/// lock.
+/// The people whose entries are written before their responses are sent, since the audit has refused one of their
+/// entries. It has no clock and no lock.
 ///
-/// An answer that the audit will not have a record of is so given once, and not again.
+/// So a response that the audit cannot record is sent once, and not again.
 struct AuditSuspects {
     private struct Person: Hashable {
         let organization: String
@@ -12,7 +12,7 @@ struct AuditSuspects {
 
     /// How long after the last entry that was refused.
     static let remembered = Duration.seconds(600)
-    /// More than that many people are not remembered; the first to be forgotten is whose entry was refused first.
+    /// The most people remembered. The first one whose entry was refused is forgotten first.
     static let most = 1000
 
     private var until: [Person: ContinuousClock.Instant] = [:]
@@ -29,18 +29,17 @@ struct AuditSuspects {
     }
 
     private static func person(_ entry: AuditEntry) -> Person {
-        Person(organization: entry.organization, subject: entry.principal.subject)
+        Person(organization: entry.organization, subject: entry.claims.subject)
     }
 }
 
 extension AuditEntry {
-    /// An index of PostgreSQL takes no more than 2,704 bytes, with what else stands in it.
+    /// PostgreSQL's index row has at most 2,704 bytes, with the other columns.
     private static let mostOrganizationBytes = 2000
 
-    /// Whether PostgreSQL can have it at all: its texts hold no NUL, and the one that has an index is not longer than that
-    /// takes. A token's are bounded before (definitions.md section 7).
+    /// Whether PostgreSQL can have it at all: its texts hold no NUL, and the one that has an index is not longer than
+    /// that takes. A token's are bounded before (definitions.md section 7).
     var isWritable: Bool {
-        let claims = principal.claims
         let texts = [
             organization, claims.subject, claims.sessionID, claims.organizationRole, claims.actor, address, requestID,
             method,
@@ -54,13 +53,13 @@ extension AuditEntry {
 }
 
 extension PostgreSQLError {
-    /// Whether the same values will surely be refused again: data that do not fit (class 22), break a rule (23) or are too
-    /// much for a row or an index (54).
+    /// Whether the same values will surely be refused again: data that do not fit (class 22), break a rule (23) or are
+    /// too much for a row or an index (54).
     var isAboutTheData: Bool {
         if case .refused(let state, _) = self { ["22", "23", "54"].contains(state.conditionClass) } else { false }
     }
 
-    /// PostgreSQL's own text may quote what was to be written.
+    /// PostgreSQL's own text may quote the values of an entry.
     var withoutText: PostgreSQLError {
         switch self {
         case .refused(let state, _): .refused(state, Self.withheld)

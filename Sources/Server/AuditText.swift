@@ -1,12 +1,12 @@
-import API
+import Digest
 
-/// A text of a caller's, as the audit keeps it: so that nobody fills a disk by what he writes into a request.
+/// A client's text as the audit stores it, bounded so that no client can fill a disk with it.
 ///
 /// Characters are Unicode code points, as PostgreSQL counts them.
 enum AuditText {
-    /// What an id, a user, a session or a role may have (definitions.md sections 1 and 7) is kept whole.
+    /// The most characters stored, which ids, users, sessions and roles fit in (definitions.md sections 1 and 7).
     private static let most = 255
-    /// What is kept of the beginning of a longer one.
+    /// The characters stored of a longer text.
     private static let kept = 100
     /// `255 characters, sha256 ` and 64 digits: nothing is gained by it in the place of a text that is shorter.
     private static let digestLength = 87
@@ -24,6 +24,6 @@ enum AuditText {
     static func digested(_ text: String) -> String { text.utf8.count > digestLength ? summary(of: text) : text }
 
     private static func summary(of text: String) -> String {
-        "\(text.unicodeScalars.count) characters, sha256 \(sha256(of: Array(text.utf8)) ?? "unknown")"
+        "\(text.unicodeScalars.count) characters, sha256 \(SHA256(Array(text.utf8))?.text ?? "unknown")"
     }
 }

@@ -2,15 +2,15 @@ import Logging
 import PostgreSQL
 import Threads
 
-/// Writes what has been answered into the database, many entries at once, on a thread of its own.
+/// Writes the audit's entries into the database, many at once, on a thread of its own.
 ///
-/// An entry is taken in before its answer is sent and is durable some 100 ms later. What a `kill -9` can lose, and what
-/// happens when the database takes no entries, or one of them never, is told in docs/audit.md.
+/// An entry is accepted before its response is sent and is durable some 100 ms later. docs/audit.md describes what a
+/// `kill -9` can lose, and how entries are handled that the database does not accept.
 final class AuditTrail: Sendable {
     /// Runs a query that is bound to no organization.
     typealias Database = @Sendable (_ query: Query) throws(PostgreSQLError) -> QueryResult
 
-    /// What it has done and has to do.
+    /// Its work since the start, and the entries that wait.
     struct Statistics {
         var waiting = 0
         var written = 0
@@ -29,21 +29,20 @@ final class AuditTrail: Sendable {
         var lost = 0
         /// Why the last attempt to write failed, until one succeeds.
         var trouble: PostgreSQLError?
-        /// Once told to stop: until when to go on trying.
+        /// The deadline of the stop; nil until then.
         var stopBy: ContinuousClock.Instant?
-        var hasEnded = false
     }
 
     /// How long the first entry of a batch waits for company: the most that a healthy system can lose.
     private static let linger = Duration.milliseconds(100)
     private static let pauseAfterFailure = Duration.milliseconds(200)
-    private static let longest = Duration.seconds(3600)
     /// How often one entry fails alone before it is isolated, where its error might pass.
     private static let mostAttemptsAlone = 3
 
     private let database: Database
     private let logger: Logger
     private let state = Monitor(State())
+    private let loop = ThreadLoop()
 
     init(database: @escaping Database, logger: Logger) {
         self.database = database
@@ -58,10 +57,10 @@ final class AuditTrail: Sendable {
         }
     }
 
-    /// Why no entry can be written at present, without what it may quote; nil where the last attempt succeeded.
+    /// Why no entry can be written at present, without quoted values; nil if the last attempt succeeded.
     var trouble: PostgreSQLError? { state.withLock { $0.trouble } }
 
-    /// Takes an entry in; where that is refused, its answer must not be sent.
+    /// Accepts an entry; if that fails, its response must not be sent.
     func record(_ entry: AuditEntry) -> Bool {
         let now = ContinuousClock.now
         let (isSuspect, isAdmitted, wakes) = state.withLock { state in
@@ -71,37 +70,27 @@ final class AuditTrail: Sendable {
             return (false, isAdmitted, isAdmitted && (wasEmpty || state.backlog.bytes >= AuditBatch.mostBytes))
         }
         if isSuspect { return writeFirst(entry) }
-        if wakes { state.notifyAll() }
+        if wakes { loop.wake() }
         return isAdmitted
     }
 
     /// Starts the thread.
     func start() throws(Thread.StartError) {
-        try Thread.start { [self] in
-            while let entries = nextEntries() { write(entries) }
-            state.withLock { $0.hasEnded = true }
-            state.notifyAll()
-        }.detach()
+        try loop.start(for: "the audit", first: .whenWoken) { [self] in
+            let (isEmpty, isFull) = state.withLock { ($0.backlog.isEmpty, $0.backlog.bytes >= AuditBatch.mostBytes) }
+            guard !isEmpty else { return .whenWoken }
+            if !isFull { loop.pause(Self.linger) }
+            write(state.withLock { $0.backlog.takeAll() })
+            return .whenWoken
+        }
     }
 
-    /// Has everything written, and returns how many entries could not be by `deadline`.
+    /// Writes all entries, and returns how many could not be written by `deadline`.
     func stop(by deadline: ContinuousClock.Instant) -> Int {
         state.withLock { $0.stopBy = deadline }
-        state.notifyAll()
-        _ = state.wait(until: deadline) { $0.hasEnded ? true : nil }
+        loop.stop()
+        loop.waitUntilEnded(deadline)
         return state.withLock { $0.backlog.count }
-    }
-
-    /// Waits for the next entries; nil at the end.
-    private func nextEntries() -> [AuditEntry]? {
-        _ = state.wait(until: .now + Self.longest) { !$0.backlog.isEmpty || $0.stopBy != nil ? true : nil }
-        _ = state.wait(until: .now + Self.linger) {
-            $0.stopBy != nil || $0.backlog.bytes >= AuditBatch.mostBytes ? true : nil
-        }
-        return state.withLock { state in
-            let entries = state.backlog.takeAll()
-            return entries.isEmpty && state.stopBy != nil ? nil : entries
-        }
     }
 
     private func write(_ entries: [AuditEntry]) {
@@ -114,7 +103,7 @@ final class AuditTrail: Sendable {
         state.withLock { $0.backlog.finishWriting() }
     }
 
-    /// Of somebody one of whose entries was refused: the answer waits for the entry.
+    /// Writes an entry of a person one of whose entries was refused, before its response is sent.
     private func writeFirst(_ entry: AuditEntry) -> Bool {
         let isWritten = tryToWrite([entry]) == nil
         state.withLock { state in
@@ -123,15 +112,15 @@ final class AuditTrail: Sendable {
         return isWritten
     }
 
-    /// Tries again until it is written or isolated; false where the stop comes first.
+    /// Retries until it is written or isolated; false if the stop's deadline passes first.
     private func writeUntilDone(_ batch: ArraySlice<AuditEntry>) -> Bool {
         var (isFirstFailure, attemptsAlone) = (true, 0)
         while let error = tryToWrite(batch) {
             if takesOthers(error) {
-                // So whatever the error is, it is about these entries, or has passed.
+                // So the error concerns these entries, or has passed.
                 guard let entry = batch.first, batch.count == 1 else { return writeApart(batch, error) }
                 attemptsAlone += 1
-                let isSure = error.isAboutTheData || isStopping || attemptsAlone >= Self.mostAttemptsAlone
+                let isSure = error.isAboutTheData || loop.isStopped || attemptsAlone >= Self.mostAttemptsAlone
                 if isSure, isolate(entry, error) { return true }
             } else if isFirstFailure {
                 logger.warning("the audit could not be written", metadata: ["reason": "\(error.withoutText)"])
@@ -175,8 +164,8 @@ final class AuditTrail: Sendable {
         return writeUntilDone(batch[..<middle]) && writeUntilDone(batch[middle...])
     }
 
-    /// Keeps an entry that the audit will not have in a table of its own, and has the next ones of whoever it is about written
-    /// before they are answered. False where the database does not answer any more.
+    /// Stores a refused entry in a table of its own, and has that person's next entries written before their responses
+    /// are sent. False if the database does not answer.
     private func isolate(_ entry: AuditEntry, _ error: PostgreSQLError) -> Bool {
         var metadata: Logger.Metadata = [
             "reason": "\(error.withoutText)", "request_id": "\(entry.requestID)",
@@ -201,8 +190,6 @@ final class AuditTrail: Sendable {
         return true
     }
 
-    private var isStopping: Bool { state.withLock { $0.stopBy != nil } }
-
     private func settle(_ batch: ArraySlice<AuditEntry>, _ count: (inout State) -> Void) {
         let bytes = batch.reduce(0) { $0 + $1.size }
         state.withLock { state in
@@ -213,9 +200,8 @@ final class AuditTrail: Sendable {
 
     /// False where there is no time for another attempt.
     private func pauseAfterFailure() -> Bool {
-        let end = ContinuousClock.now + Self.pauseAfterFailure
-        // Told to stop meanwhile, it tries at once, and then once a pause.
-        _ = state.wait(until: end) { $0.stopBy.map { $0 <= .now } == true ? true : nil }
+        // Also while the thread stops, so that the last attempts have pauses between them.
+        Thread.sleep(Self.pauseAfterFailure)
         return state.withLock { $0.stopBy.map { $0 > .now } ?? true }
     }
 }

@@ -1,12 +1,12 @@
 import Threads
 
-/// How much the audit has been given to keep, and for which organizations that is more than their share of today.
+/// Counts the audit's bytes, and which organizations have exceeded their share of today.
 ///
-/// Beyond it nobody is refused: entries keep length and digest in the place of a caller's text (running.md,
+/// No request is refused beyond it. Entries then have length and digest in the place of a client's text (running.md,
 /// `AUDIT_DAILY_MB`). Each process counts by itself, by the day of UTC.
 final class AuditVolume: Sendable {
     struct Statistics {
-        /// Bytes of entries, and of what was logged of outreach, since the start.
+        /// Bytes of entries, and of stored outreach attempts, since the start.
         var ofEntries = 0
         var ofAttempts = 0
         /// Organizations beyond their share today.
@@ -29,7 +29,7 @@ final class AuditVolume: Sendable {
 
     var statistics: Statistics { state.withLock { $0.statistics } }
 
-    /// The entry as it is to be kept, which counts.
+    /// Counts an entry; returns it as it is to be stored.
     func fit(_ entry: AuditEntry, day: Int = Int(wallClock() / 86400)) -> AuditEntry {
         let bytes = entry.storedBytes
         let isBeyond = state.withLock { state in
@@ -39,7 +39,7 @@ final class AuditVolume: Sendable {
         return isBeyond ? entry.withDigests : entry
     }
 
-    /// Counts what was logged of an attempt, which is the clinic's and kept whole; the entry of it was written with it.
+    /// Counts a stored outreach attempt, which is never shortened. The database writes its entry itself.
     func addAttempt(bytes: Int) { state.withLock { $0.statistics.ofAttempts += bytes } }
 
     /// Whether the organization is beyond its share with that.
@@ -55,9 +55,8 @@ final class AuditVolume: Sendable {
 }
 
 extension AuditEntry {
-    /// About how many bytes its row takes: what is always there, and its texts.
+    /// About how many bytes its row takes: a constant part, and its texts.
     var storedBytes: Int {
-        let claims = principal.claims
         let texts = [
             organization, claims.subject, claims.sessionID, claims.organizationRole, claims.actor, address, requestID,
             serverRequestID, route, patientSought, problem,
@@ -66,10 +65,10 @@ extension AuditEntry {
             + filter.reduce(0) { $0 + $1.name.utf8CodeUnitCount + $1.value.utf8.count + 8 }
     }
 
-    /// The same with length and digest in the place of what its caller has written.
+    /// The same with length and digest in the place of the client's texts.
     var withDigests: AuditEntry {
         AuditEntry(
-            time: time, status: status, principal: principal, address: address,
+            time: time, status: status, claims: claims, address: address,
             requestID: AuditText.digested(requestID),
             serverRequestID: serverRequestID, isAutomatic: isAutomatic, method: method, route: route,
             filter: filter.map { ($0.name, AuditText.digested($0.value)) }, patients: patients,

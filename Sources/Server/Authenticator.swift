@@ -1,29 +1,24 @@
 import API
 import JWT
 
-/// Turns an `Authorization` header into a principal (definitions.md section 7).
+/// Reads the claims from a request's `Authorization` header (definitions.md section 7).
 struct Authenticator: Sendable {
     let verifier: Verifier
     private let clock = TokenClock()
 
     init(verifier: Verifier) { self.verifier = verifier }
 
-    /// The principal; nil where that takes waiting for a key, which `mayWait` does not allow.
+    /// The verified claims; nil if they need a key that has to be waited for and `mayWait` is false.
     ///
     /// - Throws: a 401, or a 503 while no signing key has been fetched, or none for too long.
-    func authenticate(_ authorization: [UInt8]?, mayWait: Bool) throws(Problem) -> Principal? {
+    func authenticate(_ authorization: [UInt8]?, mayWait: Bool) throws(Problem) -> Claims? {
         guard let token = Self.bearerToken(authorization) else { throw .tokenMissing }
         do throws(TokenError) {
-            return Principal(try verifier.verify(token, at: clock.now(), mayWait: mayWait))
+            return try verifier.verify(token, at: clock.now(), mayWait: mayWait)
+        } catch .keyNotThereYet {
+            return nil
         } catch {
-            switch error {
-            case .keyNotThereYet: return nil
-            case .invalid(let reason): throw .unauthorized(reason.kind, reason.text)
-            case .keysUnavailable:
-                throw .unavailable(
-                    .keysUnavailable, "No signing key of Clerk's has been fetched yet, or none for too long.",
-                    retryAfter: 5)
-            }
+            throw Problem(error)
         }
     }
 
@@ -34,17 +29,5 @@ struct Authenticator: Sendable {
         else { return nil }
         let token = authorization[space...].drop { $0 == UInt8(ascii: " ") }
         return token.isEmpty ? nil : Array(token)
-    }
-}
-
-extension Reason {
-    /// What a program can do about it decides which of them it is told apart.
-    fileprivate var kind: ProblemKind {
-        switch self {
-        case .expired: .tokenExpired
-        case .notYetValid, .issuedInTheFuture: .tokenNotYetValid
-        case .sessionPending: .sessionPending
-        default: .tokenInvalid
-        }
     }
 }

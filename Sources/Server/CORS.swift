@@ -9,7 +9,7 @@ struct CORS: Sendable {
     /// The headers for an answer to a request from `origin`.
     func headers(origin: [UInt8]?) -> [Header] {
         guard !allowedOrigins.isEmpty else { return [] }
-        // Caches must not hand one origin's answer to another, so this stands on refused ones too.
+        // Caches must not send one origin's response to another, so this header is on refused ones too.
         let vary = Header("Vary", "Origin")
         guard let origin, allowedOrigins.contains(origin) else { return [vary] }
         return [
@@ -19,9 +19,9 @@ struct CORS: Sendable {
         ]
     }
 
-    /// What a preflight is told besides ``headers(origin:)``; nil where the origin is not an allowed one.
+    /// The headers of a preflight's response besides ``headers(origin:)``; nil if the origin is not allowed.
     ///
-    /// nginx/snippets/api/preflight.conf says the same without asking here.
+    /// nginx/snippets/api/preflight.conf sends the same without the server.
     func preflightHeaders(_ preflight: Preflight, origin: [UInt8]?) -> [Header]? {
         guard let origin, allowedOrigins.contains(origin) else { return nil }
         var headers = [
@@ -33,14 +33,13 @@ struct CORS: Sendable {
         return headers
     }
 
-    /// What the API itself reads; always named, so that a browser need not ask again for a request that has more.
+    /// The headers that the API reads, always listed, so that a browser can reuse the response for a request with more.
     private static let ownHeaders = "Authorization, Content-Type, Idempotency-Key, X-Request-Id"
 }
 
-/// What a browser asks before it sends a request of a page (WHATWG Fetch, section 4.8).
+/// The questions of a browser before it sends a page's request (WHATWG Fetch, section 4.8).
 struct Preflight: Sendable {
-    /// The list of headers that the page wants to send; nil where that is no list of tokens (RFC 9110 section 5.6.1)
-    /// or too long.
+    /// The headers that the page wants to send; nil if they are no list of tokens (RFC 9110 section 5.6.1) or too long.
     let names: String?
     /// Whether the page is of a more public network than this server (Private Network Access, section 3.1).
     let isOfPrivateNetwork: Bool

@@ -6,7 +6,7 @@ public import PostgreSQL
 /// Everything the server reads from its environment, once, at the start.
 public struct Configuration: Sendable {
     public let connection: ConnectionParameters
-    /// What is asked of the login that ``connection`` names.
+    /// The requirement on the login in ``connection``.
     public let databaseLogin: DatabaseLogin
     public let poolSize: Int
     public let acquireTimeout: Duration
@@ -26,18 +26,18 @@ public struct Configuration: Sendable {
     public let rateLimit: Int
     /// Minutes without input after which the dashboard page signs its reader out (running.md).
     public let idleLogoffMinutes: Int
-    /// How many bytes kept answers may take; 0 keeps none.
+    /// How many bytes cached responses may take; 0 disables the cache.
     public let answerCacheBytes: Int
     public let allowedOrigins: [String]
     /// Nil where no address is set.
     public let securityText: SecurityText?
-    /// Whether answers are recorded; off for measurements alone.
+    /// Whether responses are recorded; off for measurements alone.
     public let isAudited: Bool
-    /// How many megabytes one organization's entries may take in a day before they keep less of what callers write.
+    /// How many megabytes one organization's entries may take in a day before clients' texts are shortened.
     public let auditDailyMegabytes: Int
     public let logLevel: Logger.Level
     public let logFormat: LogFormat
-    /// From when on a request is logged as slow; nil is never.
+    /// The duration from which a request is logged as slow; nil disables that.
     public let slowRequest: Duration?
 
     /// A variable that turns something on or off.
@@ -46,7 +46,7 @@ public struct Configuration: Sendable {
         case off
     }
 
-    /// Where connections come from.
+    /// The socket that the server accepts connections from.
     public enum Listen: Sendable, Equatable {
         case address(ListenAddress)
         /// A listening socket that this process was started with.
@@ -62,28 +62,16 @@ public struct Configuration: Sendable {
         }
     }
 
-    /// The most that kept answers may take, and their default.
+    /// The most bytes that cached responses may take, and their default.
     private static let largestAnswerCache = 16 * 1024 * 1024
-
-    /// A variable with a value that it cannot have.
-    public struct Fault: Error, Sendable, Equatable, CustomStringConvertible {
-        public let variable: String
-        public let problem: String
-        public var description: String { "\(variable) \(problem)" }
-    }
-
-    /// All faults of an environment, so that nobody has to find them one start at a time.
-    public struct Faults: Error, Sendable {
-        public let list: [Fault]
-    }
 
     /// Reads the variables of the README's table.
     ///
     /// - Parameters:
-    ///   - cores: what the defaults are taken from.
-    ///   - processID: whom an inherited socket has to be meant for (`sd_listen_fds(3)`).
-    /// - Throws: ``Faults``. No value is repeated in them: some are secrets.
-    public init(environment: [String: String], cores: Int, processID: Int32) throws(Faults) {
+    ///   - cores: the number that defaults depend on.
+    ///   - processID: the process that an inherited socket has to be for (`sd_listen_fds(3)`).
+    /// - Throws: ``ConfigurationErrors``, which repeat no value, since some are secrets.
+    public init(environment: [String: String], cores: Int, processID: Int32) throws(ConfigurationErrors) {
         var reader = EnvironmentReader(environment)
         workers = reader.number("WORKER_THREADS", in: 1...512, default: max(4, 2 * cores))
         poolSize = reader.number("DB_POOL_SIZE", in: 1...1000, default: workers + 1)
@@ -113,8 +101,8 @@ public struct Configuration: Sendable {
         logFormat = reader.choice("LOG_FORMAT", LogFormat.allCases, default: .json)
         let slow = reader.number("LOG_SLOW_MS", in: 0...600_000, default: 500)
         slowRequest = slow > 0 ? .milliseconds(slow) : nil
-        guard reader.faults.isEmpty, let connection, let listen, let keys, let issuer else {
-            throw Faults(list: reader.faults)
+        guard reader.errors.isEmpty, let connection, let listen, let keys, let issuer else {
+            throw ConfigurationErrors(list: reader.errors)
         }
         self.connection = connection
         self.listen = listen

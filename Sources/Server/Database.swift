@@ -1,13 +1,13 @@
 import PostgreSQL
 
-/// The database as requests see it: what is known of its troubles decides how it is asked.
+/// The database as requests use it, with the known troubles of its parts.
 struct Database: Sendable {
     let pool: ConnectionPool
     let refreshes: Refreshes
     let watch: SettingsWatch
     let foundation: FoundationWatch
     let login: FoundationWatch
-    private let writes = FailedWrites()
+    private let writes = DiskFullWatch()
 
     init(
         pool: ConnectionPool, refreshes: Refreshes, watch: SettingsWatch, foundation: FoundationWatch,
@@ -29,7 +29,7 @@ struct Database: Sendable {
     func run(_ query: Query, organization: String, repeatable: Bool) throws(PostgreSQLError) -> QueryResult {
         if let error = login.troubleBeforeProof { throw error }
         guard repeatable else {
-            return try writes.watch { () throws(PostgreSQLError) in
+            return try writes.run { () throws(PostgreSQLError) in
                 try pool.run(query, organization: organization, repeatable: false)
             }
         }
@@ -39,7 +39,7 @@ struct Database: Sendable {
         return try last(of: pool.run(binding: binding, then: query, organization: organization))
     }
 
-    /// Runs a probe, which binds its transaction by itself, and a query after it; returns the rows of each.
+    /// Runs a probe, which binds its own transaction, and a query after it; returns the rows of each.
     func run(probe: Statement, then query: Query?, organization: String) throws(PostgreSQLError) -> [QueryResult] {
         if let error = login.troubleBeforeProof { throw error }
         return try pool.run(

@@ -2,17 +2,17 @@ import FastCGI
 import JWT
 import PostgreSQL
 
-/// Reads variables one by one and collects what is wrong with them.
+/// Reads variables one by one and collects their errors.
 ///
 /// An empty variable counts as one that is not set: container files cannot leave one out.
 struct EnvironmentReader {
     private let environment: [String: String]
-    private(set) var faults: [Configuration.Fault] = []
+    private(set) var errors: [ConfigurationError] = []
 
     init(_ environment: [String: String]) { self.environment = environment }
 
-    private mutating func fault(_ variable: String, _ problem: String) {
-        faults.append(Configuration.Fault(variable: variable, problem: problem))
+    private mutating func reject(_ variable: String, _ problem: String) {
+        errors.append(ConfigurationError(variable: variable, problem: problem))
     }
 
     private func value(_ variable: String) -> String? {
@@ -21,7 +21,7 @@ struct EnvironmentReader {
 
     mutating func required(_ variable: String) -> String? {
         if let value = value(variable) { return value }
-        fault(variable, "is not set")
+        reject(variable, "is not set")
         return nil
     }
 
@@ -30,7 +30,7 @@ struct EnvironmentReader {
         guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let number = Int(text),
             range.contains(number)
         else {
-            fault(variable, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+            reject(variable, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
             return standard
         }
         return number
@@ -41,34 +41,34 @@ struct EnvironmentReader {
     ) -> Value {
         guard let text = value(variable) else { return standard }
         if let value = values.first(where: { $0.rawValue == text }) { return value }
-        fault(variable, "must be one of " + values.map(\.rawValue).joined(separator: ", "))
+        reject(variable, "must be one of " + values.map(\.rawValue).joined(separator: ", "))
         return standard
     }
 
     mutating func connection(statementTimeout: Duration) -> ConnectionParameters? {
         let role = value("DATABASE_ROLE") ?? "reengagement_api"
-        if role.utf8.count > 63 { fault("DATABASE_ROLE", "is longer than PostgreSQL's 63 bytes") }
+        if role.utf8.count > 63 { reject("DATABASE_ROLE", "is longer than PostgreSQL's 63 bytes") }
         guard let text = required("DATABASE_URL") else { return nil }
         do throws(InvalidConnectionString) {
             return try ConnectionParameters(connectionString: text, role: role, statementTimeout: statementTimeout)
         } catch {
-            fault("DATABASE_URL", error.problem)
+            reject("DATABASE_URL", error.problem)
             return nil
         }
     }
 
-    /// systemd hands sockets on from descriptor 3 (`sd_listen_fds(3)`); one is expected.
+    /// systemd passes sockets from descriptor 3 on (`sd_listen_fds(3)`); one is expected.
     mutating func listen(processID: Int32) -> Configuration.Listen? {
         if let count = value("LISTEN_FDS"), value("LISTEN_PID").map({ $0 == String(processID) }) ?? true {
             guard count == "1" else {
-                fault("LISTEN_FDS", "must be 1: one listening socket is taken over")
+                reject("LISTEN_FDS", "must be 1: one listening socket is taken over")
                 return nil
             }
             return .inherited(descriptor: 3)
         }
         let text = value("FCGI_LISTEN") ?? ".local/run/reengagement.sock"
         guard let address = ListenAddress(text) else {
-            fault(
+            reject(
                 "FCGI_LISTEN",
                 "must be a socket's path of at most \(ListenAddress.longestPath) bytes, or host:port with both named")
             return nil
@@ -84,22 +84,22 @@ struct EnvironmentReader {
             value("CLERK_JWKS_URL").map { .jwksURL($0, caFile: caFile) },
         ].compactMap { $0 }
         guard let source = sources.first, sources.count == 1 else {
-            fault("CLERK_JWT_KEY", "or CLERK_JWKS_FILE or CLERK_JWKS_URL: exactly one of the three must be set")
+            reject("CLERK_JWT_KEY", "or CLERK_JWKS_FILE or CLERK_JWKS_URL: exactly one of the three must be set")
             return nil
         }
         do throws(KeySourceError) {
             try KeySet.check(source)
             return source
         } catch {
-            fault(error.variable, error.problem)
+            reject(error.variable, error.problem)
             return nil
         }
     }
 
     mutating func issuer() -> String? {
         guard let text = required("CLERK_ISSUER") else { return nil }
-        guard let problem = Issuer.fault(in: text) else { return text }
-        fault("CLERK_ISSUER", problem)
+        guard let problem = Issuer.problem(in: text) else { return text }
+        reject("CLERK_ISSUER", problem)
         return nil
     }
 
@@ -107,7 +107,7 @@ struct EnvironmentReader {
     mutating func securityContact() -> String? {
         guard let text = value("SECURITY_CONTACT") else { return nil }
         if let contact = SecurityText.contact(text) { return contact }
-        fault("SECURITY_CONTACT", "must be an address of e-mail, or begin with mailto:, tel:+ or https://")
+        reject("SECURITY_CONTACT", "must be an address of e-mail, or begin with mailto:, tel:+ or https://")
         return nil
     }
 
@@ -115,26 +115,26 @@ struct EnvironmentReader {
     mutating func publicURL() -> String? {
         guard let text = value("PUBLIC_URL") else { return nil }
         let example = "it is written without a slash at the end, such as https://api.example.com"
-        do throws(WebOrigin.Fault) {
+        do throws(OriginError) {
             let origin = try WebOrigin(text)
             guard origin.scheme != "https" else { return text }
             guard origin.scheme == "http" && origin.isLoopback else {
-                fault("PUBLIC_URL", "must be an https address, or an http one of this machine; \(example)")
+                reject("PUBLIC_URL", "must be an https address, or an http one of this machine; \(example)")
                 return nil
             }
         } catch {
-            fault("PUBLIC_URL", "\(error.text); \(example)")
+            reject("PUBLIC_URL", "\(error.text); \(example)")
         }
         return nil
     }
 
-    /// The file of `TOKEN_DENY_FILE`, which can be read; nil where there is none.
+    /// The path of a readable `TOKEN_DENY_FILE`; nil if the variable is not set.
     mutating func denyFile() -> String? {
         guard let path = value("TOKEN_DENY_FILE") else { return nil }
         do throws(KeySourceError) {
             try DenyList.check(path: path)
         } catch {
-            fault(error.variable, error.problem)
+            reject(error.variable, error.problem)
         }
         return path
     }
@@ -143,7 +143,7 @@ struct EnvironmentReader {
     mutating func list(_ variable: String) -> [String]? {
         guard let items = items(variable) else { return nil }
         for (index, item) in items.enumerated() where item.isEmpty {
-            fault(variable, "has an item, number \(index + 1), that is empty; it lists texts between commas")
+            reject(variable, "has an item, number \(index + 1), that is empty; it lists texts between commas")
             return nil
         }
         return items
@@ -159,11 +159,11 @@ struct EnvironmentReader {
     mutating func origins(_ variable: String) -> [String]? {
         guard let items = items(variable) else { return nil }
         for (index, item) in items.enumerated() {
-            do throws(WebOrigin.Fault) {
+            do throws(OriginError) {
                 _ = try WebOrigin(item)
             } catch {
                 let problem = item.isEmpty ? "is empty" : error.text
-                fault(
+                reject(
                     variable,
                     "has an item, number \(index + 1), that \(problem); it lists origins as browsers send them, such "
                         + "as https://app.example.com")

@@ -1,20 +1,17 @@
 import PostgreSQL
 import Threads
 
-/// When organizations may be tried again whose last attempt failed, without a clock or a lock of its own.
+/// When to refresh organizations again whose last refresh failed; it has no clock and no lock.
 struct FailedOrganizations {
     typealias Instant = ContinuousClock.Instant
 
     private struct Failure {
-        var count = 0
-        var next: Instant
+        var backOff = BackOff(first: .seconds(1), longest: .seconds(60))
         var error: PostgreSQLError
     }
 
-    private static let pause = GrowingPause(first: .seconds(1), longest: .seconds(60))
-
     private var failures: [String: Failure] = [:]
-    /// Attempts that have failed, by cause.
+    /// Failed attempts since the start, by cause.
     private(set) var attempts: [DatabaseCause: Int] = [:]
 
     var count: Int { failures.count }
@@ -22,30 +19,28 @@ struct FailedOrganizations {
     /// Why each of them failed the last time.
     var errors: some Sequence<PostgreSQLError> { failures.values.lazy.map(\.error) }
 
-    /// Those that are not to be tried yet.
-    func waiting(now: Instant) -> [String] { failures.filter { now < $0.value.next }.keys.sorted() }
+    /// The organizations whose pause is not over.
+    func waiting(now: Instant) -> [String] { failures.filter { $0.value.backOff.isWaiting(now) }.keys.sorted() }
 
     func isWaiting(_ organization: String, now: Instant) -> Bool {
-        failures[organization].map { now < $0.next } ?? false
+        failures[organization]?.backOff.isWaiting(now) ?? false
     }
 
-    /// Returns how long it is left alone; nil where it is already, since several had begun at once.
+    /// Returns the pause; nil if one is under way, since several attempts had begun at once.
     mutating func failed(_ organization: String, _ error: PostgreSQLError, now: Instant) -> Duration? {
         attempts[error.cause, default: 0] += 1
         guard !isWaiting(organization, now: now) else { return nil }
-        var failure = failures[organization] ?? Failure(next: now, error: error)
-        failure.count += 1
+        var failure = failures[organization] ?? Failure(error: error)
         failure.error = error
-        let pause = Self.pause.after(failures: failure.count)
-        failure.next = now + pause
-        failures[organization] = failure
-        return pause
+        defer { failures[organization] = failure }
+        return failure.backOff.failed(now: now)
     }
 
     mutating func succeeded(_ organization: String) { failures[organization] = nil }
 
-    /// Forgets those that had their pause and have nothing to do: somebody else has done it, or they are gone.
+    /// Forgets organizations whose pause is over and that have no pending change: another server refreshed them, or
+    /// they were removed.
     mutating func keep(due: [String], now: Instant) {
-        failures = failures.filter { now < $0.value.next || due.contains($0.key) }
+        failures = failures.filter { $0.value.backOff.isWaiting(now) || due.contains($0.key) }
     }
 }

@@ -3,9 +3,9 @@ import PostgreSQL
 import Synchronization
 import Threads
 
-/// Looks at the start and now and then whether all that answers and isolation rest on is as it is to be.
+/// Checks at the start and repeatedly that the database objects which responses and isolation depend on are intact.
 ///
-/// What is wrong, the database's own functions say (``Subject``). It is logged when that changes, is counted, and keeps
+/// A function of the database lists the errors (``Subject``). They are logged when they change, are counted, and keep
 /// the server from being ready (definitions.md, "What answers rest on").
 final class FoundationWatch: Sendable {
     /// Runs a query that is bound to no organization.
@@ -14,46 +14,44 @@ final class FoundationWatch: Sendable {
     private struct State {
         /// Nil until the database has answered.
         var faults: [String]?
-        var isStopped = false
     }
 
-    /// What is looked at.
+    /// A check: its statement, and the texts for the log.
     struct Subject: Sendable {
-        /// Says what is wrong, a row each.
+        /// Returns a row for each error.
         let statement: Statement
-        /// The code of the error that says so; no SQLSTATE of PostgreSQL's own begins with R.
+        /// The SQLSTATE that reports them; none of PostgreSQL's own begins with R.
         let code: SQLState
         let pause: Duration
-        /// What the log says where it is wrong.
+        /// The purpose of the thread, for the error if the system refuses one.
+        let purpose: String
+        /// The log message when there are errors.
         let wrong: String
-        /// What the log says where it is right again.
+        /// The log message when there are none any more.
         let rightAgain: String
-        /// What the log says where it could not be looked at.
+        /// The log message when the check failed.
         let unseen: String
-        /// Whether the server is not ready while it is wrong; else that is told, no more.
+        /// Whether the server is not ready while there are errors; otherwise they are only logged and counted.
         var isEnforced = true
 
-        /// What the last migration has left (`sql/foundation`).
+        /// The state that the last migration left (`sql/foundation`).
         static let foundation = Subject(
             statement: Statement(name: "foundation_faults", sql: "SELECT fault FROM re.foundation_faults()"),
-            code: SQLState("REFND"), pause: .seconds(60),
+            code: SQLState("REFND"), pause: .seconds(60), purpose: "what answers rest on",
             wrong: "what answers and isolation rest on is not as migrate has left it: run migrate",
             rightAgain: "what answers and isolation rest on is there again",
             unseen: "what answers rest on could not be looked at")
     }
 
-    /// Binds the transaction of a look, which waits for no lock on a table: of the pool's connections one is for the
-    /// background work, and two that wait would take a worker's.
-    static let binding = Statement(
-        name: "bind_look",
-        sql: """
-            SELECT set_config('reengagement.organization', $1, true), set_config('lock_timeout', '1s', true),
-                \(Statement.afresh)
-            """)
+    /// Binds the transaction of a check, which waits at most a second for a lock on a table.
+    ///
+    /// The pool has one connection more than there are workers, for the background work. A second one that waits would
+    /// take a worker's.
+    static let binding = Statement.binding("bind_look", settings: ["lock_timeout": "1s"])
 
-    /// While something is missing, or the database has not answered.
+    /// While there are errors, or the database has not answered.
     private static let pauseAfterFailure = Duration.seconds(5)
-    /// Of a database that has lost everything the log needs no more than so many names.
+    /// The most errors that one log line lists.
     private static let mostNames = 20
 
     private let subject: Subject
@@ -61,47 +59,42 @@ final class FoundationWatch: Sendable {
     private let logger: Logger
     private let state = Monitor(State())
     private let isProven = Atomic(false)
+    private let loop = ThreadLoop()
 
     init(_ subject: Subject = .foundation, database: @escaping Database, logger: Logger) {
         (self.subject, self.database, self.logger) = (subject, database, logger)
     }
 
-    /// How many things are missing or changed, as of the last look.
+    /// How many errors the last check found.
     var count: Int { state.withLock { $0.faults?.count ?? 0 } }
 
-    /// Why the server is not ready, if this is the reason; whoever asks before the first look looks.
+    /// Why the server is not ready, if this is the reason. A caller before the first check runs it.
     var trouble: PostgreSQLError? {
         guard subject.isEnforced else { return nil }
-        if state.withLock({ $0.faults }) == nil, let error = look() { return error }
+        if state.withLock({ $0.faults }) == nil, let error = check() { return error }
         guard let faults = state.withLock({ $0.faults }), !faults.isEmpty else { return nil }
         return .refused(subject.code, Self.text(faults))
     }
 
-    /// The same until it has been found right once; from then on requests are answered.
+    /// The same until one check has found no error; from then on requests are answered.
     var troubleBeforeProof: PostgreSQLError? { isProven.load(ordering: .relaxed) ? nil : trouble }
 
     /// Starts the thread.
     func start() throws(Thread.StartError) {
-        try Thread.start { [self] in
-            while true {
-                let pause = look() == nil && count == 0 ? subject.pause : Self.pauseAfterFailure
-                guard state.wait(until: .now + pause, { $0.isStopped ? true : nil }) == nil else { return }
-            }
-        }.detach()
+        try loop.start(for: subject.purpose) { [self] in
+            .after(check() == nil && count == 0 ? subject.pause : Self.pauseAfterFailure)
+        }
     }
 
-    /// Lets the thread end.
-    func stop() {
-        state.withLock { $0.isStopped = true }
-        state.notifyAll()
-    }
+    /// Has the thread end.
+    func stop() { loop.stop() }
 
-    /// Asks the database; returns why it could not answer. What was known before then stays.
+    /// Runs the check; returns why the database could not answer. The errors of the last check are valid until then.
     @discardableResult
-    func look() -> PostgreSQLError? {
+    func check() -> PostgreSQLError? {
         do throws(PostgreSQLError) {
             var faults = try ask()
-            // The catalogs are not read in one moment: beside a migration that is just committed, half of it may be seen.
+            // The catalogs are not read in one snapshot, so a check may see half of a migration that commits meanwhile.
             if !faults.isEmpty { faults = try ask() }
             note(faults)
             return nil
@@ -135,7 +128,7 @@ final class FoundationWatch: Sendable {
         }
     }
 
-    /// What the log and an operator are told.
+    /// The text for the log and the operator.
     static func text(_ faults: [String]) -> String {
         faults.prefix(mostNames).joined(separator: "; ") + (faults.count > mostNames ? "; …" : "")
     }

@@ -1,6 +1,7 @@
 import API
+import JWT
 
-/// A request on its way in: what nginx passed on, the body still unread.
+/// A request as nginx forwarded it: the HTTP request, what nginx adds to it, and the body still unread.
 struct Incoming {
     enum Body {
         case complete([UInt8])
@@ -12,33 +13,44 @@ struct Incoming {
     let requestID: String
     /// The server's own id of the request, which no caller chooses.
     let serverRequestID = RequestID.random()
-    /// Whether it says that a timer asks and no person; that only marks its entry of the
-    /// audit.
+    /// Whether a timer of the page sent it and no person; only marks its audit entry.
     var isAutomatic = false
     let authorization: [UInt8]?
     let origin: [UInt8]?
-    /// What it asks as a preflight.
+    /// Its content as a preflight.
     var preflight = Preflight()
-    /// Where nginx was asked from.
+    /// The address of nginx's client.
     let address: String?
     /// Whether a header that is not read is longer than ``Pipeline/headerLimit``.
     var hasLongHeader = false
-    /// Whether a proxy before nginx says that it passes the request on.
+    /// Whether a header shows that a proxy in front of nginx forwarded the request.
     var isPassedOn = false
-    /// How and under which name nginx was asked, as the client has it.
+    /// The scheme and the Host that the client used.
     var scheme: String?
     var host: String?
-    /// How many bytes of it are kept at most, about.
+    /// About how many bytes it takes in memory at most.
     var size = 0
     /// Reads at most so many bytes of the body.
     let body: (_ limit: Int) -> Body
-    /// When nginx handed it over, in seconds since 1970, where it says so.
+    /// When nginx forwarded it, in seconds since 1970; nil where it sends no stamp.
     var handedOver: Double?
 }
 
 extension Incoming {
-    /// Whether a program on nginx's own machine asks, and not a proxy there that passes on what others ask: such a one
-    /// says so in a header, or keeps the name that it was asked under (nginx/snippets/security/passed-on.conf).
+    /// The request as an endpoint sees it. The audit's texts are bounded here, since the database stores them.
+    func call(organization: String, patientID: String?, body: [UInt8], claims: Claims) -> Call {
+        var call = Call(
+            organization: organization, subject: claims.subject, patientID: patientID, request: request, body: body)
+        call.sessionID = AuditText.bounded(claims.sessionID)
+        call.role = AuditText.bounded(claims.organizationRole)
+        call.actor = AuditText.bounded(claims.actor)
+        call.address = AuditText.bounded(address)
+        (call.requestID, call.serverRequestID) = (requestID, serverRequestID)
+        return call
+    }
+
+    /// Whether a program on nginx's own machine sent it, and not a proxy there that forwards requests of others. A
+    /// proxy shows in a header, or in the Host that its client used (nginx/snippets/security/passed-on.conf).
     var isFromThisMachine: Bool {
         guard let address, !isPassedOn, Self.isLoopback(address) else { return false }
         guard let name = host?.split(separator: ":", omittingEmptySubsequences: false), let first = name.first else {
@@ -48,7 +60,7 @@ extension Incoming {
             || name.count <= 2 && (first == "localhost" || Self.isLoopback(String(first)))
     }
 
-    /// By its digits: a name may begin with 127 too.
+    /// Checks all digits, since a name may begin with 127 too.
     private static func isLoopback(_ address: String) -> Bool {
         let mapped = "::ffff:"
         let plain = address.hasPrefix(mapped) ? address.dropFirst(mapped.count) : address[...]

@@ -4,7 +4,7 @@ import Glibc
 /// Starts the server from the process's environment and reports in the operator's terms.
 public enum Launcher {
     /// The exit status for a bad configuration: `EX_CONFIG` of sysexits.h, after which systemd need not retry.
-    private static let configurationFault: Int32 = 78
+    private static let invalidConfiguration: Int32 = 78
 
     /// Serves until stopped; returns the exit status.
     public static func serve() -> Int32 {
@@ -12,19 +12,19 @@ public enum Launcher {
         guard forbidDumps() else { return 1 }
         let signals = OperatorSignals()
         keepStandardDescriptors()
-        guard let configuration = configuration() else { return configurationFault }
-        do throws(Application.StartError) {
+        guard let configuration = configuration() else { return invalidConfiguration }
+        do {
             try Application(configuration: configuration).run(signals)
             return 0
         } catch {
-            complain(error.description)
+            complain("\(error)")
             return 1
         }
     }
 
     /// Only checks the environment; returns the exit status.
     public static func checkConfiguration() -> Int32 {
-        guard let configuration = configuration() else { return configurationFault }
+        guard let configuration = configuration() else { return invalidConfiguration }
         print(configuration.verdict)
         for protection in configuration.protectionsOff { print("warning: \(protection.text)") }
         return 0
@@ -40,8 +40,8 @@ public enum Launcher {
         return true
     }
 
-    /// Opens those of standard input, output and error that whoever started this closed: a connection that got
-    /// the number 1 would be sent the log.
+    /// Opens those of standard input, output and error that the parent process closed. Otherwise a connection could get
+    /// the number 1 and receive the log.
     private static func keepStandardDescriptors() {
         for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
             // The lowest free number is this one. Without /dev/null nothing better can be done.
@@ -50,18 +50,18 @@ public enum Launcher {
     }
 
     private static func configuration() -> Configuration? {
-        do throws(Configuration.Faults) {
+        do throws(ConfigurationErrors) {
             let cores = Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))
             return try Configuration(environment: environment(), cores: cores, processID: getpid())
         } catch {
-            for fault in error.list { complain(fault.description) }
+            for error in error.list { complain(error.description) }
             return nil
         }
     }
 
     private static func complain(_ line: String) {
         let bytes = Array("reengagement-api: \(line)\n".utf8)
-        // Nobody is left to tell where standard error is gone.
+        // An error of standard error cannot be reported.
         _ = write(STDERR_FILENO, bytes, bytes.count)
     }
 

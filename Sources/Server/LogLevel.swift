@@ -9,9 +9,9 @@ public final class LogLevel: Sendable {
 
     public var current: Logger.Level { Logger.Level.allCases[index.load(ordering: .relaxed)] }
 
-    /// Goes one level towards `trace` or, with `moreVerbose` false, towards `critical`; the last stays.
+    /// Moves one level towards `trace` or, with `moreVerbose` false, towards `critical`.
     ///
-    /// To be called by one thread alone.
+    /// Only one thread may call it.
     func step(moreVerbose: Bool) {
         let next = index.load(ordering: .relaxed) + (moreVerbose ? -1 : 1)
         index.store(min(max(next, 0), Logger.Level.allCases.count - 1), ordering: .relaxed)

@@ -26,11 +26,11 @@ struct LogLine: ~Copyable {
             line.json.member("message", string: message)
             body(&line)
             line.json.endObject()
-            return Printable.line(line.json.bytes, Printable.inJSON) + [UInt8(ascii: "\n")]
+            return LogEscaping.line(line.json.bytes, LogEscaping.jsonEscape) + [UInt8(ascii: "\n")]
         case .text:
             line.text = Array("\(timestamp(time)) \(level) \(escaped(message))".utf8)
             body(&line)
-            return Printable.line(line.text, Printable.inText) + [UInt8(ascii: "\n")]
+            return LogEscaping.line(line.text, LogEscaping.textEscape) + [UInt8(ascii: "\n")]
         }
     }
 
@@ -61,14 +61,14 @@ struct LogLine: ~Copyable {
     /// A value cannot pass for another field.
     private static func quoted(_ value: String) -> String {
         let isPlain = value.unicodeScalars.allSatisfy {
-            Printable.contains($0) && !$0.properties.isWhitespace && $0 != "\"" && $0 != "="
+            LogEscaping.isPrintable($0) && !$0.properties.isWhitespace && $0 != "\"" && $0 != "="
         }
         return isPlain && !value.isEmpty ? value : value.debugDescription
     }
 
-    /// A line stays a line, whatever a message holds.
+    /// Keeps a line in one line.
     private static func escaped(_ value: String) -> String {
-        value.unicodeScalars.allSatisfy(Printable.contains) ? value : value.debugDescription
+        value.unicodeScalars.allSatisfy(LogEscaping.isPrintable) ? value : value.debugDescription
     }
 }
 
@@ -100,10 +100,3 @@ func timestamp(_ time: Double) -> String {
 
 /// RFC 3339 in UTC, truncated to the second.
 func secondsTimestamp(_ time: Double) -> String { timestamp(time).prefix(19) + "Z" }
-
-/// The machine's clock, in seconds since 1970: for tokens and log lines, never for the clinic's days.
-func wallClock() -> Double {
-    var now = timespec()
-    clock_gettime(CLOCK_REALTIME, &now)
-    return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
-}

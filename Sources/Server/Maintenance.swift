@@ -2,32 +2,33 @@ import Logging
 import PostgreSQL
 import Threads
 
-/// The background work: brings the derived data of each organization up to its source rows.
+/// The background thread that refreshes each organization's derived data and maintains the audit.
 ///
-/// Answers do not depend on it: a reader that finds something pending does the work itself, or reads the
-/// source. It needs nothing of PostgreSQL but the functions of `sql/flat`, and several servers may run it at once.
-/// What fails for one organization is tried again after a pause, and keeps nothing from the others.
+/// Responses do not depend on it: a request that finds a pending change refreshes the data itself, or reads the source
+/// tables. Several servers may run it at once. An organization whose refresh fails is retried after a pause and delays
+/// no other.
 final class Maintenance: Sendable {
-    /// Runs a query bound to an organization; "" where it looks across all of them.
+    /// Runs a query bound to an organization; "" for queries across all of them.
     typealias Database = @Sendable (_ query: Query, _ organization: String) throws(PostgreSQLError) -> QueryResult
 
     private let database: Database
     private let refreshes: Refreshes
     private let logger: Logger
-    private let stopped = Monitor(false)
+    private let loop = ThreadLoop()
     private let rest = Monitor<Int?>(nil)
+    private let partitionsDue = Monitor(ContinuousClock.now)
     private let seals: AuditSeals
-    /// How long between two looks for work, where the last has left none.
+    /// The pause before the next query for work, where nothing is left to do.
     private let pause: Duration
-    /// How long one organization may take before the others have their turn.
+    /// How long one organization may take before the next one has its turn.
     private let turn: Duration
 
-    /// After a look that failed: the database is away, or its schema is older than the server.
+    /// After a failed query: the database is away, or its schema is older than the server.
     private static let pauseAfterFailure = Duration.seconds(10)
-    /// Patients in one transaction: small, so that readers never wait long for its lock.
+    /// Patients in one transaction, few enough that readers never wait long for its lock.
     private static let chunk = 1000
     private static let organizationsAtOnce = 100
-    /// How often the audit's months are looked after, which are made three months ahead.
+    /// How often the audit's monthly partitions are created, three months ahead.
     private static let betweenPartitions = Duration.seconds(300)
 
     private static let due = Statement(
@@ -54,40 +55,34 @@ final class Maintenance: Sendable {
 
     /// Starts the thread.
     func start() throws(Thread.StartError) {
-        try Thread.start { [self] in
-            var pause = Duration.zero
-            var partitionsDue = ContinuousClock.now
-            while !sleep(pause) {
-                pause = lookForWork()
-                seals.lookAfter()
-                // Whatever has failed: an audit without its next months would go on in the rest for good.
-                guard partitionsDue <= .now else { continue }
-                partitionsDue = .now + (lookAfterMonths() ? Self.betweenPartitions : Self.pauseAfterFailure)
-            }
-        }.detach()
+        try loop.start(for: "the background work") { [self] in
+            let pause = refreshAll()
+            seals.sealIfDue()
+            makePartitionsIfDue()
+            return .after(pause)
+        }
     }
 
-    /// Lets the thread end after the chunk it is at.
-    func stop() {
-        stopped.withLock { $0 = true }
-        stopped.notifyAll()
-    }
+    /// Has the thread end after the chunk under way.
+    func stop() { loop.stop() }
 
-    /// Has the audit sealed to its end, once nothing more is written.
+    /// Seals the last entries of the audit, once nothing more is written.
     func sealRest(by deadline: ContinuousClock.Instant) { seals.finish(by: deadline) }
 
-    /// How many entries of the audit no month has taken, as last counted (docs/audit.md); nil before that.
+    /// How many entries of the audit are in no monthly partition, as last counted (docs/audit.md); nil before that.
     var auditRest: Int? { rest.withLock { $0 } }
 
     /// For how long the oldest entry of the audit has been without a seal.
     var auditUnsealed: Duration { seals.age }
 
-    /// Returns whether it was told to stop meanwhile.
-    private func sleep(_ duration: Duration) -> Bool {
-        stopped.wait(until: .now + duration) { $0 ? true : nil } ?? false
+    /// Runs also after other failures, since without its next partition the audit fills the default one permanently.
+    private func makePartitionsIfDue() {
+        guard partitionsDue.withLock({ $0 <= .now }) else { return }
+        let pause = makePartitions() ? Self.betweenPartitions : Self.pauseAfterFailure
+        partitionsDue.withLock { $0 = .now + pause }
     }
 
-    private func lookAfterMonths() -> Bool {
+    private func makePartitions() -> Bool {
         do throws(PostgreSQLError) {
             let entries = try database(Query(Self.countRest), "")[0].int(0)
             rest.withLock { $0 = entries }
@@ -99,17 +94,18 @@ final class Maintenance: Sendable {
         }
     }
 
-    /// Gives every organization that has something to do its turn; returns how long to pause then.
-    private func lookForWork() -> Duration {
+    /// Gives every organization with a pending change its turn; returns how long to pause then.
+    private func refreshAll() -> Duration {
         let waiting = refreshes.waiting()
         let due: [String]
         do throws(PostgreSQLError) {
-            due = try database(Query(Self.due, [String(Self.organizationsAtOnce), Self.array(waiting)]), "").rows
+            due = try database(Query(Self.due, [String(Self.organizationsAtOnce), ArrayLiteral.text(of: waiting)]), "")
+                .rows
                 .compactMap { $0.text(0) }
         } catch {
             return cannotGoOn(error)
         }
-        // Of more than those that were asked for nobody knows.
+        // A full page may leave others out.
         if due.count < Self.organizationsAtOnce { refreshes.keep(due: due + waiting) }
         var isLeft = false
         for organization in due {
@@ -130,35 +126,21 @@ final class Maintenance: Sendable {
         return Self.pauseAfterFailure
     }
 
-    /// The text of an array, as PostgreSQL reads it: scalar by scalar, since a combining mark may follow a quote.
-    private static func array(_ texts: [String]) -> String {
-        var literal = String.UnicodeScalarView()
-        for text in texts {
-            literal.append(contentsOf: (literal.isEmpty ? "\"" : ",\"").unicodeScalars)
-            for scalar in text.unicodeScalars {
-                if scalar == "\"" || scalar == "\\" { literal.append("\\") }
-                literal.append(scalar)
-            }
-            literal.append("\"")
-        }
-        return "{\(String(literal))}"
-    }
-
-    /// Returns whether its turn was over before its work was.
+    /// Returns whether patients are left whose turn comes later.
     private func bringUpToDate(_ organization: String) throws(PostgreSQLError) -> Bool {
         let started = ContinuousClock.now
         var refreshed = 0
         var isLeft = false
-        while !stopped.withLock({ $0 }) {
+        while !loop.isStopped {
             let row = try database(Query(Self.advance, [organization, String(Self.chunk)]), organization)[0]
             refreshed += row.int(0) ?? 0
             isLeft = row.text(1) == "t"
-            // Of several organizations none waits for another's backlog: the rest comes with the next look, which
-            // begins with those that have waited longest.
+            // No organization waits for another's backlog. The next query for work begins with those that have waited
+            // longest.
             guard isLeft, started.duration(to: .now) < turn else { break }
         }
         guard refreshed > 0 else { return isLeft }
-        // A patient now and then is everyday life; a backlog is news.
+        // Single patients are usual, a backlog is worth a line.
         logger.log(
             level: refreshed >= Self.chunk ? .info : .debug, "derived data brought up to date",
             metadata: [
@@ -170,14 +152,14 @@ final class Maintenance: Sendable {
 }
 
 extension PostgreSQLError {
-    /// Whether the next organization would meet it too, as far as one can tell.
+    /// Whether the next organization would probably fail in the same way.
     fileprivate var isOfTheDatabase: Bool {
         switch cause {
         case .connectionLost, .unavailable, .acquireTimeout, .connectionLimit, .loginRefused, .outOfResources,
             .readOnly:
             true
-        // A zone is the organization's, a conflict the moment's, a disk that is full may have room for less, and the audit
-        // has no part in it.
+        // A time zone belongs to one organization, a conflict passes, a full disk may have room for a smaller change,
+        // and a refresh writes no audit entry.
         case .timeZoneUnknown, .conflict, .statementTimeout, .diskFull, .refused, .unexpectedResult, .auditUnavailable:
             false
         }

@@ -1,3 +1,5 @@
+public import JWT
+
 /// What is known of a request once it has been answered: for the log, the metrics and whoever keeps a record.
 public struct Observation: Sendable {
     public let requestID: String
@@ -6,7 +8,7 @@ public struct Observation: Sendable {
     public let method: String
     /// The route's template, never the path: a path may hold a patient's id.
     public let route: String?
-    public let principal: Principal?
+    public let principal: Claims?
     public let status: Int
     public let duration: Duration
     public let timings: Timings

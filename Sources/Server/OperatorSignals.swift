@@ -1,11 +1,11 @@
 import Glibc
 
-/// What an operator tells the process, received by whoever waits for it instead of by a handler.
+/// The operator's signals, received by a thread that waits for them instead of by a handler.
 ///
-/// To be made before any thread is started: threads inherit the mask, so that none is interrupted.
+/// It has to be created before any thread, as threads inherit the mask, so that no signal interrupts one of them.
 ///
-/// Any other signal that would end the process has no meaning here and is ignored, so that none of them loses what is
-/// not written yet. SIGABRT and the faults of the process itself stay deadly.
+/// Any other signal that would end the process is ignored, so that none loses unwritten data. SIGABRT and the errors of
+/// the process itself stay deadly.
 struct OperatorSignals {
     enum Event: Equatable {
         case stop
@@ -17,13 +17,14 @@ struct OperatorSignals {
 
     private static let events: [(signal: CInt, name: String, event: Event)] = [
         (SIGTERM, "SIGTERM", .stop), (SIGINT, "SIGINT", .stop), (SIGQUIT, "SIGQUIT", .stop),
-        // Of an init that is told that the power fails, and of a limit on processor time: its hard end is SIGKILL.
+        // An init sends the first when the power fails. The second is a limit on processor time, whose hard end is
+        // SIGKILL.
         (SIGPWR, "SIGPWR", .stop), (SIGXCPU, "SIGXCPU", .stop),
         (SIGHUP, "SIGHUP", .readKeys),
         (SIGUSR1, "SIGUSR1", .logLevel(moreVerbose: true)), (SIGUSR2, "SIGUSR2", .logLevel(moreVerbose: false)),
     ]
 
-    /// Of these SIGPIPE and SIGXFSZ, where a reader has gone or a file is full, show as the write's own error.
+    /// SIGPIPE (a closed reader) and SIGXFSZ (a full file) show as the write's own error.
     private static let ignored =
         [SIGPIPE, SIGXFSZ, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGSTKFLT]
         + Array(__libc_current_sigrtmin()...__libc_current_sigrtmax())
@@ -39,7 +40,7 @@ struct OperatorSignals {
         self.set = set
     }
 
-    /// Whether nobody handles it: a profiler that is loaded into the process keeps its own handler.
+    /// Whether it has no handler: a profiler that is loaded into the process keeps its own.
     private static func isDeadly(_ number: CInt) -> Bool {
         var current = sigaction()
         return sigaction(number, nil, &current) == 0 && current.__sigaction_handler.sa_handler == nil

@@ -1,37 +1,37 @@
 import API
 
-/// A request in two stages: what needs no waiting, and the rest, which takes a thread that may wait.
+/// A request in two stages: one that waits for nothing, and the rest, which needs a thread that may wait.
 extension Pipeline {
-    /// A request whose rest is to be done, as far as it has come.
+    /// A request after its first stage.
     struct Pending {
         fileprivate let incoming: Incoming
         fileprivate let started: ContinuousClock.Instant
-        fileprivate let record: Record
+        fileprivate let record: RequestRecord
         fileprivate let rest: Rest
         /// Whether nothing more is read of the request.
         let isRead: Bool
         fileprivate let since = ContinuousClock.now
 
-        /// What it takes of the memory while it waits, about; of one that is not read, libfcgi holds all of its headers.
+        /// About how many bytes it takes while it waits. libfcgi stores all headers of a request that is not read.
         var size: Int { incoming.size + (isRead ? 0 : 128 << 10) }
 
-        /// What is known of it after it has waited until now.
-        fileprivate var recordNow: Record {
+        /// The record, with the time that it has waited until now.
+        fileprivate var recordNow: RequestRecord {
             var record = record
             record.timings.pool += since.duration(to: .now)
             return record
         }
     }
 
-    /// Answers a request by way of `send`, then tells the hooks; for whoever may wait all the time.
+    /// Does both stages of a request on a thread that may wait.
     func serve(_ incoming: Incoming, started: ContinuousClock.Instant, send: (Response) -> Void) {
         guard let pending = begin(incoming, started: started, send: send) else { return }
         finish(pending, send: send)
     }
 
-    /// Answers a request where that takes no waiting, neither for the database nor for a key; otherwise returns it.
+    /// Does the first stage; returns the request if that sent no response.
     func begin(_ incoming: Incoming, started: ContinuousClock.Instant, send: (Response) -> Void) -> Pending? {
-        var record = Record()
+        var record = RequestRecord()
         var pending: (isRead: Bool, rest: Rest)?
         let response = respond(incoming, &record) { record in
             switch try answer(incoming, &record) {
@@ -47,41 +47,48 @@ extension Pipeline {
         }
     }
 
-    /// Does the rest of a request, and answers it.
+    /// Does the rest of a request, and sends its response.
     func finish(_ pending: Pending, send: (Response) -> Void) {
         var record = pending.recordNow
         guard let response = respond(pending.incoming, &record, with: pending.rest) else { return }
         conclude(response, pending.incoming, record, pending.started, send)
     }
 
-    /// Answers a request that nobody had time for.
+    /// Answers a request that waited too long for a thread.
     func refuse(_ pending: Pending, send: (Response) -> Void) {
-        let response = Patience.problem.response(requestID: pending.incoming.requestID)
+        let response = Problem.serverBusy.response(requestID: pending.incoming.requestID)
         conclude(response, pending.incoming, pending.recordNow, pending.started, send)
     }
 
-    /// Sends an answer, then tells the hooks.
+    /// Sends a response, then reports it.
     private func conclude(
-        _ answer: Response, _ incoming: Incoming, _ record: Record, _ started: ContinuousClock.Instant,
+        _ answer: Response, _ incoming: Incoming, _ record: RequestRecord, _ started: ContinuousClock.Instant,
         _ send: (Response) -> Void
     ) {
-        var response = audited(answer, incoming, record)
+        var response = recorded(answer, incoming, record)
         response.headers += [
             Header("X-Request-Id", incoming.requestID), Header("Cache-Control", "no-store"),
-            // For nginx's log, and taken out there (nginx/snippets/logging/request-id.conf).
+            // For nginx's log; nginx removes it (nginx/snippets/logging/request-id.conf).
             Header("X-Server-Request-Id", incoming.serverRequestID),
             Header("Server-Timing", record.timings.header),
         ]
         response.headers += cors.headers(origin: incoming.origin)
         send(response)
-        if let attempt = RefusedAttempt(response, incoming, record) { refused(attempt) }
+        if let attempt = RefusedAttempt(response, incoming, record) { hooks.report(.refused(attempt)) }
+        let isHead = incoming.request.method == "HEAD"
         let observation = Observation(
             requestID: incoming.requestID, serverRequestID: incoming.serverRequestID, method: incoming.request.method,
-            route: record.route, principal: record.principal, status: response.status,
-            duration: started.duration(to: .now),
-            timings: record.timings, received: record.received,
-            bytes: incoming.request.method == "HEAD" ? 0 : response.body.count,
-            databaseError: record.databaseError, statement: record.statement)
-        for hook in afterAnswer { hook(observation) }
+            route: record.route, principal: record.claims, status: response.status,
+            duration: started.duration(to: .now), timings: record.timings, received: record.received,
+            bytes: isHead ? 0 : response.body.count, databaseError: record.databaseError, statement: record.statement)
+        hooks.report(.answered(observation))
+    }
+
+    /// The response once the audit has recorded it; without that no patient's data is sent.
+    private func recorded(_ response: Response, _ incoming: Incoming, _ record: RequestRecord) -> Response {
+        guard let entry = AuditEntry(response, incoming, record), !hooks.record(entry), response.status < 300 else {
+            return response
+        }
+        return Problem.unrecorded.response(requestID: incoming.requestID)
     }
 }

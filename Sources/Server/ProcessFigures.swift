@@ -1,6 +1,6 @@
 import Glibc
 
-/// What the kernel knows of this process, read from `/proc/self` alone: a hardened unit hides the rest.
+/// The kernel's figures of this process, read from `/proc/self` alone, since a hardened unit hides the rest.
 struct ProcessFigures {
     let cpuSeconds: Double
     let residentBytes: Int
@@ -19,7 +19,7 @@ struct ProcessFigures {
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         let page = sysconf(CInt(_SC_PAGESIZE))
         return ProcessFigures(
-            cpuSeconds: seconds(CLOCK_PROCESS_CPUTIME_ID), residentBytes: memory[1] * page,
+            cpuSeconds: seconds(of: CLOCK_PROCESS_CPUTIME_ID), residentBytes: memory[1] * page,
             virtualBytes: memory[0] * page, openDescriptors: descriptors, descriptorLimit: UInt(limit.rlim_cur),
             startTime: startTime)
     }
@@ -31,15 +31,9 @@ struct ProcessFigures {
             let fields = text.split(separator: ")").last?.split(separator: " "), fields.count > 19,
             let ticks = Double(fields[19])
         else { return nil }
-        let age = seconds(CLOCK_BOOTTIME) - ticks / Double(sysconf(CInt(_SC_CLK_TCK)))
+        let age = seconds(of: CLOCK_BOOTTIME) - ticks / Double(sysconf(CInt(_SC_CLK_TCK)))
         return ((wallClock() - age) * 100).rounded() / 100
     }()
-
-    private static func seconds(_ clock: clockid_t) -> Double {
-        var time = timespec()
-        clock_gettime(clock, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-    }
 
     private static func openDescriptors() -> Int? {
         guard let directory = opendir("/proc/self/fd") else { return nil }

@@ -23,7 +23,7 @@ struct ProtectionOff: Equatable, Sendable {
 }
 
 extension Configuration {
-    /// All that is off, said once at the start, by `--check-config` and in a metric (running.md, "Environment").
+    /// All protections that are off, for the start, `--check-config` and a metric (running.md, "Environment").
     var protectionsOff: [ProtectionOff] {
         var off: [ProtectionOff] = []
         if !isAudited { off.append(.init(.audit, "AUDIT is off: nothing but outreach attempts is recorded")) }
@@ -51,7 +51,7 @@ extension Configuration {
         return off
     }
 
-    /// What `--check-config` says of the whole.
+    /// The summary of `--check-config`.
     var verdict: String {
         guard let reason = Issuer.development(issuer) else { return "The configuration is valid." }
         return "The configuration is valid for development and not for production: CLERK_ISSUER \(reason)"

@@ -1,4 +1,5 @@
 import API
+import JWT
 import Threads
 
 /// How often each subject may ask, without a clock: the generic cell rate algorithm.
@@ -75,8 +76,8 @@ final class RateLimiter: Sendable {
     init(rate: Int) { limit = Monitor(RateLimit(rate: rate, burst: 2 * rate)) }
 
     /// - Throws: a 429 with `Retry-After`.
-    func admit(_ principal: Principal) throws(Problem) {
-        let (subject, now) = (RateLimit.Subject(principal.subject), ContinuousClock.now)
+    func admit(_ claims: Claims) throws(Problem) {
+        let (subject, now) = (RateLimit.Subject(claims.subject), ContinuousClock.now)
         let wait = limit.withLock { $0.take(subject, now: now) }
         guard let wait else { return }
         throw .tooManyRequests(retryAfter: max(1, Int((wait / .seconds(1)).rounded(.up))))

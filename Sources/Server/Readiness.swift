@@ -2,19 +2,19 @@ import API
 import PostgreSQL
 import Threads
 
-/// Whether the database can answer what the endpoints ask (running.md, "Outside the API's own paths").
+/// Whether the database can answer the endpoints' queries (running.md, "Outside the API's own paths").
 ///
-/// It is asked their own queries, as the server's role, about an organization that cannot exist. A session keeps what it
-/// has loaded, so that one that has been open for long may answer what no new one can: every so often it is a new session
-/// that is asked. With it an entry of the audit is written and rolled back, since nothing is answered that cannot be
-/// recorded. Whoever asks more often than once a second costs the database one of the queries.
+/// It runs these queries, as the server's role, for an organization that cannot exist. An old session may answer
+/// queries that a new one cannot, as it has loaded its objects earlier, so a new session is checked every few seconds.
+/// An entry of the audit is written with it and rolled back, since no response is sent that cannot be recorded. More
+/// than one check in a second costs the database only one query each.
 final class Readiness: Sendable {
     /// Runs the queries on one of the pool's connections.
     typealias Pooled = @Sendable (_ queries: [Query]) throws(PostgreSQLError) -> Void
     /// Runs them in a session that is opened for them; returns false where none could be opened.
     typealias Anew = @Sendable (_ queries: [Query]) throws(PostgreSQLError) -> Bool
 
-    /// What some other part of the server has met, and would meet again; nil where that is in order.
+    /// A known trouble of another part of the server; nil if there is none.
     typealias Cause = @Sendable () -> PostgreSQLError?
 
     /// No id is empty (definitions.md section 1).
@@ -65,7 +65,7 @@ final class Readiness: Sendable {
         do throws(PostgreSQLError) {
             try pooled(isWhole ? queries : Array(queries.prefix(1)))
         } catch {
-            // The next session of the pool may do what this one could not: a new one tells which is the rule.
+            // The pool's next session may succeed where this one failed. A new session shows which is the rule.
             state.withLock { ($0.nextNewSession, $0.nextWhole) = (nil, nil) }
             throw error
         }
@@ -73,7 +73,7 @@ final class Readiness: Sendable {
         if isWhole { state.withLock { $0.nextWhole = now + Self.pauseOfPool } }
     }
 
-    /// Whether the caller is to ask a new session; the others meanwhile go by the last one's result.
+    /// Whether the caller is to check a new session. Other callers use the last result meanwhile.
     private func takeTurn(_ now: ContinuousClock.Instant) -> Bool {
         state.withLock { state in
             if let next = state.nextNewSession, now < next { return false }
@@ -84,7 +84,7 @@ final class Readiness: Sendable {
 
     private func checkNewSession(_ now: ContinuousClock.Instant) throws(PostgreSQLError) {
         do throws(PostgreSQLError) {
-            // Where none can be opened, those that are open serve on; where there are none, asking the pool fails.
+            // If none can be opened, the open ones go on serving; if there are none, the pool's query fails.
             _ = try anew(queries)
             try pooled([Self.proof])
             state.withLock { $0.failure = nil }

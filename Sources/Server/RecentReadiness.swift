@@ -1,30 +1,32 @@
 import PostgreSQL
 import Threads
 
-/// What strangers are told of ``Readiness``: what a thread of its own has found within the last second.
+/// The result of ``Readiness`` for clients on other machines: at most a second old, found by a thread of its own.
 ///
-/// However many ask, the database is looked at about twice a second at most, and while nobody asks it is left alone.
-/// A request waits only where nothing has been found so recently: for the look that its question begins.
+/// However many clients ask, the database is checked about twice a second at most, and not at all while no client asks.
+/// A request waits only where no result is recent enough: for the check that it causes.
 final class RecentReadiness: Sendable {
-    typealias Look = @Sendable () throws(PostgreSQLError) -> Void
+    typealias Check = @Sendable () throws(PostgreSQLError) -> Void
     typealias Instant = ContinuousClock.Instant
 
     private struct State {
         var failure: PostgreSQLError?
-        /// When the last look ended.
+        /// When the last check ended.
         var ended: Instant?
         var began: Instant?
+        /// The earliest beginning of the next check.
+        var next = Instant.now
+        /// Whether a request has asked since the last check began.
         var isWanted = false
         var waiting = 0
-        var isStopping = false
 
-        /// What has been found so recently that it counts.
+        /// The last result, unless it is too old.
         func recent(_ now: Instant) -> Found? {
             guard let ended, ended.duration(to: now) <= RecentReadiness.longestAge else { return nil }
             return Found(failure: failure)
         }
 
-        /// Whether a look takes so long that nobody else is to wait for it.
+        /// Whether a check takes so long that no further request is to wait for it.
         func isSlow(_ now: Instant) -> Bool { began.map { $0.duration(to: now) > RecentReadiness.longestAge } ?? false }
     }
 
@@ -35,31 +37,31 @@ final class RecentReadiness: Sendable {
     }
 
     private static let longestAge = Duration.seconds(1)
-    /// From the beginning of one look to the next, where somebody has asked meanwhile.
+    /// From the beginning of one check to the next, where a client has asked meanwhile.
     private static let interval = Duration.milliseconds(500)
 
-    private let look: Look
+    private let check: Check
     private let longestWait: Duration
     private let mostWaiting: Int
     private let state = Monitor(State())
+    private let loop = ThreadLoop()
 
     /// - Parameters:
-    ///   - longestWait: how long a request waits for a look.
-    ///   - mostWaiting: how many requests wait for one that is slow, each of which holds a worker.
-    init(longestWait: Duration, mostWaiting: Int, look: @escaping Look) {
-        (self.look, self.longestWait, self.mostWaiting) = (look, longestWait, mostWaiting)
+    ///   - longestWait: how long a request waits for a check.
+    ///   - mostWaiting: how many requests wait for a slow one, each of which occupies a worker.
+    init(longestWait: Duration, mostWaiting: Int, check: @escaping Check) {
+        (self.check, self.longestWait, self.mostWaiting) = (check, longestWait, mostWaiting)
     }
 
     /// Starts the thread.
-    func start() throws(Thread.StartError) { try Thread.start { [self] in run() }.detach() }
-
-    /// Lets the thread end.
-    func stop() {
-        state.withLock { $0.isStopping = true }
-        state.notifyAll()
+    func start() throws(Thread.StartError) {
+        try loop.start(for: "the readiness", first: .whenWoken) { [self] in run() }
     }
 
-    /// Whether something is known already; false where the caller has to wait.
+    /// Has the thread end.
+    func stop() { loop.stop() }
+
+    /// Whether a recent result is there; false where the caller has to ``wait()``.
     ///
     /// - Throws: why the endpoints could not be answered.
     func answers() throws(PostgreSQLError) -> Bool {
@@ -67,13 +69,13 @@ final class RecentReadiness: Sendable {
             state.isWanted = true
             return state.recent(.now)
         }
-        state.notifyAll()
+        loop.wake()
         guard let found else { return false }
         try found.check()
         return true
     }
 
-    /// Waits until something is known.
+    /// Waits for a recent result.
     func wait() throws(PostgreSQLError) {
         let deadline = ContinuousClock.now + longestWait
         let mayWait = state.withLock { state in
@@ -83,32 +85,26 @@ final class RecentReadiness: Sendable {
             return true
         }
         guard mayWait else { throw .acquireTimeout }
-        state.notifyAll()
+        loop.wake()
         let found = state.wait(until: deadline) { $0.recent(.now) }
         state.withLock { $0.waiting -= 1 }
         guard let found else { throw .acquireTimeout }
         try found.check()
     }
 
-    private func run() {
-        while true {
-            let begins = state.wait(until: .now + .seconds(3600)) { state -> Bool? in
-                if state.isStopping { return false }
-                guard state.isWanted else { return nil }
-                (state.isWanted, state.began) = (false, .now)
-                return true
-            }
-            if begins == false { return }
-            guard begins == true else { continue }
-            let next = ContinuousClock.now + Self.interval
-            note(found())
-            if state.wait(until: next, { $0.isStopping ? true : nil }) != nil { return }
+    private func run() -> ThreadLoop.Next {
+        let begins = state.withLock { state in
+            guard state.isWanted, state.next <= .now else { return false }
+            (state.isWanted, state.began, state.next) = (false, .now, .now + Self.interval)
+            return true
         }
+        if begins { note(failure()) }
+        return state.withLock { $0.isWanted ? .at($0.next) : .whenWoken }
     }
 
-    private func found() -> PostgreSQLError? {
+    private func failure() -> PostgreSQLError? {
         do throws(PostgreSQLError) {
-            try look()
+            try check()
             return nil
         } catch {
             return error

@@ -3,27 +3,24 @@ import PostgreSQL
 import Synchronization
 import Threads
 
-/// What the server knows of the organizations whose derived data could not be brought up to date.
+/// The organizations whose derived data could not be refreshed.
 ///
-/// Their answers are the plain ones (`sql/flat/60_catch_up.sql`). Whoever has failed, a request or the background work,
-/// both leave such an organization alone until its pause is over, so that no answer waits for what fails anyway.
+/// Their responses come from the plain queries (`sql/flat/60_catch_up.sql`). Requests and the background work do not
+/// try again before the organization's pause is over, so that no response waits for a refresh that fails anyway.
 final class Refreshes: Sendable {
-    /// What there is at one moment, and has failed since the start.
+    /// The state at one moment, and the failures since the start.
     struct Statistics {
         var organizations = 0
         var failures: [DatabaseCause: Int] = [:]
     }
 
-    /// Binds a transaction to an organization that is not to be caught up with; in the place of a probe it finds no state.
-    private static let bindPlainly = Statement(
-        name: "bind_plainly",
-        sql: """
-            SELECT NULL AS state, NULL AS now, set_config('reengagement.organization', $1, true),
-                set_config('reengagement.catch_up', 'off', true), \(Statement.afresh)
-            """)
+    /// Binds a transaction to an organization that is not to be refreshed. It may run in the place of a probe, as its
+    /// first columns are those of a probe that finds no state.
+    private static let bindPlainly = Statement.binding(
+        "bind_plainly", columns: ["NULL AS state", "NULL AS now"], settings: ["reengagement.catch_up": "off"])
 
     private let failed = Monitor(FailedOrganizations())
-    // Beside the lock, since every request looks.
+    // Outside the lock, since every request reads it.
     private let count = Atomic<Int>(0)
     private let logger: Logger
 
@@ -33,19 +30,19 @@ final class Refreshes: Sendable {
         failed.withLock { Statistics(organizations: $0.count, failures: $0.attempts) }
     }
 
-    /// Why the database cannot take what is derived, where that is no matter of one organization.
+    /// Why the database cannot store derived data, where that concerns all organizations.
     var trouble: PostgreSQLError? {
         guard count.load(ordering: .relaxed) > 0 else { return nil }
         return failed.withLock { $0.errors.first { $0.cause == .diskFull } }
     }
 
-    /// The statement that binds a transaction to an organization which is not to be caught up with now; nil where it is.
+    /// The statement that binds a transaction to an organization whose pause is not over; nil where it is.
     func plainBinding(_ organization: String) -> Statement? {
         guard count.load(ordering: .relaxed) > 0 else { return nil }
         return failed.withLock { $0.isWaiting(organization, now: .now) } ? Self.bindPlainly : nil
     }
 
-    /// Those that are to be left alone.
+    /// The organizations whose pause is not over.
     func waiting() -> [String] { failed.withLock { $0.waiting(now: .now) } }
 
     func failed(_ organization: String, _ error: PostgreSQLError) {
@@ -63,9 +60,9 @@ final class Refreshes: Sendable {
         change { $0.succeeded(organization) }
     }
 
-    /// Forgets those that have nothing to do any more.
+    /// Forgets organizations without a pending change.
     ///
-    /// - Parameter due: all that have.
+    /// - Parameter due: the organizations with one.
     func keep(due: [String]) {
         guard count.load(ordering: .relaxed) > 0 else { return }
         change { $0.keep(due: due, now: .now) }

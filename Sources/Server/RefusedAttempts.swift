@@ -2,18 +2,18 @@ import API
 import JWT
 import Threads
 
-/// A request that was answered 401: nobody knows who asked.
+/// A request that was answered 401, so that its client is unknown.
 struct RefusedAttempt: Sendable {
-    /// What attempts are counted together by.
+    /// The values that attempts are counted together by.
     struct Kind: Hashable, Sendable {
         let problem: String
-        /// What is wrong with the token, in one of the verifier's sentences.
+        /// The error of the token, in one of the verifier's sentences.
         var reason: String?
         var address: String?
         var organization: String?
         var patient: String?
 
-        /// Byte by byte: `String`'s own `==` takes composed and decomposed letters for equal.
+        /// Compared byte by byte, since `String`'s own `==` equates composed and decomposed letters.
         private var texts: [[UInt8]?] {
             [problem, reason, address, organization, patient].map { $0.map { Array($0.utf8) } }
         }
@@ -29,56 +29,53 @@ struct RefusedAttempt: Sendable {
     let route: String
 }
 
-/// Keeps what was answered 401 in the audit, counted together by the minute, so that nobody fills a disk who has no token.
+/// Records responses 401 in the audit, counted together by the minute, so that a client without a token cannot fill a
+/// disk.
 ///
-/// Of a kind of attempt the first is recorded within a second, and all others of its minute with that minute's end.
-/// There are only so many kinds a minute, and of one address fewer: what is beyond is counted with less of it. So no
-/// address hides what another does, unless there are many of them.
+/// The first attempt of a kind is recorded within a second, and the others of its minute at that minute's end. The
+/// kinds of a minute are limited, and those of one address more so. Beyond that, attempts are counted with fewer
+/// details. So no single address can hide the attempts of another.
 final class RefusedAttempts: Sendable {
-    /// Takes an entry in, or says that it has no room at present.
+    /// Accepts an entry; false if it has no room at present.
     typealias Audit = @Sendable (AuditEntry) -> Bool
 
     private let audit: Audit
-    private let state = Monitor((tally: RefusalTally(), isStopped: false))
+    private let tally = Monitor(RefusalTally())
+    private let loop = ThreadLoop()
 
+    /// How long attempts are counted before those of a new kind are recorded.
     private static let linger = Duration.seconds(1)
-    private static let longest = Duration.seconds(3600)
 
     init(audit: @escaping Audit) { self.audit = audit }
 
     /// Counts an attempt.
     func note(_ attempt: RefusedAttempt) {
-        let wakes = state.withLock { state in
-            defer { state.tally.note(attempt, at: wallClock(), now: .now) }
-            return state.tally.isEmpty
+        let wakes = tally.withLock { tally in
+            defer { tally.note(attempt, at: wallClock(), now: .now) }
+            return tally.isEmpty
         }
-        if wakes { state.notifyAll() }
+        if wakes { loop.wake() }
     }
 
     /// Starts the thread.
     func start() throws(Thread.StartError) {
-        try Thread.start { [self] in
-            while waitForAttempts() { record(atEnd: false) }
-        }.detach()
+        try loop.start(for: "the refused attempts", first: .whenWoken) { [self] in
+            guard loop.pause(Self.linger) else { return .never }
+            record(atEnd: false)
+            return tally.withLock { $0.isEmpty } ? .whenWoken : .after(.zero)
+        }
     }
 
-    /// Hands on what has been counted, and lets the thread end.
+    /// Records all that has been counted, and has the thread end.
     func stop() {
-        state.withLock { $0.isStopped = true }
-        state.notifyAll()
+        loop.stop()
         record(atEnd: true)
     }
 
-    /// False once it is to stop.
-    private func waitForAttempts() -> Bool {
-        _ = state.wait(until: .now + Self.longest) { $0.isStopped || !$0.tally.isEmpty ? true : nil }
-        return state.wait(until: .now + Self.linger) { $0.isStopped ? true : nil } == nil
-    }
-
     private func record(atEnd: Bool) {
-        for (attempt, count) in state.withLock({ $0.tally.due(now: .now, atEnd: atEnd) }) {
+        for (attempt, count) in tally.withLock({ $0.due(now: .now, atEnd: atEnd) }) {
             guard !audit(AuditEntry(attempt, count)) else { continue }
-            state.withLock { $0.tally.putBack(attempt, count) }
+            tally.withLock { $0.putBack(attempt, count) }
         }
     }
 }
@@ -113,7 +110,7 @@ struct RefusalTally {
         add(attempt, Count(attempts: 1, first: time, last: time))
     }
 
-    /// The kind, or as much of it as there is room for.
+    /// The kind, with as many of its values as there is room for.
     private mutating func admitted(_ kind: RefusedAttempt.Kind) -> RefusedAttempt.Kind {
         if kinds.contains(kind) { return kind }
         let address = kind.address ?? ""
@@ -130,7 +127,7 @@ struct RefusalTally {
         return less
     }
 
-    /// What is to be recorded by now: kinds that are new in their minute, and at its end all.
+    /// The attempts to record now: kinds that are new in their minute, and all at its end.
     mutating func due(now: ContinuousClock.Instant, atEnd: Bool) -> [(RefusedAttempt, Count)] {
         let isOver = atEnd || (began.map { $0.duration(to: now) >= Self.minute } ?? false)
         let due = counts.filter { isOver || !recorded.contains($0.key) }
@@ -140,7 +137,7 @@ struct RefusalTally {
         return due.values.map { ($0.attempt, $0.count) }
     }
 
-    /// Counts what could not be recorded once more.
+    /// Counts attempts again that could not be recorded.
     mutating func putBack(_ attempt: RefusedAttempt, _ count: Count) {
         kinds.insert(attempt.kind)
         add(attempt, count)
@@ -159,8 +156,8 @@ struct RefusalTally {
 }
 
 extension RefusedAttempt {
-    /// The attempt that an answer has refused; nil where it was none.
-    init?(_ response: Response, _ incoming: Incoming, _ record: Pipeline.Record) {
+    /// The attempt that a response has refused; nil if it has refused none.
+    init?(_ response: Response, _ incoming: Incoming, _ record: RequestRecord) {
         guard response.status == 401, let route = record.route, let problem = record.problem else { return nil }
         kind = Kind(
             problem: problem.kind.rawValue, reason: problem.detail, address: incoming.address.map(AddressClass.of),
@@ -174,7 +171,7 @@ extension RefusedAttempt {
 }
 
 extension AuditEntry {
-    /// The entry of attempts of one kind, with what the first of them was.
+    /// The entry of attempts of one kind, with the data of the first.
     convenience init(_ attempt: RefusedAttempt, _ count: RefusalTally.Count) {
         let kind = attempt.kind
         var filter: [(name: StaticString, value: String)] = [
@@ -183,13 +180,13 @@ extension AuditEntry {
         if let reason = kind.reason { filter.append(("reason", reason)) }
         if let organization = kind.organization { filter.append(("org_id", organization)) }
         self.init(
-            time: count.last, status: 401, principal: .nobody, address: kind.address, requestID: attempt.requestID,
+            time: count.last, status: 401, claims: .unknown, address: kind.address, requestID: attempt.requestID,
             serverRequestID: attempt.serverRequestID, method: attempt.method, route: attempt.route, filter: filter,
             patientSought: kind.patient, problem: kind.problem)
     }
 }
 
-extension Principal {
-    /// Of whom nothing is known.
-    static let nobody = Principal(Claims(subject: "", expiresAt: 0))
+extension Claims {
+    /// Those of a client without a valid token.
+    static let unknown = Claims(subject: "", expiresAt: 0)
 }

@@ -1,7 +1,9 @@
-/// The names that a request goes by: in answers the caller's, if he gives one; in logs and audit an own one beside it,
-/// by which these are joined (definitions.md section 8).
+import Text
+
+/// The ids of a request: the client's, if it sends one, and the server's own, which joins logs and audit
+/// (definitions.md section 8).
 enum RequestID {
-    /// The caller's, if it is 1–128 of `[A-Za-z0-9._-]`, else a new one.
+    /// The client's, if it is 1–128 of `[A-Za-z0-9._-]`, else a new one.
     static func from(_ bytes: [UInt8]?) -> String {
         guard let bytes, (1...128).contains(bytes.count), bytes.allSatisfy(isAllowed) else { return random() }
         return String(decoding: bytes, as: UTF8.self)
@@ -16,12 +18,6 @@ enum RequestID {
         }
     }
 
-    /// One that nobody outside has chosen.
-    static func random() -> String {
-        func half() -> String {
-            let digits = String(UInt64.random(in: .min ... .max), radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }
-        return half() + half()
-    }
+    /// 32 random hexadecimal digits.
+    static func random() -> String { Hexadecimal.text(UInt128.random(in: .min ... .max)) }
 }

@@ -1,6 +1,6 @@
 import API
 
-/// Where somebody who has found a hole reports it (RFC 9116; definitions in running.md: `SECURITY_CONTACT`).
+/// The address for reports of security holes (RFC 9116; running.md, `SECURITY_CONTACT`).
 public struct SecurityText: Sendable, Equatable {
     /// A URI: `mailto:`, `tel:` or `https://`.
     let contact: String
@@ -9,10 +9,10 @@ public struct SecurityText: Sendable, Equatable {
 
     static let path = "/.well-known/security.txt"
 
-    /// Seconds that a copy is good for. RFC 9116, section 2.5.5, wants less than a year.
+    /// Seconds for which a copy is valid. RFC 9116, section 2.5.5, recommends less than a year.
     private static let validity = 180.0 * 86400
 
-    /// Counted from the day of asking, so that it never goes stale while it is served.
+    /// Expires that long after the day of the request, so that it is always valid when it is sent.
     func response(now: Double) -> Response {
         let midnight = (now / 86400).rounded(.down) * 86400
         var lines = ["Contact: \(contact)", "Expires: \(secondsTimestamp(midnight + Self.validity))"]
@@ -22,7 +22,7 @@ public struct SecurityText: Sendable, Equatable {
             body: Array(lines.map { $0 + "\n" }.joined().utf8))
     }
 
-    /// The URI of what an operator writes; a bare address of e-mail is one too.
+    /// The URI of the operator's setting, which may be a bare address of e-mail.
     static func contact(_ text: String) -> String? {
         // Of RFC 3986: nothing that would begin another line or end the value.
         guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !#"<>"\^`{|}"#.utf8.contains($0) }) else {

@@ -1,8 +1,8 @@
 import Glibc
 import JWT
 
-/// That a server began or ended, and whether it recorded what it answered: so that a time without the audit is in the
-/// audit, of each of several servers.
+/// The start or the end of a server in the audit, and whether it records responses. So a time without records is
+/// visible in the audit, for each of several servers.
 struct ServerEntry {
     enum Event: String {
         case begins, ends
@@ -11,15 +11,15 @@ struct ServerEntry {
     /// Both entries of one run have it as the id of the server's own.
     private let run = RequestID.random()
     let isAudited: Bool
-    /// Where it answers, which with the host's name tells one server from another.
+    /// The socket, which with the host's name identifies the server.
     let listen: String
 
-    /// No request is answered to this method, so that no entry of one can be taken for it.
+    /// No request has this method, so no request's entry can be confused with it.
     static let method = "SERVER"
 
     func entry(_ event: Event) -> AuditEntry {
         AuditEntry(
-            time: wallClock(), status: 0, principal: Principal(Claims(subject: "reengagement-api", expiresAt: 0)),
+            time: wallClock(), status: 0, claims: Claims(subject: "reengagement-api", expiresAt: 0),
             address: nil, requestID: run, serverRequestID: run, method: Self.method, route: "audit",
             filter: [
                 ("event", event.rawValue), ("audit", isAudited ? "on" : "off"), ("host", AuditText.bounded(Self.host)),

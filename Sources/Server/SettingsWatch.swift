@@ -2,10 +2,10 @@ import Logging
 import PostgreSQL
 import Threads
 
-/// Looks now and then at what the login and the database set for new sessions.
+/// Watches the settings that the login and the database give to new sessions, on a thread of its own.
 ///
-/// A session keeps the settings that it began with. Where they have changed, the pool's connections are replaced, so that
-/// a change reaches all within a minute. A clock that somebody has left frozen is told of.
+/// A session keeps the settings that it began with. When they change, the pool's connections are replaced, so that the
+/// change takes effect within a minute. A clock that an operator has left frozen is logged.
 final class SettingsWatch: Sendable {
     /// Runs a query that is bound to no organization.
     typealias Database = @Sendable (_ query: Query) throws(PostgreSQLError) -> QueryResult
@@ -13,15 +13,14 @@ final class SettingsWatch: Sendable {
     private struct State {
         var settings: String?
         var clock: String?
-        var isStopped = false
     }
 
     private static let pause = Duration.seconds(20)
-    /// After a look that failed: the database is away, or was.
+    /// After a failed query, when the database may be back soon.
     private static let pauseAfterFailure = Duration.seconds(2)
 
     /// The settings of PostgreSQL's login, which is not the role that the server becomes.
-    private static let look = Statement(
+    private static let statement = Statement(
         name: "settings",
         sql: """
             SELECT coalesce((
@@ -38,39 +37,32 @@ final class SettingsWatch: Sendable {
     private let renew: @Sendable () -> Void
     private let logger: Logger
     private let state = Monitor(State())
+    private let loop = ThreadLoop()
 
-    /// - Parameter renew: has the connections replaced.
+    /// - Parameter renew: replaces the pool's connections.
     init(database: @escaping Database, renew: @escaping @Sendable () -> Void, logger: Logger) {
         (self.database, self.renew, self.logger) = (database, renew, logger)
     }
 
-    /// Whether the answers are as of a moment that somebody has set (definitions.md section 2).
+    /// Whether all responses are as of an instant that an operator has set (definitions.md section 2).
     var isClockFrozen: Bool { state.withLock { $0.clock != nil } }
 
     /// Starts the thread.
     func start() throws(Thread.StartError) {
-        try Thread.start { [self] in
-            while true {
-                let pause = lookAgain() ? Self.pause : Self.pauseAfterFailure
-                guard state.wait(until: .now + pause, { $0.isStopped ? true : nil }) == nil else { return }
-            }
-        }.detach()
+        try loop.start(for: "the settings") { [self] in .after(readSettings() ? Self.pause : Self.pauseAfterFailure) }
     }
 
-    /// Lets the thread end.
-    func stop() {
-        state.withLock { $0.isStopped = true }
-        state.notifyAll()
-    }
+    /// Has the thread end.
+    func stop() { loop.stop() }
 
     /// Returns whether the database has answered.
-    func lookAgain() -> Bool {
+    func readSettings() -> Bool {
         do throws(PostgreSQLError) {
-            let row = try database(Query(Self.look))[0]
+            let row = try database(Query(Self.statement))[0]
             note(settings: row.text(0) ?? "", clock: row.text(1))
             return true
         } catch {
-            // Whoever asks for an answer is told, and logged.
+            // A request that meets the same error logs it at a higher level.
             logger.debug("the settings of new sessions could not be looked at", metadata: ["reason": "\(error)"])
             return false
         }

@@ -1,35 +1,29 @@
 import Glibc
 import JWT
 
-/// The time that tokens are judged by: the machine's clock, but never earlier than it was at the start plus what has
-/// passed since.
+/// The time at which tokens are checked: the machine's clock, but never earlier than its reading at the start plus the
+/// time that has passed since.
 ///
-/// A clock that is set back while the server runs would otherwise give life back to tokens that have ended. One that
-/// is set forward ends them early, until it is set right.
+/// Otherwise a clock that is set back while the server runs would make expired tokens valid again. A clock that is set
+/// forward makes tokens expire early, until it is set right.
 struct TokenClock: Sendable {
     private let offsetAtStart: Double
 
     init() {
-        // In this order: a thread that is held up between the two puts its clock ahead, not behind, so that no token
-        // outlives its end.
-        let steady = Self.steady()
+        // In this order, so that a delay between the two sets this clock ahead and not behind: no token stays valid
+        // beyond its end.
+        let steady = seconds(of: CLOCK_MONOTONIC)
         self.init(wall: wallClock(), steady: steady)
     }
 
     /// - Parameters:
     ///   - wall: seconds since 1970.
-    ///   - steady: seconds since any moment, by a clock that nobody sets.
+    ///   - steady: seconds since any moment, by a clock that cannot be set.
     init(wall: Double, steady: Double) { offsetAtStart = wall - steady }
 
-    func now() -> TokenTime { now(wall: wallClock(), steady: Self.steady()) }
+    func now() -> TokenTime { now(wall: wallClock(), steady: seconds(of: CLOCK_MONOTONIC)) }
 
-    /// How long a token may yet live is told by the wall clock alone: where that was set back, an end that looked near
-    /// enough lies further ahead.
+    /// The wall clock alone decides how far ahead the end of a token may be: if it was set back, an end may have become
+    /// too far ahead.
     func now(wall: Double, steady: Double) -> TokenTime { TokenTime(max(wall, steady + offsetAtStart), wall: wall) }
-
-    private static func steady() -> Double {
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
-    }
 }

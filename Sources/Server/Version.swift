@@ -1,2 +1,2 @@
-/// The version that `/health`, `--version` and the metrics tell, as in CHANGELOG.md.
+/// The version in `/health`, `--version` and the metrics, as in CHANGELOG.md.
 public let serverVersion = "0.3.0"

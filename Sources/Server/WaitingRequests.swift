@@ -4,12 +4,12 @@ import Threads
 
 /// The requests that use the database, or wait for their turn to.
 ///
-/// There are as many permits as `WORKER_THREADS` says, and one thread more than that, so that one is always left to take
-/// requests in and to answer what needs no database: neither a lock nor a slow statement holds `/health` up.
+/// There are as many permits as `WORKER_THREADS`, and one thread more. So one thread is always free to read requests
+/// and to answer those that need no database, such as `/health`, while locks or slow statements delay the others.
 final class WaitingRequests: Sendable {
-    /// A request and the connection that waits for its answer.
-    // @unchecked: it belongs to one thread at a time, which the queue's lock hands it over to.
-    final class Request: @unchecked Sendable {
+    /// A request and the connection for its response.
+    // @unchecked: it belongs to one thread at a time, and passes from one to the next under the queue's lock.
+    final class Entry: @unchecked Sendable {
         let exchange: Exchange
         let pending: Pipeline.Pending
         let isHead: Bool
@@ -21,26 +21,26 @@ final class WaitingRequests: Sendable {
         }
     }
 
-    /// What there is at one moment.
+    /// The state at one moment.
     struct Statistics {
         var permits = 0
         var granted = 0
         var waiting = 0
     }
 
-    /// More than nginx opens connections, by its configuration, on a machine of two cores; each takes a few kilobytes.
+    /// More connections than nginx opens, by its configuration, on a machine of two cores. Each takes a few kilobytes.
     private static let capacity = 4096
-    /// For callers choose how many kilobytes: the longest take some seventy.
+    /// Clients decide how many kilobytes a request takes, up to some seventy.
     private static let mostBytes = 64 << 20
 
-    private let queue: Monitor<PermitQueue<Request>>
-    // Beside the lock, since every thread looks before each request.
+    private let queue: Monitor<AdmissionQueue<Entry>>
+    // Outside the lock, since every thread reads it before each request.
     private let waiting = Atomic<Int>(0)
     private let longestWait: Duration
 
     /// - Parameter longestWait: how long a request may wait for its turn, from when it was read.
     init(permits: Int, longestWait: Duration) {
-        queue = Monitor(PermitQueue(permits: permits, capacity: Self.capacity, mostBytes: Self.mostBytes))
+        queue = Monitor(AdmissionQueue(permits: permits, capacity: Self.capacity, mostBytes: Self.mostBytes))
         self.longestWait = longestWait
     }
 
@@ -48,10 +48,10 @@ final class WaitingRequests: Sendable {
         queue.withLock { Statistics(permits: $0.permits, granted: $0.granted, waiting: $0.waiting) }
     }
 
-    /// Asks for a permit; of one that waits, another thread has taken over.
-    func admit(_ request: Request, started: ContinuousClock.Instant) -> PermitQueue<Request>.Admission {
+    /// Asks for a permit. A request that waits belongs to another thread afterwards.
+    func admit(_ request: Entry, started: ContinuousClock.Instant) -> AdmissionQueue<Entry>.Admission {
         let deadline = started + longestWait
-        // Nobody reads more of it, and it may wait long: what libfcgi holds of it is many times what is kept.
+        // The rest of it is not read, and it may wait long: libfcgi's buffers are many times its size.
         if request.pending.isRead { request.exchange.endReading() }
         return queue.withLock { queue in
             defer { waiting.store(queue.waiting, ordering: .relaxed) }
@@ -59,16 +59,16 @@ final class WaitingRequests: Sendable {
         }
     }
 
-    /// The next request for a thread that has a permit; without one the permit has been given back.
-    func next() -> Request? {
+    /// The next request for a thread with a permit; without one the permit has been returned.
+    func next() -> Entry? {
         queue.withLock { queue in
             defer { waiting.store(queue.waiting, ordering: .relaxed) }
             return queue.next()
         }
     }
 
-    /// Those that have waited too long.
-    func takeLate() -> [Request] {
+    /// The requests that have waited too long.
+    func takeLate() -> [Entry] {
         guard waiting.load(ordering: .relaxed) > 0 else { return [] }
         return queue.withLock { queue in
             defer { waiting.store(queue.waiting, ordering: .relaxed) }
@@ -76,6 +76,6 @@ final class WaitingRequests: Sendable {
         }
     }
 
-    /// Lets none wait any more, and returns those that do.
-    func close() -> [Request] { queue.withLock { $0.close() } }
+    /// Lets no request wait from now on, and returns those that do.
+    func close() -> [Entry] { queue.withLock { $0.close() } }
 }

@@ -1,17 +1,18 @@
 import Glibc
 
-/// An address of a server as browsers write it, with nothing after it: in small letters, without a default port.
+/// Why a text is not an origin, as a verb and without the text.
+struct OriginError: Error {
+    let text: String
+}
+
+/// The origin of a web page as browsers write it: in lower case, without a path and without a default port.
 ///
-/// Only so spelt can it equal an `Origin` header or a token's `azp` (WHATWG URL, sections 3.5 and 4.7; HTML, 7.1.1).
+/// Only in this form can it equal an `Origin` header or a token's `azp` (WHATWG URL, sections 3.5 and 4.7; HTML,
+/// 7.1.1).
 struct WebOrigin {
     let scheme: String
     /// An IPv6 address without its brackets.
     let host: String
-
-    /// What keeps a text from being an origin, as a verb and without the text.
-    struct Fault: Error {
-        let text: String
-    }
 
     /// Pages, browser extensions, and the shells that apps for phones and desks are made with.
     private static let schemes = [
@@ -19,17 +20,17 @@ struct WebOrigin {
     ]
     private static let defaultPorts = ["https": "443", "http": "80"]
 
-    init(_ text: String) throws(Fault) {
-        guard !text.contains("*") else { throw Fault(text: "is a wildcard, where each origin is to be named") }
+    init(_ text: String) throws(OriginError) {
+        guard !text.contains("*") else { throw OriginError(text: "is a wildcard, where each origin is to be named") }
         guard let mark = text.firstRange(of: "://") else {
-            throw Fault(text: "does not begin with https:// or http://")
+            throw OriginError(text: "does not begin with https:// or http://")
         }
         scheme = String(text[..<mark.lowerBound])
-        guard Self.schemes.contains(scheme) else { throw Fault(text: "has a scheme that no page has") }
+        guard Self.schemes.contains(scheme) else { throw OriginError(text: "has a scheme that no page has") }
         let rest = text[mark.upperBound...]
-        guard !rest.contains("@") else { throw Fault(text: "holds an @") }
+        guard !rest.contains("@") else { throw OriginError(text: "holds an @") }
         if let end = rest.firstIndex(where: { "/?#\\".contains($0) }) {
-            throw Fault(text: rest[end...] == "/" ? "ends with a slash" : "has a path or a query")
+            throw OriginError(text: rest[end...] == "/" ? "ends with a slash" : "has a path or a query")
         }
         let isBracketed = rest.hasPrefix("[")
         let bracket = isBracketed ? rest.firstIndex(of: "]") : nil
@@ -39,39 +40,46 @@ struct WebOrigin {
         try Self.check(port: rest[end...], defaultPort: Self.defaultPorts[scheme])
     }
 
-    /// Whether it is this machine, whatever its name servers say (RFC 6761, section 6.3).
+    /// Whether it is this machine, regardless of name servers (RFC 6761, section 6.3).
     var isLoopback: Bool {
         host == "localhost" || host.hasSuffix(".localhost") || host == "::1"
             || host.hasPrefix("127.") && Self.isAddress(host, AF_INET)
     }
 
-    private static func check(host: String, isBracketed: Bool) throws(Fault) {
-        guard host == host.lowercased() else { throw Fault(text: "has capital letters, which browsers make small") }
+    private static func check(host: String, isBracketed: Bool) throws(OriginError) {
+        guard host == host.lowercased() else {
+            throw OriginError(text: "has capital letters, which browsers make small")
+        }
         if isBracketed {
-            guard isAddress(host, AF_INET6) else { throw Fault(text: "has brackets around what is no IPv6 address") }
+            guard isAddress(host, AF_INET6) else {
+                throw OriginError(text: "has brackets around what is no IPv6 address")
+            }
             return
         }
         let allowed = Set("abcdefghijklmnopqrstuvwxyz0123456789-_.".utf8)
         guard host.utf8.allSatisfy(allowed.contains) else {
-            throw Fault(text: "has a character that a host cannot have (names in other scripts are written xn--…)")
+            throw OriginError(
+                text: "has a character that a host cannot have (names in other scripts are written xn--…)")
         }
         let labels = host.split(separator: ".", omittingEmptySubsequences: false)
-        guard labels.allSatisfy({ !$0.isEmpty }) else { throw Fault(text: "has no host, or one with an empty part") }
+        guard labels.allSatisfy({ !$0.isEmpty }) else {
+            throw OriginError(text: "has no host, or one with an empty part")
+        }
         // Browsers read a name that ends with a number as an address, and write it with four numbers.
         let isNumber = labels.last.map { Int($0) != nil || $0.hasPrefix("0x") } ?? false
         guard !isNumber || isAddress(host, AF_INET) else {
-            throw Fault(text: "has a host that ends with a number and is no IPv4 address")
+            throw OriginError(text: "has a host that ends with a number and is no IPv4 address")
         }
     }
 
-    private static func check(port: Substring, defaultPort: String?) throws(Fault) {
+    private static func check(port: Substring, defaultPort: String?) throws(OriginError) {
         guard !port.isEmpty else { return }
         let digits = String(port.dropFirst())
         guard port.hasPrefix(":"), let number = UInt16(digits), number > 0, String(number) == digits else {
-            throw Fault(text: "has a port that is not a number from 1 to 65535")
+            throw OriginError(text: "has a port that is not a number from 1 to 65535")
         }
         guard digits != defaultPort else {
-            throw Fault(text: "names its scheme's default port, which browsers leave out")
+            throw OriginError(text: "names its scheme's default port, which browsers leave out")
         }
     }
 
@@ -81,10 +89,10 @@ struct WebOrigin {
     }
 }
 
-/// The address that stands in `iss`: the one of Clerk's frontend API, which may be a proxy with a path.
+/// The address in `iss`: that of Clerk's frontend API, which may be a proxy with a path.
 enum Issuer {
-    /// Why tokens of an issuer that has no ``fault(in:)`` are for development, as a verb and without the text; nil where
-    /// they may be for more.
+    /// Why tokens of a valid issuer are for development, as a verb and without the text; nil if they are for
+    /// production.
     static func development(_ text: String) -> String? {
         let origin = text.firstRange(of: "://").map {
             text[..<$0.upperBound] + text[$0.upperBound...].prefix { $0 != "/" }
@@ -96,8 +104,8 @@ enum Issuer {
         return origin.host.hasSuffix(".accounts.dev") ? "is a development instance of Clerk's" : nil
     }
 
-    /// What keeps `text` from being the issuer of any token, as a verb and without the text; nil where nothing does.
-    static func fault(in text: String) -> String? {
+    /// Why `text` cannot be the issuer of a token, as a verb and without the text; nil if it can.
+    static func problem(in text: String) -> String? {
         let example = "it is written as in the tokens' iss, such as https://clerk.example.com"
         guard let mark = text.firstRange(of: "://") else { return "does not begin with https://; \(example)" }
         let path = text[mark.upperBound...].drop { $0 != "/" }
@@ -108,7 +116,7 @@ enum Issuer {
         guard !path.hasSuffix("/") else {
             return "ends with a slash, which the iss of Clerk's tokens does not; \(example)"
         }
-        do throws(WebOrigin.Fault) {
+        do throws(OriginError) {
             let origin = try WebOrigin(String(text.dropLast(path.count)))
             guard origin.scheme == "https" || origin.scheme == "http" && origin.isLoopback else {
                 return "must be an https address, or an http one of this machine; \(example)"

@@ -3,10 +3,10 @@ import FastCGI
 import Glibc
 import JSON
 
-/// One thread's loop: take a request, have it answered, send the answer.
+/// One thread's loop: reads a request, has it answered, sends the response.
 ///
-/// Any thread takes requests in; of those that need the database only as many are answered at once as there are permits
-/// (``WaitingRequests``), and a thread with a permit goes on with those that wait before it takes in another.
+/// Any thread reads requests. Only as many requests use the database at once as there are permits
+/// (``WaitingRequests``). A thread with a permit takes the waiting requests before it reads another one.
 struct Worker: Sendable {
     let acceptor: Acceptor
     let pipeline: Pipeline
@@ -26,7 +26,7 @@ struct Worker: Sendable {
         let isHead = incoming.request.method == "HEAD"
         let pending = pipeline.begin(incoming, started: started) { exchange.answer($0, isHead: isHead) }
         guard let pending else { return metrics.requestEnded() }
-        let request = WaitingRequests.Request(exchange, pending, isHead: isHead)
+        let request = WaitingRequests.Entry(exchange, pending, isHead: isHead)
         switch waiting.admit(request, started: started) {
         case .granted: finish(request)
         case .waits: break
@@ -35,8 +35,8 @@ struct Worker: Sendable {
     }
 
     /// With a permit: answers the request, and then those that wait.
-    private func finish(_ request: WaitingRequests.Request) {
-        var next: WaitingRequests.Request? = request
+    private func finish(_ request: WaitingRequests.Entry) {
+        var next: WaitingRequests.Entry? = request
         while let request = next {
             pipeline.finish(request.pending) { request.exchange.answer($0, isHead: request.isHead) }
             metrics.requestEnded()
@@ -46,7 +46,7 @@ struct Worker: Sendable {
 
     private func refuseLate() { waiting.takeLate().forEach(refuse) }
 
-    private func refuse(_ request: WaitingRequests.Request) {
+    private func refuse(_ request: WaitingRequests.Entry) {
         pipeline.refuse(request.pending) { request.exchange.answer($0, isHead: request.isHead) }
         metrics.requestEnded()
     }
@@ -66,7 +66,7 @@ extension Incoming {
             idempotencyKey: exchange.parameter("HTTP_IDEMPOTENCY_KEY"),
             repeatedHeaders: SingleHeader.allCases.filter(exchange.repeats))
         requestID = RequestID.from(exchange.parameter("HTTP_X_REQUEST_ID"))
-        // Sent by the dashboard page (pages/dashboard/js/api.js); anybody may, and is recorded all the same.
+        // The dashboard page sends it (pages/dashboard/js/api.js). Any client may, and its requests are recorded too.
         isAutomatic = exchange.text("HTTP_X_ASKED_BY") == "timer"
         authorization = exchange.parameter("HTTP_AUTHORIZATION")
         origin = exchange.parameter("HTTP_ORIGIN")
@@ -77,14 +77,14 @@ extension Incoming {
         }
         handedOver = exchange.text("REQUEST_MSEC").flatMap { Double($0) }
         address = exchange.text("REMOTE_ADDR")
-        // Those that are read have rules of their own; and over HTTP/2 nginx makes one header of all cookies.
+        // Headers that the server reads have rules of their own. Over HTTP/2, nginx joins all cookies to one header.
         hasLongHeader = exchange.hasHeader(
             longerThan: Pipeline.headerLimit,
             butFor: [
                 "HTTP_AUTHORIZATION", "HTTP_IDEMPOTENCY_KEY", "HTTP_ORIGIN", "HTTP_X_REQUEST_ID", "HTTP_CONTENT_TYPE",
                 "HTTP_CONTENT_ENCODING", "HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "HTTP_COOKIE",
             ])
-        // HTTP/1.0 is what nginx's proxy_pass speaks that is told nothing else, and such a one adds no header.
+        // HTTP/1.0 is the default of nginx's proxy_pass, which adds no header by default.
         isPassedOn =
             exchange.text("SERVER_PROTOCOL") == "HTTP/1.0"
             || [
@@ -108,8 +108,8 @@ extension Incoming {
 }
 
 extension Exchange {
-    /// Whether a header came in two lines. From 1.23 on nginx joins them to one value by itself, from which a value with
-    /// a comma and a blank in it cannot be told: such a one is refused with them then.
+    /// Whether a header was sent in two lines. nginx joins them from 1.23 on, so that a joined value cannot be
+    /// distinguished from one with a comma and a blank in it, which is then refused too.
     fileprivate func repeats(_ header: SingleHeader) -> Bool {
         let name = header.parameter
         guard count(of: name) <= 1 else { return true }
@@ -126,7 +126,7 @@ extension Exchange {
 }
 
 extension SingleHeader {
-    /// What nginx calls a line of it.
+    /// Its name among nginx's parameters.
     fileprivate var parameter: StaticString {
         switch self {
         case .contentType: "HTTP_CONTENT_TYPE"

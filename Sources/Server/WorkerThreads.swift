@@ -1,6 +1,6 @@
 import Threads
 
-/// The worker threads, and how many of them are still at work.
+/// The worker threads, and how many of them still run.
 final class WorkerThreads: Sendable {
     private struct State {
         var running = 0
@@ -13,7 +13,7 @@ final class WorkerThreads: Sendable {
     init(count: Int, _ body: @escaping @Sendable () -> Void) throws(Thread.StartError) {
         for _ in 0..<count {
             state.withLock { $0.running += 1 }
-            let thread = try Thread.start { [state] in
+            let thread = try Thread.start(for: "WORKER_THREADS") { [state] in
                 body()
                 state.withLock { $0.running -= 1 }
                 state.notifyAll()
@@ -22,9 +22,9 @@ final class WorkerThreads: Sendable {
         }
     }
 
-    /// Whether all of them have returned by `deadline`.
+    /// Waits until all of them have ended; false at the deadline.
     ///
-    /// Then they have ended altogether: what OpenSSL frees as a thread ends would meet what it frees as the process ends.
+    /// Joins them, since OpenSSL frees memory as a thread ends, and must not do so while the process ends.
     func waitUntilDone(_ deadline: ContinuousClock.Instant) -> Bool {
         let ended = state.wait(until: deadline) { state -> [Thread]? in
             guard state.running == 0 else { return nil }

@@ -8,7 +8,7 @@ import Glibc
 public final class Monitor<Value>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
-    /// Behind a pointer: the lock sees to exclusive access, which of a property the runtime would check once more.
+    /// Behind a pointer, since the lock ensures exclusive access, which the runtime would check again for a property.
     @usableFromInline let value: UnsafeMutablePointer<Value>
 
     public init(_ value: sending Value) {
@@ -19,7 +19,7 @@ public final class Monitor<Value>: @unchecked Sendable {
         pthread_mutex_init(mutex, nil)
         var attributes = pthread_condattr_t()
         pthread_condattr_init(&attributes)
-        // Deadlines must not move when somebody sets the machine's clock.
+        // Deadlines must not move when an operator sets the machine's clock.
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
         pthread_cond_init(condition, &attributes)
         pthread_condattr_destroy(&attributes)
@@ -36,7 +36,7 @@ public final class Monitor<Value>: @unchecked Sendable {
 
     /// Runs `body` with exclusive access to the value.
     ///
-    /// Inlinable, or it would go through code for any value and any result, several times a request.
+    /// Inlinable, since generic code would run several times a request.
     @inlinable
     public func withLock<Result, Failure: Error>(
         _ body: (inout Value) throws(Failure) -> sending Result
@@ -53,9 +53,11 @@ public final class Monitor<Value>: @unchecked Sendable {
     func unlock() { pthread_mutex_unlock(mutex) }
 
     /// Asks `attempt` again after every ``notifyAll()`` until it returns a value; nil once `deadline` has passed.
+    ///
+    /// - Parameter deadline: nil waits without one.
     @inlinable
     public func wait<Result>(
-        until deadline: ContinuousClock.Instant, _ attempt: (inout Value) -> sending Result?
+        until deadline: ContinuousClock.Instant?, _ attempt: (inout Value) -> sending Result?
     ) -> sending Result? {
         lock()
         defer { unlock() }
@@ -65,9 +67,13 @@ public final class Monitor<Value>: @unchecked Sendable {
         }
     }
 
-    /// Lets go of the lock until somebody notifies, and takes it again; false once `deadline` has passed.
+    /// Releases the lock until ``notifyAll()`` and takes it again; false once `deadline` has passed.
     @usableFromInline
-    func sleep(until deadline: ContinuousClock.Instant) -> Bool {
+    func sleep(until deadline: ContinuousClock.Instant?) -> Bool {
+        guard let deadline else {
+            pthread_cond_wait(condition, mutex)
+            return true
+        }
         let remaining = ContinuousClock.now.duration(to: deadline)
         guard remaining > .zero else { return false }
         var absolute = timespec.monotonic(after: remaining)

@@ -71,7 +71,7 @@ struct BodyFieldsTests {
         var fields = try fields("{\"a\":\(value)}")
         #expect(fields.text("a", of: 1...3).utf8.elementsEqual(expected.utf8))
         #expect(fields.optionalText("a", atMost: 3).utf8.elementsEqual(expected.utf8))
-        #expect(fields.faults.list == [])
+        #expect(fields.errors.list == [])
     }
 
     @Test(
@@ -84,8 +84,8 @@ struct BodyFieldsTests {
         var fields = try fields("{\"a\":\(value)}")
         #expect(fields.text("a", of: 1...3) == "")
         #expect(fields.optionalText("a", atMost: 3) == "")
-        #expect(fields.faults.list.map(\.field) == ["a", "a"])
-        #expect(fields.faults.list.allSatisfy { $0.message.hasPrefix("must be a string of ") })
+        #expect(fields.errors.list.map(\.field) == ["a", "a"])
+        #expect(fields.errors.list.allSatisfy { $0.message.hasPrefix("must be a string of ") })
     }
 
     @Test("find a required field missing where it is absent or null, and an optional one empty")
@@ -94,15 +94,15 @@ struct BodyFieldsTests {
             var fields = try fields(body)
             #expect(fields.optionalText("a", atMost: 3) == "")
             #expect(fields.optionalBool("a") == false)
-            #expect(fields.faults.list == [])
+            #expect(fields.errors.list == [])
             _ = fields.text("a", of: 1...3)
             _ = fields.choice("a", default: Word.first)
             #expect(
-                fields.faults.list == [FieldFault](repeating: FieldFault(field: "a", message: "is required"), count: 2))
+                fields.errors.list == [FieldError](repeating: FieldError(field: "a", message: "is required"), count: 2))
         }
         var empty = try fields("{\"a\":\"\"}")
-        #expect(empty.text("a", of: 1...3) == "" && empty.faults.list.count == 1)
-        #expect(empty.optionalText("a", atMost: 3) == "" && empty.faults.list.count == 1)
+        #expect(empty.text("a", of: 1...3) == "" && empty.errors.list.count == 1)
+        #expect(empty.optionalText("a", atMost: 3) == "" && empty.errors.list.count == 1)
     }
 
     @Test("find a field at fault that is given twice, however it is spelt, and once whatever it is")
@@ -113,12 +113,12 @@ struct BodyFieldsTests {
             _ = fields.optionalText("a", atMost: 3)
             _ = fields.optionalBool("a")
             _ = fields.choice("a", default: Word.first)
-            let twice = FieldFault(field: "a", message: "is given 2 times; give it once")
-            #expect(fields.faults.list == [FieldFault](repeating: twice, count: 4))
+            let twice = FieldError(field: "a", message: "is given 2 times; give it once")
+            #expect(fields.errors.list == [FieldError](repeating: twice, count: 4))
         }
         var others = try fields(#"{"b":1,"b":2,"a":"x"}"#)
         #expect(others.text("a", of: 1...3) == "x")
-        #expect(others.faults.list == [])
+        #expect(others.errors.list == [])
     }
 
     @Test("hold a flag that is true or false and nothing like it")
@@ -126,12 +126,12 @@ struct BodyFieldsTests {
         for (value, flag) in [("true", true), ("false", false)] {
             var fields = try fields("{\"a\":\(value)}")
             #expect(fields.optionalBool("a") == flag)
-            #expect(fields.faults.list == [])
+            #expect(fields.errors.list == [])
         }
         for value in ["\"true\"", "1", "0", "\"\"", "[]", "{}"] {
             var fields = try fields("{\"a\":\(value)}")
             #expect(fields.optionalBool("a") == false)
-            #expect(fields.faults.list == [FieldFault(field: "a", message: "must be true or false")])
+            #expect(fields.errors.list == [FieldError(field: "a", message: "must be true or false")])
         }
     }
 
@@ -139,11 +139,11 @@ struct BodyFieldsTests {
     func choices() throws {
         var second = try fields(#"{"a":"\u0073econd"}"#)
         #expect(second.choice("a", default: Word.first) == .second)
-        #expect(second.faults.list == [])
+        #expect(second.errors.list == [])
         for value in ["\"Second\"", "\"second \"", "\"\"", "1", "[\"second\"]", #""second\u0000""#] {
             var fields = try fields("{\"a\":\(value)}")
             _ = fields.choice("a", default: Word.first)
-            #expect(fields.faults.list == [FieldFault(field: "a", message: "must be one of first, second")])
+            #expect(fields.errors.list == [FieldError(field: "a", message: "must be one of first, second")])
         }
     }
 }

@@ -44,12 +44,12 @@ struct PathTests {
 
 @Suite("A query parameter")
 struct QueryParameterTests {
-    /// The value of `p`, or the messages of its faults.
-    private func value(_ query: String) -> (value: String?, faults: [String]) {
-        var faults = Faults()
-        let value = request("/?" + query).parameters.value(of: "p", &faults)
-        #expect(faults.list.allSatisfy { $0.field == "p" })
-        return (value, faults.list.map(\.message))
+    /// The value of `p`, or the messages of its errors.
+    private func value(_ query: String) -> (value: String?, errors: [String]) {
+        var errors = FieldErrors()
+        let value = request("/?" + query).parameters.value(of: "p", &errors)
+        #expect(errors.list.allSatisfy { $0.field == "p" })
+        return (value, errors.list.map(\.message))
     }
 
     @Test(
@@ -61,16 +61,16 @@ struct QueryParameterTests {
             ("p=a;q=b", "a;q=b"), ("p=a/b#", "a/b#"), ("%=1&p=a", "a"), ("P=b&p=a", "a"), ("p%00=b&p=a", "a"),
         ])
     func decoded(query: String, expected: String) {
-        let (value, faults) = value(query)
+        let (value, errors) = value(query)
         #expect(value == expected)
-        #expect(faults == [])
+        #expect(errors == [])
     }
 
     @Test("is absent where only others were sent", arguments: ["", "q=p", "P=a", "=a", "pp=a", "p+=a", "&", "%p=a"])
     func absent(query: String) {
-        let (value, faults) = value(query)
+        let (value, errors) = value(query)
         #expect(value == nil)
-        #expect(faults == [])
+        #expect(errors == [])
     }
 
     @Test(
@@ -85,18 +85,18 @@ struct QueryParameterTests {
             ("p=%C0%80", "not percent-encoded"),
         ])
     func atFault(query: String, message: String) {
-        let (value, faults) = value(query)
+        let (value, errors) = value(query)
         #expect(value == nil)
-        #expect(faults.count == 1)
-        #expect(faults.first?.contains(message) == true)
+        #expect(errors.count == 1)
+        #expect(errors.first?.contains(message) == true)
     }
 
     @Test("with letters composed in another way is another one")
     func composition() {
-        var faults = Faults()
+        var errors = FieldErrors()
         let parameters = request("/?e%CC%81=1").parameters
-        #expect(parameters.value(of: "é", &faults) == nil)
-        #expect(faults.list == [])
+        #expect(parameters.value(of: "é", &errors) == nil)
+        #expect(errors.list == [])
     }
 }
 

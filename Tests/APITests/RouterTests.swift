@@ -179,8 +179,8 @@ struct ProblemTests {
 
     @Test("lists every field at fault, and escapes what it was sent")
     func errors() throws {
-        let faults = [FieldFault(field: "a", message: "\"\\\n"), FieldFault(field: "b", message: "Ō")]
-        let body = try json(Problem.unprocessable(faults, .badField).response(requestID: "r").body)
+        let errors = [FieldError(field: "a", message: "\"\\\n"), FieldError(field: "b", message: "Ō")]
+        let body = try json(Problem.unprocessable(errors, .badField).response(requestID: "r").body)
         #expect(body.object?["title"]?.text == "A field is not valid")
         #expect(
             try body.object?["errors"]

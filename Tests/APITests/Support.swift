@@ -30,7 +30,7 @@ func problem(_ body: () throws -> Void) -> Problem? {
 }
 
 /// The fields that an endpoint finds at fault, with status 422.
-func faults(of endpoint: any Endpoint.Type, _ call: Call) -> [String]? {
+func errors(of endpoint: any Endpoint.Type, _ call: Call) -> [String]? {
     guard let problem = problem({ _ = try endpoint.init(call) }) else { return nil }
     return problem.status == 422 ? problem.errors.map(\.field) : ["status \(problem.status)"]
 }

@@ -23,7 +23,7 @@ import Testing
         for name in names { try #require(chmod(folder.path + name, mode) == 0) }
     }
 
-    private func fault(_ path: String) -> String? { FileTrust().fault(path) }
+    private func fault(_ path: String) -> String? { FileTrust().reason(path) }
 
     @Test("A file that nobody else may change is trusted, by any way to it")
     func good() throws {

@@ -5,28 +5,28 @@ import Testing
 
 struct Hostile: CustomTestStringConvertible, Sendable {
     let testDescription: String
-    let reason: Reason
+    let reason: TokenError.Rule
     let token: @Sendable () -> String
 
-    init(_ name: String, _ reason: Reason, _ token: @escaping @Sendable () -> String) {
+    init(_ name: String, _ reason: TokenError.Rule, _ token: @escaping @Sendable () -> String) {
         testDescription = name
         self.reason = reason
         self.token = token
     }
 
-    static func claims(_ name: String, _ reason: Reason, _ claims: [String: String?]) -> Hostile {
+    static func claims(_ name: String, _ reason: TokenError.Rule, _ claims: [String: String?]) -> Hostile {
         Hostile(name, reason) { Token(claims).text }
     }
 
-    static func header(_ name: String, _ reason: Reason, _ header: [String: String?]) -> Hostile {
+    static func header(_ name: String, _ reason: TokenError.Rule, _ header: [String: String?]) -> Hostile {
         Hostile(name, reason) { Token(header: header).text }
     }
 
-    static func rawHeader(_ name: String, _ reason: Reason, _ header: String) -> Hostile {
+    static func rawHeader(_ name: String, _ reason: TokenError.Rule, _ header: String) -> Hostile {
         Hostile(name, reason) { Token(rawHeader: header).text }
     }
 
-    static func rawPayload(_ name: String, _ reason: Reason, _ payload: String) -> Hostile {
+    static func rawPayload(_ name: String, _ reason: TokenError.Rule, _ payload: String) -> Hostile {
         Hostile(name, reason) { Token(rawPayload: payload).text }
     }
 }
@@ -236,8 +236,8 @@ private let payloads: [Hostile] = [
         #expect(verifier.cacheStatistics.tokens == 0)
     }
 
-    @Test("A reason's text holds nothing of the token", arguments: Reason.allCases)
-    func text(_ reason: Reason) {
+    @Test("A reason's text holds nothing of the token", arguments: TokenError.Rule.allCases)
+    func text(_ reason: TokenError.Rule) {
         #expect(reason.text.hasSuffix(".") && !reason.text.contains("eyJ"))
     }
 

@@ -83,11 +83,11 @@ private func number(bits: Int) -> [UInt8] {
     @Test(
         "What is no set of keys is refused whole",
         arguments: [
-            ("", JWKSError.notJSON), ("{", .notJSON), ("<html>", .notJSON), ("{\"keys\":[],\"keys\":[]}", .notJSON),
+            ("", KeyError.notJSON), ("{", .notJSON), ("<html>", .notJSON), ("{\"keys\":[],\"keys\":[]}", .notJSON),
             ("[]", .noKeysArray), ("{}", .noKeysArray), ("{\"keys\":{}}", .noKeysArray), ("null", .noKeysArray),
             ("{\"keys\":null}", .noKeysArray), ("{\"keys\":[1,null]}", .notKeys), ("{\"keys\":[{},null]}", .notKeys),
         ])
-    func refused(_ text: String, _ error: JWKSError) {
+    func refused(_ text: String, _ error: KeyError) {
         #expect(throws: error) { try parse(text) }
     }
 
@@ -116,12 +116,12 @@ private func number(bits: Int) -> [UInt8] {
     @Test("A byte order mark before the document is no part of it")
     func byteOrderMark() throws {
         #expect(try parse("\u{FEFF}" + jwks(good)) == parse(jwks(good)))
-        #expect(throws: JWKSError.notJSON) { try parse("\u{FEFF}\u{FEFF}" + jwks(good)) }
+        #expect(throws: KeyError.notJSON) { try parse("\u{FEFF}\u{FEFF}" + jwks(good)) }
     }
 
     @Test("A member that stands twice in a key is refused")
     func repeatedMember() {
-        #expect(throws: JWKSError.notJSON) { try parse(jwks("{\"kid\":\"a\"," + good.dropFirst())) }
+        #expect(throws: KeyError.notJSON) { try parse(jwks("{\"kid\":\"a\"," + good.dropFirst())) }
     }
 
     @Test("Kids are told apart by their bytes")

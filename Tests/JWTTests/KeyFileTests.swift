@@ -233,8 +233,8 @@ func eventually(_ condition: () -> Bool) -> Bool {
         var pace = FetchSchedule.Pace.file
         pace.longestWait = .seconds(10)
         let keys = try KeySet.quiet(.jwksFile(path), pace: pace)
-        keys.shutdown()
-        keys.shutdown()
+        keys.stop()
+        keys.stop()
         let started = ContinuousClock.now
         #expect(verifier(keys).reason(firstToken) == nil)
         #expect(verifier(keys).reason(secondToken) == .invalid(.keyUnknown))

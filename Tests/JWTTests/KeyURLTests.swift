@@ -23,11 +23,11 @@ import Testing
     private func failure(_ server: HTTPSServer, url: String? = nil, client: HTTPSClient = HTTPSClient()) -> String? {
         var client = client
         if client.caFile == nil { client.caFile = server.authority.caFile }
-        do throws(KeyLoadError) {
-            _ = try JWKS.load(url: url ?? server.url, with: client, stop: StopFlag())
+        do throws(KeyError) {
+            _ = try JWKS.load(url: url ?? server.url, with: client, isStopped: { false })
             return nil
         } catch {
-            return error.message
+            return error.text
         }
     }
 
@@ -179,7 +179,7 @@ import Testing
         #expect(verifier(keys).reason(secondToken) == .invalid(.keyUnknown))
         #expect(started.duration(to: .now) < .seconds(4.5))
         started = .now
-        keys.shutdown()
+        keys.stop()
         #expect(started.duration(to: .now) < .seconds(20))
     }
 
@@ -247,11 +247,11 @@ import Testing
     @Test("The system's authorities do not vouch for the server, and with a CA file they are not asked")
     func systemAuthorities() throws {
         let server = try HTTPSServer(document)
-        do throws(KeyLoadError) {
-            _ = try HTTPSClient().get(server.url, atMost: 1000, stop: StopFlag())
+        do throws(KeyError) {
+            _ = try HTTPSClient().get(server.url, atMost: 1000, isStopped: { false })
             Issue.record("a server of an unknown authority was believed")
         } catch {
-            #expect(error.message.contains("certificate"))
+            #expect(error.text.contains("certificate"))
         }
     }
 

@@ -83,7 +83,7 @@ import Testing
     @Test("Bytes after the key, inside its block, are refused")
     func trailingBytes() throws {
         let key = try KeyText(pem)
-        #expect(throws: PublicKey.Fault.notAKey) { try PublicKey(der: key.der + [0], isPKCS1: false) }
+        #expect(throws: KeyError.malformed) { try PublicKey(der: key.der + [0], isPKCS1: false) }
         #expect(try PublicKey(der: key.der, isPKCS1: false).pem == Array(pem.utf8))
     }
 

@@ -48,7 +48,9 @@ extension KeySet {
         _ source: KeySource, pace: FetchSchedule.Pace? = nil, client: HTTPSClient = HTTPSClient(),
         maxAge: Duration = KeySet.usualMaxAge, report: @escaping @Sendable (KeyEvent) -> Void = { _ in }
     ) throws -> KeySet {
-        try KeySet(source: source, pace: pace ?? .file, client: client, maxAge: maxAge, report: report)
+        let keys = try KeySet(source: source, pace: pace ?? .file, client: client, maxAge: maxAge, report: report)
+        try keys.start()
+        return keys
     }
 }
 

@@ -91,21 +91,6 @@ struct PoolBackOffTests {
         state.opened(host: 1)
         #expect(state.lease(state.takeTicket(), now: start).host == 1)
     }
-
-    @Test("doubles the pause up to its cap, shortened by the jitter to no less than half")
-    func pauses() throws {
-        for (jitter, expected) in [(1.0, [50, 100, 200, 400, 500, 500]), (0.0, [25, 50, 100, 200, 250, 250])] {
-            var backOff = BackOff()
-            for milliseconds in expected {
-                backOff.failed(.connectionLost("x"), now: start, jitter: jitter)
-                #expect(try #require(backOff.nextAttempt) == start + .milliseconds(milliseconds))
-            }
-            for _ in 0..<100 { backOff.failed(.connectionLost("x"), now: start, jitter: jitter) }
-            #expect(try #require(backOff.nextAttempt) == start + .milliseconds(jitter == 1 ? 500 : 250))
-            backOff.succeeded()
-            #expect(!backOff.isActive)
-        }
-    }
 }
 
 extension PoolState.Lease {

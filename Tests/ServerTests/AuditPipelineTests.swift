@@ -27,7 +27,7 @@ struct AuditPipelineTests {
         #expect(harness.serve(try .api("patients/prioritized?limit=7&risk_level=high")).status == 200)
         let entry = try #require(harness.entries.first)
         #expect(harness.entries.count == 1)
-        #expect(entry.principal.subject == "user_1" && entry.organization == "org_1")
+        #expect(entry.claims.subject == "user_1" && entry.organization == "org_1")
         #expect(entry.address == "192.0.2.1" && entry.requestID == "request-1" && entry.status == 200)
         #expect(entry.method == "GET" && entry.route == "/api/v1/reengagement/{org_id}/patients/prioritized")
         #expect(Self.text(entry.filterObject) == #"{"risk_level":"high","limit":"7","continued":"no"}"#)

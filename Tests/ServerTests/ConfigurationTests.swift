@@ -22,12 +22,12 @@ struct ConfigurationTests {
         return try Configuration(environment: environment, cores: cores, processID: 4711)
     }
 
-    private func faults(_ changes: [String: String?]) -> [Configuration.Fault] {
+    private func faults(_ changes: [String: String?]) -> [ConfigurationError] {
         do {
             _ = try read(changes)
             return []
         } catch {
-            return (error as? Configuration.Faults)?.list ?? []
+            return (error as? ConfigurationErrors)?.list ?? []
         }
     }
 

@@ -1,9 +1,11 @@
+import JWT
+
 @testable import Server
 
 extension Observation {
     /// One of which a test says only what matters to it.
     static func example(
-        method: String = "GET", route: String? = "/health", principal: Principal? = nil, status: Int = 200,
+        method: String = "GET", route: String? = "/health", principal: Claims? = nil, status: Int = 200,
         duration: Duration = .milliseconds(1), timings: Timings = Timings(), databaseError: String? = nil,
         statement: String? = nil
     ) -> Observation {

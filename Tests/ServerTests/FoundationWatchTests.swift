@@ -51,10 +51,10 @@ struct FoundationWatchTests {
         #expect(watch.trouble?.description.contains("trigger a is missing; policy b is missing") == true)
         #expect(watch.count == 2)
         #expect(log.text().contains("run migrate"))
-        watch.look()
+        watch.check()
         #expect(log.text().isEmpty)
         database.set(.success([]))
-        watch.look()
+        watch.check()
         #expect(watch.trouble == nil && watch.count == 0)
         #expect(log.text().contains("there again"))
     }
@@ -93,7 +93,7 @@ struct FoundationWatchTests {
         database.set(.success(["trigger a is missing"]))
         #expect(watch.trouble?.isTemporary == false)
         database.set(.failure(.connectionLost("gone")))
-        watch.look()
+        watch.check()
         #expect(watch.trouble?.description.contains("trigger a is missing") == true)
         #expect(log.text().contains("could not be looked at"))
     }
@@ -116,7 +116,7 @@ struct FoundationWatchTests {
             anew: { _ throws(PostgreSQLError) in true })
         #expect(throws: PostgreSQLError.self) { try readiness.check() }
         database.set(.success([]))
-        watch.look()
+        watch.check()
         try readiness.check()
     }
 
@@ -130,10 +130,10 @@ struct FoundationWatchTests {
         #expect(watch.trouble?.cause == .loginRefused)
         #expect(log.text().contains("it is a superuser"))
         database.set(.success([]))
-        watch.look()
+        watch.check()
         #expect(watch.troubleBeforeProof == nil && watch.trouble == nil)
         database.set(.success(["it is a superuser"]))
-        watch.look()
+        watch.check()
         #expect(watch.troubleBeforeProof == nil)
         #expect(watch.trouble?.cause == .loginRefused && watch.count == 1)
     }
@@ -143,7 +143,7 @@ struct FoundationWatchTests {
         let watch = watch(.login(.any))
         database.set(.success(["it is a superuser"]))
         #expect(watch.troubleBeforeProof == nil && watch.trouble == nil)
-        watch.look()
+        watch.check()
         #expect(watch.trouble == nil && watch.count == 1)
         #expect(log.text().contains("it is a superuser"))
     }

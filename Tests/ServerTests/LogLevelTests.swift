@@ -48,7 +48,7 @@ struct SlowRequestLogTests {
     func threshold() throws {
         let (log, level) = (CapturedLog(), LogLevel(.warning))
         let slow = SlowRequestLog(sink: log.sink, format: .json, level: level, threshold: .milliseconds(500))
-        let principal = Principal(Claims(subject: "user_1", organization: "org_1", expiresAt: 0))
+        let principal = Claims(subject: "user_1", organization: "org_1", expiresAt: 0)
         slow.write(.example(duration: .milliseconds(499)))
         slow.write(
             .example(

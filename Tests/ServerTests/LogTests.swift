@@ -128,7 +128,7 @@ struct LogTests {
         #expect(logger[metadataKey: "common"] == "yes")
     }
 
-    private func observation(_ principal: Principal?, route: String?) -> Observation {
+    private func observation(_ principal: Claims?, route: String?) -> Observation {
         var timings = Timings()
         (timings.authentication, timings.pool) = (.microseconds(3), .zero)
         (timings.database, timings.encoding) = (.microseconds(1234), .nanoseconds(41_999))
@@ -142,9 +142,9 @@ struct LogTests {
         let log = CapturedLog()
         let access = AccessLog(sink: log.sink, format: .json)
         access.write(
-            observation(Principal(Claims(subject: "user_1", organization: "org_1", expiresAt: 0)), route: "/x/{org_id}")
+            observation(Claims(subject: "user_1", organization: "org_1", expiresAt: 0), route: "/x/{org_id}")
         )
-        access.write(observation(Principal(Claims(subject: "user\n2", expiresAt: 0)), route: "/health"))
+        access.write(observation(Claims(subject: "user\n2", expiresAt: 0), route: "/health"))
         access.write(observation(nil, route: nil))
         let lines = try log.objects()
         #expect(lines.count == 3)

@@ -93,7 +93,7 @@ struct PipelineErrorTests {
             #expect(!response.text.contains(token.suffix(40)) || token == "x")
         }
         ask.authorization = "Bearer \(expired)"
-        #expect(harness.serve(ask).object["detail"] as? String == Reason.expired.text)
+        #expect(harness.serve(ask).object["detail"] as? String == TokenError.Rule.expired.text)
         #expect(harness.questions == [])
     }
 
@@ -222,7 +222,8 @@ struct PipelineErrorTests {
     func noKeys() throws {
         // Nobody listens at port 9 of the loopback.
         let keys = try KeySet(source: .jwksURL("https://127.0.0.1:9/jwks.json", caFile: nil), logger: quietLogger)
-        defer { keys.shutdown() }
+        try keys.start()
+        defer { keys.stop() }
         let verifier = Verifier(keys: keys, policy: Policy(issuer: testIssuer))
         let harness = try Harness(authenticator: Authenticator(verifier: verifier))
         let response = harness.serve(try .api("risk-metrics"))

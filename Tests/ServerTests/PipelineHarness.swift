@@ -31,7 +31,7 @@ final class Harness: Sendable {
     let log = CapturedLog()
 
     /// - Parameters:
-    ///   - refusal: what the second hook after authentication throws.
+    ///   - refusal: what the hook after authentication throws.
     ///   - keptAnswers: with a database of their own.
     ///   - admits: whether the audit takes an entry in.
     ///   - answer: the database.
@@ -59,7 +59,17 @@ final class Harness: Sendable {
     private var pipeline: Pipeline {
         Pipeline(
             authenticator: authenticator,
-            database: { (query, organization, repeatable) throws(PostgreSQLError) in
+            database: database, keptAnswers: keptAnswers, hooks: hooks,
+            service: ServiceResponses(idleLogoffMinutes: 15) { "metrics 1\n" },
+            cors: CORS(allowedOrigins: [Ask.origin]),
+            logger: Logger(label: "test") { _ in
+                StructuredLogHandler(sink: self.log.sink, format: .json, level: LogLevel(.trace))
+            })
+    }
+
+    private var database: RequestDatabase {
+        RequestDatabase(
+            run: { (query, organization, repeatable) throws(PostgreSQLError) in
                 self.journal.withLock {
                     $0.questions.append(
                         Question(statement: query.statement.name, organization: organization, repeatable: repeatable))
@@ -67,35 +77,32 @@ final class Harness: Sendable {
                 }
                 return try self.answer(query)
             },
-            keptAnswers: keptAnswers,
-            readiness: { () throws(PostgreSQLError) in
+            checkReadiness: { () throws(PostgreSQLError) in
                 self.journal.withLock { $0.steps.append("readiness") }
                 _ = try self.answer(Query(Statement(name: "ready", sql: "")))
             },
-            waitedForConnections: { .zero },
-            cors: CORS(allowedOrigins: [Ask.origin]),
-            logger: Logger(label: "test") { _ in
-                StructuredLogHandler(sink: self.log.sink, format: .json, level: LogLevel(.trace))
+            timeWaited: { .zero })
+    }
+
+    private var hooks: RequestHooks {
+        RequestHooks(
+            admit: { claims in
+                self.note("admit: \(claims.subject) \(claims.organization ?? "none")")
+                if let refusal = self.refusal { throw refusal }
             },
-            pageSettings: ServiceAnswers.pageSettings(idleLogoffMinutes: 15),
-            renderMetrics: { "metrics 1\n" },
-            afterAuthentication: [
-                { self.note("first: \($0.subject)") },
-                {
-                    self.note("second: \($0.organization ?? "none")")
-                    if let refusal = self.refusal { throw refusal }
-                },
-            ],
-            audit: { entry in
+            record: { entry in
                 self.note("audit")
                 self.journal.withLock { $0.entries.append(entry) }
                 return self.admits
             },
-            refused: { attempt in self.journal.withLock { $0.refused.append(attempt) } },
-            afterAnswer: [
-                { observation in self.journal.withLock { $0.observations.append(observation) } },
-                { self.note("after: \($0.status)") },
-            ])
+            report: { event in
+                switch event {
+                case .refused(let attempt): self.journal.withLock { $0.refused.append(attempt) }
+                case .answered(let observation):
+                    self.journal.withLock { $0.observations.append(observation) }
+                    self.note("after: \(observation.status)")
+                }
+            })
     }
 
     /// What is sent to this request.

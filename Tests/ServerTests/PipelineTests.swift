@@ -48,7 +48,7 @@ struct PipelineTests {
     func hooks() throws {
         let harness = try Harness(answer: outreachRow("created"))
         _ = harness.serve(try .post())
-        #expect(harness.steps == ["first: user_1", "second: org_1", "body", "database", "sent", "after: 201"])
+        #expect(harness.steps == ["admit: user_1 org_1", "body", "database", "sent", "after: 201"])
         #expect(harness.entries.isEmpty, "the database has recorded it with the attempt")
     }
 
@@ -196,7 +196,7 @@ struct PipelineTests {
             request: Request(method: "GET", target: Array("/health".utf8)), requestID: "r", authorization: nil,
             origin: nil,
             address: address, isPassedOn: isPassedOn, host: host, body: { _ in .complete([]) })
-        let object = ServiceAnswers.health(toThisMachine: incoming.isFromThisMachine).object
+        let object = ServiceResponses.health(toThisMachine: incoming.isFromThisMachine).object
         #expect(object["version"] as? String == (isTold ? serverVersion : nil))
         #expect(object["status"] as? String == "ok")
         let text = try #require(object["timestamp"] as? String)

@@ -77,7 +77,7 @@ struct RateLimitTests {
     @Test("is twice the rate at once for each subject, then 429 with the whole seconds to wait")
     func limiter() throws {
         let limiter = RateLimiter(rate: 2)
-        let principal = Principal(Claims(subject: "user_1", expiresAt: 0))
+        let principal = Claims(subject: "user_1", expiresAt: 0)
         var passed = 0
         var refusal: Problem?
         while refusal == nil, passed < 100_000 {
@@ -89,6 +89,6 @@ struct RateLimitTests {
         #expect(passed >= 4)
         #expect(refusal?.status == 429)
         #expect(refusal?.headers == [Header("Retry-After", "1")])
-        #expect(throws: Never.self) { try limiter.admit(Principal(Claims(subject: "user_2", expiresAt: 0))) }
+        #expect(throws: Never.self) { try limiter.admit(Claims(subject: "user_2", expiresAt: 0)) }
     }
 }

@@ -92,7 +92,7 @@ struct RefusedAttemptsTests {
         taken.withLock { $0.admits = true }
         refused.stop()
         let entry = try #require(taken.withLock { $0.entries }.first)
-        #expect(entry.status == 401 && entry.organization.isEmpty && entry.principal.subject.isEmpty)
+        #expect(entry.status == 401 && entry.organization.isEmpty && entry.claims.subject.isEmpty)
         #expect(entry.patientSought == "p" && entry.problem == "token-missing" && entry.requestID == "first")
         #expect(entry.filter.map(\.value).contains("2") && entry.filter.last?.value == "o")
     }
@@ -111,7 +111,7 @@ struct AuditVolumeTests {
     private static func entry(_ organization: String, sought: String) -> AuditEntry {
         AuditEntry(
             time: 1, status: 404,
-            principal: Principal(Claims(subject: "u", organization: organization, expiresAt: 9e9)),
+            claims: Claims(subject: "u", organization: organization, expiresAt: 9e9),
             address: nil, requestID: "r", serverRequestID: "s", method: "GET", route: "r",
             filter: [("patient_id", sought), ("limit", "5")], patientSought: sought)
     }
@@ -127,7 +127,7 @@ struct AuditVolumeTests {
         let digest = "200 characters, sha256 be0dd5625e999de4a629c08e0d2f7d8005c8fce643c7e469066c249d0bd51978"
         #expect(kept.dropFirst(whole).allSatisfy { $0 == digest })
         let beyond = volume.fit(Self.entry("o", sought: sought), day: 1)
-        #expect(beyond.filter.map(\.value) == [digest, "5"] && beyond.principal.subject == "u")
+        #expect(beyond.filter.map(\.value) == [digest, "5"] && beyond.claims.subject == "u")
         #expect(volume.fit(Self.entry("o", sought: "p_1"), day: 1).patientSought == "p_1", "nothing is gained")
         #expect(volume.fit(Self.entry("other", sought: sought), day: 1).patientSought == sought)
         #expect(volume.statistics.beyond == 1 && volume.statistics.ofEntries > 1_000_000)

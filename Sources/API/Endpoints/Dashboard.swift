@@ -29,7 +29,7 @@ struct Dashboard: Endpoint {
 
     func respond(to rows: QueryResult) throws -> Response {
         let first = try rows.firstRow()
-        var shown = PatientIDs(capacity: rows.rowCount)
+        var shown = ArrayLiteral(capacity: 24 * rows.rowCount)
         var writer = JSONWriter(capacity: 2048)
         var answeredAt: Range<Int>?
         writer.object { writer in
@@ -42,7 +42,7 @@ struct Dashboard: Endpoint {
             }
             writer.array("top_priority_patients") { writer in
                 for row in rows.rows where !row.isNull(Self.patient.first) {
-                    shown.add(row, Self.patient.first)
+                    shown.append(row, Self.patient.first)
                     writer.object { $0.members(Self.patient, of: row) }
                 }
             }

@@ -1,11 +1,11 @@
 import JSON
 import PostgreSQL
 
-/// `POST …/log-outreach`: one attempt to reach a patient, kept for good.
+/// `POST …/log-outreach`: stores one attempt to reach a patient.
 struct LogOutreach: Endpoint {
     static let method = Method.post
     static let path: StaticString = "/api/v1/reengagement/{org_id}/log-outreach"
-    /// It may have been carried out when its connection broke.
+    /// The attempt may have been stored when the connection broke.
     static let isRepeatable = false
 
     enum Channel: String, Choice {
@@ -27,7 +27,8 @@ struct LogOutreach: Endpoint {
     let notes: String
     let idempotencyKey: String?
     private let isKeyInHeader: Bool
-    let caller: Caller
+    /// The values that the database records for the audit.
+    private let recorded: [String?]
 
     private static let longestNotes = 4000
     private static let longestKey = 255
@@ -36,7 +37,7 @@ struct LogOutreach: Endpoint {
         var fields = try BodyFields(call.body)
         let id = fields.text("patient_id", of: 1...Identifiers.longest)
         if !id.isEmpty, !Identifiers.isPatient(id) {
-            fields.faults.add("patient_id", "cannot be the id of a patient")
+            fields.errors.add("patient_id", "cannot be the id of a patient")
         }
         patientID = id
         channel = fields.choice("method", default: .sms)
@@ -44,27 +45,27 @@ struct LogOutreach: Endpoint {
         opened = fields.optionalBool("opened")
         notes = fields.optionalText("notes", atMost: Self.longestNotes)
         let keyInBody = fields.optionalPrintable("idempotency_key", atMost: Self.longestKey)
-        idempotencyKey = Self.key(call, keyInBody, &fields.faults)
+        idempotencyKey = Self.key(call, keyInBody, &fields.errors)
         isKeyInHeader = call.idempotencyKey != nil
-        try fields.faults.check()
+        try fields.errors.check()
         organization = call.organization
         subject = call.subject
-        caller = call.caller
+        recorded = [call.sessionID, call.role, call.actor, call.address, call.requestID, call.serverRequestID]
     }
 
     /// The key of the header or of the body, which must be the same where both are there.
-    private static func key(_ call: Call, _ keyInBody: String?, _ faults: inout Faults) -> String? {
+    private static func key(_ call: Call, _ keyInBody: String?, _ errors: inout FieldErrors) -> String? {
         guard let bytes = call.idempotencyKey else { return keyInBody }
         guard !call.repeatedHeaders.contains(.idempotencyKey) else {
-            faults.add("Idempotency-Key", SingleHeader.fault)
+            errors.add("Idempotency-Key", SingleHeader.message)
             return nil
         }
         guard isPrintable(bytes, atMost: longestKey) else {
-            faults.add("Idempotency-Key", "must be 1 to \(longestKey) printable ASCII characters")
+            errors.add("Idempotency-Key", "must be 1 to \(longestKey) printable ASCII characters")
             return nil
         }
         if let keyInBody, !keyInBody.utf8.elementsEqual(bytes) {
-            faults.add("idempotency_key", "differs from the header Idempotency-Key; send one of the two")
+            errors.add("idempotency_key", "differs from the header Idempotency-Key; send one of the two")
         }
         return String(decoding: bytes, as: UTF8.self)
     }
@@ -84,9 +85,8 @@ struct LogOutreach: Endpoint {
             Self.statement,
             [
                 organization, patientID, channel.rawValue, outcome.rawValue, opened ? "true" : "false", notes, subject,
-                idempotencyKey, caller.sessionID, caller.role, caller.actor, caller.address, caller.requestID,
-                caller.serverRequestID,
-            ])
+                idempotencyKey,
+            ] + recorded)
     }
 
     var filter: [(name: StaticString, value: String)] {
@@ -108,13 +108,13 @@ struct LogOutreach: Endpoint {
         case "replayed":
             return answer(
                 row, status: 200, "This outreach attempt had been logged already.",
-                disclosing: .patients(PatientIDs(patientID)))
+                disclosing: .patient(patientID))
         case "no_patient": throw Problem.noPatient
         case "conflict":
-            let fault = FieldFault(
+            let error = FieldError(
                 field: isKeyInHeader ? "Idempotency-Key" : "idempotency_key",
                 message: "has been used for an attempt with other values; use a new key")
-            throw Problem.unprocessable([fault], .idempotencyKeyUsed)
+            throw Problem.unprocessable([error], .idempotencyKeyUsed)
         default: throw EndpointError(description: "log_outreach answered \(result ?? "NULL")")
         }
     }

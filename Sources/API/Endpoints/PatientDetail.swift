@@ -33,6 +33,6 @@ struct PatientDetail: Endpoint {
         guard rows.rowCount > 0 else { throw Problem.noPatient }
         var writer = JSONWriter(capacity: 4096)
         writer.object { $0.members(Self.patient, of: rows[0]) }
-        return .json(writer.bytes, disclosing: .patients(PatientIDs(patientID)))
+        return .json(writer.bytes, disclosing: .patient(patientID))
     }
 }

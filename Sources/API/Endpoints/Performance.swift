@@ -1,7 +1,7 @@
 import JSON
 import PostgreSQL
 
-/// `GET …/performance`: whether the outreach of the last days works, beside the industry's figures.
+/// `GET …/performance`: the results of the outreach of the last days, with the industry's figures.
 struct Performance: Endpoint {
     static let path: StaticString = "/api/v1/reengagement/{org_id}/performance"
 
@@ -16,9 +16,9 @@ struct Performance: Endpoint {
 
     init(_ call: Call) throws(Problem) {
         organization = call.organization
-        var faults = Faults()
-        timeframe = call.parameters.choice("timeframe", default: .last30Days, &faults)
-        try faults.check()
+        var errors = FieldErrors()
+        timeframe = call.parameters.choice("timeframe", default: .last30Days, &errors)
+        try errors.check()
     }
 
     private static let totals = Columns([

@@ -1,4 +1,4 @@
-/// `GET …/patients/prioritized`: whom to contact first, page by page.
+/// `GET …/patients/prioritized`: the patients to contact, the most urgent first, page by page.
 struct PrioritizedPatients: PatientList {
     static let path: StaticString = "/api/v1/reengagement/{org_id}/patients/prioritized"
 

@@ -23,7 +23,7 @@ struct Trends: Endpoint {
         }
     }
 
-    /// What `metrics` may add to every day.
+    /// The groups that `metrics` may add to every day.
     enum Metric: String, Choice {
         case riskLevels = "risk_levels"
         case successRates = "success_rates"
@@ -36,22 +36,22 @@ struct Trends: Endpoint {
 
     init(_ call: Call) throws(Problem) {
         organization = call.organization
-        var faults = Faults()
-        period = call.parameters.choice("period", default: .month, &faults)
-        metrics = Self.metrics(call.parameters, &faults)
-        try faults.check()
+        var errors = FieldErrors()
+        period = call.parameters.choice("period", default: .month, &errors)
+        metrics = Self.metrics(call.parameters, &errors)
+        try errors.check()
     }
 
-    private static func metrics(_ parameters: QueryParameters, _ faults: inout Faults) -> Set<Metric> {
+    private static func metrics(_ parameters: QueryParameters, _ errors: inout FieldErrors) -> Set<Metric> {
         var metrics: Set<Metric> = []
-        guard let text = parameters.value(of: "metrics", &faults) else { return metrics }
+        guard let text = parameters.value(of: "metrics", &errors) else { return metrics }
         for item in text.split(separator: ",", omittingEmptySubsequences: false) {
             guard let metric = Metric.named(String(item)) else {
-                faults.add("metrics", "takes a comma-separated list; each item \(Metric.expectation)")
+                errors.add("metrics", "takes a comma-separated list; each item \(Metric.expectation)")
                 return metrics
             }
             guard metrics.insert(metric).inserted else {
-                faults.add("metrics", "names \(metric.rawValue) twice; name it once")
+                errors.add("metrics", "names \(metric.rawValue) twice; name it once")
                 return metrics
             }
         }
@@ -100,7 +100,8 @@ struct Trends: Endpoint {
     }
 }
 
-/// What `re.trends` returns: a row for each day; the last columns compare the period, in every row alike.
+/// The columns of `re.trends`, which returns a row for each day. The last ones compare the period, the same in every
+/// row.
 private enum TrendColumns {
     static let day = Columns([
         .text("date"), .number("new_at_risk"), .number("reengaged_successfully"), .number("outreach_attempts"),

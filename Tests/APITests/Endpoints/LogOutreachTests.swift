@@ -16,7 +16,7 @@ struct LogOutreachTests {
     }
 
     private func faulty(_ changes: KeyValuePairs<String, String?> = [:], key: String? = nil) -> [String]? {
-        faults(of: LogOutreach.self, call(body: Self.body(changes), idempotencyKey: key))
+        errors(of: LogOutreach.self, call(body: Self.body(changes), idempotencyKey: key))
     }
 
     @Test("logs what was sent, for the token's subject, with defaults for what was not")
@@ -38,12 +38,10 @@ struct LogOutreachTests {
 
     @Test("tells the database who asks and from where, for the audit")
     func caller() throws {
-        let caller = Caller(
-            sessionID: "sess_1", role: "org:admin", actor: "user_2", address: "192.0.2.1", requestID: "r",
-            serverRequestID: "s")
-        let call = Call(
-            organization: "org_1", subject: "user_1", request: request("/"), body: Array(Self.body().utf8),
-            caller: caller)
+        var call = Call(
+            organization: "org_1", subject: "user_1", request: request("/"), body: Array(Self.body().utf8))
+        (call.sessionID, call.role, call.actor) = ("sess_1", "org:admin", "user_2")
+        (call.address, call.requestID, call.serverRequestID) = ("192.0.2.1", "r", "s")
         #expect(
             try LogOutreach(call).query.parameters.suffix(6) == [
                 "sess_1", "org:admin", "user_2", "192.0.2.1", "r", "s",
@@ -95,9 +93,9 @@ struct LogOutreachTests {
     func everyFault() {
         let body =
             #"{"patient_id":"","method":"fax","outcome":"Success","opened":"yes","notes":"\u0000","notes":"","logged_by":1}"#
-        let fields = faults(of: LogOutreach.self, call(body: body, idempotencyKey: "é"))
+        let fields = errors(of: LogOutreach.self, call(body: body, idempotencyKey: "é"))
         #expect(fields == ["patient_id", "method", "outcome", "opened", "notes", "Idempotency-Key"])
-        #expect(faults(of: LogOutreach.self, call(body: "{}")) == ["patient_id", "method", "outcome"])
+        #expect(errors(of: LogOutreach.self, call(body: "{}")) == ["patient_id", "method", "outcome"])
     }
 
     @Test("refuses each field alone")
@@ -113,7 +111,7 @@ struct LogOutreachTests {
 
     @Test("answers 400 before any 422", arguments: ["", "[]", "{", "null", "{\"patient_id\": \"\", }"])
     func noObject(body: String) {
-        #expect(faults(of: LogOutreach.self, call(body: body, idempotencyKey: "")) == ["status 400"])
+        #expect(errors(of: LogOutreach.self, call(body: body, idempotencyKey: "")) == ["status 400"])
     }
 
     @Test("takes an idempotency key of 1 to 255 printable ASCII characters")
@@ -127,7 +125,7 @@ struct LogOutreachTests {
         let notUTF8 = Call(
             organization: "o", subject: "s", request: request("/", idempotencyKey: [0x61, 0xFF]),
             body: Array(Self.body().utf8))
-        #expect(faults(of: LogOutreach.self, notUTF8) == ["Idempotency-Key"])
+        #expect(errors(of: LogOutreach.self, notUTF8) == ["Idempotency-Key"])
     }
 
     @Test("takes the key from the body too, by the same rules")
@@ -136,7 +134,7 @@ struct LogOutreachTests {
             let body = Self.body(["idempotency_key": "\"\(key)\""])
             #expect(try LogOutreach(call(body: body)).query.parameters[7] == key)
             #expect(try LogOutreach(call(body: body, idempotencyKey: key)).query.parameters[7] == key)
-            #expect(faults(of: LogOutreach.self, call(body: body, idempotencyKey: "other")) == ["idempotency_key"])
+            #expect(errors(of: LogOutreach.self, call(body: body, idempotencyKey: "other")) == ["idempotency_key"])
         }
         for value in [
             #""""#, "\"\(String(repeating: "k", count: 256))\"", #""é""#, #""a\tb""#, "7", "[]", "false", #""\u0000""#,
@@ -154,7 +152,7 @@ struct LogOutreachTests {
             method: "POST", target: Array("/".utf8), idempotencyKey: Array("a, a".utf8),
             repeatedHeaders: [.idempotencyKey])
         let call = Call(organization: "o", subject: "s", request: twice, body: Array(Self.body().utf8))
-        #expect(faults(of: LogOutreach.self, call) == ["Idempotency-Key"])
+        #expect(errors(of: LogOutreach.self, call) == ["Idempotency-Key"])
     }
 
     @Test("names the place of a key that has been used")

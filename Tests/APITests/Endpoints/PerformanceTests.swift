@@ -21,7 +21,7 @@ struct PerformanceTests {
             "timeframe=last_7_days&timeframe=last_7_days", "timeframe=%FF", "timeframe=7",
         ])
     func refused(query: String) {
-        #expect(faults(of: Performance.self, call(query)) == ["timeframe"])
+        #expect(errors(of: Performance.self, call(query)) == ["timeframe"])
     }
 
     @Test("answers the contract's example")

@@ -60,7 +60,7 @@ struct PrioritizedPatientsTests {
 
     @Test("counts code points, not characters or bytes")
     func lengths() throws {
-        func isTaken(_ text: String) -> Bool { faults(of: PrioritizedPatients.self, call("q=\(text)")) == nil }
+        func isTaken(_ text: String) -> Bool { errors(of: PrioritizedPatients.self, call("q=\(text)")) == nil }
         let letter = "%C3%A9"
         #expect(isTaken(String(repeating: letter, count: 100)))
         #expect(!isTaken(String(repeating: letter, count: 101)))
@@ -107,7 +107,7 @@ struct PrioritizedPatientsTests {
             ),
         ] as [(String, [String])])
     func refused(query: String, fields: [String]) {
-        #expect(faults(of: PrioritizedPatients.self, call(query)) == fields)
+        #expect(errors(of: PrioritizedPatients.self, call(query)) == fields)
     }
 
     @Test("tells nothing of what was searched for where it refuses")
@@ -127,18 +127,18 @@ struct PrioritizedPatientsTests {
             ("sort=last_contact", ""), ("sort=priority", "sort=last_contact"), ("", "sort=name"), ("sort=name", ""),
         ])
     func foreignCursors(of: String, on: String) throws {
-        #expect(faults(of: PrioritizedPatients.self, call("\(on)&cursor=\(try Self.cursor(of))")) == ["cursor"])
+        #expect(errors(of: PrioritizedPatients.self, call("\(on)&cursor=\(try Self.cursor(of))")) == ["cursor"])
         let twice = "\(of)&cursor=\(try Self.cursor(of))&cursor=\(try Self.cursor(of))"
-        #expect(faults(of: PrioritizedPatients.self, call(twice)) == ["cursor"])
+        #expect(errors(of: PrioritizedPatients.self, call(twice)) == ["cursor"])
         let other = try Self.cursor(of, organization: "org_2")
-        #expect(faults(of: PrioritizedPatients.self, call("\(of)&cursor=\(other)")) == ["cursor"])
+        #expect(errors(of: PrioritizedPatients.self, call("\(of)&cursor=\(other)")) == ["cursor"])
     }
 
     @Test("takes a cursor whose filters are said in another way, with another limit and with notes")
     func sameCursors() throws {
         let cursor = try Self.cursor("q=ann")
         for query in ["q=ann", "q=+ann+&risk_level=all&sort=priority", "q=ann&limit=7&include=notes"] {
-            #expect(faults(of: PrioritizedPatients.self, call("\(query)&cursor=\(cursor)")) == nil)
+            #expect(errors(of: PrioritizedPatients.self, call("\(query)&cursor=\(cursor)")) == nil)
         }
     }
 
@@ -146,17 +146,17 @@ struct PrioritizedPatientsTests {
     func forgedCursors() throws {
         let digest = try PrioritizedPatients(call()).question.digest()
         let forged = Cursor(digest: digest, place: .name("a", id: "p")).encoded
-        #expect(faults(of: PrioritizedPatients.self, call("cursor=\(forged)")) == ["cursor"])
+        #expect(errors(of: PrioritizedPatients.self, call("cursor=\(forged)")) == ["cursor"])
         let byName = try PrioritizedPatients(call("sort=name")).question.digest()
         let ranked = Cursor(digest: byName, place: .rank(priority: 1, score: 1, days: 1, id: "p")).encoded
-        #expect(faults(of: PrioritizedPatients.self, call("sort=name&cursor=\(ranked)")) == ["cursor"])
+        #expect(errors(of: PrioritizedPatients.self, call("sort=name&cursor=\(ranked)")) == ["cursor"])
     }
 
     @Test("tells organizations apart that differ in how a letter is composed")
     func composition() throws {
         let query = "cursor=\(try Self.cursor(organization: "cafe\u{301}"))"
-        #expect(faults(of: PrioritizedPatients.self, call(query, organization: "caf\u{E9}")) == ["cursor"])
-        #expect(faults(of: PrioritizedPatients.self, call(query, organization: "cafe\u{301}")) == nil)
+        #expect(errors(of: PrioritizedPatients.self, call(query, organization: "caf\u{E9}")) == ["cursor"])
+        #expect(errors(of: PrioritizedPatients.self, call(query, organization: "cafe\u{301}")) == nil)
     }
 
     @Test("tells the audit what was asked for, and of a text only that there was one")

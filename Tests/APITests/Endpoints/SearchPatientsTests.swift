@@ -64,7 +64,7 @@ struct SearchPatientsTests {
                 "n", "a",
             ])
         let other = #"{"q": "anna", "sort": "name", "cursor": "\#(ofList)"}"#
-        #expect(faults(of: SearchPatients.self, call(body: other)) == ["cursor"])
+        #expect(errors(of: SearchPatients.self, call(body: other)) == ["cursor"])
     }
 
     @Test(
@@ -95,12 +95,12 @@ struct SearchPatientsTests {
             (#""cursor": {}, "limit": "x", "q": 1, "risk_level": 1"#, ["risk_level", "q", "limit", "cursor"]),
         ] as [(String, [String])])
     func refused(members: String, fields: [String]) {
-        #expect(faults(of: SearchPatients.self, call(body: "{\(members)}")) == fields)
+        #expect(errors(of: SearchPatients.self, call(body: "{\(members)}")) == fields)
     }
 
     @Test(
         "answers 400 to a body that is no JSON object, an empty one too", arguments: ["", "[]", "null", "q=abc", "{"])
     func bodies(body: String) {
-        #expect(faults(of: SearchPatients.self, call(body: body)) == ["status 400"])
+        #expect(errors(of: SearchPatients.self, call(body: body)) == ["status 400"])
     }
 }

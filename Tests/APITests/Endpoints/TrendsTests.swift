@@ -43,7 +43,7 @@ struct TrendsTests {
             ("period=x&metrics=x", ["period", "metrics"]),
         ] as [(String, [String])])
     func refused(query: String, fields: [String]) {
-        #expect(faults(of: Trends.self, call(query)) == fields)
+        #expect(errors(of: Trends.self, call(query)) == fields)
     }
 
     @Test("answers the contract's example of 30 days")

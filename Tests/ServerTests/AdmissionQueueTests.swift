@@ -3,9 +3,9 @@ import Testing
 @testable import Server
 
 @Suite("The queue for permits")
-struct PermitQueueTests {
+struct AdmissionQueueTests {
     private let start = ContinuousClock.now
-    private var queue = PermitQueue<Int>(permits: 2, capacity: 3)
+    private var queue = AdmissionQueue<Int>(permits: 2, capacity: 3)
 
     private func time(_ seconds: Int) -> ContinuousClock.Instant { start + .seconds(seconds) }
 
@@ -35,7 +35,7 @@ struct PermitQueueTests {
 
     @Test("lets as many bytes wait as are meant for them, whoever they belong to")
     func bytes() {
-        var queue = PermitQueue<Int>(permits: 1, capacity: 100, mostBytes: 10)
+        var queue = AdmissionQueue<Int>(permits: 1, capacity: 100, mostBytes: 10)
         #expect(queue.admit(0, size: 100, until: time(9)) == .granted)
         #expect(
             queue.admit(1, size: 6, until: time(1)) == .waits && queue.admit(2, size: 5, until: time(9)) == .refused)
@@ -56,7 +56,7 @@ struct PermitQueueTests {
 
     @Test("keeps the order through many thousands, of which a few wait at a time")
     func long() {
-        var queue = PermitQueue<Int>(permits: 1, capacity: 2000)
+        var queue = AdmissionQueue<Int>(permits: 1, capacity: 2000)
         _ = queue.admit(-1, until: time(9))
         var (coming, going) = (0, 0)
         for round in 0..<20_000 {

@@ -1,8 +1,8 @@
-/// Permits to do what may take long, and in order those who wait for one, without a thread, a lock or a clock.
+/// A semaphore's permits, and the elements that wait for one in order, without a thread, a lock or a clock.
 ///
-/// Whoever has a permit gives it back with ``next()``, which passes it on to the one who has waited longest: nobody has
-/// to be woken for that, since a thread with a permit does what it is handed.
-struct PermitQueue<Element> {
+/// A thread returns its permit by ``next()`` and gets the element that has waited longest, which it then works on. So
+/// no other thread has to be woken.
+struct AdmissionQueue<Element> {
     typealias Instant = ContinuousClock.Instant
 
     enum Admission { case granted, waits, refused }
@@ -17,10 +17,10 @@ struct PermitQueue<Element> {
     private let capacity: Int
     private let mostBytes: Int
     private(set) var granted = 0
-    /// What those who wait take of the memory, about.
+    /// About how many bytes the waiting elements take.
     private(set) var bytes = 0
     private var isClosed = false
-    /// In the order of their coming, from `first` on; what is before it has gone.
+    /// In order of arrival, from `first` on. The elements before it are removed.
     private var entries: [Entry?] = []
     private var first = 0
 
@@ -47,14 +47,14 @@ struct PermitQueue<Element> {
         return .waits
     }
 
-    /// Passes the caller's permit on to the next, or takes it back where nobody waits.
+    /// Returns the caller's permit; the next element, if one waits, keeps it.
     mutating func next() -> Element? {
         if let element = takeFirst() { return element }
         granted -= 1
         return nil
     }
 
-    /// Takes out those whose time is over. They come in the order of their deadlines, or nearly so.
+    /// Removes the elements whose deadline has passed. They are ordered by deadline, or nearly so.
     mutating func takeLate(now: Instant) -> [Element] {
         var late: [Element] = []
         while first < entries.count, let entry = entries[first], entry.deadline <= now, let element = takeFirst() {
@@ -63,7 +63,7 @@ struct PermitQueue<Element> {
         return late
     }
 
-    /// Lets nobody wait from now on, and takes out those who do.
+    /// Lets no element wait from now on, and removes those that do.
     mutating func close() -> [Element] {
         isClosed = true
         var rest: [Element] = []

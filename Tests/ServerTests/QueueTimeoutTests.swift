@@ -3,27 +3,27 @@ import Testing
 
 @testable import Server
 
-@Suite("Patience with requests that waited")
-struct PatienceTests {
-    private let patience = Patience(longest: .seconds(1))
+@Suite("The timeout of requests in the queue")
+struct QueueTimeoutTests {
+    private let timeout = QueueTimeout(longest: .seconds(1))
 
     @Test("refuses what waited longer than it may, to be tried again")
     func refusal() throws {
-        try patience.check(handedOver: 100, now: 101)
-        let problem = #expect(throws: Problem.self) { try patience.check(handedOver: 100, now: 101.01) }
+        try timeout.check(handedOver: 100, now: 101)
+        let problem = #expect(throws: Problem.self) { try timeout.check(handedOver: 100, now: 101.01) }
         #expect(problem?.status == 503)
         #expect(problem?.headers.contains { $0.name == "Retry-After" } == true)
     }
 
     @Test("does not take a clock that was set, or another machine's, for a wait", arguments: [99.9, 120.5, 4000])
     func clocks(now: Double) throws {
-        try patience.check(handedOver: 100, now: now)
+        try timeout.check(handedOver: 100, now: now)
     }
 
     @Test("knows no limit where nginx does not say when, or runs elsewhere")
     func unlimited() throws {
-        try patience.check(handedOver: nil, now: 110)
-        try Patience(longest: nil).check(handedOver: 100, now: 110)
+        try timeout.check(handedOver: nil, now: 110)
+        try QueueTimeout(longest: nil).check(handedOver: 100, now: 110)
     }
 
     @Test("is asked before the token and the database are")

@@ -1,0 +1,69 @@
+/// An error of a parameter or a field of a request.
+public struct FieldError: Sendable, Equatable {
+    public let field: String
+    public let message: String
+}
+
+/// The errors found while a request is validated, all of them rather than the first.
+///
+///     var errors = FieldErrors()
+///     let limit = parameters.number("limit", in: 1...200, &errors)
+///     try errors.check()
+struct FieldErrors {
+    private let kind: ProblemKind
+    private(set) var list: [FieldError] = []
+
+    /// - Parameter kind: the kind of the problem that lists the errors.
+    init(_ kind: ProblemKind = .badParameter) { self.kind = kind }
+
+    mutating func add(_ field: StaticString, _ message: String) {
+        list.append(FieldError(field: "\(field)", message: message))
+    }
+
+    /// - Throws: a 422 that lists every error, if there is one.
+    func check() throws(Problem) {
+        guard list.isEmpty else { throw .unprocessable(list, kind) }
+    }
+}
+
+/// A parameter or field that takes one of a few words.
+protocol Choice: CaseIterable, RawRepresentable, Sendable where RawValue == String {}
+
+extension Choice {
+    /// The case that `text` names, byte by byte.
+    static func named(_ text: String) -> Self? {
+        allCases.first { $0.rawValue.utf8.elementsEqual(text.utf8) }
+    }
+
+    static var expectation: String {
+        "must be one of " + allCases.map(\.rawValue).joined(separator: ", ")
+    }
+}
+
+extension QueryParameters {
+    /// The choice that a parameter names, or `standard` where it was not sent or is invalid.
+    func choice<Value: Choice>(_ name: StaticString, default standard: Value, _ errors: inout FieldErrors) -> Value {
+        choice(name, &errors) ?? standard
+    }
+
+    /// The choice that a parameter names, nil where it was not sent or is invalid.
+    func choice<Value: Choice>(_ name: StaticString, _ errors: inout FieldErrors) -> Value? {
+        guard let text = value(of: name, &errors) else { return nil }
+        guard let choice = Value.named(text) else {
+            errors.add(name, Value.expectation)
+            return nil
+        }
+        return choice
+    }
+
+    /// The whole number in a parameter, written in decimal digits alone; nil where it was not sent or is invalid.
+    func number(_ name: StaticString, in range: ClosedRange<Int>, _ errors: inout FieldErrors) -> Int? {
+        guard let text = value(of: name, &errors) else { return nil }
+        let isDecimal = text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        guard isDecimal, !text.hasPrefix("0"), let number = Int(text), range.contains(number) else {
+            errors.add(name, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+            return nil
+        }
+        return number
+    }
+}

@@ -1,0 +1,28 @@
+import Logging
+
+/// The server's log: where lines are written, in which format, and from which level on.
+struct ServerLog: Sendable {
+    let sink: LogSink
+    let format: LogFormat
+    let level: LogLevel
+    let logger: Logger
+
+    init(sink: LogSink, configuration: Configuration) {
+        let (format, level) = (configuration.logFormat, LogLevel(configuration.logLevel))
+        (self.sink, self.format, self.level) = (sink, format, level)
+        logger = Logger(label: "reengagement-api") { _ in
+            StructuredLogHandler(sink: sink, format: format, level: level)
+        }
+    }
+
+    /// Changes the level by one step, and logs the change at any level.
+    func stepLevel(moreVerbose: Bool, signal: String) {
+        let before = level.current
+        level.step(moreVerbose: moreVerbose)
+        var logger = logger
+        logger.logLevel = .trace
+        logger.notice(
+            "the log level has changed",
+            metadata: ["from": "\(before)", "to": "\(level.current)", "signal": "\(signal)"])
+    }
+}

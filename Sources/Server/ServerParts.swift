@@ -1,0 +1,138 @@
+import FastCGI
+import JWT
+import Logging
+import PostgreSQL
+
+/// The parts of a running server that live as long as it, most of them with a thread of their own.
+struct ServerParts: Sendable {
+    let keys: KeySet
+    /// Nil without `TOKEN_DENY_FILE`.
+    let denied: DenyList?
+    let acceptor: Acceptor
+    let database: Database
+    let audit: Audit
+    let maintenance: Maintenance
+    let readiness: Readiness
+    let recentReadiness: RecentReadiness
+
+    /// Starts all of them. Nothing listens before the login is known to be bound, so that until then an earlier server
+    /// keeps the socket.
+    init(configuration: Configuration, logger: Logger) throws {
+        keys = try KeySet(source: configuration.keys, maxAge: configuration.keysMaxAge, logger: logger)
+        try keys.start()
+        denied = try configuration.denyFile.map { try DenyList(path: $0, logger: logger) }
+        try denied?.start()
+        let refreshes = Refreshes(logger: logger)
+        let pool = ConnectionPool(configuration, refreshes, logger)
+        let login = try Self.startLoginWatch(pool, configuration.databaseLogin, logger)
+        acceptor = try Self.acceptor(configuration.listen, logger)
+        database = Database(
+            pool: pool, refreshes: refreshes, watch: try Self.startSettingsWatch(pool, logger),
+            foundation: try Self.startFoundationWatch(pool, logger), login: login)
+        audit = try Self.startAudit(pool, configuration, logger)
+        maintenance = Maintenance(
+            database: { (query, organization) throws(PostgreSQLError) in
+                try pool.run(query, organization: organization, repeatable: false)
+            }, refreshes: refreshes, logger: logger)
+        try maintenance.start()
+        let readiness = Readiness(pool: pool, causes: [{ [audit] in audit.trouble }] + database.causes)
+        self.readiness = readiness
+        recentReadiness = RecentReadiness(
+            longestWait: configuration.acquireTimeout, mostWaiting: max(1, configuration.workers / 2)
+        ) { () throws(PostgreSQLError) in try readiness.check() }
+        try recentReadiness.start()
+    }
+
+    /// Stops the threads that no response needs.
+    func stopWatching() {
+        maintenance.stop()
+        database.watch.stop()
+        database.foundation.stop()
+        database.login.stop()
+        recentReadiness.stop()
+    }
+
+    private static func acceptor(_ listen: Configuration.Listen, _ logger: Logger) throws -> Acceptor {
+        do throws(ListenError) {
+            let listener =
+                switch listen {
+                case .address(let address): try Listener.open(address)
+                case .inherited(let descriptor): try Listener.inherited(descriptor: descriptor)
+                }
+            return try Acceptor(listener: listener) { event in
+                switch event {
+                case .acceptFailed(let code):
+                    logger.error("no connection can be accepted", metadata: ["errno": "\(code)"])
+                }
+            }
+        } catch {
+            let variable = if case .inherited = listen { "LISTEN_FDS" } else { "FCGI_LISTEN" }
+            throw StartError(description: "\(variable): \(error)")
+        }
+    }
+
+    private static func startSettingsWatch(_ pool: ConnectionPool, _ logger: Logger) throws -> SettingsWatch {
+        let watch = SettingsWatch(
+            database: { (query) throws(PostgreSQLError) in try pool.run(query, organization: "") },
+            renew: { pool.renew() }, logger: logger)
+        try watch.start()
+        return watch
+    }
+
+    private static func startLoginWatch(
+        _ pool: ConnectionPool, _ policy: DatabaseLogin, _ logger: Logger
+    ) throws -> FoundationWatch {
+        let watch = FoundationWatch(
+            .login(policy),
+            database: { (query) throws(PostgreSQLError) in try pool.run(query, organization: "") }, logger: logger)
+        // While the database is away nothing is known of the login, and requests wait for the first check.
+        if policy == .bound, watch.check() == nil, let trouble = watch.trouble {
+            throw StartError(
+                description:
+                    "DATABASE_LOGIN is bound, and the login of DATABASE_URL is not (\(trouble)); docs/operating.md "
+                    + "says how to mend it, and DATABASE_LOGIN=any accepts it")
+        }
+        try watch.start()
+        return watch
+    }
+
+    private static func startFoundationWatch(_ pool: ConnectionPool, _ logger: Logger) throws -> FoundationWatch {
+        let watch = FoundationWatch(
+            database: { (query) throws(PostgreSQLError) in
+                try pool.run(binding: FoundationWatch.binding, then: query, organization: "")[1]
+            }, logger: logger)
+        try watch.start()
+        return watch
+    }
+
+    private static func startAudit(
+        _ pool: ConnectionPool, _ configuration: Configuration, _ logger: Logger
+    ) throws -> Audit {
+        let trail = AuditTrail(
+            database: { (query) throws(PostgreSQLError) in
+                try pool.run(query, organization: "", repeatable: false)
+            }, logger: logger)
+        let audit = Audit(
+            trail: trail, volume: AuditVolume(megabytes: configuration.auditDailyMegabytes),
+            run: ServerEntry(isAudited: configuration.isAudited, listen: configuration.listen.name))
+        try audit.start()
+        return audit
+    }
+}
+
+extension ConnectionPool {
+    fileprivate convenience init(_ configuration: Configuration, _ refreshes: Refreshes, _ logger: Logger) {
+        self.init(
+            parameters: configuration.connection, capacity: configuration.poolSize,
+            acquireTimeout: configuration.acquireTimeout
+        ) { event in
+            switch event {
+            case .notOpened(let error):
+                logger.warning(
+                    "a connection to the database could not be opened",
+                    metadata: ["class": "\(error.kind)", "reason": "\(error)"])
+            case .refreshFailed(let refresh): refreshes.failed(refresh.organization, refresh.error)
+            }
+        }
+    }
+}
