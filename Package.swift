@@ -28,7 +28,7 @@ let package = Package(
 
         .target(name: "JSON", swiftSettings: floor),
         .target(name: "Threads", swiftSettings: floor),
-        .target(name: "FastCGI", dependencies: ["CFastCGI", "Threads"], swiftSettings: floor),
+        .target(name: "FastCGI", dependencies: ["CFastCGI", "CSystem", "Threads"], swiftSettings: floor),
         .target(name: "PostgreSQL", dependencies: ["CPostgreSQL", "Threads"], swiftSettings: floor),
         .target(
             name: "JWT", dependencies: ["JSON", "Threads", "CJWT", "COpenSSL", "CCurl", logging], swiftSettings: floor),

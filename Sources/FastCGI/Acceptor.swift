@@ -1,19 +1,21 @@
-import CFastCGI
+import CSystem
 import Glibc
 import Synchronization
 import Threads
 
-/// Hands requests to worker threads, from every connection that nginx keeps open.
+/// Gives requests to worker threads, from all connections of nginx.
 ///
-/// Why not libfcgi's own loop: it ties a thread to a connection for as long as nginx keeps that open, so as
-/// many idle connections as threads starve the next request. Here the listening socket and all connections
-/// sit in one epoll that all workers share; whoever wakes reads one whole request, answers it and puts the
-/// connection back. EPOLLONESHOT makes sure that one worker at a time holds a connection.
+/// libfcgi's own loop is not used. It binds a thread to a connection as long as nginx holds that open, so that as many
+/// idle connections as threads block the next request. Here the listening socket and all connections are in one epoll
+/// that all workers share. A worker reads one request, responds and puts the connection back. EPOLLONESHOT makes sure
+/// that only one worker has a connection at a time.
 ///
-/// No worker ever waits for a client: a request that is there whole, as nginx sends it, is read by libfcgi at
-/// once; of any other the first part is put aside, and its connection goes back until the rest comes.
+/// A worker never waits for a client. nginx sends a usual request in one piece, which libfcgi reads from the socket.
+/// The first part of any other request is stored, and its connection goes back into the epoll until the rest arrives.
+/// libfcgi then reads it from a file in memory. To read every request that way would take a quarter more processor time
+/// for a cached response (measured, paired).
 public final class Acceptor: Sendable {
-    /// What can go wrong where no request can be told of it.
+    /// An error that belongs to no request.
     public enum Event: Sendable {
         /// No descriptor or memory for another connection; the value is `errno`.
         case acceptFailed(CInt)
@@ -23,29 +25,29 @@ public final class Acceptor: Sendable {
     private let epoll: CInt
     private let observe: @Sendable (Event) -> Void
     private let connections = Atomic<Int>(0)
-    /// When idle connections are given up; nil while serving.
+    /// When idle connections are closed; nil while serving.
     private let stopDeadline = Monitor<ContinuousClock.Instant?>(nil)
     private let stopping = Atomic<Bool>(false)
-    /// Requests of which a part has come, by their connections; whoever takes one out has its connection.
+    /// Incomplete requests by their connections. The worker that removes one owns its connection.
     private let partials = Monitor<[CInt: PartialRequest]>([:])
     private let partialCount = Atomic<Int>(0)
-    /// Whether the last attempt to accept a connection failed, which is told once.
+    /// Whether the last attempt to accept a connection failed, which is reported once.
     private let isFailing = Atomic<Bool>(false)
 
-    /// The mark of the listening socket among the epoll's events.
+    /// Marks the listening socket's events.
     private static let listenerMark = UInt64.max
-    /// Set in the mark of a connection on which a part of a request has come.
+    /// Set in the mark of a connection whose request is incomplete.
     private static let partialMark: UInt64 = 1 << 32
-    /// How soon an idle worker sees that it should stop.
+    /// How often an idle worker checks whether to stop, in ms.
     private static let wakeInterval: CInt = 250
-    /// How long a request may take from its first byte to its last.
+    /// How long a request may take to arrive.
     private static let receiveTimeout = Duration.seconds(1)
-    /// Requests in parts at most, which bounds their memory; nginx sends a request in one piece, unless it is long.
+    /// The most incomplete requests, which bounds their memory; nginx sends only long requests in parts.
     private static let mostPartials = 256
-    /// Far more than a usual request.
+    /// Several times the length of a usual request.
     private static let peeked = 16 * 1024
 
-    /// - Throws: ``ListenError`` where the kernel refuses an epoll.
+    /// - Throws: ``ListenError`` if the kernel refuses an epoll.
     public init(
         listener: Listener, observe: @escaping @Sendable (Event) -> Void = { _ in }
     ) throws(ListenError) {
@@ -62,13 +64,13 @@ public final class Acceptor: Sendable {
     /// The connections that are open now.
     public var openConnections: Int { connections.load(ordering: .relaxed) }
 
-    /// Waits for the next request and reads its parameters; nil once stopped and no connection is left.
+    /// Waits for the next request and reads its parameters; nil after ``stop(grace:)`` when no connection is left.
     ///
-    /// - Parameter between: called before each look for a request, several times a second where none comes.
+    /// - Parameter between: called before each wait, several times a second if no request arrives.
     public func accept(between: () -> Void = {}) -> Exchange? {
         while !isDone {
             between()
-            if partialCount.load(ordering: .relaxed) > 0 { giveUpLatePartials(now: .now) }
+            if partialCount.load(ordering: .relaxed) > 0 { discardLatePartials(now: .now) }
             var event = epoll_event()
             guard epoll_wait(epoll, &event, 1, Self.wakeInterval) == 1 else { continue }
             if event.data.u64 == Self.listenerMark {
@@ -82,18 +84,17 @@ public final class Acceptor: Sendable {
         return nil
     }
 
-    /// Accepts no new connection; kept ones are answered once more and closed, for at most `grace`.
+    /// Accepts no new connection. An open one is closed after its next response, or after `grace`.
     ///
-    /// nginx closes its idle connections itself within its upstream `keepalive_timeout`; those that remain
-    /// after `grace` are closed under it.
+    /// nginx itself closes idle connections after the `keepalive_timeout` of its upstream.
     public func stop(grace: Duration) {
         stopDeadline.withLock { $0 = .now + grace }
         listener.withdraw()
-        // Whoever has connected already has been promised an answer.
+        // A client that has connected already gets a response.
         acceptConnections()
         listener.refuse()
         acceptConnections()
-        // Not before: a worker that saw no connection would leave, and one accepted after that would have nobody.
+        // Set last: a worker ends when it is set and there is no connection, and would miss one accepted later.
         stopping.store(true, ordering: .releasing)
     }
 
@@ -105,7 +106,7 @@ public final class Acceptor: Sendable {
 
     private func acceptConnections() {
         while true {
-            // Non-blocking: libfcgi must not wait, whatever the scan of a request may have missed.
+            // Non-blocking, so that libfcgi cannot wait even if the scan of a request has an error.
             let flags = CInt(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
             let connection = accept4(listener.descriptor, nil, nil, flags)
             if connection >= 0 {
@@ -113,11 +114,11 @@ public final class Acceptor: Sendable {
                 connections.add(1, ordering: .relaxed)
                 register(connection, mark: UInt64(connection), operation: EPOLL_CTL_ADD)
             } else if errno == EAGAIN || errno == EINVAL {
-                break  // None waits, or the socket has been shut down.
+                break  // No connection is waiting, or the socket has been shut down.
             } else if errno != EINTR && errno != ECONNABORTED {
                 let code = errno
                 if !isFailing.exchange(true, ordering: .relaxed) { observe(.acceptFailed(code)) }
-                // The connection stays in the backlog: without a pause this would spin.
+                // The connection stays in the backlog: without a pause this would be a busy loop.
                 Thread.sleep(.milliseconds(50))
                 break
             }
@@ -127,7 +128,7 @@ public final class Acceptor: Sendable {
         }
     }
 
-    /// Looks at what has come without taking it: if it is a whole request, libfcgi takes it from there.
+    /// Examines the received bytes without consuming them. If they are a complete request, libfcgi reads it.
     private func receive(_ connection: CInt) -> Exchange? {
         var scan = RequestScan()
         let verdict = withUnsafeTemporaryAllocation(byteCount: Self.peeked, alignment: 16) {
@@ -136,12 +137,12 @@ public final class Acceptor: Sendable {
             if count < 0 && errno == EAGAIN { return nil }
             guard count > 0 else { return .broken }
             let verdict = scan.take(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            // Nothing follows a request before its answer.
+            // A client sends nothing more before it has the response.
             if case .complete(let taken) = verdict, taken < count { return .broken }
             return verdict
         }
         switch verdict {
-        case nil: giveBack(connection, keep: true)  // Woken for nothing.
+        case nil: giveBack(connection, keep: true)  // A spurious event.
         case .complete:
             if let exchange = Exchange.begin(connection: connection, scan, acceptor: self) { return exchange }
             connectionWasClosed()
@@ -153,7 +154,7 @@ public final class Acceptor: Sendable {
 
     private func receiveRest(_ connection: CInt) -> Exchange? {
         let partial = partials.withLock { $0.removeValue(forKey: connection) }
-        // Without one it was given up just now.
+        // Nil if its deadline has just passed.
         guard let partial else { return nil }
         partialCount.subtract(1, ordering: .relaxed)
         return receive(partial, connection)
@@ -180,7 +181,7 @@ public final class Acceptor: Sendable {
         register(connection, mark: UInt64(connection) | Self.partialMark, operation: EPOLL_CTL_MOD)
     }
 
-    private func giveUpLatePartials(now: ContinuousClock.Instant) {
+    private func discardLatePartials(now: ContinuousClock.Instant) {
         let late = partials.withLock { partials in
             let late = partials.filter { $0.value.deadline <= now }.map(\.key)
             for connection in late { partials[connection] = nil }
@@ -190,10 +191,10 @@ public final class Acceptor: Sendable {
         for connection in late { discard(connection) }
     }
 
-    /// Whether a request that is read now is its connection's last.
+    /// Whether the server is stopping: then the current request is its connection's last.
     var isStopping: Bool { stopping.load(ordering: .acquiring) }
 
-    /// Takes a connection back after its request was answered.
+    /// Takes a connection back after the response.
     func giveBack(_ connection: CInt, keep: Bool) {
         if keep {
             register(connection, mark: UInt64(connection), operation: EPOLL_CTL_MOD)
@@ -202,7 +203,7 @@ public final class Acceptor: Sendable {
         }
     }
 
-    /// Counts a connection out that libfcgi or ``discard(_:)`` has closed.
+    /// Counts a connection that libfcgi or ``discard(_:)`` has closed.
     private func connectionWasClosed() { connections.subtract(1, ordering: .relaxed) }
 
     private func discard(_ connection: CInt) {

@@ -1,26 +1,26 @@
 import CFastCGI
+import CSystem
 import Glibc
 
-/// One answer as records, sent in one piece.
+/// One response as records, sent in one piece.
 ///
-/// libfcgi's own stream copies everything into records of 8 kB and writes each of them by itself, so that nginx
-/// wakes for the first and again for the rest; and a peer that reads a little now and then holds it for ever.
+/// libfcgi's own stream copies everything into records of 8 kB and writes each of them separately, so that nginx wakes
+/// up for every record. It has no deadline either: a peer that reads slowly would hold a worker without end.
 struct Answer {
     let requestID: UInt16
     let head: [UInt8]
     let body: [UInt8]
 
-    /// The longest content that needs no padding: records end at a multiple of eight bytes.
+    /// The longest content that needs no padding: a record ends at a multiple of eight bytes.
     private static let mostContent = 65_528
-    private static let output: UInt8 = 6
-    private static let endRequest: UInt8 = 3
+    private static let headerLength = Int(FCGI_HEADER_LEN)
     /// Far fewer than the kernel takes at once (`IOV_MAX`).
     private static let piecesAtOnce = 64
 
-    /// How much the peer has to take in the time that it is given, again and again: so a long answer has longer.
-    private static let stretch = 1 << 20
+    /// How much the peer has to take before each deadline, so that a long response has more time.
+    private static let part = 1 << 20
 
-    /// Sends all of it; false where the peer has gone, or takes longer than `pace` for a mebibyte.
+    /// Sends all of it; false if the peer has closed or takes longer than `pace` for a mebibyte.
     func send(to connection: CInt, pace: Duration) -> Bool {
         let frames = frames()
         return frames.withUnsafeBytes { frames in
@@ -32,23 +32,24 @@ struct Answer {
         }
     }
 
-    /// What surrounds the content: the records' headers, and then padding, the stream's end and the request's.
+    /// The bytes around the content: the records' headers, padding, the end of the stream and the end of the request.
     private func frames() -> [UInt8] {
         var rest = head.count + body.count
         var frames: [UInt8] = []
-        frames.reserveCapacity(8 * (rest / Self.mostContent + 1) + 31)
+        frames.reserveCapacity(Self.headerLength * (rest / Self.mostContent + 4))
         var padding = 0
         while rest > 0 {
             let count = min(rest, Self.mostContent)
             padding = -count & 7
-            frames.append(recordHeader: Self.output, requestID: requestID, content: count, padding: padding)
+            frames.append(recordHeader: FCGI_STDOUT, requestID: requestID, content: count, padding: padding)
             rest -= count
         }
         frames.append(contentsOf: repeatElement(0, count: padding))
-        frames.append(recordHeader: Self.output, requestID: requestID, content: 0, padding: 0)
-        frames.append(recordHeader: Self.endRequest, requestID: requestID, content: 8, padding: 0)
-        // The application's status is 0, and the request is complete, which is 0 too.
-        frames.append(contentsOf: repeatElement(0, count: 8))
+        frames.append(recordHeader: FCGI_STDOUT, requestID: requestID, content: 0, padding: 0)
+        let end = MemoryLayout<FCGI_EndRequestBody>.size
+        frames.append(recordHeader: FCGI_END_REQUEST, requestID: requestID, content: end, padding: 0)
+        // Both statuses in it, the application's and FCGI_REQUEST_COMPLETE, are 0.
+        frames.append(contentsOf: repeatElement(0, count: end))
         return frames
     }
 
@@ -60,8 +61,8 @@ struct Answer {
         var pieces: [iovec] = []
         pieces.reserveCapacity(4)
         while !head.isEmpty || !body.isEmpty {
-            pieces.append(piece: frames.prefix(8))
-            frames = frames.dropFirst(8)
+            pieces.append(piece: frames.prefix(headerLength))
+            frames = frames.dropFirst(headerLength)
             let room = max(0, mostContent - head.count)
             pieces.append(piece: head.prefix(mostContent))
             pieces.append(piece: body.prefix(room))
@@ -85,7 +86,7 @@ struct Answer {
             if count >= 0 {
                 rest.drop(sent: count)
                 taken += count
-                if taken >= stretch { (deadline, taken) = (.now + pace, 0) }
+                if taken >= part { (deadline, taken) = (.now + pace, 0) }
             } else if errno == EAGAIN {
                 guard waitForRoom(connection, until: deadline) else { return false }
             } else if errno != EINTR {
@@ -99,7 +100,7 @@ struct Answer {
         var descriptor = pollfd(fd: connection, events: Int16(POLLOUT), revents: 0)
         let remaining = ContinuousClock.now.duration(to: deadline)
         guard remaining > .zero else { return false }
-        // At least 1 ms, or the last fraction of it would be spent asking again and again.
+        // Rounded up: with 0 ms the last fraction would be a busy loop.
         return poll(&descriptor, 1, CInt((remaining / .milliseconds(1)).rounded(.up))) >= 0
     }
 }
@@ -113,7 +114,7 @@ extension [iovec] {
 }
 
 extension ArraySlice<iovec> {
-    /// Goes on after so many bytes.
+    /// Drops the bytes that were sent.
     fileprivate mutating func drop(sent count: Int) {
         var count = count
         while let next = first, count >= next.iov_len {

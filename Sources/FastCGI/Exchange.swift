@@ -1,9 +1,9 @@
 import CFastCGI
 import Glibc
 
-/// One request and its answer, on one thread at a time.
+/// One request and its response, on one thread at a time.
 ///
-/// It belongs to whoever accepted it, or to whom that one hands it over; ``answer(head:body:)`` is called once.
+/// The thread that accepted it may forward it to another. ``answer(head:body:)`` is called once.
 public final class Exchange {
     /// The body of a request.
     public enum Body: Sendable, Equatable {
@@ -14,7 +14,7 @@ public final class Exchange {
         case incomplete
     }
 
-    /// The longest body that can be had whole.
+    /// The longest body that ``body(limit:)`` returns.
     public static let longestBody = RequestScan.mostInput
 
     private let request: UnsafeMutablePointer<FCGX_Request>
@@ -24,24 +24,24 @@ public final class Exchange {
     private let parameters: Parameters
     private var isFinished = false
     private var isReleased = false
-    /// Decided as the request is read: its answer may be with nginx, and the next request under way, before
-    /// the connection is given back.
+    /// Decided when the request is read: nginx may have the response, and send its next request, before the connection
+    /// is given back.
     private let isLast: Bool
 
-    /// How long its peer may take for each mebibyte of an answer: nginx takes all of it at once, whatever its client
-    /// does, into a file where it is long; that may wait for a disk.
+    /// How long the peer may take for each mebibyte of a response. nginx takes all of it at once, a long one into a file,
+    /// which may wait for a disk.
     private static let pace = Duration.seconds(5)
 
-    /// Has libfcgi read a request that lies on `connection` whole.
+    /// Has libfcgi read a request that has arrived on `connection` completely.
     ///
-    /// - Returns: nil where it is broken after all, and then libfcgi has closed the connection.
+    /// - Returns: nil if libfcgi refuses it; then libfcgi has closed the connection.
     static func begin(connection: CInt, _ scan: RequestScan, acceptor: Acceptor) -> Exchange? {
         accept(from: connection).map {
             Exchange($0, connection: connection, inputLength: scan.inputLength, acceptor: acceptor)
         }
     }
 
-    /// Has libfcgi read a request that came in parts; nil where there is no memory for that.
+    /// Has libfcgi read a request that arrived in parts; nil if the system has no memory for it.
     static func begin(connection: CInt, _ partial: PartialRequest, acceptor: Acceptor) -> Exchange? {
         partial.file().flatMap { accept(from: $0) }.map {
             Exchange($0, connection: connection, inputLength: partial.inputLength, acceptor: acceptor)
@@ -50,7 +50,7 @@ public final class Exchange {
 
     private static func accept(from descriptor: CInt) -> UnsafeMutablePointer<FCGX_Request>? {
         let request = UnsafeMutablePointer<FCGX_Request>.allocate(capacity: 1)
-        // No listening socket: libfcgi would accept the next connection by itself after a broken request.
+        // Without a listening socket, or libfcgi would accept a connection itself after a broken request.
         FCGX_InitRequest(request, -1, 0)
         request.pointee.ipcFd = descriptor
         // Otherwise FCGX_Accept_r first finishes the "previous" request and closes the connection.
@@ -74,18 +74,18 @@ public final class Exchange {
     }
 
     deinit {
-        // nginx is promised the end of whatever it began.
+        // nginx expects an end of every request that it began.
         answer(head: [], body: [])
         request.deallocate()
     }
 
-    /// The bytes of a FastCGI parameter, such as `REQUEST_METHOD` or `HTTP_AUTHORIZATION`; nil where nginx sent none.
+    /// The bytes of a FastCGI parameter, such as `REQUEST_METHOD` or `HTTP_AUTHORIZATION`; nil if nginx sent none.
     ///
-    /// A header that was sent twice arrives as two parameters and counts as one list (RFC 9110 section 5.3):
-    /// `FCGX_GetParam` would drop all but the first, and which one that is would be the client's to choose.
+    /// A header that was sent twice arrives as two parameters and counts as one list (RFC 9110 section 5.3).
+    /// `FCGX_GetParam` would drop all but the first.
     public func parameter(_ name: StaticString) -> [UInt8]? { isReleased ? nil : parameters[name] }
 
-    /// How many parameters of that name nginx sent: one for each line of a header, until its version 1.23.
+    /// How many parameters of that name nginx sent: before its version 1.23, one for each line of a header.
     public func count(of name: StaticString) -> Int { isFinished ? 0 : parameters.count(of: name) }
 
     /// Whether a header is longer than so many bytes, name and value together, other than those named.
@@ -93,10 +93,10 @@ public final class Exchange {
         !isReleased && parameters.hasHeader(longerThan: limit, butFor: names)
     }
 
-    /// A parameter as text; nil where nginx sent none or it is not UTF-8.
+    /// A parameter as text; nil if nginx sent none or it is not UTF-8.
     public func text(_ name: StaticString) -> String? {
         parameter(name).flatMap { bytes in
-            // `String(validating:as:)` goes scalar by scalar; what is not UTF-8 is replaced here, and so differs.
+            // Decoding replaces invalid UTF-8, so that the bytes differ. It is faster than `String(validating:as:)`.
             var text = String(decoding: bytes, as: UTF8.self)
             return text.withUTF8 { $0.elementsEqual(bytes) } ? text : nil
         }
@@ -106,9 +106,9 @@ public final class Exchange {
     public func body(limit: Int) -> Body {
         guard inputLength <= min(limit, Self.longestBody) else { return .tooLarge }
         guard !isReleased else { return .incomplete }
-        // Making an array of none this way writes into the one empty array that all threads share.
+        // An empty array made this way would write into the empty array that all threads share.
         guard inputLength > 0 else { return .complete([]) }
-        // It has come whole, so this waits for nobody.
+        // The body has arrived, so this does not wait.
         let body = [UInt8](unsafeUninitializedCapacity: inputLength) { buffer, count in
             count = buffer.withMemoryRebound(to: CChar.self) { chars in
                 Int(FCGX_GetStr(chars.baseAddress, CInt(inputLength), request.pointee.in))
@@ -117,9 +117,9 @@ public final class Exchange {
         return body.count == inputLength ? .complete(body) : .incomplete
     }
 
-    /// Sends the answer, whose head is in CGI's form (RFC 3875 section 6), and gives the connection back.
+    /// Sends the response, whose head is in CGI's form (RFC 3875 section 6), and gives the connection back.
     ///
-    /// Only the first one is sent.
+    /// A second response is not sent.
     public func answer(head: [UInt8], body: [UInt8]) {
         guard !isFinished else { return }
         isFinished = true
@@ -130,23 +130,23 @@ public final class Exchange {
         acceptor.giveBack(connection, keep: isSent && keeps && !isLast)
     }
 
-    /// Frees what libfcgi holds, after reading to the request's last byte: the next one starts after it.
+    /// Reads the request to its last byte, after which the next one starts, and frees libfcgi's memory.
     ///
-    /// From then on the request has neither parameters nor a body; it is still to be answered.
+    /// From then on the request has neither parameters nor a body. It still needs a response.
     public func endReading() {
         guard !isReleased else { return }
         isReleased = true
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 8192) { buffer in
             while FCGX_GetStr(buffer.baseAddress, CInt(buffer.count), request.pointee.in) > 0 {}
         }
-        // Not FCGX_Finish_r, which sends an answer of its own and closes the connection where it fails.
+        // Not FCGX_Finish_r, which sends a response of its own and closes the connection if that fails.
         FCGX_Free(request, 0)
         if request.pointee.ipcFd != connection { close(request.pointee.ipcFd) }
         request.pointee.ipcFd = -1
     }
 }
 
-/// libfcgi's list of `NAME=value`, looked through once: a request's life asks for several of them.
+/// libfcgi's list of `NAME=value`, parsed once, since several parameters of a request are used.
 private struct Parameters {
     private struct Entry {
         let name: UnsafeRawBufferPointer
@@ -155,7 +155,7 @@ private struct Parameters {
 
     private var entries: [Entry] = []
 
-    /// The pointers are good as long as the request is.
+    /// The pointers are valid as long as the request is.
     init(_ list: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) {
         guard var next = list else { return }
         entries.reserveCapacity(32)

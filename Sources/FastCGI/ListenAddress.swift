@@ -1,6 +1,6 @@
 import Glibc
 
-/// Where the server listens: a unix socket's path, or a host and a port.
+/// The address that the server listens on: a unix socket's path, or a host and a port.
 public enum ListenAddress: Sendable, Equatable {
     case unix(path: String)
     case tcp(host: String, port: UInt16)
@@ -8,10 +8,10 @@ public enum ListenAddress: Sendable, Equatable {
     /// The longest path a `sockaddr_un` holds with its terminating zero.
     public static let longestPath = 107
 
-    /// Reads `host:port`, `[address]:port` or a path; nil where it is none of them.
+    /// Parses `host:port`, `[address]:port` or a path; nil for anything else.
     ///
-    /// The host has to be named: a bare `:port` would listen for the whole network, and whoever reaches a
-    /// FastCGI socket can say that it is any user.
+    /// The host is required: a bare `:port` would listen on every address, and a client of a FastCGI socket can forge
+    /// any parameter.
     public init?(_ text: String) {
         guard !text.isEmpty, !text.utf8.contains(0) else { return nil }
         guard !text.contains("/"), let colon = text.lastIndex(of: ":") else {
@@ -28,18 +28,18 @@ public enum ListenAddress: Sendable, Equatable {
 }
 
 extension ListenAddress {
-    /// Whether a host to listen on stands for every address of the machine.
+    /// Whether a host to listen on means every address of the machine.
     public static func isEverywhere(_ host: String) -> Bool {
         var hints = addrinfo()
         hints.ai_flags = AI_NUMERICHOST
         var found: UnsafeMutablePointer<addrinfo>?
         defer { if found != nil { freeaddrinfo(found) } }
-        // An address may be spelt in many ways (0, 0.0, ::0); a name that leads there is odd.
+        // An address has many spellings (0, 0.0, ::0).
         guard getaddrinfo(host, nil, &hints, &found) == 0, let address = found?.pointee.ai_addr else { return false }
         return isEverywhere(address)
     }
 
-    /// The same of a socket that listens already.
+    /// The same for a listening socket.
     public static func isEverywhere(descriptor: CInt) -> Bool {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -63,7 +63,7 @@ extension ListenAddress {
     }
 }
 
-/// Why a listening socket could not be had; the text is for the operator.
+/// The reason why there is no listening socket, for the operator.
 public struct ListenError: Error, CustomStringConvertible {
     public let description: String
 }

@@ -1,16 +1,16 @@
-import CFastCGI
+import CSystem
 import Glibc
 
 /// A listening socket that the application opened itself or inherited.
 ///
-/// `FCGX_OpenSocket` is not used: it unlinks whatever is at the path, leaves the mode to the umask, knows
-/// IPv4 alone, binds every address for `:port` and calls `exit()` on failure.
+/// `FCGX_OpenSocket` is not used: it unlinks any file at the path, leaves the mode to the umask, supports only IPv4, binds
+/// every address for `:port` and calls `exit()` on failure.
 public final class Listener: Sendable {
     let descriptor: CInt
     private let ownPath: OwnPath?
     private let isInherited: Bool
 
-    /// Connections that may wait to be accepted: with a full backlog nginx answers 502 at once.
+    /// How many connections may wait to be accepted. With a full backlog nginx responds with 502 at once.
     private static let backlog: CInt = 4096
 
     private init(descriptor: CInt, ownPath: OwnPath? = nil, isInherited: Bool = false) {
@@ -23,11 +23,11 @@ public final class Listener: Sendable {
 
     /// Opens a socket at `address`.
     ///
-    /// A unix socket is made beside its path and renamed over it, so that there is no moment without a
-    /// listener while a new server takes over from a running one, and the old one can tell that the path is
-    /// no longer its own. Its mode is 0660: nginx reaches it through the group.
+    /// A unix socket is made next to its path and renamed to it. So there is a listener at any time while a new server
+    /// takes over from a running one, and the old one can see that the path is no longer its own. The mode is 0660:
+    /// nginx has access through the group.
     ///
-    /// - Throws: ``ListenError``, also where something that is not a socket is at the path.
+    /// - Throws: ``ListenError``, also if the path exists and is not a socket.
     public static func open(_ address: ListenAddress) throws(ListenError) -> Listener {
         switch address {
         case .unix(let path): try openUnix(path)
@@ -48,11 +48,10 @@ public final class Listener: Sendable {
 
     /// Stops new connections from arriving.
     ///
-    /// The path is removed only if it still leads to this socket. An inherited socket is left as it is:
-    /// whoever handed it on still listens.
+    /// The path is removed only if it is still this socket's. An inherited socket stays: its owner still listens.
     func withdraw() { ownPath?.remove() }
 
-    /// Refuses every later connection, after those that wait have been accepted.
+    /// Refuses new connections; to be called after the waiting ones have been accepted.
     func refuse() {
         if !isInherited { shutdown(descriptor, CInt(SHUT_RDWR)) }
     }
@@ -86,8 +85,8 @@ public final class Listener: Sendable {
         }
     }
 
-    /// Binds by way of the folder's descriptor: the whole path with this name may be too long for the kernel,
-    /// though the path that it is renamed to is not.
+    /// Binds through the folder's descriptor: the temporary path may be too long for the kernel although the final path
+    /// is not.
     private static func bind(_ descriptor: CInt, to name: String, in folder: String) throws(ListenError) {
         let folderDescriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard folderDescriptor >= 0 else { throw failure("open \(folder)") }
@@ -132,7 +131,7 @@ public final class Listener: Sendable {
         }
     }
 
-    /// Makes it non-blocking, since several workers may be told of one connection, and closed on exec.
+    /// Makes it non-blocking, since one connection may wake several workers, and closed on exec.
     private static func prepare(_ descriptor: CInt) throws(ListenError) {
         let flags = fcntl(descriptor, F_GETFL)
         guard flags >= 0, fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == 0,

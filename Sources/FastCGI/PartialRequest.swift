@@ -1,12 +1,16 @@
 import CFastCGI
+import CSystem
 import Glibc
 
-/// A request that did not come in one piece: what there is of it, and until when the rest may come.
+/// A request that did not arrive in one piece: its content so far, and the deadline for the rest.
+///
+/// Only the content is stored, not the records as they were sent. So a request takes at most
+/// ``RequestScan/mostParameters`` and ``RequestScan/mostInput``, however many records a client cuts it into.
 struct PartialRequest: Sendable {
     private var scan = RequestScan(keeping: true)
     let deadline: ContinuousClock.Instant
 
-    /// In one turn a connection is read this often at most, so that whoever sends fast leaves a worker to others.
+    /// How often a connection is read in one turn at most, so that a fast sender does not hold a worker.
     private static let readsATurn = 8
 
     init(deadline: ContinuousClock.Instant) { self.deadline = deadline }
@@ -21,7 +25,7 @@ struct PartialRequest: Sendable {
                 let count = recv(connection, buffer.baseAddress, buffer.count, CInt(MSG_DONTWAIT))
                 guard count > 0 else { return count < 0 && errno == EAGAIN ? .incomplete : .broken }
                 let verdict = scan.take(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-                // Nothing follows a request before its answer.
+                // A client sends nothing more before it has the response.
                 if case .complete(let taken) = verdict { return taken == count ? verdict : .broken }
                 guard verdict == .incomplete else { return verdict }
             }
@@ -29,9 +33,9 @@ struct PartialRequest: Sendable {
         }
     }
 
-    /// A file in memory that reads like a connection on which all of it came at once; nil without memory for it.
+    /// A file in memory with the request as records; nil if the system has no memory for it.
     ///
-    /// libfcgi reads from descriptors alone, and what it reads must be there.
+    /// libfcgi reads from a descriptor and would wait for data that is missing. From a file it never waits.
     func file() -> CInt? {
         let file = memfd_create("fastcgi-request", reengagement_MFD_CLOEXEC)
         guard file >= 0 else { return nil }
@@ -48,32 +52,32 @@ struct PartialRequest: Sendable {
         let content = scan.kept
         var bytes: [UInt8] = []
         bytes.reserveCapacity(content.parameters.count + content.input.count + 128)
-        append(record: 1, content.beginning[...], to: &bytes)
-        append(stream: 4, content.parameters, to: &bytes)
-        append(stream: 5, content.input, to: &bytes)
+        append(record: FCGI_BEGIN_REQUEST, content.beginning[...], to: &bytes)
+        append(stream: FCGI_PARAMS, content.parameters, to: &bytes)
+        append(stream: FCGI_STDIN, content.input, to: &bytes)
         return bytes
     }
 
-    private func append(stream type: UInt8, _ content: [UInt8], to bytes: inout [UInt8]) {
+    private func append(stream type: CInt, _ content: [UInt8], to bytes: inout [UInt8]) {
         var rest = content[...]
         while !rest.isEmpty {
-            append(record: type, rest.prefix(0xFFFF), to: &bytes)
-            rest = rest.dropFirst(0xFFFF)
+            append(record: type, rest.prefix(Int(FCGI_MAX_LENGTH)), to: &bytes)
+            rest = rest.dropFirst(Int(FCGI_MAX_LENGTH))
         }
         append(record: type, [], to: &bytes)
     }
 
-    private func append(record type: UInt8, _ content: ArraySlice<UInt8>, to bytes: inout [UInt8]) {
+    private func append(record type: CInt, _ content: ArraySlice<UInt8>, to bytes: inout [UInt8]) {
         bytes.append(recordHeader: type, requestID: requestID, content: content.count, padding: 0)
         bytes += content
     }
 }
 
 extension [UInt8] {
-    /// Appends the eight bytes that a record starts with (FastCGI specification 1.0, section 3.3).
-    mutating func append(recordHeader type: UInt8, requestID: UInt16, content: Int, padding: Int) {
-        append(1)
-        append(type)
+    /// Appends the header of a record (FastCGI specification 1.0, section 3.3).
+    mutating func append(recordHeader type: CInt, requestID: UInt16, content: Int, padding: Int) {
+        append(UInt8(FCGI_VERSION_1))
+        append(UInt8(type))
         append(UInt8(requestID >> 8))
         append(UInt8(requestID & 0xFF))
         append(UInt8(content >> 8))

@@ -1,20 +1,22 @@
-/// Follows the bytes of one request, record by record (FastCGI specification 1.0, section 3.3).
+import CFastCGI
+
+/// Parses the records of one request before libfcgi does (FastCGI specification 1.0, section 3.3).
 ///
-/// It tells two things before libfcgi sees a byte. Whether the request is whole: then libfcgi never waits, and no
-/// client holds a worker. And whether it is what nginx sends: libfcgi 2.4.2 overflows its stack on a management
-/// record, and its heap on lengths near 2 GB (CVE-2025-23016), wherever in a request they come.
+/// It decides two things. The first is whether the request has arrived completely, so that libfcgi never waits and no
+/// client can block a worker. The second is whether the request is one that nginx would send. libfcgi 2.4.2 overflows
+/// its stack on a management record, and its heap on lengths near 2 GB (CVE-2025-23016).
 ///
-/// Pure: it is told bytes, in pieces of any size, and knows no socket.
+/// It takes bytes in pieces of any size and uses no socket.
 struct RequestScan {
     enum Verdict: Equatable {
         case incomplete
-        /// Its last byte was among those told last, of which it took so many.
+        /// The request is complete; the value is how many of the last piece's bytes belong to it.
         case complete(Int)
-        /// Nothing that nginx would send.
+        /// nginx would not send this.
         case broken
     }
 
-    /// What a request consists of, without its records; kept only where it comes in parts.
+    /// The content of a request's records; stored only for a request that arrives in parts.
     struct Content {
         var beginning: [UInt8] = []
         var parameters: [UInt8] = []
@@ -25,7 +27,7 @@ struct RequestScan {
 
     /// More than nginx lets a client send in all its headers.
     static let mostParameters = 64 * 1024
-    /// More than any body that is accepted: the rest of a longer one is counted, not kept.
+    /// More than any body that is accepted. The rest of a longer one is counted, not stored.
     static let mostInput = 128 * 1024
 
     private var stage = Stage.beginning
@@ -34,21 +36,22 @@ struct RequestScan {
     private var contentLeft = 0
     private var paddingLeft = 0
     private var beginningBytes = 0
+    private var role: CInt = 0
     private var parameterBytes = 0
     private var pairs = PairScan()
     private var content: Content?
 
     private(set) var requestID: UInt16 = 0
-    /// How long the body is.
+    /// The length of the body.
     private(set) var inputLength = 0
 
-    /// - Parameter keeping: whether ``content`` is wanted.
+    /// - Parameter keeping: whether to store the content.
     init(keeping: Bool = false) { content = keeping ? Content() : nil }
 
-    /// What has been kept; nothing where it was not wanted.
+    /// The stored content; empty unless it was asked for.
     var kept: Content { content ?? Content() }
 
-    /// Takes the next bytes; not to be told any more after a verdict.
+    /// Takes the next bytes; not to be called again after ``Verdict/complete(_:)`` or ``Verdict/broken``.
     mutating func take(_ bytes: UnsafeRawBufferPointer) -> Verdict {
         var position = 0
         while position < bytes.count {
@@ -66,7 +69,7 @@ struct RequestScan {
                 header = header << 8 | UInt64(bytes[position])
                 headerBytes += 1
                 position += 1
-                guard headerBytes == 8 else { continue }
+                guard headerBytes == FCGI_HEADER_LEN else { continue }
                 headerBytes = 0
                 switch openRecord() {
                 case .incomplete: continue
@@ -78,25 +81,28 @@ struct RequestScan {
         return .incomplete
     }
 
-    /// Looks at the header of a record that has just come whole.
+    /// Checks the header of a record, which has just become complete.
     private mutating func openRecord() -> Verdict {
         let id = UInt16(truncatingIfNeeded: header >> 32)
         contentLeft = Int(header >> 16 & 0xFFFF)
         paddingLeft = Int(header >> 8 & 0xFF)
-        guard header >> 56 == 1, id != 0, stage == .beginning || id == requestID else { return .broken }
-        // libfcgi forgets the padding of records that begin or end something, and takes it for a header.
+        guard header >> 56 == FCGI_VERSION_1, id != FCGI_NULL_REQUEST_ID, stage == .beginning || id == requestID else {
+            return .broken
+        }
+        // libfcgi does not skip the padding of a record that begins a request or ends a stream: it would parse the
+        // padding as a header.
         let isPlain = contentLeft > 0 || paddingLeft == 0
-        switch (stage, header >> 48 & 0xFF) {
-        case (.beginning, 1):
+        switch (stage, CInt(header >> 48 & 0xFF)) {
+        case (.beginning, FCGI_BEGIN_REQUEST):
             requestID = id
-            return contentLeft == 8 && paddingLeft == 0 ? .incomplete : .broken
-        case (.parameters, 4):
+            return contentLeft == MemoryLayout<FCGI_BeginRequestBody>.size && paddingLeft == 0 ? .incomplete : .broken
+        case (.parameters, FCGI_PARAMS):
             parameterBytes += contentLeft
             guard isPlain, parameterBytes <= Self.mostParameters else { return .broken }
             guard contentLeft == 0 else { return .incomplete }
             stage = .input
             return pairs.isAtEnd ? .incomplete : .broken
-        case (.input, 5):
+        case (.input, FCGI_STDIN):
             inputLength += contentLeft
             guard isPlain else { return .broken }
             return contentLeft == 0 ? .complete(0) : .incomplete
@@ -107,10 +113,11 @@ struct RequestScan {
     private mutating func takeContent(_ bytes: UnsafeRawBufferPointer) -> Bool {
         switch stage {
         case .beginning:
-            // The role, in two bytes: there is no other than the responder's.
+            // The first two bytes are the role.
             for byte in bytes {
-                guard beginningBytes >= 2 || byte == UInt8(beginningBytes) else { return false }
+                if beginningBytes < 2 { role = role << 8 | CInt(byte) }
                 beginningBytes += 1
+                guard beginningBytes != 2 || role == FCGI_RESPONDER else { return false }
             }
             content?.beginning += bytes
             if contentLeft == 0 { stage = .parameters }
@@ -126,7 +133,7 @@ struct RequestScan {
     }
 }
 
-/// Follows names and values, their lengths in one byte or four (section 3.4).
+/// Parses names and values, whose lengths have one byte or four (section 3.4).
 struct PairScan {
     private var left = 0
     private var sum = 0
@@ -134,10 +141,10 @@ struct PairScan {
     private var lengthBytesLeft = 0
     private var lengthsRead = 0
 
-    /// Whether the last pair is whole.
+    /// Whether the last pair is complete.
     var isAtEnd: Bool { left == 0 && lengthBytesLeft == 0 && lengthsRead == 0 }
 
-    /// Takes the next bytes; false where a pair is longer than all of them may be.
+    /// Takes the next bytes; false if a pair is longer than ``RequestScan/mostParameters``.
     mutating func take(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var position = 0
         while position < bytes.count {

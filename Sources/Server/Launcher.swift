@@ -10,6 +10,7 @@ public enum Launcher {
     public static func serve() -> Int32 {
         // Before anything secret is read.
         guard forbidDumps() else { return 1 }
+        ProcessSettings.apply()
         let signals = OperatorSignals()
         keepStandardDescriptors()
         guard let configuration = configuration() else { return configurationFault }

@@ -1,0 +1,30 @@
+import CSystem
+import Glibc
+
+/// Settings of the whole process, which the parts of the server rely on.
+enum ProcessSettings {
+    static func apply() {
+        raiseDescriptorLimit()
+        keepFreedMemory()
+    }
+
+    /// Raises the soft limit of open files, usually 1024, to the hard one: each connection takes a descriptor.
+    ///
+    /// The soft limit is for programs that use `select`, which this one does not.
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        // If the system refuses, the soft limit stays as it was.
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
+    /// Keeps the memory of a long response in the process when it is freed, for the next one.
+    ///
+    /// By default glibc returns blocks above 128 KiB to the system and gets them again page by page
+    /// (`mallopt(3)`, `M_MMAP_THRESHOLD` and `M_TRIM_THRESHOLD`). MALLOC_FIGURES
+    private static func keepFreedMemory() {
+        mallopt(M_MMAP_THRESHOLD, 4 << 20)
+        mallopt(M_TRIM_THRESHOLD, 2 << 20)
+    }
+}
