@@ -1,6 +1,6 @@
 import Logging
 
-/// A warning for each request that took long, with the statement it ran: a hook after the answer.
+/// Writes a warning for each slow request, with the name of its statement, after the response.
 struct SlowRequestLog: Sendable {
     let sink: LogSink
     let format: LogFormat
@@ -17,10 +17,10 @@ struct SlowRequestLog: Sendable {
                 line.add("method", observation.method)
                 line.add("route", observation.route ?? "none")
                 if let organization = observation.principal?.organization { line.add("organization", organization) }
-                // The name, never the text or the parameters: those are health data.
+                // Only the name: the statement's parameters are health data.
                 if let statement = observation.statement { line.add("statement", statement) }
                 line.add("status", observation.status)
-                line.add("duration_us", Int((observation.duration / .microseconds(1)).rounded()))
+                line.add("duration_us", observation.duration.microseconds)
             })
     }
 }

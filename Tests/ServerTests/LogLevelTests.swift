@@ -67,6 +67,16 @@ struct SlowRequestLogTests {
             ])
         #expect(lines[1]["statement"] == nil && lines[1]["route"] as? String == "none")
     }
+
+    @Test("has the duration that the access log has, rounded down", arguments: [700_000_000, 700_000_499, 700_000_999])
+    func duration(nanoseconds: Int) throws {
+        let log = CapturedLog()
+        let observation = Observation.example(duration: .nanoseconds(nanoseconds))
+        AccessLog(sink: log.sink, format: .json).write(observation)
+        SlowRequestLog(sink: log.sink, format: .json, level: LogLevel(.info), threshold: .milliseconds(500))
+            .write(observation)
+        #expect(try log.objects().map { $0["duration_us"] as? Int } == [700_000, 700_000])
+    }
 }
 
 @Suite("The signals of the operator")
