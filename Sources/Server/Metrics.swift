@@ -1,12 +1,10 @@
-import Glibc
 import PostgreSQL
 import Synchronization
 import Threads
 
-/// Counts what has been answered: a hook after the answer, told as Prometheus' text.
+/// Counts responses by route, method and status, and writes them in Prometheus' text format.
 ///
-/// Each thread counts into a shard that it has to itself but for chance, so that recording waits for nobody;
-/// the shards are added up when somebody looks.
+/// One lock for all threads, which a request holds for less than a microsecond.
 final class Metrics: Sendable {
     private struct Series: Hashable {
         let route: String
@@ -32,23 +30,20 @@ final class Metrics: Sendable {
         }
     }
 
-    private struct Shard {
+    private struct Counts {
         var requests: [Series: Histogram] = [:]
         var databaseErrors: [String: Int] = [:]
     }
 
-    /// More of what the server knows, read at the moment of asking and written in order.
+    /// Writes a part's own figures, read when `/metrics` is requested.
     typealias Reading = @Sendable (inout PrometheusText) -> Void
 
     /// The histogram's upper bounds, in seconds.
     private static let bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-    /// Methods that may be a label: whatever else a client sends must not grow the series.
+    /// The methods that may be a label. All others count as `other`, so that a client cannot add series.
     private static let methods: Set<String> = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"]
-    /// Of a spread handle, these many low bits are left out: 64 shards are several times the usual number of
-    /// workers, so that two of them rarely meet.
-    private static let shift = UInt.bitWidth - 6
 
-    private let shards = (0..<64).map { _ in Monitor(Shard()) }
+    private let counts = Monitor(Counts())
     private let inFlight = Atomic<Int>(0)
 
     /// A request has been read.
@@ -62,47 +57,27 @@ final class Metrics: Sendable {
         let series = Series(route: observation.route ?? "none", method: method, status: observation.status)
         let seconds = observation.duration / .seconds(1)
         let bucket = Self.bounds.firstIndex { seconds <= $0 }
-        shard.withLock { shard in
-            shard.requests[series, default: Histogram()].add(seconds, bucket)
-            if let error = observation.databaseError { shard.databaseErrors[error, default: 0] += 1 }
+        counts.withLock { counts in
+            counts.requests[series, default: Histogram()].add(seconds, bucket)
+            if let error = observation.databaseError { counts.databaseErrors[error, default: 0] += 1 }
         }
     }
 
-    /// This thread's shard: its handle is the address of its stack, spread by Fibonacci hashing.
-    private var shard: Monitor<Shard> {
-        let spread = UInt(pthread_self()) &* 0x9E37_79B9_7F4A_7C15
-        return shards[Int(spread >> Self.shift)]
-    }
-
-    /// Everything, with what `readings` add to it.
+    /// All figures as text, those of `readings` at the end.
     func render(_ readings: [Reading]) -> String {
-        let total = total()
+        let counts = counts.withLock { $0 }
         var text = PrometheusText()
         text.family("reengagement_build_info", .gauge, "The running version.", [([("version", serverVersion)], 1)])
-        Self.write(total.requests, to: &text)
+        Self.write(counts.requests, to: &text)
         text.gauge(
             "reengagement_http_requests_in_flight", "Requests being answered, this one included.",
             inFlight.load(ordering: .relaxed))
         text.family(
             "reengagement_db_errors_total", .counter, "Requests that failed in the database, by class.",
-            // All from the start: a rate needs the 0 before the first.
-            DatabaseCause.allCases.map { ([("class", $0.rawValue)], total.databaseErrors[$0.rawValue] ?? 0) })
+            // All classes from the start: a rate needs the 0 before the first error.
+            DatabaseCause.allCases.map { ([("class", $0.rawValue)], counts.databaseErrors[$0.rawValue] ?? 0) })
         for reading in readings { reading(&text) }
         return text.text
-    }
-
-    private func total() -> Shard {
-        var total = Shard()
-        for shard in shards {
-            // Under its lock: of a copy taken out of it, the thread that counts would have to copy all of it anew.
-            shard.withLock { shard in
-                for (series, histogram) in shard.requests {
-                    total.requests[series, default: Histogram()].add(histogram)
-                }
-                for (kind, count) in shard.databaseErrors { total.databaseErrors[kind, default: 0] += count }
-            }
-        }
-        return total
     }
 
     private static func write(_ requests: [Series: Histogram], to text: inout PrometheusText) {
