@@ -4,7 +4,6 @@ import PostgreSQL
 /// All that an answer is made of beside the database; by bytes, since `==` on strings takes two spellings for equal.
 struct AnswerKey: Hashable, Sendable {
     private let bytes: [UInt8]
-    private let hash: Int
 
     init(organization: String, query: Query, cacheKey: String) {
         var bytes: [UInt8] = []
@@ -15,17 +14,9 @@ struct AnswerKey: Hashable, Sendable {
             if let part { bytes.append(contentsOf: part.utf8) }
         }
         self.bytes = bytes
-        var hasher = Hasher()
-        bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
-        hash = hasher.finalize()
     }
 
     var count: Int { bytes.count }
-
-    static func == (left: AnswerKey, right: AnswerKey) -> Bool { left.hash == right.hash && left.bytes == right.bytes }
-
-    /// Computed before the lock is taken.
-    func hash(into hasher: inout Hasher) { hasher.combine(hash) }
 }
 
 /// An answer and the state that it was computed in.

@@ -1,35 +1,14 @@
 import API
 import Threads
 
-/// How often each subject may ask, without a clock: the generic cell rate algorithm.
+/// The limit of requests for each subject, by the generic cell rate algorithm; the caller passes the time.
 ///
-/// For each subject it keeps one instant: when all its requests so far would have been spread out at the
-/// allowed rate. A request may come early by as much as the burst allows.
+/// It stores one instant for each subject: the end of its requests so far if they were spread out at the allowed rate.
+/// A request may be early by as much as the burst allows.
 struct RateLimit {
-    /// Who asks, as two digests of the bytes, seeded anew in each process and taken before the lock: however long the
-    /// text is, it takes as little. Of two who met in both, each would count for the other too, and nothing more.
-    struct Subject: Hashable, Sendable {
-        private let first: Int
-        private let second: Int
-
-        init(_ text: String) {
-            var text = text
-            (first, second) = text.withUTF8 { bytes in (Self.digest(bytes, 1), Self.digest(bytes, 2)) }
-        }
-
-        private static func digest(_ bytes: UnsafeBufferPointer<UInt8>, _ which: UInt8) -> Int {
-            var hasher = Hasher()
-            hasher.combine(which)
-            hasher.combine(bytes: UnsafeRawBufferPointer(bytes))
-            return hasher.finalize()
-        }
-
-        func hash(into hasher: inout Hasher) { hasher.combine(first) }
-    }
-
     private let interval: Duration
     private let tolerance: Duration
-    private var spreadUntil: [Subject: ContinuousClock.Instant] = [:]
+    private var spreadUntil: [[UInt8]: ContinuousClock.Instant] = [:]
     private var sweepAt = 10_000
 
     /// - Parameters:
@@ -40,10 +19,11 @@ struct RateLimit {
         tolerance = interval * burst
     }
 
-    /// Counts a request; returns how long to wait where it is one too many, which then does not count.
-    mutating func take(_ subject: Subject, now: ContinuousClock.Instant) -> Duration? {
-        // In place, so that the subject is looked up once.
-        let wait = Self.spread(&spreadUntil[subject, default: now], interval, tolerance, now)
+    /// Counts a request, unless it is one too many; then returns how long to wait.
+    ///
+    /// - Parameter subject: its bytes are compared, since `==` of strings ignores normalization.
+    mutating func take(_ subject: String, now: ContinuousClock.Instant) -> Duration? {
+        let wait = Self.spread(&spreadUntil[Array(subject.utf8), default: now], interval, tolerance, now)
         if spreadUntil.count >= sweepAt { sweep(now) }
         return wait
     }
@@ -61,14 +41,14 @@ struct RateLimit {
 
     var subjects: Int { spreadUntil.count }
 
-    /// Forgets whoever has all of the burst again, so that memory follows the active subjects.
+    /// Removes the subjects that have the whole burst again, so that memory depends on the active ones alone.
     private mutating func sweep(_ now: ContinuousClock.Instant) {
         spreadUntil = spreadUntil.filter { $0.value > now }
         sweepAt = max(10_000, 2 * spreadUntil.count)
     }
 }
 
-/// The limit on all worker threads together: a hook after authentication.
+/// The limit for all worker threads together; called after authentication.
 final class RateLimiter: Sendable {
     private let limit: Monitor<RateLimit>
 
@@ -76,8 +56,8 @@ final class RateLimiter: Sendable {
 
     /// - Throws: a 429 with `Retry-After`.
     func admit(_ principal: Principal) throws(Problem) {
-        let (subject, now) = (RateLimit.Subject(principal.subject), ContinuousClock.now)
-        let wait = limit.withLock { $0.take(subject, now: now) }
+        let now = ContinuousClock.now
+        let wait = limit.withLock { $0.take(principal.subject, now: now) }
         guard let wait else { return }
         throw .tooManyRequests(retryAfter: max(1, Int((wait / .seconds(1)).rounded(.up))))
     }
