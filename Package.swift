@@ -28,16 +28,17 @@ let package = Package(
 
         .target(name: "JSON", swiftSettings: floor),
         .target(name: "Threads", swiftSettings: floor),
+        .target(name: "Cache", swiftSettings: floor),
         .target(name: "FastCGI", dependencies: ["CFastCGI", "CSystem", "Threads"], swiftSettings: floor),
         .target(name: "PostgreSQL", dependencies: ["CPostgreSQL", "Threads"], swiftSettings: floor),
         .target(
-            name: "JWT", dependencies: ["JSON", "Threads", "CJWT", "COpenSSL", "CCurl", logging], swiftSettings: floor),
+            name: "JWT", dependencies: ["Cache", "JSON", "Threads", "CJWT", "COpenSSL", "CCurl", logging], swiftSettings: floor),
         .target(
             name: "API", dependencies: ["JSON", "PostgreSQL", "COpenSSL"], resources: [.embedInCode("openapi.json")],
             swiftSettings: floor),
         .target(
             name: "Server",
-            dependencies: ["API", "CSystem", "FastCGI", "JSON", "JWT", "PostgreSQL", "Threads", logging],
+            dependencies: ["API", "Cache", "CSystem", "FastCGI", "JSON", "JWT", "PostgreSQL", "Threads", logging],
             swiftSettings: floor),
         .executableTarget(
             name: "reengagement-api",
@@ -45,6 +46,7 @@ let package = Package(
             swiftSettings: floor),
 
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+        .testTarget(name: "CacheTests", dependencies: ["Cache"]),
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
         .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "Threads"]),
         .testTarget(name: "PostgreSQLTests", dependencies: ["PostgreSQL", "Threads"]),

@@ -2,7 +2,7 @@ import COpenSSL
 import Glibc
 
 /// The SHA-256 digest of a token (FIPS 180-4): as good as the token to tell it from others, and of no use to a thief.
-struct TokenDigest: Equatable, Sendable {
+struct TokenDigest: Hashable, Sendable {
     private let words: (UInt64, UInt64, UInt64, UInt64)
 
     /// Looked up once: OpenSSL would do so for each digest.
@@ -42,6 +42,8 @@ struct TokenDigest: Equatable, Sendable {
         }
         self.words = words
     }
+
+    func hash(into hasher: inout Hasher) { withUnsafeBytes(of: words) { hasher.combine(bytes: $0) } }
 
     static func == (a: TokenDigest, b: TokenDigest) -> Bool { a.words == b.words }
 }

@@ -1,23 +1,24 @@
 import API
+import Cache
 import PostgreSQL
 import Synchronization
 import Threads
 
-/// Answers that are sent again for as long as the database says that they would be computed again.
+/// A cache of responses, each of which is valid as long as its organization's state is the same.
 ///
-/// Every request asks the database. Where an answer to the same question is kept, it first asks for the organization's
-/// state alone, one look by index: the state that the answer was computed in, and the answer is sent with that look's
-/// clock in the place of its own; another, or none, and it is computed. `sql/flat/95_probe.sql` says why that is exact,
-/// with several servers too. No time is measured and nothing expires.
+/// Every request queries the database. If a response to the same request is cached, the query is ``probe``: it reads the
+/// organization's state by an index. If that is the state in which the response was computed, the response is sent, with
+/// the probe's clock as its time of answering. Otherwise the response is computed. `sql/flat/95_probe.sql` has the proof
+/// that this is exact, with several servers too. Nothing expires by time.
 ///
-/// What the argument needs of this file: a state is probed in the transaction that computes the answer, in a statement
-/// before it; and the key holds all that the answer is made of.
+/// The proof requires two things of this file. The state is read in the transaction that computes the response, in a
+/// statement before it. And the key contains everything that the response depends on.
 final class KeptAnswers: Sendable {
     /// Runs ``probe``, and a query after it in the same transaction; returns the rows of each.
     typealias Database =
         @Sendable (_ probe: Statement, _ query: Query?, _ organization: String) throws(PostgreSQLError) -> [QueryResult]
 
-    /// What is kept at one moment, and what came of looking since the start.
+    /// The contents now, and the counts since the start.
     struct Statistics {
         var hits = 0
         var misses = 0
@@ -26,7 +27,7 @@ final class KeptAnswers: Sendable {
         var bytes = 0
     }
 
-    /// Binds its transaction to the organization that it asks about, so that this needs no statement of its own.
+    /// Reads the state of an organization. It also binds the transaction to the organization, which saves a statement.
     static let probe = Statement(
         name: "probe",
         sql: """
@@ -36,30 +37,33 @@ final class KeptAnswers: Sendable {
             """)
 
     private let database: Database
-    private let store: Monitor<AnswerStore>
+    private typealias Store = RecentlyUsed<AnswerKey, KeptAnswer>
+
+    private let store: Monitor<Store>
     private let hits = Atomic<Int>(0)
     private let misses = Atomic<Int>(0)
+    private let evictions = Atomic<Int>(0)
 
-    /// - Parameter capacity: how many bytes they may take together.
+    /// - Parameter capacity: the most bytes of all responses together.
     init(capacity: Int, database: @escaping Database) {
-        store = Monitor(AnswerStore(capacity: capacity))
+        store = Monitor(Store(mostBytes: capacity))
         self.database = database
     }
 
     var statistics: Statistics {
-        let (answers, bytes, evictions) = store.withLock { ($0.count, $0.bytes, $0.evictions) }
+        let (answers, bytes) = store.withLock { ($0.count, $0.bytes) }
         return Statistics(
-            hits: hits.load(ordering: .relaxed), misses: misses.load(ordering: .relaxed), evictions: evictions,
-            answers: answers, bytes: bytes)
+            hits: hits.load(ordering: .relaxed), misses: misses.load(ordering: .relaxed),
+            evictions: evictions.load(ordering: .relaxed), answers: answers, bytes: bytes)
     }
 
-    /// What has been found in the database: that a kept answer holds, or the rows of a new one.
+    /// The result of asking the database: a cached response that is valid, or the rows for a new one.
     enum Finding {
         case kept(KeptAnswer, State)
         case computed(QueryResult, AnswerKey, State?)
     }
 
-    /// Asks the database: for the state alone where an answer is kept, for state and rows where none is or holds.
+    /// Reads the state alone if a response is cached, and state and rows if none is or its state has changed.
     ///
     /// - Parameter cacheKey: what the response contains beyond the organization and the rows of the query.
     func find(_ query: Query, cacheKey: String, organization: String) throws(PostgreSQLError) -> Finding {
@@ -67,15 +71,15 @@ final class KeptAnswers: Sendable {
         if let kept = store.withLock({ $0.find(key) }) {
             let state = State(try database(Self.probe, nil, organization))
             if let state, state.text == kept.state { return .kept(kept, state) }
-            // Its state does not come again; without it, the next to ask need not look twice.
-            _ = store.withLock { $0.remove(kept) }
+            // An old state never returns. Without the response the next request needs one query instead of two.
+            _ = store.withLock { $0.remove(key) { $0 === kept } }
         }
         let results = try database(Self.probe, query, organization)
         guard results.count == 2 else { throw .unexpectedResult("\(results.count) results") }
         return .computed(results[1], key, State(results))
     }
 
-    /// The answer to `endpoint`, whose query and cache key this was found for.
+    /// The response of `endpoint`, for whose query and cache key ``find(_:cacheKey:organization:)`` was called.
     func response(_ finding: Finding, to endpoint: some Endpoint) throws -> Response {
         switch finding {
         case .kept(let answer, let state):
@@ -86,13 +90,14 @@ final class KeptAnswers: Sendable {
             let response = try endpoint.respond(to: rows)
             guard response.status == 200, let state else { return response }
             let answer = KeptAnswer(key: key, state: state.text, response: response)
-            // What gives way to it is freed after the lock.
-            _ = store.withLock { $0.insert(answer) }
+            // The responses that are removed are freed after the lock.
+            let (_, removed) = store.withLock { $0.insert(answer, for: key, size: answer.size) }
+            evictions.add(removed.count, ordering: .relaxed)
             return response
         }
     }
 
-    /// What a probe says of an organization that is current; there is none of another.
+    /// The result of a probe; nil unless the organization's derived data is up to date.
     struct State {
         let text: [UInt8]
         let now: [UInt8]
