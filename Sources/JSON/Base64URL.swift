@@ -2,7 +2,7 @@
 public enum Base64URL {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
-    /// The text that stands for `bytes`.
+    /// The encoded form of `bytes`.
     public static func encode(_ bytes: [UInt8]) -> String {
         var text: [UInt8] = []
         text.reserveCapacity((bytes.count * 4 + 2) / 3)
@@ -19,10 +19,10 @@ public enum Base64URL {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// The bytes that `text` spells, or nil where a character, the length or an unused bit is not as an encoder writes it.
+    /// The bytes that `text` encodes; nil if a character, the length or an unused bit is not as an encoder writes it.
     ///
-    /// Unused trailing bits must be zero: otherwise one token would have several spellings, each with a
-    /// place of its own in a cache.
+    /// Unused trailing bits must be zero: otherwise one token would have several spellings, each with its own place in a
+    /// cache.
     public static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
         guard text.count % 4 != 1 else { return nil }
         var bytes: [UInt8] = []

@@ -1,7 +1,7 @@
-/// A JSON value as RFC 8259 defines it, with nothing lost that a strict reader must see.
+/// A JSON value as RFC 8259 defines it.
 ///
-/// Objects keep their members in order and keep repeated names; numbers keep their spelling; strings say
-/// whether they are text at all (a lone surrogate is not).
+/// An object has its members in order, including repeated names. A number has its spelling. A string records whether it
+/// contains a lone surrogate, which is no text.
 public indirect enum JSONValue: Sendable, Equatable {
     case null
     case bool(Bool)
@@ -11,22 +11,22 @@ public indirect enum JSONValue: Sendable, Equatable {
     case array([JSONValue])
     case object(JSONObject)
 
-    /// The members, where this is an object.
+    /// The members if this is an object.
     public var object: JSONObject? {
         if case .object(let object) = self { object } else { nil }
     }
 
-    /// The elements, where this is an array.
+    /// The elements if this is an array.
     public var array: [JSONValue]? {
         if case .array(let elements) = self { elements } else { nil }
     }
 
-    /// The text, where this is a string of Unicode scalar values without U+0000.
+    /// The text if this is a string of Unicode scalar values without U+0000.
     public var text: String? {
         if case .string(let string) = self { string.text } else { nil }
     }
 
-    /// The value of a number, where this is one and it is finite as a `Double`.
+    /// The value if this is a number and finite as a `Double`.
     public var double: Double? {
         guard case .number(let literal) = self, let value = Double(literal), value.isFinite else { return nil }
         return value
@@ -38,14 +38,14 @@ public indirect enum JSONValue: Sendable, Equatable {
 
 /// A JSON string after its escapes were resolved.
 public struct JSONString: Sendable, Equatable {
-    /// The characters; U+FFFD stands where a lone surrogate was.
+    /// The characters, with U+FFFD for each lone surrogate.
     let scalars: String
-    /// Whether a `\uD800`–`\uDFFF` escape stood without its partner.
+    /// Whether the string has a lone surrogate: an escape `\uD800`–`\uDFFF` without its counterpart.
     public let hasLoneSurrogate: Bool
     /// Whether U+0000 occurs, which PostgreSQL's `text` cannot hold.
     public let hasNUL: Bool
 
-    /// The text, or nil where it holds a lone surrogate or U+0000.
+    /// The text; nil if it contains a lone surrogate or U+0000.
     public var text: String? { hasLoneSurrogate || hasNUL ? nil : scalars }
 
     public static func == (a: Self, b: Self) -> Bool {
@@ -68,7 +68,7 @@ public struct JSONObject: Sendable, Equatable {
         members.filter { $0.name.text?.utf8.elementsEqual(name.utf8) ?? false }.map(\.value)
     }
 
-    /// The value under `name`, the first where it is repeated.
+    /// The first value under `name`.
     public subscript(name: String) -> JSONValue? {
         members.first { $0.name.text?.utf8.elementsEqual(name.utf8) ?? false }?.value
     }
@@ -80,10 +80,10 @@ public struct JSONObject: Sendable, Equatable {
     }
 }
 
-/// Why a text is not JSON.
+/// The reason why a text is not JSON.
 public enum JSONError: Error, Equatable, Sendable {
     case notUTF8
-    /// The first byte, from 0, at which it is not JSON.
+    /// The position of the first wrong byte, from 0.
     case syntax(offset: Int)
     /// Nested deeper than ``JSONValue/maximumDepth``.
     case tooDeep

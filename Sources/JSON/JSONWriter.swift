@@ -1,20 +1,20 @@
-/// Writes one JSON text as bytes, without a model in between.
+/// Writes one JSON text as bytes, without a model of it.
 ///
-/// The caller is responsible for balanced calls; the nesting functions take closures so that they are. Those are
-/// inlinable, so that what they call is compiled for its kind of error instead of for any.
+/// The functions for objects and arrays take closures, so that brackets are balanced. They are inlinable, so that the
+/// compiler specializes them for the type of the closure's error.
 public struct JSONWriter: ~Copyable {
     private var buffer: ByteBuffer
     private var needsComma = false
 
     public init(capacity: Int = 1024) { buffer = ByteBuffer(capacity: capacity) }
 
-    /// What has been written.
+    /// The text so far.
     public var bytes: [UInt8] { buffer.bytes }
 
     /// How many bytes have been written.
     public var count: Int { buffer.count }
 
-    /// Writes `{…}` around what `body` writes.
+    /// Writes an object, whose members `body` writes.
     @inlinable
     public mutating func object<Failure: Error>(
         _ body: (inout JSONWriter) throws(Failure) -> Void
@@ -24,7 +24,7 @@ public struct JSONWriter: ~Copyable {
         endObject()
     }
 
-    /// Writes `[…]` around what `body` writes.
+    /// Writes an array, whose elements `body` writes.
     @inlinable
     public mutating func array<Failure: Error>(
         _ body: (inout JSONWriter) throws(Failure) -> Void
@@ -34,7 +34,7 @@ public struct JSONWriter: ~Copyable {
         endArray()
     }
 
-    /// For whoever cannot write what is inside in one closure.
+    /// Begins an object that cannot be written in one closure; ``endObject()`` ends it.
     public mutating func beginObject() { open(UInt8(ascii: "{")) }
 
     public mutating func endObject() { close(UInt8(ascii: "}")) }
@@ -45,21 +45,23 @@ public struct JSONWriter: ~Copyable {
     @usableFromInline
     mutating func endArray() { close(UInt8(ascii: "]")) }
 
-    /// Writes `"name":`, which has to be followed by a value; a name is ASCII without anything to escape.
+    /// Writes `"name":`, which a value has to follow. The name must be ASCII that needs no escaping.
     public mutating func name(_ name: StaticString) {
         buffer.append(
             comma: needsComma, name: UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
         needsComma = false
     }
 
-    /// Writes a name that is known only at run time.
+    /// Writes a name that may need escaping.
     public mutating func name(escaping name: String) {
         string(name)
         buffer.append(UInt8(ascii: ":"))
         needsComma = false
     }
 
-    /// Writes a prepared name and its value: text, or bytes that are JSON already.
+    /// Writes a prepared name and its value.
+    ///
+    /// - Parameter escaping: true for text, false for a value that is JSON already.
     public mutating func member(
         _ index: Int, of names: MemberNames, _ value: UnsafeRawBufferPointer, escaping: Bool
     ) {
@@ -84,13 +86,13 @@ public struct JSONWriter: ~Copyable {
         value.withUTF8 { string(utf8: UnsafeRawBufferPointer($0)) }
     }
 
-    /// Writes a string whose bytes are known to be UTF-8, escaping what RFC 8259 section 7 requires.
+    /// Writes a string, escaped as RFC 8259 section 7 requires. Its bytes must be UTF-8.
     public mutating func string(utf8 value: UnsafeRawBufferPointer) {
         buffer.append(comma: needsComma, string: value)
         needsComma = true
     }
 
-    /// Writes bytes that are a JSON value already, such as a number from the database.
+    /// Writes a value that is JSON already, such as a number from the database.
     public mutating func raw(_ value: UnsafeRawBufferPointer) {
         buffer.append(comma: needsComma, value)
         needsComma = true

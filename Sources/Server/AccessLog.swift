@@ -1,6 +1,6 @@
 import Logging
 
-/// One line for each request: a hook after the answer.
+/// Writes one line for each request, after the response.
 struct AccessLog: Sendable {
     let sink: LogSink
     let format: LogFormat

@@ -1,18 +1,18 @@
 import JSON
 
-/// Where the time of one request went.
+/// The durations of the parts of one request.
 public struct Timings: Sendable {
     public var authentication = Duration.zero
     /// Waiting for a connection to the database, or opening one.
     public var pool = Duration.zero
     /// From sending the statement to having its rows.
     public var database = Duration.zero
-    /// From the rows to the bytes of the answer.
+    /// From the rows to the bytes of the response.
     public var encoding = Duration.zero
 
     public init() {}
 
-    /// Runs `body` and adds how long it took to one of them.
+    /// Runs `body` and adds its duration to one part.
     mutating func measure<Result>(
         _ part: WritableKeyPath<Timings, Duration>, _ body: () throws -> Result
     ) rethrows -> Result {
@@ -21,9 +21,10 @@ public struct Timings: Sendable {
         return try body()
     }
 
-    /// Runs `body`, which asks the database, and tells the waiting from the answering.
+    /// Runs `body`, which queries the database, and adds its waiting for a connection to ``pool`` and the rest to
+    /// ``database``.
     ///
-    /// - Parameter waited: how long this thread has waited for connections up to now.
+    /// - Parameter waited: how long this thread has waited for connections since it was started.
     mutating func measureDatabase<Result>(
         waited: () -> Duration, _ body: () throws -> Result
     ) rethrows -> Result {
@@ -61,7 +62,7 @@ extension ByteBuffer {
 }
 
 extension Duration {
-    /// Whole microseconds, rounded down.
+    /// Whole microseconds, rounded down, as every log line and `Server-Timing` have them.
     var microseconds: Int {
         let (seconds, attoseconds) = components
         return Int(seconds) * 1_000_000 + Int(attoseconds / 1_000_000_000_000)

@@ -1,10 +1,14 @@
 import Glibc
 
-/// How long each thread has been at something, such as waiting: what a part of its work cost is the difference
-/// of two readings, wherever in that part it happened.
+/// A sum of durations for each thread, such as its waiting for connections.
 ///
-/// To live as long as the threads that use it, each of which frees its own part as it ends.
-// @unchecked: the key is set once, and what it leads to belongs to the thread that asks.
+/// The difference of two readings on one thread is the share of the work between them. `Server-Timing` and the access
+/// log report the wait for a connection separately from the database (`pool`, `pool_us`). The pool measures that wait, and
+/// `Pipeline` needs it also if the query fails. Without a sum for each thread it would be an `inout` parameter of every
+/// function between them. It costs no measurable processor time.
+///
+/// It must live as long as the threads that use it. A thread frees its own sum when it ends.
+// @unchecked: the key is set once, and each thread has a value of its own.
 public final class ThreadTime: @unchecked Sendable {
     private var key = pthread_key_t()
 
