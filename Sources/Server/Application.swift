@@ -260,14 +260,14 @@ public struct Application: Sendable {
     ) -> Pipeline {
         let verifier = Verifier(keys: keys, policy: configuration.policy, denied: denied)
         let sink = sink
-        let keptAnswers = keptAnswers(database)
+        let responseCache = responseCache(database)
         let protectionsOff = configuration.protectionsOff
         return Pipeline(
             authenticator: Authenticator(verifier: verifier),
             database: { (query, organization, repeatable) throws(PostgreSQLError) in
                 try database.run(query, organization: organization, repeatable: repeatable)
             },
-            keptAnswers: keptAnswers,
+            responseCache: responseCache,
             readiness: { () throws(PostgreSQLError) in try readiness.now.check() },
             waitedForConnections: { database.pool.timeWaited },
             cors: CORS(allowedOrigins: configuration.allowedOrigins),
@@ -286,7 +286,7 @@ public struct Application: Sendable {
                         { $0.add(tokens: verifier.cacheStatistics) },
                         { $0.add(keys: keys.statistics) },
                         { $0.add(denied: denied?.statistics ?? DenyList.Statistics()) },
-                        { $0.add(keptAnswers?.statistics ?? KeptAnswers.Statistics()) },
+                        { $0.add(responseCache?.statistics ?? ResponseCache.Statistics()) },
                         { $0.add(lostLogLines: sink.lostLines) },
                         { $0.add(isAudited: configuration.isAudited) }, { $0.add(audit: audit.trail.statistics) },
                         { $0.add(audit.volume.statistics) },
@@ -308,9 +308,9 @@ public struct Application: Sendable {
         if case .address(.tcp) = configuration.listen { false } else { true }
     }
 
-    private func keptAnswers(_ database: Database) -> KeptAnswers? {
+    private func responseCache(_ database: Database) -> ResponseCache? {
         guard configuration.answerCacheBytes > 0 else { return nil }
-        return KeptAnswers(capacity: configuration.answerCacheBytes) {
+        return ResponseCache(capacity: configuration.answerCacheBytes) {
             (probe, query, organization) throws(PostgreSQLError) in
             try database.run(probe: probe, then: query, organization: organization)
         }

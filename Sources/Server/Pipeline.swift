@@ -10,8 +10,8 @@ struct Pipeline: Sendable {
 
     let authenticator: Authenticator
     let database: Database
-    /// Nil where no answer is kept.
-    let keptAnswers: KeptAnswers?
+    /// Nil if no response is cached.
+    let responseCache: ResponseCache?
     /// Throws where the endpoints could not be answered.
     let readiness: @Sendable () throws(PostgreSQLError) -> Void
     /// How long the calling thread has waited for connections to the database, of all that it has waited.
@@ -189,11 +189,11 @@ struct Pipeline: Sendable {
     private func ask(_ value: some Endpoint, _ organization: String, _ record: inout Record) throws -> Response {
         let query = value.query
         record.statement = query.statement.name
-        if let keptAnswers, let cacheKey = value.cacheKey {
+        if let responseCache, let cacheKey = value.cacheKey {
             let found = try askDatabase(value, &record) {
-                try keptAnswers.find(query, cacheKey: cacheKey, organization: organization)
+                try responseCache.find(query, cacheKey: cacheKey, organization: organization)
             }
-            return try record.timings.measure(\.encoding) { try keptAnswers.response(found, to: value) }
+            return try record.timings.measure(\.encoding) { try responseCache.response(found, to: value) }
         }
         let rows = try askDatabase(value, &record) { try database(query, organization, type(of: value).isRepeatable) }
         return try record.timings.measure(\.encoding) { try value.respond(to: rows) }

@@ -26,23 +26,23 @@ final class Harness: Sendable {
     private let authenticator: Authenticator
     private let answer: Answer
     private let refusal: (any Error)?
-    private let keptAnswers: KeptAnswers?
+    private let responseCache: ResponseCache?
     private let admits: Bool
     let log = CapturedLog()
 
     /// - Parameters:
     ///   - refusal: what the second hook after authentication throws.
-    ///   - keptAnswers: with a database of their own.
+    ///   - responseCache: with a database of their own.
     ///   - admits: whether the audit takes an entry in.
     ///   - answer: the database.
     init(
-        authenticator: Authenticator? = nil, refusal: (any Error)? = nil, keptAnswers: KeptAnswers? = nil,
+        authenticator: Authenticator? = nil, refusal: (any Error)? = nil, responseCache: ResponseCache? = nil,
         admits: Bool = true,
         answer: @escaping Answer = { _ throws(PostgreSQLError) in throw .unexpectedResult("not asked for") }
     ) throws {
         self.authenticator = try authenticator ?? .test()
         self.refusal = refusal
-        self.keptAnswers = keptAnswers
+        self.responseCache = responseCache
         self.admits = admits
         self.answer = answer
     }
@@ -67,7 +67,7 @@ final class Harness: Sendable {
                 }
                 return try self.answer(query)
             },
-            keptAnswers: keptAnswers,
+            responseCache: responseCache,
             readiness: { () throws(PostgreSQLError) in
                 self.journal.withLock { $0.steps.append("readiness") }
                 _ = try self.answer(Query(Statement(name: "ready", sql: "")))

@@ -5,11 +5,11 @@ import Testing
 @testable import Server
 
 @Suite("A cached response")
-struct KeptAnswerTests {
+struct CachedResponseTests {
     private func key(
         _ parameters: [String?], statement: String = "s", cacheKey: String = "", organization: String = "o"
-    ) -> AnswerKey {
-        AnswerKey(
+    ) -> ResponseKey {
+        ResponseKey(
             organization: organization, query: Query(Statement(name: statement, sql: ""), parameters),
             cacheKey: cacheKey)
     }
@@ -32,10 +32,11 @@ struct KeptAnswerTests {
         let body = #"{"n":1,"at":"2025-06-30T12:00:00Z"}"#
         let response = Response(
             status: 200, contentType: "application/json", body: Array(body.utf8), answeredAt: 13..<33)
-        let kept = KeptAnswer(key: key([]), state: [], response: response)
+        let kept = CachedResponse(key: key([]), state: [], response: response)
         #expect(kept.response(at: Array("2025-07-01T00:00:01Z".utf8)).text == #"{"n":1,"at":"2025-07-01T00:00:01Z"}"#)
         #expect(kept.response(at: Array("10000-01-01T00:00:00Z".utf8)).text == #"{"n":1,"at":"10000-01-01T00:00:00Z"}"#)
-        let timeless = KeptAnswer(key: key([]), state: [], response: Response(status: 200, contentType: nil, body: [1]))
+        let timeless = CachedResponse(
+            key: key([]), state: [], response: Response(status: 200, contentType: nil, body: [1]))
         #expect(timeless.response(at: [2]).body == [1])
     }
 }
