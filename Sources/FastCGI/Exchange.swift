@@ -122,8 +122,10 @@ public final class Exchange {
         isFinished = true
         endReading()
         let keeps = request.pointee.keepConnection != 0
-        let isSent = Answer(requestID: UInt16(truncatingIfNeeded: request.pointee.requestId), head: head, body: body)
-            .send(to: connection, pace: Self.pace)
+        let isSent = ResponseRecords(
+            requestID: UInt16(truncatingIfNeeded: request.pointee.requestId), head: head, body: body
+        )
+        .send(to: connection, pace: Self.pace)
         acceptor.giveBack(connection, keep: isSent && keeps && !isLast)
     }
 

@@ -1,9 +1,9 @@
-/// The names of an object's members, prepared: each as it stands in the text, after the comma and up to the colon.
+/// The names of an object's members, each prepared as `,"name":`.
 public struct MemberNames: Sendable {
     let bytes: [UInt8]
     let names: [PreparedName]
 
-    /// - Parameter names: ASCII without anything to escape.
+    /// - Parameter names: ASCII that needs no escaping.
     public init(_ names: [StaticString]) {
         var bytes: [UInt8] = []
         self.names = names.map { name in
@@ -16,9 +16,9 @@ public struct MemberNames: Sendable {
     }
 }
 
-/// Where one of them is.
+/// The position of a prepared name.
 struct PreparedName {
-    /// So many bytes behind a name may be read, and written.
+    /// How many bytes after a name may be read and written.
     static let padding = 16
 
     let offset: Int

@@ -81,12 +81,12 @@ extension PrometheusText {
         counter("reengagement_deny_file_failures_total", "Readings of TOKEN_DENY_FILE that failed.", denied.failures)
     }
 
-    mutating func add(_ kept: KeptAnswers.Statistics) {
-        gauge("reengagement_kept_answers", "Answers kept for as long as nothing changes.", kept.answers)
-        gauge("reengagement_kept_answers_bytes", "Memory that kept answers take, about.", kept.bytes)
-        counter("reengagement_kept_answers_hits_total", "Requests that a kept answer was sent to.", kept.hits)
-        counter("reengagement_kept_answers_misses_total", "Requests that an answer was computed for.", kept.misses)
-        counter("reengagement_kept_answers_evictions_total", "Kept answers given up for others.", kept.evictions)
+    mutating func add(_ cache: ResponseCache.Statistics) {
+        gauge("reengagement_kept_answers", "Answers kept for as long as nothing changes.", cache.responses)
+        gauge("reengagement_kept_answers_bytes", "Memory that kept answers take, about.", cache.bytes)
+        counter("reengagement_kept_answers_hits_total", "Requests that a kept answer was sent to.", cache.hits)
+        counter("reengagement_kept_answers_misses_total", "Requests that an answer was computed for.", cache.misses)
+        counter("reengagement_kept_answers_evictions_total", "Kept answers given up for others.", cache.evictions)
     }
 
     mutating func add(lostLogLines: Int) {

@@ -27,7 +27,7 @@ struct MetricsTests {
                 { $0.add(connections: 11) }, { $0.add(pool.statistics) },
                 { $0.add(tokens: (hits: 7, misses: 5, evictions: 3, tokens: 2, bytes: 900)) }, { $0.add(process) },
                 { $0.add(lostLogLines: 31) },
-                { $0.add(KeptAnswers.Statistics(hits: 13, misses: 17, evictions: 19, answers: 23, bytes: 29)) },
+                { $0.add(ResponseCache.Statistics(hits: 13, misses: 17, evictions: 19, responses: 23, bytes: 29)) },
                 { $0.add(isAudited: true) }, { $0.add(AuditVolume.Statistics(ofEntries: 9, ofAttempts: 4, beyond: 1)) },
                 { $0.add(loginFaults: 1) }, { $0.add(protectionsOff: [ProtectionOff(.audit, "AUDIT is off")]) },
                 {

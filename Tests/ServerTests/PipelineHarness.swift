@@ -26,7 +26,7 @@ final class Harness: Sendable {
     private let authenticator: Authenticator
     private let answer: Answer
     private let refusal: (any Error)?
-    private let keptAnswers: KeptAnswers?
+    private let responseCache: ResponseCache?
     private let admits: Bool
     let log = CapturedLog()
 
@@ -36,13 +36,13 @@ final class Harness: Sendable {
     ///   - admits: whether the audit takes an entry in.
     ///   - answer: the database.
     init(
-        authenticator: Authenticator? = nil, refusal: (any Error)? = nil, keptAnswers: KeptAnswers? = nil,
+        authenticator: Authenticator? = nil, refusal: (any Error)? = nil, responseCache: ResponseCache? = nil,
         admits: Bool = true,
         answer: @escaping Answer = { _ throws(PostgreSQLError) in throw .unexpectedResult("not asked for") }
     ) throws {
         self.authenticator = try authenticator ?? .test()
         self.refusal = refusal
-        self.keptAnswers = keptAnswers
+        self.responseCache = responseCache
         self.admits = admits
         self.answer = answer
     }

@@ -5,8 +5,8 @@ import Threads
 
 @testable import Server
 
-@Suite("Kept answers")
-struct KeptAnswersTests {
+@Suite("Cached responses")
+struct ResponseCacheTests {
     /// A database whose organizations have a state that the test sets; none is not current.
     private final class Database: Sendable {
         private let content = Monitor(
@@ -47,15 +47,15 @@ struct KeptAnswersTests {
     }
 
     private let database = Database()
-    private let kept: KeptAnswers
+    private let kept: ResponseCache
     private let harness: Harness
 
     init() throws {
         let database = database
-        kept = KeptAnswers(capacity: 100_000) { (probe, query, organization) throws(PostgreSQLError) in
+        kept = ResponseCache(capacity: 100_000) { (probe, query, organization) throws(PostgreSQLError) in
             try database.run(probe, query, organization)
         }
-        harness = try Harness(keptAnswers: kept, answer: outreachRow("created"))
+        harness = try Harness(responseCache: kept, answer: outreachRow("created"))
     }
 
     private func ask(_ path: String = "risk-metrics", method: String = "GET") throws -> Response {
@@ -76,7 +76,7 @@ struct KeptAnswersTests {
         #expect(second.object["last_updated"] as? String == "2025-06-30T12:00:09Z")
         #expect(second.text == first.text.replacing("12:00:00Z", with: "12:00:09Z"))
         #expect(second.headers.map(\.name) == first.headers.map(\.name))
-        #expect((kept.statistics.hits, kept.statistics.misses, kept.statistics.answers) == (1, 1, 1))
+        #expect((kept.statistics.hits, kept.statistics.misses, kept.statistics.responses) == (1, 1, 1))
     }
 
     @Test("are not sent in another state; what is computed then is kept in its stead")
@@ -86,7 +86,7 @@ struct KeptAnswersTests {
         #expect(critical(try ask()) == 7)
         #expect(critical(try ask()) == 7)
         #expect(database.asked == ["p risk_metrics", "p", "p risk_metrics", "p"])
-        #expect(kept.statistics.answers == 1)
+        #expect(kept.statistics.responses == 1)
     }
 
     @Test("are neither kept nor sent while the organization is not current")
@@ -97,7 +97,7 @@ struct KeptAnswersTests {
             #expect(critical(try ask()) == number)
         }
         #expect(database.asked == ["p risk_metrics", "p", "p risk_metrics", "p risk_metrics"])
-        #expect((kept.statistics.answers, kept.statistics.bytes) == (0, 0))
+        #expect((kept.statistics.responses, kept.statistics.bytes) == (0, 0))
     }
 
     @Test("are found however the question is spelt, and never by another question")
@@ -122,11 +122,11 @@ struct KeptAnswersTests {
     @Test("are for each organization its own")
     func organizations() throws {
         _ = try ask()
-        let key = AnswerKey(
+        let key = ResponseKey(
             organization: "org_2", query: Query(Statement(name: "risk_metrics", sql: ""), ["org_1"]), cacheKey: "")
         #expect(
             key
-                != AnswerKey(
+                != ResponseKey(
                     organization: "org_1", query: Query(Statement(name: "risk_metrics", sql: ""), ["org_1"]),
                     cacheKey: ""))
         var other = try Ask.api("risk-metrics")
@@ -142,7 +142,7 @@ struct KeptAnswersTests {
         for _ in 0..<2 { #expect(harness.serve(try .post()).status == 201) }
         #expect(database.asked == [])
         #expect(harness.questions.map(\.statement) == ["log_outreach", "log_outreach"])
-        #expect(kept.statistics.answers == 0)
+        #expect(kept.statistics.responses == 0)
     }
 
     @Test("are not sent where the database cannot be asked")

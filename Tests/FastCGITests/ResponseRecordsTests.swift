@@ -5,8 +5,8 @@ import Threads
 @testable import FastCGI
 
 @Suite("An answer")
-struct AnswerTests {
-    private let answer = Answer(requestID: 1, head: [], body: [UInt8](repeating: 1, count: 6 << 20))
+struct ResponseRecordsTests {
+    private let answer = ResponseRecords(requestID: 1, head: [], body: [UInt8](repeating: 1, count: 6 << 20))
 
     /// Two ends of a connection that does not block the first.
     private func connection() -> (CInt, CInt) {

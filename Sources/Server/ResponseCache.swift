@@ -13,7 +13,7 @@ import Threads
 ///
 /// The proof requires two things of this file. The state is read in the transaction that computes the response, in a
 /// statement before it. And the key contains everything that the response depends on.
-final class KeptAnswers: Sendable {
+final class ResponseCache: Sendable {
     /// Runs ``probe``, and a query after it in the same transaction; returns the rows of each.
     typealias Database =
         @Sendable (_ probe: Statement, _ query: Query?, _ organization: String) throws(PostgreSQLError) -> [QueryResult]
@@ -23,7 +23,7 @@ final class KeptAnswers: Sendable {
         var hits = 0
         var misses = 0
         var evictions = 0
-        var answers = 0
+        var responses = 0
         var bytes = 0
     }
 
@@ -37,7 +37,7 @@ final class KeptAnswers: Sendable {
             """)
 
     private let database: Database
-    private typealias Store = RecentlyUsed<AnswerKey, KeptAnswer>
+    private typealias Store = RecentlyUsed<ResponseKey, CachedResponse>
 
     private let store: Monitor<Store>
     private let hits = Atomic<Int>(0)
@@ -51,28 +51,28 @@ final class KeptAnswers: Sendable {
     }
 
     var statistics: Statistics {
-        let (answers, bytes) = store.withLock { ($0.count, $0.bytes) }
+        let (responses, bytes) = store.withLock { ($0.count, $0.bytes) }
         return Statistics(
             hits: hits.load(ordering: .relaxed), misses: misses.load(ordering: .relaxed),
-            evictions: evictions.load(ordering: .relaxed), answers: answers, bytes: bytes)
+            evictions: evictions.load(ordering: .relaxed), responses: responses, bytes: bytes)
     }
 
     /// The result of asking the database: a cached response that is valid, or the rows for a new one.
     enum Finding {
-        case kept(KeptAnswer, State)
-        case computed(QueryResult, AnswerKey, State?)
+        case cached(CachedResponse, State)
+        case computed(QueryResult, ResponseKey, State?)
     }
 
     /// Reads the state alone if a response is cached, and state and rows if none is or its state has changed.
     ///
     /// - Parameter cacheKey: what the response contains beyond the organization and the rows of the query.
     func find(_ query: Query, cacheKey: String, organization: String) throws(PostgreSQLError) -> Finding {
-        let key = AnswerKey(organization: organization, query: query, cacheKey: cacheKey)
-        if let kept = store.withLock({ $0.find(key) }) {
+        let key = ResponseKey(organization: organization, query: query, cacheKey: cacheKey)
+        if let cached = store.withLock({ $0.find(key) }) {
             let state = State(try database(Self.probe, nil, organization))
-            if let state, state.text == kept.state { return .kept(kept, state) }
+            if let state, state.text == cached.state { return .cached(cached, state) }
             // An old state never returns. Without the response the next request needs one query instead of two.
-            _ = store.withLock { $0.remove(key) { $0 === kept } }
+            _ = store.withLock { $0.remove(key) { $0 === cached } }
         }
         let results = try database(Self.probe, query, organization)
         guard results.count == 2 else { throw .unexpectedResult("\(results.count) results") }
@@ -82,16 +82,16 @@ final class KeptAnswers: Sendable {
     /// The response of `endpoint`, for whose query and cache key ``find(_:cacheKey:organization:)`` was called.
     func response(_ finding: Finding, to endpoint: some Endpoint) throws -> Response {
         switch finding {
-        case .kept(let answer, let state):
+        case .cached(let cached, let state):
             hits.add(1, ordering: .relaxed)
-            return answer.response(at: state.now)
+            return cached.response(at: state.now)
         case .computed(let rows, let key, let state):
             misses.add(1, ordering: .relaxed)
             let response = try endpoint.respond(to: rows)
             guard response.status == 200, let state else { return response }
-            let answer = KeptAnswer(key: key, state: state.text, response: response)
+            let cached = CachedResponse(key: key, state: state.text, response: response)
             // The responses that are removed are freed after the lock.
-            let (_, removed) = store.withLock { $0.insert(answer, for: key, size: answer.size) }
+            let (_, removed) = store.withLock { $0.insert(cached, for: key, size: cached.size) }
             evictions.add(removed.count, ordering: .relaxed)
             return response
         }

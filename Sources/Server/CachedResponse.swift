@@ -2,7 +2,7 @@ import API
 import PostgreSQL
 
 /// Everything that a response depends on besides the database, as bytes, since `==` of strings ignores normalization.
-struct AnswerKey: Hashable, Sendable {
+struct ResponseKey: Hashable, Sendable {
     private let bytes: [UInt8]
 
     init(organization: String, query: Query, cacheKey: String) {
@@ -20,8 +20,8 @@ struct AnswerKey: Hashable, Sendable {
 }
 
 /// A response and the state of the organization that it was computed in.
-final class KeptAnswer: Sendable {
-    let key: AnswerKey
+final class CachedResponse: Sendable {
+    let key: ResponseKey
     let state: [UInt8]
     private let response: Response
     /// How much memory it takes, about.
@@ -30,7 +30,7 @@ final class KeptAnswer: Sendable {
     /// An estimate for the objects' headers and the places in the cache.
     private static let overhead = 512
 
-    init(key: AnswerKey, state: [UInt8], response: Response) {
+    init(key: ResponseKey, state: [UInt8], response: Response) {
         self.key = key
         self.state = state
         self.response = response
