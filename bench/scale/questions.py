@@ -1,11 +1,16 @@
 """What is asked: each GET endpoint and parameter, as a path for nginx and as a call of re.plain_… or re.flat_…"""
 
 import json
+import sys
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
-LEVELS = ("critical", "high", "medium", "low", "engaged")
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Tests/EndToEnd"))
+
+import registry  # noqa: E402
+
 LIST_TYPES = ("text", "text", "text", "int", "text", "text", "text", "boolean", "int", "int", "int", "int", "text", "text")
 # These say when or for whom was asked, not what was found.
 ASIDE = {"organization_id", "last_updated", "timestamp", "timeframe", "period", "total_returned",
@@ -26,7 +31,12 @@ class Question:
 
     def found(self, rows):
         """The figures of an answer as the function's rows give them, in the order in which the JSON has them."""
-        return [plain(value) for value in getattr(self, f"found_by_{self.function}")(rows)]
+        found_by = getattr(self, f"found_by_{self.function}", self.found_by_any)
+        return [plain(value) for value in found_by(rows)]
+
+    def found_by_any(self, rows):
+        """Of an endpoint that has no function below: its rows, where the columns are in the response's order."""
+        return [value for row in rows for value in row]
 
     def found_by_risk_metrics(self, rows):
         return rows[0][:9]
@@ -100,21 +110,15 @@ def more_lists(organization):
 
 def questions(organization, deep):
     """deep: a cursor in the middle of the list, the place it stands for, and a patient found there."""
-    text = ("text",)
-    asked = [Question("risk-metrics", "risk-metrics", "risk_metrics", text, (organization,), 10.0),
-             Question("dashboard", "dashboard", "dashboard", text, (organization,), 10.0)]
-    for days in (7, 30, 90):
-        asked.append(Question(f"performance {days} d", f"performance?timeframe=last_{days}_days", "performance", text * 2,
-                              (organization, f"last_{days}_days"), 10.0))
-    asked += [the_list(f"list of {most}", organization, most) for most in (50, 200)]
-    asked += [the_list(f"list of 50, {level}", organization, 50, risk_level=level) for level in LEVELS]
+    def measured(question):
+        """A question of the registry that has a title."""
+        function, parameters = question.endpoint.function, question.endpoint.parameters
+        arguments = dict(zip(list(parameters)[1:], question.values(deep["patient"])))
+        most = arguments.get("row_limit", 1) - 1
+        return Question(question.title, question.path(deep["patient"]), function, tuple(parameters.values()),
+                        (organization, *arguments.values()), 25.0 if most == 200 else 10.0,
+                        has_flat=question.endpoint.has_flat, rows_limit=most)
+
+    asked = [measured(question) for question in registry.questions() if question.title]
     asked += [the_list(f"list of {most}, halfway", organization, most, deep["cursor"], deep["place"]) for most in (50, 200)]
-    asked += more_lists(organization)
-    asked += [
-        Question("trends 30 d", "trends?period=30d", "trends", ("text", "int"), (organization, 30), 10.0),
-        Question("trends 1 y, all metrics", "trends?period=1y&metrics=risk_levels,success_rates,channel_performance",
-                 "trends", ("text", "int"), (organization, 365), 10.0),
-        Question("patient", f"patients/{deep['patient']}", "patient_detail", text * 2, (organization, deep["patient"]),
-                 10.0, has_flat=False),
-    ]
-    return asked
+    return asked + more_lists(organization)
