@@ -39,7 +39,7 @@ class Question:
         return [value for row in rows for value in row]
 
     def found_by_risk_metrics(self, rows):
-        return rows[0][:9]
+        return rows[0][:-1]
 
     def found_by_performance(self, rows):
         return rows[0]
