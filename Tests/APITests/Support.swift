@@ -59,6 +59,32 @@ extension Endpoint {
     }
 }
 
+/// An example of the OpenAPI document, for an endpoint whose columns have the names of the members.
+struct DocumentedExample {
+    let value: JSONValue
+    /// The members that are columns, those of inner objects included.
+    let columns: [String: String]
+
+    init(_ name: String) throws {
+        let document = try json(OpenAPI.response(scheme: nil, host: nil).body).object
+        let examples = document?["components"]?.object?["examples"]?.object
+        value = try #require(examples?[name]?.object?["value"])
+        columns = Self.columns(of: value).filter { $0.key != "organization_id" }
+    }
+
+    private static func columns(of value: JSONValue) -> [String: String] {
+        var columns: [String: String] = [:]
+        for member in value.object?.members ?? [] {
+            switch member.value {
+            case .number(let digits): columns[member.name.text ?? ""] = digits
+            case .string(let string): columns[member.name.text ?? ""] = string.text
+            default: columns.merge(Self.columns(of: member.value)) { _, inner in inner }
+            }
+        }
+        return columns
+    }
+}
+
 /// JSON with the members of every object in one order: the order means nothing.
 func json(_ bytes: [UInt8]) throws -> JSONValue { sorted(try JSONValue.parse(bytes)) }
 

@@ -118,6 +118,7 @@ def test_every_answer_is_shown_by_an_example():
 
 
 def test_the_examples_are_the_contracts():
+    """Those that are shown as they are have no file of their own: test_oracle.py takes them from the document."""
     shown = {name: example["value"] for name, example in description.document["components"]["examples"].items()}
     files = {"RiskMetrics": "risk-metrics", "Performance": "performance.last_30_days",
              "PatientDetail": "patients.patient_123", "Trends": "trends.7d.risk_levels", "Dashboard": "dashboard"}

@@ -57,7 +57,10 @@ INSERT INTO outreach_log (organization_id, id, patient_id, method, outcome, open
 SET LOCAL ROLE reengagement_api;
 SET LOCAL reengagement.organization = 'org_2abc123';
 
-SELECT is(r::text, '(3,1,0,1,1,1,1,4,2,2025-06-30T12:00:00Z)', 'risk-metrics')
+SELECT is(
+    (r.critical, r.high, r.medium, r.low, r.engaged, r.missed_appointments_14d, r.failed_communications,
+        r.no_future_appointments, r.immediate_actions_required, r.last_updated)::text,
+    '(3,1,0,1,1,1,1,4,2,2025-06-30T12:00:00Z)', 'risk-metrics')
 FROM re.risk_metrics('org_2abc123') r;
 
 SELECT is(p::text,

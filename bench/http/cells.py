@@ -1,16 +1,20 @@
 """The measured combinations of endpoint, clinic, application and scheme."""
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Tests/EndToEnd"))
+
+import registry  # noqa: E402
+
+# Of the registry's titled questions, by the names that the report has; a list for one level is as one for all.
+NAMES = {"performance 30 d": "performance", "trends 1 y, all metrics": "trends 1 y"}
+LEFT_OUT = {"performance 7 d", "performance 90 d"}
 GETS = {
-    "risk-metrics": "risk-metrics",
-    "dashboard": "dashboard",
-    "performance": "performance?timeframe=last_30_days",
-    "list of 50": "patients/prioritized?limit=50",
-    "list of 200": "patients/prioritized?limit=200",
-    "trends 30 d": "trends?period=30d",
-    "trends 1 y": "trends?period=1y&metrics=risk_levels,success_rates,channel_performance",
-    "patient": "patients/patient_2",
+    NAMES.get(question.title, question.title): question.path("patient_2")
+    for question in registry.questions()
+    if question.title and not question.title.startswith("list of 50, ") and question.title not in LEFT_OUT
 }
 POST = "log-outreach"
 PATHS = {**GETS, POST: POST}

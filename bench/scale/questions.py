@@ -1,8 +1,10 @@
 """The questions: each GET endpoint and parameter, as a path for nginx and as a call of re.plain_… or re.flat_…"""
 
 import json
+import sys
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 LEVELS = ("critical", "high", "medium", "low", "engaged")
@@ -32,7 +34,7 @@ class Question:
         return [plain(value) for value in getattr(self, f"found_by_{self.function}")(rows)]
 
     def found_by_risk_metrics(self, rows):
-        return rows[0][:9]
+        return rows[0][:-1]
 
     def found_by_performance(self, rows):
         return rows[0]

@@ -11,14 +11,10 @@ struct RiskMetricsTests {
         #expect(query.statement.sql.hasSuffix("FROM re.risk_metrics($1)"))
     }
 
-    @Test("answers the contract's example")
+    @Test("answers the example of the OpenAPI document")
     func example() throws {
-        let row = [
-            "critical": "3", "high": "1", "medium": "0", "low": "1", "engaged": "1", "missed_appointments_14d": "1",
-            "failed_communications": "1", "no_future_appointments": "4", "immediate_actions_required": "2",
-            "last_updated": "2025-06-30T12:00:00Z",
-        ]
-        #expect(try RiskMetrics(call()).answer([row]) == json(Self.expected))
+        let example = try DocumentedExample("RiskMetrics")
+        #expect(try RiskMetrics(call()).answer([example.columns]) == example.value)
     }
 
     @Test("reports a result without a row as a fault of ours")
@@ -26,18 +22,4 @@ struct RiskMetricsTests {
         let endpoint = try RiskMetrics(call())
         #expect(throws: EndpointError.self) { try endpoint.respond(to: endpoint.result([])) }
     }
-
-    private static let expected = """
-        {
-          "organization_id": "org_2abc123",
-          "risk_summary": {"critical": 3, "high": 1, "medium": 0, "low": 1, "engaged": 1},
-          "alerts": {
-            "missed_appointments_14d": 1,
-            "failed_communications": 1,
-            "no_future_appointments": 4
-          },
-          "immediate_actions_required": 2,
-          "last_updated": "2025-06-30T12:00:00Z"
-        }
-        """
 }
