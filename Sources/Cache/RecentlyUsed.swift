@@ -2,36 +2,52 @@
 ///
 /// The order is a ring of places, from the most recently used to the least recently used, so that every operation takes
 /// the same time whatever the number of values. It has no lock.
+///
+/// Its code is inlinable, so that the compiler specializes it for each module's keys and values. Without that a look for
+/// a verified token takes several microseconds, under the lock that all workers share.
 public struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable {
-    private struct Entry {
-        let key: Key
-        let value: Value
-        let size: Int
+    @usableFromInline
+    struct Entry: Sendable {
+        @usableFromInline let key: Key
+        @usableFromInline let value: Value
+        @usableFromInline let size: Int
+
+        @inlinable
+        init(key: Key, value: Value, size: Int) { (self.key, self.value, self.size) = (key, value, size) }
     }
 
-    private struct Place {
-        var entry: Entry?
+    @usableFromInline
+    struct Place: Sendable {
+        @usableFromInline var entry: Entry?
         /// The one used before this one, and the one used after it.
-        var older = 0
-        var newer = 0
+        @usableFromInline var older = 0
+        @usableFromInline var newer = 0
+
+        @inlinable
+        init() {}
     }
 
-    private let mostBytes: Int
-    private let mostValues: Int
-    /// The sizes of all values together.
-    public private(set) var bytes = 0
-    private var index: [Key: Int] = [:]
+    @usableFromInline let mostBytes: Int
+    @usableFromInline let mostValues: Int
+    @usableFromInline var size = 0
+    @usableFromInline var index: [Key: Int] = [:]
     /// The first has no value: it is newer than the newest and older than the oldest.
-    private var places = [Place()]
-    private var free: [Int] = []
+    @usableFromInline var places = [Place()]
+    @usableFromInline var free: [Int] = []
 
     public init(mostBytes: Int, mostValues: Int = .max) {
         (self.mostBytes, self.mostValues) = (mostBytes, mostValues)
     }
 
+    @inlinable
     public var count: Int { index.count }
 
+    /// The sizes of all values together.
+    @inlinable
+    public var bytes: Int { size }
+
     /// The value of this key, which becomes the most recently used one.
+    @inlinable
     public mutating func find(_ key: Key) -> Value? {
         guard let place = index[key] else { return nil }
         unlink(place)
@@ -43,53 +59,59 @@ public struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable 
     ///
     /// - Returns: the value it replaces, if any, and those that were removed to make room. The caller frees them, after
     ///   its lock.
+    @inlinable
     public mutating func insert(_ value: Value, for key: Key, size: Int) -> (replaced: Value?, removed: [Value]) {
         guard size <= mostBytes, mostValues > 0 else { return (nil, []) }
         let replaced = index[key].flatMap { take($0) }
         var removed: [Value] = []
-        while bytes + size > mostBytes || count >= mostValues, let oldest = take(places[0].newer) {
+        while self.size + size > mostBytes || count >= mostValues, let oldest = take(places[0].newer) {
             removed.append(oldest)
         }
         let place = free.popLast() ?? places.count
         if place == places.count { places.append(Place()) }
         places[place].entry = Entry(key: key, value: value, size: size)
         index[key] = place
-        bytes += size
+        self.size += size
         link(place)
         return (replaced, removed)
     }
 
     /// Removes and returns the value of this key if `isMeant` holds for it: another thread may have replaced it.
+    @inlinable
     public mutating func remove(_ key: Key, where isMeant: (Value) -> Bool) -> Value? {
         guard let place = index[key], let value = places[place].entry?.value, isMeant(value) else { return nil }
         return take(place)
     }
 
     /// Removes and returns the least recently used value if `isMeant` holds for it.
+    @inlinable
     public mutating func removeOldest(where isMeant: (Value) -> Bool) -> Value? {
         let oldest = places[0].newer
         guard let value = places[oldest].entry?.value, isMeant(value) else { return nil }
         return take(oldest)
     }
 
-    private mutating func take(_ place: Int) -> Value? {
+    @inlinable
+    mutating func take(_ place: Int) -> Value? {
         guard let entry = places[place].entry else { return nil }
         unlink(place)
         places[place] = Place()
         index[entry.key] = nil
         free.append(place)
-        bytes -= entry.size
+        size -= entry.size
         return entry.value
     }
 
-    private mutating func unlink(_ place: Int) {
+    @inlinable
+    mutating func unlink(_ place: Int) {
         let (older, newer) = (places[place].older, places[place].newer)
         places[older].newer = newer
         places[newer].older = older
     }
 
     /// Makes it the newest: between the newest so far and the ring's first place.
-    private mutating func link(_ place: Int) {
+    @inlinable
+    mutating func link(_ place: Int) {
         let newest = places[0].older
         places[place].older = newest
         places[place].newer = 0

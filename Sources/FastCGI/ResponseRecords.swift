@@ -6,7 +6,7 @@ import Glibc
 ///
 /// libfcgi's own stream copies everything into records of 8 kB and writes each of them separately, so that nginx wakes
 /// up for every record. It has no deadline either: a peer that reads slowly would hold a worker without end.
-struct Answer {
+struct ResponseRecords {
     let requestID: UInt16
     let head: [UInt8]
     let body: [UInt8]
