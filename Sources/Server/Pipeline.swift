@@ -8,7 +8,7 @@ struct Pipeline: Sendable {
     let authenticator: Authenticator
     let database: RequestDatabase
     /// Nil disables caching.
-    let keptAnswers: KeptAnswers?
+    let responseCache: ResponseCache?
     let hooks: RequestHooks
     let service: ServiceResponses
     let cors: CORS
@@ -142,11 +142,11 @@ struct Pipeline: Sendable {
     ) throws -> Response {
         let query = value.query
         record.statement = query.statement.name
-        if let keptAnswers, let cacheKey = value.cacheKey {
+        if let responseCache, let cacheKey = value.cacheKey {
             let found = try runQuery(value, &record) {
-                try keptAnswers.find(query, cacheKey: cacheKey, organization: organization)
+                try responseCache.find(query, cacheKey: cacheKey, organization: organization)
             }
-            return try record.timings.measure(\.encoding) { try keptAnswers.response(found, to: value) }
+            return try record.timings.measure(\.encoding) { try responseCache.response(found, to: value) }
         }
         let rows = try runQuery(value, &record) {
             try database.run(query, organization, type(of: value).isRepeatable)

@@ -12,12 +12,12 @@ struct PipelineAssembly {
 
     func pipeline() -> Pipeline {
         let verifier = Verifier(keys: parts.keys, policy: configuration.policy, denied: parts.denied)
-        let keptAnswers = keptAnswers()
-        let readings = readings(verifier, keptAnswers)
+        let responseCache = responseCache()
+        let readings = readings(verifier, responseCache)
         return Pipeline(
             authenticator: Authenticator(verifier: verifier),
             database: database(),
-            keptAnswers: keptAnswers,
+            responseCache: responseCache,
             hooks: hooks(),
             service: ServiceResponses(
                 idleLogoffMinutes: configuration.idleLogoffMinutes, securityText: configuration.securityText,
@@ -42,10 +42,10 @@ struct PipelineAssembly {
             timeWaited: { database.pool.timeWaited })
     }
 
-    private func keptAnswers() -> KeptAnswers? {
+    private func responseCache() -> ResponseCache? {
         guard configuration.answerCacheBytes > 0 else { return nil }
         let database = parts.database
-        return KeptAnswers(capacity: configuration.answerCacheBytes) {
+        return ResponseCache(capacity: configuration.answerCacheBytes) {
             (probe, query, organization) throws(PostgreSQLError) in
             try database.run(probe: probe, then: query, organization: organization)
         }
@@ -74,7 +74,7 @@ struct PipelineAssembly {
     }
 
     /// The readings of other parts, in the order in which `/metrics` lists them.
-    private func readings(_ verifier: Verifier, _ keptAnswers: KeptAnswers?) -> [Metrics.Reading] {
+    private func readings(_ verifier: Verifier, _ responseCache: ResponseCache?) -> [Metrics.Reading] {
         let (parts, waiting, sink, database) = (parts, waiting, log.sink, parts.database)
         let (isAudited, protectionsOff) = (configuration.isAudited, configuration.protectionsOff)
         return [
@@ -89,7 +89,7 @@ struct PipelineAssembly {
             { $0.add(tokens: verifier.cacheStatistics) },
             { $0.add(keys: parts.keys.statistics) },
             { $0.add(denied: parts.denied?.statistics ?? DenyList.Statistics()) },
-            { $0.add(keptAnswers?.statistics ?? KeptAnswers.Statistics()) },
+            { $0.add(responseCache?.statistics ?? ResponseCache.Statistics()) },
             { $0.add(lostLogLines: sink.lostLines) },
             { $0.add(isAudited: isAudited) },
             { $0.add(audit: parts.audit.trail.statistics) },

@@ -32,7 +32,7 @@ final class Harness: Sendable {
 
     /// - Parameters:
     ///   - refusal: what the hook after authentication throws.
-    ///   - keptAnswers: with a database of their own.
+    ///   - responseCache: with a database of their own.
     ///   - admits: whether the audit takes an entry in.
     ///   - answer: the database.
     init(
@@ -59,7 +59,7 @@ final class Harness: Sendable {
     private var pipeline: Pipeline {
         Pipeline(
             authenticator: authenticator,
-            database: database, keptAnswers: keptAnswers, hooks: hooks,
+            database: database, responseCache: responseCache, hooks: hooks,
             service: ServiceResponses(idleLogoffMinutes: 15) { "metrics 1\n" },
             cors: CORS(allowedOrigins: [Ask.origin]),
             logger: Logger(label: "test") { _ in
