@@ -1,13 +1,16 @@
--- Applies one file of views/, endpoints/, flat/ or audit/, and notes which functions and views it has made
--- (re.migration.made). The folders are the truth:
+-- Functions that apply one file of views/, endpoints/, flat/ or audit/, and record the functions and views that it
+-- created (re.migration.made). After a migration the database contains exactly the objects of these folders:
 --
---   - A function whose result changes, or a view whose columns do, is dropped first, with the functions and views that
---     depend on it, and their files run again. Their text is not taken from the catalog: there an alias list names the
---     columns by position, which a column in the middle would shift.
---   - What was granted on them, and their comments, come back (pg_temp.restore_rights).
---   - What no file makes any longer is dropped (pg_temp.drop_obsolete), such as a function with the former parameters.
+--   1. is_applied runs a file. CREATE OR REPLACE cannot change a function's result type or a view's columns.
+--      drop_to_replace then drops the object with its dependents, and their files run again. Their text is not read
+--      from the catalog, because there an alias list names the columns by position, and a new column would shift it.
+--   2. drop_obsolete drops the objects that no file creates any more, such as a function with its former parameters.
+--   3. restore_rights restores the rights and comments of the dropped objects.
 --
--- An object is named as in a DROP: FUNCTION re.digits(text), VIEW re.patient.
+-- Objects are named as in a DROP: FUNCTION re.digits(text), VIEW re.patient.
+
+-- dropped: each dropped object, the object that was replaced, and a statement that restores a right or a comment.
+-- former: the objects that an applied file created before.
 CREATE TEMPORARY TABLE dropped (name text, replaced text, statement text) ON COMMIT DROP;
 CREATE TEMPORARY TABLE former (name text) ON COMMIT DROP;
 
@@ -75,6 +78,8 @@ CREATE FUNCTION pg_temp.rights_and_comments() RETURNS TABLE (name text, statemen
     JOIN pg_description d ON (d.classoid, d.objoid) = (o.classid, o.objid)
 $$;
 
+-- Drops an object with its dependents, so that their files can create them again. Refuses if no file creates a
+-- dependent, such as a site's own view.
 CREATE FUNCTION pg_temp.drop_to_replace(object text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     others text := (
@@ -131,6 +136,7 @@ BEGIN
     END LOOP;
 END $$;
 
+-- Records that a file was applied, and the objects that it created.
 CREATE FUNCTION pg_temp.note_made(of_file text, sum text, now_made text[]) RETURNS void LANGUAGE sql AS $$
     INSERT INTO pg_temp.former SELECT unnest(m.made) FROM re.migration m WHERE m.file = of_file;
     INSERT INTO re.migration AS m (file, sha256, made) VALUES (of_file, sum, now_made)
@@ -138,6 +144,7 @@ CREATE FUNCTION pg_temp.note_made(of_file text, sum text, now_made text[]) RETUR
     WHERE (m.sha256, m.made) IS DISTINCT FROM (excluded.sha256, excluded.made)
 $$;
 
+-- Applies a file. False if it fails. The file created the objects with a new row in the catalog.
 CREATE FUNCTION pg_temp.is_applied(file text, sum text, statements text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     before text[] := ARRAY(SELECT o.name || o.version FROM pg_temp.objects() o);
@@ -150,6 +157,7 @@ BEGIN
     RETURN true;
 END $$;
 
+-- The former objects that no file creates now.
 CREATE FUNCTION pg_temp.obsolete() RETURNS SETOF text LANGUAGE sql AS $$
     SELECT o.name FROM pg_temp.objects() o
     WHERE EXISTS (SELECT FROM pg_temp.former)
@@ -180,6 +188,7 @@ BEGIN
     END IF;
 END $$;
 
+-- A right or comment of a column that no longer exists is not restored.
 CREATE FUNCTION pg_temp.restore_rights() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     lost text := (SELECT string_agg(DISTINCT format('%s with %s', d.name, d.replaced), ', ') FROM pg_temp.dropped d

@@ -1,16 +1,17 @@
-# Sourced by the scripts of this folder and by deploy/prepare: reaches the database that DATABASE_URL names.
+# Connects to the database of DATABASE_URL. Sourced by the scripts of this folder and by deploy/prepare.
 #
-# Everybody on a machine sees the arguments of its programs. So the password is taken out of DATABASE_URL and given to
-# libpq by its environment (PGPASSWORD), which only the same user sees; $connection is the rest, for psql's -d.
+# All users of a machine see the arguments of its programs. The password is therefore removed from DATABASE_URL and
+# passed to libpq in its environment (PGPASSWORD), which only the same user sees. $connection is the rest, for psql's
+# option -d.
 #
 # Over a network the server's certificate is checked (sslmode=verify-full), unless DATABASE_URL, PGSSLMODE or a service
-# file asks for something else by name, as the API's server has it. Two things are simpler here than there: of a list
-# with one host over a network, verify-full holds for all; and a service that leads to loopback has to name its sslmode.
+# file sets another sslmode. The API's server has the same rule. Two details are simpler here. If one host of a list is
+# reached over a network, verify-full holds for all hosts. A service on loopback must set its own sslmode.
 
 declare -F fail > /dev/null || fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
-# psql quotes hosts and names. Of a password with a raw @ in it, libpq takes the rest for a host's name; so only what is
-# known to be no part of a connection string is passed on.
+# psql's messages quote hosts and names. If a password contains a raw @, libpq reads the rest of it as a host's name.
+# Therefore only these texts are shown, which cannot be a part of a connection string.
 known_reasons='Name or service not known|Temporary failure in name resolution|No address associated with hostname'
 known_reasons+='|Connection refused|Connection timed out|No route to host|Network is unreachable|No such file or directory'
 known_reasons+='|Permission denied|timeout expired|password authentication failed|no password supplied|no pg_hba.conf entry'
@@ -23,20 +24,21 @@ unreadable='invalid URI|invalid connection option|in connection info string|perc
 known_reasons+="|$unreadable"
 about_certificates='root certificate file|server does not support SSL|host name must be specified|certificate verify failed'
 
-# Spells out controls, marks that are not seen or turn the direction, and separators of lines (perl is part of every
-# Debian).
+# Escapes control characters, invisible characters, changes of the writing direction and line separators. Every Debian
+# has perl.
 printable() {
     perl -CSD -pe 'BEGIN { $| = 1 } s/([^\n\P{C}]|[\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}])/sprintf "\\u{%X}", ord $1/ge'
 }
 
-# Prints what is wrong with DATABASE_URL, the rest of it, its password, whether it leads over a network, and its
-# sslmode, each with a zero byte behind it. By the rules of libpq (PostgreSQL's documentation, section 34.1.1).
+# Prints five fields, each followed by a zero byte: the error in DATABASE_URL, DATABASE_URL without its password, the
+# password, "network" if it leads over a network, and its sslmode. The syntax is libpq's (PostgreSQL's documentation,
+# section 34.1.1).
 take_apart() {
     DATABASE_URL=$DATABASE_URL perl -e '
         use strict; use warnings;
         my ($url, $rest, $wrong, %value) = ($ENV{DATABASE_URL}, "", "");
         sub decoded { my $text = $_[0]; $text =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ge; $text }
-        # Which options there are differs from version to version; what cannot be one may be the rest of a password.
+        # The options depend on the version of libpq. A name of another form may be the rest of a password.
         my $option = qr/^[a-z_]{4,}$/;
         my $hint = "; in a URI, what is special in a password is percent-encoded (\@ is %40, / is %2F)";
         if ($url =~ m{^(postgres(?:ql)?://)(?:([^:\@/]*)(?::([^\@/]*))?\@)?(.*)$}s) {
@@ -45,7 +47,7 @@ take_apart() {
             my ($front, $query) = $place =~ /^([^?]*)(?:\?(.*))?$/s;
             my ($hosts, $database) = $front =~ m{^([^/]*)(?:/(.*))?$}s;
             $wrong = "has a host or a database with a raw \@$hint" if ("$hosts/" . ($database // "")) =~ /\@/;
-            # A raw / or ? cuts a password in two, and libpq takes the rest for something else.
+            # A raw / or ? ends the password early, and libpq reads the rest as a host, port or database.
             $wrong ||= "has a port that is no number$hint"
                 if grep { s/^\[.*?\]//r =~ /:(.*)/s && decoded($1) !~ /^\s*\d*\s*$/ } split /,/, $hosts;
             $wrong ||= "has a user with a raw ?$hint" if ($user // "") =~ /\?/;
@@ -73,7 +75,7 @@ take_apart() {
             }
             $wrong = "is no connection string" if $url !~ /\G\s*$/gc;
         } else {
-            # The name of a database, unless it looks like one of another program.
+            # The name of a database, unless it looks like a connection string of another program.
             $wrong = "is no connection string of libpq" if $url =~ m{:.*\@|://}s;
             $rest = $url;
         }
@@ -82,7 +84,7 @@ take_apart() {
         for (qw(oauth_client_secret scram_client_key scram_server_key)) {
             $wrong ||= "has $_, which has no place that is not seen" if length($value{$_} // "");
         }
-        # As in Password=…;Database=…, or in a connection string within dbname.
+        # Examples are Password=…;Database=… and a connection string within dbname.
         $wrong ||= "has a password where libpq does not look for one"
             if $rest =~ m{(?<![.\w])(?:pass|passwd|password|pwd)\s*=|://[^/?]*:[^/?]*\@}i;
         my $service = exists $value{service} || length($ENV{PGSERVICE} // "");
@@ -93,7 +95,7 @@ take_apart() {
     '
 }
 
-# Sets $connection and what libpq takes from its environment.
+# Sets $connection and libpq's environment variables.
 prepare_connection() {
     local wrong password network mode
     [[ -n ${DATABASE_URL:-} ]] || fail 'DATABASE_URL is not set; it takes any libpq connection string'
@@ -105,16 +107,16 @@ prepare_connection() {
     if [[ -n $network && -z $mode && -z ${PGSSLMODE:-} ]]; then
         export PGSSLMODE=verify-full
         tls_by_default=1
-    # What libpq does not know it refuses, and it may be the rest of a password.
+    # libpq refuses any other value. It is not printed, since it may be the rest of a password.
     elif [[ -n $network && ${mode:-$PGSSLMODE} =~ ^(disable|allow|prefer|require|verify-ca)$ ]]; then
         printf 'warning: over a network sslmode=%s does not check who the database is; verify-full does\n' "${mode:-$PGSSLMODE}" |
             printable >&2
     fi
 }
 
-# The database as psql finds it, hence without anything of a password: its name, host and port.
+# Prints the database's name, host and port as psql reports them, so without any part of a password.
 name_database() {
-    # A socket is told by its folder.
+    # The host of a socket is its folder.
     psql -X -q -At -d "$connection" -c '\echo :DBNAME on :HOST, port :PORT' < /dev/null | printable
 }
 
@@ -132,7 +134,7 @@ check_connection() {
     fail "the database that DATABASE_URL names does not answer${reasons:+: $reasons}$hint"
 }
 
-# For a script that writes: of several hosts, the one that can be written to.
+# For a script that writes. If there are several hosts, libpq chooses one that accepts writes.
 check_writable_connection() {
     export PGTARGETSESSIONATTRS=${PGTARGETSESSIONATTRS:-read-write} PGAPPNAME=${PGAPPNAME:-${0##*/}} PGCLIENTENCODING=UTF8
     check_connection

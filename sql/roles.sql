@@ -2,9 +2,9 @@
 -- may create the same ones at the same time.
 --   reengagement_bound    its direct members see one organization only (re.is_bound)
 --   reengagement_definer  owns the views and owns no table, so that row-level security applies inside them
---   reengagement_marker   owns the trigger functions, which insert pending changes; it may do nothing else
+--   reengagement_marker   owns the trigger functions. It may insert rows and reads no patient data
 --   reengagement_scheduler owns the functions that read all organizations' pending changes and bounds, and nothing else
---   reengagement_searcher owns re.search; it is bound, but reads the search index of all organizations
+--   reengagement_searcher owns re.search, is bound, and reads the search index of all organizations
 --   re.server_role        the role that the server assumes on each connection (DATABASE_ROLE)
 --
 -- In PostgreSQL 15 a login with CREATEROLE may grant any role. Since 16 it needs WITH ADMIN, which the creator of a
