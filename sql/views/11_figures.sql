@@ -1,4 +1,58 @@
--- The formulas that several views share. numeric's round() goes half away from zero, as the definitions want it.
+-- The constants of the contract (docs/definitions.md), each written once and called by its name everywhere else, and the
+-- formulas that several views share. The planner replaces an IMMUTABLE call without arguments by its value, once for each
+-- plan, so that a name costs nothing where plans are reused.
+
+-- The days since last contact from which a patient's risk level is low, medium, high and critical.
+CREATE OR REPLACE FUNCTION re.low_risk_days() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 7;
+CREATE OR REPLACE FUNCTION re.medium_risk_days() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 14;
+CREATE OR REPLACE FUNCTION re.high_risk_days() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 30;
+CREATE OR REPLACE FUNCTION re.critical_risk_days() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 45;
+
+-- From this many days since last contact on, neither level nor score changes any more.
+CREATE OR REPLACE FUNCTION re.last_scored_day() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 90;
+
+-- More missed appointments than this no longer change the score.
+CREATE OR REPLACE FUNCTION re.most_scored_misses() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 2;
+
+-- The days, today included, in which attendance and a patient's missed appointments are counted.
+CREATE OR REPLACE FUNCTION re.attendance_days() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 90;
+
+-- The days, today included, in which risk-metrics counts missed appointments and failed attempts.
+CREATE OR REPLACE FUNCTION re.alert_days() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 14;
+
+-- The longest time from an attempt to a booking that is attributed to it.
+CREATE OR REPLACE FUNCTION re.attribution_window() RETURNS interval LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN interval '336 hours';
+
+-- The benchmarks of performance.
+CREATE OR REPLACE FUNCTION re.industry_contact_rate() RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 55.0;
+CREATE OR REPLACE FUNCTION re.industry_conversion_rate() RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 68.0;
+
+-- A clinic's contact success rate against the benchmark, by the rounded rate.
+CREATE OR REPLACE FUNCTION re.performance_verdict(attempts bigint, contact_success_rate numeric) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN attempts = 0 THEN 'insufficient_data'
+    WHEN contact_success_rate >= 60.0 THEN 'above_average'
+    WHEN contact_success_rate >= 50.0 THEN 'average'
+    ELSE 'below_average'
+END;
+
+-- The timeframes of performance, with their days, today included.
+CREATE OR REPLACE FUNCTION re.timeframes() RETURNS TABLE (timeframe text, days integer)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 3
+BEGIN ATOMIC
+    VALUES ('last_7_days', 7), ('last_30_days', 30), ('last_90_days', 90);
+END;
+
+-- The patients whom the dashboard shows, and the attempts that a patient's page shows.
+CREATE OR REPLACE FUNCTION re.top_patients() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 10;
+CREATE OR REPLACE FUNCTION re.shown_attempts() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 20;
+
+-- A search that finds more patients than this does not report their number.
+CREATE OR REPLACE FUNCTION re.most_counted_matches() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 1000;
+
+-- numeric's round() rounds half away from zero, as the definitions want it.
 
 CREATE OR REPLACE FUNCTION re.rate_or_null(part bigint, whole bigint) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -16,10 +70,10 @@ RETURN coalesce(round(total * 1.000000000000000000000000000000 / nullif(number, 
 CREATE OR REPLACE FUNCTION re.risk_level(days integer) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
-    WHEN days < 7 THEN 'engaged'
-    WHEN days < 14 THEN 'low'
-    WHEN days < 30 THEN 'medium'
-    WHEN days < 45 THEN 'high'
+    WHEN days < re.low_risk_days() THEN 'engaged'
+    WHEN days < re.medium_risk_days() THEN 'low'
+    WHEN days < re.high_risk_days() THEN 'medium'
+    WHEN days < re.critical_risk_days() THEN 'high'
     ELSE 'critical'
 END;
 
@@ -36,7 +90,7 @@ END;
 
 CREATE OR REPLACE FUNCTION re.risk_score(days integer, missed_in_90_days bigint, upcoming boolean) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN greatest(0, re.recency(days) + 5 * least(missed_in_90_days, 2)::integer - CASE WHEN upcoming THEN 20 ELSE 0 END);
+RETURN greatest(0, re.recency(days) + 5 * least(missed_in_90_days, re.most_scored_misses())::integer - CASE WHEN upcoming THEN 20 ELSE 0 END);
 
 CREATE OR REPLACE FUNCTION re.risk_tier(score integer) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -45,7 +99,7 @@ RETURN CASE WHEN score >= 70 THEN 'high' WHEN score >= 40 THEN 'medium' ELSE 'lo
 CREATE OR REPLACE FUNCTION re.engagement_status(upcoming boolean, has_contact boolean, days integer) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
-    WHEN upcoming OR (has_contact AND days < 30) THEN 'active'
+    WHEN upcoming OR (has_contact AND days < re.high_risk_days()) THEN 'active'
     WHEN NOT has_contact THEN 'stale'
     ELSE 'dormant'
 END;
