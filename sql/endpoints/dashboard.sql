@@ -1,3 +1,6 @@
+/* endpoint
+[{"method": "GET", "path": "dashboard", "questions": [{"title": "dashboard", "query": ""}]}]
+*/
 CREATE OR REPLACE FUNCTION re.plain_dashboard(organization text)
 RETURNS TABLE (
     total_patients bigint,

@@ -1,3 +1,9 @@
+/* endpoint
+[{"method": "POST", "path": "log-outreach", "writes": true, "questions": [
+    {"body": {"patient_id": "{patient_id}", "method": "sms", "outcome": "failed"},
+     "arguments": {"patient": "{patient_id}", "method": "sms", "outcome": "failed", "opened": false, "notes": "",
+        "logged_by": "user_1"}}]}]
+*/
 -- One row whatever happens, so that a refusal is an answer and not an error. Each look at the key is a statement of its
 -- own, hence sees what the request it waited for has committed (under READ COMMITTED).
 CREATE OR REPLACE FUNCTION re.log_outreach(

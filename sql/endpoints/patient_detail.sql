@@ -1,3 +1,7 @@
+/* endpoint
+[{"method": "GET", "path": "patients/{patient_id}", "questions": [
+    {"title": "patient", "query": "", "arguments": {"patient": "{patient_id}"}}]}]
+*/
 CREATE OR REPLACE FUNCTION re.patient_detail(organization text, patient text)
 RETURNS TABLE (
     organization_id text, id text, name text, phone text, email text, risk_level text, risk_score integer,

@@ -1,3 +1,9 @@
+/* endpoint
+[{"method": "GET", "path": "performance", "questions": [
+    {"title": "performance 7 d", "query": "timeframe=last_7_days", "arguments": {"wanted_timeframe": "last_7_days"}},
+    {"title": "performance 30 d", "query": "timeframe=last_30_days", "arguments": {"wanted_timeframe": "last_30_days"}},
+    {"title": "performance 90 d", "query": "timeframe=last_90_days", "arguments": {"wanted_timeframe": "last_90_days"}}]}]
+*/
 CREATE OR REPLACE FUNCTION re.plain_performance(organization text, wanted_timeframe text)
 RETURNS TABLE (
     outreach_attempts bigint, successful_contacts bigint, contact_success_rate numeric,

@@ -1,3 +1,23 @@
+/* endpoint
+[{"method": "GET", "path": "patients/prioritized", "arguments": {"sort_by": "priority", "with_notes": false, "row_limit": 51},
+  "questions": [
+    {"title": "list of 50", "query": "limit=50"},
+    {"title": "list of 200", "query": "limit=200", "arguments": {"row_limit": 201}},
+    {"title": "list of 50, critical", "query": "limit=50&risk_level=critical", "arguments": {"wanted_level": "critical"}},
+    {"title": "list of 50, high", "query": "limit=50&risk_level=high", "arguments": {"wanted_level": "high"}},
+    {"title": "list of 50, medium", "query": "limit=50&risk_level=medium", "arguments": {"wanted_level": "medium"}},
+    {"title": "list of 50, low", "query": "limit=50&risk_level=low", "arguments": {"wanted_level": "low"}},
+    {"title": "list of 50, engaged", "query": "limit=50&risk_level=engaged", "arguments": {"wanted_level": "engaged"}},
+    {"query": "engagement_status=dormant&include=notes", "arguments": {"wanted_status": "dormant", "with_notes": true}},
+    {"query": "action_priority=2&sort=last_contact", "arguments": {"wanted_priority": 2, "sort_by": "last_contact"}},
+    {"query": "risk_tier=medium&sort=name", "arguments": {"wanted_tier": "medium", "sort_by": "name"}},
+    {"query": "q=ana", "arguments": {"wanted_text": "ana"}}]},
+{"method": "POST", "path": "patients/search", "arguments": {"sort_by": "priority", "with_notes": false, "row_limit": 51},
+  "questions": [
+    {"body": {}},
+    {"body": {"q": "ana", "sort": "name", "include": "notes"},
+     "arguments": {"wanted_text": "ana", "sort_by": "name", "with_notes": true}}]}]
+*/
 -- The list goes on after the patient whose place is given, in the order of priority or of last contact by its numbers and
 -- id, in that of names by its folded name and id; all null is the first page. A name may be cut short by the caller: it
 -- stands for the whole one of that patient, while there is one that begins with it.

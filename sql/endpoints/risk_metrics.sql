@@ -1,3 +1,6 @@
+/* endpoint
+[{"method": "GET", "path": "risk-metrics", "questions": [{"title": "risk-metrics", "query": ""}]}]
+*/
 CREATE OR REPLACE FUNCTION re.plain_risk_metrics(organization text)
 RETURNS TABLE (
     critical bigint, high bigint, medium bigint, low bigint, engaged bigint,

@@ -1,3 +1,12 @@
+/* endpoint
+[{"method": "GET", "path": "trends", "questions": [
+    {"query": "period=7d&metrics=risk_levels,success_rates,channel_performance", "arguments": {"days": 7}},
+    {"title": "trends 30 d", "query": "period=30d", "arguments": {"days": 30}},
+    {"query": "period=90d&metrics=risk_levels", "arguments": {"days": 90}},
+    {"query": "period=6m", "arguments": {"days": 182}},
+    {"title": "trends 1 y, all metrics", "query": "period=1y&metrics=risk_levels,success_rates,channel_performance",
+     "arguments": {"days": 365}}]}]
+*/
 -- The levels come from changes: a stretch of days with the same last contact passes each threshold at most once and
 -- ends at most once, so that sums of changes, day after day, replace a count of every patient on every day.
 CREATE OR REPLACE FUNCTION re.plain_trends(organization text, days integer)
