@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +12,10 @@ import requests
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 240
-ENDPOINTS = ("risk-metrics", "performance", "patients/prioritized", "patients/patient_1", "trends", "dashboard")
+sys.path.insert(0, str(ROOT / "Tests/EndToEnd"))
+from registry import paths  # noqa: E402
+
+ENDPOINTS = paths("patient_1")
 API = "/api/v1/reengagement/org_demo_1/"
 # Figures that are told at the end and not judged.
 told = []

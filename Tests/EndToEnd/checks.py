@@ -5,7 +5,8 @@ from random import Random
 from urllib.parse import urlencode
 
 from client import difference
-from oracle import LEVELS, METRICS, PERIODS, TIMEFRAMES
+from oracle import LEVELS, METRICS, PERIODS
+from registry import READS, questions
 
 COMBINATIONS = [c for n in range(len(METRICS) + 1) for c in combinations(METRICS, n)]
 
@@ -15,14 +16,14 @@ def must_equal(expected, got, what):
     assert found is None, f"{what}: {found}"
 
 
+# All but those that have a check of their own below.
+SUMMARIES = [endpoint for endpoint in READS if endpoint.path != "trends" and not endpoint.path.startswith("patients/")]
+
+
 def check_summaries(api, oracle):
-    organization = oracle.organization
-    must_equal(oracle.risk_metrics(), api.answer(organization, "risk-metrics"), f"{organization} risk-metrics")
-    must_equal(oracle.dashboard(), api.answer(organization, "dashboard"), f"{organization} dashboard")
-    for timeframe in TIMEFRAMES:
-        path = f"performance?timeframe={timeframe}"
-        must_equal(oracle.performance(timeframe), api.answer(organization, path), f"{organization} {path}")
-    must_equal(oracle.performance(), api.answer(organization, "performance"), f"{organization} performance")
+    paths = [endpoint.path for endpoint in SUMMARIES] + [question.path() for question in questions(SUMMARIES)]
+    for path in dict.fromkeys(paths):
+        must_equal(oracle.answer_to(path), api.answer(oracle.organization, path), f"{oracle.organization} {path}")
 
 
 def check_trends(api, oracle, periods=PERIODS, metrics=(METRICS, )):

@@ -124,5 +124,11 @@ def must_fit(path, method, status, response):
     return value
 
 
+def example_of(path, method="get", status="200"):
+    """The first example of a response."""
+    content = description.response(path, method, status)["content"]["application/json"]
+    return description.resolved(next(iter(content["examples"].values())))["value"]
+
+
 def schema_of(path, method, status):
     return next(iter(description.response(path, method, status)["content"].values()))["schema"]

@@ -6,6 +6,7 @@ Written from the definitions alone and by brute force, so that it can be read be
 from collections import defaultdict
 from decimal import Decimal
 from fractions import Fraction
+from urllib.parse import parse_qsl, unquote
 
 from folding import folded, is_found
 from measures import (HOUR, Clock, average, direction, iso_date, level_after, one_decimal, percent, ratio, rfc3339,
@@ -68,6 +69,18 @@ class Oracle:
             attribute(appointments[patient_id], attempts, now)
             self.attempts += attempts
         self.days_cache = {}
+
+    def answer_to(self, path):
+        """The response to a GET, by its path below the organization's and its query; a page's cursor is "more"."""
+        endpoint, _, query = path.partition("?")
+        asked = dict(parse_qsl(query))
+        asked |= {name: int(asked[name]) for name in ("limit", "action_priority") if name in asked}
+        asked |= {name: asked[name].split(",") for name in ("metrics",) if name in asked}
+        if endpoint == "patients/prioritized":
+            return self.prioritized(**asked)
+        if endpoint.startswith("patients/"):
+            return self.patient(unquote(endpoint.removeprefix("patients/")))
+        return getattr(self, endpoint.replace("-", "_"))(**asked)
 
     # patients, today
 

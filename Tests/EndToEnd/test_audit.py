@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import psycopg2
 import pytest
 
+import registry
 from asking import GOOD, eventually, post, token_headers
 from client import PREFIX
 from conftest import load_clinic
@@ -37,12 +38,15 @@ def asked(api, organization, path, method="GET", token_of=None, **claims):
 
 def test_every_read_is_on_record_with_the_patients_it_showed(api, database, clinic):
     paths = {
-        "risk-metrics": None, "performance?timeframe=last_7_days": {"timeframe": "last_7_days"},
+        "performance?timeframe=last_7_days": {"timeframe": "last_7_days"},
         "trends?period=7d&metrics=success_rates,risk_levels": {"period": "7d", "metrics": "risk_levels,success_rates"},
-        "dashboard": None, "patients/prioritized?limit=3": {"risk_level": "all", "limit": "3", "continued": "no"},
+        "patients/prioritized?limit=3": {"risk_level": "all", "limit": "3", "continued": "no"},
         "patients/prioritized?risk_level=critical": {"risk_level": "critical", "limit": "50", "continued": "no"},
         "patients/patient_123": {"patient_id": "patient_123"}
     }
+    taken = {path.partition("?")[0] for path in paths}
+    # The others take no parameter.
+    paths |= {path: None for path in registry.paths("patient_123") if path not in taken}
     answers = {path: asked(api, clinic, path) for path in paths}
     rows = eventually(lambda: len(found := recorded(database, clinic)) == len(paths) and found)
     for path, filters in paths.items():

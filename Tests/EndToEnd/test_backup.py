@@ -11,6 +11,7 @@ import pytest
 
 from asking import token_headers
 from client import PREFIX
+from registry import questions
 from stack import ROOT, Server, Stack, clean_environment, connect
 
 RUNBOOK = (ROOT / "docs/operating.md").read_text().partition("## Back up")[2].partition("\n## ")[0]
@@ -154,10 +155,8 @@ def answers(stack, folder, cluster, url):
         assert server.get("/ready").status == 200
         for number in (1, 2, 3):
             base = f"{PREFIX}/org_demo_{number}/"
-            for path in ("risk-metrics", "dashboard", "performance", "performance?timeframe=last_90_days",
-                         "trends?period=1y&metrics=risk_levels,success_rates,channel_performance",
-                         "patients/prioritized?limit=200&include=notes", "patients/prioritized?q=an&sort=name",
-                         "patients/patient_1"):
+            for path in (*(question.path("patient_1") for question in questions()),
+                         "patients/prioritized?limit=200&include=notes", "patients/prioritized?q=an&sort=name"):
                 answer = server.get(base + path, token_headers(stack, f"org_demo_{number}"))
                 found[base + path] = answer.status, answer.json()
             foreign = server.get(base + "dashboard", token_headers(stack, f"org_demo_{number % 3 + 1}"))

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from stack import ORIGINS
 from problems import must_be_answer, must_be_problem
+from registry import paths
+from stack import ORIGINS
 
 STRANGERS = ("https://evil.example", "null", "http://localhost:3000.evil.example", "http://localhost:30000",
              "https://localhost:3000", "http://localhost:3000/", "http://localhost",
@@ -113,7 +114,7 @@ def test_a_header_asked_for_in_two_lines_is_one_list(api, alone):
 def test_a_page_may_send_what_it_asked_for(api, clinic):
     headers = {name: "x" for name in PAGE_HEADERS.split(",") if name != "authorization"} | api.authorization(clinic)
     headers |= {"Origin": ORIGINS[0], "Baggage": "a=" + "b" * 4000, "x_with_underscores": "1", "x.with.dots": "1", "X-Other": "é"}
-    for path in ("dashboard", "risk-metrics", "performance", "patients/prioritized", "patients/patient_123", "trends"):
+    for path in paths("patient_123"):
         response = api.get(clinic, path, headers=headers)
         assert response.status == 200 and response.header("Access-Control-Allow-Origin") == ORIGINS[0], response
 

@@ -7,15 +7,19 @@ import pytest
 
 import http2
 from asking import GOOD
+from client import PREFIX
+from openapi import QUERY
 from problems import must_be_answer, must_be_problem
+from registry import paths
 from stack import ORIGINS
 
-READS = ("risk-metrics", "performance", "patients/prioritized", "trends", "dashboard", "patients/patient_123")
+READS = paths("patient_123")
 JSON_TYPE = {"Content-Type": "application/json"}
 
 
 def bad_query(path):
-    return {"performance": "?timeframe=x", "patients/prioritized": "?limit=x", "trends": "?period=x"}.get(path, "")
+    """A wrong value for the first of the parameters that the OpenAPI document has for the path."""
+    return next((f"?{parameter['name']}=" for at, parameter in QUERY if at == f"{PREFIX}/{{org_id}}/{path}"), "")
 
 
 @pytest.mark.parametrize("path", READS)

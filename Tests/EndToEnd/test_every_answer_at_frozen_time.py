@@ -66,17 +66,12 @@ def test_a_larger_organization_page_by_page(frozen, loaded):
 
 
 def test_the_contracts_own_example_is_answered_as_printed(frozen):
-    from test_oracle import EXAMPLE, ORGANIZATION, expected
+    from test_oracle import EXAMPLE, EXAMPLES, ORGANIZATION
     with frozen.database.cursor() as cursor:
         cursor.execute((EXAMPLE / "rows.sql").read_text())
     frozen.at(rows.instant("2025-06-30T12:00:00Z"))
-    for name, path in {
-            "risk-metrics": "risk-metrics", "dashboard": "dashboard",
-            "performance.last_30_days": "performance?timeframe=last_30_days",
-            "patients.prioritized": "patients/prioritized", "patients.patient_123": "patients/patient_123",
-            "trends.30d": "trends?period=30d", "trends.7d.risk_levels": "trends?period=7d&metrics=risk_levels"
-    }.items():
-        must_equal(expected(name), frozen.api.answer(ORGANIZATION, path), path)
+    for path, expected in EXAMPLES.items():
+        must_equal(expected, frozen.api.answer(ORGANIZATION, path), path)
 
 
 def test_a_cursor_goes_on_where_it_was_though_its_patient_is_gone(frozen, loaded, fresh_id):

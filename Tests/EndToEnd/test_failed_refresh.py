@@ -12,9 +12,10 @@ from asking import eventually, token_headers
 from client import PREFIX
 from conftest import load_clinic
 from problems import must_be_problem
+from registry import READS
 from stack import Server, connect, run_sql
 
-PATHS = ("risk-metrics", "performance", "dashboard", "trends?period=7d", "patients/prioritized?limit=3&include=notes")
+PATHS = [endpoint.path for endpoint in READS if endpoint.has_flat]
 DERIVED = ("patient_state", "patient_search", "cell", "risk_day", "outreach_day")
 
 
@@ -45,7 +46,7 @@ def metric(server, name, **labels):
 def total(server, stack):
     answers = [server.get(f"{PREFIX}/clinic/{path}", token_headers(stack, "clinic")) for path in PATHS]
     assert [answer.status for answer in answers] == [200] * len(PATHS), answers
-    return answers[2].json()["summary"]["total_patients"]
+    return answers[PATHS.index("dashboard")].json()["summary"]["total_patients"]
 
 
 def add(cursor, name):

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg2
 import pytest
 
+from registry import paths
+
 SOURCES = ("organizations", "patients", "appointments", "conversations", "outreach_log")
 VIEWS = ("patient_reengagement_master_view", "patient_reengagement_master", "reengagement_performance_view")
 
@@ -97,8 +99,10 @@ def test_under_load_each_answer_is_the_askers_own(api, database, fresh_id):
             assert api.post(
                 organization,
                 {"patient_id": "p1", "method": "sms", "outcome": "failed", "notes": organization}).status == 201
-            stranger = organizations[(number + 1) % 12]
-            assert api.get(stranger, "dashboard", headers=api.authorization(organization)).status == 403
+        stranger = organizations[(number + 1) % 12]
+        for path in paths("p1"):
+            assert api.get(organization, path).status == 200
+            assert api.get(stranger, path, headers=api.authorization(organization)).status == 403
 
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(ask, range(12)))

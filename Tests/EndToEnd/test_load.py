@@ -8,11 +8,10 @@ from collections import Counter
 import pytest
 
 from asking import eventually
+from registry import ENDPOINTS
 from stack import ROOT, Stack, clean_environment
 
-ROUTES = {
-    "risk-metrics", "dashboard", "performance", "patients/prioritized", "patients/{patient_id}", "trends", "log-outreach"
-}
+ROUTES = {endpoint.path for endpoint in ENDPOINTS}
 ROW = re.compile(r"^(\S+|without an id) +(\d+) +(\d+) +([\d.]+) +([\d.]+|-) +([\d.]+|-) +([\d.]+|-) +([\d.]+|-)   (.*)$", re.M)
 
 

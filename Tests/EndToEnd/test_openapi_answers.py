@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import registry
 from asking import GOOD, eventually
 from client import PREFIX
 from openapi import OPERATIONS, QUERY, description, filled, must_fit, present, schema_of
@@ -18,12 +19,14 @@ from stack import Server
 PROBLEMS = [(path, method, status) for path, method, operation in description.operations() for status in operation["responses"] if not status.startswith("2")]
 
 
+# The registry's questions, and what they do not show.
+MORE = {
+    "trends": ["?metrics=risk_levels", "?metrics=success_rates", "?period=7d&metrics=channel_performance"],
+    "patients/prioritized": ["?limit=1", "?risk_level=all", "?engagement_status=active&action_priority=4&risk_tier=low&q=ana&sort=name&include=notes", "?include=notes"],
+}
 READS = {
-    "risk-metrics": [""], "dashboard": [""], "performance": ["", "?timeframe=last_7_days", "?timeframe=last_30_days", "?timeframe=last_90_days"],
-    "trends": ["", *(f"?period={p}&metrics=risk_levels,success_rates,channel_performance" for p in ("7d", "30d", "90d", "6m", "1y")),
-               "?metrics=risk_levels", "?metrics=success_rates", "?period=7d&metrics=channel_performance"],
-    "patients/prioritized": ["", "?limit=1", "?limit=200", *(f"?risk_level={level}" for level in ("critical", "high", "medium", "low", "engaged", "all")),
-                             "?engagement_status=active&action_priority=4&risk_tier=low&q=ana&sort=name&include=notes", "?include=notes"],
+    endpoint.path: ["", *(f"?{question.query}" for question in endpoint.questions), *MORE.get(endpoint.path, ())]
+    for endpoint in registry.READS if registry.PATIENT not in endpoint.path
 }
 # Null for more than a thousand found alone, which test_list.py looks at.
 UNSEEN = {"patients/prioritized": {".summary.total?"}}

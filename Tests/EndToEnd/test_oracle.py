@@ -1,49 +1,52 @@
 """The oracle reproduces the contract's worked example, before it may judge anything else."""
 
-import json
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 import rows
+from client import PREFIX, strict_json
 from measures import one_decimal, recency
+from openapi import example_of
 from oracle import Oracle
+from registry import paths
 from fractions import Fraction
 
 EXAMPLE = Path(__file__).parent / "example"
 ORGANIZATION = "org_2abc123"
+# What each file of the contract's example is the answer to.
+FILES = {
+    "performance.last_30_days": "performance?timeframe=last_30_days", "patients.prioritized": "patients/prioritized",
+    "patients.patient_123": "patients/patient_123", "trends.30d": "trends?period=30d",
+    "trends.7d.risk_levels": "trends?period=7d&metrics=risk_levels"
+}
 
 
-def answers(oracle):
-    return {
-        "risk-metrics": oracle.risk_metrics(),
-        "dashboard": oracle.dashboard(),
-        "performance.last_30_days": oracle.performance("last_30_days"),
-        "patients.prioritized": oracle.prioritized(),
-        "patients.patient_123": oracle.patient("patient_123"),
-        "trends.30d": oracle.trends("30d"),
-        "trends.7d.risk_levels": oracle.trends("7d", ["risk_levels"]),
-    }
-
-
-def expected(name):
-    answer = json.loads((EXAMPLE / f"{name}.json").read_text(), parse_float=Decimal)
+def from_file(name):
+    answer = strict_json((EXAMPLE / f"{name}.json").read_text())
     if name == "patients.prioritized":
         answer["summary"]["total"] = 6  # an addition that the contract's example does not show
     return answer
+
+
+# The example answers by their paths: the contract's, and of every other endpoint that of the OpenAPI document.
+EXAMPLES = {FILES.get(file.stem, file.stem): from_file(file.stem) for file in sorted(EXAMPLE.glob("*.json"))}
+EXAMPLES |= {
+    path: example_of(f"{PREFIX}/{{org_id}}/{path}")
+    for path in paths("patient_123") if path not in {known.partition("?")[0] for known in EXAMPLES}
+}
 
 
 @pytest.fixture(scope="module")
 def example():
     found = rows.parse_inserts((EXAMPLE / "rows.sql").read_text())
     assert [len(getattr(found, t)) for t in rows.TABLES] == [1, 7, 11, 1, 6]
-    return answers(Oracle(found, ORGANIZATION, rows.instant("2025-06-30T12:00:00Z")))
+    return Oracle(found, ORGANIZATION, rows.instant("2025-06-30T12:00:00Z"))
 
 
-@pytest.mark.parametrize("name", [p.stem for p in sorted(EXAMPLE.glob("*.json"))])
-def test_the_oracle_gives_the_example_answer(example, name):
-    assert example[name] == expected(name)
+@pytest.mark.parametrize("path", EXAMPLES)
+def test_the_oracle_gives_the_example_answer(example, path):
+    assert example.answer_to(path) == EXAMPLES[path]
 
 
 def test_rounding_is_half_away_from_zero():

@@ -5,6 +5,8 @@ from urllib.parse import unquote
 import pytest
 
 from checks import COMBINATIONS
+from client import PREFIX
+from openapi import QUERY
 from oracle import LEVELS, PERIODS, TIMEFRAMES
 from problems import must_be_problem
 
@@ -47,6 +49,11 @@ WRONG = {
 }
 PATH_OF = {"timeframe": "performance", "period": "trends", "metrics": "trends"}
 PATH_OF |= {name: LIST for name in ("risk_level", "limit", "cursor", *ADDITIONS)}
+
+
+def test_every_documented_parameter_is_tried():
+    documented = {(parameter["name"], path.removeprefix(f"{PREFIX}/{{org_id}}/")) for path, parameter in QUERY}
+    assert documented == set(PATH_OF.items()) and set(WRONG) == set(PATH_OF)
 
 
 @pytest.mark.parametrize("path, name, value", CHOICES)

@@ -8,9 +8,10 @@ import pytest
 
 from asking import lines_of
 from problems import must_be_problem
+from registry import paths
 from stack import ROOT, clean_environment, connect
 
-READS = ("risk-metrics", "dashboard", "performance", "patients/prioritized", "trends", "patients/patient_123", "patients/nobody")
+READS = (*paths("patient_123"), "patients/nobody")
 LINE = "an organization's derived data could not be brought up to date"
 
 

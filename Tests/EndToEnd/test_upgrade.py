@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 
+import registry
 from asking import token_headers
 from client import PREFIX
 from conftest import load_clinic
@@ -23,7 +24,7 @@ ALTER TABLE re.cell ADD COLUMN test integer;
 SELECT pg_sleep(0.1);
 ALTER TABLE re.organization_state ADD COLUMN test integer;
 """
-READS = ("risk-metrics", "dashboard", "performance", "trends", "patients/prioritized")
+READS = tuple(endpoint.path for endpoint in registry.READS if registry.PATIENT not in endpoint.path)
 
 
 def run(command, url):

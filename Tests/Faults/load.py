@@ -8,12 +8,13 @@ import time
 import uuid
 from collections import Counter, namedtuple
 
+import registry
 from client import API, Client
 
 # `status` is 0 where there was no answer; `began` and `ended` are seconds of the monotonic clock.
 Answer = namedtuple("Answer", "kind began ended status retry_after key identifier detail")
 
-READS = ("risk-metrics", "dashboard", "performance", "patients/prioritized?limit=20", "patients/p7", "trends?period=7d")
+READS = [endpoint.questions[0].path("p7") for endpoint in registry.READS]
 BROKEN = (OSError, http.client.HTTPException)
 
 

@@ -1,0 +1,81 @@
+"""The registry of the API's endpoints, which sql/registry prints: each with its sample questions."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENT = "{patient_id}"
+
+
+class Endpoint(NamedTuple):
+    function: str
+    method: str
+    path: str
+    writes: bool
+    questions: tuple
+
+    @property
+    def template(self):
+        return f"/api/v1/reengagement/{{org_id}}/{self.path}"
+
+    @property
+    def has_flat(self):
+        """Whether its function is made of a plain and a flat one."""
+        return "re.plain_" in source(self.function)
+
+    @property
+    def parameters(self):
+        """Names and types of the function's parameters, the organization's first."""
+        inner = re.search(r"CREATE OR REPLACE FUNCTION re\.\w+\((.*?)\)\s*RETURNS", source(self.function), re.DOTALL)
+        named = re.findall(r"(\w+) (\w+)(?: DEFAULT \w+)?(?:,|$)", re.sub(r"--.*", "", inner[1]).strip(), re.MULTILINE)
+        return dict(named)
+
+
+class Question(NamedTuple):
+    endpoint: Endpoint
+    title: str
+    query: str
+    body: dict
+    arguments: dict
+
+    def path(self, patient=PATIENT):
+        """Below the organization's."""
+        path = self.endpoint.path.replace(PATIENT, quote(patient, safe="") if patient != PATIENT else PATIENT)
+        return path + (f"?{self.query}" if self.query else "")
+
+    def values(self, patient=PATIENT):
+        """The function's arguments in their order, without the organization."""
+        names = list(self.endpoint.parameters)[1:]
+        return tuple(patient if self.arguments.get(name) == PATIENT else self.arguments.get(name) for name in names)
+
+
+def source(function):
+    return (ROOT / f"sql/endpoints/{function}.sql").read_text()
+
+
+def read():
+    printed = subprocess.run([ROOT / "sql/registry"], stdout=subprocess.PIPE, check=True, timeout=60).stdout
+    for function, endpoints in json.loads(printed).items():
+        for declared in endpoints:
+            made = Endpoint(function, declared["method"], declared["path"], declared.get("writes", False), ())
+            yield made._replace(questions=tuple(
+                Question(made, asked.get("title"), asked.get("query"), asked.get("body"),
+                         {**declared.get("arguments", {}), **asked.get("arguments", {})})
+                for asked in declared["questions"]))
+
+
+ENDPOINTS = tuple(read())
+READS = tuple(endpoint for endpoint in ENDPOINTS if endpoint.method == "GET")
+
+
+def questions(endpoints=READS):
+    return [question for endpoint in endpoints for question in endpoint.questions]
+
+
+def paths(patient):
+    """One path of each GET endpoint, below the organization's, for tests that only have to ask each of them."""
+    return tuple(endpoint.path.replace(PATIENT, patient) for endpoint in READS)
