@@ -5,24 +5,7 @@ SET search_path = pg_catalog;
 \o /dev/null
 CREATE TEMPORARY TABLE fault (organization_id text, what text);
 CREATE TEMPORARY TABLE compared (organization_id text);
--- For each sample question of the registry its function and arguments, the organization's apart, as %s.
-CREATE TEMPORARY TABLE question AS
-WITH pair AS (
-    SELECT substr(p.proname, length('plain_') + 1) AS name, p.pronargs, p.proargnames, p.proargtypes
-    FROM pg_proc p
-    WHERE p.pronamespace = 're'::regnamespace AND starts_with(p.proname, 'plain_')
-), asked AS (
-    SELECT f.name, coalesce(e.endpoint -> 'arguments', '{}') || coalesce(q.question -> 'arguments', '{}') AS arguments
-    FROM jsonb_each(:'registry') AS f(name, endpoints)
-    CROSS JOIN LATERAL jsonb_array_elements(f.endpoints) AS e(endpoint)
-    CROSS JOIN LATERAL jsonb_array_elements(e.endpoint -> 'questions') AS q(question)
-)
-SELECT DISTINCT p.name, CASE WHEN k.arguments IS NOT NULL THEN format('%s(%s)', p.name, (
-        SELECT string_agg(CASE WHEN a.name = 'organization' THEN '%s'
-            ELSE coalesce(replace(quote_literal(k.arguments ->> a.name), '%', '%%'), 'NULL') || '::' || format_type(a.type, NULL) END, ', ' ORDER BY a.nr)
-        FROM unnest(p.proargnames[:p.pronargs], p.proargtypes::oid[]) WITH ORDINALITY AS a(name, type, nr))) END AS call
-FROM pair p
-LEFT JOIN asked k ON k.name = p.name;
+\i questions.sql
 CREATE TEMPORARY TABLE walked (nr bigserial, priority integer, score integer, days integer, name text, id text, answer text);
 
 CREATE FUNCTION pg_temp.note(organization text, what text) RETURNS void LANGUAGE plpgsql AS $$
@@ -216,7 +199,7 @@ DECLARE
     q text;
 BEGIN
     PERFORM pg_temp.compare_sight(organization);
-    FOR call IN SELECT k.call FROM pg_temp.question k WHERE k.call IS NOT NULL ORDER BY k.call LOOP
+    FOR call IN SELECT q.call FROM pg_temp.question q WHERE q.has_flat ORDER BY q.call LOOP
         PERFORM pg_temp.compare(organization, call);
     END LOOP;
     FOREACH sort IN ARRAY ARRAY['priority', 'name', 'last_contact'] LOOP
@@ -329,8 +312,11 @@ BEGIN
             owner;
     END IF;
 END $$;
-SELECT pg_temp.note('the registry', format('endpoints/%s.sql has no sample questions, so re.flat_%s is not compared', k.name, k.name))
-FROM question k WHERE k.call IS NULL;
+SELECT pg_temp.note('the registry', format('endpoints/%s.sql has no sample question, so %s is not compared', f.name, f.oid))
+FROM (SELECT p.oid::regprocedure AS oid, substr(p.proname, length('flat_') + 1) AS name
+    FROM pg_proc p WHERE p.pronamespace = 're'::regnamespace AND starts_with(p.proname, 'flat_')) f
+JOIN pg_proc p ON p.pronamespace = 're'::regnamespace AND p.proname = 'plain_' || f.name
+WHERE f.name NOT IN (SELECT q.name FROM question q);
 SELECT pg_temp.note(o.id, 'has no organization_state')
 FROM public.organizations o WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = o.id);
 SELECT format('CALL pg_temp.verify(%L)', s.organization_id)

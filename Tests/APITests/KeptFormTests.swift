@@ -48,16 +48,4 @@ struct KeptFormTests {
         let parameters = try queries.map { try PrioritizedPatients(call($0)).query.parameters }
         #expect(Set(parameters).count == queries.count)
     }
-
-    @Test("is true of every endpoint that reads, and of none that writes")
-    func methods() throws {
-        let gets: [any Endpoint] = [
-            try RiskMetrics(call()), try Performance(call()), try PrioritizedPatients(call()),
-            try PatientDetail(call(patientID: "p")), try Trends(call()), try Dashboard(call()),
-        ]
-        #expect(gets.allSatisfy { $0.cacheKey != nil })
-        #expect(try SearchPatients(call(body: "{}")).cacheKey != nil)
-        let body = #"{"patient_id": "p", "method": "sms", "outcome": "success"}"#
-        #expect(try LogOutreach(call(body: body)).cacheKey == nil)
-    }
 }

@@ -5,19 +5,18 @@ import hashlib
 import json
 from urllib.parse import quote
 
-from steps import FIRST, Question, Wanted
+from steps import FIRST, Question, Wanted, registry
 
 DAYS = {7: "7d", 30: "30d", 90: "90d", 182: "6m", 365: "1y"}
 LEVELS = ("critical", "high", "medium", "low", "engaged")
 CHANNELS = ("sms", "email", "phone")
 METRICS = "risk_levels,success_rates,channel_performance"
+PATHS = {(question.endpoint.function, question.values()): question.path() for question in registry.questions()}
 
 
 def path_of(organization, question):
     """None where it cannot be asked over HTTP."""
     name, arguments = question.function, question.arguments
-    if name == "performance":
-        return f"performance?timeframe={arguments[0]}"
     if name == "trends":
         return f"trends?period={DAYS[arguments[0]]}&metrics={METRICS}"
     if name == "patient_detail":
@@ -29,7 +28,7 @@ def path_of(organization, question):
             return None
         filters = "".join(f"&{name}={quote(str(value), safe='')}" for name, value in filters_of(wanted).items())
         return f"patients/prioritized?limit={limit}{filters}{cursor}"
-    return {"risk_metrics": "risk-metrics", "dashboard": "dashboard"}[name]
+    return PATHS[name, arguments]
 
 
 def list_of(question):
@@ -75,7 +74,8 @@ def plain_arguments(question):
 
 def rows_of(question, answer):
     """The rows that an answer is made of, and what else it says of them."""
-    return globals()["rows_of_" + question.function](answer, *question.arguments)
+    known = globals().get("rows_of_" + question.function)
+    return known(answer, *question.arguments) if known else (rows_of_any(answer), None)
 
 
 def expected(question, rows):
@@ -96,9 +96,20 @@ def by_channel(figures):
     return {f"{channel}_{name}": value for channel in CHANNELS for name, value in figures[channel].items()}
 
 
-def rows_of_risk_metrics(answer):
-    return [{**answer["risk_summary"], **answer["alerts"], "immediate_actions_required": answer["immediate_actions_required"],
-             "last_updated": answer["last_updated"]}], None
+def rows_of_any(answer):
+    """Where an object's members are the columns, and a list's elements, if there is a list, the rows."""
+    columns, listed = {}, [{}]
+    inner = [answer]
+    while inner:
+        for name, member in inner.pop().items():
+            if isinstance(member, dict):
+                inner.append(member)
+            elif isinstance(member, list):
+                listed = member
+            else:
+                columns[name] = member
+    del columns["organization_id"]
+    return [{**columns, **row} for row in listed]
 
 
 def rows_of_performance(answer, timeframe):

@@ -5,13 +5,14 @@ from itertools import zip_longest
 
 import psycopg2
 
+from steps import registry
+
 # What the server asks, as one text, and for the list the place of its last patient.
 TEXT = "SELECT string_agg(f::text, E'\\n'), NULL FROM re.{name}({parameters}) f"
 PAGE = ("SELECT string_agg(f::text, E'\\n'), (array_agg(CASE WHEN f.sort_name IS NULL "
         "THEN json_build_array(f.action_priority, f.risk_score, f.days_since_last_contact, NULL, f.id) "
         "ELSE json_build_array(NULL, NULL, NULL, left(f.sort_name, 50), f.id) END))[count(*)::int]::text FROM re.{name}({parameters}) f")
-TYPES = {"risk_metrics": ("text",), "dashboard": ("text",), "performance": ("text", "text"), "trends": ("text", "integer"),
-         "prioritized_patients": ("text", "text", "text", "integer", "text", "text", "text", "boolean", "integer", "integer", "integer", "integer", "text", "text")}
+TYPES = {endpoint.function: tuple(endpoint.parameters.values()) for endpoint in registry.READS}
 
 
 class Mismatch(Exception):

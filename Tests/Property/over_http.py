@@ -95,7 +95,7 @@ class HTTPPlayer(Player):
     def plain(self, organization, question):
         function = question.function if question.function == "patient_detail" else "plain_" + question.function
         arguments = (organization, *plain_arguments(question))
-        types = {"patient_detail": ("text", "text")}.get(question.function) or TYPES[question.function]
+        types = TYPES[question.function]
         parameters = ", ".join(f"${number + 1}" for number in range(len(types)))
         [(rows,)] = self.sessions.writer.execute_prepared(
             f"rows_of_{question.function}", f"SELECT coalesce(json_agg(f), '[]')::text FROM re.{function}({parameters}) f",

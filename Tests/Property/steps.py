@@ -1,6 +1,12 @@
 """What a sequence is made of: plain values, so that a sequence can be replayed, cut down and printed as SQL."""
 
+import sys
+from pathlib import Path
 from typing import NamedTuple
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "EndToEnd"))
+
+import registry  # noqa: E402
 
 
 def quoted(value):
@@ -85,9 +91,18 @@ TIERS = ("high", "medium", "low")
 SORTS = ("priority", "name", "last_contact")
 # Priority, score, days, name and id of the last patient; the name in its own order, else the numbers.
 FIRST = (None, None, None, None, None)
-SUMMARIES = (Question("risk_metrics"), Question("dashboard"))
-PERFORMANCE = tuple(Question("performance", (f"last_{days}_days",)) for days in (7, 30, 90))
-TRENDS = tuple(Question("trends", (days,)) for days in (7, 30, 90, 182, 365))
+PAIRS = [endpoint for endpoint in registry.READS if endpoint.has_flat]
+
+
+def sampled(endpoints):
+    """The registry's questions."""
+    return tuple(Question(question.endpoint.function, question.values()) for question in registry.questions(endpoints))
+
+
+PERFORMANCE = sampled(endpoint for endpoint in PAIRS if endpoint.function == "performance")
+TRENDS = sampled(endpoint for endpoint in PAIRS if endpoint.function == "trends")
+SUMMARIES = sampled(endpoint for endpoint in PAIRS if endpoint.function not in ("performance", "trends", "prioritized_patients"))
+# The list has more questions than the registry, and pages.
 EVERYBODY = Wanted()
 LISTS = tuple(Wanted(level).page(200, FIRST) for level in (None, *LEVELS))
 OTHER_LISTS = tuple(wanted.page(200, FIRST) for wanted in (

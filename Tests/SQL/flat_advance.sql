@@ -1,6 +1,7 @@
 -- What an advance does, in what portions, and when there is something to do.
 BEGIN;
 \ir support/given.sql
+\ir ../../sql/questions.sql
 SELECT plan(58);
 -- What waits for a transaction's end (../../sql/flat/23_forgotten_attempts.sql) is done at each statement's.
 SET CONSTRAINTS ALL IMMEDIATE;
@@ -17,6 +18,13 @@ BEGIN
     END LOOP;
     RAISE 'no end';
 END $$;
+CREATE FUNCTION pg_temp.response(call text) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+    response text[];
+BEGIN
+    EXECUTE format('SELECT ARRAY(SELECT r::text FROM %s r)', call) INTO response;
+    RETURN response;
+END $$;
 -- What differs between the states kept and states computed anew, and between the flat answers and the plain ones.
 CREATE FUNCTION pg_temp.differences(organization text DEFAULT 'clinic') RETURNS SETOF text LANGUAGE sql AS $$
     (SELECT 'kept ' || s.patient_id || s.contact_days::text || s.missed_days::text || s.attempts::text || concat_ws(' ', s.class, s.last_contact_day, s.valid_from, s.valid_until, s.day_from, s.day_until)
@@ -24,12 +32,12 @@ CREATE FUNCTION pg_temp.differences(organization text DEFAULT 'clinic') RETURNS 
     EXCEPT SELECT 'kept ' || s.patient_id || s.contact_days::text || s.missed_days::text || s.attempts::text || concat_ws(' ', s.class, s.last_contact_day, s.valid_from, s.valid_until, s.day_from, s.day_until)
         FROM re.fresh_state($1, re.patients_after($1, '', 1000000)) s)
     UNION ALL SELECT 'not current' WHERE NOT re.is_current($1)
-    UNION ALL SELECT 'risk_metrics' WHERE ARRAY(SELECT f::text FROM re.flat_risk_metrics($1) f) <> ARRAY(SELECT f::text FROM re.plain_risk_metrics($1) f)
-    UNION ALL SELECT 'dashboard' WHERE ARRAY(SELECT f::text FROM re.flat_dashboard($1) f) <> ARRAY(SELECT f::text FROM re.plain_dashboard($1) f)
-    UNION ALL SELECT 'performance' WHERE ARRAY(SELECT f::text FROM re.flat_performance($1, 'last_90_days') f) <> ARRAY(SELECT f::text FROM re.plain_performance($1, 'last_90_days') f)
-    UNION ALL SELECT 'trends' WHERE ARRAY(SELECT f::text FROM re.flat_trends($1, 90) f) <> ARRAY(SELECT f::text FROM re.plain_trends($1, 90) f)
-    UNION ALL SELECT 'prioritized' WHERE ARRAY(SELECT f::text FROM re.flat_prioritized_patients($1, NULL, NULL, NULL, NULL, NULL, 'priority', false, NULL, NULL, NULL, NULL, NULL, NULL) f)
-        <> ARRAY(SELECT f::text FROM re.plain_prioritized_patients($1, NULL, NULL, NULL, NULL, NULL, 'priority', false, NULL, NULL, NULL, NULL, NULL, NULL) f)
+    UNION ALL
+    -- Of each endpoint one question of the registry.
+    SELECT q.call
+    FROM (SELECT DISTINCT ON (q.name) format(q.call, quote_literal($1)) AS call FROM pg_temp.question q WHERE q.has_flat
+        ORDER BY q.name, q.call DESC) q
+    WHERE pg_temp.response('re.flat_' || q.call) <> pg_temp.response('re.plain_' || q.call)
 $$;
 CREATE FUNCTION pg_temp.generation() RETURNS bigint LANGUAGE sql AS $$ SELECT generation FROM re.organization_state WHERE organization_id = 'clinic' $$;
 CREATE FUNCTION pg_temp.state(patient text) RETURNS re.patient_state LANGUAGE sql AS $$

@@ -1,7 +1,8 @@
 -- A zone that PostgreSQL no longer knows is the trouble of the organizations that have it, and heals with its cause.
 BEGIN;
 \ir support/given.sql
-SELECT plan(28);
+\ir ../../sql/questions.sql
+SELECT plan(21 + (SELECT count(DISTINCT name) FROM question)::integer);
 SELECT given.now('2025-06-30T12:00:00Z');
 SELECT given.clinic(o, 'Europe/Paris'), given.patient('p', '2025-06-01T00:00Z', organization => o) FROM unnest(ARRAY['bad', 'good']) o;
 CREATE FUNCTION pg_temp.bind(organization text) RETURNS text LANGUAGE sql AS $$ SELECT set_config('reengagement.organization', organization, true) $$;
@@ -22,9 +23,10 @@ SELECT pg_temp.bind('bad');
 SELECT is(re.is_current('bad'), false, 'without its zone it is not current');
 SELECT is_empty($$ SELECT FROM re.probe('bad') $$, 'no kept answer is sent');
 SELECT throws_ok(format('SELECT * FROM re.%s', call), 'REZON', 'PostgreSQL no longer knows the time_zone "Gone/Zone" of organization "bad"', call || ' says so')
-FROM unnest(ARRAY['risk_metrics(''bad'')', 'dashboard(''bad'')', 'performance(''bad'', ''last_7_days'')', 'trends(''bad'', 7)',
-    'prioritized_patients(''bad'', NULL, NULL, NULL, NULL, NULL, ''priority'', false, 1, NULL, NULL, NULL, NULL, NULL)', 'patient_detail(''bad'', ''p'')', 'patient_detail(''bad'', ''nobody'')',
-    'log_outreach(''bad'', ''p'', ''sms'', ''success'', false, '''', ''u'', NULL)', 'advance(''bad'', 10)']) call;
+FROM (
+    SELECT replace(format(min(q.call), quote_literal('bad')), '{patient_id}', 'p') AS call FROM pg_temp.question q GROUP BY q.name
+    UNION ALL VALUES ('patient_detail(''bad'', ''nobody'')'), ('advance(''bad'', 10)')
+) q;
 SELECT is(pg_temp.due(), 'bad', 'it is due, so that it is noticed');
 SELECT is_empty($$ SELECT FROM re.organizations_due(1000000, '{bad}') o WHERE o = 'bad' $$, 'unless it is to be left alone');
 SELECT pg_temp.bind('good');

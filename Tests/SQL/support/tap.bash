@@ -2,6 +2,8 @@
 # directory is theirs (work).
 
 failures=0 number=0
+# For ../../../sql/questions.sql.
+export SQL_FOLDER=$sql
 
 # The same server, another database, and if named, as another role.
 url() {
