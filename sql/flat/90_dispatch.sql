@@ -58,17 +58,18 @@ WITH pair AS (
     SELECT p.*, format($format$
         #variable_conflict use_column
         DECLARE
-            caught_up boolean := false;
+            refresh text := 'not tried';
         BEGIN
             LOCK TABLE re.organization_state IN ACCESS SHARE MODE;
             FOR attempt IN 1..3 LOOP
-                RETURN QUERY SELECT %3$s FROM re.flat_%1$s(%2$s) t WHERE re.is_current(organization, caught_up);
+                RETURN QUERY SELECT %3$s FROM re.flat_%1$s(%2$s) t
+                WHERE CASE refresh WHEN 'refreshed' THEN re.is_valid_now(organization) ELSE re.is_current(organization) END;
                 IF FOUND THEN
                     RETURN;
                 END IF;
                 PERFORM re.require_known_zone(organization);
-                caught_up := re.catch_up(organization);
-                EXIT WHEN caught_up IS NULL;
+                refresh := re.refresh_on_read(organization);
+                EXIT WHEN refresh = 'unavailable';
             END LOOP;
             RETURN QUERY SELECT %3$s FROM re.plain_%1$s(%2$s) t;
         END $format$, p.name, p.arguments, p.columns) AS body
