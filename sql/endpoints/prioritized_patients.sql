@@ -59,7 +59,7 @@ BEGIN ATOMIC
         page.recommended_action, page.action_priority, page.previous_response_rate, page.total_lifetime_appointments,
         page.missed_appointments_last_90d, page.engagement_status, page.risk_tier, page.attendance_rate_percent,
         page.lifetime_value, CASE WHEN with_notes THEN page.treatment_notes END,
-        CASE WHEN wanted_text IS NULL OR total.number <= 1000 THEN total.number END, page.sort_name
+        CASE WHEN wanted_text IS NULL OR total.number <= re.most_counted_matches() THEN total.number END, page.sort_name
     FROM wanted
     CROSS JOIN (SELECT count(*) AS number FROM matching) total
     LEFT JOIN LATERAL (

@@ -10,7 +10,7 @@ CREATE OR REPLACE FUNCTION re.risk_group(has_appointment boolean, engagement_sta
 RETURNS smallint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (CASE WHEN has_appointment THEN 0 WHEN engagement_status <> 'stale' THEN 3 ELSE 6 END
-    + least(missed_in_90_days, 2))::smallint;
+    + least(missed_in_90_days, re.most_scored_misses()))::smallint;
 
 CREATE OR REPLACE FUNCTION re.has_appointment(risk_group integer) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -34,7 +34,7 @@ RETURN re.engagement_status(risk_group BETWEEN 0 AND 2, risk_group BETWEEN 3 AND
 -- constant. A row then costs one subscript; the formulas themselves took more time than all other work on the row.
 CREATE OR REPLACE FUNCTION re.array_index(risk_group integer, days integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN 91 * risk_group + least(days, 90) + 1;
+RETURN (re.last_scored_day() + 1) * risk_group + least(days, re.last_scored_day()) + 1;
 
 CREATE OR REPLACE FUNCTION re.risk_groups_by_days()
 RETURNS TABLE (index integer, risk_group integer, days integer, has_appointment boolean, missed_in_90_days integer)
@@ -42,7 +42,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT re.array_index(risk.risk_group, days), risk.risk_group, days, risk.has_appointment, risk.missed_in_90_days
     FROM re.risk_groups() AS risk
-    CROSS JOIN generate_series(0, 90) AS days;
+    CROSS JOIN generate_series(0, re.last_scored_day()) AS days;
 END;
 
 CREATE OR REPLACE FUNCTION re.group_scores() RETURNS smallint[]
@@ -131,10 +131,11 @@ RETURN CASE
             WHEN re.group_order_key(risk_group, re.days_of_contact_key(order_key)::integer, true) > order_key THEN 1
             ELSE 0
         END, most_days)::integer
-    WHEN order_key < re.group_order_key(risk_group, 90, false)
-        THEN least(re.group_order_key(risk_group, 90, false) - order_key + 90, most_days)::integer
-    ELSE 91 - width_bucket(order_key,
-        (re.group_rising_order_keys())[re.array_index(risk_group, 0) : re.array_index(risk_group, 90)])
+    WHEN order_key < re.group_order_key(risk_group, re.last_scored_day(), false)
+        THEN least(re.group_order_key(risk_group, re.last_scored_day(), false) - order_key + re.last_scored_day(),
+            most_days)::integer
+    ELSE re.last_scored_day() + 1 - width_bucket(order_key, (re.group_rising_order_keys())
+        [re.array_index(risk_group, 0) : re.array_index(risk_group, re.last_scored_day())])
 END;
 
 -- How many of the days, which are sorted, lie between two days.
@@ -164,7 +165,8 @@ BEGIN ATOMIC
             ('priority ' || re.group_priority(risk.risk_group, risk.days)),
             ('tier ' || re.risk_tier(re.group_score(risk.risk_group, risk.days)))) AS filter(name)
     ), interval_of_group AS (
-        SELECT filter.number, risk.risk_group, coalesce(min(fitting.days), 91) AS fewest, coalesce(max(fitting.days), -1) AS most
+        SELECT filter.number, risk.risk_group, 
+            coalesce(min(fitting.days), re.last_scored_day() + 1) AS fewest, coalesce(max(fitting.days), -1) AS most
         FROM unnest(re.filter_names()) WITH ORDINALITY AS filter(name, number)
         CROSS JOIN re.risk_groups() AS risk
         LEFT JOIN fitting ON fitting.name = filter.name AND fitting.risk_group = risk.risk_group
@@ -191,7 +193,7 @@ BEGIN ATOMIC
     ), days AS (
         SELECT risk.risk_group,
             coalesce(max((re.filter_days())[wanted.number][risk.risk_group + 1][1]), 0) AS fewest,
-            coalesce(min((re.filter_days())[wanted.number][risk.risk_group + 1][2]), 90) AS most
+            coalesce(min((re.filter_days())[wanted.number][risk.risk_group + 1][2]), re.last_scored_day()) AS most
         FROM re.risk_groups() AS risk
         LEFT JOIN wanted ON true
         GROUP BY risk.risk_group
@@ -199,7 +201,7 @@ BEGIN ATOMIC
     SELECT
         array_agg(CASE
             WHEN days.fewest > days.most THEN 'infinity'
-            WHEN days.most = 90 THEN '-infinity'
+            WHEN days.most = re.last_scored_day() THEN '-infinity'
             ELSE today - days.most
         END ORDER BY days.risk_group),
         array_agg(CASE

@@ -85,7 +85,7 @@ BEGIN ATOMIC
                 min(change.left_on) FILTER (WHERE change.left_on > clock.today)) AS day_until
         FROM (
             SELECT day, NULL::date AS left_on FROM unnest(contact.days) AS day
-            UNION ALL SELECT day, day + 90 FROM unnest(visit.missed_days) AS day
+            UNION ALL SELECT day, day + re.attendance_days() FROM unnest(visit.missed_days) AS day
         ) change
     ) date
     WHERE clock.organization_id = organization AND (stored.id IS NOT NULL OR EXISTS (

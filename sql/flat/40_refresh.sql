@@ -130,19 +130,19 @@ BEGIN
     ), begun AS (
         SELECT span.from_day AS day,
             sum(span.sign) AS d0,
-            sum(span.sign) FILTER (WHERE span.from_day + 7 < span.to_day) AS d7,
-            sum(span.sign) FILTER (WHERE span.from_day + 14 < span.to_day) AS d14,
-            sum(span.sign) FILTER (WHERE span.from_day + 30 < span.to_day) AS d30,
-            sum(span.sign) FILTER (WHERE span.from_day + 45 < span.to_day) AS d45
+            sum(span.sign) FILTER (WHERE span.from_day + re.low_risk_days() < span.to_day) AS d7,
+            sum(span.sign) FILTER (WHERE span.from_day + re.medium_risk_days() < span.to_day) AS d14,
+            sum(span.sign) FILTER (WHERE span.from_day + re.high_risk_days() < span.to_day) AS d30,
+            sum(span.sign) FILTER (WHERE span.from_day + re.critical_risk_days() < span.to_day) AS d45
         FROM span
         GROUP BY span.from_day
     ), ended AS (
         SELECT span.to_day AS day,
             sum(span.sign) AS d0,
-            sum(span.sign) FILTER (WHERE span.from_day + 7 < span.to_day) AS d7,
-            sum(span.sign) FILTER (WHERE span.from_day + 14 < span.to_day) AS d14,
-            sum(span.sign) FILTER (WHERE span.from_day + 30 < span.to_day) AS d30,
-            sum(span.sign) FILTER (WHERE span.from_day + 45 < span.to_day) AS d45
+            sum(span.sign) FILTER (WHERE span.from_day + re.low_risk_days() < span.to_day) AS d7,
+            sum(span.sign) FILTER (WHERE span.from_day + re.medium_risk_days() < span.to_day) AS d14,
+            sum(span.sign) FILTER (WHERE span.from_day + re.high_risk_days() < span.to_day) AS d30,
+            sum(span.sign) FILTER (WHERE span.from_day + re.critical_risk_days() < span.to_day) AS d45
         FROM span
         WHERE span.to_day < 'infinity'
         GROUP BY span.to_day
@@ -164,10 +164,10 @@ BEGIN
     ), change AS (
         SELECT begun.day, begun.d0, 0 AS d7, 0 AS d14, 0 AS d45, 0 AS new_at_risk, 0 AS reengaged, 0 AS missed, 0 AS failed
         FROM begun
-        UNION ALL SELECT begun.day + 7, 0, begun.d7, 0, 0, 0, 0, 0, 0 FROM begun
-        UNION ALL SELECT begun.day + 14, 0, 0, begun.d14, 0, 0, 0, 0, 0 FROM begun
-        UNION ALL SELECT begun.day + 30, 0, 0, 0, 0, begun.d30, 0, 0, 0 FROM begun
-        UNION ALL SELECT begun.day + 45, 0, 0, 0, begun.d45, 0, 0, 0, 0 FROM begun
+        UNION ALL SELECT begun.day + re.low_risk_days(), 0, begun.d7, 0, 0, 0, 0, 0, 0 FROM begun
+        UNION ALL SELECT begun.day + re.medium_risk_days(), 0, 0, begun.d14, 0, 0, 0, 0, 0 FROM begun
+        UNION ALL SELECT begun.day + re.high_risk_days(), 0, 0, 0, 0, begun.d30, 0, 0, 0 FROM begun
+        UNION ALL SELECT begun.day + re.critical_risk_days(), 0, 0, 0, begun.d45, 0, 0, 0, 0 FROM begun
         UNION ALL SELECT ended.day, -ended.d0, -ended.d7, -ended.d14, -ended.d45, 0, ended.d30, 0, 0 FROM ended
         UNION ALL SELECT missed.day, 0, 0, 0, 0, 0, 0, missed.number, 0 FROM missed
         UNION ALL SELECT failed.day, 0, 0, 0, 0, 0, 0, 0, failed.number FROM failed

@@ -26,7 +26,7 @@ BEGIN ATOMIC
         CROSS JOIN LATERAL (
             SELECT cell.risk_group::integer AS risk_group, cell.last_contact_day, cell.number
             FROM re.cell cell
-            WHERE cell.organization_id = organization AND cell.last_contact_day > clock.today - 90
+            WHERE cell.organization_id = organization AND cell.last_contact_day > clock.today - re.last_scored_day()
             OFFSET 0
         ) counter
     ), recent_total AS (
@@ -36,7 +36,7 @@ BEGIN ATOMIC
     FROM (
         SELECT recent.risk_group, recent.days, recent.number FROM recent
         UNION ALL
-        SELECT total.risk_group::integer, 90, total.number - coalesce(recent_total.number, 0)
+        SELECT total.risk_group::integer, re.last_scored_day(), total.number - coalesce(recent_total.number, 0)
         FROM re.cell total
         LEFT JOIN recent_total ON recent_total.risk_group = total.risk_group
         WHERE total.organization_id = organization AND total.last_contact_day = '-infinity'

@@ -82,9 +82,9 @@ BEGIN
     is_indexed := term IS NOT NULL AND fitting > few AND length(term) >= 3
         AND current_setting('reengagement.organization', true) = organization;
     matches := re.flat_gathered(organization, is_indexed, term, digits, first_days, last_days,
-        CASE WHEN fitting > few THEN 1001 END);
+        CASE WHEN fitting > few THEN re.most_counted_matches() + 1 END);
     IF term IS NOT NULL THEN
-        IF fitting > few AND cardinality(matches.ids) > 1000 THEN
+        IF fitting > few AND cardinality(matches.ids) > re.most_counted_matches() THEN
             RETURN QUERY
             SELECT page.number, page.patient_id, page.risk_group, page.days, page.sort_name, NULL::bigint
             FROM re.flat_walk(organization, by_name, by_contact, term, digits, today, first_days, last_days, row_limit,
@@ -94,7 +94,7 @@ BEGIN
             END IF;
             matches := re.flat_gathered(organization, is_indexed, term, digits, first_days, last_days, NULL);
         END IF;
-        fitting := CASE WHEN cardinality(matches.ids) <= 1000 THEN cardinality(matches.ids) END;
+        fitting := CASE WHEN cardinality(matches.ids) <= re.most_counted_matches() THEN cardinality(matches.ids) END;
     END IF;
 
     RETURN QUERY

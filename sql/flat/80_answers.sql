@@ -15,7 +15,7 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(change.missed), 0)::bigint AS missed, coalesce(sum(change.failed), 0)::bigint AS failed
         FROM re.risk_day change
-        WHERE change.organization_id = organization AND change.day BETWEEN clock.today - 13 AND clock.today
+        WHERE change.organization_id = organization AND change.day BETWEEN clock.today - re.alert_days() + 1 AND clock.today
     ) recent
     CROSS JOIN (
         SELECT coalesce(sum(counter.number) FILTER (WHERE risk.level = 'critical'), 0)::bigint AS critical,
@@ -42,20 +42,17 @@ RETURNS TABLE (
     industry_avg_contact_rate numeric, industry_avg_conversion numeric, our_performance text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT total.attempts, total.successes, re.rate(total.successes, total.attempts), total.converted, re.rate(total.converted, total.successes),
+    SELECT total.attempts, total.successes, re.rate(total.successes, total.attempts), total.converted,
+        re.rate(total.converted, total.successes),
         re.average(total.microseconds, 86400000000 * total.converted),
-        total.sms, total.sms - total.sms_failed, total.sms_successes, re.rate(total.sms_successes, total.sms - total.sms_failed),
+        total.sms, total.sms - total.sms_failed, total.sms_successes,
+        re.rate(total.sms_successes, total.sms - total.sms_failed),
         total.email, total.email_opened, total.email_successes, re.rate(total.email_successes, total.email_opened),
         total.phone, total.phone_successes, total.phone_converted, re.rate(total.phone_converted, total.phone_successes),
-        55.0, 68.0,
-        CASE
-            WHEN total.attempts = 0 THEN 'insufficient_data'
-            WHEN re.rate(total.successes, total.attempts) >= 60.0 THEN 'above_average'
-            WHEN re.rate(total.successes, total.attempts) >= 50.0 THEN 'average'
-            ELSE 'below_average'
-        END
+        re.industry_contact_rate(), re.industry_conversion_rate(),
+        re.performance_verdict(total.attempts, re.rate(total.successes, total.attempts))
     FROM re.flat_clock(organization) clock
-    CROSS JOIN (VALUES ('last_7_days', 7), ('last_30_days', 30), ('last_90_days', 90)) AS frame(timeframe, days)
+    CROSS JOIN re.timeframes() AS frame
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(counter.attempts), 0)::bigint AS attempts,
             coalesce(sum(counter.successes), 0)::bigint AS successes,
@@ -122,8 +119,8 @@ BEGIN ATOMIC
             OFFSET 0
         ) risk
         CROSS JOIN LATERAL (
-            SELECT re.number_of_days(state.completed_days, clock.today - 89, clock.today) AS completed,
-                re.number_of_days(state.missed_days, clock.today - 89, clock.today) AS missed
+            SELECT re.number_of_days(state.completed_days, clock.today - re.attendance_days() + 1, clock.today) AS completed,
+                re.number_of_days(state.missed_days, clock.today - re.attendance_days() + 1, clock.today) AS missed
             OFFSET 0
         ) recent
         OFFSET 0
@@ -171,7 +168,7 @@ BEGIN ATOMIC
         FROM level
     ), page AS MATERIALIZED (
         SELECT next.*
-        FROM re.flat_page(organization, false, re.any_first_days(), re.any_last_days(), 10, NULL, NULL, NULL, NULL) next
+        FROM re.flat_page(organization, false, re.any_first_days(), re.any_last_days(), re.top_patients(), NULL, NULL, NULL, NULL) next
     )
     SELECT summary.total_patients,
         summary.critical, re.average(summary.critical_score, summary.critical),

@@ -41,10 +41,10 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH counted AS MATERIALIZED (
         SELECT coalesce(sum(counter.number), 0)::bigint AS days_0,
-            coalesce(sum(counter.number) FILTER (WHERE counter.days >= 7), 0)::bigint AS days_7,
-            coalesce(sum(counter.number) FILTER (WHERE counter.days >= 14), 0)::bigint AS days_14,
-            coalesce(sum(counter.number) FILTER (WHERE counter.days >= 30), 0)::bigint AS days_30,
-            coalesce(sum(counter.number) FILTER (WHERE counter.days >= 45), 0)::bigint AS days_45
+            coalesce(sum(counter.number) FILTER (WHERE counter.days >= re.low_risk_days()), 0)::bigint AS days_7,
+            coalesce(sum(counter.number) FILTER (WHERE counter.days >= re.medium_risk_days()), 0)::bigint AS days_14,
+            coalesce(sum(counter.number) FILTER (WHERE counter.days >= re.high_risk_days()), 0)::bigint AS days_30,
+            coalesce(sum(counter.number) FILTER (WHERE counter.days >= re.critical_risk_days()), 0)::bigint AS days_45
         FROM re.flat_population(organization) counter
     ), change AS (
         SELECT calendar.day, coalesce(risk.d0, 0) AS d0, coalesce(risk.d7, 0) AS d7, coalesce(risk.d14, 0) AS d14,

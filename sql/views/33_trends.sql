@@ -55,46 +55,46 @@ BEGIN ATOMIC
         -- By the first day, the intervals that are longer than so many days.
         SELECT span.from_day AS day,
             count(*) FILTER (WHERE span.from_day < span.to_day) AS days_0,
-            count(*) FILTER (WHERE span.from_day + 7 < span.to_day) AS days_7,
-            count(*) FILTER (WHERE span.from_day + 14 < span.to_day) AS days_14,
-            count(*) FILTER (WHERE span.from_day + 30 < span.to_day) AS days_30,
-            count(*) FILTER (WHERE span.from_day + 45 < span.to_day) AS days_45
+            count(*) FILTER (WHERE span.from_day + re.low_risk_days() < span.to_day) AS days_7,
+            count(*) FILTER (WHERE span.from_day + re.medium_risk_days() < span.to_day) AS days_14,
+            count(*) FILTER (WHERE span.from_day + re.high_risk_days() < span.to_day) AS days_30,
+            count(*) FILTER (WHERE span.from_day + re.critical_risk_days() < span.to_day) AS days_45
         FROM span
         GROUP BY span.from_day
     ), ended AS (
         SELECT span.to_day AS day,
             count(*) FILTER (WHERE span.from_day < span.to_day) AS days_0,
-            count(*) FILTER (WHERE span.from_day + 7 < span.to_day) AS days_7,
-            count(*) FILTER (WHERE span.from_day + 14 < span.to_day) AS days_14,
-            count(*) FILTER (WHERE span.from_day + 30 < span.to_day) AS days_30,
-            count(*) FILTER (WHERE span.from_day + 45 < span.to_day) AS days_45
+            count(*) FILTER (WHERE span.from_day + re.low_risk_days() < span.to_day) AS days_7,
+            count(*) FILTER (WHERE span.from_day + re.medium_risk_days() < span.to_day) AS days_14,
+            count(*) FILTER (WHERE span.from_day + re.high_risk_days() < span.to_day) AS days_30,
+            count(*) FILTER (WHERE span.from_day + re.critical_risk_days() < span.to_day) AS days_45
         FROM span
         WHERE span.to_day <= today
         GROUP BY span.to_day
     ), change AS (
         -- A change before the first day counts on the first day, except as new at risk.
         SELECT greatest(begun.day + reached.threshold, first_day) AS day, reached.threshold, reached.number,
-            CASE WHEN reached.threshold = 30 AND begun.day + 30 >= first_day THEN reached.number ELSE 0 END AS new_at_risk,
+            CASE WHEN reached.threshold = re.high_risk_days() AND begun.day + re.high_risk_days() >= first_day THEN reached.number ELSE 0 END AS new_at_risk,
             0 AS reengaged
         FROM begun
-        CROSS JOIN LATERAL (VALUES (0, begun.days_0), (7, begun.days_7), (14, begun.days_14), (30, begun.days_30),
-            (45, begun.days_45)) AS reached(threshold, number)
+        CROSS JOIN LATERAL (VALUES (0, begun.days_0), (re.low_risk_days(), begun.days_7), (re.medium_risk_days(), begun.days_14),
+            (re.high_risk_days(), begun.days_30), (re.critical_risk_days(), begun.days_45)) AS reached(threshold, number)
         WHERE begun.day + reached.threshold <= today
         UNION ALL
         SELECT ended.day, left_behind.threshold, -left_behind.number, 0,
-            CASE WHEN left_behind.threshold = 30 THEN left_behind.number ELSE 0 END
+            CASE WHEN left_behind.threshold = re.high_risk_days() THEN left_behind.number ELSE 0 END
         FROM ended
-        CROSS JOIN LATERAL (VALUES (0, ended.days_0), (7, ended.days_7), (14, ended.days_14), (30, ended.days_30),
-            (45, ended.days_45)) AS left_behind(threshold, number)
+        CROSS JOIN LATERAL (VALUES (0, ended.days_0), (re.low_risk_days(), ended.days_7), (re.medium_risk_days(), ended.days_14),
+            (re.high_risk_days(), ended.days_30), (re.critical_risk_days(), ended.days_45)) AS left_behind(threshold, number)
     ), total AS (
         SELECT calendar.day,
             coalesce(sum(change.new_at_risk), 0)::bigint AS new_at_risk,
             coalesce(sum(change.reengaged), 0)::bigint AS reengaged,
             coalesce(sum(change.number) FILTER (WHERE change.threshold = 0), 0) AS days_0,
-            coalesce(sum(change.number) FILTER (WHERE change.threshold = 7), 0) AS days_7,
-            coalesce(sum(change.number) FILTER (WHERE change.threshold = 14), 0) AS days_14,
-            coalesce(sum(change.number) FILTER (WHERE change.threshold = 30), 0) AS days_30,
-            coalesce(sum(change.number) FILTER (WHERE change.threshold = 45), 0) AS days_45
+            coalesce(sum(change.number) FILTER (WHERE change.threshold = re.low_risk_days()), 0) AS days_7,
+            coalesce(sum(change.number) FILTER (WHERE change.threshold = re.medium_risk_days()), 0) AS days_14,
+            coalesce(sum(change.number) FILTER (WHERE change.threshold = re.high_risk_days()), 0) AS days_30,
+            coalesce(sum(change.number) FILTER (WHERE change.threshold = re.critical_risk_days()), 0) AS days_45
         FROM (SELECT first_day + number AS day FROM generate_series(0, today - first_day) AS number) calendar
         LEFT JOIN change ON change.day = calendar.day
         GROUP BY calendar.day
@@ -135,7 +135,7 @@ BEGIN ATOMIC
     SELECT attempt.converted_day, count(*)
     FROM re.attempt attempt
     WHERE attempt.organization_id = organization
-        AND attempt.created_at >= re.before(first_day) - interval '336 hours'
+        AND attempt.created_at >= re.before(first_day) - re.attribution_window()
         AND attempt.converted_day BETWEEN first_day AND last_day
     GROUP BY attempt.converted_day;
 END;
