@@ -4,8 +4,8 @@
      "arguments": {"patient": "{patient_id}", "method": "sms", "outcome": "failed", "opened": false, "notes": "",
         "logged_by": "user_1"}}]}]
 */
--- Always returns one row, so that a refusal is a result and not an error. Each lookup of the key is a statement of its own. So
--- under READ COMMITTED it sees what the request that it waited for has committed.
+-- Always returns one row, so that a refusal is a result and not an error. Each lookup of the key is a statement of its
+-- own. So under READ COMMITTED it sees what the request that it waited for has committed.
 CREATE OR REPLACE FUNCTION re.log_outreach(
     organization text, patient text, method text, outcome text, opened boolean, notes text, logged_by text,
     key text,
@@ -23,7 +23,8 @@ BEGIN
     END IF;
 
     PERFORM re.require_known_zone(organization);
-    -- Excludes a concurrent deletion of a patient's attempts; the lookups below come after it (../flat/23_forgotten_attempts.sql).
+    -- Excludes a concurrent deletion of a patient's attempts; the lookups below come after it
+    -- (../flat/23_forgotten_attempts.sql).
     PERFORM pg_advisory_xact_lock_shared(hashtext('re.attempts_lock'), re.attempts_lock(organization));
     FOR try IN 1..10 LOOP
         IF key IS NOT NULL THEN
@@ -53,8 +54,8 @@ BEGIN
         ON CONFLICT (organization_id, idempotency_key) DO NOTHING
         RETURNING attempt.id, attempt.created_at INTO logged;
         IF FOUND THEN
-            -- In the same transaction, so that no attempt is without its audit entry. Another result changes nothing and is
-            -- recorded with the reads.
+            -- In the same transaction, so that no attempt is without its audit entry. Another result changes nothing
+            -- and is recorded with the reads.
             PERFORM re.record_attempt(organization, patient, logged.id,
                 jsonb_build_object('method', log_outreach.method, 'outcome', log_outreach.outcome), log_outreach.logged_by,
                 log_outreach.session_id, log_outreach.role, log_outreach.actor, log_outreach.address,

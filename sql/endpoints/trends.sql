@@ -7,8 +7,8 @@
     {"title": "trends 1 y, all metrics", "query": "period=1y&metrics=risk_levels,success_rates,channel_performance",
      "arguments": {"days": 365}}]}]
 */
--- The trends from the source. The pieces may be separate, since a STABLE function sees the snapshot of the statement that
--- calls it.
+-- The trends from the source. The pieces may be separate, since a STABLE function sees the snapshot of the statement
+-- that calls it.
 CREATE OR REPLACE FUNCTION re.plain_trends(organization text, days integer) RETURNS SETOF re.trends_row
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,9 +1,9 @@
--- Functions that an earlier version calls, for as long as one may run beside this one. The next release drops them. This file
--- is the first, so that no later one finds two candidates for re.is_current(organization). The bodies are plpgsql, which
--- does not look up the later files' functions before a call.
+-- Functions that an earlier version calls, for as long as one may run beside this one. The next release drops them.
+-- This file is the first, so that no later one finds two candidates for re.is_current(organization). The bodies are
+-- plpgsql, which does not look up the later files' functions before a call.
 
--- A server of 0.3.0 runs until the next one takes over its socket. It calls the list with these parameters, and names the
--- columns that it reads.
+-- A server of 0.3.0 runs until the next one takes over its socket. It calls the list with these parameters, and names
+-- the columns that it reads.
 CREATE OR REPLACE FUNCTION re.prioritized_patients(
     organization text, wanted_level text, row_limit integer,
     after_priority integer, after_score integer, after_days integer, after_id text)
@@ -16,7 +16,8 @@ BEGIN
         after_priority, after_score, after_days, NULL, after_id) list;
 END $$;
 
--- An endpoint's function that waits for the migration's locks still has its former body (90_dispatch), which calls these.
+-- An endpoint's function that waits for the migration's locks still has its former body (90_dispatch), which calls
+-- these.
 CREATE OR REPLACE FUNCTION re.is_current(organization text, caught_up boolean) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

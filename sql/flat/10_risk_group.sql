@@ -1,5 +1,5 @@
--- A patient's risk group. With the day of the last contact it determines the score, the engagement status, the recommended
--- action and the position in the list. So the counters need no other key.
+-- A patient's risk group. With the day of the last contact it determines the score, the engagement status, the
+-- recommended action and the position in the list. So the counters need no other key.
 --
 --   risk groups | appointment to come | any contact so far | missed appointments in 90 days
 --   0, 1, 2     | yes                 | not asked          | 0, 1, 2 or more
@@ -29,9 +29,9 @@ CREATE OR REPLACE FUNCTION re.group_status(risk_group integer, days integer) RET
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN re.engagement_status(risk_group BETWEEN 0 AND 2, risk_group BETWEEN 3 AND 5, days);
 
--- The arrays below have one element for each risk group with each number of days since the last contact from 0 to 90. From
--- 90 days on neither score nor priority changes. The planner computes an array once for each plan and keeps it as a
--- constant. A row then costs one subscript; the formulas themselves took more time than all other work on the row.
+-- The arrays below have one element for each risk group with each number of days since the last contact from 0 to 90.
+-- From 90 days on neither score nor priority changes. The planner computes an array once for each plan and keeps it as
+-- a constant. A row then costs one subscript; the formulas themselves took more time than all other work on the row.
 CREATE OR REPLACE FUNCTION re.array_index(risk_group integer, days integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (re.last_scored_day() + 1) * risk_group + least(days, re.last_scored_day()) + 1;
@@ -81,8 +81,8 @@ BEGIN ATOMIC
     FROM re.risk_groups_by_days() AS risk;
 END;
 
--- The order key of a patient in the list. The lower key comes first; among equal keys the lower id does. It is one number,
--- since a page compares about a hundred times as many patients as it shows.
+-- The order key of a patient in the list. The lower key comes first; among equal keys the lower id does. It is one
+-- number, since a page compares about a hundred times as many patients as it shows.
 --
 --   sort=priority      4,000,000 × urgency - days          by rising urgency, then by falling days
 --   sort=last_contact  urgency + 1,000 - 10,000 × days     by falling days, then by rising urgency
@@ -105,8 +105,8 @@ CREATE OR REPLACE FUNCTION re.group_order_key(risk_group integer, days integer, 
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN re.order_key(by_contact, (re.group_urgencies())[re.array_index(risk_group, days)], days);
 
--- A cursor may contain any numbers. A number that no patient can have is replaced by one just outside the possible range,
--- which has the same position among all patients.
+-- A cursor may contain any numbers. A number that no patient can have is replaced by one just outside the possible
+-- range, which has the same position among all patients.
 CREATE OR REPLACE FUNCTION re.cursor_order_key(
     by_contact boolean, priority integer, score integer, days integer, most_days integer) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -121,8 +121,9 @@ BEGIN ATOMIC
     FROM re.risk_groups_by_days() AS risk;
 END;
 
--- The fewest days with which a patient of the risk group has that order key or a lower one: within a risk group a patient
--- with more days never comes later. The result is at most most_days, since the key may be lower than any patient's.
+-- The fewest days with which a patient of the risk group has that order key or a lower one: within a risk group a
+-- patient with more days never comes later. The result is at most most_days, since the key may be lower than any
+-- patient's.
 CREATE OR REPLACE FUNCTION re.fewest_days(risk_group integer, order_key bigint, most_days integer, by_contact boolean)
 RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -143,16 +144,16 @@ CREATE OR REPLACE FUNCTION re.number_of_days(days date[], first date, last date)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN width_bucket(last, days) - width_bucket(first - 1, days);
 
--- Within a risk group each filter selects one interval of days since the last contact. With more days the risk level and
--- the tier never fall, the number of the action priority never rises, and the status changes at most once.
+-- Within a risk group each filter selects one interval of days since the last contact. With more days the risk level
+-- and the tier never fall, the number of the action priority never rises, and the status changes at most once.
 CREATE OR REPLACE FUNCTION re.filter_names() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY['level critical', 'level high', 'level medium', 'level low', 'level engaged',
     'status active', 'status dormant', 'status stale', 'priority 1', 'priority 2', 'priority 3', 'priority 4',
     'tier high', 'tier medium', 'tier low', 'an unknown filter'];
 
--- The intervals as filter_days[filter][risk group + 1][1: fewest days, 2: most days]. Where a filter selects no patient,
--- the fewest days are 91 and the most days -1. 90 as the most days has no upper limit.
+-- The intervals as filter_days[filter][risk group + 1][1: fewest days, 2: most days]. Where a filter selects no
+-- patient, the fewest days are 91 and the most days -1. 90 as the most days has no upper limit.
 CREATE OR REPLACE FUNCTION re.filter_days() RETURNS integer[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC

@@ -1,37 +1,38 @@
--- Where the search for an organization's pending changes begins. The index entries of deleted rows remain until a vacuum
--- removes them, and no vacuum can while any session holds an old snapshot. A search from the beginning of the index would
--- visit all of them.
+-- Where the search for an organization's pending changes begins. The index entries of deleted rows remain until a
+-- vacuum removes them, and no vacuum can while any session holds an old snapshot. A search from the beginning of the
+-- index would visit all of them.
 --
 -- An organization's pending changes are ordered by (xid, patient), where xid is the transaction that inserted them. The
--- organization's row contains a floor in that order, and a few transactions that were running when the floor was written
--- (floor_running). In each snapshot that contains this row
+-- organization's row contains a floor in that order, and a few transactions that were running when the floor was
+-- written (floor_running). In each snapshot that contains this row
 --
 --   each pending change of the organization is at or above the floor, or was inserted by one of those transactions.
 --
--- An advance writes the floor (re.record_advance) in one statement, and so from one snapshot T, after it has deleted the
--- pending changes that it has applied:
+-- An advance writes the floor (re.record_advance) in one statement, and so from one snapshot T, after it has deleted
+-- the pending changes that it has applied:
 --
 --   1. All transactions below the horizon had ended in T, except those in floor_running. No transaction at or above the
 --      horizon (the advance's own is one) inserts a pending change below the floor. Those in floor_running are searched
 --      for separately.
 --   2. The floor is the first pending change in T below the horizon, or else the horizon. So no pending change of a
---      transaction that had ended in T is below the floor: it was rolled back, or applied by this advance or an earlier one.
---   3. A snapshot that contains the row contains the advance's commit. So it contains all that T contained, the deletions,
---      and everything that had ended by then. This holds on a standby too, which replays commits in order. Prepared
---      transactions count as running.
+--      transaction that had ended in T is below the floor: it was rolled back, or applied by this advance or an earlier
+--      one.
+--   3. A snapshot that contains the row contains the advance's commit. So it contains all that T contained, the
+--      deletions, and everything that had ended by then. This holds on a standby too, which replays commits in order.
+--      Prepared transactions count as running.
 --
--- A transaction number has a meaning only in the cluster that assigned it. A row that was restored from a dump, written by
--- hand or rewritten by a migration was written by another transaction than floor_written_by. Its floor is 0. (Should both
--- numbers be equal by chance, later pending changes are still above the floor.) A physical copy, a promoted standby and
--- pg_upgrade continue the numbers.
+-- A transaction number has a meaning only in the cluster that assigned it. A row that was restored from a dump, written
+-- by hand or rewritten by a migration was written by another transaction than floor_written_by. Its floor is 0. (Should
+-- both numbers be equal by chance, later pending changes are still above the floor.) A physical copy, a promoted
+-- standby and pg_upgrade continue the numbers.
 
 CREATE OR REPLACE FUNCTION re.floor_of(xmin xid, floor_written_by xid, floor_xid xid8) RETURNS xid8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN xmin = floor_written_by THEN floor_xid ELSE '0'::xid8 END;
 
--- The horizon in the snapshot of the calling statement, and the transactions below it that still run. Without the latter
--- one long transaction would keep the floor down, and deleted entries would gather above it. Only transactions older than
--- the last 100 are listed, and at most 8 of them: each costs a search of its own.
+-- The horizon in the snapshot of the calling statement, and the transactions below it that still run. Without the
+-- latter one long transaction would keep the floor down, and deleted entries would gather above it. Only transactions
+-- older than the last 100 are listed, and at most 8 of them: each costs a search of its own.
 CREATE OR REPLACE FUNCTION re.transaction_horizon(OUT horizon xid8, OUT running xid8[])
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -64,8 +65,8 @@ BEGIN ATOMIC
     LIMIT most;
 END;
 
--- All pending changes, in their order: first those of the transactions in floor_running, which are below the floor. At most
--- `most` of each.
+-- All pending changes, in their order: first those of the transactions in floor_running, which are below the floor. At
+-- most `most` of each.
 CREATE OR REPLACE FUNCTION re.pending_changes(organization text, most bigint)
 RETURNS TABLE (xid xid8, patient_id text, responses_only boolean, recorded_at timestamptz)
 LANGUAGE sql STABLE
@@ -92,9 +93,9 @@ BEGIN ATOMIC
     WHERE state.organization_id = organization;
 END;
 
--- The organization's row, if the derived data are current in the snapshot of the calling statement; else no row. They are
--- current if they are valid (12_state) and there is no pending change. The first index entry decides, whatever number of
--- rows the planner estimates.
+-- The organization's row, if the derived data are current in the snapshot of the calling statement; else no row. They
+-- are current if they are valid (12_state) and there is no pending change. The first index entry decides, whatever
+-- number of rows the planner estimates.
 CREATE OR REPLACE FUNCTION re.current_state(organization text)
 RETURNS TABLE (generation bigint, xmin xid, tableoid oid, now timestamptz, today date)
 LANGUAGE sql STABLE

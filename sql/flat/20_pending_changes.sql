@@ -1,8 +1,9 @@
 -- A statement that changes a source table inserts pending changes in the same transaction; the triggers that do so are
--- called mark_…. They are AFTER triggers for each statement, so a million rows cost one INSERT. It inserts in the order of
--- the index, which halves its cost. Old and new rows both count: a row that moves to another patient marks both patients.
--- An update marks only the patients whose responses may change. An import that rewrites all rows then costs as much as it
--- changes. The functions run as a role that has no other right. So a writer needs no right on re.pending_change.
+-- called mark_…. They are AFTER triggers for each statement, so a million rows cost one INSERT. It inserts in the order
+-- of the index, which halves its cost. Old and new rows both count: a row that moves to another patient marks both
+-- patients. An update marks only the patients whose responses may change. An import that rewrites all rows then costs
+-- as much as it changes. The functions run as a role that has no other right. So a writer needs no right on
+-- re.pending_change.
 
 CREATE OR REPLACE FUNCTION re.mark_patients() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -34,8 +35,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- The time zone determines all days of an organization. The appointment value changes responses but no patient's state. No
--- response contains the organization's name.
+-- The time zone determines all days of an organization. The appointment value changes responses but no patient's state.
+-- No response contains the organization's name.
 CREATE OR REPLACE FUNCTION re.mark_changed_organizations() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -53,8 +54,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- TRUNCATE has no transition table, so it marks every organization that has ever existed. It also removes rows that are not
--- in the transaction's snapshot. A transaction with an older snapshot could therefore not list all organizations.
+-- TRUNCATE has no transition table, so it marks every organization that has ever existed. It also removes rows that are
+-- not in the transaction's snapshot. A transaction with an older snapshot could therefore not list all organizations.
 CREATE OR REPLACE FUNCTION re.mark_everything() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -87,8 +88,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- A patient's rows are unchanged if they are the same set of values in the columns that responses read, which are listed
--- here. Old and new rows are compared by sums: a join planned for one row would take hours with many.
+-- A patient's rows are unchanged if they are the same set of values in the columns that responses read, which are
+-- listed here. Old and new rows are compared by sums: a join planned for one row would take hours with many.
 DO $$
 DECLARE
     source text;
@@ -129,7 +130,7 @@ CREATE OR REPLACE TRIGGER mark_updated AFTER UPDATE ON public.organizations
     REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION re.mark_changed_organizations();
 
--- Rows for the organizations that are older than the triggers. CREATE TRIGGER has locked out all uncommitted writers. The
--- column defaults mean that nothing is built yet.
+-- Rows for the organizations that are older than the triggers. CREATE TRIGGER has locked out all uncommitted writers.
+-- The column defaults mean that nothing is built yet.
 INSERT INTO re.organization_state (organization_id) SELECT organization.id FROM public.organizations organization
 WHERE NOT EXISTS (SELECT FROM re.organization_state state WHERE state.organization_id = organization.id);

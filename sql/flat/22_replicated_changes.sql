@@ -1,8 +1,8 @@
--- Where rows are replayed, session_replication_role is replica, and the triggers of 20_pending_changes do not fire. Rows are
--- replayed by logical replication, by its initial copy of a table, and by a session that sets the parameter. The triggers
--- of this file fire only then, so other writers pay nothing for them. (Their WHEN condition covers a site that has enabled
--- all triggers of a table alike.) They are for each row, since replication applies rows and no statements. TRUNCATE is the
--- exception: its trigger fires always (20_pending_changes).
+-- Where rows are replayed, session_replication_role is replica, and the triggers of 20_pending_changes do not fire.
+-- Rows are replayed by logical replication, by its initial copy of a table, and by a session that sets the parameter.
+-- The triggers of this file fire only then, so other writers pay nothing for them. (Their WHEN condition covers a site
+-- that has enabled all triggers of a table alike.) They are for each row, since replication applies rows and no
+-- statements. TRUNCATE is the exception: its trigger fires always (20_pending_changes).
 
 CREATE OR REPLACE FUNCTION re.mark_replicated_patient() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -55,9 +55,9 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- The time zone is checked here too, as the other constraints are. A refused row stops the subscription with an error that
--- names the reason. Listing PostgreSQL's zones is slow, so each zone is looked up once in a transaction; the initial copy is
--- one transaction.
+-- The time zone is checked here too, as the other constraints are. A refused row stops the subscription with an error
+-- that names the reason. Listing PostgreSQL's zones is slow, so each zone is looked up once in a transaction; the
+-- initial copy is one transaction.
 CREATE OR REPLACE FUNCTION re.check_replicated_time_zone() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

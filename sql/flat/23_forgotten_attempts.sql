@@ -1,16 +1,17 @@
 -- Deletes a patient's outreach attempts when a transaction that deleted the patient commits without the patient, and an
--- organization's attempts when it commits without the organization. The triggers are deferred to the commit, so an import may
--- delete all patients and insert them again. TRUNCATE deletes no row and so leaves the log as it is.
+-- organization's attempts when it commits without the organization. The triggers are deferred to the commit, so an
+-- import may delete all patients and insert them again. TRUNCATE deletes no row and so leaves the log as it is.
 --
--- The functions run as the tables' owner, as those of a foreign key do. A writer of patients then needs no right on the log,
--- none of his settings can hide an attempt from the deletion, and the lookup for each patient pays nothing for row-level
--- security. The triggers fire for replayed rows too: a subscriber's log need not be the publisher's.
+-- The functions run as the tables' owner, as those of a foreign key do. A writer of patients then needs no right on the
+-- log, none of his settings can hide an attempt from the deletion, and the lookup for each patient pays nothing for
+-- row-level security. The triggers fire for replayed rows too: a subscriber's log need not be the publisher's.
 --
--- re.log_outreach runs concurrently and must not leave an attempt without a patient. It holds a shared advisory lock while it
--- looks for the patient and writes the attempt; a deletion takes the lock exclusively. So either the attempt has been
--- committed when this function searches the log, or re.log_outreach looks for the patient after the deletion has committed.
--- (This holds under READ COMMITTED. A deletion in a transaction with an older snapshot does not see the attempt and leaves
--- it, as an attempt of an unknown patient.) An import takes the lock only at its commit, and only if a patient is missing then.
+-- re.log_outreach runs concurrently and must not leave an attempt without a patient. It holds a shared advisory lock
+-- while it looks for the patient and writes the attempt; a deletion takes the lock exclusively. So either the attempt
+-- has been committed when this function searches the log, or re.log_outreach looks for the patient after the deletion
+-- has committed. (This holds under READ COMMITTED. A deletion in a transaction with an older snapshot does not see the
+-- attempt and leaves it, as an attempt of an unknown patient.) An import takes the lock only at its commit, and only if
+-- a patient is missing then.
 --
 -- The lock has 1024 keys, so that a deletion of all organizations cannot fill PostgreSQL's lock table.
 CREATE OR REPLACE FUNCTION re.attempts_lock(organization text) RETURNS integer

@@ -1,8 +1,8 @@
 -- The search index. re.patient_state stores a patient's folded name, folded e-mail address and the digits of the phone
--- number. For each three consecutive characters of them re.patient_search stores a number, a piece. A text that contains
--- another contains all its pieces, so the index of the pieces finds a few candidates, and the stored texts decide. The
--- organization is part of each number, so that one clinic's names do not slow down another clinic's search. A piece is made of
--- any characters, whatever the database's locale counts as letters.
+-- number. For each three consecutive characters of them re.patient_search stores a number, a piece. A text that
+-- contains another contains all its pieces, so the index of the pieces finds a few candidates, and the stored texts
+-- decide. The organization is part of each number, so that one clinic's names do not slow down another clinic's search.
+-- A piece is made of any characters, whatever the database's locale counts as letters.
 
 CREATE OR REPLACE FUNCTION re.search_piece(organization text, kind bigint, piece text) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -1,9 +1,9 @@
--- The states of some patients, computed from the source rows through the plain views. A patient who is archived, not yet
--- created or only in the outreach log has attempts and a validity interval and nothing else. A patient who is nowhere in the
--- source has no row.
+-- The states of some patients, computed from the source rows through the plain views. A patient who is archived, not
+-- yet created or only in the outreach log has attempts and a validity interval and nothing else. A patient who is
+-- nowhere in the source has no row.
 --
--- Each OFFSET 0 keeps a subquery from being merged into the query around it. Merged, its expressions would be computed once
--- for each column that uses them: the master view's row 7 times, the folded texts twice.
+-- Each OFFSET 0 keeps a subquery from being merged into the query around it. Merged, its expressions would be computed
+-- once for each column that uses them: the master view's row 7 times, the folded texts twice.
 CREATE OR REPLACE FUNCTION re.fresh_state(organization text, patients text[])
 RETURNS TABLE (
     patient_id text, risk_group smallint, last_contact_day date, contact_days date[], missed_days date[],
@@ -77,8 +77,9 @@ BEGIN ATOMIC
         ) compared
     ) instant
     CROSS JOIN LATERAL (
-        -- What the date alone changes. A missed appointment leaves its 90 days. And where a zone has put its clocks back
-        -- across midnight, a day can be later than today; it is reached then. The lower limit counts if now goes back.
+        -- What the date alone changes. A missed appointment leaves its 90 days. And where a zone has put its clocks
+        -- back across midnight, a day can be later than today; it is reached then. The lower limit counts if now goes
+        -- back.
         SELECT greatest(max(change.day) FILTER (WHERE change.day <= clock.today),
                 max(change.left_on) FILTER (WHERE change.left_on <= clock.today)) AS day_from,
             least(min(change.day) FILTER (WHERE change.day > clock.today),

@@ -1,16 +1,17 @@
--- Refreshes some patients' states and what they add to the counters. To be run under the lock of the organization's row.
+-- Refreshes some patients' states and what they add to the counters. To be run under the lock of the organization's
+-- row.
 --
 -- The first statement reads the source, deletes the pending changes and looks for others. It has to be one statement: a
 -- pending change may be deleted only in the snapshot in which the source was read. The states are written by the same
 -- statement, since it already holds the rows.
 --
--- The counters are updated by further statements of the same transaction, one function for each table. They may be separate,
--- since they read neither the source nor the pending changes. Their input is what the states add now and what they added
--- before, as signed states. The sums of equal ones are 0, so it does not matter what has changed.
+-- The counters are updated by further statements of the same transaction, one function for each table. They may be
+-- separate, since they read neither the source nor the pending changes. Their input is what the states add now and what
+-- they added before, as signed states. The sums of equal ones are 0, so it does not matter what has changed.
 --
--- The planner settings apply to those functions too.
--- Without enable_hashjoin, enable_mergejoin = off: the planner, whose statistics may be from an empty table, reads whole
--- tables for a join. Without force_generic_plan: each of the first 5 calls of a session plans the statements again.
+-- The planner settings apply to those functions too. Without enable_hashjoin, enable_mergejoin = off: the planner,
+-- whose statistics may be from an empty table, reads whole tables for a join. Without force_generic_plan: each of the
+-- first 5 calls of a session plans the statements again.
 CREATE OR REPLACE FUNCTION re.refresh(
     organization text, patients text[], OUT time_zone text, OUT appointment_value numeric, OUT complete boolean)
 LANGUAGE plpgsql VOLATILE
@@ -78,8 +79,9 @@ BEGIN
         re.count_outreach_days(organization, states);
 END $$;
 
--- True if no pending change of other patients is in the snapshot of the calling statement, which a STABLE function shares.
--- As re.pending_changes, but without its LIMIT: the first entries may be those that the calling statement deletes.
+-- True if no pending change of other patients is in the snapshot of the calling statement, which a STABLE function
+-- shares. As re.pending_changes, but without its LIMIT: the first entries may be those that the calling statement
+-- deletes.
 CREATE OR REPLACE FUNCTION re.has_no_other_change(organization text, patients text[]) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -112,8 +114,8 @@ BEGIN
     ON CONFLICT (organization_id, last_contact_day, risk_group) DO UPDATE SET number = counter.number + excluded.number;
 END $$;
 
--- What changes on each day. From a contact day on a patient counts in d0; if the next contact is later than 7 days after it,
--- from then on in d7; likewise for 14, 30 and 45 days. With the next contact the patient leaves them all.
+-- What changes on each day. From a contact day on a patient counts in d0; if the next contact is later than 7 days
+-- after it, from then on in d7; likewise for 14, 30 and 45 days. With the next contact the patient leaves them all.
 CREATE OR REPLACE FUNCTION re.count_risk_days(organization text, states re.signed_state[]) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN

@@ -7,8 +7,8 @@ BEGIN
     RETURN EXISTS (SELECT FROM re.current_state(organization));
 END $$;
 
--- The same without regard to pending changes. It suffices for a caller that has refreshed the data and still holds the lock
--- of the organization's row: later pending changes may wait for later readers (00_overview).
+-- The same without regard to pending changes. It suffices for a caller that has refreshed the data and still holds the
+-- lock of the organization's row: later pending changes may wait for later readers (00_overview).
 CREATE OR REPLACE FUNCTION re.is_valid_now(organization text) RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
@@ -17,9 +17,9 @@ BEGIN
     RETURN EXISTS (SELECT FROM re.valid_state(organization));
 END $$;
 
--- At most `most` patients who have a pending change or whose state is not valid now. Each branch reads the first entries of
--- one index. today is computed in the zone of the states. The pending changes are read from the first one on, so that the
--- floor rises as they are applied; four times as many as patients, since a patient may have several.
+-- At most `most` patients who have a pending change or whose state is not valid now. Each branch reads the first
+-- entries of one index. today is computed in the zone of the states. The pending changes are read from the first one
+-- on, so that the floor rises as they are applied; four times as many as patients, since a patient may have several.
 CREATE OR REPLACE FUNCTION re.due_patients(organization text, most integer) RETURNS text[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
@@ -55,8 +55,8 @@ BEGIN
         LIMIT most);
 END $$;
 
--- The next patients of a build: those of the source, those of the outreach log alone, and those who have a state but are no
--- longer in the source.
+-- The next patients of a build: those of the source, those of the outreach log alone, and those who have a state but
+-- are no longer in the source.
 CREATE OR REPLACE FUNCTION re.patients_after(organization text, patient text, most integer) RETURNS text[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
@@ -109,8 +109,8 @@ BEGIN
     END IF;
     PERFORM re.require_known_zone(organization);
 
-    -- Each statement from here on has a snapshot no older than that of the one before. So the source is read no earlier than
-    -- its pending changes are deleted, and a later write inserts a pending change that remains.
+    -- Each statement from here on has a snapshot no older than that of the one before. So the source is read no earlier
+    -- than its pending changes are deleted, and a later write inserts a pending change that remains.
     WITH applied AS (
         DELETE FROM re.pending_change change
         WHERE change.organization_id = organization AND change.patient_id = ''
@@ -142,8 +142,8 @@ BEGIN
     remaining := NOT seen.complete OR NOT re.is_valid_now(organization);
 END $$;
 
--- Writes the result of an advance into the organization's row: the validity interval that all patients share, read from the
--- ends of four indexes, and the floor of the pending changes (15_floor).
+-- Writes the result of an advance into the organization's row: the validity interval that all patients share, read from
+-- the ends of four indexes, and the floor of the pending changes (15_floor).
 CREATE OR REPLACE FUNCTION re.record_advance(organization text, zone text, value numeric, built_up_to text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan

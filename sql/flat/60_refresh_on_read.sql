@@ -1,13 +1,15 @@
 -- What a reader does that finds the derived data not current. The result is one of
 --
---   refreshed   they are current as of a moment after the read began, and this transaction holds the organization's lock
+--   refreshed   they are current as of a moment after the read began, and this transaction holds the organization's
+--               lock
 --   changed     another session has refreshed them meanwhile; try again
---   unavailable answer from the plain views: a refresh would take longer, is not allowed in this transaction, or has failed
+--   unavailable answer from the plain views: a refresh would take longer, is not allowed in this transaction, or has
+--   failed
 --
--- The plain query writes nothing. So an error that prevents a refresh, such as a full disk, a lock or a numeric overflow,
--- does not prevent the response. A half-finished refresh is rolled back together with its lock. The caller receives a warning
--- with an SQLSTATE of its own, and the error's SQLSTATE in the detail. After a failure a server sets reengagement.catch_up
--- to off for such an organization, for a while.
+-- The plain query writes nothing. So an error that prevents a refresh, such as a full disk, a lock or a numeric
+-- overflow, does not prevent the response. A half-finished refresh is rolled back together with its lock. The caller
+-- receives a warning with an SQLSTATE of its own, and the error's SQLSTATE in the detail. After a failure a server sets
+-- reengagement.catch_up to off for such an organization, for a while.
 CREATE OR REPLACE FUNCTION re.refresh_on_read(organization text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -23,12 +25,14 @@ BEGIN
         RETURN 'unavailable';
     END IF;
     BEGIN
-        -- A caller that may see all organizations may have one refreshed. The functions see only the organization that is set.
+        -- A caller that may see all organizations may have one refreshed. The functions see only the organization that
+        -- is set.
         PERFORM set_config('reengagement.organization', organization, true);
         result := re.refresh_in_time(organization);
         PERFORM set_config('reengagement.organization', bound_to, true);
         RETURN result;
-    -- OTHERS leaves out two: an assertion, which a site's trigger may raise, and a cancellation, which has used up the time.
+    -- OTHERS leaves out two: an assertion, which a site's trigger may raise, and a cancellation, which has used up the
+    -- time.
     EXCEPTION WHEN OTHERS OR assert_failure THEN
         -- The plain query needs the zone too.
         IF SQLSTATE = 'REZON' THEN
@@ -43,10 +47,10 @@ BEGIN
     END;
 END $$;
 
--- A refresh takes about 200 µs for a patient, the plain query 10 µs or more. So a refresh of up to a twentieth of the patients
--- is faster than the plain query. Another session's advance is awaited about as long as the plain query would take. The
--- wait is a loop, since a queue for the lock would make every waiter write. lock_timeout limits the wait for a lock on a
--- table, which a session that builds an index may hold for hours.
+-- A refresh takes about 200 µs for a patient, the plain query 10 µs or more. So a refresh of up to a twentieth of the
+-- patients is faster than the plain query. Another session's advance is awaited about as long as the plain query would
+-- take. The wait is a loop, since a queue for the lock would make every waiter write. lock_timeout limits the wait for
+-- a lock on a table, which a session that builds an index may hold for hours.
 CREATE OR REPLACE FUNCTION re.refresh_in_time(organization text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan

@@ -1,8 +1,8 @@
 -- What the flat queries consist of. They read the derived tables alone, whose moment need not be that of the snapshot.
 --
--- OFFSET 0 keeps a subquery apart from the query around it. In this file it has two reasons. Row-level security admits only
--- plain comparisons with a column to an index; today, computed in a subquery of its own, is a parameter there. And an
--- expression that several columns use is computed once.
+-- OFFSET 0 keeps a subquery apart from the query around it. In this file it has two reasons. Row-level security admits
+-- only plain comparisons with a column to an index; today, computed in a subquery of its own, is a parameter there. And
+-- an expression that several columns use is computed once.
 
 CREATE OR REPLACE FUNCTION re.flat_clock(organization text) RETURNS TABLE (now timestamptz, today date)
 LANGUAGE sql STABLE
@@ -14,8 +14,9 @@ BEGIN ATOMIC
     OFFSET 0;
 END;
 
--- The number of patients by risk group and days since the last contact, in at most 9 × 91 rows. The last row of a risk group
--- is for 90 days and more, where neither level nor score changes: the group's total less the rows of the last 90 days.
+-- The number of patients by risk group and days since the last contact, in at most 9 × 91 rows. The last row of a risk
+-- group is for 90 days and more, where neither level nor score changes: the group's total less the rows of the last 90
+-- days.
 CREATE OR REPLACE FUNCTION re.flat_population(organization text)
 RETURNS TABLE (risk_group integer, days integer, number bigint)
 LANGUAGE sql STABLE
@@ -65,15 +66,15 @@ BEGIN
     RETURN NEXT;
 END $$;
 
--- The next patients of the list in the order of priority or of the last contact, among those whose last contact lies in their
--- risk group's interval of days. All filters are such intervals.
+-- The next patients of the list in the order of priority or of the last contact, among those whose last contact lies in
+-- their risk group's interval of days. All filters are such intervals.
 --
--- Within a risk group the order of priority is (last contact day, id), the order of an index: with more days since the last
--- contact the score never falls, and the number of the action priority never rises. So each risk group is one stream, and
--- the list merges nine streams. The order of the last contact merges the same streams differently.
+-- Within a risk group the order of priority is (last contact day, id), the order of an index: with more days since the
+-- last contact the score never falls, and the number of the action priority never rises. So each risk group is one
+-- stream, and the list merges nine streams. The order of the last contact merges the same streams differently.
 --
--- No stream is read further than the page can need. The risk group that comes first contains a whole page up to some order
--- key, if it has so many patients; no patient with a higher order key can be on the page.
+-- No stream is read further than the page can need. The risk group that comes first contains a whole page up to some
+-- order key, if it has so many patients; no patient with a higher order key can be on the page.
 CREATE OR REPLACE FUNCTION re.flat_page(
     organization text, by_contact boolean, first_days date[], last_days date[], row_limit integer,
     after_priority integer, after_score integer, after_days integer, after_id text)
@@ -168,9 +169,9 @@ BEGIN ATOMIC
     ORDER BY page.order_key, page.patient_id;
 END;
 
--- The state of a patient that is on a page. It is looked up in the index of the priorities, from which the page has just been
--- read. The primary key's pages for these patients are as far apart as their ids. The two bounds of the id are an equality
--- that the planner does not take for one; given as one, it chooses the primary key. TODO figure
+-- The state of a patient that is on a page. It is looked up in the index of the priorities, from which the page has
+-- just been read. The primary key's pages for these patients are as far apart as their ids. The two bounds of the id
+-- are an equality that the planner does not take for one; given as one, it chooses the primary key. TODO figure
 CREATE OR REPLACE FUNCTION re.listed_state(organization text, wanted_group integer, contact_day date, patient text)
 RETURNS SETOF re.patient_state
 LANGUAGE sql STABLE

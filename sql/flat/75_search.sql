@@ -5,12 +5,13 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN coalesce(strpos(folded_name, term) > 0, false) OR coalesce(strpos(folded_email, term) > 0, false)
     OR coalesce(strpos(phone_digits, digits) > 0, false);
 
--- At most `most` of the bound organization's patients who match the term, of at least three characters, or the digits, and
--- whose last contact lies in their risk group's interval of days. The function runs as a role that may read all organizations'
--- pieces, and of all other tables the bound organization's rows alone (0231_list_flat).
+-- At most `most` of the bound organization's patients who match the term, of at least three characters, or the digits,
+-- and whose last contact lies in their risk group's interval of days. The function runs as a role that may read all
+-- organizations' pieces, and of all other tables the bound organization's rows alone (0231_list_flat).
 --
--- The first OFFSET 0 makes the planner begin with the index of the pieces. Without it the organization's condition, which is
--- a plain comparison, comes first, and all its pieces are read. The second one has each candidate looked up by its key.
+-- The first OFFSET 0 makes the planner begin with the index of the pieces. Without it the organization's condition,
+-- which is a plain comparison, comes first, and all its pieces are read. The second one has each candidate looked up by
+-- its key.
 CREATE OR REPLACE FUNCTION re.search(
     organization text, term text, digits text, first_days date[], last_days date[], most integer)
 RETURNS TABLE (patient_id text, risk_group smallint, last_contact_day date)
@@ -81,8 +82,8 @@ BEGIN
     LIMIT most;
 END $$;
 
--- The next patients in the order of names, read from the index of that order, at most `budget` patients far. Names of more than
--- 200 characters are in a second index, by their first 200 characters; they are rare.
+-- The next patients in the order of names, read from the index of that order, at most `budget` patients far. Names of
+-- more than 200 characters are in a second index, by their first 200 characters; they are rare.
 CREATE OR REPLACE FUNCTION re.flat_names(
     organization text, term text, digits text, first_days date[], last_days date[], row_limit integer, budget integer,
     from_name text, from_id text)

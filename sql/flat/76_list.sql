@@ -1,12 +1,12 @@
--- A page of the list, and the number of patients that fit: null where a search finds more than 1000. An empty page is one row
--- without a patient.
+-- A page of the list, and the number of patients that fit: null where a search finds more than 1000. An empty page is
+-- one row without a patient.
 --
--- The orders of priority and of the last contact are read from an index, whatever the filters. For the order of names with a
--- filter, and for a search, there is no such index. Either the matching patients are gathered and sorted, or the order is
--- walked until the page is full. Let M of N patients match. Sorting reads M rows; walking reads about L × N / M rows for a page of
--- L. The smaller of both is at most √(L × N). For filters M is known from the counters. For a search up to 1000 matches are
--- gathered. If there are more, the order is walked for 2 √(L × N) rows, and if that does not fill the page, all matches are
--- gathered.
+-- The orders of priority and of the last contact are read from an index, whatever the filters. For the order of names
+-- with a filter, and for a search, there is no such index. Either the matching patients are gathered and sorted, or the
+-- order is walked until the page is full. Let M of N patients match. Sorting reads M rows; walking reads about L × N /
+-- M rows for a page of L. The smaller of both is at most √(L × N). For filters M is known from the counters. For a
+-- search up to 1000 matches are gathered. If there are more, the order is walked for 2 √(L × N) rows, and if that does
+-- not fill the page, all matches are gathered.
 CREATE OR REPLACE FUNCTION re.flat_list(
     organization text, wanted_level text, wanted_status text, wanted_priority integer, wanted_tier text,
     wanted_text text, sort_by text, row_limit integer,

@@ -1,6 +1,6 @@
--- The flat queries: the same columns as the plain queries in endpoints/, from the counters and, for a page, from its patients'
--- states. Each returns at least one row, so that no row means that the data are not current (90_dispatch). Subqueries end in
--- OFFSET 0 where an expression is used by several columns: it is then computed once.
+-- The flat queries: the same columns as the plain queries in endpoints/, from the counters and, for a page, from its
+-- patients' states. Each returns at least one row, so that no row means that the data are not current (90_dispatch).
+-- Subqueries end in OFFSET 0 where an expression is used by several columns: it is then computed once.
 
 CREATE OR REPLACE FUNCTION re.flat_risk_metrics(organization text)
 RETURNS TABLE (
@@ -130,7 +130,8 @@ BEGIN ATOMIC
         WHERE with_notes AND stored.organization_id = organization AND stored.id = page.patient_id
         OFFSET 0
     ) notes ON true
-    -- Notes are read from the source, which may be of a later moment than the derived rows. So no pending change is admitted.
+    -- Notes are read from the source, which may be of a later moment than the derived rows. So no pending change is
+    -- admitted.
     WHERE NOT with_notes OR re.is_current(organization)
     ORDER BY page.number;
 END;

@@ -1,7 +1,8 @@
--- The trends from the counters. The pieces may be separate, since a STABLE function sees the snapshot of the statement that
--- calls it.
+-- The trends from the counters. The pieces may be separate, since a STABLE function sees the snapshot of the statement
+-- that calls it.
 --
--- Without enable_nestloop = off the planner, which expects few rows of a function, compares each day with each other day.
+-- Without enable_nestloop = off the planner, which expects few rows of a function, compares each day with each other
+-- day.
 CREATE OR REPLACE FUNCTION re.flat_trends(organization text, days integer) RETURNS SETOF re.trends_row
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
@@ -32,8 +33,8 @@ BEGIN
     RETURN QUERY SELECT * FROM re.trends_of(daily, before);
 END $$;
 
--- How many patients were at least so many days from their last contact, day by day: today's numbers, less what has changed
--- since that day. new_at_risk and reengaged are the changes for 30 days.
+-- How many patients were at least so many days from their last contact, day by day: today's numbers, less what has
+-- changed since that day. new_at_risk and reengaged are the changes for 30 days.
 CREATE OR REPLACE FUNCTION re.flat_levels_by_day(organization text, first_day date, today date)
 RETURNS TABLE (day date, new_at_risk bigint, reengaged bigint,
     days_0 bigint, days_7 bigint, days_14 bigint, days_30 bigint, days_45 bigint)

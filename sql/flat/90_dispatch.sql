@@ -1,10 +1,12 @@
--- The endpoints' functions: the flat answer, in the statement and so in the snapshot that also finds it current; where it
--- is not, caught up with; and where that is not to be had quickly, the plain answer, exact at any time and at worst slow.
+-- The endpoints' functions: the flat answer, in the statement and so in the snapshot that also finds it current; where
+-- it is not, caught up with; and where that is not to be had quickly, the plain answer, exact at any time and at worst
+-- slow.
 --
--- This file runs on every migration, whatever has changed: for each pair re.plain_x and re.flat_x that the database holds
--- it makes re.x, with the plain twin's parameters and columns. A call waits for a migration's end before it looks at any
--- other function, and then names its columns, so that it gives those that its caller expects by the functions that are
--- there by then. A function that is planned while a migration goes on would lead to others that have been dropped since.
+-- This file runs on every migration, whatever has changed: for each pair re.plain_x and re.flat_x that the database
+-- holds it makes re.x, with the plain twin's parameters and columns. A call waits for a migration's end before it looks
+-- at any other function, and then names its columns, so that it gives those that its caller expects by the functions
+-- that are there by then. A function that is planned while a migration goes on would lead to others that have been
+-- dropped since.
 
 CREATE TEMPORARY TABLE twin ON COMMIT DROP AS
 WITH obsolete AS MATERIALIZED (

@@ -14,9 +14,9 @@ CREATE OR REPLACE FUNCTION re.iso_date(day date) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE WHEN day < '0001-01-01' THEN '0000' ELSE to_char(day, 'YYYY') END || to_char(day, '-MM-DD');
 
--- An instant before the day begins in any zone. It narrows an index scan; the exact day is compared too, since a day's local
--- midnight may occur twice or not at all. Compute it in a subquery with OFFSET 0: row-level security admits only plain
--- comparisons with a column to an index.
+-- An instant before the day begins in any zone. It narrows an index scan; the exact day is compared too, since a day's
+-- local midnight may occur twice or not at all. Compute it in a subquery with OFFSET 0: row-level security admits only
+-- plain comparisons with a column to an index.
 CREATE OR REPLACE FUNCTION re.before(day date) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (day - 1)::timestamp AT TIME ZONE 'UTC';

@@ -1,8 +1,8 @@
--- Folding: the form of a text without case and accents, in which searches compare and names are sorted (docs/definitions.md,
--- section 5). A database owner who is no superuser may create the extension unaccent. If it exists in another schema, that one
--- is used: the function depends on it and not on its name. The function is STABLE as unaccent is, whose rules are a file of
--- the server; other rules need a rebuild. Where PostgreSQL was built without ICU, its own collation with Unicode's full case
--- mapping gives the same lower case.
+-- Folding: the form of a text without case and accents, in which searches compare and names are sorted
+-- (docs/definitions.md, section 5). A database owner who is no superuser may create the extension unaccent. If it
+-- exists in another schema, that one is used: the function depends on it and not on its name. The function is STABLE as
+-- unaccent is, whose rules are a file of the server; other rules need a rebuild. Where PostgreSQL was built without
+-- ICU, its own collation with Unicode's full case mapping gives the same lower case.
 CREATE EXTENSION IF NOT EXISTS unaccent SCHEMA public;
 
 DO $$

@@ -1,6 +1,6 @@
--- For each patient the intervals of days with the same last contact: from from_day up to, not including, to_day. The intake
--- begins the first one. The interval is empty, that is from_day is not before to_day, for a second contact on one day and for
--- an intake that is not before the first contact.
+-- For each patient the intervals of days with the same last contact: from from_day up to, not including, to_day. The
+-- intake begins the first one. The interval is empty, that is from_day is not before to_day, for a second contact on
+-- one day and for an intake that is not before the first contact.
 CREATE OR REPLACE VIEW re.contact_span AS
 SELECT patient.organization_id, patient.id AS patient_id, span.from_day, coalesce(span.to_day, 'infinity') AS to_day
 FROM re.patient patient

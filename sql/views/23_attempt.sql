@@ -1,6 +1,7 @@
--- Every attempt made until now, to any patient, with its day and the first booking attributed to it. A booking belongs to the
--- latest successful attempt before it. So the bookings of an attempt are later than it, not later than the next successful
--- attempt, within the attribution window and not later than now. Of two attempts at the same instant, the lower id has none.
+-- Every attempt made until now, to any patient, with its day and the first booking attributed to it. A booking belongs
+-- to the latest successful attempt before it. So the bookings of an attempt are later than it, not later than the next
+-- successful attempt, within the attribution window and not later than now. Of two attempts at the same instant, the
+-- lower id has none.
 CREATE OR REPLACE VIEW re.attempt AS
 SELECT attempt.organization_id, attempt.patient_id, attempt.id, attempt.method, attempt.outcome, attempt.opened, attempt.notes,
     attempt.logged_by, attempt.created_at,

@@ -1,8 +1,9 @@
--- One row for each patient (docs/definitions.md, section 3). Each source is read by index, patient by patient. So one patient
--- costs a few index lookups and an organization costs its own rows. A day may be later than today although its instant is not
--- later than now: some zones have put their clocks back across midnight.
+-- One row for each patient (docs/definitions.md, section 3). Each source is read by index, patient by patient. So one
+-- patient costs a few index lookups and an organization costs its own rows. A day may be later than today although its
+-- instant is not later than now: some zones have put their clocks back across midnight.
 --
--- Without OFFSET 0 the planner merges a subquery and computes each day and each score once for every column that uses it.
+-- Without OFFSET 0 the planner merges a subquery and computes each day and each score once for every column that uses
+-- it.
 CREATE OR REPLACE VIEW public.patient_reengagement_master_view AS
 SELECT patient.organization_id, patient.id AS patient_id, patient.name, patient.phone, patient.email, patient.treatment_notes,
     patient.created_at,

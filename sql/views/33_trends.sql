@@ -1,6 +1,7 @@
 -- The pieces of re.plain_trends, and the last step of both the plain and the flat trends.
 
--- The rows of the trends: rates, trends and levels, from the numbers of each day in their order and of the period before.
+-- The rows of the trends: rates, trends and levels, from the numbers of each day in their order and of the period
+-- before.
 CREATE OR REPLACE FUNCTION re.trends_of(daily re.trend_day[], before re.trend_day) RETURNS SETOF re.trends_row
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -39,9 +40,9 @@ BEGIN
     ORDER BY day.day;
 END $$;
 
--- How many patients were at least so many days from their last contact, on each day on which that changed, and day by day
--- from there on. The numbers are sums of changes: an interval with the same last contact reaches each number of days at
--- most once and ends at most once. So no day counts all patients.
+-- How many patients were at least so many days from their last contact, on each day on which that changed, and day by
+-- day from there on. The numbers are sums of changes: an interval with the same last contact reaches each number of
+-- days at most once and ends at most once. So no day counts all patients.
 CREATE OR REPLACE FUNCTION re.levels_by_day(organization text, first_day date, today date)
 RETURNS TABLE (day date, new_at_risk bigint, reengaged bigint,
     days_0 bigint, days_7 bigint, days_14 bigint, days_30 bigint, days_45 bigint)
