@@ -12,8 +12,8 @@ RETURNS TABLE (
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH patient AS MATERIALIZED (
-        SELECT master.patient_id, master.name, master.risk_level, master.risk_score, master.action_priority, master.recommended_action,
-            master.days_since_last_contact
+        SELECT master.patient_id, master.name, master.risk_level, master.risk_score, master.action_priority,
+            master.recommended_action, master.days_since_last_contact
         FROM public.patient_reengagement_master_view master
         WHERE master.organization_id = organization
     ), level AS (
@@ -35,7 +35,8 @@ BEGIN ATOMIC
         FROM level
     ), top AS (
         SELECT * FROM patient
-        ORDER BY patient.action_priority, patient.risk_score DESC, patient.days_since_last_contact DESC, patient.patient_id
+        ORDER BY patient.action_priority, patient.risk_score DESC, patient.days_since_last_contact DESC,
+            patient.patient_id
         LIMIT re.top_patients()
     )
     SELECT summary.total_patients,

@@ -42,7 +42,8 @@ BEGIN
             END IF;
         END IF;
 
-        IF NOT EXISTS (SELECT FROM re.patient existing WHERE existing.organization_id = organization AND existing.id = patient) THEN
+        IF NOT EXISTS (SELECT FROM re.patient existing
+            WHERE existing.organization_id = organization AND existing.id = patient) THEN
             RETURN QUERY SELECT 'no_patient', NULL::uuid, NULL::text;
             RETURN;
         END IF;
@@ -57,7 +58,8 @@ BEGIN
             -- In the same transaction, so that no attempt is without its audit entry. Another result changes nothing
             -- and is recorded with the reads.
             PERFORM re.record_attempt(organization, patient, logged.id,
-                jsonb_build_object('method', log_outreach.method, 'outcome', log_outreach.outcome), log_outreach.logged_by,
+                jsonb_build_object('method', log_outreach.method, 'outcome', log_outreach.outcome),
+                log_outreach.logged_by,
                 log_outreach.session_id, log_outreach.role, log_outreach.actor, log_outreach.address,
                 log_outreach.request_id, log_outreach.server_request_id);
             RETURN QUERY SELECT 'created', logged.id, re.rfc3339(logged.created_at);

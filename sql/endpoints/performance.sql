@@ -17,12 +17,14 @@ BEGIN ATOMIC
     -- An organization without a row has zeros.
     SELECT coalesce(total.outreach_attempts, 0), coalesce(total.successful_contacts, 0),
         coalesce(total.contact_success_rate, 0.0),
-        coalesce(total.appointments_scheduled, 0), coalesce(total.conversion_rate, 0.0), coalesce(total.avg_days_to_reengage, 0.0),
+        coalesce(total.appointments_scheduled, 0), coalesce(total.conversion_rate, 0.0),
+        coalesce(total.avg_days_to_reengage, 0.0),
         coalesce(total.sms_sent, 0), coalesce(total.sms_delivered, 0), coalesce(total.sms_responded, 0),
         coalesce(total.sms_response_rate, 0.0),
         coalesce(total.email_sent, 0), coalesce(total.email_opened, 0), coalesce(total.email_responded, 0),
         coalesce(total.email_response_rate, 0.0),
-        coalesce(total.phone_attempted, 0), coalesce(total.phone_connected, 0), coalesce(total.phone_appointment_booked, 0),
+        coalesce(total.phone_attempted, 0), coalesce(total.phone_connected, 0),
+        coalesce(total.phone_appointment_booked, 0),
         coalesce(total.phone_conversion_rate, 0.0),
         re.industry_contact_rate(), re.industry_conversion_rate(),
         coalesce(total.our_performance, 'insufficient_data')

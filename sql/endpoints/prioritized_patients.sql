@@ -55,8 +55,9 @@ BEGIN ATOMIC
                 OR strpos(re.digits(patient.phone), wanted.digits) > 0)
     )
     SELECT re.rfc3339(wanted.now), page.patient_id, page.name, page.phone, page.email, page.risk_level, page.risk_score,
-        page.days_since_last_contact, re.rfc3339(page.last_appointment_date), re.rfc3339(page.next_scheduled_appointment),
-        page.recommended_action, page.action_priority, page.previous_response_rate, page.total_lifetime_appointments,
+        page.days_since_last_contact, re.rfc3339(page.last_appointment_date),
+        re.rfc3339(page.next_scheduled_appointment), page.recommended_action, page.action_priority,
+        page.previous_response_rate, page.total_lifetime_appointments,
         page.missed_appointments_last_90d, page.engagement_status, page.risk_tier, page.attendance_rate_percent,
         page.lifetime_value, CASE WHEN with_notes THEN page.treatment_notes END,
         CASE WHEN wanted_text IS NULL OR total.number <= re.most_counted_matches() THEN total.number END, page.sort_name
@@ -68,7 +69,8 @@ BEGIN ATOMIC
         WHERE after_id IS NULL
             OR CASE sort_by
                 WHEN 'name' THEN (matching.sort_name, matching.patient_id) > (wanted.after_name COLLATE "C", after_id)
-                WHEN 'last_contact' THEN (matching.by_days, matching.by_priority, matching.by_score, matching.patient_id)
+                WHEN 'last_contact'
+                    THEN (matching.by_days, matching.by_priority, matching.by_score, matching.patient_id)
                     > (-after_days, after_priority, -after_score, after_id)
                 ELSE (matching.by_priority, matching.by_score, matching.then_by_days, matching.patient_id)
                     > (after_priority, -after_score, -after_days, after_id)

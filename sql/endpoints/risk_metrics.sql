@@ -24,7 +24,9 @@ BEGIN ATOMIC
     FROM re.clock_of(organization) clock
     CROSS JOIN LATERAL (
         -- Row-level security admits only plain comparisons with a column to an index, so the limit is computed here.
-        SELECT clock.today - re.alert_days() + 1 AS first_day, re.before(clock.today - re.alert_days() + 1) AS since OFFSET 0
+        SELECT clock.today - re.alert_days() + 1 AS first_day,
+            re.before(clock.today - re.alert_days() + 1) AS since
+        OFFSET 0
     ) period
     CROSS JOIN (
         SELECT count(*) FILTER (WHERE patient.risk_level = 'critical') AS critical,

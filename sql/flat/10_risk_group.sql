@@ -48,7 +48,8 @@ END;
 CREATE OR REPLACE FUNCTION re.group_scores() RETURNS smallint[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT array_agg(re.risk_score(risk.days, risk.missed_in_90_days, risk.has_appointment)::smallint ORDER BY risk.index)
+    SELECT array_agg(re.risk_score(risk.days, risk.missed_in_90_days, risk.has_appointment)::smallint
+        ORDER BY risk.index)
     FROM re.risk_groups_by_days() AS risk;
 END;
 
@@ -76,7 +77,8 @@ RETURN 1000 * priority - score;
 CREATE OR REPLACE FUNCTION re.group_urgencies() RETURNS integer[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT array_agg(re.urgency(re.group_priority(risk.risk_group, risk.days), re.group_score(risk.risk_group, risk.days))
+    SELECT array_agg(
+        re.urgency(re.group_priority(risk.risk_group, risk.days), re.group_score(risk.risk_group, risk.days))
         ORDER BY risk.index)
     FROM re.risk_groups_by_days() AS risk;
 END;

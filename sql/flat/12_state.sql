@@ -22,8 +22,8 @@ END;
 -- row. A zone that PostgreSQL no longer knows gives no today, and so no row.
 CREATE OR REPLACE FUNCTION re.valid_state(organization text)
 RETURNS TABLE (
-    organization_id text, generation bigint, floor_xid xid8, floor_patient text, floor_running xid8[], floor_written_by xid,
-    xmin xid, tableoid oid, now timestamptz, today date)
+    organization_id text, generation bigint, floor_xid xid8, floor_patient text, floor_running xid8[],
+    floor_written_by xid, xmin xid, tableoid oid, now timestamptz, today date)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT state.organization_id, state.generation, state.floor_xid, state.floor_patient, state.floor_running,

@@ -76,7 +76,8 @@ DECLARE
     source text;
     marking text;
 BEGIN
-    FOR source, marking IN VALUES ('organizations', 'mark_replicated_organization'), ('patients', 'mark_replicated_patient'),
+    FOR source, marking IN VALUES ('organizations', 'mark_replicated_organization'),
+        ('patients', 'mark_replicated_patient'),
         ('appointments', 'mark_replicated_row'), ('conversations', 'mark_replicated_row'),
         ('outreach_log', 'mark_replicated_row')
     LOOP

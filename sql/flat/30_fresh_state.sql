@@ -51,8 +51,8 @@ BEGIN ATOMIC
         WHERE past.organization_id = organization AND past.patient_id = wanted.id
     ) visit
     CROSS JOIN LATERAL (
-        SELECT coalesce(array_agg(ROW(attempt.day, attempt.method, attempt.outcome = 'success', attempt.outcome = 'failed',
-                attempt.opened, attempt.converted_day,
+        SELECT coalesce(array_agg(ROW(attempt.day, attempt.method,
+                attempt.outcome = 'success', attempt.outcome = 'failed', attempt.opened, attempt.converted_day,
                 extract(epoch FROM attempt.converted_at - attempt.created_at) * 1000000)::re.attempt_summary
             ORDER BY attempt.created_at, attempt.id), '{}') AS attempts
         FROM re.attempt attempt

@@ -32,13 +32,13 @@ BEGIN
             AND state.patient_id NOT IN (SELECT fresh.patient_id FROM fresh)
     ), stored AS (
         INSERT INTO re.patient_state AS state (organization_id, patient_id, risk_group, last_contact_day, contact_days,
-            missed_days, attempts, valid_from, valid_until, day_from, day_until, name, phone, email, last_appointment_date,
-            next_scheduled_appointment, previous_response_rate, completed_days, known_value, without_value,
-            folded_name, folded_email, phone_digits)
+            missed_days, attempts, valid_from, valid_until, day_from, day_until, name, phone, email,
+            last_appointment_date, next_scheduled_appointment, previous_response_rate, completed_days, known_value,
+            without_value, folded_name, folded_email, phone_digits)
         SELECT organization, patient_id, risk_group, last_contact_day, contact_days,
-            missed_days, attempts, valid_from, valid_until, day_from, day_until, name, phone, email, last_appointment_date,
-            next_scheduled_appointment, previous_response_rate, completed_days, known_value, without_value,
-            folded_name, folded_email, phone_digits
+            missed_days, attempts, valid_from, valid_until, day_from, day_until, name, phone, email,
+            last_appointment_date, next_scheduled_appointment, previous_response_rate, completed_days, known_value,
+            without_value, folded_name, folded_email, phone_digits
         FROM fresh
         ON CONFLICT (organization_id, patient_id) DO UPDATE
         SET (risk_group, last_contact_day, contact_days,
@@ -164,7 +164,8 @@ BEGIN
         WHERE (history.attempt).failed AND history.has_patient
         GROUP BY (history.attempt).day
     ), change AS (
-        SELECT begun.day, begun.d0, 0 AS d7, 0 AS d14, 0 AS d45, 0 AS new_at_risk, 0 AS reengaged, 0 AS missed, 0 AS failed
+        SELECT begun.day, begun.d0, 0 AS d7, 0 AS d14, 0 AS d45, 0 AS new_at_risk, 0 AS reengaged, 0 AS missed,
+            0 AS failed
         FROM begun
         UNION ALL SELECT begun.day + re.low_risk_days(), 0, begun.d7, 0, 0, 0, 0, 0, 0 FROM begun
         UNION ALL SELECT begun.day + re.medium_risk_days(), 0, 0, begun.d14, 0, 0, 0, 0, 0 FROM begun
@@ -215,7 +216,8 @@ BEGIN
     WITH attempt AS MATERIALIZED (
         SELECT history.sign, (history.attempt).* FROM re.signed_attempts(states) AS history
     ), change AS (
-        SELECT attempt.day, attempt.method, attempt.sign AS attempts, attempt.sign * attempt.successful::integer AS successes,
+        SELECT attempt.day, attempt.method, attempt.sign AS attempts,
+            attempt.sign * attempt.successful::integer AS successes,
             attempt.sign * attempt.failed::integer AS failed,
             attempt.sign * (attempt.successful OR attempt.opened)::integer AS opened,
             attempt.sign * (attempt.converted_day IS NOT NULL)::integer AS converted,
@@ -232,16 +234,17 @@ BEGIN
         FROM change
         GROUP BY change.day, change.method
     )
-    INSERT INTO re.outreach_day AS counter (organization_id, day, method, attempts, successes, failed, opened, converted,
-        microseconds_to_booking, booked)
+    INSERT INTO re.outreach_day AS counter (organization_id, day, method, attempts, successes, failed, opened,
+        converted, microseconds_to_booking, booked)
     SELECT organization, total.day, total.method, total.attempts, total.successes, total.failed, total.opened,
         total.converted, total.microseconds, total.booked
     FROM total
-    WHERE (total.attempts, total.successes, total.failed, total.opened, total.converted, total.microseconds, total.booked)
+    WHERE (total.attempts, total.successes, total.failed, total.opened, total.converted, total.microseconds,
+            total.booked)
         <> (0, 0, 0, 0, 0, 0, 0)
     ON CONFLICT (organization_id, day, method) DO UPDATE
     SET (attempts, successes, failed, opened, converted, microseconds_to_booking, booked)
-        = (counter.attempts + excluded.attempts, counter.successes + excluded.successes, counter.failed + excluded.failed,
-            counter.opened + excluded.opened, counter.converted + excluded.converted,
+        = (counter.attempts + excluded.attempts, counter.successes + excluded.successes,
+            counter.failed + excluded.failed, counter.opened + excluded.opened, counter.converted + excluded.converted,
             counter.microseconds_to_booking + excluded.microseconds_to_booking, counter.booked + excluded.booked);
 END $$;

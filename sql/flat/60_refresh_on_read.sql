@@ -103,7 +103,8 @@ END $$;
 -- given. It reads the pending changes and validity intervals of all organizations and nothing else.
 CREATE OR REPLACE FUNCTION re.organizations_due(most integer, but text[] DEFAULT '{}') RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off AS $$
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
+SET enable_seqscan = off AS $$
 BEGIN
     RETURN QUERY
     WITH clock AS MATERIALIZED (

@@ -47,14 +47,16 @@ BEGIN ATOMIC
 END;
 
 -- The number of patients, and of those whose last contact lies in their risk group's interval of days.
-CREATE OR REPLACE FUNCTION re.flat_count(organization text, today date, is_filtered boolean, first_days date[], last_days date[])
+CREATE OR REPLACE FUNCTION re.flat_count(
+    organization text, today date, is_filtered boolean, first_days date[], last_days date[])
 RETURNS TABLE (patients bigint, fitting bigint)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
     IF is_filtered THEN
         SELECT coalesce(sum(counter.number), 0), coalesce(sum(counter.number) FILTER (
-            WHERE today - counter.days BETWEEN first_days[counter.risk_group + 1] AND last_days[counter.risk_group + 1]), 0)
+            WHERE today - counter.days
+                BETWEEN first_days[counter.risk_group + 1] AND last_days[counter.risk_group + 1]), 0)
         INTO patients, fitting
         FROM re.flat_population(organization) counter;
     ELSE
@@ -88,7 +90,8 @@ BEGIN ATOMIC
             CASE WHEN start.first_day = next.day AND next.has_same_key THEN after_id ELSE '' END AS first_id
         FROM (
             SELECT clock.today, calendar.most_days,
-                re.cursor_order_key(by_contact, after_priority, after_score, after_days, calendar.most_days) AS order_key
+                re.cursor_order_key(by_contact, after_priority, after_score, after_days, calendar.most_days)
+                    AS order_key
             FROM re.flat_clock(organization) clock
             -- The calendar of the source begins with year 1 in UTC.
             CROSS JOIN LATERAL (SELECT clock.today - date '0001-01-01' + 2 AS most_days OFFSET 0) calendar
@@ -105,7 +108,8 @@ BEGIN ATOMIC
                 SELECT re.fewest_days(risk.risk_group, cursor.order_key, cursor.most_days, by_contact) AS days OFFSET 0
             ) fewest
             CROSS JOIN LATERAL (
-                SELECT re.group_order_key(risk.risk_group, fewest.days, by_contact) = cursor.order_key AS has_same_key OFFSET 0
+                SELECT re.group_order_key(risk.risk_group, fewest.days, by_contact) = cursor.order_key AS has_same_key
+                OFFSET 0
             ) same
             OFFSET 0
         ) next
@@ -178,7 +182,8 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT state.*
     FROM re.patient_state state
-    WHERE state.organization_id = organization AND state.risk_group = wanted_group AND state.last_contact_day = contact_day
+    WHERE state.organization_id = organization AND state.risk_group = wanted_group
+        AND state.last_contact_day = contact_day
         AND state.patient_id >= patient AND state.patient_id <= patient
     OFFSET 0;
 END;

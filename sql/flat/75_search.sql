@@ -1,6 +1,7 @@
 -- The patients who match a search (25_search_pieces), and those who come next in the order of names.
 
-CREATE OR REPLACE FUNCTION re.matches(folded_name text, folded_email text, phone_digits text, term text, digits text) RETURNS boolean
+CREATE OR REPLACE FUNCTION re.matches(
+    folded_name text, folded_email text, phone_digits text, term text, digits text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN coalesce(strpos(folded_name, term) > 0, false) OR coalesce(strpos(folded_email, term) > 0, false)
     OR coalesce(strpos(phone_digits, digits) > 0, false);
@@ -16,7 +17,8 @@ CREATE OR REPLACE FUNCTION re.search(
     organization text, term text, digits text, first_days date[], last_days date[], most integer)
 RETURNS TABLE (patient_id text, risk_group smallint, last_contact_day date)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off AS $$
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
+SET enable_seqscan = off AS $$
 DECLARE
     of_term integer[] := re.search_pieces(organization, term, NULL, NULL);
     of_digits integer[] := re.search_pieces(organization, NULL, NULL, digits);
@@ -61,7 +63,8 @@ CREATE OR REPLACE FUNCTION re.flat_matches(
     organization text, term text, digits text, first_days date[], last_days date[], most integer)
 RETURNS TABLE (patient_id text, risk_group smallint, last_contact_day date)
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off AS $$
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
+SET enable_seqscan = off AS $$
 BEGIN
     RETURN QUERY
     SELECT patient.patient_id, patient.risk_group, patient.last_contact_day
@@ -115,7 +118,8 @@ BEGIN
         UNION ALL
         (SELECT state.patient_id, state.risk_group, state.last_contact_day, state.folded_name
         FROM re.patient_state state
-        WHERE state.organization_id = organization AND state.risk_group IS NOT NULL AND state.long_name_start IS NOT NULL
+        WHERE state.organization_id = organization AND state.risk_group IS NOT NULL
+            AND state.long_name_start IS NOT NULL
             AND state.long_name_start >= left(from_name, 200)
             AND (state.folded_name, state.patient_id) > (from_name, from_id)
             AND state.last_contact_day BETWEEN first_days[state.risk_group + 1] AND last_days[state.risk_group + 1]

@@ -13,7 +13,8 @@ CREATE OR REPLACE FUNCTION re.flat_list(
     after_priority integer, after_score integer, after_days integer, after_name text, after_id text)
 RETURNS TABLE (number bigint, patient_id text, risk_group integer, days integer, sort_name text, total bigint)
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off AS $$
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
+SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
     by_name boolean := sort_by = 'name';
@@ -34,7 +35,8 @@ BEGIN
         SELECT clock.today, filter.first_days, filter.last_days, counted.patients, counted.fitting
         INTO today, first_days, last_days, patients, fitting
         FROM re.flat_clock(organization) clock
-        CROSS JOIN LATERAL re.filtered_days(clock.today, wanted_level, wanted_status, wanted_priority, wanted_tier) filter
+        CROSS JOIN LATERAL re.filtered_days(
+            clock.today, wanted_level, wanted_status, wanted_priority, wanted_tier) filter
         CROSS JOIN LATERAL re.flat_count(organization, clock.today, true, filter.first_days, filter.last_days) counted;
     ELSE
         first_days := re.any_first_days();
@@ -103,7 +105,8 @@ BEGIN
     FROM (
         SELECT match.id COLLATE "C" AS patient_id, match.risk_group::integer AS risk_group, contact.days,
             name.folded_name AS sort_name,
-            CASE WHEN by_name THEN 0 ELSE re.group_order_key(match.risk_group, contact.days, by_contact) END AS order_key
+            CASE WHEN by_name THEN 0 ELSE re.group_order_key(match.risk_group, contact.days, by_contact) END
+                AS order_key
         FROM unnest(matches.ids, matches.risk_groups, matches.contacts) AS match(id, risk_group, last_contact_day)
         CROSS JOIN LATERAL (SELECT today - match.last_contact_day AS days OFFSET 0) contact
         LEFT JOIN LATERAL (
@@ -113,8 +116,8 @@ BEGIN
         ) name ON true
     ) patient
     WHERE after_id IS NULL OR CASE WHEN by_name THEN (patient.sort_name, patient.patient_id) > (from_name, after_id)
-        ELSE (patient.order_key, patient.patient_id) > (re.cursor_order_key(by_contact, after_priority, after_score, after_days,
-            today - date '0001-01-01' + 2), after_id) END
+        ELSE (patient.order_key, patient.patient_id) > (re.cursor_order_key(by_contact, after_priority, after_score,
+            after_days, today - date '0001-01-01' + 2), after_id) END
     ORDER BY number
     LIMIT row_limit;
     IF NOT FOUND THEN
@@ -136,7 +139,8 @@ CREATE OR REPLACE FUNCTION re.flat_gathered(
     organization text, is_indexed boolean, term text, digits text, first_days date[], last_days date[], most integer)
 RETURNS re.found_patients
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off AS $$
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
+SET enable_seqscan = off AS $$
 DECLARE
     matches re.found_patients;
 BEGIN
@@ -159,7 +163,8 @@ CREATE OR REPLACE FUNCTION re.flat_walk(
     after_priority integer, after_score integer, after_days integer, from_name text, after_id text)
 RETURNS TABLE (number bigint, patient_id text, risk_group integer, days integer, sort_name text)
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off AS $$
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
+SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
     size integer := least(greatest(row_limit, 200), budget);
@@ -171,14 +176,15 @@ DECLARE
     names text[];
 BEGIN
     IF by_name THEN
-        SELECT array_agg(named.patient_id), array_agg(named.risk_group::integer), array_agg(today - named.last_contact_day),
-            array_agg(named.sort_name)
+        SELECT array_agg(named.patient_id), array_agg(named.risk_group::integer),
+            array_agg(today - named.last_contact_day), array_agg(named.sort_name)
         INTO ids, risk_groups, contact_days, names
         FROM re.flat_names(organization, term, digits, first_days, last_days, row_limit, budget, from_name,
             coalesce(after_id, '')) named;
     END IF;
     WHILE NOT by_name AND cardinality(ids) < row_limit AND budget > 0 LOOP
-        SELECT array_agg(next.patient_id) AS ids, array_agg(next.risk_group) AS risk_groups, array_agg(next.days) AS days,
+        SELECT array_agg(next.patient_id) AS ids, array_agg(next.risk_group) AS risk_groups,
+            array_agg(next.days) AS days,
             (array_agg(next.score))[size] AS score, (array_agg(next.priority))[size] AS priority
         INTO page
         FROM re.flat_page(organization, by_contact, first_days, last_days, size,

@@ -9,13 +9,14 @@ RETURNS TABLE (
     immediate_actions_required bigint, last_updated text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT patients.critical, patients.high, patients.medium, patients.low, patients.engaged, recent.missed, recent.failed,
-        patients.without_appointment, patients.immediate, re.rfc3339(clock.now)
+    SELECT patients.critical, patients.high, patients.medium, patients.low, patients.engaged,
+        recent.missed, recent.failed, patients.without_appointment, patients.immediate, re.rfc3339(clock.now)
     FROM re.flat_clock(organization) clock
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(change.missed), 0)::bigint AS missed, coalesce(sum(change.failed), 0)::bigint AS failed
         FROM re.risk_day change
-        WHERE change.organization_id = organization AND change.day BETWEEN clock.today - re.alert_days() + 1 AND clock.today
+        WHERE change.organization_id = organization
+            AND change.day BETWEEN clock.today - re.alert_days() + 1 AND clock.today
     ) recent
     CROSS JOIN (
         SELECT coalesce(sum(counter.number) FILTER (WHERE risk.level = 'critical'), 0)::bigint AS critical,
@@ -25,8 +26,8 @@ BEGIN ATOMIC
             coalesce(sum(counter.number) FILTER (WHERE risk.level = 'engaged'), 0)::bigint AS engaged,
             coalesce(sum(counter.number) FILTER (WHERE NOT re.has_appointment(counter.risk_group)), 0)::bigint
                 AS without_appointment,
-            coalesce(sum(counter.number) FILTER (WHERE re.group_priority(counter.risk_group, counter.days) = 1), 0)::bigint
-                AS immediate
+            coalesce(sum(counter.number) FILTER (
+                WHERE re.group_priority(counter.risk_group, counter.days) = 1), 0)::bigint AS immediate
         FROM re.flat_population(organization) counter
         CROSS JOIN LATERAL (SELECT re.risk_level(counter.days) AS level OFFSET 0) risk
     ) patients;
@@ -48,7 +49,8 @@ BEGIN ATOMIC
         total.sms, total.sms - total.sms_failed, total.sms_successes,
         re.rate(total.sms_successes, total.sms - total.sms_failed),
         total.email, total.email_opened, total.email_successes, re.rate(total.email_successes, total.email_opened),
-        total.phone, total.phone_successes, total.phone_converted, re.rate(total.phone_converted, total.phone_successes),
+        total.phone, total.phone_successes, total.phone_converted,
+        re.rate(total.phone_converted, total.phone_successes),
         re.industry_contact_rate(), re.industry_conversion_rate(),
         re.performance_verdict(total.attempts, re.rate(total.successes, total.attempts))
     FROM re.flat_clock(organization) clock
@@ -68,7 +70,8 @@ BEGIN ATOMIC
             coalesce(sum(counter.successes) FILTER (WHERE counter.method = 'phone'), 0)::bigint AS phone_successes,
             coalesce(sum(counter.converted) FILTER (WHERE counter.method = 'phone'), 0)::bigint AS phone_converted
         FROM re.outreach_day counter
-        WHERE counter.organization_id = organization AND counter.day BETWEEN clock.today - frame.days + 1 AND clock.today
+        WHERE counter.organization_id = organization
+            AND counter.day BETWEEN clock.today - frame.days + 1 AND clock.today
     ) total
     WHERE frame.timeframe = wanted_timeframe;
 END;
@@ -99,8 +102,8 @@ BEGIN ATOMIC
         OFFSET 0
     ) clinic
     LEFT JOIN LATERAL (
-        SELECT state.patient_id AS id, state.name, state.phone, state.email, re.risk_level(page.days) AS level, page.days,
-            risk.score, risk.priority, risk.status, risk.tier,
+        SELECT state.patient_id AS id, state.name, state.phone, state.email, re.risk_level(page.days) AS level,
+            page.days, risk.score, risk.priority, risk.status, risk.tier,
             re.recommended_action(risk.status, risk.tier, re.has_appointment(page.risk_group)) AS action,
             re.rfc3339(state.last_appointment_date) AS last_appointment,
             re.rfc3339(state.next_scheduled_appointment) AS next_appointment,
@@ -119,7 +122,9 @@ BEGIN ATOMIC
             OFFSET 0
         ) risk
         CROSS JOIN LATERAL (
-            SELECT re.number_of_days(state.completed_days, clock.today - re.attendance_days() + 1, clock.today) AS completed,
+            SELECT
+                re.number_of_days(state.completed_days, clock.today - re.attendance_days() + 1, clock.today)
+                    AS completed,
                 re.number_of_days(state.missed_days, clock.today - re.attendance_days() + 1, clock.today) AS missed
             OFFSET 0
         ) recent
@@ -169,7 +174,8 @@ BEGIN ATOMIC
         FROM level
     ), page AS MATERIALIZED (
         SELECT next.*
-        FROM re.flat_page(organization, false, re.any_first_days(), re.any_last_days(), re.top_patients(), NULL, NULL, NULL, NULL) next
+        FROM re.flat_page(organization, false, re.any_first_days(), re.any_last_days(), re.top_patients(),
+            NULL, NULL, NULL, NULL) next
     )
     SELECT summary.total_patients,
         summary.critical, re.average(summary.critical_score, summary.critical),
@@ -187,7 +193,8 @@ BEGIN ATOMIC
             re.recommended_action(re.group_status(page.risk_group, page.days), re.risk_tier(page.score),
                 re.has_appointment(page.risk_group)) AS action
         FROM page
-        CROSS JOIN LATERAL re.listed_state(organization, page.risk_group, clock.today - page.days, page.patient_id) state
+        CROSS JOIN LATERAL re.listed_state(
+            organization, page.risk_group, clock.today - page.days, page.patient_id) state
     ) top ON true
     ORDER BY top.priority, top.score DESC, top.days DESC, top.id;
 END;

@@ -65,7 +65,10 @@ WITH pair AS (
             LOCK TABLE re.organization_state IN ACCESS SHARE MODE;
             FOR attempt IN 1..3 LOOP
                 RETURN QUERY SELECT %3$s FROM re.flat_%1$s(%2$s) t
-                WHERE CASE refresh WHEN 'refreshed' THEN re.is_valid_now(organization) ELSE re.is_current(organization) END;
+                WHERE CASE refresh
+                    WHEN 'refreshed' THEN re.is_valid_now(organization)
+                    ELSE re.is_current(organization)
+                END;
                 IF FOUND THEN
                     RETURN;
                 END IF;

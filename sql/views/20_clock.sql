@@ -1,7 +1,8 @@
 -- Each organization's now, time zone and today. Without OFFSET 0 the planner copies the conversions into every row and
 -- every condition that uses them.
 CREATE OR REPLACE VIEW re.clock AS
-SELECT organization.id AS organization_id, organization.time_zone, organization.appointment_value, clock.now, clock.today
+SELECT organization.id AS organization_id, organization.time_zone, organization.appointment_value,
+    clock.now, clock.today
 FROM public.organizations organization
 CROSS JOIN LATERAL (
     SELECT instant.now, re.day_of(instant.now, organization.time_zone) AS today

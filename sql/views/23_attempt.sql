@@ -3,8 +3,8 @@
 -- successful attempt, within the attribution window and not later than now. Of two attempts at the same instant, the
 -- lower id has none.
 CREATE OR REPLACE VIEW re.attempt AS
-SELECT attempt.organization_id, attempt.patient_id, attempt.id, attempt.method, attempt.outcome, attempt.opened, attempt.notes,
-    attempt.logged_by, attempt.created_at,
+SELECT attempt.organization_id, attempt.patient_id, attempt.id, attempt.method, attempt.outcome, attempt.opened,
+    attempt.notes, attempt.logged_by, attempt.created_at,
     re.day_of(attempt.created_at, clock.time_zone) AS day,
     booking.converted_at,
     re.day_of(booking.converted_at, clock.time_zone) AS converted_day

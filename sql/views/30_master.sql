@@ -5,8 +5,8 @@
 -- Without OFFSET 0 the planner merges a subquery and computes each day and each score once for every column that uses
 -- it.
 CREATE OR REPLACE VIEW public.patient_reengagement_master_view AS
-SELECT patient.organization_id, patient.id AS patient_id, patient.name, patient.phone, patient.email, patient.treatment_notes,
-    patient.created_at,
+SELECT patient.organization_id, patient.id AS patient_id, patient.name, patient.phone, patient.email,
+    patient.treatment_notes, patient.created_at,
     contact.last_contact_day,
     contact.days_since_last_contact,
     re.risk_level(contact.days_since_last_contact) AS risk_level,
@@ -39,7 +39,8 @@ CROSS JOIN LATERAL (
             re.day_of(appointment.starts_at, patient.time_zone) AS day
         FROM public.appointments appointment
         WHERE appointment.organization_id = patient.organization_id AND appointment.patient_id = patient.id
-            AND appointment.starts_at <= patient.now AND appointment.status IN ('completed', 'no_show', 'late_cancelled')
+            AND appointment.starts_at <= patient.now
+            AND appointment.status IN ('completed', 'no_show', 'late_cancelled')
         OFFSET 0
     ) visit
 ) past
@@ -81,7 +82,8 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) contact
 CROSS JOIN LATERAL (
-    SELECT re.risk_score(contact.days_since_last_contact, past.recently_missed, next.starts_at IS NOT NULL) AS risk_score,
+    SELECT re.risk_score(contact.days_since_last_contact, past.recently_missed, next.starts_at IS NOT NULL)
+            AS risk_score,
         re.engagement_status(next.starts_at IS NOT NULL, past.completed + talk.conversations + outreach.successful > 0,
             contact.days_since_last_contact) AS engagement_status
     OFFSET 0

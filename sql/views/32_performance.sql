@@ -32,7 +32,8 @@ CROSS JOIN LATERAL (
         count(*) FILTER (WHERE attempt.method = 'sms' AND attempt.outcome <> 'failed') AS sms_delivered,
         count(*) FILTER (WHERE attempt.method = 'sms' AND attempt.outcome = 'success') AS sms_responded,
         count(*) FILTER (WHERE attempt.method = 'email') AS email_sent,
-        count(*) FILTER (WHERE attempt.method = 'email' AND (attempt.outcome = 'success' OR attempt.opened)) AS email_opened,
+        count(*) FILTER (WHERE attempt.method = 'email' AND (attempt.outcome = 'success' OR attempt.opened))
+            AS email_opened,
         count(*) FILTER (WHERE attempt.method = 'email' AND attempt.outcome = 'success') AS email_responded,
         count(*) FILTER (WHERE attempt.method = 'phone') AS phone_attempted,
         count(*) FILTER (WHERE attempt.method = 'phone' AND attempt.outcome = 'success') AS phone_connected,

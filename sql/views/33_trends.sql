@@ -10,10 +10,13 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH channel AS (
-        SELECT re.change_pct(sum(day.sms_successes)::bigint, sum(day.sms)::bigint, before.sms_successes, before.sms) AS sms,
-            re.change_pct(sum(day.email_successes)::bigint, sum(day.email)::bigint, before.email_successes, before.email)
+        SELECT re.change_pct(
+                sum(day.sms_successes)::bigint, sum(day.sms)::bigint, before.sms_successes, before.sms) AS sms,
+            re.change_pct(
+                sum(day.email_successes)::bigint, sum(day.email)::bigint, before.email_successes, before.email)
                 AS email,
-            re.change_pct(sum(day.phone_successes)::bigint, sum(day.phone)::bigint, before.phone_successes, before.phone)
+            re.change_pct(
+                sum(day.phone_successes)::bigint, sum(day.phone)::bigint, before.phone_successes, before.phone)
                 AS phone
         FROM unnest(daily) AS day
     ), movement AS (
@@ -22,7 +25,8 @@ BEGIN
             last.days_30 * greatest(first.days_0, 1) < first.days_30 * greatest(last.days_0, 1) AS improvement
     )
     SELECT re.iso_date(day.day), day.new_at_risk, day.reengaged, total.attempts, day.booked,
-        day.days_45, day.days_30 - day.days_45, day.days_14 - day.days_30, day.days_7 - day.days_14, day.days_0 - day.days_7,
+        day.days_45, day.days_30 - day.days_45, day.days_14 - day.days_30, day.days_7 - day.days_14,
+        day.days_0 - day.days_7,
         re.rate(total.successes, total.attempts), re.rate(day.converted, total.successes),
         day.sms, day.sms_successes, re.rate(day.sms_successes, day.sms),
         day.email, day.email_successes, re.rate(day.email_successes, day.email),
@@ -75,18 +79,24 @@ BEGIN ATOMIC
     ), change AS (
         -- A change before the first day counts on the first day, except as new at risk.
         SELECT greatest(begun.day + reached.threshold, first_day) AS day, reached.threshold, reached.number,
-            CASE WHEN reached.threshold = re.high_risk_days() AND begun.day + re.high_risk_days() >= first_day THEN reached.number ELSE 0 END AS new_at_risk,
+            CASE
+                WHEN reached.threshold = re.high_risk_days() AND begun.day + reached.threshold >= first_day
+                    THEN reached.number
+                ELSE 0
+            END AS new_at_risk,
             0 AS reengaged
         FROM begun
-        CROSS JOIN LATERAL (VALUES (0, begun.days_0), (re.low_risk_days(), begun.days_7), (re.medium_risk_days(), begun.days_14),
-            (re.high_risk_days(), begun.days_30), (re.critical_risk_days(), begun.days_45)) AS reached(threshold, number)
+        CROSS JOIN LATERAL (VALUES (0, begun.days_0), (re.low_risk_days(), begun.days_7),
+            (re.medium_risk_days(), begun.days_14), (re.high_risk_days(), begun.days_30),
+            (re.critical_risk_days(), begun.days_45)) AS reached(threshold, number)
         WHERE begun.day + reached.threshold <= today
         UNION ALL
         SELECT ended.day, left_behind.threshold, -left_behind.number, 0,
             CASE WHEN left_behind.threshold = re.high_risk_days() THEN left_behind.number ELSE 0 END
         FROM ended
-        CROSS JOIN LATERAL (VALUES (0, ended.days_0), (re.low_risk_days(), ended.days_7), (re.medium_risk_days(), ended.days_14),
-            (re.high_risk_days(), ended.days_30), (re.critical_risk_days(), ended.days_45)) AS left_behind(threshold, number)
+        CROSS JOIN LATERAL (VALUES (0, ended.days_0), (re.low_risk_days(), ended.days_7),
+            (re.medium_risk_days(), ended.days_14), (re.high_risk_days(), ended.days_30),
+            (re.critical_risk_days(), ended.days_45)) AS left_behind(threshold, number)
     ), total AS (
         SELECT calendar.day,
             coalesce(sum(change.new_at_risk), 0)::bigint AS new_at_risk,
