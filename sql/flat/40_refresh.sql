@@ -9,9 +9,8 @@
 -- separate, since they read neither the source nor the pending changes. Their input is what the states add now and what
 -- they added before, as signed states. The sums of equal ones are 0, so it does not matter what has changed.
 --
--- The planner settings apply to those functions too. Without enable_hashjoin, enable_mergejoin = off: the planner,
--- whose statistics may be from an empty table, reads whole tables for a join. Without force_generic_plan: each of the
--- first 5 calls of a session plans the statements again.
+-- The planner settings apply to those functions too. They keep the plan of each statement at lookups by index, whatever
+-- the statistics, which may be from an empty table.
 CREATE OR REPLACE FUNCTION re.refresh(
     organization text, patients text[], OUT time_zone text, OUT appointment_value numeric, OUT complete boolean)
 LANGUAGE plpgsql VOLATILE

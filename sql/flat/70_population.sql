@@ -1,5 +1,9 @@
 -- What the flat queries consist of. They read the derived tables alone, whose moment need not be that of the snapshot.
 --
+-- The functions of this folder set plan_cache_mode = force_generic_plan. Without it the first 5 calls of a session plan
+-- their statements again: at 65,000 patients the dashboard took 17 ms instead of 3, a list of 200 took 118 ms instead
+-- of 31, and one in the order of names 60 ms instead of 2.
+--
 -- OFFSET 0 keeps a subquery apart from the query around it. In this file it has two reasons. Row-level security admits
 -- only plain comparisons with a column to an index; today, computed in a subquery of its own, is a parameter there. And
 -- an expression that several columns use is computed once.
@@ -175,7 +179,7 @@ END;
 
 -- The state of a patient that is on a page. It is looked up in the index of the priorities, from which the page has
 -- just been read. The primary key's pages for these patients are as far apart as their ids. The two bounds of the id
--- are an equality that the planner does not take for one; given as one, it chooses the primary key. TODO figure
+-- are an equality that the planner does not take for one; given as one, it chooses the primary key.
 CREATE OR REPLACE FUNCTION re.listed_state(organization text, wanted_group integer, contact_day date, patient text)
 RETURNS SETOF re.patient_state
 LANGUAGE sql STABLE

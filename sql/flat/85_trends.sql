@@ -1,12 +1,9 @@
 -- The trends from the counters. The pieces may be separate, since a STABLE function sees the snapshot of the statement
 -- that calls it.
---
--- Without enable_nestloop = off the planner, which expects few rows of a function, compares each day with each other
--- day.
 CREATE OR REPLACE FUNCTION re.flat_trends(organization text, days integer) RETURNS SETOF re.trends_row
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
-SET enable_seqscan = off SET enable_nestloop = off AS $$
+SET enable_seqscan = off AS $$
 DECLARE
     today date := (SELECT clock.today FROM re.flat_clock(organization) clock);
     first_day date := today - days + 1;
