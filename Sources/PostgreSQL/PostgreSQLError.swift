@@ -26,7 +26,7 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
     /// The audit cannot be written (`sql/audit/20_recording.sql`).
     static let auditUnavailable = SQLState("REAUD")
     /// A warning: derived data could not be brought up to date, and the answer is the plain one
-    /// (`sql/flat/60_catch_up.sql`).
+    /// (`sql/flat/60_refresh_on_read.sql`).
     static let refreshFailed = SQLState("REREF")
 }
 

@@ -5,7 +5,7 @@ import Threads
 
 /// The organizations whose derived data could not be refreshed.
 ///
-/// Their responses come from the plain queries (`sql/flat/60_catch_up.sql`). Requests and the background work do not
+/// Their responses come from the plain queries (`sql/flat/60_refresh_on_read.sql`). Requests and the background work do not
 /// try again before the organization's pause is over, so that no response waits for a refresh that fails anyway.
 final class Refreshes: Sendable {
     /// The state at one moment, and the failures since the start.
