@@ -123,7 +123,7 @@ struct RegistryTests {
             .map { ($0.path, try Self.documentedParameters(of: $0)) }
         let own = Set(documented.filter { $0.0 == declared.path }.flatMap(\.1))
         for name in Set(documented.flatMap(\.1)) {
-            let found = faults(of: try declared.type(), call("\(name)=", patientID: "p1"))
+            let found = errors(of: try declared.type(), call("\(name)=", patientID: "p1"))
             #expect((found == [name]) == own.contains(name), "\(name)")
         }
     }

@@ -166,7 +166,7 @@ class Comparer:
         """All but the bounds of validity, which may differ, and counters at nought."""
         rows = set()
         for table in self.sessions.derived:
-            if table in ("dirty", "organization_state"):
+            if table in ("pending_change", "organization_state"):
                 continue
             for text, in self.sessions.writer.run(f"""
                 SELECT (to_jsonb(t) - '{{valid_from,valid_until,day_from,day_until}}'::text[])::text
