@@ -19,7 +19,8 @@ BEGIN
             SELECT p.oid::regprocedure AS name, p.proowner, o.owner
             FROM pg_proc p
             JOIN (VALUES
-                ('reengagement_definer', ARRAY['advance', 'catch_up_in_time', 'refresh', 'settle']),
+                ('reengagement_definer', ARRAY['advance', 'refresh_in_time', 'refresh', 'count_patients', 'count_risk_days',
+                    'count_outreach_days', 'record_advance']),
                 ('reengagement_marker', ARRAY['mark_patients', 'mark_patients_of_rows', 'mark_organizations',
                     'mark_changed_organizations',
                     'mark_changed_patients', 'mark_changed_appointments', 'mark_changed_conversations',
@@ -35,7 +36,7 @@ BEGIN
             -- Endpoints, and whatever writes or runs with rights of its own.
             SELECT p.oid, p.oid::regprocedure AS name, p.proacl, p.proowner,
                 regexp_replace(p.proname, '^(plain|flat)_', '') = ANY (
-                    endpoints || ARRAY['advance', 'catch_up', 'catch_up_in_time', 'organizations_due',
+                    endpoints || ARRAY['advance', 'refresh_on_read', 'refresh_in_time', 'catch_up', 'organizations_due',
                         'record_access', 'record_attempt', 'keep_refused_entry', 'prove_audit', 'make_audit_partitions', 'audit_rest_entries',
                         'seal_audit', 'search']) AS for_server
             FROM pg_proc p
@@ -51,18 +52,18 @@ BEGIN
             FROM unnest(ARRAY['re.patient_state', 're.patient_search', 're.cell', 're.risk_day', 're.outreach_day']) AS derived
             UNION ALL
             SELECT server_role, derived, 'SELECT'
-            FROM unnest(ARRAY['re.foundation', 're.dirty', 're.organization_state', 're.patient_state', 're.cell', 're.risk_day',
+            FROM unnest(ARRAY['re.foundation', 're.pending_change', 're.organization_state', 're.patient_state', 're.cell', 're.risk_day',
                 're.outreach_day']) AS derived
             UNION ALL
-            VALUES ('reengagement_definer', 're.dirty', 'SELECT, DELETE'),
+            VALUES ('reengagement_definer', 're.pending_change', 'SELECT, DELETE'),
                 ('reengagement_definer', 're.organization_state', 'SELECT, UPDATE'),
-                ('reengagement_marker', 're.dirty', 'INSERT'),
+                ('reengagement_marker', 're.pending_change', 'INSERT'),
                 ('reengagement_marker', 're.organization_state', 'INSERT'),
                 ('reengagement_marker', 're.audit', 'INSERT'),
                 ('reengagement_marker', 're.audit_refused_entry', 'INSERT'),
                 -- For the view alone, whose reader decides what is seen.
                 ('reengagement_definer', 're.audit', 'SELECT'),
-                ('reengagement_scheduler', 're.dirty', 'SELECT, INSERT'),
+                ('reengagement_scheduler', 're.pending_change', 'SELECT, INSERT'),
                 ('reengagement_scheduler', 're.organization_state', 'SELECT'),
                 ('reengagement_searcher', 're.patient_search', 'SELECT')
         )
@@ -123,7 +124,7 @@ BEGIN
             -- Whether an organization has its row.
             ('reengagement_marker', 're.organization_state', 'SELECT', ARRAY['organization_id']),
             -- What is searched, and filtered by, of the bound organization.
-            ('reengagement_searcher', 're.patient_state', 'SELECT', ARRAY['organization_id', 'patient_id', 'class',
+            ('reengagement_searcher', 're.patient_state', 'SELECT', ARRAY['organization_id', 'patient_id', 'risk_group',
                 'last_contact_day', 'folded_name', 'folded_email', 'phone_digits'])
         ) AS right_to(role, relation, privilege, columns), unnest(columns) AS column_name
         WHERE NOT has_column_privilege(role, relation, column_name, privilege)

@@ -16,7 +16,7 @@ DECLARE
             AND (n.nspname = 're' OR n.nspname = 'public' AND c.relname = ANY (re.public_names()))
             -- Whose owner is another is named by put_right.sql.
             AND pg_has_role(c.relowner, 'USAGE')
-        ORDER BY c.relkind <> 'v', array_position(ARRAY['foundation', 'organization_state', 'dirty'], c.relname::text), n.nspname DESC, c.relname);
+        ORDER BY c.relkind <> 'v', array_position(ARRAY['foundation', 'organization_state', 'pending_change', 'dirty'], c.relname::text), n.nspname DESC, c.relname);
     statement text;
     others text;
 BEGIN

@@ -78,13 +78,13 @@ BEGIN
         EXIT WHEN patients = '{}';
         FOR difference IN
             WITH kept AS (
-                SELECT s.patient_id::text, s.class, s.last_contact_day, s.contact_days, s.missed_days, s.attempts,
+                SELECT s.patient_id::text, s.risk_group, s.last_contact_day, s.contact_days, s.missed_days, s.attempts,
                     s.valid_from, s.valid_until, s.day_from, s.day_until, s.folded_name, s.folded_email, s.phone_digits,
                     coalesce((SELECT p.pieces FROM re.patient_search p
                         WHERE p.organization_id = organization AND p.patient_id = s.patient_id), '{}') AS pieces
                 FROM re.patient_state s WHERE s.organization_id = organization AND s.patient_id = ANY (patients)
             ), fresh AS (
-                SELECT f.patient_id::text, f.class, f.last_contact_day, f.contact_days, f.missed_days, f.attempts,
+                SELECT f.patient_id::text, f.risk_group, f.last_contact_day, f.contact_days, f.missed_days, f.attempts,
                     f.valid_from, f.valid_until, f.day_from, f.day_until, f.folded_name, f.folded_email, f.phone_digits, f.pieces
                 FROM re.fresh_state(organization, patients) f
             )
@@ -95,7 +95,7 @@ BEGIN
             SELECT format('%s is searched, but has no state that counts', p.patient_id)
             FROM re.patient_search p
             WHERE p.organization_id = organization AND p.patient_id = ANY (patients) AND NOT EXISTS (
-                SELECT FROM re.patient_state s WHERE s.organization_id = organization AND s.patient_id = p.patient_id AND s.class IS NOT NULL)
+                SELECT FROM re.patient_state s WHERE s.organization_id = organization AND s.patient_id = p.patient_id AND s.risk_group IS NOT NULL)
         LOOP
             PERFORM pg_temp.note(organization, difference);
         END LOOP;
@@ -119,12 +119,12 @@ BEGIN
             SELECT a.*, EXISTS (SELECT FROM re.patient p WHERE p.organization_id = organization AND p.id = a.patient_id) AS exists
             FROM re.attempt a WHERE a.organization_id = organization
         ), member AS MATERIALIZED (
-            SELECT v.last_contact_day, re.class_of(v.next_scheduled_appointment IS NOT NULL, v.engagement_status,
-                v.missed_appointments_last_90d) AS class
+            SELECT v.last_contact_day, re.risk_group(v.next_scheduled_appointment IS NOT NULL, v.engagement_status,
+                v.missed_appointments_last_90d) AS risk_group
             FROM public.patient_reengagement_master_view v WHERE v.organization_id = organization
         ), counter(name, number) AS (
-            SELECT format('cell %s %s', m.class, m.last_contact_day), count(*) FROM member m GROUP BY m.class, m.last_contact_day
-            UNION ALL SELECT format('cell %s -infinity', m.class), count(*) FROM member m GROUP BY m.class
+            SELECT format('cell %s %s', m.risk_group, m.last_contact_day), count(*) FROM member m GROUP BY m.risk_group, m.last_contact_day
+            UNION ALL SELECT format('cell %s -infinity', m.risk_group), count(*) FROM member m GROUP BY m.risk_group
             UNION ALL
             SELECT format('risk_day %s %s', c.day, c.kind), c.number
             FROM span s
@@ -147,7 +147,7 @@ BEGIN
                 (a.day, 'microseconds', extract(epoch FROM a.converted_at - a.created_at) * 1000000),
                 (a.converted_day, 'booked', (a.converted_at IS NOT NULL)::integer)) AS c(day, kind, number)
         ), kept(name, number) AS (
-            SELECT format('cell %s %s', c.class, c.last_contact_day), c.number FROM re.cell c WHERE c.organization_id = organization
+            SELECT format('cell %s %s', c.risk_group, c.last_contact_day), c.number FROM re.cell c WHERE c.organization_id = organization
             UNION ALL
             SELECT format('risk_day %s %s', r.day, c.kind), c.number
             FROM re.risk_day r

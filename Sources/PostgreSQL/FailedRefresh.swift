@@ -1,7 +1,7 @@
 import CPostgreSQL
 
 /// Derived data that could not be brought up to date for an answer, which is the plain one then
-/// (`sql/flat/60_catch_up.sql`).
+/// (`sql/flat/60_refresh_on_read.sql`).
 public struct FailedRefresh: Sendable {
     public let organization: String
     public let error: PostgreSQLError

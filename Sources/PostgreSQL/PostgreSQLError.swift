@@ -25,7 +25,7 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
     public static let unboundLogin = SQLState("RELOG")
     /// The audit keeps no entry (`sql/audit/20_recording.sql`).
     static let auditUnavailable = SQLState("REAUD")
-    /// A warning: derived data could not be brought up to date, and the answer is the plain one (`sql/flat/60_catch_up.sql`).
+    /// A warning: derived data could not be brought up to date, and the answer is the plain one (`sql/flat/60_refresh_on_read.sql`).
     static let refreshFailed = SQLState("REREF")
 }
 

@@ -5,7 +5,7 @@ import Threads
 
 /// What the server knows of the organizations whose derived data could not be brought up to date.
 ///
-/// Their answers are the plain ones (`sql/flat/60_catch_up.sql`). Whoever has failed, a request or the background work,
+/// Their answers are the plain ones (`sql/flat/60_refresh_on_read.sql`). Whoever has failed, a request or the background work,
 /// both leave such an organization alone until its pause is over, so that no answer waits for what fails anyway.
 final class Refreshes: Sendable {
     /// What there is at one moment, and has failed since the start.

@@ -52,7 +52,7 @@ class Session:
         assert probed == current and due != current
         return current
 
-    def buffers(self, look="SELECT true FROM re.marks_of('one', 1) LIMIT 1"):
+    def buffers(self, look="SELECT true FROM re.pending_changes('one', 1) LIMIT 1"):
         """Of a look for a mark, and for the organization's row, which says where to look."""
         # As the server does it: row-level security has a part in the choice of the plan.
         self.run("SET ROLE reengagement_api")
@@ -62,7 +62,7 @@ class Session:
         return whole["Shared Hit Blocks"] + whole["Shared Read Blocks"]
 
     def is_floor_valid(self):
-        return self.value("SELECT marks_from_by = xmin FROM re.organization_state WHERE organization_id = 'one'")
+        return self.value("SELECT floor_written_by = xmin FROM re.organization_state WHERE organization_id = 'one'")
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def url(template, fresh_id):
 def session(url):
     made = Session(url)
     # The marks that are gone stay where they are.
-    made.run("ALTER TABLE re.dirty SET (autovacuum_enabled = off)")
+    made.run("ALTER TABLE re.pending_change SET (autovacuum_enabled = off)")
     made.run("INSERT INTO organizations (id, name) VALUES ('one', 'One')")
     made.run("INSERT INTO patients (organization_id, id, name) SELECT 'one', 'p' || i, 'P' FROM generate_series(1, 50) i")
     assert made.advance() == (50, False, False)
@@ -120,7 +120,7 @@ def old_snapshot(url):
     with transaction(url) as dump:
         dump.connection.rollback()
         dump.connection.set_session(isolation_level="REPEATABLE READ")
-        dump.run("SELECT count(*) FROM re.dirty")
+        dump.run("SELECT count(*) FROM re.pending_change")
         yield
 
 
@@ -130,7 +130,7 @@ def test_a_writer_that_commits_after_an_advance_is_seen(session, url, older_by):
         writer.log("p1")
         session.log("p2", 1 + older_by)
         session.advance()
-        noted = session.value("SELECT cardinality(marks_running) FROM re.organization_state WHERE organization_id = 'one'")
+        noted = session.value("SELECT cardinality(floor_running) FROM re.organization_state WHERE organization_id = 'one'")
         assert noted == (1 if older_by else 0)
         assert session.is_current() and session.is_floor_valid()
         writer.connection.commit()
@@ -180,7 +180,7 @@ def test_marks_that_an_advance_leaves_are_seen(session):
 
 def test_the_floor_of_another_cluster_is_none(session):
     """As a dump brings it: the row names a transaction that has not written it, and numbers that are still to come here."""
-    session.run("UPDATE re.organization_state SET marks_from = '999999999999'")
+    session.run("UPDATE re.organization_state SET floor_xid = '999999999999'")
     session.log("p1")
     assert not session.is_current()
     session.advance()
@@ -190,7 +190,7 @@ def test_the_floor_of_another_cluster_is_none(session):
 
 
 def test_a_mark_of_another_cluster_is_seen(session):
-    session.run("INSERT INTO re.dirty (organization_id, patient_id, xid) VALUES ('one', 'p1', '3')")
+    session.run("INSERT INTO re.pending_change (organization_id, patient_id, xid) VALUES ('one', 'p1', '3')")
     session.run("UPDATE re.organization_state SET generation = generation")
     assert not session.is_current()
     assert session.advance() == (1, False, False)
@@ -205,7 +205,7 @@ def test_a_look_does_not_walk_over_marks_that_are_gone(session, url):
             session.advance()
         assert session.buffers() <= max(before, FEW_BUFFERS)
         # The same look from the beginning, to show that they are still there.
-        session.run("UPDATE re.organization_state SET marks_from = '0', marks_running = '{}'")
+        session.run("UPDATE re.organization_state SET floor_xid = '0', floor_running = '{}'")
         assert session.buffers() > FEW_BUFFERS
 
 
@@ -214,7 +214,7 @@ def test_a_look_does_not_walk_over_what_the_organization_was(session, url):
         # Of several clinics, with statistics as autovacuum makes them at any time.
         session.run("INSERT INTO organizations (id, name) SELECT 'other' || i, 'O' FROM generate_series(1, 2) i")
         session.run("ANALYZE re.organization_state")
-        looks = ("SELECT * FROM re.probe('one')", "SELECT true FROM re.marks_of('one', 1) LIMIT 1")
+        looks = ("SELECT * FROM re.probe('one')", "SELECT true FROM re.pending_changes('one', 1) LIMIT 1")
         session.log("p1")
         session.advance()
         before = [session.buffers(look) for look in looks]

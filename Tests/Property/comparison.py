@@ -84,7 +84,7 @@ class Comparer:
             for table in self.sessions.derived:
                 if table != "organization_state":
                     writer.run(f"DELETE FROM re.\"{table}\" WHERE organization_id = '{organization}'")
-            writer.run(f"INSERT INTO re.dirty (organization_id) VALUES ('{organization}')")
+            writer.run(f"INSERT INTO re.pending_change (organization_id) VALUES ('{organization}')")
             for _ in range(ADVANCES):
                 if not writer.run(f"SELECT remaining FROM re.advance('{organization}', 1000)")[0][0]:
                     break
@@ -173,6 +173,6 @@ class Comparer:
                 FROM re."{table}" t WHERE organization_id = '{organization}'"""):
                 row = json.loads(text)
                 if "patient_id" in row or any(value for name, value in row.items()
-                                              if isinstance(value, int) and name not in ("class", "day", "last_contact_day")):
+                                              if isinstance(value, int) and name not in ("risk_group", "day", "last_contact_day")):
                     rows.add(f"{table} {text}")
         return rows

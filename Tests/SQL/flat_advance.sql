@@ -27,9 +27,9 @@ BEGIN
 END $$;
 -- What differs between the states kept and states computed anew, and between the flat answers and the plain ones.
 CREATE FUNCTION pg_temp.differences(organization text DEFAULT 'clinic') RETURNS SETOF text LANGUAGE sql AS $$
-    (SELECT 'kept ' || s.patient_id || s.contact_days::text || s.missed_days::text || s.attempts::text || concat_ws(' ', s.class, s.last_contact_day, s.valid_from, s.valid_until, s.day_from, s.day_until)
+    (SELECT 'kept ' || s.patient_id || s.contact_days::text || s.missed_days::text || s.attempts::text || concat_ws(' ', s.risk_group, s.last_contact_day, s.valid_from, s.valid_until, s.day_from, s.day_until)
         FROM re.patient_state s WHERE s.organization_id = $1
-    EXCEPT SELECT 'kept ' || s.patient_id || s.contact_days::text || s.missed_days::text || s.attempts::text || concat_ws(' ', s.class, s.last_contact_day, s.valid_from, s.valid_until, s.day_from, s.day_until)
+    EXCEPT SELECT 'kept ' || s.patient_id || s.contact_days::text || s.missed_days::text || s.attempts::text || concat_ws(' ', s.risk_group, s.last_contact_day, s.valid_from, s.valid_until, s.day_from, s.day_until)
         FROM re.fresh_state($1, re.patients_after($1, '', 1000000)) s)
     UNION ALL SELECT 'not current' WHERE NOT re.is_current($1)
     UNION ALL
@@ -58,10 +58,10 @@ SELECT is(a::text, '(0,f,t)', 'an organization that has never been is nobody''s 
 -- One patient.
 SELECT given.patient('p', '2025-01-01T00:00Z');
 SELECT is(re.is_current('clinic'), false, 'not current with a mark');
-SELECT is(re.is_current('clinic', true), true, 'but for whom later marks are none of its business');
+SELECT is(re.is_valid_now('clinic'), true, 'but for whom later marks are none of its business');
 SELECT is(a::text, '(1,f,f)', 'one patient is refreshed') FROM re.advance('clinic', 10) a;
-SELECT is(((pg_temp.state('p')).class, (pg_temp.state('p')).last_contact_day)::text, '(6,2025-01-01)', 'stale, last seen at intake');
-SELECT is((SELECT string_agg(format('%s %s %s', last_contact_day, class, number), ', ' ORDER BY last_contact_day) FROM re.cell WHERE organization_id = 'clinic'),
+SELECT is(((pg_temp.state('p')).risk_group, (pg_temp.state('p')).last_contact_day)::text, '(6,2025-01-01)', 'stale, last seen at intake');
+SELECT is((SELECT string_agg(format('%s %s %s', last_contact_day, risk_group, number), ', ' ORDER BY last_contact_day) FROM re.cell WHERE organization_id = 'clinic'),
     '-infinity 6 1, 2025-01-01 6 1', 'counted in its cell and in the total');
 SELECT is((SELECT string_agg(concat_ws(' ', day, d0, d7, d14, d45, new_at_risk, reengaged), ', ' ORDER BY day) FROM re.risk_day WHERE organization_id = 'clinic'),
     '2025-01-01 1 0 0 0 0 0, 2025-01-08 0 1 0 0 0 0, 2025-01-15 0 0 1 0 0 0, 2025-01-31 0 0 0 0 1 0, 2025-02-15 0 0 0 1 0 0', 'and the days on which it grows riskier');
@@ -71,7 +71,7 @@ SELECT is((SELECT concat_ws(' ', d0, d7, d14, d45, new_at_risk, reengaged) FROM 
     '0 -1 -1 -1 0 1', 'a contact takes all of it back and is a re-engagement');
 SELECT is((SELECT concat_ws(' ', d0, d7, d14, d45, new_at_risk, reengaged) FROM re.risk_day WHERE organization_id = 'clinic' AND day = '2025-07-20'),
     '0 0 0 0 1 0', 'days to come are written down');
-SELECT is((SELECT number FROM re.cell WHERE organization_id = 'clinic' AND last_contact_day = '2025-01-01' AND class = 6), 0::bigint, 'the old cell is empty');
+SELECT is((SELECT number FROM re.cell WHERE organization_id = 'clinic' AND last_contact_day = '2025-01-01' AND risk_group = 6), 0::bigint, 'the old cell is empty');
 SELECT is_empty('SELECT pg_temp.differences()', 'and flat is plain');
 
 -- Every change, and every portion.
@@ -91,11 +91,11 @@ SELECT pg_temp.work_off(7);
 SELECT is_empty('SELECT pg_temp.differences()', 'after moves, deletions, archiving and an intake to come');
 SELECT is((pg_temp.state('p4')).patient_id, NULL, 'who is deleted has no state');
 SELECT is(cardinality((pg_temp.state('p5')).attempts), 1, 'who is archived has attempts');
-SELECT is((pg_temp.state('p5')).class, NULL, 'and no class');
+SELECT is((pg_temp.state('p5')).risk_group, NULL, 'and no risk group');
 UPDATE organizations SET time_zone = 'Australia/Sydney';
-SELECT is(re.is_current('clinic', true), true, 'a changed zone');
+SELECT is(re.is_valid_now('clinic'), true, 'a changed zone');
 SELECT is(a::text, '(5,t,f)', 'has everybody read again') FROM re.advance('clinic', 5) a;
-SELECT is(re.is_current('clinic', true), false, 'and is not current before that is done, for nobody');
+SELECT is(re.is_valid_now('clinic'), false, 'and is not current before that is done, for nobody');
 SELECT is((SELECT built FROM re.status WHERE organization_id = 'clinic'), false, 'nor built');
 SELECT given.conversation('p1', '2025-06-29T09:00Z');
 SELECT pg_temp.work_off(5);
@@ -103,7 +103,7 @@ SELECT is_empty('SELECT pg_temp.differences()', 'in the new zone');
 TRUNCATE conversations;
 SELECT pg_temp.work_off(1000);
 SELECT is_empty('SELECT pg_temp.differences()', 'after TRUNCATE');
-SELECT is((SELECT count(*) FROM re.dirty WHERE organization_id = 'clinic'), 0::bigint, 'no mark is left');
+SELECT is((SELECT count(*) FROM re.pending_change WHERE organization_id = 'clinic'), 0::bigint, 'no mark is left');
 
 -- Generations.
 SELECT pg_temp.generation() AS generation \gset
@@ -131,12 +131,12 @@ SELECT pg_temp.work_off(10);
 SELECT is_empty('SELECT pg_temp.differences()', 'going back');
 SELECT given.now('2025-07-02T14:59:59.999999Z');
 SELECT pg_temp.work_off(10);
-SELECT is((pg_temp.state('m')).class, 1::smallint, 'a microsecond before the appointment it is upcoming');
+SELECT is((pg_temp.state('m')).risk_group, 1::smallint, 'a microsecond before the appointment it is upcoming');
 SELECT given.now('2025-07-02T15:00:00Z');
 SELECT is(re.is_current('clinic'), false, 'and as it begins');
 SELECT is('clinic' IN (SELECT re.organizations_due(1000000)), true, 'there is work to do');
 SELECT pg_temp.work_off(10);
-SELECT is((pg_temp.state('m')).class, 7::smallint, 'it is not');
+SELECT is((pg_temp.state('m')).risk_group, 7::smallint, 'it is not');
 SELECT given.now('2025-08-29T03:59:59.999999Z');
 SELECT is(re.is_current('clinic'), true, 'a microsecond before midnight the miss counts');
 SELECT is((SELECT missed_appointments_last_90d FROM re.flat_prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'priority', false, 1, NULL, NULL, NULL, NULL, NULL)), 1, 'in the list');
@@ -144,42 +144,42 @@ SELECT given.now('2025-08-29T04:00:00Z');
 SELECT is(re.is_current('clinic'), false, 'from midnight on it does not');
 SELECT pg_temp.work_off(10);
 SELECT is_empty('SELECT pg_temp.differences()', 'flat is plain');
-SELECT is((pg_temp.state('m')).class, 6::smallint, 'and its class changes');
+SELECT is((pg_temp.state('m')).risk_group, 6::smallint, 'and its risk group changes');
 SELECT given.now('2025-08-28T12:00:00Z');
 SELECT is(re.is_current('clinic'), false, 'back before that midnight');
 SELECT pg_temp.work_off(10);
 SELECT is_empty('SELECT pg_temp.differences()', 'it counts again');
 
--- The order within a class, on which the list rests: never less urgent with more days, for all days and classes.
+-- The order within a risk group, on which the list rests: never less urgent with more days, in all risk groups.
 SELECT is_empty($$
     SELECT c, d FROM generate_series(0, 8) c, generate_series(0, 400) d
-    WHERE re.class_score(c, d) > re.class_score(c, d + 1)
-        OR re.class_priority(c, d) < re.class_priority(c, d + 1)
+    WHERE re.group_score(c, d) > re.group_score(c, d + 1)
+        OR re.group_priority(c, d) < re.group_priority(c, d + 1)
     $$, 'neither score nor priority falls with more days');
 SELECT is_empty($$
-    SELECT c, d FROM generate_series(0, 8) c, generate_series(0, 4000) d
-    CROSS JOIN LATERAL (SELECT re.risk_score(d, c % 3, c / 3 = 0) AS score) s
-    WHERE (re.class_score(c, d), re.class_priority(c, d))
-            <> (s.score, re.action_priority(re.engagement_status(c / 3 = 0, c / 3 = 1, d), re.risk_tier(s.score)))
+    SELECT c, d FROM re.risk_groups() AS r(c, has_appointment, has_contact, missed), generate_series(0, 4000) d
+    CROSS JOIN LATERAL (SELECT re.risk_score(d, r.missed, r.has_appointment) AS score) s
+    WHERE (re.group_score(c, d), re.group_priority(c, d))
+            <> (s.score, re.action_priority(re.engagement_status(r.has_appointment, r.has_contact, d), re.risk_tier(s.score)))
         OR (d >= 90 AND re.risk_level(d) <> re.risk_level(90))
     $$, 'both are what the definitions'' formulas give, and from 90 days on nothing changes');
 SELECT is_empty($$
     SELECT * FROM (
-        SELECT row_number() OVER (ORDER BY re.class_order(c, d, false), c) AS one,
-            row_number() OVER (ORDER BY re.class_priority(c, d), re.class_score(c, d) DESC, d DESC, c) AS other
+        SELECT row_number() OVER (ORDER BY re.group_order_key(c, d, false), c) AS one,
+            row_number() OVER (ORDER BY re.group_priority(c, d), re.group_score(c, d) DESC, d DESC, c) AS other
         FROM generate_series(0, 8) c, unnest(ARRAY(SELECT generate_series(0, 500)) || 739000 || 3652058) d
     ) n
     WHERE one <> other
     $$, 'one number says the order of priority');
 SELECT is_empty($$
     SELECT * FROM (
-        SELECT row_number() OVER (ORDER BY re.class_order(c, d, true), c) AS one,
-            row_number() OVER (ORDER BY d DESC, re.class_priority(c, d), re.class_score(c, d) DESC, c) AS other
+        SELECT row_number() OVER (ORDER BY re.group_order_key(c, d, true), c) AS one,
+            row_number() OVER (ORDER BY d DESC, re.group_priority(c, d), re.group_score(c, d) DESC, c) AS other
         FROM generate_series(0, 8) c, unnest(ARRAY(SELECT generate_series(0, 500)) || 739000 || 3652058) d
     ) n
     WHERE one <> other
     $$, 'and another that of last contact');
--- Each filter and class, day by day.
+-- Each filter and risk group, day by day.
 SELECT is_empty($$
     SELECT w.*, c, d
     FROM (SELECT l, NULL::text AS s, NULL::integer AS p, NULL::text AS t FROM unnest(ARRAY['critical', 'high', 'medium', 'low', 'engaged', 'active']) l
@@ -193,9 +193,9 @@ SELECT is_empty($$
     CROSS JOIN generate_series(0, 8) c
     CROSS JOIN unnest(ARRAY(SELECT generate_series(0, 100)) || 739000) d
     WHERE date '2025-06-30' - d BETWEEN f.first_days[c + 1] AND f.last_days[c + 1] <>
-        ((w.l IS NULL OR re.risk_level(d) = w.l) AND (w.s IS NULL OR re.class_status(c, d) = w.s)
-            AND (w.p IS NULL OR re.class_priority(c, d) = w.p) AND (w.t IS NULL OR re.risk_tier(re.class_score(c, d)) = w.t))
-    $$, 'filters are ranges of days within a class');
+        ((w.l IS NULL OR re.risk_level(d) = w.l) AND (w.s IS NULL OR re.group_status(c, d) = w.s)
+            AND (w.p IS NULL OR re.group_priority(c, d) = w.p) AND (w.t IS NULL OR re.risk_tier(re.group_score(c, d)) = w.t))
+    $$, 'filters are intervals of days within a risk group');
 
 -- Everything goes with the organization.
 DELETE FROM organizations;

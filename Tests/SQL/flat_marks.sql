@@ -10,8 +10,8 @@ CREATE FUNCTION pg_temp.marks() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     found text;
 BEGIN
-    SELECT string_agg(DISTINCT organization_id || '/' || CASE WHEN answers_only THEN '=' ELSE coalesce(nullif(patient_id, ''), '*') END, ' ') INTO found FROM re.dirty;
-    DELETE FROM re.dirty;
+    SELECT string_agg(DISTINCT organization_id || '/' || CASE WHEN responses_only THEN '=' ELSE coalesce(nullif(patient_id, ''), '*') END, ' ') INTO found FROM re.pending_change;
+    DELETE FROM re.pending_change;
     RETURN coalesce(found, '');
 END $$;
 
@@ -167,7 +167,7 @@ SET LOCAL ROLE reengagement_api;
 SELECT is(result, 'created', 'the server''s role') FROM re.log_outreach('a', 'p', 'sms', 'success', false, '', 'u', NULL);
 RESET ROLE;
 SELECT is(pg_temp.marks(), 'a/p', 'marks what it logs');
-SELECT throws_ok($$ SET LOCAL ROLE reengagement_marker; SELECT FROM re.dirty $$, '42501', NULL, 'the role that marks reads no marks');
+SELECT throws_ok($$ SET LOCAL ROLE reengagement_marker; SELECT FROM re.pending_change $$, '42501', NULL, 'the role that marks reads no marks');
 RESET ROLE;
 SELECT is_empty($$ SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid 
     WHERE tgname LIKE ANY ('{mark%,check%,forget%}') AND tgenabled <> CASE WHEN tgname LIKE '%\_replicated%' THEN 'R' WHEN tgname IN ('mark_truncated', 'forget_attempts') THEN 'A' ELSE 'O' END $$,

@@ -11,7 +11,7 @@ SELECT given.outreach(format('p%s', i), '2025-06-29T12:00Z'::timestamptz - i * i
 CREATE FUNCTION pg_temp.total() RETURNS bigint LANGUAGE sql AS $$ SELECT DISTINCT total_patients FROM re.dashboard('clinic') $$;
 CREATE FUNCTION pg_temp.miscount(by integer) RETURNS void LANGUAGE sql AS $$
     UPDATE re.cell SET number = number + by WHERE organization_id = 'clinic' AND last_contact_day = '-infinity'
-        AND class = (SELECT min(class) FROM re.cell WHERE organization_id = 'clinic')
+        AND risk_group = (SELECT min(risk_group) FROM re.cell WHERE organization_id = 'clinic')
 $$;
 
 SELECT is(re.is_current('clinic'), false, 'not current');
@@ -54,11 +54,11 @@ SELECT pg_temp.total();
 SELECT given.patient(format('q%s', i), '2025-06-01T12:00Z') FROM generate_series(1, 201) i;
 SELECT is(pg_temp.total(), 241::bigint, 'a reader with 201 patients due');
 SELECT is((SELECT marks FROM re.status WHERE organization_id = 'clinic'), 201::bigint, 'does none of it');
-DELETE FROM re.dirty WHERE patient_id = 'q1';
+DELETE FROM re.pending_change WHERE patient_id = 'q1';
 SELECT given.patient('q1b', '2025-06-01T12:00Z');
-DELETE FROM re.dirty WHERE patient_id = 'q2';
-SELECT is(re.catch_up('clinic'), true, 'but 200 it catches up with');
-INSERT INTO re.dirty (organization_id, patient_id) VALUES ('clinic', 'q1'), ('clinic', 'q2');
+DELETE FROM re.pending_change WHERE patient_id = 'q2';
+SELECT is(re.refresh_on_read('clinic'), 'refreshed', 'but 200 it catches up with');
+INSERT INTO re.pending_change (organization_id, patient_id) VALUES ('clinic', 'q1'), ('clinic', 'q2');
 SELECT is(pg_temp.total(), 242::bigint, 'exactly');
 UPDATE organizations SET time_zone = 'Asia/Kolkata';
 SELECT is(pg_temp.total(), 242::bigint, 'a changed zone with more than 200 patients');
@@ -125,10 +125,10 @@ SELECT is((SELECT DISTINCT total_patients FROM re.dashboard('clinic')), 40::bigi
 SELECT is(re.is_current('clinic'), true, 'and finds it current');
 SELECT is((SELECT DISTINCT total_patients FROM re.dashboard('other')), 0::bigint, 'of another organization it sees nobody');
 SELECT is(a::text, '(0,f,t)', 'and advances nothing') FROM re.advance('other', 10) a;
-SELECT is(re.catch_up('other'), NULL, 'nor catches up');
+SELECT is(re.refresh_on_read('other'), 'unavailable', 'nor catches up');
 SELECT is((SELECT string_agg(DISTINCT organization_id, ' ') FROM (
         SELECT organization_id FROM re.patient_state UNION SELECT organization_id FROM re.cell UNION SELECT organization_id FROM re.risk_day
-        UNION SELECT organization_id FROM re.outreach_day UNION SELECT organization_id FROM re.organization_state UNION SELECT organization_id FROM re.dirty
+        UNION SELECT organization_id FROM re.outreach_day UNION SELECT organization_id FROM re.organization_state UNION SELECT organization_id FROM re.pending_change
         UNION SELECT organization_id FROM re.status) seen), 'clinic', 'it sees one organization in every derived table and in the status');
 SELECT is('other' IN (SELECT re.organizations_due(1000000)), true, 'it learns that another has work to do');
 SET LOCAL reengagement.organization = 'other';

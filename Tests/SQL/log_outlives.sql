@@ -42,7 +42,7 @@ SELECT given.outreach('p2', '2025-06-30T12:00:01Z', 'success');
 SELECT is(pg_temp.figures(kind), '3 1 2 2 2 2', kind || 'while the patients are there') FROM unnest(ARRAY['plain_', 'flat_']) kind;
 TRUNCATE patients CASCADE;
 SELECT is(pg_temp.figures(kind), '3 1 2 0 0 0', kind || 'when they are not') FROM unnest(ARRAY['plain_', 'flat_']) kind;
-SELECT is((SELECT string_agg(patient_id || ' ' || coalesce(class::text, 'none') || cardinality(contact_days), ', ' ORDER BY patient_id) FROM re.patient_state),
+SELECT is((SELECT string_agg(patient_id || ' ' || coalesce(risk_group::text, 'none') || cardinality(contact_days), ', ' ORDER BY patient_id) FROM re.patient_state),
     'p1 none0, p2 none0', 'no state counts them');
 SELECT is((SELECT count(*) FROM re.patient_search), 0::bigint, 'and no search finds them');
 SELECT is(valid_until, '2025-06-30T12:00:01Z'::timestamptz, 'until the next attempt counts') FROM re.organization_state WHERE organization_id = 'clinic';

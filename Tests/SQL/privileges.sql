@@ -38,7 +38,6 @@ SELECT results_eq(
         're.cell: SELECT',
         're.clock: SELECT',
         're.contact_span: SELECT',
-        're.dirty: SELECT',
         're.foundation: SELECT',
         're.migration: ',
         're.missed_appointment: SELECT',
@@ -48,6 +47,7 @@ SELECT results_eq(
         're.patient: SELECT',
         're.patient_search: ',
         're.patient_state: SELECT',
+        're.pending_change: SELECT',
         're.risk_day: SELECT',
         're.status: SELECT']) v $$,
     'tables and views');
@@ -101,10 +101,12 @@ SELECT results_eq(
         're.audit_rest_entries() definer reengagement_api',
         're.audit_seal_digest(re.audit_seal,bytea)',
         're.catch_up(text) reengagement_api',
-        're.catch_up_in_time(text) definer reengagement_api',
         're.check_inserted_time_zones() definer',
         're.check_replicated_time_zone() definer',
         're.check_updated_time_zones() definer',
+        're.count_outreach_days(text,re.signed_state[])',
+        're.count_patients(text,re.signed_state[])',
+        're.count_risk_days(text,re.signed_state[])',
         're.drop_audit_before(date,boolean)',
         're.forget_attempts_of_organization() definer',
         're.forget_attempts_of_patient() definer',
@@ -132,12 +134,14 @@ SELECT results_eq(
         're.organizations_due(integer,text[]) definer reengagement_api',
         're.prove_audit() reengagement_api',
         're.record_access(double precision[],integer[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],boolean[],text[],text[]) definer reengagement_api',
+        're.record_advance(text,text,numeric,text)',
         're.record_attempt(text,text,uuid,jsonb,text,text,text,text,text,text,text) definer reengagement_api',
         're.refresh(text,text[])',
+        're.refresh_in_time(text) definer reengagement_api',
+        're.refresh_on_read(text) reengagement_api',
         're.refuse_audit_change()',
         're.seal_audit(interval) definer reengagement_api',
-        're.search(text,text,text,date[],date[],integer) definer reengagement_api',
-        're.settle(text,text,numeric,text)'
+        're.search(text,text,text,date[],date[],integer) definer reengagement_api'
         ]) v $$,
     'the other functions');
 
@@ -166,18 +170,18 @@ SELECT results_eq(
         'reengagement_definer public.patients: SELECT',
         'reengagement_definer re.audit: SELECT',
         'reengagement_definer re.cell: DELETE INSERT SELECT UPDATE',
-        'reengagement_definer re.dirty: DELETE SELECT',
         'reengagement_definer re.organization_state: SELECT UPDATE',
         'reengagement_definer re.outreach_day: DELETE INSERT SELECT UPDATE',
         'reengagement_definer re.patient_search: DELETE INSERT SELECT UPDATE',
         'reengagement_definer re.patient_state: DELETE INSERT SELECT UPDATE',
+        'reengagement_definer re.pending_change: DELETE SELECT',
         'reengagement_definer re.risk_day: DELETE INSERT SELECT UPDATE',
         'reengagement_marker re.audit: INSERT',
         'reengagement_marker re.audit_refused_entry: INSERT',
-        'reengagement_marker re.dirty: INSERT',
         'reengagement_marker re.organization_state: INSERT',
-        'reengagement_scheduler re.dirty: INSERT SELECT',
+        'reengagement_marker re.pending_change: INSERT',
         'reengagement_scheduler re.organization_state: SELECT',
+        'reengagement_scheduler re.pending_change: INSERT SELECT',
         'reengagement_searcher re.patient_search: SELECT']) v $$,
     'tables of the internal roles');
 SELECT results_eq(
@@ -185,7 +189,7 @@ SELECT results_eq(
             || ' ' || p.proname) COLLATE "C" FROM pg_proc p WHERE p.prosecdef AND p.pronamespace = 're'::regnamespace ORDER BY 1 $$,
     $$ SELECT v COLLATE "C" FROM unnest(ARRAY[
         'reengagement_definer advance',
-        'reengagement_definer catch_up_in_time',
+        'reengagement_definer refresh_in_time',
         'reengagement_marker check_inserted_time_zones',
         'reengagement_marker check_replicated_time_zone',
         'reengagement_marker check_updated_time_zones',
@@ -230,7 +234,7 @@ SELECT is_empty($$ SELECT r.rolname FROM pg_roles r WHERE pg_has_role('reengagem
 SELECT is_member_of('reengagement_bound', ARRAY['reengagement_api', 'reengagement_definer', 'reengagement_searcher'], 'all that read patients are bound');
 SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = 're.patient_state'::regclass AND a.attnum > 0
         AND NOT a.attisdropped AND has_column_privilege('reengagement_searcher', a.attrelid, a.attnum, 'SELECT')),
-    'class folded_email folded_name last_contact_day organization_id patient_id phone_digits', 'the searcher reads of a state what is searched');
+    'folded_email folded_name last_contact_day organization_id patient_id phone_digits risk_group', 'the searcher reads of a state what is searched');
 SELECT is((SELECT string_agg(p.polrelid::regclass || ' ' || p.polname, ', ' ORDER BY p.polname) FROM pg_policy p
     WHERE p.polroles <> '{0}' OR pg_get_expr(p.polqual, p.polrelid) !~ 'reengagement.organization'),
     're.patient_search every_piece, re.migration everybody, re.foundation everything, re.audit_refused_entry nobody_bound, re.audit_seal nobody_bound',

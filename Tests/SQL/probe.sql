@@ -18,7 +18,7 @@ BEGIN
     INSERT INTO given.note VALUES (state);
     RETURN state = before;
 END $$;
-CREATE FUNCTION given.advanced() RETURNS boolean LANGUAGE sql AS $$ SELECT re.catch_up('a') $$;
+CREATE FUNCTION given.advanced() RETURNS boolean LANGUAGE sql AS $$ SELECT re.refresh_on_read('a') = 'refreshed' $$;
 
 SELECT is_empty($$ SELECT FROM re.probe('a') $$, 'none before it is built');
 SELECT is(given.advanced(), true, 'built');
@@ -75,7 +75,7 @@ PREPARE probe(text) AS SELECT p.state, p.now FROM (SELECT set_config('reengageme
     CROSS JOIN LATERAL re.probe(b.organization) p;
 SET LOCAL plan_cache_mode = force_generic_plan;
 SET LOCAL enable_seqscan = off;
-SELECT re.catch_up('b');
+SELECT re.refresh_on_read('b');
 SET LOCAL ROLE reengagement_api;
 SELECT isnt_empty('EXECUTE probe(''a'')', 'the server''s role, bound to nothing before');
 SELECT is(current_setting('reengagement.organization'), 'a', 'is bound by it');

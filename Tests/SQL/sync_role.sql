@@ -11,8 +11,8 @@ CREATE FUNCTION pg_temp.marks() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     found text;
 BEGIN
-    SELECT string_agg(DISTINCT organization_id || '/' || coalesce(nullif(patient_id, ''), '*'), ' ') INTO found FROM re.dirty;
-    DELETE FROM re.dirty;
+    SELECT string_agg(DISTINCT organization_id || '/' || coalesce(nullif(patient_id, ''), '*'), ' ') INTO found FROM re.pending_change;
+    DELETE FROM re.pending_change;
     RETURN coalesce(found, '');
 END $$;
 -- Does it as the sync, and then what a transaction does at its end.

@@ -49,7 +49,7 @@ class Reader(threading.Thread):
 
 
 def has_marks(operator, organization):
-    return operator.value("SELECT EXISTS (SELECT FROM re.dirty WHERE organization_id = %s)", (organization,))
+    return operator.value("SELECT EXISTS (SELECT FROM re.pending_change WHERE organization_id = %s)", (organization,))
 
 
 def wait_until_worked_off(operator, organization):
@@ -168,8 +168,8 @@ def measure_backlog(plan, operator, url, options, connections):
     size = import_size(plan)
     loaded, small = organization_of(size), organization_of(plan.sizes[0])
     # So that nothing hides what a load leaves behind.
-    operator.execute("ALTER TABLE re.dirty SET (autovacuum_enabled = off)")
-    operator.execute("VACUUM re.dirty")
+    operator.execute("ALTER TABLE re.pending_change SET (autovacuum_enabled = off)")
+    operator.execute("VACUUM re.pending_change")
     quiet = looks(url, options, loaded, small)
     found = {"rows": plan.imported, "patients": size,
              "neighbour": neighbour_during(plan, operator, connections[plan.sizes[0]], loaded)}
@@ -177,11 +177,11 @@ def measure_backlog(plan, operator, url, options, connections):
     found["looks"] = {"before": quiet, "right after the load": looks(url, options, loaded, small)}
     snapshot = Database(url)
     with snapshot.one_snapshot():
-        snapshot.rows("SELECT count(*) FROM re.dirty")
+        snapshot.rows("SELECT count(*) FROM re.pending_change")
         found["loaded"] = loaded_during(plan, operator, url, options, connections[size], loaded)
         found["looks"]["and a second one, under a held snapshot"] = looks(url, options, loaded, small)
         log_contacts(url, small, plan.sizes[0], plan.contacts)
         found["looks"][f"and {plan.contacts:,} contacts of the small one, one by one"] = looks(url, options, loaded, small)
-    operator.execute("ALTER TABLE re.dirty RESET (autovacuum_enabled)")
+    operator.execute("ALTER TABLE re.pending_change RESET (autovacuum_enabled)")
     say(f"  the loaded organization meanwhile: {found['loaded']['exact']} reads exact")
     return found

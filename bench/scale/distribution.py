@@ -46,7 +46,7 @@ CHECKS = {
     "functions with rights of their own are bound to one organization, or only leave marks": """
         SELECT p.oid::regprocedure::text, p.proname = ANY (%(across)s) OR EXISTS (
             SELECT FROM pg_auth_members m WHERE m.roleid = 'reengagement_bound'::regrole AND m.member = p.proowner)
-            OR p.prorettype = 'trigger'::regtype AND NOT has_table_privilege(p.proowner, 're.dirty', 'SELECT')
+            OR p.prorettype = 'trigger'::regtype AND NOT has_table_privilege(p.proowner, 're.pending_change', 'SELECT')
         FROM pg_proc p WHERE p.pronamespace = 're'::regnamespace AND p.prosecdef""",
 }
 

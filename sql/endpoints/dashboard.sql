@@ -12,38 +12,43 @@ RETURNS TABLE (
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH patient AS MATERIALIZED (
-        SELECT m.patient_id, m.name, m.risk_level, m.risk_score, m.action_priority, m.recommended_action,
-            m.days_since_last_contact
-        FROM public.patient_reengagement_master_view m
-        WHERE m.organization_id = organization
+        SELECT master.patient_id, master.name, master.risk_level, master.risk_score, master.action_priority,
+            master.recommended_action, master.days_since_last_contact
+        FROM public.patient_reengagement_master_view master
+        WHERE master.organization_id = organization
     ), level AS (
-        SELECT p.risk_level, count(*) AS number, sum(p.risk_score) AS score FROM patient p GROUP BY p.risk_level
+        SELECT patient.risk_level, count(*) AS number, sum(patient.risk_score) AS score
+        FROM patient
+        GROUP BY patient.risk_level
     ), summary AS (
-        SELECT coalesce(sum(l.number), 0)::bigint AS total_patients,
-            coalesce(sum(l.number) FILTER (WHERE l.risk_level = 'critical'), 0)::bigint AS critical,
-            coalesce(sum(l.number) FILTER (WHERE l.risk_level = 'high'), 0)::bigint AS high,
-            coalesce(sum(l.number) FILTER (WHERE l.risk_level = 'medium'), 0)::bigint AS medium,
-            coalesce(sum(l.number) FILTER (WHERE l.risk_level = 'low'), 0)::bigint AS low,
-            coalesce(sum(l.number) FILTER (WHERE l.risk_level = 'engaged'), 0)::bigint AS engaged,
-            sum(l.score) FILTER (WHERE l.risk_level = 'critical') AS critical_score,
-            sum(l.score) FILTER (WHERE l.risk_level = 'high') AS high_score,
-            sum(l.score) FILTER (WHERE l.risk_level = 'medium') AS medium_score,
-            sum(l.score) FILTER (WHERE l.risk_level = 'low') AS low_score,
-            sum(l.score) FILTER (WHERE l.risk_level = 'engaged') AS engaged_score
-        FROM level l
+        SELECT coalesce(sum(level.number), 0)::bigint AS total_patients,
+            coalesce(sum(level.number) FILTER (WHERE level.risk_level = 'critical'), 0)::bigint AS critical,
+            coalesce(sum(level.number) FILTER (WHERE level.risk_level = 'high'), 0)::bigint AS high,
+            coalesce(sum(level.number) FILTER (WHERE level.risk_level = 'medium'), 0)::bigint AS medium,
+            coalesce(sum(level.number) FILTER (WHERE level.risk_level = 'low'), 0)::bigint AS low,
+            coalesce(sum(level.number) FILTER (WHERE level.risk_level = 'engaged'), 0)::bigint AS engaged,
+            sum(level.score) FILTER (WHERE level.risk_level = 'critical') AS critical_score,
+            sum(level.score) FILTER (WHERE level.risk_level = 'high') AS high_score,
+            sum(level.score) FILTER (WHERE level.risk_level = 'medium') AS medium_score,
+            sum(level.score) FILTER (WHERE level.risk_level = 'low') AS low_score,
+            sum(level.score) FILTER (WHERE level.risk_level = 'engaged') AS engaged_score
+        FROM level
     ), top AS (
-        SELECT * FROM patient p
-        ORDER BY p.action_priority, p.risk_score DESC, p.days_since_last_contact DESC, p.patient_id
-        LIMIT 10
+        SELECT * FROM patient
+        ORDER BY patient.action_priority, patient.risk_score DESC, patient.days_since_last_contact DESC,
+            patient.patient_id
+        LIMIT re.top_patients()
     )
-    SELECT s.total_patients,
-        s.critical, re.average(s.critical_score, s.critical), s.high, re.average(s.high_score, s.high),
-        s.medium, re.average(s.medium_score, s.medium), s.low, re.average(s.low_score, s.low),
-        s.engaged, re.average(s.engaged_score, s.engaged),
-        (SELECT count(*) FROM patient p WHERE p.action_priority = 1),
-        re.rfc3339(re.now()), (SELECT c.time_zone FROM re.clock_of(organization) c),
-        t.patient_id, t.name, t.risk_level, t.risk_score, t.recommended_action, t.days_since_last_contact
-    FROM summary s
-    LEFT JOIN top t ON true
-    ORDER BY t.action_priority, t.risk_score DESC, t.days_since_last_contact DESC, t.patient_id;
+    SELECT summary.total_patients,
+        summary.critical, re.average(summary.critical_score, summary.critical),
+        summary.high, re.average(summary.high_score, summary.high),
+        summary.medium, re.average(summary.medium_score, summary.medium),
+        summary.low, re.average(summary.low_score, summary.low),
+        summary.engaged, re.average(summary.engaged_score, summary.engaged),
+        (SELECT count(*) FROM patient WHERE patient.action_priority = 1),
+        re.rfc3339(re.now()), (SELECT clock.time_zone FROM re.clock_of(organization) clock),
+        top.patient_id, top.name, top.risk_level, top.risk_score, top.recommended_action, top.days_since_last_contact
+    FROM summary
+    LEFT JOIN top ON true
+    ORDER BY top.action_priority, top.risk_score DESC, top.days_since_last_contact DESC, top.patient_id;
 END;

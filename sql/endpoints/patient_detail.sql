@@ -12,26 +12,27 @@ RETURNS TABLE (
     treatment_notes text, created_at text, last_contact_day text, outreach text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT v.organization_id, v.patient_id, v.name, v.phone, v.email, v.risk_level, v.risk_score,
-        v.days_since_last_contact, re.rfc3339(v.last_appointment_date), re.rfc3339(v.next_scheduled_appointment),
-        v.recommended_action, v.action_priority, v.previous_response_rate, v.total_lifetime_appointments,
-        v.missed_appointments_last_90d, v.engagement_status, v.risk_tier, v.attendance_rate_percent, v.lifetime_value,
-        v.treatment_notes, re.rfc3339(v.created_at), re.iso_date(v.last_contact_day),
-        coalesce(l.outreach, '[]')
-    FROM public.patient_reengagement_master_view v
+    SELECT master.organization_id, master.patient_id, master.name, master.phone, master.email, master.risk_level,
+        master.risk_score, master.days_since_last_contact, re.rfc3339(master.last_appointment_date),
+        re.rfc3339(master.next_scheduled_appointment), master.recommended_action, master.action_priority,
+        master.previous_response_rate, master.total_lifetime_appointments, master.missed_appointments_last_90d,
+        master.engagement_status, master.risk_tier, master.attendance_rate_percent, master.lifetime_value,
+        master.treatment_notes, re.rfc3339(master.created_at), re.iso_date(master.last_contact_day),
+        coalesce(log.outreach, '[]')
+    FROM public.patient_reengagement_master_view master
     CROSS JOIN LATERAL (
         SELECT json_agg(json_build_object(
-                'outreach_id', a.id, 'method', a.method, 'outcome', a.outcome, 'opened', a.opened,
-                'notes', a.notes, 'logged_by', a.logged_by, 'logged_at', re.rfc3339(a.created_at))
-            ORDER BY a.created_at DESC, a.id DESC)::text AS outreach
+                'outreach_id', shown.id, 'method', shown.method, 'outcome', shown.outcome, 'opened', shown.opened,
+                'notes', shown.notes, 'logged_by', shown.logged_by, 'logged_at', re.rfc3339(shown.created_at))
+            ORDER BY shown.created_at DESC, shown.id DESC)::text AS outreach
         FROM (
-            SELECT * FROM re.attempt t
-            WHERE t.organization_id = organization AND t.patient_id = patient
-            ORDER BY t.created_at DESC, t.id DESC
-            LIMIT 20
-        ) a
-    ) l
-    WHERE v.organization_id = organization AND v.patient_id = patient
-        -- Asked before the patient is, so that whoever is not there does not hide it.
+            SELECT * FROM re.attempt attempt
+            WHERE attempt.organization_id = organization AND attempt.patient_id = patient
+            ORDER BY attempt.created_at DESC, attempt.id DESC
+            LIMIT re.shown_attempts()
+        ) shown
+    ) log
+    WHERE master.organization_id = organization AND master.patient_id = patient
+        -- A subquery, so that it runs first: an unknown zone is an error for an unknown patient too.
         AND (SELECT re.require_known_zone(organization));
 END;

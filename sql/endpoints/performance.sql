@@ -14,18 +14,21 @@ RETURNS TABLE (
     industry_avg_contact_rate numeric, industry_avg_conversion numeric, our_performance text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    -- The outer join answers zeros for an organization that has no row.
-    SELECT coalesce(v.outreach_attempts, 0), coalesce(v.successful_contacts, 0), coalesce(v.contact_success_rate, 0.0),
-        coalesce(v.appointments_scheduled, 0), coalesce(v.conversion_rate, 0.0), coalesce(v.avg_days_to_reengage, 0.0),
-        coalesce(v.sms_sent, 0), coalesce(v.sms_delivered, 0), coalesce(v.sms_responded, 0),
-        coalesce(v.sms_response_rate, 0.0),
-        coalesce(v.email_sent, 0), coalesce(v.email_opened, 0), coalesce(v.email_responded, 0),
-        coalesce(v.email_response_rate, 0.0),
-        coalesce(v.phone_attempted, 0), coalesce(v.phone_connected, 0), coalesce(v.phone_appointment_booked, 0),
-        coalesce(v.phone_conversion_rate, 0.0),
-        coalesce(v.industry_avg_contact_rate, 55.0), coalesce(v.industry_avg_conversion, 68.0),
-        coalesce(v.our_performance, 'insufficient_data')
+    -- An organization without a row has zeros.
+    SELECT coalesce(total.outreach_attempts, 0), coalesce(total.successful_contacts, 0),
+        coalesce(total.contact_success_rate, 0.0),
+        coalesce(total.appointments_scheduled, 0), coalesce(total.conversion_rate, 0.0),
+        coalesce(total.avg_days_to_reengage, 0.0),
+        coalesce(total.sms_sent, 0), coalesce(total.sms_delivered, 0), coalesce(total.sms_responded, 0),
+        coalesce(total.sms_response_rate, 0.0),
+        coalesce(total.email_sent, 0), coalesce(total.email_opened, 0), coalesce(total.email_responded, 0),
+        coalesce(total.email_response_rate, 0.0),
+        coalesce(total.phone_attempted, 0), coalesce(total.phone_connected, 0),
+        coalesce(total.phone_appointment_booked, 0),
+        coalesce(total.phone_conversion_rate, 0.0),
+        re.industry_contact_rate(), re.industry_conversion_rate(),
+        coalesce(total.our_performance, 'insufficient_data')
     FROM (VALUES (true)) AS one_row
-    LEFT JOIN public.reengagement_performance_view v
-        ON v.organization_id = organization AND v.timeframe = wanted_timeframe;
+    LEFT JOIN public.reengagement_performance_view total
+        ON total.organization_id = organization AND total.timeframe = wanted_timeframe;
 END;

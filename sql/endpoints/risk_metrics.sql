@@ -8,28 +8,35 @@ RETURNS TABLE (
     immediate_actions_required bigint, last_updated text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT m.critical, m.high, m.medium, m.low, m.engaged,
-        (SELECT count(*) FROM re.missed_appointment a
-            WHERE a.organization_id = organization
-                AND a.starts_at >= w.since AND a.day BETWEEN w.first_day AND k.today),
-        (SELECT count(*) FROM re.patient p
-            JOIN re.attempt a ON a.organization_id = p.organization_id AND a.patient_id = p.id
-            WHERE p.organization_id = organization AND a.organization_id = organization AND a.outcome = 'failed'
-                AND a.created_at >= w.since AND a.day BETWEEN w.first_day AND k.today),
-        m.no_future_appointments,
-        m.immediate_actions_required,
-        re.rfc3339(k.now)
-    FROM re.clock_of(organization) k
-    CROSS JOIN LATERAL (SELECT k.today - 13 AS first_day, re.before(k.today - 13) AS since OFFSET 0) w
+    SELECT patients.critical, patients.high, patients.medium, patients.low, patients.engaged,
+        (SELECT count(*) FROM re.missed_appointment missed
+            WHERE missed.organization_id = organization
+                AND missed.starts_at >= period.since AND missed.day BETWEEN period.first_day AND clock.today),
+        (SELECT count(*) FROM re.patient patient
+            JOIN re.attempt attempt
+                ON attempt.organization_id = patient.organization_id AND attempt.patient_id = patient.id
+            WHERE patient.organization_id = organization AND attempt.organization_id = organization
+                AND attempt.outcome = 'failed'
+                AND attempt.created_at >= period.since AND attempt.day BETWEEN period.first_day AND clock.today),
+        patients.no_future_appointments,
+        patients.immediate_actions_required,
+        re.rfc3339(clock.now)
+    FROM re.clock_of(organization) clock
+    CROSS JOIN LATERAL (
+        -- Row-level security admits only plain comparisons with a column to an index, so the limit is computed here.
+        SELECT clock.today - re.alert_days() + 1 AS first_day,
+            re.before(clock.today - re.alert_days() + 1) AS since
+        OFFSET 0
+    ) period
     CROSS JOIN (
-        SELECT count(*) FILTER (WHERE v.risk_level = 'critical') AS critical,
-            count(*) FILTER (WHERE v.risk_level = 'high') AS high,
-            count(*) FILTER (WHERE v.risk_level = 'medium') AS medium,
-            count(*) FILTER (WHERE v.risk_level = 'low') AS low,
-            count(*) FILTER (WHERE v.risk_level = 'engaged') AS engaged,
-            count(*) FILTER (WHERE v.next_scheduled_appointment IS NULL) AS no_future_appointments,
-            count(*) FILTER (WHERE v.action_priority = 1) AS immediate_actions_required
-        FROM public.patient_reengagement_master_view v
-        WHERE v.organization_id = organization
-    ) m;
+        SELECT count(*) FILTER (WHERE patient.risk_level = 'critical') AS critical,
+            count(*) FILTER (WHERE patient.risk_level = 'high') AS high,
+            count(*) FILTER (WHERE patient.risk_level = 'medium') AS medium,
+            count(*) FILTER (WHERE patient.risk_level = 'low') AS low,
+            count(*) FILTER (WHERE patient.risk_level = 'engaged') AS engaged,
+            count(*) FILTER (WHERE patient.next_scheduled_appointment IS NULL) AS no_future_appointments,
+            count(*) FILTER (WHERE patient.action_priority = 1) AS immediate_actions_required
+        FROM public.patient_reengagement_master_view patient
+        WHERE patient.organization_id = organization
+    ) patients;
 END;

@@ -1,48 +1,54 @@
--- Answers whose cost does not grow with the clinic, and why they are exact.
+-- Queries whose cost does not grow with the clinic, and why they are exact.
 --
--- The plain answers (endpoints/, over views/) read every patient. The flat ones read counters of days and classes of
--- patients, which follow the source in three steps, one file each:
+-- The plain queries (endpoints/, over views/) read every patient. The flat queries read counters by day and risk group.
+-- The counters follow the source in three steps:
 --
---   20_marks        A writer of a source table leaves marks in re.dirty: which patients, or that it is the whole organization.
---                   So does whatever replays rows (22_replicated_marks).
---   30_fresh_state  What a patient adds to the counters is computed anew, from the source through the plain views, so there is
---                   no second definition of anything, and no case for each kind of change that could be forgotten.
---   40_refresh      The counters change by the patient's new state less its old one, which re.patient_state has kept.
+--   20_pending_changes  A statement that changes a source table inserts rows into re.pending_change: which patients
+--                       changed, or that the whole organization did. Replayed rows do so too (22_replicated_changes).
+--   30_fresh_state      What a patient adds to the counters is computed from the source through the plain views. So
+--                       there is no second definition of any number, and no kind of change that could be forgotten.
+--   40_refresh          The counters change by the patient's new state less the old one, which re.patient_state stores.
 --
--- A state holds between two instants and two dates, its bounds. All that the views compare with now is a stamp of the
--- patient's rows, so that between two stamps nothing changes but today; and as today changes, days since a contact grow by
--- themselves, since cells are kept by the day of the last contact and re.risk_day already says what the days to come
--- change. What is left for a date to change, a miss that leaves its 90 days, is a bound. Where now goes back, the
--- lower bounds say so.
+-- A state is valid between two instants and between two dates, its validity interval. The plain views compare now with
+-- timestamps of the patient's rows only. So between two timestamps nothing changes but today. When today changes, days
+-- since a contact need no update: the counters are by the day of the last contact, and re.risk_day already contains the
+-- changes of later days. One change by date remains, a missed appointment that leaves its 90 days; it is a limit of the
+-- interval. The lower limits cover a now that goes back.
 --
--- So with S(p) the state of patient p, a snapshot's flat answers are its plain answers if for each p in it S(p) is what
--- re.fresh_state(p) gives. That holds where re.is_current says so:
+-- Let S(p) be the stored state of patient p. In a snapshot the flat queries return what the plain queries return if for
+-- each p in it S(p) equals re.fresh_state(p). That holds where re.is_current returns true:
 --
---   1. A change of p's rows that is committed has its mark committed with it (one transaction, AFTER triggers, rolled back
---      together, savepoints included).
---   2. A mark is deleted by the very statement, hence in the snapshot, that computes S(p) anew from the source
---      (re.refresh); or, with the whole organization marked, before every patient is read again, and the organization is
---      not current until that is done. So whoever sees a change sees its mark or a state that was computed after it.
---   3. Whoever sees the mark gone sees the new state and counters: one transaction has written all three. Advances of an
---      organization take turns by the lock of its row in re.organization_state, whose bounds are the narrowest of its patients.
---   4. No mark of the organization in the snapshot, and now and today between the bounds: every S(p) is fresh. Marks are
---      looked for from a floor on, below which there is none (15_floor).
+--   1. A committed change of p's rows has its pending change committed with it: AFTER triggers insert it in the same
+--      transaction, and a rollback, to a savepoint too, removes both.
+--   2. A pending change is deleted by the statement that reads p's rows from the source, and so in the same snapshot
+--      (re.refresh). If the whole organization has changed, it is deleted before every patient is read again, and the
+--      organization is not current until that is finished. So a snapshot that contains a change contains its pending
+--      change, or a state computed after it.
+--   3. A snapshot without the pending change contains the new state and the new counters: one transaction has written
+--      all three. Advances of an organization are serialized by the lock of its row in re.organization_state. That row
+--      contains the validity interval that all its patients share.
+--   4. If the snapshot contains no pending change of the organization, and now and today lie within that interval,
+--      every S(p) is fresh. The search for pending changes starts at a floor, below which there is none (15_floor).
 --
--- A reader (90_dispatch) asks "current?" and the question in one statement, that is of one snapshot. If not, it advances
--- itself (60_catch_up), and may then disregard marks that have come since: the advance has seen a moment with no other
--- marks, that moment lies after the read began, the derived rows are of that moment, and nobody else changes them while the
--- reader holds the lock; they hold all that an answer shows, names included, but for a list's notes: these are read from the source, and then
--- there may be no mark after all (80_answers). Else writers who never pause could keep a
--- reader from ever being served. If much is due, or another is at it for long, or the transaction may not write or has one
--- snapshot for all its statements, or the advance fails, the answer is the plain one.
+-- A reader (90_dispatch) asks "current?" and its question in one statement, and so in one snapshot. If the answer is
+-- no, the reader refreshes the data itself (60_refresh_on_read) and may then ignore later pending changes. Otherwise
+-- writers that never pause could keep it waiting for ever. This is exact: the refresh has seen a moment with no other
+-- pending changes, and that moment is after the read began. The derived rows are of that moment, and no other session
+-- changes them while the reader holds the lock. They contain everything that a response shows, names included, except
+-- the notes in a list. Notes are read from the source, so a list with notes admits no pending change (80_answers).
 --
--- A generation (re.organization_state) moves with every advance. So what was answered is what would be answered, for the
--- same today and apart from the time of day it tells, as long as the organization is current and its generation the same.
+-- The plain query answers if much is due, if another session's refresh takes long, if the transaction is read-only or
+-- has one snapshot for all its statements, or if the refresh fails.
 --
--- All keys, joins and locks are within one organization; only re.organizations_due looks over several. An organization
--- whose zone PostgreSQL no longer knows is not current, cannot be advanced and is answered an error that says so, until
--- the zone is corrected or back (../views/25_zone.sql); the others do not notice. What leaves no mark: new
--- time-zone data, other rules of unaccent, another version of ICU. After these, ../rebuild; ../verify finds them. Triggers
--- that are disabled leave none either: ../migrate puts them back and has everything built anew (../foundation). A change
--- to what 10_class or 40_refresh make of a state needs a migration that sets building_after to '' and empties the derived
--- tables, as ../rebuild does.
+-- Each advance increases the generation in re.organization_state. As long as the organization is current, and the
+-- generation and today are the same, a response is the same, except for the time in it.
+--
+-- All keys, joins and locks are within one organization; only re.organizations_due reads several. An organization whose
+-- zone PostgreSQL no longer knows is not current and cannot be advanced. Its requests receive an error that names the
+-- reason, until the zone is corrected or is available again (../views/25_zone.sql). Other organizations are not
+-- affected.
+--
+-- Some changes insert no pending change: new time-zone data, new rules of unaccent, another version of ICU. After these
+-- run ../rebuild; ../verify finds them. Disabled triggers insert none either: ../migrate enables them and rebuilds all
+-- derived data (../foundation). A change to the states that 10_risk_group or 40_refresh compute needs a migration that
+-- sets building_after to '' and empties the derived tables, as ../rebuild does.

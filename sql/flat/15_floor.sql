@@ -1,85 +1,109 @@
--- Where the look for an organization's marks begins. The entries of marks that are gone stay in an index until a vacuum
--- takes them, and while any session holds an old snapshot none can: a look from the beginning would walk over all of them.
+-- Where the search for an organization's pending changes begins. The index entries of deleted rows remain until a
+-- vacuum removes them, and no vacuum can while any session holds an old snapshot. A search from the beginning of the
+-- index would visit all of them.
 --
--- The marks of an organization are in the order of (xid, patient), xid being the transaction that has left them. Its row
--- keeps a floor in that order, and a few transactions beside it, so that
+-- An organization's pending changes are ordered by (xid, patient), where xid is the transaction that inserted them. The
+-- organization's row contains a floor in that order, and a few transactions that were running when the floor was
+-- written (floor_running). In each snapshot that contains this row
 --
---   in a snapshot that has this row, each of the organization's marks is at the floor or behind it, or is of one of those.
+--   each pending change of the organization is at or above the floor, or was inserted by one of those transactions.
 --
--- An advance writes them (re.settle), in one statement and so by one snapshot T, after it has taken its marks:
+-- An advance writes the floor (re.record_advance) in one statement, and so from one snapshot T, after it has deleted
+-- the pending changes that it has applied:
 --
---   1. The horizon is a transaction below which all had ended in T, but for those that are noted as running: no
---      transaction from the horizon on (the advance's own is one) and none of the noted is below the floor unnoticed.
---   2. The floor is the first mark that T has below the horizon, or the horizon itself. So of what had ended in T, no
---      mark below the floor is left: it was rolled back, taken by an earlier advance, or by this one.
---   3. Whoever sees the row sees the advance committed, hence all that T saw, its deletions and all that had ended then.
---      On a standby too, which learns of commits in their order. Prepared transactions count as running.
+--   1. All transactions below the horizon had ended in T, except those in floor_running. No transaction at or above the
+--      horizon (the advance's own is one) inserts a pending change below the floor. Those in floor_running are searched
+--      for separately.
+--   2. The floor is the first pending change in T below the horizon, or else the horizon. So no pending change of a
+--      transaction that had ended in T is below the floor: it was rolled back, or applied by this advance or an earlier
+--      one.
+--   3. A snapshot that contains the row contains the advance's commit. So it contains all that T contained, the
+--      deletions, and everything that had ended by then. This holds on a standby too, which replays commits in order.
+--      Prepared transactions count as running.
 --
--- Numbers of transactions mean something in the cluster that has given them only. A row that a dump has brought was
--- written by another transaction than the one it names, and so was one that somebody has written by hand or a migration
--- has touched: its floor is none. (Were the two the same number by chance, what is written there later is behind it still.)
--- A physical copy, a promoted standby and pg_upgrade go on with the numbers.
+-- A transaction number has a meaning only in the cluster that assigned it. A row that was restored from a dump, written
+-- by hand or rewritten by a migration was written by another transaction than floor_written_by. Its floor is 0. (Should
+-- both numbers be equal by chance, later pending changes are still above the floor.) A physical copy, a promoted
+-- standby and pg_upgrade continue the numbers.
 
--- 0 is no transaction: all marks are behind it.
-CREATE OR REPLACE FUNCTION re.floor_of(written_by xid, floor_by xid, floor xid8) RETURNS xid8
+CREATE OR REPLACE FUNCTION re.floor_of(xmin xid, floor_written_by xid, floor_xid xid8) RETURNS xid8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN written_by = floor_by THEN floor ELSE '0'::xid8 END;
+RETURN CASE WHEN xmin = floor_written_by THEN floor_xid ELSE '0'::xid8 END;
 
--- By the snapshot of the statement that asks. Without those noted, one that is open for long would hold the floor, and the
--- marks that are gone would gather behind it. One that has begun just now is waited for: a look for each would cost more.
-CREATE OR REPLACE FUNCTION re.mark_horizon(OUT horizon xid8, OUT running xid8[])
+-- The horizon in the snapshot of the calling statement, and the transactions below it that still run. Without the
+-- latter one long transaction would keep the floor down, and deleted entries would gather above it. Only transactions
+-- older than the last 100 are listed, and at most 8 of them: each costs a search of its own.
+CREATE OR REPLACE FUNCTION re.transaction_horizon(OUT horizon xid8, OUT running xid8[])
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH snapshot AS MATERIALIZED (
-        SELECT pg_snapshot_xmax(s)::text::bigint AS ends, s FROM pg_current_snapshot() AS s
+        SELECT pg_snapshot_xmax(snapshot)::text::bigint AS end_number, snapshot FROM pg_current_snapshot() AS snapshot
     ), old AS MATERIALIZED (
-        SELECT r.xid
-        FROM snapshot, pg_snapshot_xip(snapshot.s) AS r(xid)
-        WHERE r.xid::text::bigint < snapshot.ends - 100
-        ORDER BY r.xid
+        SELECT running.xid
+        FROM snapshot, pg_snapshot_xip(snapshot.snapshot) AS running(xid)
+        WHERE running.xid::text::bigint < snapshot.end_number - 100
+        ORDER BY running.xid
         LIMIT 8
     )
-    SELECT least(pg_snapshot_xmax(snapshot.s), pg_current_xact_id(), (
-            SELECT r.xid FROM pg_snapshot_xip(snapshot.s) AS r(xid)
-            WHERE r.xid NOT IN (SELECT o.xid FROM old o) ORDER BY r.xid LIMIT 1)),
-        ARRAY(SELECT o.xid FROM old o)
+    SELECT least(pg_snapshot_xmax(snapshot.snapshot), pg_current_xact_id(), (
+            SELECT running.xid FROM pg_snapshot_xip(snapshot.snapshot) AS running(xid)
+            WHERE running.xid NOT IN (SELECT old.xid FROM old) ORDER BY running.xid LIMIT 1)),
+        ARRAY(SELECT old.xid FROM old)
     FROM snapshot;
 END;
 
--- An organization's marks from a floor on, in their order. The limit leads the planner to the index whatever it believes of
--- their number.
-CREATE OR REPLACE FUNCTION re.marks_behind(organization text, floor xid8, floor_patient text, most bigint)
-RETURNS TABLE (xid xid8, patient_id text, answers_only boolean, marked_at timestamptz)
+-- The pending changes at or above a floor, in their order. The limit makes the planner use the index whatever number of
+-- rows it estimates.
+CREATE OR REPLACE FUNCTION re.pending_changes_from(organization text, floor_xid xid8, floor_patient text, most bigint)
+RETURNS TABLE (xid xid8, patient_id text, responses_only boolean, recorded_at timestamptz)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT d.xid, d.patient_id, d.answers_only, d.marked_at
-    FROM re.dirty d
-    WHERE d.organization_id = organization AND (d.xid, d.patient_id) >= (floor, floor_patient)
-    ORDER BY d.organization_id, d.xid, d.patient_id
+    SELECT change.xid, change.patient_id, change.responses_only, change.recorded_at
+    FROM re.pending_change change
+    WHERE change.organization_id = organization AND (change.xid, change.patient_id) >= (floor_xid, floor_patient)
+    ORDER BY change.organization_id, change.xid, change.patient_id
     LIMIT most;
 END;
 
--- All its marks in their order: those of the transactions noted beside the floor lie below it. Of each at most so many.
-CREATE OR REPLACE FUNCTION re.marks_of(organization text, most bigint)
-RETURNS TABLE (xid xid8, patient_id text, answers_only boolean, marked_at timestamptz)
+-- All pending changes, in their order: first those of the transactions in floor_running, which are below the floor. At
+-- most `most` of each.
+CREATE OR REPLACE FUNCTION re.pending_changes(organization text, most bigint)
+RETURNS TABLE (xid xid8, patient_id text, responses_only boolean, recorded_at timestamptz)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT m.xid, m.patient_id, m.answers_only, m.marked_at
-    FROM re.state_of(organization) s
-    CROSS JOIN LATERAL (SELECT re.floor_of(s.xmin, s.marks_from_by, s.marks_from) AS floor OFFSET 0) f
+    SELECT pending.xid, pending.patient_id, pending.responses_only, pending.recorded_at
+    FROM re.state_of(organization) state
     CROSS JOIN LATERAL (
-        SELECT n.xid, n.patient_id, n.answers_only, n.marked_at
-        FROM unnest(s.marks_running) AS r(xid)
+        SELECT re.floor_of(state.xmin, state.floor_written_by, state.floor_xid) AS xid OFFSET 0
+    ) bottom
+    CROSS JOIN LATERAL (
+        SELECT below.xid, below.patient_id, below.responses_only, below.recorded_at
+        FROM unnest(state.floor_running) AS running(xid)
         CROSS JOIN LATERAL (
-            SELECT d.xid, d.patient_id, d.answers_only, d.marked_at
-            FROM re.dirty d
-            WHERE d.organization_id = organization AND d.xid = r.xid AND d.xid < f.floor
-            ORDER BY d.organization_id, d.xid, d.patient_id
+            SELECT change.xid, change.patient_id, change.responses_only, change.recorded_at
+            FROM re.pending_change change
+            WHERE change.organization_id = organization AND change.xid = running.xid AND change.xid < bottom.xid
+            ORDER BY change.organization_id, change.xid, change.patient_id
             LIMIT most
-        ) n
+        ) below
         UNION ALL
-        SELECT b.xid, b.patient_id, b.answers_only, b.marked_at
-        FROM re.marks_behind(organization, f.floor, s.marks_from_patient, most) b
-    ) m
-    WHERE s.organization_id = organization;
+        SELECT above.xid, above.patient_id, above.responses_only, above.recorded_at
+        FROM re.pending_changes_from(organization, bottom.xid, state.floor_patient, most) above
+    ) pending
+    WHERE state.organization_id = organization;
+END;
+
+-- The organization's row, if the derived data are current in the snapshot of the calling statement; else no row. They
+-- are current if they are valid (12_state) and there is no pending change. The first index entry decides, whatever
+-- number of rows the planner estimates.
+CREATE OR REPLACE FUNCTION re.current_state(organization text)
+RETURNS TABLE (generation bigint, xmin xid, tableoid oid, now timestamptz, today date)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT state.generation, state.xmin, state.tableoid, state.now, state.today
+    FROM re.valid_state(organization) state
+    WHERE (SELECT true FROM re.pending_changes_from(state.organization_id,
+            re.floor_of(state.xmin, state.floor_written_by, state.floor_xid), state.floor_patient, 1)) IS NULL
+        AND (state.floor_running = '{}'
+            OR (SELECT true FROM re.pending_changes(state.organization_id, 1) LIMIT 1) IS NULL);
 END;

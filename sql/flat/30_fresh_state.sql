@@ -1,83 +1,95 @@
--- A patient's state, computed from the source rows through the plain views: all there is to be derived. One that is archived,
--- not created yet or known to the log alone has attempts and bounds only; one that the source does not have at all, no row.
+-- The states of some patients, computed from the source rows through the plain views. A patient who is archived, not
+-- yet created or only in the outreach log has attempts and a validity interval and nothing else. A patient who is
+-- nowhere in the source has no row.
+--
+-- Each OFFSET 0 keeps a subquery from being merged into the query around it. Merged, its expressions would be computed
+-- once for each column that uses them: the master view's row 7 times, the folded texts twice.
 CREATE OR REPLACE FUNCTION re.fresh_state(organization text, patients text[])
 RETURNS TABLE (
-    patient_id text, class smallint, last_contact_day date, contact_days date[], missed_days date[],
+    patient_id text, risk_group smallint, last_contact_day date, contact_days date[], missed_days date[],
     attempts re.attempt_summary[], valid_from timestamptz, valid_until timestamptz, day_from date, day_until date,
     name text, phone text, email text, last_appointment_date timestamptz, next_scheduled_appointment timestamptz,
     previous_response_rate numeric, completed_days date[], known_value numeric, without_value integer,
     folded_name text, folded_email text, phone_digits text, pieces integer[])
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT p.id, m.class, m.last_contact_day, contact.days, visit.missed_days, made.attempts,
+    SELECT wanted.id, master.risk_group, master.last_contact_day, contact.days, visit.missed_days, made.attempts,
         coalesce(instant.valid_from, '-infinity'), coalesce(instant.valid_until, 'infinity'),
         coalesce(date.day_from, '-infinity'), coalesce(date.day_until, 'infinity'),
-        m.name, m.phone, m.email, m.last_appointment_date, m.next_scheduled_appointment, m.previous_response_rate,
-        visit.completed_days, visit.known_value, visit.without_value,
-        f.folded_name, f.folded_email, f.phone_digits,
-        re.search_pieces(organization, f.folded_name, f.folded_email, f.phone_digits)
-    FROM re.clock k
-    CROSS JOIN (SELECT DISTINCT u.id FROM unnest(patients) AS u(id)) p
-    LEFT JOIN public.patients stored ON stored.organization_id = organization AND stored.id = p.id
+        master.name, master.phone, master.email, master.last_appointment_date, master.next_scheduled_appointment,
+        master.previous_response_rate, visit.completed_days, visit.known_value, visit.without_value,
+        folded.name, folded.email, folded.digits,
+        re.search_pieces(organization, folded.name, folded.email, folded.digits)
+    FROM re.clock clock
+    CROSS JOIN (SELECT DISTINCT id FROM unnest(patients) AS id) wanted
+    LEFT JOIN public.patients stored ON stored.organization_id = organization AND stored.id = wanted.id
     LEFT JOIN LATERAL (
-        SELECT v.name, v.phone, v.email, v.last_contact_day, v.last_appointment_date, v.next_scheduled_appointment,
-            v.previous_response_rate, re.class_of(v.next_scheduled_appointment IS NOT NULL, v.engagement_status,
-                v.missed_appointments_last_90d) AS class
-        FROM public.patient_reengagement_master_view v
-        WHERE v.organization_id = organization AND v.patient_id = p.id
+        SELECT patient.name, patient.phone, patient.email, patient.last_contact_day, patient.last_appointment_date,
+            patient.next_scheduled_appointment, patient.previous_response_rate,
+            re.risk_group(patient.next_scheduled_appointment IS NOT NULL, patient.engagement_status,
+                patient.missed_appointments_last_90d) AS risk_group
+        FROM public.patient_reengagement_master_view patient
+        WHERE patient.organization_id = organization AND patient.patient_id = wanted.id
         OFFSET 0
-    ) m ON true
+    ) master ON true
     CROSS JOIN LATERAL (
-        SELECT re.folded(m.name) AS folded_name, re.folded(m.email) AS folded_email, re.digits(m.phone) AS phone_digits
+        SELECT re.folded(master.name) AS name, re.folded(master.email) AS email, re.digits(master.phone) AS digits
         OFFSET 0
-    ) f
+    ) folded
     CROSS JOIN LATERAL (
-        -- The days on which the last contact changes, intake included where it comes first.
-        SELECT coalesce(array_agg(s.from_day ORDER BY s.from_day), '{}') AS days
-        FROM re.contact_span s
-        WHERE s.organization_id = organization AND s.patient_id = p.id AND s.from_day < s.to_day
+        -- The days on which the last contact changes. The first one may be the intake.
+        SELECT coalesce(array_agg(span.from_day ORDER BY span.from_day), '{}') AS days
+        FROM re.contact_span span
+        WHERE span.organization_id = organization AND span.patient_id = wanted.id AND span.from_day < span.to_day
     ) contact
     CROSS JOIN LATERAL (
-        SELECT coalesce(array_agg(a.day ORDER BY a.day) FILTER (WHERE a.missed), '{}') AS missed_days,
-            coalesce(array_agg(a.day ORDER BY a.day) FILTER (WHERE a.completed), '{}') AS completed_days,
-            coalesce(sum(a.value) FILTER (WHERE a.completed), 0.00) AS known_value,
-            (count(*) FILTER (WHERE a.completed AND a.value IS NULL))::integer AS without_value
-        FROM re.past_appointment a
-        WHERE a.organization_id = organization AND a.patient_id = p.id
+        SELECT coalesce(array_agg(past.day ORDER BY past.day) FILTER (WHERE past.missed), '{}') AS missed_days,
+            coalesce(array_agg(past.day ORDER BY past.day) FILTER (WHERE past.completed), '{}') AS completed_days,
+            coalesce(sum(past.value) FILTER (WHERE past.completed), 0.00) AS known_value,
+            (count(*) FILTER (WHERE past.completed AND past.value IS NULL))::integer AS without_value
+        FROM re.past_appointment past
+        WHERE past.organization_id = organization AND past.patient_id = wanted.id
     ) visit
     CROSS JOIN LATERAL (
-        SELECT coalesce(array_agg(ROW(a.day, a.method, a.outcome = 'success', a.outcome = 'failed', a.opened,
-                a.converted_day, extract(epoch FROM a.converted_at - a.created_at) * 1000000)::re.attempt_summary
-            ORDER BY a.created_at, a.id), '{}') AS attempts
-        FROM re.attempt a
-        WHERE a.organization_id = organization AND a.patient_id = p.id
+        SELECT coalesce(array_agg(ROW(attempt.day, attempt.method,
+                attempt.outcome = 'success', attempt.outcome = 'failed', attempt.opened, attempt.converted_day,
+                extract(epoch FROM attempt.converted_at - attempt.created_at) * 1000000)::re.attempt_summary
+            ORDER BY attempt.created_at, attempt.id), '{}') AS attempts
+        FROM re.attempt attempt
+        WHERE attempt.organization_id = organization AND attempt.patient_id = wanted.id
     ) made
     CROSS JOIN LATERAL (
-        -- Whatever the views compare with now is one of these stamps, and each comparison turns exactly as now reaches
-        -- the stamp: between two of them nothing changes but the date.
-        SELECT max(s.at) FILTER (WHERE s.at <= k.now) AS valid_from, min(s.at) FILTER (WHERE s.at > k.now) AS valid_until
+        -- The views compare now with these timestamps only, and each comparison changes exactly when now reaches the
+        -- timestamp. Between two of them only the date changes.
+        SELECT max(compared.at) FILTER (WHERE compared.at <= clock.now) AS valid_from,
+            min(compared.at) FILTER (WHERE compared.at > clock.now) AS valid_until
         FROM (
             SELECT stored.created_at AS at
             UNION ALL SELECT stored.archived_at
             UNION ALL SELECT stamp.at
-            FROM public.appointments a CROSS JOIN LATERAL (VALUES (a.starts_at), (a.created_at)) AS stamp(at)
-            WHERE a.organization_id = organization AND a.patient_id = p.id
-            UNION ALL SELECT v.occurred_at FROM public.conversations v
-            WHERE v.organization_id = organization AND v.patient_id = p.id
-            UNION ALL SELECT o.created_at FROM public.outreach_log o
-            WHERE o.organization_id = organization AND o.patient_id = p.id
-        ) s
+            FROM public.appointments appointment
+            CROSS JOIN LATERAL (VALUES (appointment.starts_at), (appointment.created_at)) AS stamp(at)
+            WHERE appointment.organization_id = organization AND appointment.patient_id = wanted.id
+            UNION ALL SELECT conversation.occurred_at FROM public.conversations conversation
+            WHERE conversation.organization_id = organization AND conversation.patient_id = wanted.id
+            UNION ALL SELECT attempt.created_at FROM public.outreach_log attempt
+            WHERE attempt.organization_id = organization AND attempt.patient_id = wanted.id
+        ) compared
     ) instant
     CROSS JOIN LATERAL (
-        -- As the date alone changes: a miss leaves its 90 days; and where a zone has put its clocks back across midnight,
-        -- a day that lies after today, or would again if now went back, comes.
-        SELECT greatest(max(e.day) FILTER (WHERE e.day <= k.today), max(e.left_on) FILTER (WHERE e.left_on <= k.today)) AS day_from,
-            least(min(e.day) FILTER (WHERE e.day > k.today), min(e.left_on) FILTER (WHERE e.left_on > k.today)) AS day_until
+        -- What the date alone changes. A missed appointment leaves its 90 days. And where a zone has put its clocks
+        -- back across midnight, a day can be later than today; it is reached then. The lower limit counts if now goes
+        -- back.
+        SELECT greatest(max(change.day) FILTER (WHERE change.day <= clock.today),
+                max(change.left_on) FILTER (WHERE change.left_on <= clock.today)) AS day_from,
+            least(min(change.day) FILTER (WHERE change.day > clock.today),
+                min(change.left_on) FILTER (WHERE change.left_on > clock.today)) AS day_until
         FROM (
-            SELECT c.day, NULL::date AS left_on FROM unnest(contact.days) AS c(day)
-            UNION ALL SELECT m.day, m.day + 90 FROM unnest(visit.missed_days) AS m(day)
-        ) e
+            SELECT day, NULL::date AS left_on FROM unnest(contact.days) AS day
+            UNION ALL SELECT day, day + re.attendance_days() FROM unnest(visit.missed_days) AS day
+        ) change
     ) date
-    WHERE k.organization_id = organization AND (stored.id IS NOT NULL OR EXISTS (
-        SELECT FROM public.outreach_log o WHERE o.organization_id = organization AND o.patient_id = p.id));
+    WHERE clock.organization_id = organization AND (stored.id IS NOT NULL OR EXISTS (
+        SELECT FROM public.outreach_log attempt
+        WHERE attempt.organization_id = organization AND attempt.patient_id = wanted.id));
 END;

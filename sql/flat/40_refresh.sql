@@ -1,165 +1,249 @@
--- Brings patients' states and what they add to the counters up to the source, in one statement, hence one snapshot: the
--- marks taken, the source read and what is said of other marks belong together. The counters change by what the new
--- states add less what the old ones added; the old ones are read from the states, so nothing need be known of what
--- has changed. There is no join: old and new meet in sums, where equal ones cancel out.
--- To be run under the organization's lock.
+-- Refreshes some patients' states and what they add to the counters. To be run under the lock of the organization's
+-- row.
+--
+-- The first statement reads the source, deletes the pending changes and looks for others. It has to be one statement: a
+-- pending change may be deleted only in the snapshot in which the source was read. The states are written by the same
+-- statement, since it already holds the rows.
+--
+-- The counters are updated by further statements of the same transaction, one function for each table. They may be
+-- separate, since they read neither the source nor the pending changes. Their input is what the states add now and what
+-- they added before, as signed states. The sums of equal ones are 0, so it does not matter what has changed.
+--
+-- The planner settings apply to those functions too. They keep the plan of each statement at lookups by index, whatever
+-- the statistics, which may be from an empty table.
 CREATE OR REPLACE FUNCTION re.refresh(
     organization text, patients text[], OUT time_zone text, OUT appointment_value numeric, OUT complete boolean)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
+DECLARE
+    states re.signed_state[];
 BEGIN
     WITH fresh AS MATERIALIZED (
         SELECT * FROM re.fresh_state(organization, patients)
-    ), difference AS MATERIALIZED (
-        SELECT 1 AS sign, f.patient_id, f.class, f.last_contact_day, f.contact_days, f.missed_days, f.attempts FROM fresh f
-        UNION ALL
-        SELECT -1, s.patient_id, s.class, s.last_contact_day, s.contact_days, s.missed_days, s.attempts
-        FROM re.patient_state s
-        WHERE s.organization_id = organization AND s.patient_id = ANY (patients)
-    ), taken AS (
-        DELETE FROM re.dirty d WHERE d.organization_id = organization AND d.patient_id = ANY (patients)
-    ), gone AS (
-        DELETE FROM re.patient_state s
-        WHERE s.organization_id = organization AND s.patient_id = ANY (patients)
-            AND s.patient_id NOT IN (SELECT f.patient_id FROM fresh f)
-    ), kept AS (
-        INSERT INTO re.patient_state AS s (organization_id, patient_id, class, last_contact_day, contact_days, missed_days,
-            attempts, valid_from, valid_until, day_from, day_until, name, phone, email, last_appointment_date,
-            next_scheduled_appointment, previous_response_rate, completed_days, known_value, without_value,
-            folded_name, folded_email, phone_digits)
-        SELECT organization, f.patient_id, f.class, f.last_contact_day, f.contact_days, f.missed_days, f.attempts, f.valid_from,
-            f.valid_until, f.day_from, f.day_until, f.name, f.phone, f.email, f.last_appointment_date,
-            f.next_scheduled_appointment, f.previous_response_rate, f.completed_days, f.known_value, f.without_value,
-            f.folded_name, f.folded_email, f.phone_digits
-        FROM fresh f
+    ), applied AS (
+        DELETE FROM re.pending_change change
+        WHERE change.organization_id = organization AND change.patient_id = ANY (patients)
+    ), removed AS (
+        DELETE FROM re.patient_state state
+        WHERE state.organization_id = organization AND state.patient_id = ANY (patients)
+            AND state.patient_id NOT IN (SELECT fresh.patient_id FROM fresh)
+    ), stored AS (
+        INSERT INTO re.patient_state AS state (organization_id, patient_id, risk_group, last_contact_day, contact_days,
+            missed_days, attempts, valid_from, valid_until, day_from, day_until, name, phone, email,
+            last_appointment_date, next_scheduled_appointment, previous_response_rate, completed_days, known_value,
+            without_value, folded_name, folded_email, phone_digits)
+        SELECT organization, patient_id, risk_group, last_contact_day, contact_days,
+            missed_days, attempts, valid_from, valid_until, day_from, day_until, name, phone, email,
+            last_appointment_date, next_scheduled_appointment, previous_response_rate, completed_days, known_value,
+            without_value, folded_name, folded_email, phone_digits
+        FROM fresh
         ON CONFLICT (organization_id, patient_id) DO UPDATE
-        SET (class, last_contact_day, contact_days, missed_days, attempts, valid_from, valid_until, day_from, day_until,
-                name, phone, email, last_appointment_date, next_scheduled_appointment, previous_response_rate,
-                completed_days, known_value, without_value, folded_name, folded_email, phone_digits)
-            = (excluded.class, excluded.last_contact_day, excluded.contact_days, excluded.missed_days,
-                excluded.attempts, excluded.valid_from, excluded.valid_until, excluded.day_from, excluded.day_until,
-                excluded.name, excluded.phone, excluded.email, excluded.last_appointment_date,
-                excluded.next_scheduled_appointment, excluded.previous_response_rate, excluded.completed_days, excluded.known_value,
+        SET (risk_group, last_contact_day, contact_days,
+                missed_days, attempts, valid_from, valid_until, day_from, day_until, name, phone, email,
+                last_appointment_date, next_scheduled_appointment, previous_response_rate, completed_days, known_value,
+                without_value, folded_name, folded_email, phone_digits)
+            = (excluded.risk_group, excluded.last_contact_day, excluded.contact_days,
+                excluded.missed_days, excluded.attempts, excluded.valid_from, excluded.valid_until, excluded.day_from,
+                excluded.day_until, excluded.name, excluded.phone, excluded.email,
+                excluded.last_appointment_date, excluded.next_scheduled_appointment, excluded.previous_response_rate,
+                excluded.completed_days, excluded.known_value,
                 excluded.without_value, excluded.folded_name, excluded.folded_email, excluded.phone_digits)
-        WHERE s IS DISTINCT FROM excluded
-    ), lost AS (
-        DELETE FROM re.patient_search p
-        WHERE p.organization_id = organization AND p.patient_id = ANY (patients)
-            AND p.patient_id NOT IN (SELECT f.patient_id FROM fresh f WHERE f.class IS NOT NULL)
-    ), found AS (
-        INSERT INTO re.patient_search AS p (organization_id, patient_id, pieces)
-        SELECT organization, f.patient_id, f.pieces FROM fresh f WHERE f.class IS NOT NULL
+        WHERE state IS DISTINCT FROM excluded
+    ), unindexed AS (
+        DELETE FROM re.patient_search search
+        WHERE search.organization_id = organization AND search.patient_id = ANY (patients)
+            AND search.patient_id NOT IN (SELECT fresh.patient_id FROM fresh WHERE fresh.risk_group IS NOT NULL)
+    ), indexed AS (
+        INSERT INTO re.patient_search AS search (organization_id, patient_id, pieces)
+        SELECT organization, fresh.patient_id, fresh.pieces FROM fresh WHERE fresh.risk_group IS NOT NULL
         ON CONFLICT (organization_id, patient_id) DO UPDATE SET pieces = excluded.pieces
-        WHERE p.pieces <> excluded.pieces
-    ), cells AS (
-        INSERT INTO re.cell AS t (organization_id, last_contact_day, class, number)
-        SELECT organization, coalesce(d.last_contact_day, '-infinity'), d.class, sum(d.sign)
-        FROM difference d
-        WHERE d.class IS NOT NULL
-        GROUP BY GROUPING SETS ((d.class, d.last_contact_day), (d.class))
-        HAVING sum(d.sign) <> 0
-        ON CONFLICT (organization_id, last_contact_day, class) DO UPDATE SET number = t.number + excluded.number
-    ), span AS MATERIALIZED (
-        SELECT h.sign, s.from_day, coalesce(s.to_day, 'infinity') AS to_day
-        FROM (SELECT d.contact_days, sum(d.sign)::integer AS sign FROM difference d GROUP BY d.contact_days HAVING sum(d.sign) <> 0) h
-        CROSS JOIN LATERAL unnest(h.contact_days, h.contact_days[2:]) AS s(from_day, to_day)
-    ), begun AS (
-        SELECT s.from_day AS day,
-            sum(s.sign * (s.from_day + 7 < s.to_day)::integer) AS d7,
-            sum(s.sign * (s.from_day + 14 < s.to_day)::integer) AS d14,
-            sum(s.sign * (s.from_day + 30 < s.to_day)::integer) AS d30,
-            sum(s.sign * (s.from_day + 45 < s.to_day)::integer) AS d45,
-            sum(s.sign) AS d0
-        FROM span s
-        GROUP BY s.from_day
-    ), ended AS (
-        SELECT s.to_day AS day,
-            sum(s.sign * (s.from_day + 7 < s.to_day)::integer) AS d7,
-            sum(s.sign * (s.from_day + 14 < s.to_day)::integer) AS d14,
-            sum(s.sign * (s.from_day + 30 < s.to_day)::integer) AS d30,
-            sum(s.sign * (s.from_day + 45 < s.to_day)::integer) AS d45,
-            sum(s.sign) AS d0
-        FROM span s
-        WHERE s.to_day < 'infinity'
-        GROUP BY s.to_day
-    ), missed AS (
-        SELECT m.day, sum(h.sign) AS number
-        FROM (SELECT d.missed_days, sum(d.sign)::integer AS sign FROM difference d GROUP BY d.missed_days HAVING sum(d.sign) <> 0) h
-        CROSS JOIN LATERAL unnest(h.missed_days) AS m(day)
-        GROUP BY m.day
-    ), attempt AS MATERIALIZED (
-        SELECT h.sign, h.exists, a.*
-        FROM (
-            -- Who has contact days is a patient that exists now.
-            SELECT d.attempts, d.contact_days <> '{}' AS exists, sum(d.sign)::integer AS sign
-            FROM difference d
-            GROUP BY 1, 2
-            HAVING sum(d.sign) <> 0
-        ) h
-        CROSS JOIN LATERAL unnest(h.attempts) AS a
-    ), risk AS (
-        INSERT INTO re.risk_day AS t (organization_id, day, d0, d7, d14, d45, new_at_risk, reengaged, missed, failed)
-        SELECT organization, c.day, sum(c.d0), sum(c.d7), sum(c.d14), sum(c.d45), sum(c.new_at_risk),
-            sum(c.reengaged), sum(c.missed), sum(c.failed)
-        FROM (
-            SELECT b.day, b.d0, 0 AS d7, 0 AS d14, 0 AS d45, 0 AS new_at_risk, 0 AS reengaged, 0 AS missed, 0 AS failed
-                FROM begun b
-            UNION ALL SELECT b.day + 7, 0, b.d7, 0, 0, 0, 0, 0, 0 FROM begun b
-            UNION ALL SELECT b.day + 14, 0, 0, b.d14, 0, 0, 0, 0, 0 FROM begun b
-            UNION ALL SELECT b.day + 30, 0, 0, 0, 0, b.d30, 0, 0, 0 FROM begun b
-            UNION ALL SELECT b.day + 45, 0, 0, 0, b.d45, 0, 0, 0, 0 FROM begun b
-            UNION ALL SELECT e.day, -e.d0, -e.d7, -e.d14, -e.d45, 0, e.d30, 0, 0 FROM ended e
-            UNION ALL SELECT m.day, 0, 0, 0, 0, 0, 0, m.number, 0 FROM missed m
-            UNION ALL SELECT a.day, 0, 0, 0, 0, 0, 0, 0, a.sign FROM attempt a WHERE a.failed AND a.exists
-        ) c
-        GROUP BY c.day
-        HAVING (sum(c.d0), sum(c.d7), sum(c.d14), sum(c.d45), sum(c.new_at_risk), sum(c.reengaged), sum(c.missed),
-            sum(c.failed)) IS DISTINCT FROM (0, 0, 0, 0, 0, 0, 0, 0)
-        ON CONFLICT (organization_id, day) DO UPDATE
-        SET (d0, d7, d14, d45, new_at_risk, reengaged, missed, failed)
-            = (t.d0 + excluded.d0, t.d7 + excluded.d7, t.d14 + excluded.d14, t.d45 + excluded.d45,
-                t.new_at_risk + excluded.new_at_risk, t.reengaged + excluded.reengaged,
-                t.missed + excluded.missed, t.failed + excluded.failed)
-    ), outreach AS (
-        INSERT INTO re.outreach_day AS t (organization_id, day, method, attempts, successes, failed, opened, converted,
-            microseconds_to_booking, booked)
-        SELECT organization, c.day, c.method, sum(c.attempts), sum(c.successes), sum(c.failed), sum(c.opened),
-            sum(c.converted), sum(c.microseconds), sum(c.booked)
-        FROM (
-            SELECT a.day, a.method, a.sign AS attempts, a.sign * a.successful::integer AS successes,
-                a.sign * a.failed::integer AS failed, a.sign * (a.successful OR a.opened)::integer AS opened,
-                a.sign * (a.converted_day IS NOT NULL)::integer AS converted,
-                a.sign * coalesce(a.microseconds_to_booking, 0) AS microseconds, 0 AS booked
-            FROM attempt a
-            UNION ALL
-            SELECT a.converted_day, a.method, 0, 0, 0, 0, 0, 0, a.sign FROM attempt a WHERE a.converted_day IS NOT NULL
-        ) c
-        GROUP BY c.day, c.method
-        HAVING (sum(c.attempts), sum(c.successes), sum(c.failed), sum(c.opened), sum(c.converted), sum(c.microseconds),
-            sum(c.booked)) IS DISTINCT FROM (0, 0, 0, 0, 0, 0, 0)
-        ON CONFLICT (organization_id, day, method) DO UPDATE
-        SET (attempts, successes, failed, opened, converted, microseconds_to_booking, booked)
-            = (t.attempts + excluded.attempts, t.successes + excluded.successes, t.failed + excluded.failed,
-                t.opened + excluded.opened, t.converted + excluded.converted,
-                t.microseconds_to_booking + excluded.microseconds_to_booking, t.booked + excluded.booked)
+        WHERE search.pieces <> excluded.pieces
+    ), signed AS (
+        SELECT 1 AS sign, risk_group, last_contact_day, contact_days, missed_days, attempts FROM fresh
+        UNION ALL
+        SELECT -1, state.risk_group, state.last_contact_day, state.contact_days, state.missed_days, state.attempts
+        FROM re.patient_state state
+        WHERE state.organization_id = organization AND state.patient_id = ANY (patients)
     )
-    SELECT k.time_zone, coalesce((SELECT c.appointment_value FROM re.clock c WHERE c.organization_id = organization), 0),
-        (
-            SELECT true
-            FROM re.state_of(organization) s
-            CROSS JOIN LATERAL (
-                SELECT d.patient_id
-                FROM re.dirty d
-                WHERE d.organization_id = organization AND (d.xid, d.patient_id)
-                    >= (re.floor_of(s.xmin, s.marks_from_by, s.marks_from), s.marks_from_patient)
-                UNION ALL
-                SELECT d.patient_id FROM re.dirty d WHERE d.organization_id = organization AND d.xid = ANY (s.marks_running)
-            ) d
-            WHERE s.organization_id = organization AND d.patient_id <> ALL (patients)
-            LIMIT 1
-        ) IS NULL
-    INTO time_zone, appointment_value, complete
-    FROM re.clock_of(organization) k;
+    SELECT (SELECT array_agg(signed::re.signed_state) FROM signed),
+        clock.time_zone,
+        coalesce((SELECT known.appointment_value FROM re.clock known WHERE known.organization_id = organization), 0),
+        re.has_no_other_change(organization, patients)
+    INTO states, time_zone, appointment_value, complete
+    FROM re.clock_of(organization) clock;
+
+    PERFORM re.count_patients(organization, states), re.count_risk_days(organization, states),
+        re.count_outreach_days(organization, states);
+END $$;
+
+-- True if no pending change of other patients is in the snapshot of the calling statement, which a STABLE function
+-- shares. As re.pending_changes, but without its LIMIT: the first entries may be those that the calling statement
+-- deletes.
+CREATE OR REPLACE FUNCTION re.has_no_other_change(organization text, patients text[]) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN NOT EXISTS (
+        SELECT
+        FROM re.state_of(organization) state
+        CROSS JOIN LATERAL (
+            SELECT change.patient_id
+            FROM re.pending_change change
+            WHERE change.organization_id = organization AND (change.xid, change.patient_id)
+                >= (re.floor_of(state.xmin, state.floor_written_by, state.floor_xid), state.floor_patient)
+            UNION ALL
+            SELECT change.patient_id
+            FROM re.pending_change change
+            WHERE change.organization_id = organization AND change.xid = ANY (state.floor_running)
+        ) pending
+        WHERE state.organization_id = organization AND pending.patient_id <> ALL (patients));
+END $$;
+
+-- Patients by risk group and day of the last contact. The total of a risk group has the day -infinity.
+CREATE OR REPLACE FUNCTION re.count_patients(organization text, states re.signed_state[]) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    INSERT INTO re.cell AS counter (organization_id, last_contact_day, risk_group, number)
+    SELECT organization, coalesce(state.last_contact_day, '-infinity'), state.risk_group, sum(state.sign)
+    FROM unnest(states) AS state
+    WHERE state.risk_group IS NOT NULL
+    GROUP BY GROUPING SETS ((state.risk_group, state.last_contact_day), (state.risk_group))
+    HAVING sum(state.sign) <> 0
+    ON CONFLICT (organization_id, last_contact_day, risk_group) DO UPDATE SET number = counter.number + excluded.number;
+END $$;
+
+-- What changes on each day. From a contact day on a patient counts in d0; if the next contact is later than 7 days
+-- after it, from then on in d7; likewise for 14, 30 and 45 days. With the next contact the patient leaves them all.
+CREATE OR REPLACE FUNCTION re.count_risk_days(organization text, states re.signed_state[]) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    WITH span AS MATERIALIZED (
+        SELECT history.sign, span.from_day, coalesce(span.to_day, 'infinity') AS to_day
+        FROM (
+            SELECT state.contact_days, sum(state.sign)::integer AS sign
+            FROM unnest(states) AS state
+            GROUP BY state.contact_days
+            HAVING sum(state.sign) <> 0
+        ) history
+        -- Pairs each day with the one after it: unnest fills the shorter array with null.
+        CROSS JOIN LATERAL unnest(history.contact_days, history.contact_days[2:]) AS span(from_day, to_day)
+    ), begun AS (
+        SELECT span.from_day AS day,
+            sum(span.sign) AS d0,
+            sum(span.sign) FILTER (WHERE span.from_day + re.low_risk_days() < span.to_day) AS d7,
+            sum(span.sign) FILTER (WHERE span.from_day + re.medium_risk_days() < span.to_day) AS d14,
+            sum(span.sign) FILTER (WHERE span.from_day + re.high_risk_days() < span.to_day) AS d30,
+            sum(span.sign) FILTER (WHERE span.from_day + re.critical_risk_days() < span.to_day) AS d45
+        FROM span
+        GROUP BY span.from_day
+    ), ended AS (
+        SELECT span.to_day AS day,
+            sum(span.sign) AS d0,
+            sum(span.sign) FILTER (WHERE span.from_day + re.low_risk_days() < span.to_day) AS d7,
+            sum(span.sign) FILTER (WHERE span.from_day + re.medium_risk_days() < span.to_day) AS d14,
+            sum(span.sign) FILTER (WHERE span.from_day + re.high_risk_days() < span.to_day) AS d30,
+            sum(span.sign) FILTER (WHERE span.from_day + re.critical_risk_days() < span.to_day) AS d45
+        FROM span
+        WHERE span.to_day < 'infinity'
+        GROUP BY span.to_day
+    ), missed AS (
+        SELECT missed.day, sum(history.sign) AS number
+        FROM (
+            SELECT state.missed_days, sum(state.sign)::integer AS sign
+            FROM unnest(states) AS state
+            GROUP BY state.missed_days
+            HAVING sum(state.sign) <> 0
+        ) history
+        CROSS JOIN LATERAL unnest(history.missed_days) AS missed(day)
+        GROUP BY missed.day
+    ), failed AS (
+        SELECT (history.attempt).day, sum(history.sign) AS number
+        FROM re.signed_attempts(states) AS history
+        WHERE (history.attempt).failed AND history.has_patient
+        GROUP BY (history.attempt).day
+    ), change AS (
+        SELECT begun.day, begun.d0, 0 AS d7, 0 AS d14, 0 AS d45, 0 AS new_at_risk, 0 AS reengaged, 0 AS missed,
+            0 AS failed
+        FROM begun
+        UNION ALL SELECT begun.day + re.low_risk_days(), 0, begun.d7, 0, 0, 0, 0, 0, 0 FROM begun
+        UNION ALL SELECT begun.day + re.medium_risk_days(), 0, 0, begun.d14, 0, 0, 0, 0, 0 FROM begun
+        UNION ALL SELECT begun.day + re.high_risk_days(), 0, 0, 0, 0, begun.d30, 0, 0, 0 FROM begun
+        UNION ALL SELECT begun.day + re.critical_risk_days(), 0, 0, 0, begun.d45, 0, 0, 0, 0 FROM begun
+        UNION ALL SELECT ended.day, -ended.d0, -ended.d7, -ended.d14, -ended.d45, 0, ended.d30, 0, 0 FROM ended
+        UNION ALL SELECT missed.day, 0, 0, 0, 0, 0, 0, missed.number, 0 FROM missed
+        UNION ALL SELECT failed.day, 0, 0, 0, 0, 0, 0, 0, failed.number FROM failed
+    ), total AS (
+        SELECT change.day, sum(change.d0) AS d0, coalesce(sum(change.d7), 0) AS d7, coalesce(sum(change.d14), 0) AS d14,
+            coalesce(sum(change.d45), 0) AS d45, coalesce(sum(change.new_at_risk), 0) AS new_at_risk,
+            coalesce(sum(change.reengaged), 0) AS reengaged, sum(change.missed) AS missed, sum(change.failed) AS failed
+        FROM change
+        GROUP BY change.day
+    )
+    INSERT INTO re.risk_day AS counter (organization_id, day, d0, d7, d14, d45, new_at_risk, reengaged, missed, failed)
+    SELECT organization, total.day, total.d0, total.d7, total.d14, total.d45, total.new_at_risk, total.reengaged,
+        total.missed, total.failed
+    FROM total
+    WHERE (total.d0, total.d7, total.d14, total.d45, total.new_at_risk, total.reengaged, total.missed, total.failed)
+        <> (0, 0, 0, 0, 0, 0, 0, 0)
+    ON CONFLICT (organization_id, day) DO UPDATE
+    SET (d0, d7, d14, d45, new_at_risk, reengaged, missed, failed)
+        = (counter.d0 + excluded.d0, counter.d7 + excluded.d7, counter.d14 + excluded.d14, counter.d45 + excluded.d45,
+            counter.new_at_risk + excluded.new_at_risk, counter.reengaged + excluded.reengaged,
+            counter.missed + excluded.missed, counter.failed + excluded.failed);
+END $$;
+
+-- The attempts of the states. A patient exists now exactly if there are contact days, of which the intake is one.
+CREATE OR REPLACE FUNCTION re.signed_attempts(states re.signed_state[])
+RETURNS TABLE (sign integer, has_patient boolean, attempt re.attempt_summary)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT history.sign, history.has_patient, attempt
+    FROM (
+        SELECT state.attempts, state.contact_days <> '{}' AS has_patient, sum(state.sign)::integer AS sign
+        FROM unnest(states) AS state
+        GROUP BY state.attempts, state.contact_days <> '{}'
+        HAVING sum(state.sign) <> 0
+    ) history
+    CROSS JOIN LATERAL unnest(history.attempts) AS attempt;
+END;
+
+-- Attempts by day and method; a booking counts on the day of the booking.
+CREATE OR REPLACE FUNCTION re.count_outreach_days(organization text, states re.signed_state[]) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    WITH attempt AS MATERIALIZED (
+        SELECT history.sign, (history.attempt).* FROM re.signed_attempts(states) AS history
+    ), change AS (
+        SELECT attempt.day, attempt.method, attempt.sign AS attempts,
+            attempt.sign * attempt.successful::integer AS successes,
+            attempt.sign * attempt.failed::integer AS failed,
+            attempt.sign * (attempt.successful OR attempt.opened)::integer AS opened,
+            attempt.sign * (attempt.converted_day IS NOT NULL)::integer AS converted,
+            attempt.sign * coalesce(attempt.microseconds_to_booking, 0) AS microseconds, 0 AS booked
+        FROM attempt
+        UNION ALL
+        SELECT attempt.converted_day, attempt.method, 0, 0, 0, 0, 0, 0, attempt.sign
+        FROM attempt
+        WHERE attempt.converted_day IS NOT NULL
+    ), total AS (
+        SELECT change.day, change.method, sum(change.attempts) AS attempts, sum(change.successes) AS successes,
+            sum(change.failed) AS failed, sum(change.opened) AS opened, sum(change.converted) AS converted,
+            sum(change.microseconds) AS microseconds, sum(change.booked) AS booked
+        FROM change
+        GROUP BY change.day, change.method
+    )
+    INSERT INTO re.outreach_day AS counter (organization_id, day, method, attempts, successes, failed, opened,
+        converted, microseconds_to_booking, booked)
+    SELECT organization, total.day, total.method, total.attempts, total.successes, total.failed, total.opened,
+        total.converted, total.microseconds, total.booked
+    FROM total
+    WHERE (total.attempts, total.successes, total.failed, total.opened, total.converted, total.microseconds,
+            total.booked)
+        <> (0, 0, 0, 0, 0, 0, 0)
+    ON CONFLICT (organization_id, day, method) DO UPDATE
+    SET (attempts, successes, failed, opened, converted, microseconds_to_booking, booked)
+        = (counter.attempts + excluded.attempts, counter.successes + excluded.successes,
+            counter.failed + excluded.failed, counter.opened + excluded.opened, counter.converted + excluded.converted,
+            counter.microseconds_to_booking + excluded.microseconds_to_booking, counter.booked + excluded.booked);
 END $$;

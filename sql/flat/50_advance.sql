@@ -1,76 +1,87 @@
--- Whether the derived rows say of this moment what the source says: built, now between the bounds of every patient,
--- today between theirs (hence not where the zone of the rows is no longer known), and no mark. Of the statement that asks, since a STABLE function sees its snapshot. A caller that
--- has caught up (re.catch_up) and so holds the organization's lock may leave later marks to later readers.
-CREATE OR REPLACE FUNCTION re.is_current(organization text, caught_up boolean DEFAULT false) RETURNS boolean
+-- True if the derived data are current in the snapshot of the calling statement, which a STABLE function shares.
+CREATE OR REPLACE FUNCTION re.is_current(organization text) RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 BEGIN
-    RETURN EXISTS (
-        SELECT FROM re.state_of(organization) s
-        CROSS JOIN LATERAL (SELECT t.now, re.day_or_null(t.now, s.time_zone) AS today FROM (SELECT re.now() AS now OFFSET 0) t OFFSET 0) k
-        WHERE s.organization_id = organization AND s.building_after IS NULL
-            AND s.valid_from <= k.now AND k.now < s.valid_until AND s.day_from <= k.today AND k.today < s.day_until
-            AND (caught_up OR (
-                    SELECT true FROM re.marks_behind(organization, re.floor_of(s.xmin, s.marks_from_by, s.marks_from),
-                        s.marks_from_patient, 1)) IS NULL
-                AND (s.marks_running = '{}' OR (SELECT true FROM re.marks_of(organization, 1) LIMIT 1) IS NULL))
-    );
+    RETURN EXISTS (SELECT FROM re.current_state(organization));
 END $$;
 
--- At most so many of the patients that are marked, or whose state does not hold now. Each by the first entries of an
--- index; today is the state's, in the zone that it was computed with. Of the marks the first, so that the floor rises as
--- they are taken; some more than patients are wanted, since one may have several.
+-- The same without regard to pending changes. It suffices for a caller that has refreshed the data and still holds the
+-- lock of the organization's row: later pending changes may wait for later readers (00_overview).
+CREATE OR REPLACE FUNCTION re.is_valid_now(organization text) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM re.valid_state(organization));
+END $$;
+
+-- At most `most` patients who have a pending change or whose state is not valid now. Each branch reads the first
+-- entries of one index. today is computed in the zone of the states. The pending changes are read from the first one
+-- on, so that the floor rises as they are applied; four times as many as patients, since a patient may have several.
 CREATE OR REPLACE FUNCTION re.due_patients(organization text, most integer) RETURNS text[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashagg = off AS $$
 DECLARE
     now timestamptz := re.now();
-    today date := (SELECT re.day_or_null(re.now(), s.time_zone) FROM re.state_of(organization) s);
+    today date := (SELECT re.day_or_null(re.now(), state.time_zone) FROM re.state_of(organization) state);
 BEGIN
     RETURN ARRAY(
-        (SELECT m.patient_id
-            FROM (SELECT d.patient_id, row_number() OVER () AS nr FROM re.marks_of(organization, 4 * most) d
-                WHERE d.patient_id <> '') m
-            GROUP BY m.patient_id ORDER BY min(m.nr) LIMIT most)
+        (SELECT change.patient_id
+            FROM (
+                SELECT pending.patient_id, row_number() OVER () AS number
+                FROM re.pending_changes(organization, 4 * most) pending
+                WHERE pending.patient_id <> ''
+            ) change
+            GROUP BY change.patient_id ORDER BY min(change.number) LIMIT most)
         UNION
-        (SELECT s.patient_id FROM re.patient_state s
-            WHERE s.organization_id = organization AND s.valid_until < 'infinity' AND s.valid_until <= now
-            ORDER BY s.valid_until LIMIT most)
+        (SELECT state.patient_id FROM re.patient_state state
+            WHERE state.organization_id = organization AND state.valid_until < 'infinity' AND state.valid_until <= now
+            ORDER BY state.valid_until LIMIT most)
         UNION
-        (SELECT s.patient_id FROM re.patient_state s
-            WHERE s.organization_id = organization AND s.valid_from > now ORDER BY s.valid_from DESC LIMIT most)
+        (SELECT state.patient_id FROM re.patient_state state
+            WHERE state.organization_id = organization AND state.valid_from > now
+            ORDER BY state.valid_from DESC LIMIT most)
         UNION
-        (SELECT s.patient_id FROM re.patient_state s
-            WHERE s.organization_id = organization AND s.day_until < 'infinity' AND s.day_until <= today
-            ORDER BY s.day_until LIMIT most)
+        (SELECT state.patient_id FROM re.patient_state state
+            WHERE state.organization_id = organization AND state.day_until < 'infinity' AND state.day_until <= today
+            ORDER BY state.day_until LIMIT most)
         UNION
-        (SELECT s.patient_id FROM re.patient_state s
-            WHERE s.organization_id = organization AND s.day_from > today ORDER BY s.day_from DESC LIMIT most)
+        (SELECT state.patient_id FROM re.patient_state state
+            WHERE state.organization_id = organization AND state.day_from > today
+            ORDER BY state.day_from DESC LIMIT most)
         LIMIT most);
 END $$;
 
--- The next patients of a build: those of the source, those of the log alone, and those that the source has no more.
+-- The next patients of a build: those of the source, those of the outreach log alone, and those who have a state but
+-- are no longer in the source.
 CREATE OR REPLACE FUNCTION re.patients_after(organization text, patient text, most integer) RETURNS text[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashagg = off AS $$
 BEGIN
     RETURN ARRAY(
-        (SELECT p.id FROM public.patients p
-            WHERE p.organization_id = organization AND p.id > patient ORDER BY p.id LIMIT most)
-        UNION
-        (SELECT DISTINCT o.patient_id FROM public.outreach_log o
-            WHERE o.organization_id = organization AND o.patient_id > patient ORDER BY o.patient_id LIMIT most)
-        UNION
-        (SELECT s.patient_id FROM re.patient_state s
-            WHERE s.organization_id = organization AND s.patient_id > patient ORDER BY s.patient_id LIMIT most)
-        ORDER BY 1 LIMIT most);
+        SELECT next.id
+        FROM (
+            (SELECT stored.id FROM public.patients stored
+                WHERE stored.organization_id = organization AND stored.id > patient
+                ORDER BY stored.id LIMIT most)
+            UNION
+            (SELECT DISTINCT attempt.patient_id FROM public.outreach_log attempt
+                WHERE attempt.organization_id = organization AND attempt.patient_id > patient
+                ORDER BY attempt.patient_id LIMIT most)
+            UNION
+            (SELECT state.patient_id FROM re.patient_state state
+                WHERE state.organization_id = organization AND state.patient_id > patient
+                ORDER BY state.patient_id LIMIT most)
+        ) next
+        ORDER BY next.id LIMIT most);
 END $$;
 
--- Works off what is due for at most so many patients. remaining: there is more, or has come meanwhile; busy: another
--- holds the organization's lock, or there is no such organization, and nothing was done.
+-- Refreshes at most `most` of the patients that are due. remaining: others are due, or have become due meanwhile. busy:
+-- another session holds the lock of the organization's row, or there is no such organization; nothing was done.
 CREATE OR REPLACE FUNCTION re.advance(
     organization text, most integer, OUT refreshed integer, OUT remaining boolean, OUT busy boolean)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -78,8 +89,8 @@ SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     state re.organization_state;
-    marked boolean;
-    whole boolean;
+    any_change boolean;
+    is_whole boolean;
     due text[];
     next text[];
     room integer;
@@ -87,9 +98,10 @@ DECLARE
 BEGIN
     refreshed := 0;
     remaining := false;
-    -- By its whole key (12_state); if it has another by now, somebody else has advanced just then.
-    SELECT * INTO state FROM re.organization_state s
-    WHERE s.organization_id = organization AND s.generation = (SELECT c.generation FROM re.state_of(organization) c)
+    -- By its whole key (12_state). If the row has another generation by now, another session has just advanced.
+    SELECT * INTO state FROM re.organization_state locked
+    WHERE locked.organization_id = organization
+        AND locked.generation = (SELECT newest.generation FROM re.state_of(organization) newest)
     FOR NO KEY UPDATE SKIP LOCKED;
     busy := NOT FOUND;
     IF busy THEN
@@ -97,17 +109,19 @@ BEGIN
     END IF;
     PERFORM re.require_known_zone(organization);
 
-    -- Every statement from here on sees what the one before saw, and more. So a mark is taken no later than the source
-    -- that it speaks of is read, and what is written in between leaves a mark that stays.
-    WITH taken AS (
-        DELETE FROM re.dirty d WHERE d.organization_id = organization AND d.patient_id = '' RETURNING d.answers_only
+    -- Each statement from here on has a snapshot no older than that of the one before. So the source is read no earlier
+    -- than its pending changes are deleted, and a later write inserts a pending change that remains.
+    WITH applied AS (
+        DELETE FROM re.pending_change change
+        WHERE change.organization_id = organization AND change.patient_id = ''
+        RETURNING change.responses_only
     )
-    SELECT count(*) > 0, coalesce(bool_or(NOT t.answers_only), false) INTO marked, whole FROM taken t;
-    -- What was computed in a zone that is no longer known is computed anew in the one that has come instead.
-    whole := whole OR re.day_or_null(re.now(), state.time_zone) IS NULL;
-    IF whole THEN
-        -- Everything is read again from here on, which settles all that is marked now.
-        DELETE FROM re.dirty d WHERE d.organization_id = organization;
+    SELECT count(*) > 0, coalesce(bool_or(NOT applied.responses_only), false) INTO any_change, is_whole FROM applied;
+    -- A state computed in a zone that PostgreSQL no longer knows is computed again in the organization's present zone.
+    is_whole := is_whole OR re.day_or_null(re.now(), state.time_zone) IS NULL;
+    IF is_whole THEN
+        -- All patients are read again from here on, which applies all pending changes of this moment.
+        DELETE FROM re.pending_change change WHERE change.organization_id = organization;
         state.building_after := '';
     END IF;
 
@@ -118,19 +132,19 @@ BEGIN
         state.building_after := next[room];
         due := due || next;
     END IF;
-    IF next IS NULL AND due = '{}' AND NOT marked THEN
+    IF next IS NULL AND due = '{}' AND NOT any_change THEN
         RETURN;
     END IF;
 
     seen := re.refresh(organization, due);
     refreshed := cardinality(due);
-    PERFORM re.settle(organization, seen.time_zone, seen.appointment_value, state.building_after);
-    remaining := NOT seen.complete OR NOT re.is_current(organization, true);
+    PERFORM re.record_advance(organization, seen.time_zone, seen.appointment_value, state.building_after);
+    remaining := NOT seen.complete OR NOT re.is_valid_now(organization);
 END $$;
 
--- Writes down what an advance has reached: the narrowest bounds of all patients, by the ends of four indexes; and where
--- the marks begin that it has left (15_floor).
-CREATE OR REPLACE FUNCTION re.settle(organization text, zone text, value numeric, built_up_to text) RETURNS void
+-- Writes the result of an advance into the organization's row: the validity interval that all patients share, read from
+-- the ends of four indexes, and the floor of the pending changes (15_floor).
+CREATE OR REPLACE FUNCTION re.record_advance(organization text, zone text, value numeric, built_up_to text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
@@ -138,27 +152,37 @@ DECLARE
     written_by xid;
     written bigint;
 BEGIN
-    UPDATE re.organization_state o
-    SET generation = o.generation + 1, time_zone = zone, appointment_value = value, building_after = built_up_to, advanced_at = now(),
-        built_at = CASE WHEN built_up_to IS NOT NULL THEN NULL ELSE coalesce(o.built_at, now()) END,
-        valid_from = coalesce((SELECT s.valid_from FROM re.patient_state s
-            WHERE s.organization_id = organization ORDER BY s.valid_from DESC LIMIT 1), '-infinity'),
-        valid_until = coalesce((SELECT s.valid_until FROM re.patient_state s
-            WHERE s.organization_id = organization AND s.valid_until < 'infinity' ORDER BY s.valid_until LIMIT 1), 'infinity'),
-        day_from = coalesce((SELECT s.day_from FROM re.patient_state s
-            WHERE s.organization_id = organization ORDER BY s.day_from DESC LIMIT 1), '-infinity'),
-        day_until = coalesce((SELECT s.day_until FROM re.patient_state s
-            WHERE s.organization_id = organization AND s.day_until < 'infinity' ORDER BY s.day_until LIMIT 1), 'infinity'),
-        (marks_from, marks_from_patient, marks_running, marks_from_by) = (
-            SELECT least(h.horizon, m.xid), CASE WHEN m.xid < h.horizon THEN m.patient_id ELSE '' END,
-                h.running, pg_current_xact_id()::xid
-            FROM re.mark_horizon() h
-            LEFT JOIN (SELECT d.xid, d.patient_id FROM re.marks_of(organization, 1) d LIMIT 1) m ON true)
-    WHERE o.organization_id = organization AND o.generation = (SELECT c.generation FROM re.state_of(organization) c)
-    RETURNING o.xmin, o.generation INTO written_by, written;
-    -- Behind a savepoint a row is of the subtransaction.
+    UPDATE re.organization_state state
+    SET generation = state.generation + 1, time_zone = zone, appointment_value = value, building_after = built_up_to,
+        advanced_at = now(),
+        built_at = CASE WHEN built_up_to IS NULL THEN coalesce(state.built_at, now()) END,
+        valid_from = coalesce((SELECT patient.valid_from FROM re.patient_state patient
+            WHERE patient.organization_id = organization
+            ORDER BY patient.valid_from DESC LIMIT 1), '-infinity'),
+        valid_until = coalesce((SELECT patient.valid_until FROM re.patient_state patient
+            WHERE patient.organization_id = organization AND patient.valid_until < 'infinity'
+            ORDER BY patient.valid_until LIMIT 1), 'infinity'),
+        day_from = coalesce((SELECT patient.day_from FROM re.patient_state patient
+            WHERE patient.organization_id = organization
+            ORDER BY patient.day_from DESC LIMIT 1), '-infinity'),
+        day_until = coalesce((SELECT patient.day_until FROM re.patient_state patient
+            WHERE patient.organization_id = organization AND patient.day_until < 'infinity'
+            ORDER BY patient.day_until LIMIT 1), 'infinity'),
+        (floor_xid, floor_patient, floor_running, floor_written_by) = (
+            SELECT least(transactions.horizon, first.xid),
+                CASE WHEN first.xid < transactions.horizon THEN first.patient_id ELSE '' END,
+                transactions.running,
+                pg_current_xact_id()::xid
+            FROM re.transaction_horizon() transactions
+            LEFT JOIN (
+                SELECT change.xid, change.patient_id FROM re.pending_changes(organization, 1) change LIMIT 1
+            ) first ON true)
+    WHERE state.organization_id = organization
+        AND state.generation = (SELECT newest.generation FROM re.state_of(organization) newest)
+    RETURNING state.xmin, state.generation INTO written_by, written;
+    -- After a savepoint the row's xmin is that of the subtransaction.
     IF written_by <> pg_current_xact_id()::xid THEN
-        UPDATE re.organization_state o SET marks_from_by = written_by
-        WHERE o.organization_id = organization AND o.generation = written;
+        UPDATE re.organization_state state SET floor_written_by = written_by
+        WHERE state.organization_id = organization AND state.generation = written;
     END IF;
 END $$;

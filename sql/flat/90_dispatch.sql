@@ -1,10 +1,12 @@
--- The endpoints' functions: the flat answer, in the statement and so in the snapshot that also finds it current; where it
--- is not, caught up with; and where that is not to be had quickly, the plain answer, exact at any time and at worst slow.
+-- The endpoints' functions: the flat answer, in the statement and so in the snapshot that also finds it current; where
+-- it is not, caught up with; and where that is not to be had quickly, the plain answer, exact at any time and at worst
+-- slow.
 --
--- This file runs on every migration, whatever has changed: for each pair re.plain_x and re.flat_x that the database holds
--- it makes re.x, with the plain twin's parameters and columns. A call waits for a migration's end before it looks at any
--- other function, and then names its columns, so that it gives those that its caller expects by the functions that are
--- there by then. A function that is planned while a migration goes on would lead to others that have been dropped since.
+-- This file runs on every migration, whatever has changed: for each pair re.plain_x and re.flat_x that the database
+-- holds it makes re.x, with the plain twin's parameters and columns. A call waits for a migration's end before it looks
+-- at any other function, and then names its columns, so that it gives those that its caller expects by the functions
+-- that are there by then. A function that is planned while a migration goes on would lead to others that have been
+-- dropped since.
 
 CREATE TEMPORARY TABLE twin ON COMMIT DROP AS
 WITH obsolete AS MATERIALIZED (
@@ -58,17 +60,21 @@ WITH pair AS (
     SELECT p.*, format($format$
         #variable_conflict use_column
         DECLARE
-            caught_up boolean := false;
+            refresh text := 'not tried';
         BEGIN
             LOCK TABLE re.organization_state IN ACCESS SHARE MODE;
             FOR attempt IN 1..3 LOOP
-                RETURN QUERY SELECT %3$s FROM re.flat_%1$s(%2$s) t WHERE re.is_current(organization, caught_up);
+                RETURN QUERY SELECT %3$s FROM re.flat_%1$s(%2$s) t
+                WHERE CASE refresh
+                    WHEN 'refreshed' THEN re.is_valid_now(organization)
+                    ELSE re.is_current(organization)
+                END;
                 IF FOUND THEN
                     RETURN;
                 END IF;
                 PERFORM re.require_known_zone(organization);
-                caught_up := re.catch_up(organization);
-                EXIT WHEN caught_up IS NULL;
+                refresh := re.refresh_on_read(organization);
+                EXIT WHEN refresh = 'unavailable';
             END LOOP;
             RETURN QUERY SELECT %3$s FROM re.plain_%1$s(%2$s) t;
         END $format$, p.name, p.arguments, p.columns) AS body

@@ -1,40 +1,33 @@
--- Whether an answer that was computed earlier would be computed again: what a server asks before it sends a kept one.
+-- Whether a cached response is still valid: a server calls re.probe before it sends one.
 --
--- The state is one text. An answer belongs to the state that was probed in its own transaction, in a statement before it.
--- If a later probe gives the same state, that answer with the probe's now in the place of its own is what would be
--- computed, because:
+-- The state is one text. A response belongs to the state that was probed in its own transaction, in a statement before
+-- it. If a later probe returns the same state, the cached response, with the later probe's now in the place of its own,
+-- is the response that would be computed:
 --
---   1. Same state, same row of re.organization_state: xmin names the transaction that wrote it, tableoid its table, and
---      the start of the postmaster the server, so that neither a restored backup nor a promoted standby, whose numbers
---      may have gone back, passes for the one that was probed. A row that was there at the first probe and is at the
---      last was there in between: nothing was advanced (50_advance), and no derived row has changed.
---   2. Current at the last probe, with the advances of the first: whatever was written to the source since the first
---      has left a mark, and only an advance takes marks away. There is none, so there was none, and nothing was written.
---      A look from the row's floor on finds every mark of the snapshot that has the row, however much later it was left
---      (15_floor); a row that a dump has brought has no floor.
---      That goes for what the answer itself has seen, later than the first probe, too.
---   3. Nothing fell due: both times now and today lie between the bounds of every patient. Between them nothing depends
---      on now but today (30_fresh_state), which is in the state. An answer and its probe have one now, their
---      transaction's. So now may go back and forth as it likes.
+--   1. The same state means the same version of the row in re.organization_state. xmin is the transaction that wrote
+--      it, tableoid its table, and the postmaster's start time the server. So a restored backup or a promoted standby,
+--      whose numbers may have gone back, has another state. A version that both probes see existed in between: nothing
+--      was advanced (50_advance), and no derived row has changed.
+--   2. The row is current at the last probe. Each write to the source inserts a pending change, and only an advance
+--      deletes one. There is none and there was no advance. So nothing was written since the first probe, nor between
+--      the first probe and the response. A search from the row's floor finds every pending change in the snapshot
+--      (15_floor). A row that a dump has restored has the floor 0.
+--   3. Both times now and today lie within the validity interval of every patient. Within it nothing depends on now but
+--      today (30_fresh_state), which is part of the state. A response and its probe have the same now, that of their
+--      transaction. So now may go back and forth.
 --
--- Nothing in this counts seconds, and nothing is a server's own: what one server writes, every other's next probe sees.
--- A row that is not current gives no row here. New definitions of the numbers (../migrate) write every row anew.
+-- No time-out is involved, and no memory of a server: each server's next probe sees what another server has written. A
+-- row that is not current gives no row here. A migration rewrites every row, so a new definition of a number changes
+-- the state.
 --
--- A caller may bind itself in the same statement, by the setting's own function: FROM (SELECT set_config(…) AS
--- organization OFFSET 0) b CROSS JOIN LATERAL re.probe(b.organization). Both tables are then looked up by what that
--- returns, hence after it; were it otherwise, row-level security would hide the organization's row, and no kept answer
--- would ever be sent. The function has no settings of its own, so that it becomes part of that statement.
+-- A caller may set reengagement.organization in the same statement: FROM (SELECT set_config(…) AS organization OFFSET
+-- 0) bound CROSS JOIN LATERAL re.probe(bound.organization). Both tables are then read by the value that set_config
+-- returns, and so after it. Otherwise row-level security would hide the row, and no cached response would ever be sent.
+-- The function has no settings of its own, so that it is inlined into that statement.
 CREATE OR REPLACE FUNCTION re.probe(organization text) RETURNS TABLE (now text, state text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT re.rfc3339(k.now),
-        s.generation || ' ' || s.xmin || ' ' || s.tableoid || ' ' || k.today || ' ' || pg_postmaster_start_time()
-    FROM re.state_of(organization) s
-    CROSS JOIN LATERAL (SELECT t.now, re.day_or_null(t.now, s.time_zone) AS today FROM (SELECT re.now() AS now OFFSET 0) t OFFSET 0) k
-    WHERE s.organization_id = organization AND s.building_after IS NULL
-        AND s.valid_from <= k.now AND k.now < s.valid_until AND s.day_from <= k.today AND k.today < s.day_until
-        -- The first mark by the index, whatever the planner believes of their number.
-        AND (SELECT true FROM re.marks_behind(s.organization_id, re.floor_of(s.xmin, s.marks_from_by, s.marks_from),
-            s.marks_from_patient, 1)) IS NULL
-        AND (s.marks_running = '{}' OR (SELECT true FROM re.marks_of(s.organization_id, 1) LIMIT 1) IS NULL);
+    SELECT re.rfc3339(state.now), state.generation || ' ' || state.xmin || ' ' || state.tableoid || ' ' || state.today
+        || ' ' || pg_postmaster_start_time()
+    FROM re.current_state(organization) state;
 END;

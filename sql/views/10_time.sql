@@ -1,4 +1,4 @@
--- Now, and the texts in which instants and days leave the API.
+-- Now, and the formats of instants and days in responses.
 
 CREATE OR REPLACE FUNCTION re.now() RETURNS timestamptz
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -14,9 +14,9 @@ CREATE OR REPLACE FUNCTION re.iso_date(day date) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE WHEN day < '0001-01-01' THEN '0000' ELSE to_char(day, 'YYYY') END || to_char(day, '-MM-DD');
 
--- An instant before the day begins in any zone, to narrow an index scan down; the exact day is compared beside it, since
--- the local midnight of a day may come twice or not at all. To be worked out in a fenced subquery: row-level security
--- admits only plain comparisons with a column to an index.
+-- An instant before the day begins in any zone. It narrows an index scan; the exact day is compared too, since a day's
+-- local midnight may occur twice or not at all. Compute it in a subquery with OFFSET 0: row-level security admits only
+-- plain comparisons with a column to an index.
 CREATE OR REPLACE FUNCTION re.before(day date) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (day - 1)::timestamp AT TIME ZONE 'UTC';

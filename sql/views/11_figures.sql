@@ -1,6 +1,6 @@
--- The constants of the contract (docs/definitions.md), each written once and called by its name everywhere else, and the
--- formulas that several views share. The planner replaces an IMMUTABLE call without arguments by its value, once for each
--- plan, so that a name costs nothing where plans are reused.
+-- The constants of the contract (docs/definitions.md), each written once and called by its name everywhere else, and
+-- the formulas that several views share. The planner replaces an IMMUTABLE call without arguments by its value, once
+-- for each plan, so that a name costs nothing where plans are reused.
 
 -- The days since last contact from which a patient's risk level is low, medium, high and critical.
 CREATE OR REPLACE FUNCTION re.low_risk_days() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 7;

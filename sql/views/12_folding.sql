@@ -1,8 +1,8 @@
--- What a search compares, and by what names are sorted: case and accents aside (definitions.md, section 5).
--- The extension unaccent may be created by an owner who is no superuser; where it is there already, in any schema, that
--- one is taken, since what uses it is bound to it and not to its name. STABLE as unaccent is, whose rules are a file of the
--- server's: with other rules the derived rows are to be built anew. Where PostgreSQL has been built without ICU, its own
--- collation with Unicode's full case mapping lowers the same.
+-- Folding: the form of a text without case and accents, in which searches compare and names are sorted
+-- (docs/definitions.md, section 5). A database owner who is no superuser may create the extension unaccent. If it
+-- exists in another schema, that one is used: the function depends on it and not on its name. The function is STABLE as
+-- unaccent is, whose rules are a file of the server; other rules need a rebuild. Where PostgreSQL was built without
+-- ICU, its own collation with Unicode's full case mapping gives the same lower case.
 CREATE EXTENSION IF NOT EXISTS unaccent SCHEMA public;
 
 DO $$
@@ -28,7 +28,7 @@ CREATE OR REPLACE FUNCTION re.digits(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN regexp_replace(value, '[^0-9]', '', 'g');
 
--- What a search looks for in names and e-mail addresses; null where there is no search.
+-- The folded text that a search looks for in names and e-mail addresses; null without a search.
 CREATE OR REPLACE FUNCTION re.search_text(wanted text) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -40,7 +40,7 @@ BEGIN
     RETURN folded;
 END $$;
 
--- And what it looks for among the digits of phone numbers; null where it is no part of one.
+-- The digits that it looks for in phone numbers; null if the text cannot be part of one.
 CREATE OR REPLACE FUNCTION re.search_digits(wanted text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN wanted ~ '^[-0-9 +().]*$' AND length(re.digits(wanted)) >= 3 THEN re.digits(wanted) END;

@@ -1,21 +1,22 @@
--- Each organization's now, zone and today. OFFSET 0 keeps the planner from copying the conversions into every row and
+-- Each organization's now, time zone and today. Without OFFSET 0 the planner copies the conversions into every row and
 -- every condition that uses them.
 CREATE OR REPLACE VIEW re.clock AS
-SELECT o.id AS organization_id, o.time_zone, o.appointment_value, n.now, n.today
-FROM public.organizations o
+SELECT organization.id AS organization_id, organization.time_zone, organization.appointment_value,
+    clock.now, clock.today
+FROM public.organizations organization
 CROSS JOIN LATERAL (
-    SELECT t.now, re.day_of(t.now, o.time_zone) AS today
-    FROM (SELECT re.now() AS now OFFSET 0) t
+    SELECT instant.now, re.day_of(instant.now, organization.time_zone) AS today
+    FROM (SELECT re.now() AS now OFFSET 0) instant
     OFFSET 0
-) n;
+) clock;
 
--- The same for one organization, in UTC where it has no row.
+-- The same for one organization; in UTC where it has no row.
 CREATE OR REPLACE FUNCTION re.clock_of(organization text)
 RETURNS TABLE (now timestamptz, today date, time_zone text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT n.now, coalesce(c.today, re.day_of(n.now, 'UTC')), coalesce(c.time_zone, 'UTC')
-    FROM (SELECT re.now() AS now) n
-    LEFT JOIN re.clock c ON c.organization_id = organization
+    SELECT instant.now, coalesce(clock.today, re.day_of(instant.now, 'UTC')), coalesce(clock.time_zone, 'UTC')
+    FROM (SELECT re.now() AS now) instant
+    LEFT JOIN re.clock clock ON clock.organization_id = organization
     OFFSET 0;
 END;

@@ -1,8 +1,8 @@
--- The patients that exist now, beside their organization's clock: neither archived yet nor created later.
+-- The patients that exist now, neither archived nor created later, with their organization's clock.
 CREATE OR REPLACE VIEW re.patient AS
-SELECT p.organization_id, p.id, p.name, p.phone, p.email, p.treatment_notes, p.created_at,
-    c.now, c.today, c.time_zone, c.appointment_value
-FROM re.clock c
-JOIN public.patients p ON p.organization_id = c.organization_id
-WHERE p.created_at <= c.now
-    AND (p.archived_at IS NULL OR p.archived_at > c.now);
+SELECT patient.organization_id, patient.id, patient.name, patient.phone, patient.email, patient.treatment_notes,
+    patient.created_at, clock.now, clock.today, clock.time_zone, clock.appointment_value
+FROM re.clock clock
+JOIN public.patients patient ON patient.organization_id = clock.organization_id
+WHERE patient.created_at <= clock.now
+    AND (patient.archived_at IS NULL OR patient.archived_at > clock.now);

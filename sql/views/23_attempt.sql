@@ -1,25 +1,28 @@
--- Every attempt made until now, to whichever patient, with its day and the first booking attributed to it. A booking
--- belongs to the latest successful attempt before it, so an attempt's bookings lie after it, not after the next
--- successful one (of two at one instant the lower id gets none), within 336 hours, and not after now.
+-- Every attempt made until now, to any patient, with its day and the first booking attributed to it. A booking belongs
+-- to the latest successful attempt before it. So the bookings of an attempt are later than it, not later than the next
+-- successful attempt, within the attribution window and not later than now. Of two attempts at the same instant, the
+-- lower id has none.
 CREATE OR REPLACE VIEW re.attempt AS
-SELECT o.organization_id, o.patient_id, o.id, o.method, o.outcome, o.opened, o.notes, o.logged_by, o.created_at,
-    re.day_of(o.created_at, c.time_zone) AS day,
-    b.converted_at,
-    re.day_of(b.converted_at, c.time_zone) AS converted_day
-FROM re.clock c
-JOIN public.outreach_log o ON o.organization_id = c.organization_id AND o.created_at <= c.now
+SELECT attempt.organization_id, attempt.patient_id, attempt.id, attempt.method, attempt.outcome, attempt.opened,
+    attempt.notes, attempt.logged_by, attempt.created_at,
+    re.day_of(attempt.created_at, clock.time_zone) AS day,
+    booking.converted_at,
+    re.day_of(booking.converted_at, clock.time_zone) AS converted_day
+FROM re.clock clock
+JOIN public.outreach_log attempt ON attempt.organization_id = clock.organization_id AND attempt.created_at <= clock.now
 LEFT JOIN LATERAL (
-    SELECT min(a.created_at) AS converted_at
-    FROM public.appointments a
-    WHERE o.outcome = 'success'
-        AND a.organization_id = o.organization_id AND a.patient_id = o.patient_id
-        AND a.status NOT IN ('cancelled', 'late_cancelled')
-        AND a.created_at > o.created_at
-        AND a.created_at <= least(c.now, o.created_at + interval '336 hours', (
-            SELECT n.created_at
-            FROM public.outreach_log n
-            WHERE n.organization_id = o.organization_id AND n.patient_id = o.patient_id AND n.outcome = 'success'
-                AND (n.created_at, n.id) > (o.created_at, o.id)
-            ORDER BY n.created_at, n.id
+    SELECT min(appointment.created_at) AS converted_at
+    FROM public.appointments appointment
+    WHERE attempt.outcome = 'success'
+        AND appointment.organization_id = attempt.organization_id AND appointment.patient_id = attempt.patient_id
+        AND appointment.status NOT IN ('cancelled', 'late_cancelled')
+        AND appointment.created_at > attempt.created_at
+        AND appointment.created_at <= least(clock.now, attempt.created_at + re.attribution_window(), (
+            SELECT next.created_at
+            FROM public.outreach_log next
+            WHERE next.organization_id = attempt.organization_id AND next.patient_id = attempt.patient_id
+                AND next.outcome = 'success'
+                AND (next.created_at, next.id) > (attempt.created_at, attempt.id)
+            ORDER BY next.created_at, next.id
             LIMIT 1))
-) b ON true;
+) booking ON true;

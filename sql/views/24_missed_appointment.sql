@@ -1,14 +1,17 @@
--- The appointments, until now, of the patients that exist now, with their day; and those of them that were missed. Who
--- goes by patient asks the first: the condition of the second may lead the planner, while the tables are still small, to
--- the index of an organization's missed appointments, which is the wrong one once they have grown.
+-- The appointments until now of the patients that exist now, with their day. A query for one patient reads this view
+-- and not re.missed_appointment, whose condition leads the planner to the index of the organization's missed
+-- appointments while the tables are small. That plan is kept and is slow once they have grown.
 CREATE OR REPLACE VIEW re.past_appointment AS
-SELECT a.organization_id, a.patient_id, a.id, a.starts_at, re.day_of(a.starts_at, p.time_zone) AS day,
-    a.status IN ('no_show', 'late_cancelled') AS missed, a.status = 'completed' AS completed, a.value
-FROM re.patient p
-JOIN public.appointments a ON a.organization_id = p.organization_id AND a.patient_id = p.id
-WHERE a.starts_at <= p.now;
+SELECT appointment.organization_id, appointment.patient_id, appointment.id, appointment.starts_at,
+    re.day_of(appointment.starts_at, patient.time_zone) AS day,
+    appointment.status IN ('no_show', 'late_cancelled') AS missed, appointment.status = 'completed' AS completed,
+    appointment.value
+FROM re.patient patient
+JOIN public.appointments appointment
+    ON appointment.organization_id = patient.organization_id AND appointment.patient_id = patient.id
+WHERE appointment.starts_at <= patient.now;
 
 CREATE OR REPLACE VIEW re.missed_appointment AS
-SELECT a.organization_id, a.patient_id, a.id, a.starts_at, a.day
-FROM re.past_appointment a
-WHERE a.missed;
+SELECT appointment.organization_id, appointment.patient_id, appointment.id, appointment.starts_at, appointment.day
+FROM re.past_appointment appointment
+WHERE appointment.missed;

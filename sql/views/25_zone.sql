@@ -1,7 +1,7 @@
--- A zone that was known when it was set may go from PostgreSQL: a new release of the zone database drops a name, or moves
--- it to a package that is not installed. That is the trouble of the organizations that have it, and of no other.
+-- PostgreSQL may no longer know a zone that it knew when the zone was set: a new release of the zone database drops a
+-- name or moves it to a package that is not installed. Only the organizations with that zone are affected.
 
--- The day, or null where the zone is unknown: for whoever looks at more organizations than one, or at a zone noted earlier.
+-- The day, or null if the zone is unknown; for queries over several organizations, and for a zone stored earlier.
 CREATE OR REPLACE FUNCTION re.day_or_null(at timestamptz, time_zone text) RETURNS date
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -10,7 +10,7 @@ EXCEPTION WHEN invalid_parameter_value THEN
     RETURN NULL;
 END $$;
 
--- True, or an error with a code of its own, which a caller can tell from every other.
+-- True, or an error with an SQLSTATE of its own.
 CREATE OR REPLACE FUNCTION re.require_known_zone(organization text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

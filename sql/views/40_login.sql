@@ -1,10 +1,10 @@
 -- Why a login could lay the server's role aside, one row a reason; none where it is bound whatever it does.
 --
--- Who runs a statement as the server may say SET ROLE: NONE, which makes it the login itself, or any role that the login is a
--- member of. So each of these must be bound (re.is_bound), or have no right on anything of ours. Nor may any of them, bound
--- or not, read a site's view of ours: policies do not hold for the tables' owner, whose view it may be, nor in a
--- materialized view, which is a copy. By the catalogs of this moment, which are everybody's to read; that a membership gives
--- nothing (INHERIT FALSE, SET FALSE) is not looked at where its role is nobody's to be a member of.
+-- Who runs a statement as the server may say SET ROLE: NONE, which makes it the login itself, or any role that the
+-- login is a member of. So each of these must be bound (re.is_bound), or have no right on anything of ours. Nor may any
+-- of them, bound or not, read a site's view of ours: policies do not hold for the tables' owner, whose view it may be,
+-- nor in a materialized view, which is a copy. By the catalogs of this moment, which are everybody's to read; that a
+-- membership gives nothing (INHERIT FALSE, SET FALSE) is not looked at where its role is nobody's to be a member of.
 CREATE OR REPLACE FUNCTION re.login_faults(login name) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 WITH RECURSIVE self AS MATERIALIZED (

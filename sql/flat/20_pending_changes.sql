@@ -1,57 +1,61 @@
--- Whoever changes a source table leaves a mark in the same transaction: AFTER, by statement, so that a million rows cost
--- one INSERT (in the order of the index, which halves its cost); and on the old as on the new rows, so that a row that
--- moves marks the patient it leaves too. An update marks those alone of whom an answer may have changed, so that an import that
--- writes all rows again, most of them as they were, costs what has changed. The functions belong to a role that may do nothing else and run as it, so that no
--- writer needs a right to the marks or could be refused one.
+-- A statement that changes a source table inserts pending changes in the same transaction; the triggers that do so are
+-- called mark_…. They are AFTER triggers for each statement, so a million rows cost one INSERT. It inserts in the order
+-- of the index, which halves its cost. Old and new rows both count: a row that moves to another patient marks both
+-- patients. An update marks only the patients whose responses may change. An import that rewrites all rows then costs
+-- as much as it changes. The functions run as a role that has no other right. So a writer needs no right on
+-- re.pending_change.
 
 CREATE OR REPLACE FUNCTION re.mark_patients() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO re.dirty (organization_id, patient_id) SELECT DISTINCT c.organization_id, c.id FROM changed c ORDER BY 1, 2;
+    INSERT INTO re.pending_change (organization_id, patient_id)
+    SELECT DISTINCT organization_id, id FROM changed ORDER BY organization_id, id;
     RETURN NULL;
 END $$;
 
 CREATE OR REPLACE FUNCTION re.mark_patients_of_rows() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO re.dirty (organization_id, patient_id) SELECT DISTINCT c.organization_id, c.patient_id FROM changed c ORDER BY 1, 2;
+    INSERT INTO re.pending_change (organization_id, patient_id)
+    SELECT DISTINCT organization_id, patient_id FROM changed ORDER BY organization_id, patient_id;
     RETURN NULL;
 END $$;
 
--- A new organization gets the row whose lock its advances take turns by; it stays when the organization goes, so that a
--- generation never comes twice.
+-- A new organization gets the row whose lock serializes its advances. The row outlives the organization, so that no
+-- generation is used twice.
 CREATE OR REPLACE FUNCTION re.mark_organizations() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO re.organization_state (organization_id) SELECT c.id FROM changed c
-        WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = c.id)
+        INSERT INTO re.organization_state (organization_id) SELECT changed.id FROM changed
+        WHERE NOT EXISTS (SELECT FROM re.organization_state state WHERE state.organization_id = changed.id)
         ON CONFLICT DO NOTHING;
     END IF;
-    INSERT INTO re.dirty (organization_id) SELECT c.id FROM changed c;
+    INSERT INTO re.pending_change (organization_id) SELECT id FROM changed;
     RETURN NULL;
 END $$;
 
--- All of an organization's days hang on its zone, and no patient's state on its appointment value. No answer tells its name.
+-- The time zone determines all days of an organization. The appointment value changes responses but no patient's state.
+-- No response contains the organization's name.
 CREATE OR REPLACE FUNCTION re.mark_changed_organizations() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO re.organization_state (organization_id) SELECT n.id FROM new_rows n
-    WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = n.id)
+    INSERT INTO re.organization_state (organization_id) SELECT new_rows.id FROM new_rows
+    WHERE NOT EXISTS (SELECT FROM re.organization_state state WHERE state.organization_id = new_rows.id)
     ON CONFLICT DO NOTHING;
-    INSERT INTO re.dirty (organization_id, answers_only)
-    SELECT c.id, count(*) = 2 AND count(DISTINCT c.time_zone) = 1
+    INSERT INTO re.pending_change (organization_id, responses_only)
+    SELECT version.id, count(*) = 2 AND count(DISTINCT version.time_zone) = 1
     FROM (
-        SELECT o.id, o.time_zone, o.appointment_value FROM old_rows o
-        UNION ALL SELECT n.id, n.time_zone, n.appointment_value FROM new_rows n
-    ) c
-    GROUP BY c.id
-    HAVING count(*) <> 2 OR count(DISTINCT c.time_zone) > 1 OR count(DISTINCT c.appointment_value) > 1;
+        SELECT id, time_zone, appointment_value FROM old_rows
+        UNION ALL SELECT id, time_zone, appointment_value FROM new_rows
+    ) version
+    GROUP BY version.id
+    HAVING count(*) <> 2 OR count(DISTINCT version.time_zone) > 1 OR count(DISTINCT version.appointment_value) > 1;
     RETURN NULL;
 END $$;
 
--- TRUNCATE does not say what it took: every organization there has been. It also takes rows that the transaction's
--- snapshot does not have, so that an older snapshot would not know whom to mark.
+-- TRUNCATE has no transition table, so it marks every organization that has ever existed. It also removes rows that are
+-- not in the transaction's snapshot. A transaction with an older snapshot could therefore not list all organizations.
 CREATE OR REPLACE FUNCTION re.mark_everything() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -61,7 +65,7 @@ BEGIN
                 upper(current_setting('transaction_isolation'))),
             HINT = 'Use READ COMMITTED, or DELETE.';
     END IF;
-    INSERT INTO re.dirty (organization_id) SELECT s.organization_id FROM re.organization_state s;
+    INSERT INTO re.pending_change (organization_id) SELECT organization_id FROM re.organization_state;
     RETURN NULL;
 END $$;
 
@@ -84,8 +88,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- A patient's rows count the same if they are the same set, whatever their ids and whatever columns no answer reads: those
--- are not named here. Old and new meet in sums, since a join that was planned for one row would take for ever with many.
+-- A patient's rows are unchanged if they are the same set of values in the columns that responses read, which are
+-- listed here. Old and new rows are compared by sums: a join planned for one row would take hours with many.
 DO $$
 DECLARE
     source text;
@@ -102,18 +106,18 @@ BEGIN
             CREATE OR REPLACE FUNCTION re.%1$I() RETURNS trigger
             LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $mark$
             BEGIN
-                INSERT INTO re.dirty (organization_id, patient_id)
-                SELECT DISTINCT c.organization_id, c.patient_id
+                INSERT INTO re.pending_change (organization_id, patient_id)
+                SELECT DISTINCT changed.organization_id, changed.patient_id
                 FROM (
-                    SELECT r.organization_id, r.%2$I AS patient_id
+                    SELECT version.organization_id, version.%2$I AS patient_id
                     FROM (
-                        SELECT 1 AS change, organization_id, %2$I, %3$s FROM new_rows
+                        SELECT 1 AS sign, organization_id, %2$I, %3$s FROM new_rows
                         UNION ALL SELECT -1, organization_id, %2$I, %3$s FROM old_rows
-                    ) r
-                    GROUP BY r.organization_id, r.%2$I, %3$s
-                    HAVING sum(r.change) <> 0
-                ) c
-                ORDER BY 1, 2;
+                    ) version
+                    GROUP BY version.organization_id, version.%2$I, %3$s
+                    HAVING sum(version.sign) <> 0
+                ) changed
+                ORDER BY changed.organization_id, changed.patient_id;
                 RETURN NULL;
             END $mark$ $format$, 'mark_changed_' || source, patient, columns);
         EXECUTE format('CREATE OR REPLACE TRIGGER mark_updated AFTER UPDATE ON public.%I
@@ -126,7 +130,7 @@ CREATE OR REPLACE TRIGGER mark_updated AFTER UPDATE ON public.organizations
     REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION re.mark_changed_organizations();
 
--- The organizations that were there before the triggers, which now hold off every writer that has not committed. Their
--- rows say that nothing is built yet.
-INSERT INTO re.organization_state (organization_id) SELECT o.id FROM public.organizations o
-WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = o.id);
+-- Rows for the organizations that are older than the triggers. CREATE TRIGGER has locked out all uncommitted writers.
+-- The column defaults mean that nothing is built yet.
+INSERT INTO re.organization_state (organization_id) SELECT organization.id FROM public.organizations organization
+WHERE NOT EXISTS (SELECT FROM re.organization_state state WHERE state.organization_id = organization.id);

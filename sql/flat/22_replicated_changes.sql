@@ -1,7 +1,8 @@
--- Where rows are replayed (session_replication_role = replica: the apply of logical replication, its first copy of a table,
--- and whoever sets it) no trigger of 20_marks fires. These do, and only there, so that other writers pay nothing for them.
--- (Their condition is for where somebody has enabled all triggers of a table alike.) Row by row, since replication applies
--- rows and no statements; TRUNCATE is the one it knows, and always marks (20_marks).
+-- Where rows are replayed, session_replication_role is replica, and the triggers of 20_pending_changes do not fire.
+-- Rows are replayed by logical replication, by its initial copy of a table, and by a session that sets the parameter.
+-- The triggers of this file fire only then, so other writers pay nothing for them. (Their WHEN condition covers a site
+-- that has enabled all triggers of a table alike.) They are for each row, since replication applies rows and no
+-- statements. TRUNCATE is the exception: its trigger fires always (20_pending_changes).
 
 CREATE OR REPLACE FUNCTION re.mark_replicated_patient() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -10,10 +11,10 @@ BEGIN
         RETURN NULL;
     END IF;
     IF TG_OP IN ('UPDATE', 'DELETE') THEN
-        INSERT INTO re.dirty (organization_id, patient_id) VALUES (OLD.organization_id, OLD.id);
+        INSERT INTO re.pending_change (organization_id, patient_id) VALUES (OLD.organization_id, OLD.id);
     END IF;
     IF TG_OP = 'INSERT' OR TG_OP = 'UPDATE' AND (NEW.organization_id, NEW.id) <> (OLD.organization_id, OLD.id) THEN
-        INSERT INTO re.dirty (organization_id, patient_id) VALUES (NEW.organization_id, NEW.id);
+        INSERT INTO re.pending_change (organization_id, patient_id) VALUES (NEW.organization_id, NEW.id);
     END IF;
     RETURN NULL;
 END $$;
@@ -25,12 +26,12 @@ BEGIN
         RETURN NULL;
     END IF;
     IF TG_OP IN ('UPDATE', 'DELETE') THEN
-        INSERT INTO re.dirty (organization_id, patient_id) VALUES (OLD.organization_id, OLD.patient_id);
+        INSERT INTO re.pending_change (organization_id, patient_id) VALUES (OLD.organization_id, OLD.patient_id);
     END IF;
     IF TG_OP = 'INSERT'
         OR TG_OP = 'UPDATE' AND (NEW.organization_id, NEW.patient_id) <> (OLD.organization_id, OLD.patient_id)
     THEN
-        INSERT INTO re.dirty (organization_id, patient_id) VALUES (NEW.organization_id, NEW.patient_id);
+        INSERT INTO re.pending_change (organization_id, patient_id) VALUES (NEW.organization_id, NEW.patient_id);
     END IF;
     RETURN NULL;
 END $$;
@@ -40,22 +41,23 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP IN ('INSERT', 'UPDATE') THEN
         INSERT INTO re.organization_state (organization_id) SELECT NEW.id
-        WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = NEW.id)
+        WHERE NOT EXISTS (SELECT FROM re.organization_state state WHERE state.organization_id = NEW.id)
         ON CONFLICT DO NOTHING;
     END IF;
     IF TG_OP = 'UPDATE' AND (NEW.id, NEW.time_zone) = (OLD.id, OLD.time_zone) THEN
         IF NEW.appointment_value <> OLD.appointment_value THEN
-            INSERT INTO re.dirty (organization_id, answers_only) VALUES (NEW.id, true);
+            INSERT INTO re.pending_change (organization_id, responses_only) VALUES (NEW.id, true);
         END IF;
         RETURN NULL;
     END IF;
-    INSERT INTO re.dirty (organization_id)
-    SELECT DISTINCT c.id FROM unnest(ARRAY[OLD.id, NEW.id]) AS c(id) WHERE c.id IS NOT NULL;
+    INSERT INTO re.pending_change (organization_id)
+    SELECT DISTINCT changed.id FROM unnest(ARRAY[OLD.id, NEW.id]) AS changed(id) WHERE changed.id IS NOT NULL;
     RETURN NULL;
 END $$;
 
--- As the other constraints are, the zone is checked here too: what is refused stops the subscription, and says why. To list
--- the zones takes long, so each is looked up once a transaction, of which the first copy is one.
+-- The time zone is checked here too, as the other constraints are. A refused row stops the subscription with an error
+-- that names the reason. Listing PostgreSQL's zones is slow, so each zone is looked up once in a transaction; the
+-- initial copy is one transaction.
 CREATE OR REPLACE FUNCTION re.check_replicated_time_zone() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -74,11 +76,14 @@ DECLARE
     source text;
     marking text;
 BEGIN
-    FOR source, marking IN VALUES ('organizations', 'mark_replicated_organization'), ('patients', 'mark_replicated_patient'),
-        ('appointments', 'mark_replicated_row'), ('conversations', 'mark_replicated_row'), ('outreach_log', 'mark_replicated_row')
+    FOR source, marking IN VALUES ('organizations', 'mark_replicated_organization'),
+        ('patients', 'mark_replicated_patient'),
+        ('appointments', 'mark_replicated_row'), ('conversations', 'mark_replicated_row'),
+        ('outreach_log', 'mark_replicated_row')
     LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER mark_replicated AFTER INSERT OR UPDATE OR DELETE ON public.%I
-            FOR EACH ROW WHEN (current_setting(''session_replication_role'') = ''replica'') EXECUTE FUNCTION re.%I()', source, marking);
+            FOR EACH ROW WHEN (current_setting(''session_replication_role'') = ''replica'')
+            EXECUTE FUNCTION re.%I()', source, marking);
         EXECUTE format('ALTER TABLE public.%I ENABLE REPLICA TRIGGER mark_replicated', source);
     END LOOP;
 END $$;
