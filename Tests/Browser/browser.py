@@ -156,10 +156,10 @@ class Page:
         )
 
     def clicked(self, selector):
-        element = self.all(selector)[0]
-        self.run("arguments[0].scrollIntoView({ block: 'center' })", element)
-        element.click()
-        return True
+        for element in self.all(selector)[:1]:
+            self.run("arguments[0].scrollIntoView({ block: 'center' })", element)
+            element.click()
+            return True
 
     def press(self, *keys):
         webdriver.ActionChains(self.driver).send_keys(*keys).perform()

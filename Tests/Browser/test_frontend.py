@@ -67,7 +67,8 @@ def test_the_page_can_read_that_its_address_asks_too_often(call, setting, stack,
                        CORS_ALLOWED_ORIGINS=origins)
     with production.started("server-start", "nginx-start") as made:
         base = f"https://localhost:{made.settings['HTTPS_PORT']}"
-        refused = call("flood", {**setting, "base": base, "token": made.signer.token(setting["organization"])})
+        # The server refuses this token at once, so that a busy machine reaches the limit too.
+        refused = call("flood", {**setting, "base": base, "token": "not.a.token"})
     assert refused and "error" not in refused, refused
     assert refused["status"] == 429 and refused["body"]["type"] == "/problems/address-rate-limited"
     assert int(refused["retryAfter"]) >= 1

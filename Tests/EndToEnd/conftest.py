@@ -111,7 +111,10 @@ def own_database(stack, database, fresh_id):
 
 @pytest.fixture
 def login(database, fresh_id):
-    """A login that only becomes the server's role."""
+    """A login that only becomes the server's role.
+
+    Named before `server_with`, it outlives the server, which without a login tries for ten seconds to record its end.
+    """
     name = fresh_id("hostile")
     with database.cursor() as cursor:
         cursor.execute(f"CREATE ROLE {name} LOGIN; GRANT reengagement_api TO {name}")

@@ -210,6 +210,7 @@ def test_while_the_audit_takes_nothing_answers_end_and_come_back(stack, database
     assert number >= answered and statuses == [200]
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("harm, cure", [
     ("CREATE RULE vanish AS ON INSERT TO re.audit DO INSTEAD NOTHING", "DROP RULE vanish ON re.audit"),
     ("ALTER TABLE re.audit DETACH PARTITION re.audit_rest; ALTER TABLE re.audit DETACH PARTITION re.{month};"

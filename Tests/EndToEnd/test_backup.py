@@ -185,6 +185,7 @@ def check(there, restored, original):
         assert sees(restored, "", relation) == set()
 
 
+@pytest.mark.nightly
 def test_restored_in_another_cluster_by_its_owner(stack, there, original, dumped, answered, folder):
     assert rows(there.url("postgres"), "SELECT 1 FROM pg_roles WHERE rolname LIKE 'reengagement%'") == []
     restored = there.create("reengagement")

@@ -67,6 +67,7 @@ def written_in_place(path, text):
     path.write_text(text)
 
 
+@pytest.mark.nightly(after=2)
 @pytest.mark.parametrize("change", [replaced, linked_elsewhere, mounted_anew, written_in_place])
 @pytest.mark.parametrize("name", ["user_test", "sess_test"])
 def test_who_is_put_on_the_list_is_refused_though_remembered_until_taken_off(server_with, stack, folder, change, name):

@@ -37,7 +37,7 @@ def loaded(frozen):
     return known
 
 
-@pytest.mark.nightly(after=2)
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("name", generate.NOWS)
 def test_every_endpoint_equals_the_oracle_in_every_zone(frozen, loaded, name):
     now = rows.instant(generate.NOWS[name])

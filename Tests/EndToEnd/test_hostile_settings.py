@@ -103,7 +103,7 @@ def must_serve_as_ever(server, plain, stack, database, clinic):
 
 @pytest.mark.nightly(after=4)
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_setting_of_the_login(server_with, stack, database, clinic, login, name):
+def test_a_setting_of_the_login(login, server_with, stack, database, clinic, name):
     with database.cursor() as cursor:
         if not is_known(cursor, name):
             pytest.skip(f"this PostgreSQL does not know {name}")
@@ -112,7 +112,7 @@ def test_a_setting_of_the_login(server_with, stack, database, clinic, login, nam
     must_serve_as_ever(server, server_with(), stack, database, clinic)
 
 
-def test_settings_of_the_database(server_with, stack, database, clinic, login):
+def test_settings_of_the_database(login, server_with, stack, database, clinic):
     with database.cursor() as cursor:
         try:
             for name, value in SETTINGS.items():
@@ -127,7 +127,7 @@ def test_settings_of_the_database(server_with, stack, database, clinic, login):
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("isolation", ["repeatable%5C%20read", "serializable"])
-def test_a_setting_in_the_connection_string(server_with, stack, database, clinic, login, isolation):
+def test_a_setting_in_the_connection_string(login, server_with, stack, database, clinic, isolation):
     options = f"&options=-c%20default_transaction_isolation%3D{isolation}%20-c%20row_security%3Doff"
     server = server_with(DATABASE_URL=url_of(stack, login, options), WORKER_THREADS="8")
     must_serve_as_ever(server, server_with(), stack, database, clinic)

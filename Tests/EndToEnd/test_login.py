@@ -123,6 +123,7 @@ def test_the_documented_login_is_this_one():
     assert """-c 'GRANT reengagement_api TO "reengagement-api"'""" in RUNBOOK
 
 
+@pytest.mark.nightly(after=1)
 @pytest.mark.parametrize(
     "made, taken",
     [

@@ -60,7 +60,7 @@ def busy(stack):
     return int(re.search(r"^reengagement_workers_busy (\d+)", text, re.MULTILINE)[1])
 
 
-@pytest.mark.nightly(after=1)
+@pytest.mark.nightly
 @pytest.mark.parametrize("patient", ["notes", "name"])
 def test_slow_readers_get_all_of_it_and_hold_no_worker(stack, api, plain_client, long_answers, patient):
     target, headers = api.target(long_answers, api.patient_path(patient)), api.authorization(long_answers)
