@@ -144,7 +144,7 @@ except OSError as error:
 
 
 def asked_as(stack, *credentials):
-    here = Path(__file__).parent
+    here = Path(fastcgi.__file__).parent
     done = subprocess.run(["setpriv", *credentials, "--", sys.executable, "-B", "-c", ASK, here, stack.socket],
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -24,11 +24,9 @@ def rsa_certificate(tls):
 
 @pytest.fixture(scope="module", params=["ECDSA", pytest.param("RSA", marks=pytest.mark.nightly)])
 def production(request, stack, directory):
-    made = Stack(directory / f"tls-{request.param}", DATABASE_URL=stack.settings["DATABASE_URL"],
-                 STACK_NGINX="production")
-    try:
-        made.call("server-start")
-        made.call("nginx-start")
+    production = Stack(directory / f"tls-{request.param}", DATABASE_URL=stack.settings["DATABASE_URL"],
+                       STACK_NGINX="production")
+    with production.started("server-start", "nginx-start") as made:
         if request.param == "RSA":
             rsa_certificate(made.directory / "tls")
             made.call("nginx-stop")
