@@ -1,6 +1,6 @@
 -- Calls each endpoint's functions once, plain, flat and dispatched, as the server does, so that one that fails is never
--- committed: for an organization that does not exist (its id is too long). Its derived data, which re.advance makes here
--- of nothing, let the flat answers reach what they are made of; none of it stays.
+-- committed: for an organization that does not exist (its id is too long). Its derived data, which re.advance makes
+-- here of nothing, let the flat answers reach what they are made of; none of it stays.
 DO $$
 DECLARE
     nobody text := repeat('?', 201);

@@ -1,4 +1,5 @@
--- One snapshot an organization: what is marked in it is worked off in the same transaction, so that writers need not pause.
+-- One snapshot an organization: what is marked in it is worked off in the same transaction, so that writers need not
+-- pause.
 SET client_min_messages = notice;
 \i session.sql
 SET search_path = pg_catalog;

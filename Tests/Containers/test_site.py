@@ -20,8 +20,8 @@ from sites import (
     SECRETS,
     SERVER_PASSWORD,
     Authority,
-    Client,
     Clerk,
+    Client,
     Database,
     Site,
 )

@@ -141,7 +141,8 @@ def ordered(api, clinic, second):
         ("413 before 415 of the coding", "POST", "log-outreach", {**ours, **JSON_TYPE, "Content-Encoding": "gzip"}, TOO_LARGE, 413),
         ("403 before 415 of the coding", "POST", "log-outreach", {**theirs, **JSON_TYPE, "Content-Encoding": "gzip"}, "", 403),
         ("400 before 422 of a header", "POST", "log-outreach", {**ours, "Content-Type": "application/json", "content-type": "a/b"}, NOT_JSON, 400),
-        ("404 of the patient after 422 of a header", "POST", "log-outreach", {**ours, **JSON_TYPE, "Origin": "a", "origin": "b"}, json.dumps({**GOOD, "patient_id": "nobody"}), 422),
+        ("404 of the patient after 422 of a header", "POST", "log-outreach", {**ours, **JSON_TYPE, "Origin": "a", "origin": "b"},
+         json.dumps({**GOOD, "patient_id": "nobody"}), 422),
         ("415 before 400", "POST", "log-outreach", {**ours, **text}, NOT_JSON, 415),
         ("415 without a type", "POST", "log-outreach", ours, json.dumps(GOOD), 415),
         ("415 before the key's 422", "POST", "log-outreach", {**ours, **text, "Idempotency-Key": "x" * 300},
@@ -236,7 +237,8 @@ def test_a_request_line_too_long_is_414_in_the_same_form(api):
 
 
 def test_headers_too_large_are_431_in_the_same_form(api, clinic):
-    for header in ({"Authorization": "Bearer " + "x" * 40000}, {"X-Long": "x" * 9000}, {"X-Long": "x" * 90000}, {"X" * 9000: "x"}, {f"X-{n}": "x" * 7000 for n in range(6)}):
+    for header in ({"Authorization": "Bearer " + "x" * 40000}, {"X-Long": "x" * 9000}, {"X-Long": "x" * 90000},
+                   {"X" * 9000: "x"}, {f"X-{n}": "x" * 7000 for n in range(6)}):
         must_be_problem(api.client.request("GET", api.target(clinic, "dashboard"), header, fresh=True), 431)
 
 

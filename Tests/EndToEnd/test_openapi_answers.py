@@ -24,7 +24,8 @@ PROBLEMS = [(path, method, status) for path, method, operation in description.op
 # The registry's questions, and what they do not show.
 MORE = {
     "trends": ["?metrics=risk_levels", "?metrics=success_rates", "?period=7d&metrics=channel_performance"],
-    "patients/prioritized": ["?limit=1", "?risk_level=all", "?engagement_status=active&action_priority=4&risk_tier=low&q=ana&sort=name&include=notes", "?include=notes"],
+    "patients/prioritized": ["?limit=1", "?risk_level=all",
+                             "?engagement_status=active&action_priority=4&risk_tier=low&q=ana&sort=name&include=notes", "?include=notes"],
 }
 READS = {
     endpoint.path: ["", *(f"?{question.query}" for question in endpoint.questions), *MORE.get(endpoint.path, ())]

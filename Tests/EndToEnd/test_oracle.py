@@ -1,5 +1,6 @@
 """The oracle reproduces the contract's worked example, before it may judge anything else."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ from measures import one_decimal, recency
 from openapi import example_of
 from oracle import Oracle
 from registry import PATIENT, READS
-from fractions import Fraction
 
 EXAMPLE = Path(__file__).parent / "example"
 ORGANIZATION = "org_2abc123"

@@ -38,7 +38,7 @@ struct ResponseRecordsTests {
     @Test("is given up on with a peer who takes nothing")
     func stalled() {
         let (sender, receiver) = connection()
-        defer { [sender, receiver].forEach { _ = close($0) } }
+        defer { for end in [sender, receiver] { _ = close(end) } }
         #expect(!answer.send(to: sender, pace: .milliseconds(200)))
     }
 }

@@ -6,12 +6,14 @@ from asking import ask, ask_both, difference
 from crowd_writers import BUSY, NOW, QUIET
 from steps import EVERYBODY, FIRST, LISTS, PERFORMANCE, SUMMARIES, TRENDS, Wanted
 
-QUESTIONS = SUMMARIES + PERFORMANCE + TRENDS[:2] + LISTS[:1] + (EVERYBODY.page(3, FIRST), Wanted(sort="name", notes=True).page(5, FIRST), Wanted(status="active", q="pat", sort="last_contact").page(200, FIRST))
+QUESTIONS = SUMMARIES + PERFORMANCE + TRENDS[:2] + LISTS[:1] + (
+    EVERYBODY.page(3, FIRST), Wanted(sort="name", notes=True).page(5, FIRST), Wanted(status="active", q="pat", sort="last_contact").page(200, FIRST))
 # Each figure twice, from different derived rows.
 FIGURES = (("attempts", "SELECT outreach_attempts FROM re.performance($1, 'last_90_days')"),
            ("attempts", "SELECT sum(outreach_attempts)::bigint FROM re.trends($1, 90)"),
            ("patients", "SELECT max(total_patients) FROM re.dashboard($1)"),
-           ("patients", "SELECT count(id) FROM re.prioritized_patients($1, NULL, NULL, NULL, NULL, NULL, 'priority', false, 200, NULL, NULL, NULL, NULL, NULL)"),
+           ("patients", "SELECT count(id) FROM re.prioritized_patients($1, NULL, NULL, NULL, NULL, NULL, "
+            "'priority', false, 200, NULL, NULL, NULL, NULL, NULL)"),
            ("missed", "SELECT missed_appointments_14d FROM re.risk_metrics($1)"))
 
 

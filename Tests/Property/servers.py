@@ -43,8 +43,8 @@ class Servers:
     def set_now(self, literal):
         """The setting holds for sessions opened afterwards; the servers, and what they have kept, stay."""
         self.writer.run(f'ALTER DATABASE "{self.database}" SET reengagement.now = {literal}')
-        # None may serve on by the old now: the sessions are gone when this returns. First those are waited for that are just
-        # being opened, which are not listed yet, but hold a lock on the database while they read its settings.
+        # None may serve on by the old now: the sessions are gone when this returns. First those are waited for that are
+        # just being opened, which are not listed yet, but hold a lock on the database while they read its settings.
         self.until("sessions that do not open", lambda: self.writer.run("""
             SELECT pid FROM pg_locks WHERE locktype = 'object' AND classid = 'pg_database'::regclass AND pid <> pg_backend_pid()
                 AND objid = (SELECT oid FROM pg_database WHERE datname = current_database())"""))

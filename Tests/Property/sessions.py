@@ -7,7 +7,8 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from steps import quoted
 
-# What may refuse a write: a constraint, a transaction that has failed already (its savepoint too), another writer's lock.
+# What may refuse a write: a constraint, a transaction that has failed already (its savepoint too), another writer's
+# lock.
 EXPECTED = ("23", "25", "3B001", "40", "55P03")
 # Short: the two writers are driven by one thread, which must not wait for itself.
 WRITERS_PATIENCE = "100ms"

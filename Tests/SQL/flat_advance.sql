@@ -27,9 +27,11 @@ BEGIN
 END $$;
 -- What differs between the states kept and states computed anew, and between the flat answers and the plain ones.
 CREATE FUNCTION pg_temp.differences(organization text DEFAULT 'clinic') RETURNS SETOF text LANGUAGE sql AS $$
-    (SELECT 'kept ' || s.patient_id || s.contact_days::text || s.missed_days::text || s.attempts::text || concat_ws(' ', s.risk_group, s.last_contact_day, s.valid_from, s.valid_until, s.day_from, s.day_until)
+    (SELECT 'kept ' || s.patient_id || s.contact_days::text || s.missed_days::text || s.attempts::text
+        || concat_ws(' ', s.risk_group, s.last_contact_day, s.valid_from, s.valid_until, s.day_from, s.day_until)
         FROM re.patient_state s WHERE s.organization_id = $1
-    EXCEPT SELECT 'kept ' || s.patient_id || s.contact_days::text || s.missed_days::text || s.attempts::text || concat_ws(' ', s.risk_group, s.last_contact_day, s.valid_from, s.valid_until, s.day_from, s.day_until)
+    EXCEPT SELECT 'kept ' || s.patient_id || s.contact_days::text || s.missed_days::text || s.attempts::text
+        || concat_ws(' ', s.risk_group, s.last_contact_day, s.valid_from, s.valid_until, s.day_from, s.day_until)
         FROM re.fresh_state($1, re.patients_after($1, '', 1000000)) s)
     UNION ALL SELECT 'not current' WHERE NOT re.is_current($1)
     UNION ALL

@@ -169,7 +169,7 @@ RESET ROLE;
 SELECT is(pg_temp.marks(), 'a/p', 'marks what it logs');
 SELECT throws_ok($$ SET LOCAL ROLE reengagement_marker; SELECT FROM re.pending_change $$, '42501', NULL, 'the role that marks reads no marks');
 RESET ROLE;
-SELECT is_empty($$ SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid 
+SELECT is_empty($$ SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
     WHERE tgname LIKE ANY ('{mark%,check%,forget%}') AND tgenabled <> CASE WHEN tgname LIKE '%\_replicated%' THEN 'R' WHEN tgname IN ('mark_truncated', 'forget_attempts') THEN 'A' ELSE 'O' END $$,
     'no trigger is disabled, and each fires where it is meant to');
 

@@ -1,4 +1,5 @@
--- The endpoints' functions: flat where that is exact, caught up with where that is quick, plain otherwise; the same always.
+-- The endpoints' functions: flat where that is exact, caught up with where that is quick, plain otherwise; the same
+-- always.
 BEGIN;
 \ir support/given.sql
 SELECT plan(55);
@@ -64,7 +65,8 @@ UPDATE organizations SET time_zone = 'Asia/Kolkata';
 SELECT is(pg_temp.total(), 242::bigint, 'a changed zone with more than 200 patients');
 SELECT is((SELECT marks FROM re.status WHERE organization_id = 'clinic'), 1::bigint, 'is left to the background work too');
 DELETE FROM patients WHERE id LIKE 'q%';
-SELECT is((SELECT count(*) FROM re.prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'priority', false, 200, NULL, NULL, NULL, NULL, NULL)), 40::bigint, 'so are the states of deleted patients');
+SELECT is((SELECT count(*) FROM re.prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'priority', false, 200, NULL, NULL, NULL, NULL, NULL)),
+    40::bigint, 'so are the states of deleted patients');
 SET LOCAL reengagement.organization = 'clinic';
 SELECT is(a::text, '(200,t,f)', 'which does 200') FROM re.advance('clinic', 200) a;
 SELECT is(pg_temp.total(), 40::bigint, 'and the next reader the rest');
@@ -107,8 +109,10 @@ SELECT is_empty($$
 SELECT is_empty($$
     SELECT v.patient_id, l FROM patient_reengagement_master_view v, unnest(ARRAY[NULL, 'critical', 'high', 'medium', 'low', 'engaged', 'none']) l
     WHERE v.organization_id = 'clinic'
-        AND ARRAY(SELECT f::text FROM re.prioritized_patients('clinic', l, NULL, NULL, NULL, NULL, 'priority', false, 3, v.action_priority, v.risk_score, v.days_since_last_contact, NULL, v.patient_id) f)
-        <> ARRAY(SELECT f::text FROM re.plain_prioritized_patients('clinic', l, NULL, NULL, NULL, NULL, 'priority', false, 3, v.action_priority, v.risk_score, v.days_since_last_contact, NULL, v.patient_id) f)
+        AND ARRAY(SELECT f::text FROM re.prioritized_patients('clinic', l, NULL, NULL, NULL, NULL, 'priority', false, 3,
+            v.action_priority, v.risk_score, v.days_since_last_contact, NULL, v.patient_id) f)
+        <> ARRAY(SELECT f::text FROM re.plain_prioritized_patients('clinic', l, NULL, NULL, NULL, NULL, 'priority', false, 3,
+            v.action_priority, v.risk_score, v.days_since_last_contact, NULL, v.patient_id) f)
     $$, 'after each patient and at each level');
 
 -- Nobody there.

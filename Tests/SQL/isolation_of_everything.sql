@@ -1,5 +1,6 @@
 -- Tenant isolation without a list to forget something in: everything that the server's role may read or call is asked
--- while bound to one organization, with the other's arguments, before that one has any rows and after. Nothing may differ.
+-- while bound to one organization, with the other's arguments, before that one has any rows and after. Nothing may
+-- differ.
 BEGIN;
 \ir support/given.sql
 \ir ../../sql/questions.sql
@@ -38,7 +39,8 @@ SELECT 'function ' || p.oid::regprocedure AS name,
             ('method', '''sms'''), ('outcome', '''success'''), ('key', '''key_b'''), ('wanted_timeframe', '''last_30_days'''), ('filter', '''{}'''),
             ('time_zone', '''UTC'''), ('zones', '''UTC'''), ('wanted_level', 'NULL'), ('after_id', 'NULL'), ('after_priority', 'NULL'),
             ('after_score', 'NULL'), ('after_days', 'NULL'), ('after_name', 'NULL'), ('wanted_status', 'NULL'), ('wanted_priority', 'NULL'),
-            ('wanted_tier', 'NULL'), ('wanted_text', '''Patient'''), ('sort_by', '''name'''), ('value', '''Some text'''), ('wanted', '''Patient''')) AS by_name(argument, scalar) ON by_name.argument = n.argument
+            ('wanted_tier', 'NULL'), ('wanted_text', '''Patient'''), ('sort_by', '''name'''), ('value', '''Some text'''),
+            ('wanted', '''Patient''')) AS by_name(argument, scalar) ON by_name.argument = n.argument
         CROSS JOIN LATERAL (SELECT coalesce(by_name.scalar, by_type.scalar, CASE WHEN n.type LIKE 'text%' THEN '''p_b''' END) AS scalar) w
         CROSS JOIN LATERAL (SELECT w.scalar) v)) AS question
 FROM pg_proc p

@@ -74,9 +74,9 @@ SELECT results_eq(
         'public.outreach_log.patient_id: SELECT INSERT']) v $$,
     'columns of tables that it has no right to as a whole');
 
--- Functions. What only reads and runs with the rights of whoever calls it may be everybody's, since it shows no more than
--- the caller may read. Of an endpoint the server alone may call each function. All others are listed: who may call them,
--- and whether they run with rights of their own.
+-- Functions. What only reads and runs with the rights of whoever calls it may be everybody's, since it shows no more
+-- than the caller may read. Of an endpoint the server alone may call each function. All others are listed: who may call
+-- them, and whether they run with rights of their own.
 CREATE TEMPORARY VIEW function AS
 SELECT p.oid, p.proname, p.prosecdef, p.provolatile, ARRAY(
         SELECT CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END
@@ -218,7 +218,9 @@ SELECT results_eq(
     'what runs as whom');
 SELECT is_empty($$ SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 're'::regnamespace
     AND NOT 'search_path=pg_catalog, pg_temp' = ANY (proconfig) $$, 'and all of that with a fixed search_path');
-SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 're'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname NOT IN ('migration', 'foundation', 'audit_refused_entry', 'audit_seal')
+SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 're'::regnamespace
+        AND c.relkind IN ('r', 'p')
+        AND c.relname NOT IN ('migration', 'foundation', 'audit_refused_entry', 'audit_seal')
     AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'one_organization') $$, 'every derived table has the policy');
 
 -- The views and their owner.

@@ -1,5 +1,6 @@
--- A practice-management sync as README describes it: a role with the right to four tables, no owner, no superuser, and no
--- right to the log or to schema re. Whatever statement it may use works, is marked, and ends as definitions.md section 1 says.
+-- A practice-management sync as README describes it: a role with the right to four tables, no owner, no superuser, and
+-- no right to the log or to schema re. Whatever statement it may use works, is marked, and ends as definitions.md
+-- section 1 says.
 BEGIN;
 \ir support/given.sql
 SELECT plan(33);

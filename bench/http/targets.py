@@ -1,7 +1,6 @@
 """The targets, as ratios within the run, and the measured values."""
 
-from cells import (COMPARED, COMPUTED, CONSTANT, FASTAPI, GETS, LOOKUP, PHP, POST, SERVERS, SMALL_BODY, STATEMENT,
-                   UNCHANGED, Cell)
+from cells import COMPARED, COMPUTED, CONSTANT, FASTAPI, GETS, LOOKUP, PHP, POST, SERVERS, SMALL_BODY, STATEMENT, UNCHANGED, Cell
 from locks import worst
 
 ENOUGH = 1_000_000  # requests before the memory is compared

@@ -1,10 +1,8 @@
 """The questions: each GET endpoint and parameter, as a path for nginx and as a call of re.plain_… or re.flat_…"""
 
 import json
-import sys
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
 from urllib.parse import quote, urlencode
 
 LEVELS = ("critical", "high", "medium", "low", "engaged")

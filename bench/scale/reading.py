@@ -2,12 +2,12 @@
 
 import random
 import time
+from statistics import quantiles
 
 from exactness import Wrong, check_answer, check_flat
 from loading import organization_of
 from questions import questions
 from stack import say
-from statistics import quantiles
 
 WARM_UP = 12  # requests a question, so that each of the server's connections has planned it
 PAGES_AT_MOST = 3000

@@ -13,8 +13,10 @@ ORGANIZATION = "org_demo_1"
 # The endpoint's statement, with the organization as its only parameter.
 QUESTIONS = {
     "risk-metrics": "SELECT f.* FROM re.risk_metrics($1) f",
-    "patients/prioritized?limit=200": "SELECT f.* FROM re.prioritized_patients($1, NULL, NULL, NULL, NULL, NULL, 'priority', false, 201, NULL, NULL, NULL, NULL, NULL) f",
-    "patients/prioritized?limit=50": "SELECT f.* FROM re.prioritized_patients($1, NULL, NULL, NULL, NULL, NULL, 'priority', false, 51, NULL, NULL, NULL, NULL, NULL) f",
+    "patients/prioritized?limit=200": "SELECT f.* FROM "
+    "re.prioritized_patients($1, NULL, NULL, NULL, NULL, NULL, 'priority', false, 201, NULL, NULL, NULL, NULL, NULL) f",
+    "patients/prioritized?limit=50": "SELECT f.* FROM "
+    "re.prioritized_patients($1, NULL, NULL, NULL, NULL, NULL, 'priority', false, 51, NULL, NULL, NULL, NULL, NULL) f",
 }
 SET = "SELECT set_config('reengagement.organization', $1, true)"
 TUPLES, PIPELINE_SYNC = 2, 10

@@ -168,7 +168,7 @@ BEGIN ATOMIC
             ('priority ' || re.group_priority(risk.risk_group, risk.days)),
             ('tier ' || re.risk_tier(re.group_score(risk.risk_group, risk.days)))) AS filter(name)
     ), interval_of_group AS (
-        SELECT filter.number, risk.risk_group, 
+        SELECT filter.number, risk.risk_group,
             coalesce(min(fitting.days), re.last_scored_day() + 1) AS fewest, coalesce(max(fitting.days), -1) AS most
         FROM unnest(re.filter_names()) WITH ORDINALITY AS filter(name, number)
         CROSS JOIN re.risk_groups() AS risk
