@@ -313,8 +313,11 @@ BEGIN
             RETURN QUERY SELECT format('performance(%s, %s): %s <> %s', o, p, f, brute.performance(o, p))
                 FROM re.performance(o, p) f WHERE f::text <> brute.performance(o, p);
         END LOOP;
-        RETURN QUERY SELECT format('risk_metrics(%s): %s <> %s', o, f, brute.risk_metrics(o)) FROM re.risk_metrics(o) f
-            WHERE f::text <> brute.risk_metrics(o);
+        RETURN QUERY SELECT format('risk_metrics(%s): %s <> %s', o, f.f, brute.risk_metrics(o)) FROM (
+            SELECT (critical, high, medium, low, engaged, missed_appointments_14d, failed_communications,
+                no_future_appointments, immediate_actions_required, last_updated)::text AS f
+            FROM re.risk_metrics(o)) f
+            WHERE f.f <> brute.risk_metrics(o);
         RETURN QUERY SELECT format('dashboard(%s): %s <> %s', o, f.f, brute.dashboard(o)) FROM (
             SELECT DISTINCT concat_ws(' ', critical_count, critical_avg_score, high_count, high_avg_score,
                 medium_count, medium_avg_score,
