@@ -1,4 +1,4 @@
-"""Headless Chromium, and the dashboard page as its reader sees it."""
+"""Headless Chromium and the dashboard page."""
 
 import base64
 import json
@@ -12,8 +12,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 PATIENCE = 60
-# Put into every document before its own scripts: what went wrong is kept, and what a test
-# wants otherwise (a lost answer, a faster clock) is done around the browser's own functions.
+# Runs in every document before its own scripts. It records errors and requests. It wraps the browser's functions, so
+# that a test can drop a response or speed up the clock.
 RECORDER = """
 window.wrongs = [];
 addEventListener('securitypolicyviolation', (e) => wrongs.push(`${e.violatedDirective}: ${e.blockedURI} ${e.sample}`));
@@ -38,8 +38,8 @@ def chromium(profile):
                  "--disable-component-update", "--disable-default-apps", "--disable-sync", "--no-first-run",
                  "--hide-scrollbars", "--lang=en-US", "--force-color-profile=srgb", "--font-render-hinting=none",
                  f"--user-data-dir={profile}"]
-    # Its sandbox is refused to root and in many containers; it shows nothing but our own
-    # pages, and reaches no other host.
+    # Chromium's sandbox is not available to root and in many containers. The browser opens our own pages only and
+    # resolves no other host.
     arguments += ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"]
     for argument in arguments:
         options.add_argument(argument)
@@ -50,7 +50,7 @@ def chromium(profile):
 
 
 class Page:
-    """One tab at one address; each test has its own, with nothing remembered."""
+    """One tab at one address. Each test has its own, with empty storage."""
 
     def __init__(self, driver, address):
         self.driver, self.address = driver, address
@@ -59,7 +59,7 @@ class Page:
         self.before(RECORDER)
 
     def before(self, script):
-        """Run in each document before the page's own."""
+        """Runs a script in each document before the page's own scripts."""
         self.scripts.append(self.command("Page.addScriptToEvaluateOnNewDocument", source=script)["identifier"])
 
     def command(self, name, **parameters):
@@ -76,13 +76,13 @@ class Page:
         self.command("Emulation.setEmulatedMedia", features=[{"name": n, "value": v} for n, v in features])
 
     def open(self, fragment="#/", token=None, wait=".heading h1", undo_for=None):
-        """A fresh load, signed in with a token or, without one, as the set-up does it."""
+        """Loads the page with empty storage, signed in with the token or, without one, by the local set-up."""
         self.driver.get(self.address + "/dashboard/icon.svg")
         self.run("localStorage.clear(); sessionStorage.clear()")
         return self.load(fragment, token, wait, undo_for)
 
     def load(self, fragment="#/", token=None, wait=".heading h1", undo_for=None):
-        """The same, by somebody who was here before."""
+        """Loads the page with the storage of the earlier visit."""
         self.driver.get(self.address + "/dashboard/icon.svg")
         if token:
             self.run("sessionStorage.setItem('reengagement.token', arguments[0])", token)
@@ -94,14 +94,14 @@ class Page:
         return self
 
     def sign_in(self, token, wait=".heading h1"):
-        """Where the page asks for a token."""
+        """Enters a token in the sign-in form."""
         self.find("#token").clear()
         self.find("#token").send_keys(token)
         self.click(".sign-in [type=submit]")
         return self.find(wait)
 
     def renew(self, token, wait=".heading h1"):
-        """Another token while the page goes on, as Clerk's own sign-in would give it."""
+        """Replaces the token while the page is open, as Clerk's sign-in would."""
         self.run("import('/dashboard/js/session.js').then((session) => session.signIn(arguments[0]))", token)
         return self.find(wait)
 
@@ -142,11 +142,11 @@ class Page:
         return int(self.text(selector).replace(",", ""))
 
     def click(self, selector):
-        """As a person does: where it is, unless something lies over it."""
+        """Clicks as a person does, and waits while another element covers the target."""
         self.until(lambda: self.clicked(selector), what=f"{selector} to click")
 
     def undo_for(self, milliseconds):
-        """How long a contact can be undone from now on: seven seconds may be over before a busy machine's next step."""
+        """Sets the time to undo a contact. The default of seven seconds is too short on a busy machine."""
         self.run(
             """
             window.ownTimeout ??= window.setTimeout;
@@ -171,14 +171,14 @@ class Page:
         return [each for each in self.run("return asked") if part in each["path"] and each["method"] == method]
 
     def save(self, path, height=None):
-        """A screenshot, compressed by the caller."""
+        """Takes a screenshot. The caller compresses it."""
         whole = self.run("return [document.documentElement.clientWidth, document.documentElement.scrollHeight]")
         clip = {"x": 0, "y": 0, "width": whole[0], "height": min(whole[1], height or whole[1]), "scale": 1}
         data = self.command("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)["data"]
         Path(path).write_bytes(base64.b64decode(data))
 
     def must_be_clean(self):
-        """Nothing went wrong, and nothing was asked of any other host."""
+        """Asserts that the page had no error and requested nothing from another host."""
         wrongs = [each for each in self.run("return window.wrongs ?? []")]
         told = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
         wrongs += [each for each in told if not any(part in each for part in self.allowed)]

@@ -1,4 +1,4 @@
-"""One stack with demo data and one Chromium for the session; a clean page for each test."""
+"""One stack with demo data and one Chromium for the session. Each test has a new page."""
 
 import functools
 import http.server
@@ -15,7 +15,7 @@ from stack import ORIGINS, ROOT, Stack
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
-    """The guide and the folder of its harness, as another host would serve them, and a blank page."""
+    """Serves the guide, its harness and a blank page from another origin."""
 
     extensions_map = {".mjs": "text/javascript", ".md": "text/plain", ".html": "text/html"}
 
@@ -58,7 +58,7 @@ def stack(directory, guide_origin):
 @pytest.fixture(scope="session")
 def driver(directory):
     made = chromium(directory / "profile")
-    # A look at a whole page takes long on a busy machine.
+    # Checking a whole page takes long on a busy machine.
     made.set_script_timeout(300)
     yield made
     made.quit()
@@ -66,7 +66,7 @@ def driver(directory):
 
 @pytest.fixture(scope="session")
 def axe():
-    """The script, from the package on PyPI that carries it."""
+    """The axe script, from its package on PyPI."""
     python = subprocess.run([ROOT / "scripts/venv", Path(__file__).parent / "requirements.txt", "--no-deps"],
                             stdout=subprocess.PIPE,
                             text=True,
@@ -99,7 +99,7 @@ def database(stack):
 
 @pytest.fixture
 def clinic(database):
-    """An organization of the test's own: by default three patients who need contact."""
+    """An organization for one test, by default with three patients who need contact."""
     organization = f"clinic_{uuid.uuid4().hex[:8]}"
     with database.cursor() as cursor:
         cursor.execute("INSERT INTO organizations (id, name) VALUES (%s, 'A clinic')", (organization, ))
@@ -108,7 +108,7 @@ def clinic(database):
 
 @pytest.fixture
 def desk(page, api, clinic):
-    """One browser, two people of one clinic."""
+    """One browser and two users of one clinic."""
     clinic.add("ann", "Ann Archer", days=100).add("bob", "Bob Baker", days=60)
     page.allowed = ["401 (Unauthorized)"]
     page.anna, page.ben = (api.signer.token(clinic.id, sub=sub) for sub in ("user_anna", "user_ben"))
@@ -122,7 +122,7 @@ class Clinic:
         self.database, self.id = database, organization
 
     def add(self, patient, name, days=60, phone="+61491570006", email="p@example.org", notes=None):
-        """Somebody who came once, so many days ago."""
+        """Adds a patient with one visit, `days` ago."""
         with self.database.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO patients (organization_id, id, name, phone, email, treatment_notes, created_at) "

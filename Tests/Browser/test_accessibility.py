@@ -1,4 +1,4 @@
-"""For everybody: axe finds nothing, the keyboard reaches everything, a phone holds it, less motion is respected."""
+"""Accessibility: axe, the keyboard, narrow screens and reduced motion."""
 
 import pytest
 
@@ -13,7 +13,7 @@ VIEWS = {
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_axe_finds_nothing_in_any_view(page, axe, dark):
+def test_axe_reports_nothing_in_any_view(page, axe, dark):
     page.driver.set_script_timeout(300)
     page.look(dark=dark, still=True)
     page.open(undo_for=600_000)
@@ -34,7 +34,7 @@ def test_axe_finds_nothing_in_any_view(page, axe, dark):
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_axe_finds_nothing_on_a_phone_signed_out_or_in_trouble(page, axe, dark):
+def test_axe_reports_nothing_on_a_phone_signed_out_or_with_an_error(page, axe, dark):
     page.look(390, 844, mobile=True, dark=dark, still=True)
     page.allowed = ["404 (Not Found)"]
     page.open()
@@ -83,7 +83,7 @@ def test_the_focus_stays_while_the_page_is_updated(page, api, clinic):
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
-def test_a_phone_holds_every_view(page, view):
+def test_every_view_fits_a_phone(page, view):
     page.look(360, 740, mobile=True)
     page.open(view)
     page.until(lambda: not page.all(".skeleton"))
@@ -93,7 +93,7 @@ def test_a_phone_holds_every_view(page, view):
     assert small == 0
 
 
-def test_dark_and_light_are_what_the_reader_asked_for(page):
+def test_the_colour_scheme_follows_the_readers_preference(page):
     brightness = "return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"
     page.look(dark=True)
     page.open("#/trends?period=7d", wait="canvas")
@@ -102,7 +102,7 @@ def test_dark_and_light_are_what_the_reader_asked_for(page):
     page.until(lambda: min(page.run(brightness)) > 220)
 
 
-def test_less_motion_is_respected(page):
+def test_reduced_motion_is_respected(page):
     page.look(still=True)
     page.open(undo_for=600_000)
     page.click("[data-key^='contact']")

@@ -1,4 +1,4 @@
-"""Contact buttons: a contact is logged once, after a time in which it can be undone, and its effect shows at once."""
+"""Contact buttons: a contact is logged once after the time to undo it, and the page shows its effect at once."""
 
 import json
 
@@ -30,7 +30,7 @@ def list_page(page, api, clinic):
 
 
 def contact(page, patient, method, outcome, notes="", undo_for=600_000):
-    """It waits to be logged until a test goes on with it, or for as long as the page itself has it wait."""
+    """Makes a contact. It is logged when the test continues it or when the time to undo it is over."""
     page.undo_for(undo_for)
     page.click(f"[data-key='contact {patient} {method}']")
     page.click(f"dialog [value={outcome}]")
@@ -39,7 +39,7 @@ def contact(page, patient, method, outcome, notes="", undo_for=600_000):
     page.click("dialog [type=submit]")
 
 
-def test_undone_it_is_never_sent_and_left_alone_it_is_logged_once(list_page, clinic):
+def test_an_undone_contact_is_never_sent_and_any_other_is_logged_once(list_page, clinic):
     page = list_page.open("#/patients", list_page.token, ".patients")
     contact(page, "bob", "email", "no_response")
     page.until(lambda: page.focused() == "Undo")
@@ -49,7 +49,7 @@ def test_undone_it_is_never_sent_and_left_alone_it_is_logged_once(list_page, cli
     assert "waiting to be logged" in page.text("[data-patient=ann]")
     assert clinic.logged() == [] and page.asked("log-outreach", "POST") == []
     page.find("[data-state=logged]")
-    # By then the first would have been sent too.
+    # The undone contact would have been sent by this time.
     assert clinic.logged() == [("ann", "sms", "success", False, "will book \u2013 שלום 👍")]
     made, = page.asked("log-outreach", "POST")
     opened = page.run("return performance.timeOrigin")
@@ -71,7 +71,7 @@ def test_its_effect_shows_at_once(list_page, clinic, api):
     assert "Phone Reached" in page.text(".history") and "user_test" in page.text(".history")
 
 
-def test_an_answer_that_is_lost_is_asked_for_again_with_the_same_key(list_page, clinic):
+def test_after_a_lost_response_the_request_is_retried_with_the_same_key(list_page, clinic):
     list_page.before(LOST)
     page = list_page.open("#/patients/bob", list_page.token, ".what-to-do")
     contact(page, "bob", "email", "no_response")
@@ -83,7 +83,7 @@ def test_an_answer_that_is_lost_is_asked_for_again_with_the_same_key(list_page, 
     page.find("[data-outreach]")
 
 
-def test_too_many_requests_waits_as_long_as_it_is_told(list_page, clinic):
+def test_too_many_requests_waits_for_retry_after(list_page, clinic):
     list_page.before(REFUSED % ("Slow down.", 429))
     page = list_page.open("#/patients/bob", list_page.token, ".what-to-do")
     contact(page, "bob", "sms", "failed")
@@ -94,7 +94,7 @@ def test_too_many_requests_waits_as_long_as_it_is_told(list_page, clinic):
     assert len(clinic.logged()) == 1
 
 
-def test_a_refusal_is_told_in_words_and_can_be_tried_again(list_page, clinic):
+def test_a_refusal_is_explained_and_can_be_retried(list_page, clinic):
     list_page.before(REFUSED % ("The notes are too long.", 422))
     page = list_page.open("#/patients/bob", list_page.token, ".what-to-do")
     contact(page, "bob", "sms", "success", "x")
@@ -107,7 +107,7 @@ def test_a_refusal_is_told_in_words_and_can_be_tried_again(list_page, clinic):
     assert len(clinic.logged()) == 1
 
 
-def test_a_session_that_ends_meanwhile_is_renewed_and_the_contact_goes_on(list_page, clinic, api):
+def test_an_expired_session_is_renewed_and_the_contact_is_sent(list_page, clinic, api):
     list_page.allowed = ["401 (Unauthorized)"]
     page = list_page.open("#/patients/bob", list_page.token, ".what-to-do")
     contact(page, "bob", "phone", "no_response")
@@ -118,7 +118,7 @@ def test_a_session_that_ends_meanwhile_is_renewed_and_the_contact_goes_on(list_p
     assert clinic.logged() == [("bob", "phone", "no_response", False, "")]
 
 
-def test_the_dialog_asks_what_came_of_it_and_knows_the_address(list_page, clinic):
+def test_the_dialog_asks_for_the_outcome_and_shows_the_address(list_page, clinic):
     page = list_page.open("#/patients", list_page.token, ".patients", undo_for=600_000)
     page.click("[data-key='contact ann email']")
     page.until(lambda: "p@example.org" in page.text("dialog"))
@@ -138,7 +138,7 @@ def test_the_dialog_asks_what_came_of_it_and_knows_the_address(list_page, clinic
     assert clinic.logged() == [("ann", "email", "no_response", True, "😀" * 4000)]
 
 
-def test_cancelled_it_leaves_nothing_and_the_focus_where_it_was(list_page, clinic):
+def test_a_cancelled_dialog_logs_nothing_and_restores_the_focus(list_page, clinic):
     page = list_page.open("#/patients", list_page.token, ".patients")
     for way in (lambda: page.press(ESCAPE), lambda: page.click("dialog .dialog-buttons .quiet")):
         page.click("[data-key='contact bob phone']")
@@ -165,7 +165,7 @@ def test_the_keyboard_alone_logs_and_undoes(list_page, clinic):
     assert clinic.logged() == []
 
 
-def test_leaving_the_page_sees_it_through(list_page, clinic):
+def test_a_contact_is_sent_when_the_page_is_left(list_page, clinic):
     page = list_page.open("#/patients", list_page.token, ".patients")
     contact(page, "ann", "sms", "no_response")
     page.driver.get(page.address + "/dashboard/icon.svg")

@@ -1,4 +1,4 @@
-"""Phases 3 and 4 of the guide: performance beside the industry, and trends over every period."""
+"""Phases 3 and 4 of the guide: performance compared with the industry, and trends over every period."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def test_performance_is_the_apis(page, api, timeframe):
 
 
 def table(page, title):
-    """The figures under a chart, as a reader opens them."""
+    """Opens the table of figures under a chart."""
     figure = f"details[data-key='figures {title}']"
     page.run("document.querySelector(arguments[0]).open = true", figure)
     page.find(f"{figure} tbody tr")
@@ -78,7 +78,7 @@ def test_every_chart_is_drawn_and_described(page):
     page.until(lambda: min(page.run(drawn)) > 20)
     assert len(page.all("canvas[role=img]")) == 5
     assert all(page.run("return [...document.querySelectorAll('canvas')].map((each) => each.ariaLabel.length > 30)"))
-    # Leaving and coming back leaves no chart behind.
+    # Leaving the view removes its charts.
     page.go("#/", ".risk-cards")
     page.go("#/trends?period=7d", ".chart canvas")
     page.until(lambda: page.run("return Object.keys(Chart.instances).length") == 5)

@@ -1,4 +1,4 @@
-"""A frontend's own client class in a page of another origin: every call works, and every refusal can be read."""
+"""A frontend's client class in a page of another origin: every call works, and every error response is readable."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_every_call_works_with_the_headers_of_the_frontend(call, setting, clinic
     assert clinic.logged() == [("patient_123", "sms", "success", False, "from a page")]
 
 
-def test_the_page_can_read_what_is_wrong(call, setting, driver):
+def test_the_page_can_read_error_responses(call, setting, driver):
     answers = call("troubles", setting)
     assert "error" not in answers, answers
     wrong = [(answer["status"], answer["body"]["type"]) for answer in answers]
@@ -55,19 +55,19 @@ def test_the_page_can_read_what_is_wrong(call, setting, driver):
     assert not [entry for entry in driver.get_log("browser") if "CORS" in entry["message"]]
 
 
-def test_a_page_of_another_origin_reads_nothing(call, setting, guide_origin):
+def test_a_page_of_an_unlisted_origin_can_read_nothing(call, setting, guide_origin):
     answers = call("everything", setting, guide_origin.replace("localhost", "127.0.0.1"))
     assert "Failed to fetch" in answers["error"]
 
 
-def test_the_page_can_read_that_its_address_asks_too_often(call, setting, stack, directory, guide_origin):
-    """nginx's own refusal, in the production configuration, which alone has limits by address."""
+def test_the_page_can_read_the_rate_limit_by_address(call, setting, stack, directory, guide_origin):
+    """The response is nginx's own. Only the production configuration has limits by address."""
     origins = ",".join((*ORIGINS, guide_origin))
     production = Stack(directory / "production", STACK_NGINX="production", DATABASE_URL=stack.settings["DATABASE_URL"],
                        CORS_ALLOWED_ORIGINS=origins)
     with production.started("server-start", "nginx-start") as made:
         base = f"https://localhost:{made.settings['HTTPS_PORT']}"
-        # The server refuses this token at once, so that a busy machine reaches the limit too.
+        # The server refuses this token at once, so even a busy machine reaches the limit.
         refused = call("flood", {**setting, "base": base, "token": "not.a.token"})
     assert refused and "error" not in refused, refused
     assert refused["status"] == 429 and refused["body"]["type"] == "/problems/address-rate-limited"

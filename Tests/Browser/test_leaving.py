@@ -1,4 +1,4 @@
-"""The session ends by itself, where nobody has used the page or the token expires: nothing of a patient stays."""
+"""The session ends when nobody uses the page or the token expires. No patient data remains on the screen."""
 
 import time
 
@@ -7,7 +7,7 @@ import pytest
 from test_contact import contact
 from test_outbox import AWAY, KEPT, fail_one, logged, must_name_nobody
 
-# Both clocks of the device, which a test can put forward: the steady one stands still where it sleeps.
+# Both clocks of the device, which a test can advance. The monotonic clock stops while the device sleeps.
 CLOCKS = """
 window.slept = 0; window.awake = 0;
 const [ownNow, OwnDate] = [performance.now.bind(performance), Date];
@@ -26,7 +26,7 @@ TOKEN = "return import('/dashboard/js/session.js').then((session) => session.tok
 
 @pytest.fixture
 def left(desk):
-    """The page of somebody who goes away."""
+    """A patient's page that is then left unused."""
     desk.before(CLOCKS)
     return desk.open("#/patients/bob", desk.anna, ".what-to-do")
 
@@ -48,9 +48,9 @@ def pass_by(page, minutes, slept=False):
 
 @pytest.mark.parametrize("slept, words", [(False, "nobody has used this page for 15 minutes"),
                                           (True, "has slept, or its clock was set")])
-def test_an_untouched_page_blanks_and_forgets_while_it_polls(left, slept, words):
+def test_an_unused_page_is_blanked_and_forgets_its_data_while_it_polls(left, slept, words):
     pass_by(left, 14, slept)
-    # What it asks for by itself is no input.
+    # The page's own requests do not count as input.
     left.run("return import('/dashboard/js/zone.js')")
     left.find("#leaving") if not slept else None
     pass_by(left, 1, slept)
@@ -63,7 +63,7 @@ def test_an_untouched_page_blanks_and_forgets_while_it_polls(left, slept, words)
     assert len(left.run("return asked")) == asked
 
 
-def test_input_keeps_it_and_ends_the_warning(left):
+def test_input_extends_the_session_and_removes_the_warning(left):
     pass_by(left, 14.5)
     left.find("#leaving")
     assert "signs out soon" in left.text("#leaving") and left.text(".leaving-seconds").endswith(" s")
@@ -73,7 +73,7 @@ def test_input_keeps_it_and_ends_the_warning(left):
     left.find("#leaving")
     left.click("[data-key=stay]")
     left.until(lambda: not left.all("#leaving"))
-    # What a script makes up is none.
+    # Events created by a script do not count as input.
     pass_by(left, 14.5)
     left.find("#leaving")
     left.run("dispatchEvent(new KeyboardEvent('keydown', { key: 'a' })); document.body.click()")
@@ -82,7 +82,7 @@ def test_input_keeps_it_and_ends_the_warning(left):
 
 
 def hold(page, key, code, text):
-    """A key that something lies on."""
+    """Holds a key down, so that it repeats."""
     for is_repeated in (False, True, True):
         page.command("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code, text=text,
                      autoRepeat=is_repeated)
@@ -90,8 +90,8 @@ def hold(page, key, code, text):
 
 @pytest.mark.parametrize("place, key, code, text, caused", [("dialog [name=notes]", "x", 88, "x", "input"),
                                                             ("dialog .quiet", "Enter", 13, "\r", "click")])
-def test_a_key_that_something_lies_on_is_no_input(left, place, key, code, text, caused):
-    """Nor is what it types, nor the button that it presses again and again."""
+def test_a_key_that_is_held_down_is_no_input(left, place, key, code, text, caused):
+    """Neither the text it types nor the button it presses repeatedly counts as input."""
     left.click("[data-key='contact bob email']")
     left.find("dialog [name=notes]")
     left.run(
@@ -116,7 +116,7 @@ def test_a_key_that_something_lies_on_is_no_input(left, place, key, code, text, 
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("slept", [False, True])
-def test_a_token_that_was_pasted_and_not_sent_is_forgotten_too(desk, slept):
+def test_a_pasted_token_that_was_not_submitted_is_forgotten(desk, slept):
     desk.before(CLOCKS)
     page = desk.open("#/", desk.anna, ".top-list")
     page.click("[data-key='sign out']")
@@ -136,12 +136,12 @@ def content_of(file):
     try:
         return file.read_bytes()
     except FileNotFoundError:
-        # The browser has replaced it meanwhile.
+        # The browser has just replaced the file.
         return b""
 
 
-def test_what_is_typed_is_not_on_the_disk(desk, directory):
-    """Chromium keeps what stands in fields, to give it back after a crash, unless they say that it may not."""
+def test_typed_text_is_not_on_the_disk(desk, directory):
+    """Chromium stores the content of fields for crash recovery except in fields that forbid it."""
 
     def is_on_disk(text):
         files = [file for file in (directory / "profile").rglob("*") if file.is_file()]
@@ -166,7 +166,7 @@ def test_what_is_typed_is_not_on_the_disk(desk, directory):
     assert not is_on_disk("disclosing.token")
 
 
-def test_what_is_typed_is_told_to_no_service_of_the_browsers(left):
+def test_typed_text_is_sent_to_no_service_of_the_browser(left):
     left.click("[data-key='contact bob email']")
     left.find("dialog [name=notes]")
     assert (
@@ -178,7 +178,7 @@ def test_what_is_typed_is_told_to_no_service_of_the_browsers(left):
     )
 
 
-def test_typed_notes_are_warned_of_kept_sealed_and_given_back_to_their_person_alone(left, clinic):
+def test_typed_notes_are_announced_kept_encrypted_and_restored_to_their_author_alone(left, clinic):
     left.click("[data-key='contact bob email']")
     left.find("dialog [name=notes]").send_keys("private notes")
     pass_by(left, 14.5)
@@ -197,8 +197,8 @@ def test_typed_notes_are_warned_of_kept_sealed_and_given_back_to_their_person_al
     assert left.run("return document.querySelector('dialog [name=notes]').value") == "private notes"
 
 
-def test_after_sleep_the_first_touch_finds_a_blank_page(left):
-    """No timer has run yet: what was touched must not act."""
+def test_after_sleep_the_first_click_finds_a_blank_page(left):
+    """No timer has run yet, so the click must have no effect."""
     left.run("""
         const own = window.setInterval; for (let id = 1; id < 100; id += 1) clearInterval(id);""")
     pass_by(left, 20, slept=True)
@@ -208,7 +208,7 @@ def test_after_sleep_the_first_touch_finds_a_blank_page(left):
 
 
 @pytest.mark.nightly
-def test_after_sleep_the_first_key_is_typed_nowhere(left):
+def test_after_sleep_the_first_key_types_nothing(left):
     left.click("[data-key='contact bob email']")
     left.find("dialog [name=notes]").send_keys("notes")
     pass_by(left, 20, slept=True)
@@ -221,14 +221,14 @@ def test_after_sleep_the_first_key_is_typed_nowhere(left):
 @pytest.mark.parametrize("event", ["window.dispatchEvent(new Event('focus'))",
                                    "document.dispatchEvent(new Event('visibilitychange'))",
                                    "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"])
-def test_what_is_looked_at_again_is_blank_at_once(left, event):
+def test_a_page_that_is_shown_again_after_sleep_is_blank_at_once(left, event):
     assert left.run(f"window.slept += 20 * 60000; {event}; return Boolean(document.querySelector('#token'))")
     must_show_nobody(left)
 
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("is_away", [False, True])
-def test_an_expired_token_ends_it_without_an_answer_under_a_dialog_too(desk, api, clinic, is_away):
+def test_an_expired_token_ends_the_session_without_a_response_and_under_a_dialog(desk, api, clinic, is_away):
     desk.before(CLOCKS)
     token = api.signer.token(clinic.id, sub="user_anna", exp=int(time.time()) + 600)
     page = desk.open("#/patients/bob", token, ".what-to-do")
@@ -250,7 +250,7 @@ def test_an_expired_token_ends_it_without_an_answer_under_a_dialog_too(desk, api
         page.until(lambda: len(page.run(KEPT)) == 1)
     finally:
         page.command("Network.emulateNetworkConditions", **{**OFFLINE, "offline": False})
-    # The same person goes on where he was.
+    # The same user continues on the same page.
     page.sign_in(page.anna, ".what-to-do")
     assert page.run("return location.hash") == "#/patients/bob"
     page.find("[data-state=draft]")
@@ -258,7 +258,7 @@ def test_an_expired_token_ends_it_without_an_answer_under_a_dialog_too(desk, api
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("shift", [86_400_000, -86_400_000])
-def test_a_wrong_clock_neither_ends_a_session_nor_lets_it_last(desk, api, clinic, shift):
+def test_a_wrong_clock_neither_ends_nor_extends_a_session(desk, api, clinic, shift):
     desk.before(CLOCKS + f"window.slept = {shift};")
     page = desk.open("#/patients/bob", api.signer.token(clinic.id, exp=int(time.time()) + 600), ".what-to-do")
     page.run("return new Promise((done) => setTimeout(done, 2500))")
@@ -271,7 +271,7 @@ def test_a_wrong_clock_neither_ends_a_session_nor_lets_it_last(desk, api, clinic
 
 @pytest.mark.nightly
 def test_a_clock_that_was_set_back_hides_no_sleep(left):
-    """As where the time comes from the network only some time after the start."""
+    """Some devices set their clock from the network only some time after the start."""
     left.run("window.slept -= 120 * 60000; dispatchEvent(new Event('focus'))")
     assert left.all(".what-to-do")
     left.run("window.slept += 20 * 60000; dispatchEvent(new Event('focus'))")
@@ -287,7 +287,7 @@ def in_second_tab(page, first, work):
     return found
 
 
-def test_input_in_one_tab_counts_for_all_of_the_person_and_leaving_reaches_them(left):
+def test_input_in_one_tab_counts_for_all_tabs_of_the_user_and_leaving_ends_them_all(left):
     page, first = left, left.driver.current_window_handle
     page.driver.switch_to.new_window("tab")
     second = page.driver.current_window_handle
@@ -308,14 +308,14 @@ def test_input_in_one_tab_counts_for_all_of_the_person_and_leaving_reaches_them(
             page.find("#token")
     finally:
         page.driver.switch_to.window(second)
-        # It was given to this tab, and goes with it.
+        # The script belongs to this tab, and closing the tab removes it.
         page.scripts.pop()
         page.driver.close()
         page.driver.switch_to.window(first)
 
 
 @pytest.mark.nightly
-def test_somebody_elses_input_is_not_the_persons(left):
+def test_input_of_another_user_does_not_count(left):
     page, first = left, left.driver.current_window_handle
     page.driver.switch_to.new_window("tab")
     try:
@@ -330,7 +330,7 @@ def test_somebody_elses_input_is_not_the_persons(left):
         page.driver.switch_to.window(first)
 
 
-def test_the_time_is_the_servers_setting(desk, stack):
+def test_the_idle_timeout_is_the_servers_setting(desk, stack):
     assert stack.client.request("GET", "/dashboard/settings").json() == {"idle_logoff_min": 15}
     desk.before(CLOCKS)
     desk.before(SETTINGS % "Response.json({ idle_logoff_min: 2 })")
@@ -340,7 +340,7 @@ def test_the_time_is_the_servers_setting(desk, stack):
     assert "for 2 minutes" in page.text("#reason")
 
 
-def test_nothing_is_shown_before_the_time_is_known(desk):
+def test_nothing_is_shown_before_the_timeout_is_known(desk):
     desk.before(SETTINGS % "window.mended ? answer() : new Response('{}', { status: 503 })")
     page = desk.open("#/patients/bob", desk.anna, "#problem")
     must_name_nobody(type("", (),
@@ -353,7 +353,7 @@ def test_nothing_is_shown_before_the_time_is_known(desk):
 @pytest.mark.parametrize("answer",
                          ["null", "[]", "{}", *(f"{{ idle_logoff_min: {each} }}"
                                                 for each in ("0", "-1", "0.01", "1e300", "true", "'15'", "null"))])
-def test_no_time_or_one_that_cannot_be_meant_shows_nobody(desk, answer):  # noqa: F811
+def test_a_missing_or_implausible_timeout_shows_no_patient(desk, answer):  # noqa: F811
     desk.before(SETTINGS % f"Response.json({answer})")
     desk.allowed += ["name no time", "of null"]
     desk.open("#/patients", desk.anna, "#problem")
@@ -362,7 +362,7 @@ def test_no_time_or_one_that_cannot_be_meant_shows_nobody(desk, answer):  # noqa
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("status, stays", [(403, False), (404, False), (503, True)])
-def test_what_is_refused_or_gone_is_not_shown_from_before(desk, status, stays):
+def test_refused_or_missing_data_is_no_longer_shown(desk, status, stays):
     page = desk.open("#/patients/bob", desk.anna, ".what-to-do")
     page.run(
         """
@@ -376,7 +376,7 @@ def test_what_is_refused_or_gone_is_not_shown_from_before(desk, status, stays):
     assert ("Baker" in page.text("main")) == stays and bool(page.all(".what-to-do")) == stays
 
 
-def test_a_session_that_ended_lets_go_of_its_contacts(desk, clinic):
+def test_an_ended_session_releases_its_contacts(desk, clinic):
     page = desk.open("#/patients", desk.anna, ".patients")
     fail_one(page)
     page.renew(page.expired, "#token")
@@ -393,7 +393,7 @@ def test_a_session_that_ended_lets_go_of_its_contacts(desk, clinic):
     page.until(lambda: not page.all("#held"))
 
 
-def test_after_signing_out_no_way_back_leads_to_a_patient(desk):
+def test_after_signing_out_the_history_leads_to_no_patient(desk):
     page = desk.open("#/patients", desk.anna, ".patients")
     page.go("#/patients/bob", ".what-to-do")
     page.go("#/", ".top-list")
@@ -407,7 +407,7 @@ def test_after_signing_out_no_way_back_leads_to_a_patient(desk):
 
 
 @pytest.mark.nightly
-def test_a_long_wait_for_the_next_attempt_ends_with_the_session(desk, clinic):
+def test_a_long_wait_for_a_retry_ends_with_the_session(desk, clinic):
     desk.before(AWAY % 503)
     page = desk.open("#/patients", desk.anna, ".patients")
     contact(page, "bob", "phone", "no_response", "private")
@@ -416,7 +416,7 @@ def test_a_long_wait_for_the_next_attempt_ends_with_the_session(desk, clinic):
     page.click("[data-key='sign out']")
     page.find("#token")
     page.sign_in(page.anna, ".top-list")
-    # It is not said to be on its way, and a person may send or discard it.
+    # The page does not report the contact as being sent, and a user may send or discard it.
     page.find("[data-state=failed]")
     asked = len(page.asked("log-outreach", "POST"))
     page.run("window.interfere = null")
@@ -427,7 +427,7 @@ def test_a_long_wait_for_the_next_attempt_ends_with_the_session(desk, clinic):
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("shift", [10 * 86_400_000, -10 * 86_400_000])
-def test_a_wrong_clock_of_the_device_discards_nothing(desk, clinic, shift):
+def test_a_wrong_device_clock_discards_nothing(desk, clinic, shift):
     page = desk.open("#/patients", desk.anna, ".patients")
     fail_one(page)
     page.before(CLOCKS + f"window.slept = {shift};")

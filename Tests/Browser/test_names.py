@@ -1,4 +1,4 @@
-"""Whatever somebody is called, the page shows just that."""
+"""The page shows every name exactly as it is stored."""
 
 import pytest
 
@@ -23,7 +23,7 @@ NAMES = {
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("width", [1280, 360])
-def test_names_in_any_script_are_text_and_break_nothing(page, api, clinic, width):
+def test_names_in_any_script_are_text_and_keep_the_layout(page, api, clinic, width):
     for number, (key, name) in enumerate(NAMES.items()):
         clinic.add(key, name, days=60 + number, notes=name, phone=name[:30], email=name[:60])
     page.look(width=width, mobile=width < 500)
@@ -36,7 +36,7 @@ def test_names_in_any_script_are_text_and_break_nothing(page, api, clinic, width
     shown = page.run("return Object.fromEntries([...document.querySelectorAll('.patient')].map((each) =>"
                      "[each.dataset.patient, each.querySelector('h2').textContent]))")
     assert shown == NAMES
-    # A name that runs the other way does not turn its surroundings.
+    # A right-to-left name does not change the direction of the text around it.
     direction = "return getComputedStyle(document.querySelector(`[data-patient=${arguments[0]}] h2 bdi`)).direction"
     assert page.run(direction, "arabic") == "rtl" and page.run(direction, "quotes") == "ltr"
     page.click("[data-key='contact script sms']")
@@ -56,7 +56,7 @@ NAMELESS = {
 }
 
 
-def test_whoever_has_no_name_is_shown_by_the_id(page, api, clinic, axe):
+def test_a_patient_without_a_name_is_shown_by_the_id(page, api, clinic, axe):
     for number, (key, name) in enumerate(NAMELESS.items()):
         clinic.add(key, name, days=60 + number, notes=name, phone=name, email=name)
     page.open("#/", token=api.signer.token(clinic.id), wait=".top-list", undo_for=600_000)
@@ -123,21 +123,21 @@ ADDRESSES = {
 }
 
 
-def test_a_number_opens_a_call_without_what_a_link_may_not_hold(page):
+def test_a_number_opens_a_call_without_characters_that_a_link_may_not_have(page):
     page.open()
     ask = ("const [texts, done] = arguments; import('/dashboard/js/names.js').then(({ phoneLink, mailLink }) => done("
            "texts.map((text) => [phoneLink('tel', text), phoneLink('sms', text), mailLink(text)])))")
     links = dict(zip(PHONES, page.driver.execute_async_script(ask, list(PHONES))))
     assert {text: link[0] for text, link in links.items()} == {text: number and f"tel:{number}"
                                                                for text, number in PHONES.items()}
-    # No message goes to an extension.
+    # An SMS cannot be sent to an extension.
     assert all(link[1] == (number and "sms:" + number.split(";")[0])
                for (text, number), link in zip(PHONES.items(), links.values()))
     links = page.driver.execute_async_script(ask, list(ADDRESSES))
     assert [link[2] for link in links] == [address and f"mailto:{address}" for address in ADDRESSES.values()]
 
 
-def test_the_dialog_links_what_can_be_dialled_and_shows_the_rest(page, api, clinic):
+def test_the_dialog_links_numbers_that_can_be_dialled_and_shows_the_others_as_text(page, api, clinic):
     clinic.add("ann", "Ann", phone="Tel. (02) 9374 4000 ext. 7",
                email="Ann <ann@example.org>").add("bob", "Bob", phone="ask his wife")
     page.open("#/patients", token=api.signer.token(clinic.id), wait=".patients")
@@ -156,12 +156,12 @@ def test_the_dialog_links_what_can_be_dialled_and_shows_the_rest(page, api, clin
     page.click("dialog .quiet")
 
 
-# Of a patient whose every word is unlike the page's own.
+# A patient whose words do not occur in the page's own text.
 WORDS = {"name": "Nomen Zwölf", "phone": "+61 491 570 012", "email": "zwoelf@example.org", "notes": "Notiz zwölf"}
 
 
 def untranslatable(page):
-    """The words that some text on the page holds where a browser would translate it."""
+    """Returns the given words in text that a browser would translate."""
     return page.run(
         """
         const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
@@ -177,7 +177,7 @@ def untranslatable(page):
 
 
 @pytest.mark.nightly
-def test_what_others_wrote_is_not_offered_for_translation(page, api, clinic):
+def test_patient_data_is_not_offered_for_translation(page, api, clinic):
     clinic.add("id_zwölf", WORDS["name"], phone=WORDS["phone"], email=WORDS["email"],
                notes=WORDS["notes"]).add("id_zwölf_2", "")
     page.open("#/", token=api.signer.token(clinic.id, sub="user_zwoelf"), wait=".top-list")
@@ -204,7 +204,7 @@ CONTROLS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u
 
 
 @pytest.mark.nightly
-def test_what_turns_or_hides_letters_of_an_address_stands_there_as_what_it_is(page, api, clinic):
+def test_invisible_and_direction_characters_in_an_address_are_shown_as_codes(page, api, clinic):
     clinic.add("ann", "Ann", email="ann\u202egro.elpmaxe@mallory.example", phone="+61 491\u2066 570 006")
     clinic.add("bob", "Bob", email=CONTROLS.join(("bob@example.org", "")), phone=CONTROLS + "0491 570 006")
     named = "".join(f"U+{ord(each):04X}" for each in CONTROLS)
@@ -221,7 +221,7 @@ def test_what_turns_or_hides_letters_of_an_address_stands_there_as_what_it_is(pa
         page.click(f"[data-key='contact {key}']")
         page.find("dialog .contact-number")
         assert page.run("return document.querySelector('dialog .contact-number').textContent") == shown
-        # A number is dialled by its digits; an e-mail goes to no address that cannot be read.
+        # A number is dialled by its digits. An unreadable e-mail address gets no link.
         assert page.run("return document.querySelector('dialog .contact-address a')?.getAttribute('href') ?? null") == (
             "tel:0491570006" if key == "bob phone" else None)
         page.click("dialog .quiet")
@@ -229,7 +229,7 @@ def test_what_turns_or_hides_letters_of_an_address_stands_there_as_what_it_is(pa
 
 
 def around(page, selector):
-    """What is drawn above and below an element, a little off it."""
+    """Takes pictures of the areas just above and below an element."""
     left, top, width, bottom = page.run("""
         const box = document.querySelector(arguments[0]).getBoundingClientRect();
         return [box.left, box.top, Math.max(box.width, 100), box.bottom].map(Math.round);""", selector)
@@ -239,7 +239,7 @@ def around(page, selector):
 
 
 @pytest.mark.nightly
-def test_marks_piled_up_on_a_letter_stay_in_the_box_of_the_name(page, api, clinic):
+def test_stacked_diacritics_stay_in_the_box_of_the_name(page, api, clinic):
     clinic.add("ann", "Z" + "\u0301\u0323" * 100, notes="Z" + "\u0301\u0323" * 100)
     page.open("#/patients/ann", token=api.signer.token(clinic.id), wait=".what-to-do")
     page.run("document.getElementById('updated').textContent = ''")

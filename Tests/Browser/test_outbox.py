@@ -1,11 +1,12 @@
-"""What is not in the log yet belongs to a person of a clinic: nobody else sends or sees it, and it is not lost."""
+"""A contact that is not logged yet belongs to one user of one clinic. No other user sends or sees it, and it is not
+lost."""
 
 import pytest
 
 from browser import ESCAPE, RECORDER, must_have_no_violation
 from test_contact import contact
 
-# As a server that takes a request and never answers, until the page's own patience ends.
+# Simulates a server that accepts a request and never responds, until the page's own timeout.
 HANGING = """
 window.hanging = 0;
 window.interfere = (path, answer, { signal }) => {
@@ -42,13 +43,13 @@ def must_name_nobody(page):
     assert not [name for name in ("Ann", "Bob", "Archer", "Baker", "bob", "private") if name in text], text
 
 
-def test_a_colleague_neither_sends_nor_sees_it(desk, clinic):
+def test_a_colleague_neither_sends_nor_sees_a_waiting_contact(desk, clinic):
     page = desk.open("#/patients/bob", desk.anna, ".what-to-do")
     contact(page, "bob", "phone", "no_response", "private")
     page.renew(page.expired, "#token")
     assert "1 contact is not logged yet" in page.text("#held")
     assert not page.all("#contacts :not(#held) > .contact-what") and "Bob" not in page.text("body")
-    # The address is his patient's: the colleague begins at the overview.
+    # The address in the page is a patient of the first user, so the colleague starts at the overview.
     page.sign_in(page.ben, ".top-list")
     contact(page, "ann", "sms", "success")
     page.click("[data-state=waiting] .quiet")
@@ -67,7 +68,7 @@ def test_a_colleague_neither_sends_nor_sees_it(desk, clinic):
     must_name_nobody(page)
 
 
-def test_signing_out_waits_for_nothing_and_leaves_nothing(desk, clinic):
+def test_signing_out_waits_for_no_request_and_leaves_no_data(desk, clinic):
     desk.before(HANGING)
     page = desk.open("#/patients/bob", desk.anna, ".what-to-do")
     contact(page, "bob", "phone", "no_response", "private")
@@ -79,7 +80,7 @@ def test_signing_out_waits_for_nothing_and_leaves_nothing(desk, clinic):
     page.until(lambda: len(page.run(KEPT)) == 2)
     page.click("[data-key='sign out']")
     page.find("#token")
-    # Both requests are still under way.
+    # Both requests are still in flight.
     assert page.run("return hanging") == 2
     must_name_nobody(page)
     assert page.run("return [sessionStorage.length, localStorage.length]") == [0, 0]
@@ -92,7 +93,7 @@ def test_signing_out_waits_for_nothing_and_leaves_nothing(desk, clinic):
     page.until(lambda: logged(clinic) == [("bob", "user_anna")] * 2, 120)
 
 
-def test_after_signing_out_it_can_be_discarded(desk, clinic, axe):
+def test_a_waiting_contact_can_be_discarded_after_signing_out(desk, clinic, axe):
     desk.before(AWAY % 422)
     page = desk.open("#/patients", desk.anna, ".patients")
     contact(page, "bob", "phone", "no_response", "private")
@@ -111,7 +112,7 @@ def test_after_signing_out_it_can_be_discarded(desk, clinic, axe):
 
 
 @pytest.mark.nightly
-def test_the_same_id_of_another_clinic_is_another_patient(desk, clinic, api, database):
+def test_the_same_id_in_another_clinic_is_another_patient(desk, clinic, api, database):
     other = f"{clinic.id}_other"
     with database.cursor() as cursor:
         cursor.execute("INSERT INTO organizations (id, name) VALUES (%s, 'Another')", (other, ))
@@ -138,7 +139,7 @@ window.interfere = (path, answer, options) => path === '/dev/tokens' ? Response.
         assert bool(page.all("#held")) == (mark == "")
 
 
-def test_everything_unsaved_is_asked_about(desk, clinic, axe):
+def test_unsaved_input_is_never_discarded_without_a_question(desk, clinic, axe):
     desk.before(AWAY % 422)
     page = desk.open("#/patients", desk.anna, ".patients", undo_for=600_000)
     assert not page.run(ASKS)
@@ -147,7 +148,7 @@ def test_everything_unsaved_is_asked_about(desk, clinic, axe):
     assert not page.run(ASKS)
     page.find("dialog [name=notes]").send_keys("private")
     assert page.run(ASKS)
-    # The second Escape in a row closes a dialog whatever its page says.
+    # The browser closes a dialog at the second Escape in a row, even if the page cancels the event.
     for _ in range(3):
         page.press(ESCAPE)
         page.until(lambda: "Discard the notes" in page.text("dialog[open]"))
@@ -185,14 +186,14 @@ return import('/dashboard/js/outbox.js').then((outbox) => {
 
 
 @pytest.mark.nightly
-def test_more_than_the_browser_sees_through_arrives_all_the_same(desk, clinic):
+def test_more_contacts_than_keepalive_allows_are_all_logged(desk, clinic):
     page = desk.open("#/patients", desk.anna, ".patients")
     page.run(SEVEN, True)
     page.until(lambda: len(logged(clinic)) == 7)
-    # None was begun that the browser would have refused for want of room.
+    # The page started no request beyond the browser's limit for keepalive requests.
     assert len(page.asked("log-outreach", "POST")) == 7
     page.until(lambda: len(page.all("[data-state=logged]")) == 7)
-    # What it does not see through is ended with the page.
+    # The browser ends requests without keepalive together with the page.
     page.run(
         "window.interfere = (path, answer, { keepalive, method }) => (method !== 'POST' || keepalive ? answer() : new Promise(() => {}))"
     )
@@ -206,7 +207,7 @@ def test_more_than_the_browser_sees_through_arrives_all_the_same(desk, clinic):
     assert logged(clinic) == [("bob", "user_anna")] * 14
 
 
-def test_a_closed_tab_loses_nothing_and_shows_it_to_its_person_alone(desk, clinic):
+def test_a_closed_tab_loses_no_contact_and_shows_it_to_its_user_alone(desk, clinic):
     page = desk.open("#/", desk.anna, ".top-list")
     first = page.driver.current_window_handle
     page.driver.switch_to.new_window("tab")
@@ -222,7 +223,7 @@ def test_a_closed_tab_loses_nothing_and_shows_it_to_its_person_alone(desk, clini
         page.driver.close()
         page.driver.switch_to.window(first)
     assert logged(clinic) == [] and len(page.run(KEPT)) == 1
-    # A token is worth what the API says of it: this one is signed by nobody.
+    # Only the API decides whether a token is valid. This one has an invalid signature.
     head, body, _ = page.anna.split(".")
     page.renew(f"{head}.{body}.AAAA", "#token")
     assert "1 contact is not logged yet" in page.text("#held")
@@ -245,7 +246,7 @@ window.interfere = async (path, answer) => {
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize(("refused", "headers"), [(1, "{ 'Retry-After': '600' }"), (4, "{}")])
 @pytest.mark.parametrize("leave", ["#sign-out", "/dashboard/icon.svg"])
-def test_whoever_leaves_sends_what_waits_for_its_next_attempt(desk, clinic, refused, headers, leave):
+def test_leaving_the_page_sends_a_contact_that_waits_for_a_retry(desk, clinic, refused, headers, leave):
     page = desk.open("#/patients", desk.anna, ".patients")
     page.run(ONCE_AWAY % (refused, headers))
     contact(page, "bob", "phone", "no_response", "private")
@@ -261,7 +262,7 @@ def test_whoever_leaves_sends_what_waits_for_its_next_attempt(desk, clinic, refu
 
 
 @pytest.mark.nightly
-def test_what_one_tab_has_no_other_takes(desk, clinic):
+def test_a_contact_that_one_tab_holds_is_not_taken_by_another(desk, clinic):
     page = desk.open("#/patients", desk.anna, ".patients")
     page.click("[data-key='contact bob phone']")
     page.find("dialog [name=notes]").send_keys("private")
@@ -271,7 +272,7 @@ def test_what_one_tab_has_no_other_takes(desk, clinic):
     page.driver.switch_to.new_window("tab")
     try:
         page.load("#/patients", page.anna, ".patients")
-        # Whatever it would take, it takes together with the first that is free.
+        # A tab takes all free contacts at once, so the first logged one proves that it has taken them.
         contact(page, "ann", "phone", "no_response")
         page.click("[data-state=waiting] .quiet")
         page.find("[data-state=logged]")
@@ -280,7 +281,7 @@ def test_what_one_tab_has_no_other_takes(desk, clinic):
         page.driver.switch_to.window(first)
         page.driver.get(page.address + "/dashboard/icon.svg")
         page.driver.switch_to.window(second)
-        # As soon as that tab is gone, it is.
+        # Closing the tab frees the contact.
         page.find("[data-state=draft]")
     finally:
         page.driver.close()
@@ -293,7 +294,7 @@ for (const [name, text] of Object.entries({ ...localStorage })) {
 }"""
 
 
-def test_another_day_a_person_decides_and_after_a_week_nothing_is_left(desk, clinic):
+def test_on_another_day_the_user_decides_and_after_a_week_no_contact_is_left(desk, clinic):
     desk.before(AWAY % 503)
     page = desk.open("#/patients", desk.anna, ".patients")
     for hours, rest in ((24, 1), (7 * 24 + 1, 0)):
@@ -315,7 +316,7 @@ def test_another_day_a_person_decides_and_after_a_week_nothing_is_left(desk, cli
 
 
 @pytest.mark.nightly
-def test_a_hidden_page_keeps_what_waits_until_it_is_undone(desk, clinic):
+def test_a_hidden_page_keeps_a_contact_until_it_is_undone(desk, clinic):
     page = desk.open("#/patients", desk.anna, ".patients")
     contact(page, "bob", "phone", "no_response", "private")
     assert page.run(KEPT) == []
@@ -325,7 +326,7 @@ def test_a_hidden_page_keeps_what_waits_until_it_is_undone(desk, clinic):
     assert logged(clinic) == []
 
 
-def test_notes_that_were_typed_wait_for_their_person(desk, clinic):
+def test_typed_notes_wait_for_their_author(desk, clinic):
     page = desk.open("#/patients/bob", desk.anna, ".what-to-do")
     page.click("[data-key='contact bob email']")
     page.click("dialog [value=success]")
@@ -333,7 +334,7 @@ def test_notes_that_were_typed_wait_for_their_person(desk, clinic):
     page.find("dialog [name=notes]").send_keys("private notes")
     page.renew(page.expired, "#token")
     assert not page.all("dialog") and "private" not in page.run(EVERYTHING)
-    # The page goes away too, as a phone's does.
+    # The page is unloaded too, as on a phone.
     page.driver.get(page.address + "/dashboard/icon.svg")
     page.load("#/patients/bob", page.anna, ".what-to-do", undo_for=600_000)
     page.click("[data-state=draft] .button")
@@ -345,7 +346,7 @@ def test_notes_that_were_typed_wait_for_their_person(desk, clinic):
 
 
 @pytest.mark.nightly
-def test_going_back_to_the_page_goes_on_with_it(desk, clinic):
+def test_returning_to_the_page_continues_a_waiting_contact(desk, clinic):
     page = desk.open("#/patients", desk.anna, ".patients")
     page.run(AWAY % 503)
     contact(page, "bob", "phone", "no_response", "private")
@@ -353,13 +354,13 @@ def test_going_back_to_the_page_goes_on_with_it(desk, clinic):
     page.until(lambda: len(page.run(KEPT)) == 1)
     page.click("[data-key='contact ann sms']")
     page.find("dialog [name=notes]").send_keys("private")
-    # The first letter takes a moment to be sealed, and only what is sealed can be kept by a page that goes.
+    # Encryption takes a moment, and a page that is being left can store encrypted contacts only.
     page.until(
         lambda: page.run(
             "return import('/dashboard/js/outbox.js').then((outbox) => outbox.contacts().every(({ sealed }) => sealed))"
         )
     )
-    # What the browser says when it puts a page into its cache, and when it takes it out.
+    # The events that the browser sends when a page enters its back/forward cache and when it leaves it.
     page.run("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
     page.until(lambda: len(page.run(KEPT)) == 2)
     page.run("window.interfere = null; dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
@@ -372,7 +373,7 @@ def test_going_back_to_the_page_goes_on_with_it(desk, clinic):
     page.until(lambda: not page.run(ASKS))
 
 
-def test_signing_out_reaches_every_tab_of_the_person_and_nobody_else(desk, clinic):
+def test_signing_out_reaches_every_tab_of_the_user_and_of_no_other(desk, clinic):
     page = desk.open("#/patients/bob", desk.anna, ".what-to-do")
     assert page.run("return sessionStorage.length + localStorage.length + document.cookie.length") == 0
     page.click("[data-key='contact bob phone']")
@@ -405,7 +406,7 @@ def test_signing_out_reaches_every_tab_of_the_person_and_nobody_else(desk, clini
 
 
 def fail_one(page, patient="bob"):
-    """One contact that was not taken, and is kept."""
+    """Makes one contact that the server refuses. The page keeps it."""
     page.run(AWAY % 422)
     contact(page, patient, "phone", "no_response", "private")
     page.click("[data-state=waiting] .quiet")
@@ -413,7 +414,7 @@ def fail_one(page, patient="bob"):
 
 
 @pytest.mark.nightly
-def test_signing_out_forgets_what_waits_in_every_clinic_of_the_person(desk, clinic, api):
+def test_signing_out_forgets_waiting_contacts_in_every_clinic_of_the_user(desk, clinic, api):
     page = desk.open("#/patients", desk.anna, ".patients")
     fail_one(page)
     page.allowed.append("404 (Not Found)")
@@ -432,8 +433,8 @@ def test_signing_out_forgets_what_waits_in_every_clinic_of_the_person(desk, clin
 
 
 @pytest.mark.nightly
-def test_what_its_person_forgot_in_another_tab_is_asked_about_where_it_waits(desk, clinic):
-    """Where no tab hears of another one's signing out, what is kept tells it."""
+def test_signing_out_in_another_tab_makes_a_failed_contact_ask_before_leaving(desk, clinic):
+    """Without messages between tabs, the stored data shows that the user has signed out in another one."""
     desk.before("delete window.BroadcastChannel;")
     page = desk.open("#/patients", desk.anna, ".patients")
     fail_one(page)
@@ -470,9 +471,9 @@ LACKING = {
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("lacking", LACKING)
-def test_where_nothing_can_be_kept_the_page_works_and_says_so(desk, clinic, lacking):
+def test_without_storage_the_page_works_and_reports_it(desk, clinic, lacking):
     page = desk
-    # The other documents are the test's own.
+    # The other documents belong to the test itself.
     page.before("if (location.pathname === '/') {%s}" % LACKING[lacking])
     page.allowed += ["A contact cannot be kept on this computer.", "A key could not be deleted."]
     page.open("#/")

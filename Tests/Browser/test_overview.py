@@ -1,4 +1,4 @@
-"""Phase 1 of the guide: cards by risk, the critical alert, the urgent counter; and what is below them."""
+"""Phase 1 of the guide: cards by risk, the critical alert, the urgent counter and the sections below them."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_the_numbers_are_the_apis(page, api):
         ".risk-card.level-critical")
 
 
-def test_the_first_patients_are_the_apis_in_its_order(page, api):
+def test_the_first_patients_and_their_order_are_the_apis(page, api):
     page.open()
     top = api.answer("org_demo_1", "dashboard")["top_priority_patients"]
     assert page.texts(".top-list h3 bdi") == [patient["name"] for patient in top]
@@ -36,7 +36,7 @@ def test_the_first_patients_are_the_apis_in_its_order(page, api):
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("dark", [False, True])
-def test_the_cards_have_the_guides_colours_and_say_what_to_do(page, dark):
+def test_the_cards_have_the_guides_colours_and_actions(page, dark):
     page.look(dark=dark)
     page.open()
     for level, color in COLORS.items():
@@ -58,7 +58,7 @@ def test_a_card_leads_to_its_patients(page, api):
     assert page.text(".choice [aria-current]").split()[0] == "High"
 
 
-def test_contact_success_stands_beside_the_industry(page, api):
+def test_contact_success_is_compared_with_the_industry(page, api):
     page.open()
     metrics = api.answer("org_demo_1", "performance")
     text = page.text(".stack .panel:last-child")
@@ -66,7 +66,7 @@ def test_contact_success_stands_beside_the_industry(page, api):
     assert f"industry average of {metrics['benchmark_comparison']['industry_avg_contact_rate']}%" in text
 
 
-def test_an_organization_without_patients_is_told_so(page):
+def test_an_organization_without_patients_gets_an_explanation(page):
     page.open()
     page.run("const s = document.querySelector('.organization select'); s.value = 'org_demo_3';"
              "s.dispatchEvent(new Event('change'))")
@@ -77,8 +77,8 @@ def test_an_organization_without_patients_is_told_so(page):
     page.go("#/trends?period=7d", ".chart")
 
 
-def test_it_asks_again_every_half_minute_while_it_is_looked_at_and_not_while_hidden(page):
-    # A clock thirty times as fast: half a minute is a second.
+def test_the_page_polls_every_half_minute_while_visible_and_not_while_hidden(page):
+    # The clock runs thirty times as fast, so half a minute takes a second.
     page.before("""
         const realNow = Date.now.bind(Date), start = realNow(), realTimeout = setTimeout.bind(window);
         Date.now = () => start + (realNow() - start) * 30;
@@ -92,17 +92,17 @@ def test_it_asks_again_every_half_minute_while_it_is_looked_at_and_not_while_hid
         };""")
     page.open()
     page.until(lambda: len(page.asked("risk-metrics")) >= 3)
-    # What nobody asked for says so to the audit, in each of a view's requests; what somebody asked for does not.
+    # Each request of a view that a timer has caused is marked for the audit. A request that a user has caused is not.
     assert [each["by"] for each in page.asked("risk-metrics")][:3] == [None, "timer", "timer"]
-    # Not the page's settings, which have that word in their path too.
+    # The filter excludes the page's settings, whose path contains "dashboard" too.
     assert [each["by"] for each in page.asked("/dashboard") if "/reengagement/" in each["path"]][:2] == [None, "timer"]
     times = [each["at"] for each in page.asked("risk-metrics")]
     assert all(later - earlier >= 29_000 for earlier, later in zip(times, times[1:])), times
     page.run("hide(true)")
     before = len(page.asked("risk-metrics"))
     page.until(lambda: page.run("return Date.now() - asked.at(-1).at > 90_000"))
-    assert len(page.asked("risk-metrics")) <= before + 1  # one may have been under way
+    assert len(page.asked("risk-metrics")) <= before + 1  # one may have been in flight
     seen = len(page.asked("risk-metrics"))
     page.run("hide(false)")
     page.until(lambda: len(page.asked("risk-metrics")) > seen)
-    assert page.asked("risk-metrics")[seen]["by"] is None, "somebody has come back to look"
+    assert page.asked("risk-metrics")[seen]["by"] is None, "the user has returned to the page"

@@ -11,7 +11,7 @@ def busiest(api):
     return max(details, key=lambda each: (each["treatment_notes"] is not None, len(each["outreach"])))
 
 
-def test_it_shows_everything_that_the_api_knows(page, api):
+def test_the_page_shows_every_field_of_the_api(page, api):
     patient = busiest(api)
     page.open(f"#/patients/{patient['id']}", wait=".what-to-do")
     text = page.text("main")
@@ -32,7 +32,7 @@ def test_it_shows_everything_that_the_api_knows(page, api):
         assert each["notes"] in shown and each["logged_by"] in shown
 
 
-def test_somebody_who_is_not_there_is_told_in_words(page):
+def test_an_unknown_patient_gets_an_explanation(page):
     page.allowed = ["404 (Not Found)"]
     page.open("#/patients/nobody", wait="#problem")
     assert "There is no such patient" in page.text("#problem") and "Request " in page.text("#problem")
@@ -40,7 +40,7 @@ def test_somebody_who_is_not_there_is_told_in_words(page):
     page.find(".patients")
 
 
-def test_an_id_may_hold_anything_that_an_address_can(page, api, clinic):
+def test_an_id_may_have_any_character_that_an_address_allows(page, api, clinic):
     strange = "a/b?c#d %41 \u00e9\u4e2d"
     clinic.add(strange, "Odd Id", notes="Two\nlines")
     page.open("#/patients", token=api.signer.token(clinic.id), wait=".patients")

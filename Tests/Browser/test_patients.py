@@ -1,4 +1,4 @@
-"""Phase 2 of the guide: the list by priority, coloured by level, with what to do; filter and pages."""
+"""Phase 2 of the guide: the list by priority with colours and actions, its filter and its pages."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def ids(page):
     return page.run("return [...document.querySelectorAll('.patient')].map((each) => each.dataset.patient)")
 
 
-def test_it_shows_the_apis_list_with_every_field_that_counts(page, api):
+def test_the_list_and_its_main_fields_are_the_apis(page, api):
     page.open("#/patients", wait=".patients")
     patients = api.answer(ORGANIZATION, "patients/prioritized?limit=25")["patients"]
     assert ids(page) == [patient["id"] for patient in patients]
@@ -39,7 +39,7 @@ def test_each_level_has_its_own_list_and_count(page, api, level):
     assert page.text("#range") == f"1–{min(25, count)} of {count}"
 
 
-def test_paging_shows_everybody_once_and_goes_back(page, api):
+def test_paging_shows_every_patient_once_and_goes_back(page, api):
     page.open("#/patients?level=critical", wait=".patients")
     page.run("const s = document.querySelector('.size select'); s.value = '50'; s.dispatchEvent(new Event('change'))")
     count = api.answer(ORGANIZATION, "risk-metrics")["risk_summary"]["critical"]
@@ -52,7 +52,7 @@ def test_paging_shows_everybody_once_and_goes_back(page, api):
         seen += ids(page)
     assert len(seen) == len(set(seen)) == count
     assert page.text("#range").endswith(f"–{count} of {count}")
-    # A patient's page and back: the same page of the list.
+    # Returning from a patient's page shows the same page of the list.
     last = ids(page)
     page.click(".patient:last-child h2 a")
     page.find(".what-to-do")
@@ -77,7 +77,7 @@ def test_a_hundred_thousand_patients_are_a_page_at_a_time(page, api, clinic):
             cursor.execute("SELECT built AND marks = 0 FROM re.status WHERE organization_id = %s", (clinic.id, ))
             return cursor.fetchone()[0]
 
-    # Until then an answer takes seconds, and is 503 on a busy machine.
+    # Before that a response takes seconds, and is 503 on a busy machine.
     eventually(is_worked_off, 900, every=1)
     page.open("#/", token=api.signer.token(clinic.id), wait="#total-patients")
     assert page.text("#total-patients") == "100,000 patients"
@@ -91,7 +91,7 @@ def test_a_hundred_thousand_patients_are_a_page_at_a_time(page, api, clinic):
     assert max(sizes) < 50_000
 
 
-def test_a_search_stands_in_no_address_and_survives_what_is_typed_meanwhile(page, api, clinic):
+def test_a_search_is_in_no_address_and_an_update_keeps_typed_text(page, api, clinic):
     clinic.add("ana", "Ana Ōtaki", days=50).add("ben", "Ben Okafor", days=40).add("oto", "Zoë Otakis", days=30)
     page.open("#/patients", token=api.signer.token(clinic.id), wait=".patients")
     assert ids(page) == ["ana", "ben", "oto"] and page.text("#range") == "1–3 of 3"
@@ -103,7 +103,7 @@ def test_a_search_stands_in_no_address_and_survives_what_is_typed_meanwhile(page
         "const s = document.querySelector('[data-key=order]'); s.value = 'name'; s.dispatchEvent(new Event('change'))"
     )
     page.until(lambda: page.asked("patients/search", "POST") and ids(page) == ["ana", "oto"])
-    # A new answer comes while somebody types.
+    # A new response arrives while the user types.
     page.click("[data-key=search]")
     page.press("s ")
     clinic.add("late", "Late Otaki", days=20)

@@ -1,4 +1,4 @@
-"""On paper: every view is whole, says what it is of, and holds nothing that can only be clicked."""
+"""On paper every view is complete and labelled, and has no controls."""
 
 import base64
 import subprocess
@@ -17,7 +17,7 @@ MARGIN = 12 / 25.4 * 72
 
 
 def printed(page, folder, paper="A4"):
-    """Each sheet's words, with the place of each, in points."""
+    """Returns the words of each sheet with their positions in points."""
     width, height = PAPERS[paper]
     made = page.command("Page.printToPDF", paperWidth=width, paperHeight=height)["data"]
     (folder / "page.pdf").write_bytes(base64.b64decode(made))
@@ -33,7 +33,7 @@ def text_of(sheets):
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("paper", PAPERS)
 @pytest.mark.parametrize("name", VIEWS)
-def test_each_view_is_printed_whole(page, tmp_path, name, paper):
+def test_each_view_is_printed_completely(page, tmp_path, name, paper):
     page.open(VIEWS[name])
     page.until(lambda: not page.all(".skeleton, main[aria-busy]"))
     title = page.text("h1")
@@ -55,7 +55,7 @@ def test_charts_reach_their_newest_week(page, tmp_path, look):
     page.open("#/trends?period=1y", wait="canvas")
     page.until(lambda: page.run("return globalThis.Chart && Object.keys(Chart.instances).length === 5"))
     before = page.run("return [...document.querySelectorAll('canvas')].map((each) => each.clientWidth)")
-    # After the page's own listener: what a whole chart has to say.
+    # This listener runs after the page's own and records the complete chart.
     page.run(
         "addEventListener('beforeprint', () => { window.ticks = Object.values(Chart.instances).map((each) =>"
         "({ labels: each.scales.x.ticks.map(({ label }) => label), text: each.options.plugins.legend.labels.color })) })"
@@ -66,7 +66,7 @@ def test_charts_reach_their_newest_week(page, tmp_path, look):
     for chart in charts:
         assert all(label in words for label in chart["labels"]), (chart["labels"], words)
         assert chart["text"] == "#000000"
-    # And on the screen they are again what they were.
+    # On the screen the charts have their former size again.
     page.until(
         lambda: page.run("return [...document.querySelectorAll('canvas')].map((each) => each.clientWidth)") == before
     )
@@ -76,8 +76,8 @@ def test_charts_reach_their_newest_week(page, tmp_path, look):
 
 
 @pytest.mark.nightly
-def test_a_chart_fits_its_sheet_even_where_nothing_draws_it_anew(page):
-    """A chart that stays as it was drawn for a wide screen is scaled to the sheet."""
+def test_a_chart_fits_its_sheet_even_without_a_redraw(page):
+    """A chart drawn for a wide screen is scaled to the sheet."""
     page.before("ResizeObserver = class { observe() {} unobserve() {} disconnect() {} }")
     page.open("#/trends?period=1y", wait="canvas")
     page.until(lambda: page.run("return globalThis.Chart && Object.keys(Chart.instances).length === 5"))
@@ -88,7 +88,7 @@ def test_a_chart_fits_its_sheet_even_where_nothing_draws_it_anew(page):
     assert len(beyond) == 5 and max(beyond) <= 0
 
 
-def test_the_list_has_its_heads_on_each_sheet(page, tmp_path, api, clinic):
+def test_the_list_repeats_its_headings_on_each_sheet(page, tmp_path, api, clinic):
     for number in range(60):
         clinic.add(f"p{number}", f"Patient {number}", days=60 + number)
     page.open("#/patients", token=api.signer.token(clinic.id), wait=".patients")
@@ -104,7 +104,7 @@ def test_the_list_has_its_heads_on_each_sheet(page, tmp_path, api, clinic):
     assert "1–60 of 60" in text_of(sheets)
 
 
-def test_open_figures_are_printed_to_the_last(page, tmp_path):
+def test_open_tables_of_figures_are_printed_completely(page, tmp_path):
     page.open("#/trends?period=1y", wait="canvas")
     page.run("document.querySelector('details').open = true")
     page.find("tbody tr")
@@ -116,7 +116,7 @@ def test_open_figures_are_printed_to_the_last(page, tmp_path):
     assert len(heads) > 4
 
 
-def test_levels_can_be_told_apart_without_their_colours(page):
+def test_levels_can_be_distinguished_without_their_colours(page):
     page.open()
     names = ("critical", "high", "medium", "low", "engaged")
     colours = page.run("const style = getComputedStyle(document.documentElement); return arguments[0].map((name) =>"
@@ -126,7 +126,7 @@ def test_levels_can_be_told_apart_without_their_colours(page):
 
 
 def lightness_of(colour):
-    """CIE L*, as a printer without colours would show it."""
+    """CIE L*, the lightness that a black-and-white printer would produce."""
     channels = [int(colour[start:start + 2], 16) / 255 for start in (1, 3, 5)]
     linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055)**2.4 for each in channels]
     luminance = sum(part * each for part, each in zip((0.2126, 0.7152, 0.0722), linear))
@@ -134,7 +134,7 @@ def lightness_of(colour):
 
 
 @pytest.mark.nightly
-def test_a_reader_in_the_dark_prints_on_white(page):
+def test_the_dark_scheme_prints_on_white(page):
     page.open()
     page.command("Emulation.setEmulatedMedia", media="print",
                  features=[{"name": "prefers-color-scheme", "value": "dark"}])

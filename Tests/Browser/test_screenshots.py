@@ -1,4 +1,4 @@
-"""The main views as pictures; with SAVE=1 they replace the ones that docs/images has."""
+"""Screenshots of the main views. With SAVE=1 they replace the files in docs/images."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ PICTURES = {
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", PICTURES)
-def test_a_picture_of_each_main_view(page, tmp_path, name):
+def test_a_screenshot_of_each_main_view(page, tmp_path, name):
     fragment, looks = PICTURES[name]
     page.look(**looks)
     page.open(fragment)

@@ -1,4 +1,4 @@
-"""How nginx serves the pages: headers, policy, the local token, the production snippets, and /docs."""
+"""How nginx serves the pages: headers, policy, the local token, the production snippets and /docs."""
 
 import base64
 import hashlib
@@ -37,7 +37,7 @@ def test_the_page_has_a_strict_policy_and_the_other_headers(stack):
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_every_file_is_served_as_what_it_is(stack, path):
+def test_every_file_has_the_right_content_type(stack, path):
     response = stack.client.request("GET", f"/{path}")
     kinds = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
     assert response.status == 200 and response.body
@@ -49,11 +49,11 @@ def test_every_file_is_served_as_what_it_is(stack, path):
 
 @pytest.mark.parametrize("path", ["/dashboard/", "/dashboard/js/", "/dashboard/nothing.js", "/docs/nothing",
                                   "/docs/.requirements.txt", "/dashboard/../keys/private.pem", "/dev/", "/dev"])
-def test_there_is_nothing_else(stack, path):
+def test_no_other_path_exists(stack, path):
     must_be_problem(stack.client.request("GET", path), 404)
 
 
-def test_the_page_is_for_reading_alone(stack):
+def test_the_page_allows_read_methods_only(stack):
     must_be_problem(stack.client.request("POST", "/", {}, "x"), 405)
 
 
@@ -78,9 +78,9 @@ def production(stack, directory):
         yield made
 
 
-def test_in_production_the_page_takes_a_pasted_token_and_there_is_none_to_be_had(production, driver):
+def test_in_production_the_page_accepts_a_pasted_token_and_no_token_is_served(production, driver):
     must_be_problem(production.client.request("GET", "/dev/tokens"), 404)
-    # "localhost" alone makes the page look for one; its 404 is this test's doing.
+    # The page requests a token only on "localhost". Its 404 is expected here.
     page = Page(driver, f"https://localhost:{production.settings['HTTPS_PORT']}")
     page.allowed = ["/dev/tokens"]
     try:
@@ -97,7 +97,7 @@ def test_in_production_the_page_takes_a_pasted_token_and_there_is_none_to_be_had
 
 @pytest.fixture
 def docs(page):
-    """The page of /docs, and in it the frame, where what follows is done."""
+    """Opens /docs and switches to the frame that contains Swagger UI."""
     page.driver.get(page.address + "/docs")
     page.driver.switch_to.frame(page.find("iframe"))
     page.find(".opblock")
@@ -106,7 +106,7 @@ def docs(page):
 
 
 def ask_by_hand(page, url, **options):
-    """What the frame asks of the page around it."""
+    """Sends a request from the frame to the surrounding page."""
     return page.driver.execute_async_script(
         "ask(arguments[0], { method: 'GET', ...arguments[1] })"
         ".then(async (answer) => ({ status: answer.status, text: await answer.text() }), (error) => ({ error: error.message })).then(arguments[2])",
@@ -115,7 +115,7 @@ def ask_by_hand(page, url, **options):
     )
 
 
-def test_docs_show_the_description_and_try_it_with_a_token(docs, api):
+def test_docs_show_the_document_and_try_it_with_a_token(docs, api):
     page = docs
     described = json.loads(page.run("return JSON.stringify(ui.specSelectors.specJson().toJS())"))
     assert "/api/v1/reengagement/{org_id}/risk-metrics" in described["paths"]
@@ -133,13 +133,13 @@ def test_docs_show_the_description_and_try_it_with_a_token(docs, api):
     page.until(lambda: "risk_summary" in page.text("#operations-Risk-getRiskMetrics .live-responses-table"))
     page.driver.switch_to.default_content()
     assert page.run("return location.hash") == "#/Risk/getRiskMetrics"
-    # That address leads there again.
+    # The address leads to the same operation after a reload.
     page.driver.refresh()
     page.driver.switch_to.frame(page.find("iframe"))
     page.find("#operations-Risk-getRiskMetrics.is-open")
 
 
-def test_docs_that_nobody_uses_forget_the_token_and_the_answers(docs, api):
+def test_unused_docs_forget_the_token_and_the_responses(docs, api):
     page = docs
     page.click(".btn.authorize")
     page.find(".auth-container input").send_keys(api.signer.token("org_demo_1"))
@@ -151,7 +151,7 @@ def test_docs_that_nobody_uses_forget_the_token_and_the_answers(docs, api):
              "performance.now = () => own() + (window.awake ?? 0); window.awake = 14.5 * 60000")
     page.run("return new Promise((done) => setTimeout(done, 1500))")
     assert page.run("return document.documentElement.dataset.mark") == "old"
-    # What a script makes up is no input.
+    # Events created by a script do not count as input.
     page.run("dispatchEvent(new KeyboardEvent('keydown', { key: 'a' })); window.awake += 36000")
     page.until(lambda: is_anew(page))
     page.find(".btn.authorize.unlocked")
@@ -163,8 +163,8 @@ def is_anew(page):
     return page.all(".opblock") and page.run("return document.documentElement.dataset.mark ?? null") is None
 
 
-def test_what_docs_run_reaches_nothing_that_the_host_keeps(docs):
-    """Whatever Swagger UI may become: its origin is nobody's, also in a frame that does not ask for that."""
+def test_scripts_of_docs_cannot_reach_the_hosts_storage(docs):
+    """Swagger UI has an opaque origin, even in a frame without the sandbox attribute."""
     page = docs
     for _ in range(2):
         assert page.run("return self.origin") == "null" and page.all(".opblock")
@@ -187,11 +187,11 @@ def test_what_docs_run_reaches_nothing_that_the_host_keeps(docs):
                                   "/api/v1/reengagement/%2e%2e/%2E%2E/%2e%2e/dev/tokens", "/", "/dashboard/js/main.js",
                                   "https://other.example/health",
                                   "//other.example/health", "/health/../dev/tokens"])
-def test_docs_ask_for_what_is_described_and_nothing_else(docs, path):
+def test_docs_request_documented_paths_only(docs, path):
     assert "no address of the API" in ask_by_hand(docs, path).get("error", ""), path
 
 
-def test_docs_ask_through_the_page_alone(docs, stack):
+def test_docs_send_requests_through_the_page_alone(docs, stack):
     page = docs
     page.allowed += ["has been blocked by CORS policy", "net::ERR_FAILED"]
     assert json.loads(ask_by_hand(page, "/health")["text"])["status"] == "ok"
@@ -205,7 +205,7 @@ def test_docs_ask_through_the_page_alone(docs, stack):
     assert stack.client.request("GET", "/openapi.json", {"Origin": "null"}).all("Access-Control-Allow-Origin") == []
 
 
-def test_all_that_docs_load_is_named_with_its_digest(stack):
+def test_every_file_of_docs_is_named_with_its_digest(stack):
     for path in ("/docs", "/docs/ui.html"):
         text = stack.client.request("GET", path).body.decode()
         tags = re.findall(r"<(?:script|link rel=\"stylesheet\")[^>]*>", text)
@@ -218,7 +218,7 @@ def test_all_that_docs_load_is_named_with_its_digest(stack):
             ), name
 
 
-def test_a_file_of_docs_that_was_changed_does_not_run(page, stack):
+def test_a_changed_file_of_docs_does_not_run(page, stack):
     site = (Path(stack.settings["NGINX_CONFIGURATION"]).parent / "site/pages.conf").read_text()
     bundle = Path(re.search(r"root (.*);", site)[1]) / "docs/swagger-ui-bundle.js"
     before = bundle.read_bytes()

@@ -1,4 +1,4 @@
-"""A clinic's days and times are shown in its own zone, and nothing is decided by the clock of the device."""
+"""A clinic's days and times are shown in its own zone. The device's clock decides nothing."""
 
 import time
 from datetime import datetime, timedelta, timezone
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 NEW_YORK, SYDNEY = "America/New_York", "Australia/Sydney"
-# A clock that a test can set; what the browser itself measures spans by stays.
+# A clock that a test can set. The browser's own measurement of durations is unchanged.
 CLOCK = """
 window.shift = 0;
 const OwnDate = Date;
@@ -31,7 +31,7 @@ window.interfere = async (path, answer) => {
 
 @pytest.fixture
 def viewer(page):
-    """Puts whoever looks into a zone."""
+    """Sets the time zone of the viewer's device."""
     yield lambda zone: page.command("Emulation.setTimezoneOverride", timezoneId=zone)
     page.command("Emulation.setTimezoneOverride", timezoneId="")
 
@@ -46,7 +46,7 @@ def moment(instant, zone):
 
 @pytest.fixture
 def sydney(clinic):
-    """One patient, whose visits lie on another day in New York than in Sydney."""
+    """One patient whose visits have different dates in New York and in Sydney."""
     last = (datetime.now(timezone.utc) - timedelta(days=60)).replace(hour=15, minute=30, second=0, microsecond=0)
     clinic.seen, clinic.booked = last, last + timedelta(days=90)
     clinic.add("ann", "Ann")
@@ -92,13 +92,13 @@ def test_a_clinics_times_are_in_its_zone_which_is_named_where_it_is_not_the_view
     assert facts(page)["Next visit"] == day(sydney.booked, SYDNEY) + beside
     page.go("#/trends", ".improvement")
     assert (SYDNEY in page.text(".improvement h2")) == bool(beside)
-    # The zone is asked for once: what names it shows patients, and each look at them is in the audit.
+    # The zone is requested once. Its response contains patients, and each access to patients is in the audit.
     assert len(page.asked(f"/{sydney.id}/dashboard")) == 1
 
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("named", ['"time_zone":"Nowhere/Land"', '"time_zone":null', '"zone":null'])
-def test_a_zone_that_the_browser_does_not_know_is_shown_as_utc_and_says_so(page, api, sydney, viewer, named):
+def test_a_zone_that_the_browser_lacks_is_replaced_by_utc_and_named(page, api, sydney, viewer, named):
     viewer(NEW_YORK)
     page.before(ELSEWHERE % named)
     page.open("#/patients/ann", token=api.signer.token(sydney.id), wait=".what-to-do")
@@ -115,17 +115,17 @@ def test_another_organization_has_its_own_zone(page, api, sydney, viewer):
     page.until(lambda: "(UTC)" in page.text("#updated"))
 
 
-def test_a_clock_that_is_put_back_keeps_nothing_waiting(page):
+def test_a_clock_that_is_set_back_delays_no_request(page):
     page.before(CLOCK)
     page.before(LIMITED)
     page.allowed = ["429"]
     page.open(wait="#problem")
     page.run("window.shift = -300_000")
-    # Forbidden until Retry-After is over, and asked again by itself then.
+    # No request is allowed before Retry-After has passed. Then the page retries by itself.
     page.until(lambda: not page.all("#problem"))
 
 
-def test_a_clock_that_is_put_back_does_not_lengthen_the_time_to_undo(page, api, clinic):
+def test_a_clock_that_is_set_back_does_not_extend_the_time_to_undo(page, api, clinic):
     page.before(CLOCK)
     clinic.add("ann", "Ann")
     page.open("#/patients", token=api.signer.token(clinic.id), wait=".patients")
@@ -144,7 +144,7 @@ def test_a_clock_that_is_put_back_does_not_lengthen_the_time_to_undo(page, api, 
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("shift", [86_400_000, -86_400_000])
-def test_a_wrong_clock_refuses_no_token_that_the_server_takes(page, api, clinic, shift):
+def test_a_wrong_clock_refuses_no_token_that_the_server_accepts(page, api, clinic, shift):
     clinic.add("ann", "Ann")
     page.before(CLOCK.replace("shift = 0", f"shift = {shift}"))
     page.allowed = ["401 (Unauthorized)"]

@@ -1,4 +1,4 @@
-"""When something is amiss: the database away, too many requests, a token that is no longer taken, no network."""
+"""Failures: an unavailable database, too many requests, an expired token, no network."""
 
 import time
 
@@ -14,13 +14,13 @@ window.interfere = async (path, answer) => {
 };"""
 
 
-def test_with_the_database_away_it_shows_the_guides_fallback_and_comes_back_by_itself(page, stack):
+def test_without_the_database_the_page_shows_the_guides_fallback_and_recovers_by_itself(page, stack):
     page.allowed = ["503 (Service Unavailable)"]
     page.open()
     critical = page.number("[data-count=critical]")
     stack.call("postgres-stop")
     try:
-        # What was loaded stays, and says of when it is.
+        # Loaded data stays and shows its time.
         page.go("#/performance", "#problem")
         assert GUIDE in page.text("#problem") and "Request " in page.text("#problem")
         page.driver.refresh()
@@ -34,7 +34,7 @@ def test_with_the_database_away_it_shows_the_guides_fallback_and_comes_back_by_i
     page.until(lambda: not page.all("#problem") and page.number("[data-count=critical]") == critical, 120)
 
 
-def test_what_was_loaded_stays_while_it_cannot_be_loaded_again(page):
+def test_loaded_data_stays_when_a_reload_fails(page):
     page.allowed = ["ERR_INTERNET_DISCONNECTED"]
     page.open("#/performance", wait=".metrics")
     page.before("")
@@ -55,7 +55,7 @@ def test_what_was_loaded_stays_while_it_cannot_be_loaded_again(page):
     page.until(lambda: not page.all("#problem"))
 
 
-def test_too_many_requests_is_not_asked_again_before_its_time(page):
+def test_too_many_requests_is_not_retried_too_early(page):
     page.before(LIMITED)
     page.open(wait="#problem")
     assert "Too many requests" in page.text("#problem") and page.all("#retry:disabled")
@@ -71,7 +71,7 @@ def test_an_expired_token_is_renewed_where_the_set_up_can(page, api):
     assert page.text(".organization option:checked") == "org_demo_2"
 
 
-def test_an_expired_token_of_anybody_else_is_asked_for_and_the_page_goes_on(page, api, clinic):
+def test_an_expired_token_is_asked_for_in_any_other_set_up_and_the_page_continues(page, api, clinic):
     page.allowed = ["401 (Unauthorized)"]
     clinic.add("ann", "Ann")
     now = int(time.time())
@@ -85,7 +85,7 @@ def test_an_expired_token_of_anybody_else_is_asked_for_and_the_page_goes_on(page
         page.find("#token").send_keys(wrong)
         page.click(".sign-in [type=submit]")
         assert words in page.text("#token-fault")
-    # Whether it is still good is for the server to say.
+    # Only the server decides whether the token is still valid.
     page.find("#token").clear()
     page.find("#token").send_keys(api.signer.token(clinic.id, exp=now - 30, iat=now - 120, nbf=now - 120))
     page.click(".sign-in [type=submit]")
@@ -113,7 +113,7 @@ VIEWS = {"#/": ".risk-cards", "#/patients": ".patients", "#/patients/ann": ".wha
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("view", VIEWS)
-def test_an_answer_that_a_view_cannot_show_ends_in_the_banner_and_a_retry_shows_it(page, api, clinic, view):
+def test_a_response_that_a_view_cannot_show_ends_in_the_banner_and_a_retry_shows_it(page, api, clinic, view):
     clinic.add("ann", "Ann")
     page.before(SHAPELESS)
     page.allowed = ["TypeError"]
@@ -125,7 +125,7 @@ def test_an_answer_that_a_view_cannot_show_ends_in_the_banner_and_a_retry_shows_
 
 
 def without(page, *patterns):
-    """Requests for these get no answer."""
+    """Blocks requests that match these patterns."""
     page.command("Network.enable")
     page.command("Network.setCacheDisabled", cacheDisabled=bool(patterns))
     page.command("Network.setBlockedURLs", urls=[f"*{pattern}*" for pattern in patterns])
@@ -153,13 +153,13 @@ def test_charts_that_could_not_be_loaded_are_loaded_by_a_retry(page, lost):
     page.click("#retry")
     page.until(lambda: not page.all("#problem")
                and page.run("return globalThis.Chart && Object.keys(Chart.instances).length === 5"))
-    # Some browsers keep the failure of an address.
+    # Some browsers cache the failure of an address.
     assert len(set(page.run(tries))) == len(page.run(tries)) > 2
 
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("module", ["main.js", "parts.js", "views/trends.js"])
-def test_a_module_that_is_lost_is_told_and_loaded_by_a_retry(page, lost, module):
+def test_a_lost_module_is_reported_and_loaded_by_a_retry(page, lost, module):
     lost(f"/dashboard/js/{module}")
     page.open(wait="#problem")
     assert "This page could not be loaded" in page.text("#problem")
@@ -181,21 +181,21 @@ def test_a_chart_that_cannot_be_drawn_ends_in_the_banner(page):
 
 @pytest.mark.parametrize("name",
                          ["constructor", "toString", "__proto__", "hasOwnProperty", "valueOf", "patient", "nothing"])
-def test_an_address_of_no_page_is_the_overviews(page, name):
+def test_an_unknown_address_shows_the_overview(page, name):
     page.open(f"#/{name}", wait=".risk-cards")
     assert page.text("#pages [aria-current]") == "Overview"
 
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("address", ["#/patients/", "#/patients//", "#/patients/?level=critical"])
-def test_an_address_of_no_patient_is_the_lists(page, address):
+def test_an_address_without_a_patient_shows_the_list(page, address):
     page.open(address, wait=".patients")
     assert page.text("h1") == "Patients"
 
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("answer", ["{ organizations: 3 }", "{ organizations: [null] }"])
-def test_a_start_that_fails_is_told_and_loaded_by_a_retry(page, answer):
+def test_a_failed_start_is_reported_and_retried(page, answer):
     page.allowed = ["TypeError"]
     page.before(
         "window.interfere = (path, answer) => path === '/dev/tokens' && !sessionStorage.getItem('mended') ? Response.json(%s) : answer();"
@@ -210,6 +210,6 @@ def test_a_start_that_fails_is_told_and_loaded_by_a_retry(page, answer):
 @pytest.mark.parametrize("address, wanted",
                          [("#/performance?timeframe=constructor", ".metrics"), ("#/trends?period=toString", ".charts"),
                                              ("#/patients?level=__proto__", ".patients")])
-def test_a_parameter_of_no_meaning_is_the_default(page, address, wanted):
+def test_an_invalid_parameter_gets_the_default(page, address, wanted):
     page.open(address, wait=wanted)
     assert not page.all("#problem")

@@ -1,5 +1,5 @@
-// A client as a clinic's frontend has it: the guide's calls behind one class, with the headers that such a class and the
-// libraries around it add to every request.
+// A client class as a clinic's frontend has it. It makes the guide's calls with the headers that such a class and its
+// libraries add.
 
 export class ReengagementClient {
   constructor(base, organization, token) {
@@ -40,7 +40,7 @@ export class ReengagementClient {
   }
 }
 
-/** All seven, one after another. */
+/** Makes all seven calls in sequence. */
 export async function everything({ base, organization, token, patient, key }) {
   const client = new ReengagementClient(base, organization, token);
   const attempt = { patient_id: patient, method: 'sms', outcome: 'success', notes: 'from a page' };
@@ -52,7 +52,7 @@ export async function everything({ base, organization, token, patient, key }) {
   ];
 }
 
-/** What a page must be able to read of what goes wrong. */
+/** Returns the parts of error responses that a page must be able to read. */
 export async function troubles({ base, organization, token, patient }) {
   const client = new ReengagementClient(base, organization, token);
   const stranger = new ReengagementClient(base, organization, 'x.y.z');
@@ -66,7 +66,7 @@ export async function troubles({ base, organization, token, patient }) {
   ];
 }
 
-/** Asks until it is told to wait. */
+/** Sends requests until one is refused with a time to wait. */
 export async function flood({ base, organization, token }) {
   const client = new ReengagementClient(base, organization, token);
   for (let round = 0; round < 100; round += 1) {

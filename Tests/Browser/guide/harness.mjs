@@ -1,5 +1,4 @@
-// Runs the integration guide's code blocks as they are written, wherever this module is
-// loaded: under node, or in a page of another origin.
+// Runs the integration guide's code blocks unchanged, under node or in a page of another origin.
 
 import { compile } from './jsx.mjs';
 
@@ -16,7 +15,7 @@ const kinds = {
   read: (code) => /^(\/\/.*\n)?const response = await fetch\(/.test(code),
 };
 
-/** The JavaScript blocks by kind; one of no kind would be one that nothing runs. */
+/** Returns the JavaScript blocks by kind. Throws at an unknown kind, which would never run. */
 export function sorted(markdown) {
   const all = blocksOf(markdown);
   const result = { read: [], jsx: all.filter(({ language }) => language === 'jsx').map(({ code }) => code) };
@@ -29,7 +28,7 @@ export function sorted(markdown) {
   return result;
 }
 
-/** What the guide shows as an answer, without the comments that JSON does not have. */
+/** Returns the guide's example responses. JSON has no comments, so they are removed. */
 export function examples(markdown) {
   return blocksOf(markdown).filter(({ language }) => language === 'json')
     .map(({ code }) => JSON.parse(code.replaceAll(/\s\/\/ .*$/gm, '')));
@@ -40,7 +39,7 @@ function run(setting, code, more = {}) {
   return new AsyncFunction(...Object.keys(scope), code)(...Object.values(scope));
 }
 
-/** Each GET of the guide: its status and what it read. */
+/** Runs each GET of the guide and returns its status and data. */
 export async function reads(markdown, setting) {
   const { authentication, read } = sorted(markdown);
   const results = [];
@@ -52,7 +51,7 @@ export async function reads(markdown, setting) {
   return results;
 }
 
-/** Its logOutreach, called with every method and outcome and as its button does. */
+/** Runs the guide's logOutreach with every method and outcome and in the way its button calls it. */
 export async function writes(markdown, setting) {
   const { authentication, logOutreach } = sorted(markdown);
   const [definition, usage] = logOutreach.split('// Usage in contact buttons');
@@ -69,7 +68,7 @@ export async function writes(markdown, setting) {
   return [...results, await pressed];
 }
 
-/** Its error handling, for the right address and token or wrong ones. */
+/** Runs the guide's error handling with the given address and token. */
 export function guarded(markdown, setting, path, token = setting.token) {
   const endpoint = `${setting.base}/api/v1/reengagement/${setting.organization}/${path}`;
   const silent = { error: () => {} };
@@ -77,7 +76,7 @@ export function guarded(markdown, setting, path, token = setting.token) {
   return run(setting, errorHandling, { endpoint, headers: { Authorization: `Bearer ${token}` }, console: silent });
 }
 
-/** The elements that a snippet makes, outermost last, with their properties. */
+/** Returns the elements that a snippet creates with their properties, the outermost last. */
 export function render(code, scope, ending = '') {
   const made = [];
   const element = (name, properties, children) => {
@@ -89,7 +88,7 @@ export function render(code, scope, ending = '') {
   return Object.assign(made, { value });
 }
 
-/** Properties of the React snippets that are there with the guide's answers and missing with these. */
+/** Returns properties of the React snippets that the guide's examples have and these responses lack. */
 export function missing(markdown, answers) {
   const lacking = [];
   const shown = examples(markdown);
@@ -107,7 +106,7 @@ export function missing(markdown, answers) {
   return lacking;
 }
 
-/** Properties that have no value with the guide's own answers: its phone has no `sent`, for one. */
+/** Returns properties without a value in the guide's own examples. For example, its phone has no `sent`. */
 export function absent(markdown) {
   const shown = examples(markdown);
   return sorted(markdown).jsx.flatMap((code, index) => render(code, { data: shown[index] }).flatMap(
@@ -115,17 +114,17 @@ export function absent(markdown) {
       .map((each) => `${name} ${properties.key ?? ''} ${each}`)));
 }
 
-// A channel is compared with the same channel, a patient with the guide's one.
+// Compares a channel with the same channel, and any patient with the guide's patient.
 const sameKey = (each, properties) => !['sms', 'email', 'phone'].includes(properties.key) || each.properties.key === properties.key;
 const isAbsent = (value) => value === undefined || /undefined|NaN/.test(String(value));
 
-/** Its colours for the levels that a list of patients holds, and for one that does not exist. */
+/** Returns the guide's colours for the levels of a patient list and for an unknown level. */
 export function colors(markdown, levels) {
   const code = sorted(markdown).jsx.find((each) => each.includes('getRiskColor'));
   return render(code, { data: { patients: [] } }, `return (${JSON.stringify([...levels, 'other'])}).map(getRiskColor);`).value;
 }
 
-/** Everything at once, as plain values for whoever started it. */
+/** Runs all of it and returns plain values. */
 export async function everything(markdown, setting) {
   const read = await reads(markdown, setting);
   const [risk, performance, patients] = read.map(({ data }) => data);

@@ -1,9 +1,8 @@
-// As much of JSX as the guide's snippets are written in, turned into calls of
-// `element(name, properties, children)`.
+// Compiles the subset of JSX in the guide's snippets to calls of `element(name, properties, children)`.
 
 const isName = /[A-Za-z]/;
 
-/** The source with each element replaced by a call; everything else as it is. */
+/** Replaces each element by a call and copies the rest. */
 export function compile(source) {
   let output = '';
   for (let at = 0; at < source.length;) {
@@ -23,7 +22,7 @@ export function compile(source) {
   return output;
 }
 
-// Behind a comment or a text that starts here, else here.
+// Returns the end of a comment or a string that starts at `at`, otherwise `at`.
 function plain(source, at) {
   if (source.startsWith('//', at)) return lineEnd(source, at);
   if (!'\'"`'.includes(source[at])) return at;

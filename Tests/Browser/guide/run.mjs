@@ -1,4 +1,4 @@
-// node run.mjs SETTING: prints what came of the guide's blocks, as JSON.
+// node run.mjs SETTING: prints the results of the guide's blocks as JSON.
 
 import { readFileSync } from 'node:fs';
 

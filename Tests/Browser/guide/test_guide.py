@@ -1,4 +1,4 @@
-"""The integration guide's own JavaScript, as written there, under node and in a page of another origin."""
+"""The integration guide's JavaScript runs unchanged under node and in a page of another origin."""
 
 import json
 import subprocess
@@ -85,7 +85,7 @@ def test_every_block_runs_in_a_page_of_another_origin(driver, guide_origin, sett
     result = in_the_browser(driver, guide_origin, setting)
     must_be_right(result, setting, clinic, api)
     complaints = [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
-    # The two refusals that the error handling was tried with.
+    # The two refused requests of the error handling.
     assert sorted(part for text in complaints for part in ("401", "422", "CORS") if part in text) == ["401", "422"]
 
 
