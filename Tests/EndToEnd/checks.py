@@ -1,4 +1,4 @@
-"""Asks for everything about an organization and holds it against the oracle."""
+"""Requests every endpoint of an organization and compares the responses with the oracle."""
 
 from itertools import combinations
 from random import Random
@@ -16,7 +16,7 @@ def must_equal(expected, got, what):
     assert found is None, f"{what}: {found}"
 
 
-# All but those that have a check of their own below.
+# Every endpoint without a check of its own below.
 SUMMARIES = [endpoint for endpoint in READS if endpoint.path != "trends" and not endpoint.path.startswith("patients/")]
 
 
@@ -35,7 +35,7 @@ def check_trends(api, oracle, periods=PERIODS, metrics=(METRICS, )):
 
 
 def asked_for(api, organization, values, by_post=False):
-    """A page of the list, asked for by an address or by a body."""
+    """Requests a page of the list, with the parameters in the query or in a body."""
     if not by_post:
         return api.answer(organization, f"patients/prioritized?{urlencode(values)}")
     response = api.search(organization, values)
@@ -44,7 +44,7 @@ def asked_for(api, organization, values, by_post=False):
 
 
 def page(api, oracle, risk_level, limit, skip=0, cursor=None, by_post=False, **additions):
-    """Checks one page and returns the cursor to the next."""
+    """Checks one page and returns the cursor of the next."""
     values = {"risk_level": risk_level, "limit": limit, **additions, **({"cursor": cursor} if cursor else {})}
     got = asked_for(api, oracle.organization, values, by_post)
     expected = oracle.prioritized(risk_level, limit, skip, **additions)
@@ -56,7 +56,7 @@ def page(api, oracle, risk_level, limit, skip=0, cursor=None, by_post=False, **a
 
 
 def walk(api, oracle, risk_level, limit, by_post=False, **additions):
-    """Follows the cursor to the end; the oracle says what each page holds."""
+    """Follows the cursor to the end and compares each page with the oracle."""
     skip, cursor = 0, None
     while True:
         cursor = page(api, oracle, risk_level, limit, skip, cursor, by_post, **additions)
@@ -65,7 +65,7 @@ def walk(api, oracle, risk_level, limit, by_post=False, **additions):
             return
 
 
-# Each filter, order and addition; what is searched for is in many names, in few and in none.
+# Each filter, order and addition. The search terms match many names, a few and none.
 ADDITIONS = ({"sort": "name"}, {"sort": "last_contact"}, {"sort": "priority", "include": "notes"},
              {"engagement_status": "active"}, {"engagement_status": "stale", "sort": "name"},
              {"engagement_status": "dormant", "sort": "last_contact"}, {"action_priority": 1}, {"action_priority": 2},
@@ -84,7 +84,7 @@ def check_lists(api, oracle, limits=(7, )):
         page(api, oracle, risk_level, 200)
         for limit in limits:
             walk(api, oracle, risk_level, limit)
-    # Each on one page, and a few of them page by page: others of each organization.
+    # Checks one page for each addition and all pages for three of them, which differ between organizations.
     chosen = Random(oracle.organization).sample(range(len(ADDITIONS)), 3)
     for number, additions in enumerate(ADDITIONS):
         page(api, oracle, "all", 200, by_post=bool(number % 2), **additions)
@@ -94,7 +94,7 @@ def check_lists(api, oracle, limits=(7, )):
 
 
 def check_patients(api, oracle, every=1):
-    """Each patient's own page, and 404 for those who are archived or do not exist yet."""
+    """Checks each patient's page, and expects 404 for patients that are archived or do not exist yet."""
     for row in oracle.rows.of(oracle.organization).patients[::every]:
         expected = oracle.patient(row.id)
         response = api.get(oracle.organization, api.patient_path(row.id))

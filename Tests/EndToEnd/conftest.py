@@ -1,4 +1,4 @@
-"""One stack for the whole session, in a directory of its own; each test has organizations of its own."""
+"""One stack in its own directory for the whole session. Each test has its own organizations."""
 
 import os
 import re
@@ -34,20 +34,20 @@ def frozen(stack, directory):
 
 @pytest.fixture(scope="module")
 def fragile(directory):
-    """A stack with a PostgreSQL of its own, which a test may stop."""
+    """A stack with its own PostgreSQL, which a test may stop."""
     with Stack(directory / f"fragile-{uuid.uuid4().hex[:6]}").started() as made:
         yield made
 
 
 @pytest.fixture
 def folder(directory):
-    """Like pytest's own, but with a path that leaves room for a socket's name."""
+    """Like pytest's `tmp_path`, but short enough for the path of a socket."""
     return Path(tempfile.mkdtemp(prefix="t.", dir=directory))
 
 
 @pytest.fixture
 def server_with(stack, folder):
-    """Starts the binary alone with other variables; all are stopped at the end."""
+    """Starts the binary with other variables. All servers are stopped at the end."""
     started = []
 
     def start(**environment):
@@ -58,7 +58,7 @@ def server_with(stack, folder):
 
     yield start
     running = [server for server in started if server.process]
-    # All at once: one that waits for an address may take ten seconds.
+    # Stop them in parallel. One that waits for an address may take ten seconds.
     for server in running:
         server.process.terminate()
     for server in running:
@@ -84,7 +84,7 @@ def database(stack):
 
 @pytest.fixture
 def connection(stack):
-    """A session of the test's own, for settings."""
+    """A database session for one test, which may change settings."""
     made = stack.connect()
     yield made
     made.close()
@@ -92,14 +92,14 @@ def connection(stack):
 
 @pytest.fixture
 def own_database(stack, database, fresh_id):
-    """The address of an empty database, which is gone after the test."""
+    """The URL of an empty database, which is dropped after the test."""
     name = fresh_id("own")
     with database.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
         yield stack.database_url(name)
 
         def dropped():
-            # PostgreSQL waits 5 s for the sessions that it has ended, which may not be enough.
+            # PostgreSQL waits 5 s for terminated sessions, which may not be enough.
             try:
                 cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
             except psycopg2.errors.ObjectInUse:
@@ -113,7 +113,7 @@ def own_database(stack, database, fresh_id):
 def login(database, fresh_id):
     """A login that only becomes the server's role.
 
-    Named before `server_with`, it outlives the server, which without a login tries for ten seconds to record its end.
+    A test names it before `server_with`, so it outlives the server. Without it the stop takes ten seconds.
     """
     name = fresh_id("hostile")
     with database.cursor() as cursor:
@@ -125,7 +125,7 @@ def login(database, fresh_id):
 
 @pytest.fixture(scope="module")
 def template(request):
-    """The URL of a database with the schema alone."""
+    """The URL of a database with nothing but the schema."""
     given = os.environ.get("MARKS_TEMPLATE_URL")
     if given:
         yield given
@@ -141,7 +141,7 @@ def template(request):
 
 @pytest.fixture
 def url(template, fresh_id):
-    """The URL of a database of the test's own with the schema alone."""
+    """The URL of a test's own database with nothing but the schema."""
     name = fresh_id("marks")
     named = lambda other: re.sub(r"///\w+\?", f"///{other}?", template)
     admin = connect(named("postgres"))
@@ -159,7 +159,7 @@ def fresh_id():
 
 @pytest.fixture
 def clinic(database, fresh_id):
-    """The contract's example as it would stand today."""
+    """The contract's example, moved to today."""
     return load_clinic(database, fresh_id("clinic"))
 
 

@@ -1,4 +1,4 @@
-"""What a search compares and names are sorted by (definitions.md, section 5), without PostgreSQL's functions."""
+"""How searches compare text and how names are sorted (definitions.md, section 5), without PostgreSQL's functions."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @cache
 def accents():
-    """The rules of PostgreSQL's `unaccent`: its documentation says what a line of the file means."""
+    """The rules of PostgreSQL's `unaccent`. Its documentation describes the format of the file."""
     folder = subprocess.run(["pg_config", "--sharedir"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     lines = (Path(folder) / "tsearch_data/unaccent.rules").read_text().splitlines()
     rules = dict((line.split() + [""])[:2] for line in lines if line.split())
@@ -27,7 +27,7 @@ def digits(text):
 
 
 def is_found(row, q):
-    """Whether a patient's row is among what `q`, without blanks around it, finds."""
+    """Returns whether a search for `q` finds a patient's row. `q` has no spaces around it."""
     term = folded(q)
     if term in folded(row.name) or (row.email is not None and term in folded(row.email)):
         return True

@@ -1,4 +1,4 @@
-"""Made-up histories that gather at the edges of the definitions. The same seed gives the same rows."""
+"""Generated histories with many events at the limits of the definitions. The same seed gives the same rows."""
 
 import random
 import uuid
@@ -11,7 +11,7 @@ from rows import Appointment, Conversation, Organization, Outreach, PatientRow, 
 ZONES = ("Australia/Sydney", "America/New_York", "Europe/London", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia",
          "America/St_Johns", "UTC", "Pacific/Kiritimati", "America/Sao_Paulo")
 
-# Each is an edge somewhere: see the comment.
+# Each instant is a limit in some zone, as its comment explains.
 NOWS = {
     "noon": "2025-06-30T12:00:00.5Z",
     "a_year_begins": "2025-01-01T00:00:00Z",  # in UTC and London, to the microsecond
@@ -67,13 +67,13 @@ IDS = (
 
 
 def midnight(day, zone_name):
-    """An instant at which this day begins in the zone (any of them, where it begins twice)."""
+    """Returns an instant at which the day begins in the zone. A day may begin twice."""
     local = datetime.combine(date.fromordinal(day), datetime.min.time(), zone_named(zone_name))
     return (local.astimezone(timezone.utc) - EPOCH) // timedelta(microseconds=1)
 
 
 def changes_of_clock(now, zone_name):
-    """The instants of the last two years at which the zone's offset changes, to the minute."""
+    """Returns the instants of the last two years at which the zone's offset changes, to the minute."""
 
     def offset(at):
         return (EPOCH + timedelta(microseconds=at)).astimezone(zone_named(zone_name)).utcoffset()
@@ -91,7 +91,7 @@ def changes_of_clock(now, zone_name):
 
 
 class History:
-    """The rows of one organization."""
+    """Generates the rows of one organization."""
 
     def __init__(self, seed, organization_id, zone_name, now, patients):
         self.random = random.Random(f"{seed} {organization_id} {zone_name} {now}")
@@ -116,7 +116,7 @@ class History:
         return midnight(self.today - age, self.zone_name)
 
     def past(self, youngest=0):
-        """An instant at least so many days back, as likely as not on an edge."""
+        """Returns an instant at least `youngest` days ago, in about half of the cases at a limit."""
         r = self.random
         span = r.choice((40, 100, 800))
         ages = [a for a in AGES if youngest <= a < youngest + span]
@@ -175,7 +175,7 @@ class History:
     def outreach(self, patient_id, youngest, attempts):
         r, at = self.random, None
         for _ in range(attempts):
-            if at is None or r.random() > 0.25:  # else at the very instant of the one before
+            if at is None or r.random() > 0.25:  # otherwise at the same instant as the previous one
                 at = self.sometime(r.choice((youngest, 0)), 0.04)
             outcome = r.choice(("success", "success", "no_response", "failed"))
             if outcome == "success" and at < self.midnight_ago(youngest - 1) - DAY * youngest and r.random() < 0.5:

@@ -1,4 +1,4 @@
-"""Tokens of every kind: such as pass, such as are refused, and such as are valid without giving a right."""
+"""Tokens that pass, tokens that are refused, and valid tokens without access."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 def good(signer, org):
-    """Each passes."""
+    """Tokens that pass."""
     now, text = int(time.time()), json.dumps(signer.claims(org))
     c = lambda **changes: signer.token(org, **changes)
     return {
@@ -44,7 +44,7 @@ def good(signer, org):
 
 
 def bad(signer, org):
-    """Each is answered 401."""
+    """Tokens that get 401."""
     return {**bad_headers(signer, org), **bad_signatures(signer, org), **bad_claims(signer, org)}
 
 
@@ -105,7 +105,7 @@ def bad_signatures(signer, org):
     token = signer.signed(signer.header(), claims)
     head, body, signature = token.split(".")
     flipped = "B" if signature[0] == "A" else "A"
-    loose = signature[:-1] + ALPHABET[ALPHABET.index(signature[-1]) ^ 1]  # the same bytes, another spelling
+    loose = signature[:-1] + ALPHABET[ALPHABET.index(signature[-1]) ^ 1]  # the same bytes in another encoding
     return {
         "another key": other.token(org),
         "another key in the token": other.signed(other.header(jwk={"kty": "RSA"}, jku="https://evil.example/jwks"),
@@ -214,7 +214,7 @@ def bad_claims(signer, org):
 
 
 def inactive(signer, org):
-    """A valid token, but of no organization or another: 403."""
+    """Valid tokens with no organization or with another one, which get 403."""
     c = lambda **changes: signer.token(org, **changes)
     return {
         "no organization": c(o=...),

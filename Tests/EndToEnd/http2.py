@@ -1,4 +1,4 @@
-"""HTTP/2 as the tests need it: several requests on one connection, and heads that no library would send."""
+"""An HTTP/2 client for several requests on one connection and for headers that no library would send."""
 
 import socket
 
@@ -36,7 +36,7 @@ class Connection:
         self.channel.sendall(self.protocol.data_to_send())
 
     def send(self, method, target, headers=(), body=None, authority="localhost"):
-        """Sends a request and returns the number of its stream."""
+        """Sends a request and returns its stream's number."""
         stream = self.protocol.get_next_available_stream_id()
         head = [(":method", method), (":scheme", "https"), (":authority", authority), (":path", target)]
         body = body.encode() if isinstance(body, str) else body
@@ -49,13 +49,13 @@ class Connection:
         return stream
 
     def answer(self, stream):
-        """Reads until that stream has ended; the connection may not end before."""
+        """Reads until the stream has ended. The connection must stay open until then."""
         while stream not in self.ended:
             data = self.channel.recv(65536)
             assert data, "the connection was closed"
             for event in self.protocol.receive_data(data):
                 assert not isinstance(event, h2.events.ConnectionTerminated), f"the connection was ended: {event}"
-                # With no error it says only that no more of the body is wanted (RFC 9113, 8.1).
+                # Without an error code the reset only stops the rest of the request body (RFC 9113, 8.1).
                 assert not (isinstance(event, h2.events.StreamReset)
                             and event.error_code), f"the stream was reset: {event}"
                 if isinstance(event, h2.events.ResponseReceived):
@@ -71,6 +71,6 @@ class Connection:
 
 
 def ask(client, method, target, headers=(), body=None):
-    """One request on a connection of its own."""
+    """Sends one request on its own connection."""
     with Connection(client) as connection:
         return connection.answer(connection.send(method, target, headers, body))

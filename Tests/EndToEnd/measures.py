@@ -1,7 +1,7 @@
 """How time, shares and scales are measured (sections 2 and 3 of the definitions).
 
 Instants are whole microseconds since 1970 UTC and days are proleptic ordinals, so nothing is rounded
-before the definitions say so; shares are `Fraction`s until they leave as `Decimal`s of one digit.
+before the definitions require it. Shares are `Fraction`s and are returned as `Decimal`s of one digit.
 """
 
 from datetime import date, datetime, timedelta, timezone
@@ -25,7 +25,7 @@ def zone_named(name):
 
 @lru_cache(maxsize=1 << 20)
 def day_of(instant, zone_name):
-    """The calendar day of an instant in a zone, as an ordinal; it may lie just outside the years 1–9999."""
+    """Returns the calendar day of an instant in a zone as an ordinal. It may be just outside the years 1–9999."""
     utc = (EPOCH + timedelta(microseconds=instant)).replace(tzinfo=None)
     near = min(max(utc, FIRST_SAFE), LAST_SAFE).replace(tzinfo=timezone.utc)
     offset = near.astimezone(zone_named(zone_name)).utcoffset() // timedelta(microseconds=1)
@@ -118,7 +118,7 @@ def priority_and_action(status, tier, upcoming):
 
 
 class Clock:
-    """Now, and the days it makes, in one organization."""
+    """Now and the days that it defines in one organization."""
 
     def __init__(self, now, zone_name, appointment_value):
         self.now, self.zone_name, self.appointment_value = now, zone_name, appointment_value

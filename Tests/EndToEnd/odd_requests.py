@@ -1,4 +1,4 @@
-"""Requests in whole and right FastCGI records that nginx would never pass on, with the statuses that they may get."""
+"""Requests in complete and valid FastCGI records that nginx would never forward, with the allowed statuses."""
 
 import json
 
@@ -126,7 +126,7 @@ POSTS = {
 
 
 def all_requests():
-    """name: (method, target, parameters, body, the statuses that it may get); None is a connection that was closed."""
+    """Returns name: (method, target, parameters, body, allowed statuses). None is a closed connection."""
     log, read, kind = ROOT + "/log-outreach", ROOT + "/risk-metrics", {"CONTENT_TYPE": "application/json"}
     good = json.dumps(GOOD).encode()
     made = {f"target: {name}": ("GET", target, {}, b"", allowed) for name, (target, allowed) in TARGETS.items()}

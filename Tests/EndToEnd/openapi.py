@@ -1,4 +1,4 @@
-"""The OpenAPI document as its tests read it: references followed, schemas checked, properties listed."""
+"""The OpenAPI document for tests: resolves references, checks values against schemas and lists properties."""
 
 import re
 
@@ -15,12 +15,12 @@ formats = jsonschema.FormatChecker()
 
 @formats.checks("date-time")
 def is_timestamp(value):
-    """jsonschema knows this format only with a package that Debian does not bring along."""
+    """jsonschema checks this format only with a package that Debian does not have."""
     return not isinstance(value, str) or bool(re.fullmatch(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", value))
 
 
 def filled(path, org_id="o", patient_id="p"):
-    """The path with something in the place of each variable part."""
+    """Fills each variable part of the path."""
     return path.format(org_id=org_id, patient_id=patient_id, problem="no-such-patient")
 
 
@@ -51,19 +51,19 @@ class Description:
         return self.resolved(self.document["paths"][path][method]["responses"][status])
 
     def faults(self, schema, value):
-        """What is wrong with a value; empty where it fits."""
+        """Returns the errors of a value, an empty list if it is valid."""
         whole = {**schema, "components": self.document["components"]}
         found = jsonschema.Draft202012Validator(whole, format_checker=formats).iter_errors(value)
         return [f"{'/'.join(map(str, error.absolute_path))}: {error.message[:200]}" for error in found]
 
     def parts(self, schema):
-        """The schema and those that it is made of."""
+        """Yields the schema and the schemas that it includes."""
         yield schema
         for other in ([self.at(schema["$ref"])] if "$ref" in schema else []) + schema.get("allOf", []):
             yield from self.parts(other)
 
     def properties(self, schema, place=""):
-        """Every property that is named, as `.patients[].phone`, and `.patients[].phone?` where it may be null."""
+        """Returns every property as `.patients[].phone`, or as `.patients[].phone?` if it may be null."""
         found = set()
         for part in self.parts(schema):
             if isinstance(part.get("type"), list) and "null" in part["type"]:
@@ -74,7 +74,7 @@ class Description:
         return found
 
     def optional(self, schema):
-        """The names of the properties that an answer may lack."""
+        """Returns the names of the optional properties."""
         found, named, required = set(), {}, set()
         for part in self.parts(schema):
             named.update(part.get("properties", {}))
@@ -84,7 +84,7 @@ class Description:
 
 
 def present(value, place=""):
-    """The properties that a value has, written as those of a schema are."""
+    """Returns the properties of a value, in the notation of `properties`."""
     if value is None:
         return {f"{place}?"}
     if isinstance(value, dict):
@@ -93,7 +93,7 @@ def present(value, place=""):
 
 
 def nodes(value):
-    """Every object within a document."""
+    """Yields every object in a document."""
     if isinstance(value, dict):
         yield value
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
@@ -107,7 +107,7 @@ QUERY = [(path, parameter) for path, method in OPERATIONS for parameter in descr
 
 
 def must_fit(path, method, status, response):
-    """Kind of content, headers and body are those documented for exactly this path, method and status."""
+    """Asserts that content type, headers and body are those documented for the path, method and status."""
     described = description.response(path, method, status)
     assert status == "default" or response.status == int(status), response
     (kind, content), = described["content"].items()
@@ -128,7 +128,7 @@ def must_fit(path, method, status, response):
 
 
 def example_of(path, method="get", status="200"):
-    """The first example of a response."""
+    """Returns the first example of a response."""
     content = description.response(path, method, status)["content"]["application/json"]
     return description.resolved(next(iter(content["examples"].values())))["value"]
 

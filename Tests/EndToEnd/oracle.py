@@ -1,6 +1,6 @@
 """Every figure of every GET endpoint, computed a second time from the source rows.
 
-Written from the definitions alone and by brute force, so that it can be read beside them and believed.
+It follows the definitions alone and uses brute force, so that a reader can compare it with them.
 """
 
 from collections import defaultdict
@@ -32,7 +32,7 @@ METRICS = ("risk_levels", "success_rates", "channel_performance")
 
 
 def grouped(rows):
-    """By patient; of those who have none, an empty list."""
+    """Groups rows by patient. A patient without rows gets an empty list."""
     found = defaultdict(list)
     for row in rows:
         found[row.patient_id].append(row)
@@ -40,7 +40,7 @@ def grouped(rows):
 
 
 def exists(row, now):
-    """Archived patients count nowhere, as if they had never been."""
+    """Returns whether the patient exists at `now`. Archived patients count nowhere."""
     return row.created_at <= now and (row.archived_at is None or row.archived_at > now)
 
 
@@ -52,7 +52,7 @@ ORDERS = {
 
 
 def fits(patient, asked):
-    """Whether a patient is one of those that the additions to the guide ask for."""
+    """Returns whether a patient matches the requested filters."""
     return (asked.get("engagement_status") in (None, patient.status)
             and asked.get("action_priority") in (None, patient.priority)
             and asked.get("risk_tier") in (None, patient.tier)
@@ -60,7 +60,7 @@ def fits(patient, asked):
 
 
 class Oracle:
-    """The answers to one organization at one instant."""
+    """The responses to one organization at one instant."""
 
     def __init__(self, rows, organization, now):
         self.organization, self.rows = organization, rows
@@ -82,7 +82,8 @@ class Oracle:
         self.days_cache = {}
 
     def answer_to(self, path):
-        """The response to a GET, by its path below the organization's and its query; a page's cursor is "more"."""
+        """Returns the response to a GET, by its path below the organization's and its query. "more" stands for any
+        cursor."""
         endpoint, _, query = path.partition("?")
         asked = dict(parse_qsl(query))
         asked |= {name: int(asked[name]) for name in ("limit", "action_priority") if name in asked}
@@ -142,7 +143,7 @@ class Oracle:
         }
 
     def prioritized(self, risk_level="all", limit=50, skip=0, **additions):
-        """One page, but for the cursor, of which only `None` or not is defined."""
+        """Returns one page. The cursor is only "more" or None, because the definitions leave its content open."""
         asked = {name: value.strip(" ") if name == "q" else value for name, value in additions.items()}
         chosen = sorted((p for p in self.patients if risk_level in ("all", p.level) and fits(p, asked)),
                         key=ORDERS[asked.get("sort", "priority")])
@@ -226,7 +227,7 @@ class Oracle:
     # trends
 
     def on_day(self, day):
-        """(levels, new at risk, re-engaged) of one day, past or present."""
+        """Returns (levels, new at risk, re-engaged) of one day."""
         if day not in self.days_cache:
             levels, new, back = dict.fromkeys(LEVELS, 0), 0, 0
             for p in self.known:

@@ -1,4 +1,4 @@
-"""What the tests of log-outreach share."""
+"""Helpers for the tests of log-outreach."""
 
 import uuid
 

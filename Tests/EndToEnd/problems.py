@@ -1,4 +1,4 @@
-"""What every answer, and above all every error, must look like."""
+"""The rules for every response and every error."""
 
 import re
 
@@ -8,7 +8,7 @@ NEVER_TOLD = re.compile(
 
 
 def must_be_answer(response, status):
-    """The rules for every answer of the application and of nginx."""
+    """Asserts the rules for all responses of the application and of nginx."""
     assert response.status == status, response
     assert REQUEST_ID.fullmatch(response.header("X-Request-Id") or ""), response
     assert response.header("Cache-Control") == "no-store", response
@@ -16,7 +16,7 @@ def must_be_answer(response, status):
 
 
 def must_be_problem(response, status):
-    """RFC 9457 with the members of the definitions; returns them."""
+    """Asserts a problem of RFC 9457 with the members of the definitions, and returns it."""
     must_be_answer(response, status)
     assert response.header("Content-Type").split(";")[0] == "application/problem+json", response
     problem = response.json()

@@ -1,4 +1,4 @@
-"""The registry of the API's endpoints, which sql/registry prints: each with its sample questions."""
+"""The registry of the API's endpoints, read from the output of sql/registry, with sample questions."""
 
 import json
 import re
@@ -24,12 +24,12 @@ class Endpoint(NamedTuple):
 
     @property
     def has_flat(self):
-        """Whether its function is made of a plain and a flat one."""
+        """Returns whether the function has a plain and a flat query."""
         return "re.plain_" in source(self.function)
 
     @property
     def parameters(self):
-        """Names and types of the function's parameters, the organization's first."""
+        """Returns names and types of the function's parameters, the organization's first."""
         inner = re.search(r"CREATE OR REPLACE FUNCTION re\.\w+\((.*?)\)\s*RETURNS", source(self.function), re.DOTALL)
         named = re.findall(r"(\w+) (\w+)(?: DEFAULT \w+)?(?:,|$)", re.sub(r"--.*", "", inner[1]).strip(), re.MULTILINE)
         return dict(named)
@@ -43,12 +43,12 @@ class Question(NamedTuple):
     arguments: dict
 
     def path(self, patient=PATIENT):
-        """Below the organization's."""
+        """Returns the path below the organization's."""
         path = self.endpoint.path.replace(PATIENT, quote(patient, safe="") if patient != PATIENT else PATIENT)
         return path + (f"?{self.query}" if self.query else "")
 
     def values(self, patient=PATIENT):
-        """The function's arguments in their order, without the organization."""
+        """Returns the function's arguments in order, without the organization."""
         names = list(self.endpoint.parameters)[1:]
         return tuple(patient if self.arguments.get(name) == PATIENT else self.arguments.get(name) for name in names)
 
@@ -77,5 +77,5 @@ def questions(endpoints=READS):
 
 
 def paths(patient):
-    """One path of each GET endpoint, below the organization's, for tests that only have to ask each of them."""
+    """Returns one path of each GET endpoint below the organization's, for tests that request each endpoint once."""
     return tuple(endpoint.path.replace(PATIENT, patient) for endpoint in READS)

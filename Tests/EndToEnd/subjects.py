@@ -1,4 +1,4 @@
-"""A patient and an attempt, and all that sections 3 and 4 of the definitions say of one of them."""
+"""One patient and one attempt with all their values by sections 3 and 4 of the definitions."""
 
 from bisect import bisect_right
 from decimal import Decimal
@@ -7,7 +7,7 @@ from measures import HOUR, level_after, percent_or_null, priority_and_action, re
 
 
 class Patient:
-    """One patient who exists and is not archived, and everything that section 3 says of them."""
+    """One existing patient who is not archived, with the values of section 3."""
 
     def __init__(self, row, appointments, conversations, outreach, clock):
         self.row, self.clock = row, clock
@@ -90,7 +90,7 @@ class Patient:
 
 
 class Attempt:
-    """One row of the outreach log, with the first booking attributed to it (section 4)."""
+    """One row of the outreach log with the first booking attributed to it (section 4)."""
 
     def __init__(self, row, clock):
         self.row, self.at, self.day = row, row.created_at, clock.day(row.created_at)
@@ -103,7 +103,7 @@ class Attempt:
 
 
 def attribute(appointments, attempts, now):
-    """Gives each booking of one patient to its attempt."""
+    """Attributes each booking of one patient to its attempt."""
     successful = [t for t in attempts if t.successful]
     for booking in appointments:
         if booking.status in ("cancelled", "late_cancelled") or booking.created_at > now:

@@ -1,4 +1,4 @@
-"""Every id that the tables admit can be addressed through nginx, on both ports; none that they refuse reaches them."""
+"""Both ports of nginx accept every id that the tables allow, and no other id reaches the tables."""
 
 import pytest
 
@@ -26,19 +26,19 @@ def addressed(database, clinic):
 
 
 @pytest.mark.parametrize("port", ["client", "plain"])
-def test_every_id_that_the_table_admits_can_be_addressed(stack, api, addressed, port):
+def test_every_id_that_the_table_allows_has_an_address(stack, api, addressed, port):
     client, headers = getattr(stack, port), api.authorization(addressed)
     for number, name in enumerate(IDS):
         response = client.request("GET", api.target(addressed, api.patient_path(name)), headers)
         assert response.status == 200, (name, response)
         assert response.json()["id"] == name and response.json()["name"] == str(number)
-        # However more than needed is encoded.
+        # The path may encode more characters than needed.
         encoded = "".join(f"%{byte:02x}" for byte in name.encode())
         response = client.request("GET", f"{PREFIX}/{addressed}/patients/{encoded}", headers)
         assert response.status == 200 and response.json()["id"] == name, (name, response)
 
 
-def test_an_organization_of_any_id_can_be_addressed(stack, api, database, fresh_id):
+def test_an_organization_with_any_id_has_an_address(stack, api, database, fresh_id):
     for name in ["x/..", "a/../b", "a/b", "%2F", "o" * 180, "?#", "e\u0301", "\\", " "]:
         organization = fresh_id("o")[:10] + "/" + name
         with database.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""No password is among the arguments of a program, which everybody on a machine sees."""
+"""No password is in the arguments of a program, which every user of a machine can read."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from asking import eventually
 from stack import ROOT, clean_environment, connect
 from test_readiness import migrate
 
-# Each waits for one of the tables that the test holds.
+# Each command waits for a table that the test has locked.
 WAITING = {
     "migrate": ["sql/migrate"], "demo": ["sql/demo"], "verify": ["sql/verify"], "rebuild": ["sql/rebuild"],
     "a program of PostgreSQL's": ["sql/client", "pg_dump", "--schema-only", "-f", "/dev/null"],
@@ -26,7 +26,7 @@ FORMS = ("{0}&password={1}", "{0}&sslmode=disable&pass%77ord={1}", "postgresql:/
 
 
 def arguments():
-    """Of every process there is."""
+    """Yields the arguments of every process."""
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             yield process.read_bytes()
@@ -41,8 +41,8 @@ def forms(url, secret):
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("title", WAITING)
-def test_none_is_seen_while_it_runs(stack, folder, own_database, fresh_id, title):
-    """It is looked for in all processes while the database has it wait, and in what each psql was started with."""
+def test_no_password_is_visible_while_a_command_runs(stack, folder, own_database, fresh_id, title):
+    """The test searches all processes while the database blocks the command, and records how each psql was started."""
     migrate(own_database)
     secret, seen = fresh_id("secret"), folder / "arguments"
     shims = folder / "shims"
@@ -79,11 +79,11 @@ def test_none_is_seen_while_it_runs(stack, folder, own_database, fresh_id, title
         watcher.close()
         output = process.communicate(timeout=120)[0]
         assert secret not in output and secret not in seen.read_text(), output
-        # Of a database without clinics there is nothing to verify.
+        # A database without clinics has nothing to verify.
         assert process.returncode == 0 or "nothing was compared" in output, output
 
 
-def test_no_documented_command_puts_a_connection_string_among_arguments():
+def test_no_documented_command_has_a_connection_string_in_its_arguments():
     for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")]:
         for line in page.read_text().splitlines():
             assert not re.search(r"(psql|pg_dump|pg_restore|pg_basebackup)\b[^`]*\$\{?\w*URL",
@@ -91,7 +91,7 @@ def test_no_documented_command_puts_a_connection_string_among_arguments():
 
 
 @pytest.mark.parametrize("url", ["host=h password=a sslpassword={}", "postgresql://u@h/d?sslpassword={}"])
-def test_a_password_that_has_no_other_place_is_refused(fresh_id, url):
+def test_a_password_in_an_unsupported_place_is_refused(fresh_id, url):
     secret = fresh_id("secret")
     done = subprocess.run([ROOT / "sql/client", "psql"], env=clean_environment(DATABASE_URL=url.format(secret)),
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
@@ -99,19 +99,19 @@ def test_a_password_that_has_no_other_place_is_refused(fresh_id, url):
 
 
 @pytest.mark.parametrize("url", [
-    # What libpq takes for something else, or refuses after it has been seen.
+    # libpq reads these differently, or refuses them after they have been visible.
     "postgresql://u:p/{}@h/d", "postgresql://u:1/{}?s@h/d", "postgresql://u:p/a?{}=x@h/d",
     "postgresql://?password=a@{}",
     "postgresql://u:a%00b%00{}@h/d", "postgresql://u:%zz{}@h/d", "postgresql://u@h/d?password={}=x",
     "postgresql://u@h/d?password={}&&a=b",
     "host=h password='{}", "host=h password {}", "host=h oauth_client_secret={}", "host=h scram_client_key={}",
     "dbname='postgresql://u:{}@h/d'",
-    # Other programs'.
+    # URLs of other programs.
     "postgresql+psycopg2://u:{}@h/d", "jdbc:postgresql://h/d?user=u&password={}", "Host=h;Password={};Database=d",
     "host=h;password={}",
     "host=h Password={}", "host=h pass={}", "Postgres://u:{}@h/d", "u:{}@h/d", "postgresql://h/d;password={}",
 ])
-def test_what_may_be_a_password_in_another_place_starts_no_program(folder, fresh_id, url):
+def test_a_possible_password_in_another_place_starts_no_program(folder, fresh_id, url):
     secret = fresh_id("secret")
     status, said, errors = with_another_psql(folder, url.format(secret))
     assert (status,
@@ -128,14 +128,14 @@ def test_what_may_be_a_password_in_another_place_starts_no_program(folder, fresh
     ("postgresql://u:{}@[::1]:5432,h: 2 ,:%33/d?user=a@b", "{}", "postgresql://u@[::1]:5432,h: 2 ,:%33/d?user=a@b"),
     ("host=h options='-c foo.pass=1' password={}", "{}", "host='h' options='-c foo.pass=1' "),
 ])
-def test_what_libpq_takes_is_taken(folder, fresh_id, url, password, rest):
+def test_a_url_that_libpq_accepts_is_accepted(folder, fresh_id, url, password, rest):
     secret = fresh_id("secret")
     status, said, errors = with_another_psql(folder, url.format(secret))
     assert status == 0 and said == f"{password.format(secret)} -X -q -d {rest} -c \n", said + errors
 
 
 def with_another_psql(folder, url):
-    """What psql is asked with first: it is replaced by what says its password and its arguments."""
+    """Replaces psql by a script that records the password and the arguments."""
     (folder / "psql").write_text('#!/bin/sh\n[ "$1" != -X ] || printf "%s\\n" "$PGPASSWORD $*" >>"$0.seen"\n')
     (folder / "psql").chmod(0o755)
     done = subprocess.run([ROOT / "sql/client", "psql"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -160,7 +160,7 @@ def with_another_psql(folder, url):
     ("postgresql://h/d?sslmode=disable", ""),
 ])
 def test_the_tools_check_the_certificate_over_a_network_as_the_server_does(folder, url, mode):
-    """By what psql is started with: it is replaced here."""
+    """A replacement of psql records the settings."""
     (folder / "psql").write_text('#!/bin/sh\necho "mode=$PGSSLMODE $*"\n')
     (folder / "psql").chmod(0o755)
     done = subprocess.run([ROOT / "sql/client", "psql"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

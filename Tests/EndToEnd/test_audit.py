@@ -1,4 +1,5 @@
-"""Who saw which patient is on record: exactly, soon, at a stop to the end, and for an attempt with the attempt itself."""
+"""The audit records who saw which patient: completely, soon, until a stop, and for an attempt in the same
+transaction."""
 
 import os
 import signal
@@ -22,21 +23,21 @@ COLUMNS = ("request_id, status, organization_id, subject, session_id, role, acto
 
 
 def recorded(database, organization, where="true", *values):
-    """The entries of an organization by request id."""
+    """Returns the entries of an organization by request id."""
     with database.cursor() as cursor:
         cursor.execute(f"SELECT {COLUMNS} FROM re.audit WHERE organization_id = %s AND {where}", (organization, *values))
         rows = [dict(zip((name.strip().split("::")[0] for name in COLUMNS.split(",")), row)) for row in cursor]
-    assert len({row["request_id"] for row in rows}) == len(rows), "an answer stands twice"
+    assert len({row["request_id"] for row in rows}) == len(rows), "a response has two entries"
     return {row["request_id"]: row for row in rows}
 
 
 def asked(api, organization, path, method="GET", token_of=None, **claims):
-    """Asks under a request id of its own, which is returned with the answer."""
+    """Sends a request with its own request id and returns both the id and the response."""
     headers = {**api.authorization(token_of or organization, **claims), "X-Request-Id": os.urandom(8).hex()}
     return headers["X-Request-Id"], api.get(organization, path, method=method, headers=headers)
 
 
-def test_every_read_is_on_record_with_the_patients_it_showed(api, database, clinic):
+def test_every_read_is_recorded_with_its_patients(api, database, clinic):
     paths = {
         "performance?timeframe=last_7_days": {"timeframe": "last_7_days"},
         "trends?period=7d&metrics=success_rates,risk_levels": {"period": "7d", "metrics": "risk_levels,success_rates"},
@@ -45,7 +46,7 @@ def test_every_read_is_on_record_with_the_patients_it_showed(api, database, clin
         "patients/patient_123": {"patient_id": "patient_123"}
     }
     taken = {path.partition("?")[0] for path in paths}
-    # The others take no parameter.
+    # The other endpoints have no parameters.
     paths |= {path: None for path in registry.paths("patient_123") if path not in taken}
     answers = {path: asked(api, clinic, path) for path in paths}
     rows = eventually(lambda: len(found := recorded(database, clinic)) == len(paths) and found)
@@ -59,7 +60,7 @@ def test_every_read_is_on_record_with_the_patients_it_showed(api, database, clin
     assert sum(row["patient_ids"] is not None for row in rows.values()) == 4
 
 
-def test_a_search_is_on_record_as_reading_and_without_what_was_searched_for(api, database, clinic):
+def test_a_search_is_recorded_as_a_read_without_its_search_term(api, database, clinic):
     headers = {**api.authorization(clinic), "Content-Type": "application/json"}
     values = {"q": "Williams", "sort": "name", "include": "notes", "engagement_status": "active", "action_priority": 4,
              "risk_tier": "low", "limit": 5}
@@ -80,7 +81,7 @@ def test_a_search_is_on_record_as_reading_and_without_what_was_searched_for(api,
         assert cursor.fetchall() == [("saw", )]
 
 
-def test_an_answer_that_is_sent_again_shows_its_patients_again(api, database, clinic):
+def test_a_cached_response_is_recorded_with_its_patients(api, database, clinic):
     for path in ("dashboard", "patients/prioritized"):
         again = [asked(api, clinic, path) for _ in range(4)]
         rows = eventually(lambda: (found := recorded(database, clinic)) and {i for i, _ in again} <= found.keys() and found)
@@ -88,7 +89,7 @@ def test_an_answer_that_is_sent_again_shows_its_patients_again(api, database, cl
         assert shown[0] and shown == shown[:1] * 4
 
 
-def test_it_names_session_role_actor_and_address(api, database, clinic):
+def test_an_entry_has_session_role_actor_and_address(api, database, clinic):
     request_id, _ = asked(api, clinic, "dashboard", sub="user_ü'\"\\{},", sid="sess_9", act={"sub": "user_admin"},
                           o={"id": clinic, "rol": "front_desk"})
     row = eventually(lambda: recorded(database, clinic).get(request_id))
@@ -100,7 +101,7 @@ def test_it_names_session_role_actor_and_address(api, database, clinic):
     assert (row["session_id"], row["actor"]) == (None, None)
 
 
-def test_refusals_are_on_record_and_show_nobody(api, database, clinic):
+def test_refusals_are_recorded_without_a_patient(api, database, clinic):
     head, _ = asked(api, clinic, "patients/prioritized", "HEAD")
     unknown, response = asked(api, clinic, "patients/nobody")
     assert response.status == 404
@@ -116,7 +117,7 @@ def test_refusals_are_on_record_and_show_nobody(api, database, clinic):
     assert eventually(lambda: recorded(database, "", "request_id = %s", nowhere))[nowhere]["status"] == 403
 
 
-def test_an_attempt_has_its_entry_the_moment_it_is_answered(api, database, clinic):
+def test_an_attempt_has_its_entry_before_the_response_is_sent(api, database, clinic):
     headers = {**api.authorization(clinic, act={"sub": "user_admin"}), "Content-Type": "application/json"}
     key = os.urandom(6).hex()
 
@@ -145,7 +146,7 @@ def test_an_attempt_has_its_entry_the_moment_it_is_answered(api, database, clini
 
 
 def ask_until_stopped(server, organization, headers, answered):
-    """Notes the id of each request that was answered, until the server no longer does."""
+    """Collects the ids of requests with a response until the server stops."""
     while True:
         request_id = os.urandom(8).hex()
         try:
@@ -159,8 +160,9 @@ def ask_until_stopped(server, organization, headers, answered):
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
-def test_a_stop_loses_nothing_and_a_kill_little(stack, database, clinic, server_with, sign):
-    """A server that goes on has recorded all before; SIGTERM loses nothing, a kill no more than the last moment."""
+def test_a_stop_loses_no_entry_and_a_kill_only_the_latest(stack, database, clinic, server_with, sign):
+    """A running server records everything before. SIGTERM loses no entry, SIGKILL no more than those of the last
+    moment."""
     server = server_with(LOG_LEVEL="error")
     headers, answered = token_headers(stack, clinic), []
     clients = [threading.Thread(target=ask_until_stopped, args=(server, clinic, headers, answered)) for _ in range(3)]
@@ -168,7 +170,7 @@ def test_a_stop_loses_nothing_and_a_kill_little(stack, database, clinic, server_
         client.start()
     eventually(lambda: len(answered) >= 300)
     before = set(answered)
-    assert eventually(lambda: before <= recorded(database, clinic).keys()), "on record though the server goes on"
+    assert eventually(lambda: before <= recorded(database, clinic).keys()), "the running server has missing entries"
     code = server.stop(sign)
     for client in clients:
         client.join()
@@ -178,8 +180,8 @@ def test_a_stop_loses_nothing_and_a_kill_little(stack, database, clinic, server_
         assert code == 0 and set(answered) <= rows
 
 
-def test_while_the_audit_takes_nothing_answers_end_and_come_back(stack, database, clinic, server_with):
-    """Reads go on for the backlog's 10 s, then are 503; all that was answered is on record in the end."""
+def test_an_unavailable_audit_stops_responses_until_it_is_back(stack, database, clinic, server_with):
+    """Reads succeed for the backlog's 10 s and then get 503. Every response is recorded in the end."""
     server = server_with()
     headers = token_headers(stack, clinic)
 
@@ -219,8 +221,8 @@ def test_while_the_audit_takes_nothing_answers_end_and_come_back(stack, database
     ("REVOKE INSERT ON re.audit FROM reengagement_marker, reengagement_api",
      "GRANT INSERT ON re.audit TO reengagement_marker, reengagement_api"),
 ])
-def test_an_audit_that_keeps_no_entry_stops_answers(stack, own_database, server_with, harm, cure):
-    """What was answered before that was noticed is on record in the end, and each attempt with its entry."""
+def test_an_audit_that_discards_entries_stops_responses(stack, own_database, server_with, harm, cure):
+    """Earlier responses are recorded in the end, and each attempt has its entry."""
     run_sql("migrate", own_database)
     database = connect(own_database)
     organization = load_clinic(database, "clinic")
@@ -241,7 +243,7 @@ def test_an_audit_that_keeps_no_entry_stops_answers(stack, own_database, server_
         return response
 
     with database.cursor() as cursor:
-        # The next month too, which may begin meanwhile.
+        # The next month's table too, because the month may begin during the test.
         cursor.execute("SELECT 'audit_' || to_char(now() AT TIME ZONE 'UTC' + make_interval(months => i), 'YYYY_MM')"
                        " FROM generate_series(0, 1) i ORDER BY i")
         (month, ), (following, ) = cursor.fetchall()
@@ -254,7 +256,7 @@ def test_an_audit_that_keeps_no_entry_stops_answers(stack, own_database, server_
         finally:
             cursor.execute(cure)
         eventually(lambda: read().status == 200)
-        # In the sessions that have met it, too.
+        # This includes the sessions in which a write has failed.
         assert {write().status for _ in range(30)} == {201}
         metrics = server.get("/metrics").body.decode()
         assert 'reengagement_db_errors_total{class="audit_unavailable"} 10\n' in metrics
@@ -273,8 +275,9 @@ def test_an_audit_that_keeps_no_entry_stops_answers(stack, own_database, server_
     ("RAISE SQLSTATE '54000'", "54000"), ("RAISE SQLSTATE 'XX000'", "XX000"), ("RAISE SQLSTATE '40001'", "40001"),
     ("RETURN NULL", "REAUD"), ("PERFORM pg_sleep(60)", "statement_timeout"),
 ])
-def test_an_entry_that_is_refused_alone_stops_nobody_else(stack, own_database, server_with, harm, reason):
-    """It is kept in a table of its own; whose entry it was is not answered again, and the others are, on record to the end."""
+def test_a_single_refused_entry_stops_no_other_user(stack, own_database, server_with, harm, reason):
+    """A separate table stores the refused entry. Its user gets no more responses. Entries of others are recorded to the
+    end."""
     run_sql("migrate", own_database)
     database = connect(own_database)
     organization = load_clinic(database, "clinic")
@@ -311,14 +314,14 @@ def test_an_entry_that_is_refused_alone_stops_nobody_else(stack, own_database, s
         assert must_be_problem(eventually(lambda: r if (r := read("user_bad")[0]).status != 200 else None),
                                503)["type"] == "/problems/audit-unavailable"
         assert read("user_good")[0].status == 200
-        # A trigger that comes before a row is a fault of what answers rest on.
+        # A trigger before the row makes the server unready.
         assert reason == "REAUD" or eventually(lambda: server.get("/ready").status == 200)
-        # One that came between the first one's entry and what it leads to was answered too.
+        # A response may also have been sent between the refusal and its effect.
         number = len(bad)
         eventually(lambda: len(kept(cursor)) == number)
         eventually(lambda: f"\nreengagement_audit_isolated_total {number}\n" in server.get("/metrics").body.decode())
         assert "\nreengagement_audit_lost_total 0\n" in server.get("/metrics").body.decode()
-        # Behind a bad entry, at a stop.
+        # The same for entries behind a refused one during a stop.
         late = server_with(DATABASE_URL=own_database, **patience)
         assert server.stop() == 0
         server = late
@@ -333,7 +336,7 @@ def test_an_entry_that_is_refused_alone_stops_nobody_else(stack, own_database, s
     database.close()
 
 
-def test_entries_are_sealed_as_they_come_and_verify_finds_one_that_is_gone(stack, own_database, server_with):
+def test_entries_are_sealed_soon_and_verify_reports_a_missing_one(stack, own_database, server_with):
     run_sql("migrate", own_database)
     database = connect(own_database)
     organization = load_clinic(database, "clinic")
@@ -351,19 +354,20 @@ def test_entries_are_sealed_as_they_come_and_verify_finds_one_that_is_gone(stack
             return number == 9 and (last, digest)
 
         last, digest = eventually(sealed)
-        # An anchor for whoever collects the log elsewhere.
+        # The digest in the log is the anchor for a copy of the log on another machine.
         assert any(f'"digest":"{digest}"' in line for line in server.logged(f'"number":"{last}"'))
         assert "\nreengagement_audit_unsealed_seconds " in server.get("/metrics").body.decode()
 
         def sealed_to_its_end(server):
             assert server.stop() == 0
-            # Its own end is its last entry, after which nobody may come who seals.
+            # The last entry is the server's own end. No server seals anything after it.
             cursor.execute("SELECT max(transaction) < (SELECT max(to_transaction) FROM re.audit_seal),"
                            " max(server_request_id) FILTER (WHERE filter ->> 'event' = 'ends') IS NOT NULL"
                            " FROM re.audit")
             return cursor.fetchone() == (True, True)
 
-        # It tries for a second, in which any transaction of the cluster may be in the way: then the next one shows it.
+        # The server tries for a second, in which any transaction of the cluster may block it. Then another server's
+        # stop shows the seal.
         assert sealed_to_its_end(server) or eventually(
             lambda: sealed_to_its_end(server_with(DATABASE_URL=own_database)))
         run_sql("verify", own_database)
@@ -376,7 +380,7 @@ def test_entries_are_sealed_as_they_come_and_verify_finds_one_that_is_gone(stack
     database.close()
 
 
-def test_entries_that_no_month_has_taken_are_counted_and_moved_while_answers_go_on(stack, own_database, server_with):
+def test_entries_outside_every_month_are_counted_and_moved_without_a_pause(stack, own_database, server_with):
     run_sql("migrate", own_database)
     database = connect(own_database)
     with database.cursor() as cursor:
@@ -409,7 +413,7 @@ def test_entries_that_no_month_has_taken_are_counted_and_moved_while_answers_go_
     database.close()
 
 
-def test_it_can_be_turned_off_for_measurements_and_says_so(stack, database, clinic, server_with):
+def test_the_audit_can_be_turned_off_for_measurements_with_a_warning(stack, database, clinic, server_with):
     server = server_with(AUDIT="off")
     assert server.get(f"{PREFIX}/{clinic}/dashboard", token_headers(stack, clinic)).status == 200
     assert server.stop() == 0

@@ -1,5 +1,5 @@
-"""The runbook's backup of one database: dumped and restored by plain owners, from one cluster into another that has
-none of the product's roles; then migrated, rebuilt and compared, answer by answer."""
+"""The runbook's backup of one database. Plain owners dump and restore it, into a cluster without the product's roles.
+Then it is migrated and rebuilt, and every response is compared."""
 
 import os
 import re
@@ -19,13 +19,13 @@ NOW = "2025-06-30T12:00:00Z"
 
 
 def documented(beginning):
-    """A command as the runbook has it, in words."""
+    """Returns the words of a command in the runbook."""
     block, = re.findall(rf"^({re.escape(beginning)}(?:[^\n]*\\\n)*[^\n]*)", RUNBOOK, re.MULTILINE)
     return shlex.split(block.replace("\\\n", " "), comments=True)
 
 
 class Cluster:
-    """A PostgreSQL of its own, whose owner of a database is no superuser."""
+    """A PostgreSQL of its own, in which the database's owner is no superuser."""
 
     def __init__(self, directory, owner):
         self.stack, self.owner = Stack(directory), owner
@@ -51,7 +51,7 @@ class Cluster:
 
 
 def run(program, *arguments, succeeds=True, **environment):
-    # Of the PostgreSQL that is tested, since pg_dump takes no newer one.
+    # pg_dump refuses a newer PostgreSQL, so the programs are those of the tested version.
     command = [os.path.join(os.environ["POSTGRES_BIN"], word) if word in ("pg_dump", "pg_restore")
                and "POSTGRES_BIN" in os.environ
                else str(ROOT / word) if word.startswith("sql/") else word for word in (program, *arguments)]
@@ -116,7 +116,7 @@ def original(here):
 
 @pytest.fixture(scope="module")
 def answered(stack, here, original, directory):
-    """Before it is dumped, since who asks has an entry of the audit."""
+    """Collects the responses before the dump, because each request adds an entry to the audit."""
     return answers(stack, directory / "here.server", here, original)
 
 
@@ -138,7 +138,7 @@ def files(url):
 
 
 def rights(url, owner):
-    """Owners, grants and policies as a dump would have them, whoever owns the tables."""
+    """Returns owners, grants and policies as in a dump, independent of the owner's name."""
     lines = run("pg_dump", "--schema-only", "-d", url).splitlines()
     found = [re.sub(rf"\b{owner}\b", "OWNER", line) for line in lines
              if re.match(r"ALTER .* OWNER TO|GRANT|REVOKE|CREATE POLICY|ALTER TABLE .*(TRIGGER|ROW LEVEL)", line)]
@@ -147,7 +147,7 @@ def rights(url, owner):
 
 
 def answers(stack, folder, cluster, url):
-    """Everything that the API says of the three clinics at one moment, by a server of its own."""
+    """Returns every response of the API for the three clinics at one instant, from a separate server."""
     name = re.search(r"///(\w+)", url)[1]
     cluster.execute("postgres", f"ALTER DATABASE {name} SET reengagement.now = '{NOW}'")
     folder.mkdir()
@@ -167,7 +167,7 @@ def answers(stack, folder, cluster, url):
 
 
 def sees(url, organization, relation):
-    """Whose rows the server's role sees, bound to an organization."""
+    """Returns the organizations whose rows the server's role sees when it is bound to one organization."""
     column = "id" if relation == "organizations" else "organization_id"
     return {row[0]
             for row in rows(url, "SET ROLE reengagement_api", f"SET reengagement.organization = '{organization}'",
@@ -186,7 +186,7 @@ def check(there, restored, original):
 
 
 @pytest.mark.nightly
-def test_restored_in_another_cluster_by_its_owner(stack, there, original, dumped, answered, folder):
+def test_a_database_is_restored_in_another_cluster_by_its_owner(stack, there, original, dumped, answered, folder):
     assert rows(there.url("postgres"), "SELECT 1 FROM pg_roles WHERE rolname LIKE 'reengagement%'") == []
     restored = there.create("reengagement")
     first, = re.findall(r"sql/client psql -c '(REVOKE [^']+)'", RUNBOOK)
@@ -200,7 +200,7 @@ def test_restored_in_another_cluster_by_its_owner(stack, there, original, dumped
     sql("rebuild", restored)
     check(there, restored, original)
     assert answers(stack, folder / "there", there, restored) == answered
-    # What is written goes on as before: a used key is known, a new one makes a row and an entry.
+    # Writes continue as before. A used key is recognized, and a new key adds a row and an entry.
     assert [
         rows(
             restored,
@@ -212,7 +212,7 @@ def test_restored_in_another_cluster_by_its_owner(stack, there, original, dumped
     ] == [[("replayed",)], [("created",)]]
 
 
-def test_with_what_is_derived(there, original, directory):
+def test_a_backup_with_the_derived_data(there, original, directory):
     restored = there.create("whole")
     sql("migrate", restored, "--roles")
     restore(restored, dump(original, directory / "whole.dump", derived=True))
@@ -222,8 +222,8 @@ def test_with_what_is_derived(there, original, directory):
 
 
 @pytest.mark.nightly
-def test_what_a_restore_without_the_roles_leaves_out_is_made_again(there, original, dumped):
-    """Errors are passed over, as pg_restore does by itself: no owner and no right but the restorer's."""
+def test_migrate_repairs_a_restore_without_the_roles(there, original, dumped):
+    """pg_restore continues after errors by default, so owners and grants are those of the restoring user."""
     restored = there.create("bare")
     for role in ("definer", "marker", "scheduler", "searcher", "bound", "api"):
         for name in ("reengagement", "whole"):
@@ -244,8 +244,8 @@ def test_what_a_restore_without_the_roles_leaves_out_is_made_again(there, origin
     lambda line: "TABLE DATA re migration" in line,
     lambda line: "TABLE re migration" in line or "re migration" in line,
 ])
-def test_half_a_restore_is_refused(there, dumped, folder, left_out):
-    """Without the record of what was migrated, migrate says what there is, and leaves it as it was."""
+def test_an_incomplete_restore_is_refused(there, dumped, folder, left_out):
+    """Without the list of applied migrations, migrate reports the existing objects and changes nothing."""
     restored = there.create("half")
     lines = run("pg_restore", "-l", str(dumped)).splitlines()
     chosen = folder / "list"
@@ -263,8 +263,8 @@ def schema(url):
 
 
 @pytest.mark.nightly
-def test_views_and_functions_that_could_not_be_restored_are_made_again(there, original, dumped, folder):
-    """As where the other PostgreSQL lacks a collation, or has the extension elsewhere."""
+def test_missing_views_and_functions_are_created_again(there, original, dumped, folder):
+    """The other PostgreSQL may lack a collation or have the extension in another schema."""
     restored = there.create("elsewhere")
     rows(restored, "CREATE SCHEMA extensions", "CREATE EXTENSION unaccent SCHEMA extensions")
     sql("migrate", restored, "--roles")
@@ -278,7 +278,7 @@ def test_views_and_functions_that_could_not_be_restored_are_made_again(there, or
 
 
 @pytest.mark.nightly
-def test_a_superuser_s_restore_says_whose_the_tables_are(there, dumped):
+def test_after_a_restore_by_a_superuser_migrate_names_the_owner_of_the_tables(there, dumped):
     restored, superuser = there.create("given"), there.url("given", "postgres")
     sql("migrate", restored, "--roles")
     restore(superuser, dumped)
@@ -289,8 +289,8 @@ def test_a_superuser_s_restore_says_whose_the_tables_are(there, dumped):
 
 
 @pytest.mark.nightly
-def test_a_backup_s_own_login(here, there, original, dumped, directory):
-    """Row-level security hides nothing from it without an error, and what it dumps is whole."""
+def test_a_login_for_backups(here, there, original, dumped, directory):
+    """Row-level security causes an error instead of hiding rows from this login, and its dump is complete."""
     here.execute("clinic", "CREATE ROLE backup LOGIN BYPASSRLS IN ROLE pg_read_all_data")
     here.execute("clinic", "CREATE ROLE weaker LOGIN IN ROLE pg_read_all_data")
     here.execute("clinic", "GRANT CONNECT ON DATABASE clinic TO backup, weaker")
@@ -307,7 +307,7 @@ def script(file):
 
 
 @pytest.mark.nightly
-def test_data_alone_into_a_migrated_database(there, original, dumped):
+def test_a_restore_of_data_into_a_migrated_database(there, original, dumped):
     restored, superuser = there.create("data"), there.url("data", "postgres")
     sql("migrate", restored)
     run("pg_restore", "-d", superuser, "--data-only", "--disable-triggers", "--exclude-schema=re", str(dumped))

@@ -1,4 +1,4 @@
-"""A bad environment stops the start at once, with one clear line that names the variable."""
+"""An invalid environment stops the start at once with one clear line that names the variable."""
 
 import base64
 import os
@@ -61,7 +61,7 @@ FILES = {
 }
 
 
-KEYS = {  # What TLS needs of each: whether it is the certificate's own, and its mode.
+KEYS = {  # Each key for TLS: whether it belongs to the certificate, and its mode.
     "good": (True, 0o600),
     "read by others": (True, 0o644),
     "of another certificate": (False, 0o600),
@@ -79,33 +79,32 @@ def start(stack, folder, **environment):
 
 
 def refused(done, variable):
-    """Not zero, no crash, and one line that names the variable."""
+    """Asserts a failed start without a crash, and one line that names the variable."""
     text = done.stdout.decode()
     assert done.returncode > 0, (done.returncode, text)
     lines = [line for line in text.splitlines() if line.strip()]
     assert len([line for line in lines if re.search(rf"\b{variable}\b", line)]) == 1, text
-    # What is off is said once at every start, whatever comes of it.
+    # Every start warns of features that are off, whether it succeeds or not.
     said = [line for line in lines if '"level":"warning"' not in line]
     assert len(said) <= 2 and all(len(line) < 600 for line in lines), text
     assert "Fatal error" not in text and "PRIVATE KEY-----\\n" not in text
 
 
-# A name without the value where that is a key: each process of pytest makes other ones, and must give its test the same
-# name.
+# The test id omits keys. They differ between pytest's processes, and ids must not.
 @pytest.mark.parametrize("variable, value",
                          [pytest.param(v, x, id=f"{v}-{number if v == 'CLERK_JWT_KEY' else x}")
                           for v, values in BAD.items() for number, x in enumerate(values)])
-def test_a_bad_value_stops_the_start(stack, folder, variable, value):
+def test_an_invalid_value_stops_the_start(stack, folder, variable, value):
     refused(start(stack, folder, **{variable: value}), variable)
 
 
 @pytest.mark.parametrize("variable, value", [(v, x) for v, values in FILES.items() for x in values])
-def test_a_bad_key_source_stops_the_start(stack, folder, variable, value):
+def test_an_invalid_key_source_stops_the_start(stack, folder, variable, value):
     refused(start(stack, folder, CLERK_JWT_KEY=None, **{variable: value}), variable)
 
 
 @pytest.mark.parametrize("title", KEYS)
-def test_the_files_that_tls_needs_are_tried_at_the_start_without_a_database(stack, folder, title):
+def test_the_files_for_tls_are_checked_at_the_start_without_a_database(stack, folder, title):
     own, mode = KEYS[title]
     pair = Path(stack.settings["CA_FILE"])
     key = folder / "client.key"
@@ -122,7 +121,7 @@ def test_the_files_that_tls_needs_are_tried_at_the_start_without_a_database(stac
         assert b"sslkey" in done.stdout, done.stdout
 
 
-def test_a_variable_of_libpq_that_it_does_not_take_is_told_apart(stack, folder):
+def test_an_unsupported_variable_of_libpq_is_reported(stack, folder):
     done = start(stack, folder, PGSSLMODE="no-verify")
     refused(done, "DATABASE_URL")
     assert b"PGSSLMODE" in done.stdout
@@ -144,20 +143,20 @@ def test_exactly_one_key_source_must_be_set(stack, folder):
     assert two.returncode > 0 and b"CLERK_JWT_KEY" in two.stdout and b"CLERK_JWKS_URL" in two.stdout
 
 
-def test_a_file_that_is_no_socket_is_not_taken_away(stack, folder):
+def test_a_file_that_is_no_socket_is_not_removed(stack, folder):
     precious = folder / "precious"
     precious.write_text("keep me")
     refused(start(stack, folder, FCGI_LISTEN=str(precious)), "FCGI_LISTEN")
     assert precious.read_text() == "keep me"
 
 
-def test_every_fault_is_told_at_once(stack, folder):
+def test_every_error_is_reported_at_once(stack, folder):
     done = start(stack, folder, WORKER_THREADS="x", RATE_LIMIT="y", LOG_LEVEL="z", DB_POOL_SIZE="0")
     assert done.returncode > 0 and all(name in done.stdout.decode()
                                        for name in ("WORKER_THREADS", "RATE_LIMIT", "LOG_LEVEL", "DB_POOL_SIZE"))
 
 
-def test_check_config_says_the_same_without_starting(stack, folder):
+def test_check_config_reports_the_same_without_a_start(stack, folder):
     server = Server(stack, folder)
 
     def check(**changes):
@@ -172,7 +171,7 @@ def test_check_config_says_the_same_without_starting(stack, folder):
     refused(check(RATE_LIMIT="x"), "RATE_LIMIT")
 
 
-def test_the_version_is_told(stack):
+def test_the_version_is_printed(stack):
     done = subprocess.run([stack.binary, "--version"], env=clean_environment(), stdout=subprocess.PIPE, timeout=60)
     assert done.returncode == 0 and re.search(rb"\d+\.\d+", done.stdout)
     assert stack.client.request("GET", "/health").json()["version"].encode() in done.stdout
@@ -196,11 +195,11 @@ def test_an_unknown_argument_is_refused(stack):
          "WORKER_THREADS": "40", "DB_POOL_SIZE": "3"
      }, {"RATE_LIMIT": "1000000"}, {"CORS_ALLOWED_ORIGINS": "https://a.example, https://b.example"
                                     }, {"CLERK_AUTHORIZED_PARTIES": "https://a.example"}])
-def test_good_values_start(server_with, environment):
+def test_valid_values_start(server_with, environment):
     assert server_with(**environment).get("/health").status == 200
 
 
-def test_a_pem_may_have_its_line_breaks_escaped_or_be_of_the_older_form(server_with, stack):
+def test_a_pem_may_have_escaped_line_breaks_or_the_older_form(server_with, stack):
     key = stack.signer.key.public_key()
     older = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1).decode()
     pem = public_pem(stack.signer.key)

@@ -1,4 +1,4 @@
-"""The container files as far as they can be held against the rest without building them; Tests/Containers runs them."""
+"""Checks the container files against the rest of the project without building them. Tests/Containers runs them."""
 
 import json
 import re
@@ -13,7 +13,7 @@ LOCAL, SITE = (yaml.safe_load((HERE / name).read_text())["services"] for name in
 SETTINGS = dict(line.split("=", 1) for line in (HERE / ".env").read_text().splitlines() if re.match(r"[A-Z]", line))
 
 
-def test_there_are_the_images_that_compose_builds():
+def test_compose_builds_exactly_the_existing_images():
     for services in (LOCAL, SITE):
         built = [service["build"] for service in services.values() if "build" in service]
         assert {build["dockerfile"] for build in built} <= {str(file.relative_to(ROOT)) for file in FILES}
@@ -22,7 +22,7 @@ def test_there_are_the_images_that_compose_builds():
         service["build"]["dockerfile"] for service in LOCAL.values() if "build" in service}
 
 
-def test_bases_are_named_by_exact_tags_in_one_place():
+def test_base_images_have_exact_tags_in_one_place():
     bases = {name: value for name, value in SETTINGS.items() if name.endswith("_IMAGE")}
     assert len(bases) == 5
     for name, value in bases.items():
@@ -37,7 +37,7 @@ def test_the_tag_is_the_version():
     assert SETTINGS["REENGAGEMENT_VERSION"] == version and SETTINGS["COMPOSE_PROJECT_NAME"] == "reengagement"
 
 
-def test_it_is_compiled_as_scripts_build_does():
+def test_the_image_is_compiled_like_scripts_build():
     flags = re.search(r"swift build (.*) --scratch-path", (ROOT / "scripts/build").read_text())[1]
     hardening = re.search(r"^flags=\((.*)\)", (ROOT / "scripts/build").read_text(), re.MULTILINE)[1]
     text = (ROOT / "deploy/server.Dockerfile").read_text()
@@ -48,13 +48,13 @@ def test_scripts_keep_their_line_ends_in_any_clone():
     assert "* text=auto eol=lf" in (ROOT / ".gitattributes").read_text()
 
 
-def test_each_file_says_what_a_container_may_take_and_when_it_is_well():
+def test_each_service_has_limits_and_each_server_a_health_check():
     for services in (LOCAL, SITE):
         for name, service in services.items():
             assert service["mem_limit"] and service["pids_limit"] and service["logging"]["options"]["max-size"], name
             assert service["cap_drop"] == ["ALL"] and service["read_only"], name
             limit = int(service["mem_limit"].replace("g", "000m").removesuffix("m"))
-            # What is written there counts as memory: it has to be refused before somebody is killed for it.
+            # Files on a tmpfs count as memory, so the size must be refused before the kernel kills a process.
             kept = [re.fullmatch(r"/\S+:size=(\d+)m", mount) for mount in service.get("tmpfs", ())]
             assert all(kept) and sum(int(mount[1]) for mount in kept) <= limit * 3 // 4, name
     for service in (LOCAL["postgres"], *(services[name] for services in (LOCAL, SITE) for name in ("server", "nginx"))):
@@ -67,19 +67,19 @@ def test_no_password_has_a_default():
     assert not re.findall(r"^\w*PASSWORD", (HERE / ".env.example").read_text(), re.MULTILINE)
 
 
-def test_what_can_be_set_is_in_the_example():
+def test_every_setting_is_in_the_example():
     example = set(re.findall(r"^#?([A-Z][A-Z_]+)=", (HERE / ".env.example").read_text(), re.MULTILINE))
     for file, services in ("compose.yaml", LOCAL), ("compose.site.yaml", SITE):
         text = re.sub(r"(?m)^ *#.*$", "", (HERE / file).read_text())
         used = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", text))
-        # Without a value it is the shell's.
+        # Without a value the variable comes from the shell.
         used |= {name for service in services.values() for name, value in service.get("environment", {}).items()
                  if value is None}
         assert used <= example | set(SETTINGS), (file, used - example)
 
 
 def readme_variables():
-    """Of its table, each with the default that is told; one for each name of a line."""
+    """Yields the variables of the README's table with their defaults, one per name."""
     table = re.search(r"\| variable \| meaning \| default \|\n(.*?)\n\n", (ROOT / "README.md").read_text(),
                       re.DOTALL)[1]
     for line in table.splitlines()[1:]:
@@ -88,7 +88,7 @@ def readme_variables():
         yield from zip(names, defaults if len(defaults) == len(names) else [default] * len(names))
 
 
-def test_the_example_tells_the_defaults_that_are_taken():
+def test_the_example_documents_the_actual_defaults():
     example = dict(re.findall(r"^#?([A-Z][A-Z_]+)=(.*)$", (HERE / ".env.example").read_text(), re.MULTILINE))
     readme, compared = dict(readme_variables()), set()
     for file in ("compose.yaml", "compose.site.yaml"):
@@ -105,7 +105,7 @@ def test_the_example_tells_the_defaults_that_are_taken():
     assert len(compared) > 20, compared
 
 
-def test_what_is_copied_is_there_and_scripts_can_be_run():
+def test_copied_files_exist_and_scripts_are_executable():
     copied = [source for file in FILES for line in re.findall(r"^COPY (?!--)(.+) \S+$", file.read_text(), re.MULTILINE)
               for source in line.split()]
     assert len(copied) >= 12
@@ -115,24 +115,24 @@ def test_what_is_copied_is_there_and_scripts_can_be_run():
         assert script.stat().st_mode & 0o111, script
 
 
-def test_every_variable_of_the_server_can_be_set_and_no_other():
+def test_exactly_the_servers_variables_can_be_set():
     known = set(re.findall(r"\b[A-Z][A-Z_]+\b", re.search(r"server_variables=\((.*?)\)", (
         ROOT / "scripts/lib/variables.bash").read_text(), re.DOTALL)[1]))
     for name, services in (("local", LOCAL), ("site", SITE)):
         used = set(services["server"]["environment"])
         assert {variable.removesuffix("_FILE")
                 for variable in used - known} <= {"PGPASSWORD", "CLERK_JWT_KEY"}, used - known
-        # The image says where the socket is; the local set-up has a database and a role of its own.
+        # The image fixes the socket's path. The local set-up has its own database and role.
         assert known - used == {"FCGI_LISTEN"} | ({"DATABASE_ROLE"} if name == "local" else set()), name
         fixed = {variable for variable, value in services["server"]["environment"].items()
                  if value is not None and "${" not in str(value)}
         assert fixed == {"PGPASSWORD_FILE"} | ({"DATABASE_URL", "CLERK_JWT_KEY_FILE"}
                                                if name == "local" else set()), name
-    # The list is the README's table, but for the ports, which are nginx's.
+    # The list is the README's table without the ports, which belong to nginx.
     assert known == {variable for variable, _ in readme_variables()} - {"HTTPS_PORT", "HTTP_PORT"}
 
 
-def test_the_runtime_has_the_libraries_that_are_built_against():
+def test_the_runtime_has_the_libraries_of_the_build():
     text = (ROOT / "deploy/server.Dockerfile").read_text()
     build, _, runtime = text.partition(" AS runtime")
     libraries = re.search(r"^libraries=\((.*?)\)", (ROOT / "scripts/install").read_text(), re.MULTILINE)[1].split()
@@ -165,7 +165,7 @@ def test_no_container_leaves_its_memory_on_a_disk():
 
 
 def test_grafana_finds_its_source_and_its_dashboard():
-    """By the fields and places of Grafana's documentation; it cannot be started here."""
+    """Checks fields and paths by Grafana's documentation, because Grafana cannot be started here."""
     copied = dict(re.findall(r"^COPY (\S+) (\S+)$", (HERE / "grafana.Dockerfile").read_text(), re.MULTILINE))
     targets = {source: target.rpartition("/")[0] for source, target in copied.items()}
     assert targets["nginx/containers/monitoring/datasource.yml"] == "/etc/grafana/provisioning/datasources"
@@ -179,7 +179,7 @@ def test_grafana_finds_its_source_and_its_dashboard():
     assert "prometheus" in LOCAL and LOCAL["prometheus"]["ports"][0].endswith(":9090")
     assert provider["type"] == "file" and provider["options"] == {"path": targets["docs/monitoring/dashboard.json"]}
     dashboard = json.loads((ROOT / "docs/monitoring/dashboard.json").read_text())
-    # The dashboard asks a source of that type, whichever a site has: the one that is there is taken.
+    # The dashboard selects the data source by its type, so it works with the source of any site.
     variable = next(each for each in dashboard["templating"]["list"] if each["type"] == "datasource")
     assert variable["query"] == source["type"]
     asked = set(re.findall(r'"uid": ?"([^"]*)"',

@@ -1,4 +1,4 @@
-"""Browsers of the configured origins may call, preflight included; others get no permission."""
+"""Browsers of the configured origins may call the API, including preflight. Other origins get no permission."""
 
 import json
 
@@ -15,7 +15,7 @@ STRANGERS = ("https://evil.example", "null", "http://localhost:3000.evil.example
 
 
 def kinds(api, clinic):
-    """One request for each place an answer can come from: the application and nginx itself."""
+    """Returns one request for each origin of a response: the application and nginx itself."""
     path, token = api.target(clinic, "dashboard"), api.authorization(clinic)
     post, as_json = api.target(clinic, "log-outreach"), {**token, "Content-Type": "application/json"}
     return {
@@ -29,7 +29,7 @@ def kinds(api, clinic):
 
 
 @pytest.mark.parametrize("origin", ORIGINS)
-def test_an_allowed_origin_may_read_every_answer(api, clinic, origin):
+def test_an_allowed_origin_may_read_every_response(api, clinic, origin):
     for status, (method, target, headers, body) in kinds(api, clinic).items():
         response = api.client.request(method, target, {"Origin": origin, **headers}, body, fresh=True)
         assert response.status == status, response
@@ -40,7 +40,7 @@ def test_an_allowed_origin_may_read_every_answer(api, clinic, origin):
 
 
 @pytest.mark.parametrize("origin", STRANGERS)
-def test_a_stranger_gets_no_permission_on_any_answer(api, clinic, origin):
+def test_an_unlisted_origin_gets_no_permission_on_any_response(api, clinic, origin):
     for status, (method, target, headers, body) in kinds(api, clinic).items():
         response = api.client.request(method, target, {"Origin": origin, **headers}, body, fresh=True)
         assert response.status == status, response
@@ -49,7 +49,7 @@ def test_a_stranger_gets_no_permission_on_any_answer(api, clinic, origin):
 
 
 OWN_HEADERS = ("authorization", "content-type", "idempotency-key", "x-request-id")
-# What a page's own client and the libraries around it add.
+# The headers of a page's client and its libraries.
 PAGE_HEADERS = "authorization,baggage,content-type,sentry-trace,traceparent,x-organization-id,x-requested-with"
 PATHS = ("dashboard", "log-outreach", "patients/prioritized", "patients/x", "no-such-thing", "patients/",
          "patients/a/b")
@@ -77,7 +77,7 @@ def must_allow(response, origin, names):
 
 
 @pytest.mark.parametrize("origin", ORIGINS)
-def test_the_preflight_of_any_path_lets_any_header_through(api, clinic, origin):
+def test_a_preflight_of_any_path_allows_any_header(api, clinic, origin):
     for target in [api.target(clinic, path) for path in PATHS] + list(ELSEWHERE):
         for wanted in ("GET", "POST"):
             response = api.client.request("OPTIONS", target, preflight_headers(origin, wanted))
@@ -86,7 +86,7 @@ def test_the_preflight_of_any_path_lets_any_header_through(api, clinic, origin):
 
 @pytest.fixture
 def alone(server_with):
-    """The server, without nginx before it."""
+    """The server without nginx."""
     return server_with(CORS_ALLOWED_ORIGINS=",".join(ORIGINS))
 
 
@@ -108,14 +108,14 @@ def test_nginx_and_the_server_answer_a_preflight_alike(api, alone, names):
     assert told[0] == told[1]
 
 
-def test_a_header_asked_for_in_two_lines_is_one_list(api, alone):
+def test_requested_headers_in_two_lines_are_one_list(api, alone):
     twice = [("Origin", ORIGINS[0]), ("Access-Control-Request-Headers", "x-a"),
              ("Access-Control-Request-Headers", "x-b")]
     response = api.client.exchange(api.client.open(), "OPTIONS", "/nowhere", twice, None)
     assert response.status == 204 and set(names_in(response, "Access-Control-Allow-Headers")) >= {"x-a"}
 
 
-def test_a_page_may_send_what_it_asked_for(api, clinic):
+def test_a_page_may_send_the_headers_it_requested(api, clinic):
     headers = {name: "x" for name in PAGE_HEADERS.split(",") if name != "authorization"} | api.authorization(clinic)
     headers |= {"Origin": ORIGINS[0], "Baggage": "a=" + "b" * 4000, "x_with_underscores": "1", "x.with.dots": "1", "X-Other": "é"}
     for path in paths("patient_123"):
@@ -124,7 +124,7 @@ def test_a_page_may_send_what_it_asked_for(api, clinic):
 
 
 @pytest.mark.parametrize("origin", STRANGERS)
-def test_a_preflight_of_a_stranger_gets_no_permission(api, clinic, origin):
+def test_a_preflight_of_an_unlisted_origin_gets_no_permission(api, clinic, origin):
     for target, status in ((api.target(clinic, "dashboard"), 204), ("/nowhere", 404)):
         headers = preflight_headers(origin, **{"Access-Control-Request-Private-Network": "true"})
         response = api.client.request("OPTIONS", target, headers)
@@ -132,7 +132,7 @@ def test_a_preflight_of_a_stranger_gets_no_permission(api, clinic, origin):
         assert not [name for name, _ in response.headers if name.lower().startswith("access-control")], response
 
 
-def test_options_without_an_origin_tells_what_is_allowed(api, clinic):
+def test_options_without_an_origin_lists_the_allowed_methods(api, clinic):
     for path, methods in (("dashboard", {"GET", "HEAD", "OPTIONS"}), ("log-outreach", {"POST", "OPTIONS"})):
         response = api.get(clinic, path, method="OPTIONS", headers={})
         assert must_be_answer(response, 204).body == b""
@@ -141,5 +141,5 @@ def test_options_without_an_origin_tells_what_is_allowed(api, clinic):
 
 
 def test_options_of_the_whole_server_is_refused_by_nginx(api):
-    """nginx takes no `*`; it is told so in the usual form."""
+    """nginx refuses `*` with its usual error."""
     must_be_problem(api.client.request("OPTIONS", "*", preflight_headers(), fresh=True), 400)

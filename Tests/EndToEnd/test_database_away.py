@@ -1,4 +1,4 @@
-"""What happens when the database stops, dies, hangs or is not there yet, and when it comes back."""
+"""The database is stopped, killed, blocked or not started yet, and returns."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from problems import must_be_problem
 from stack import Server, is_running
 
 
-def test_the_database_stopped_is_503_and_back_without_a_restart(fragile):
+def test_a_stopped_database_is_503_and_recovers_without_a_restart(fragile):
     api, pid, organization = fragile.api, fragile.server_pid, "org_demo_1"
     assert api.get(organization, "dashboard").status == 200
     fragile.call("postgres-stop")
@@ -34,8 +34,8 @@ def test_the_database_stopped_is_503_and_back_without_a_restart(fragile):
     assert fragile.server_pid == pid and is_running(pid)
 
 
-def test_connections_killed_in_the_database_are_replaced_and_reads_repeated(fragile):
-    # A read is repeated while its time for a connection lasts.
+def test_killed_connections_are_replaced_and_reads_retried(fragile):
+    # A read is retried until its timeout for a connection.
     fragile.restart_server()
     with fragile.connect() as connection, connection.cursor() as cursor:
         for _ in range(10):
@@ -47,8 +47,8 @@ def test_connections_killed_in_the_database_are_replaced_and_reads_repeated(frag
                 assert fragile.api.get("org_a", "dashboard").status == 200
 
 
-def test_a_post_is_durable_once_it_was_answered(fragile):
-    """PostgreSQL is killed at once after the answer; the row is there when it is back."""
+def test_a_post_with_a_response_is_durable(fragile):
+    """PostgreSQL is killed right after the response. The row exists after its restart."""
     organization = "org_durable"
     with fragile.connect() as connection, connection.cursor() as cursor:
         cursor.execute(
@@ -71,7 +71,7 @@ def test_a_post_is_durable_once_it_was_answered(fragile):
         eventually(lambda: fragile.client.request("GET", "/ready").status == 200)
 
 
-def test_a_server_started_before_its_database_serves_once_that_is_there(stack, folder):
+def test_a_server_started_before_its_database_serves_once_the_database_is_up(stack, folder):
     with Server(stack, folder, DATABASE_URL=f"postgresql:///x?host={folder}&port=5999&user=postgres") as server:
         response = server.get(dashboard("o"), token_headers(stack, "o"))
         must_be_problem(response, 503)
@@ -79,7 +79,7 @@ def test_a_server_started_before_its_database_serves_once_that_is_there(stack, f
 
 
 def test_a_statement_past_its_deadline_is_503_and_the_next_is_served(server_with, stack, connection, clinic):
-    # Long enough for a busy machine to see all of them wait before the first is over.
+    # Long enough that all of them wait before the first one ends, even on a busy machine.
     server = server_with(WORKER_THREADS="4", DB_POOL_SIZE="1", DB_STATEMENT_TIMEOUT_MS="15000",
                          DB_ACQUIRE_TIMEOUT_MS="14000")
     headers = token_headers(stack, clinic)
@@ -96,7 +96,7 @@ def test_a_statement_past_its_deadline_is_503_and_the_next_is_served(server_with
             for thread in threads:
                 thread.start()
             eventually(lambda: "\nreengagement_workers_busy 3\n" in server.get("/metrics").body.decode())
-            # Not behind the statements: those are still waited for.
+            # The health check does not queue behind the statements, which are still running.
             assert server.get("/health").status == 200 and not results
             for thread in threads:
                 thread.join(60)
@@ -108,9 +108,9 @@ def test_a_statement_past_its_deadline_is_503_and_the_next_is_served(server_with
     eventually(lambda: server.get(dashboard(clinic), headers).status == 200)
 
 
-def test_a_locked_log_lets_no_post_through_twice(server_with, stack, connection, database, clinic):
-    """A post that was told 503 may be sent again with its key: one row."""
-    # One deadline for the post that must meet it and for those that must not.
+def test_a_locked_log_accepts_no_post_twice(server_with, stack, connection, database, clinic):
+    """After a 503 the client may retry the post with its key. The result is one row."""
+    # One deadline both for the post that exceeds it and for those that do not.
     server, key = server_with(DB_STATEMENT_TIMEOUT_MS="10000"), str(uuid.uuid4())
     headers = {**token_headers(stack, clinic), "Content-Type": "application/json", "Idempotency-Key": key}
 

@@ -1,4 +1,4 @@
-"""Tokens that are well made and not for here: another audience, a life that is too long, somebody who was stopped."""
+"""Well-formed tokens that are refused: another audience, too long a lifetime, a denied user."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ def status(server, stack, **claims):
     return server.get(dashboard("o"), token_headers(stack, "o", **claims)).status
 
 
-def test_a_token_for_somebody_else_is_401_unless_its_audience_is_ours(server_with, stack):
+def test_a_token_for_another_audience_is_401_unless_the_audience_is_ours(server_with, stack):
     ours, nobodys = server_with(CLERK_AUDIENCE="https://api.example, mobile"), server_with()
     for audience in ("mobile", ["mobile"], ["x", "https://api.example"]):
         assert status(ours, stack, aud=audience) == 200 and status(nobodys, stack, aud=audience) == 401
@@ -27,7 +27,7 @@ def test_a_token_for_somebody_else_is_401_unless_its_audience_is_ours(server_wit
     assert "audience" in refused["detail"]
 
 
-def test_a_token_that_lives_longer_than_is_allowed_is_401(server_with, stack):
+def test_a_token_with_too_long_a_lifetime_is_401(server_with, stack):
     usual, short, any_at_all = (server_with(**changes)
                                 for changes in ({}, {"TOKEN_MAX_LIFETIME": "600"}, {"TOKEN_MAX_LIFETIME": "0"}))
     now = int(time.time())
@@ -50,8 +50,8 @@ def linked_elsewhere(path, text):
 
 
 def mounted_anew(path, text):
-    """As Kubernetes does it with a secret: the folder behind a link is another one, in a sticky
-    folder where all may write."""
+    """Replaces the file as Kubernetes does for a secret: the link to its folder points to another folder, in a sticky
+    folder that all may write to."""
     path.parent.chmod(0o1777)
     version = path.with_name(f"..{time.monotonic_ns()}")
     version.mkdir()
@@ -70,7 +70,7 @@ def written_in_place(path, text):
 @pytest.mark.nightly(after=2)
 @pytest.mark.parametrize("change", [replaced, linked_elsewhere, mounted_anew, written_in_place])
 @pytest.mark.parametrize("name", ["user_test", "sess_test"])
-def test_who_is_put_on_the_list_is_refused_though_remembered_until_taken_off(server_with, stack, folder, change, name):
+def test_a_denied_user_is_refused_despite_the_cache_until_taken_off_the_list(server_with, stack, folder, change, name):
     path = folder / "denied"
     path.write_text("# left\r\nuser_other\r\n")
     server = server_with(TOKEN_DENY_FILE=str(path))
@@ -87,7 +87,7 @@ def test_who_is_put_on_the_list_is_refused_though_remembered_until_taken_off(ser
     eventually(lambda: server.get(dashboard("o"), headers).status == 200)
 
 
-def test_a_list_that_is_gone_stays_in_force_and_is_counted(server_with, stack, folder):
+def test_a_missing_list_stays_in_force_and_is_counted(server_with, stack, folder):
     path = folder / "denied"
     path.write_text("user_test\n")
     server = server_with(TOKEN_DENY_FILE=str(path))

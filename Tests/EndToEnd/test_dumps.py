@@ -1,4 +1,4 @@
-"""What the server's memory holds stays there: no core dump, and no other program of its user looks into it."""
+"""The server's memory is private: it leaves no core dump, and no other program of its user can read it."""
 
 import os
 import pwd
@@ -15,7 +15,7 @@ from stack import Server
 
 @pytest.fixture
 def unprivileged(stack, folder):
-    """The server as a user of its own, who may dump as much as he likes."""
+    """The server under its own user, who may create dumps of any size."""
     if os.geteuid() != 0:
         pytest.skip("only root can start it as another user and allow dumps to it")
     user = pwd.getpwnam("nobody")
@@ -25,15 +25,15 @@ def unprivileged(stack, folder):
     def allow_dumps():
         resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
-    # The private cluster lets nobody but its own users in: the database is away, which is no matter here.
+    # Only the private cluster's own users can connect to it. Without a database the test works as well.
     server.environment["DATABASE_URL"] = "host=/nonexistent dbname=secret_of_the_test password=secret_of_the_test"
-    # Its end would be recorded, and tried for ten seconds.
+    # With the audit, a stop would try for ten seconds to record itself.
     server.environment["AUDIT"] = "off"
     with server.start(user="nobody", group="nogroup", extra_groups=[], cwd=folder, preexec_fn=allow_dumps):
         yield server
 
 
-def test_its_own_figures_are_there_all_the_same(unprivileged):
+def test_its_own_metrics_are_available_all_the_same(unprivileged):
     text = unprivileged.get("/metrics").body.decode()
     figures = dict(re.findall(r"^(process_\w+) (\S+)$", text, re.MULTILINE))
     assert set(figures) == {f"process_{name}" for name in ("cpu_seconds_total", "resident_memory_bytes",
@@ -42,7 +42,7 @@ def test_its_own_figures_are_there_all_the_same(unprivileged):
     assert float(figures["process_open_fds"]) >= 5 and float(figures["process_resident_memory_bytes"]) > 1 << 20
 
 
-def test_its_environment_and_memory_are_not_for_other_programs_of_its_user(unprivileged):
+def test_its_environment_and_memory_are_closed_to_other_programs_of_its_user(unprivileged):
     pid = unprivileged.process.pid
     for file in ("environ", "maps", "mem", "auxv", "fd/0"):
         command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--", "head", "-c", "1",
@@ -59,8 +59,8 @@ def test_a_crash_leaves_no_core(unprivileged, folder):
 
 
 @pytest.mark.nightly
-def test_the_measure_is_one(folder):
-    """Another program, so started, does leave one, where the machine has them written to the folder."""
+def test_another_program_does_leave_a_core(folder):
+    """The check above works only on machines that write cores to the folder."""
     if os.geteuid() != 0 or open("/proc/sys/kernel/core_pattern").read().strip() not in ("core", "core.%p"):
         pytest.skip("the machine sends cores elsewhere")
     os.chown(folder, pwd.getpwnam("nobody").pw_uid, -1)

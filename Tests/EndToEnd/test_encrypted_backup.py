@@ -1,4 +1,4 @@
-"""The lines of docs/operating.md that write a backup to a recipient's key, as they stand there."""
+"""Runs the lines of docs/operating.md that encrypt a backup for a recipient's key."""
 
 import re
 import shutil
@@ -34,7 +34,7 @@ def back_up(folder, recipient, url):
     return subprocess.run(["bash", "-e", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
-def test_a_dump_is_for_its_recipient_alone_and_comes_back_whole(stack, clinic, key, folder):
+def test_a_dump_is_readable_for_its_recipient_alone_and_complete(stack, clinic, key, folder):
     identity, recipient = key
     assert stack.api.post(clinic, {"patient_id": "patient_123", "method": "sms", "outcome": "failed",
                                    "notes": "a secret note"}).status == 201
@@ -52,7 +52,7 @@ def test_a_dump_is_for_its_recipient_alone_and_comes_back_whole(stack, clinic, k
     assert "a secret note" in told.stdout
 
 
-def test_a_dump_that_fails_is_none(key, folder):
+def test_a_failed_dump_leaves_no_file(key, folder):
     done = back_up(folder, key[1], f"host={folder} dbname=nowhere")
     assert done.returncode != 0
     assert not [file for file in (folder / "backups").iterdir() if file.name.endswith(".dump.age")]

@@ -1,4 +1,4 @@
-"""Each status of the definitions, and which of several comes first."""
+"""Each status of the definitions, and their order."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ JSON_TYPE = {"Content-Type": "application/json"}
 
 
 def bad_query(path):
-    """A wrong value for the first of the parameters that the OpenAPI document has for the path."""
+    """Returns an invalid value for the path's first parameter in the OpenAPI document."""
     return next((f"?{parameter['name']}=" for at, parameter in QUERY if at == f"{PREFIX}/{{org_id}}/{path}"), "")
 
 
@@ -50,11 +50,11 @@ def test_the_case_of_the_scheme_does_not_matter(api, clinic, scheme):
 
 
 @pytest.mark.parametrize("path", READS)
-def test_a_valid_token_of_another_organization_is_403_before_parameters_count(api, clinic, second_clinic, path):
+def test_a_valid_token_of_another_organization_is_403_before_parameters_are_checked(api, clinic, second_clinic, path):
     must_be_problem(api.get(clinic, path + bad_query(path), headers=api.authorization(second_clinic)), 403)
 
 
-def test_a_403_is_the_same_whether_or_not_the_other_organization_is_there(api, clinic, second_clinic):
+def test_a_403_is_the_same_whether_or_not_the_other_organization_exists(api, clinic, second_clinic):
     answers = [
         must_be_problem(api.get(other, "dashboard", headers=api.authorization(clinic)), 403)
         for other in (second_clinic, "org_that_never_was")
@@ -66,7 +66,7 @@ def test_a_403_is_the_same_whether_or_not_the_other_organization_is_there(api, c
 
 @pytest.mark.parametrize("path", READS)
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "PROPFIND", "FOO"])
-def test_another_method_is_405_before_the_token_counts(api, clinic, path, method):
+def test_another_method_is_405_before_the_token_is_checked(api, clinic, path, method):
     response = api.get(clinic, path + bad_query(path), method=method, headers={})
     must_be_problem(response, 405)
     allowed = {m.strip() for m in response.header("Allow").split(",")}
@@ -74,7 +74,7 @@ def test_another_method_is_405_before_the_token_counts(api, clinic, path, method
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD"])
-def test_log_outreach_is_for_post_alone(api, clinic, method):
+def test_log_outreach_accepts_post_alone(api, clinic, method):
     response = api.get(clinic, "log-outreach", method=method, headers={})
     allowed = {m.strip() for m in response.header("Allow").split(",")}
     assert "POST" in allowed and not allowed & {"GET", "HEAD", "PUT", "DELETE"}
@@ -118,13 +118,13 @@ NOT_JSON, NOT_VALID, NOBODY = "{", json.dumps({"method": "fax"}), json.dumps({**
 
 
 def ordered(api, clinic, second):
-    """Requests with two faults or more, and the status of the fault that comes first."""
+    """Returns requests with two errors or more, and the status of the first."""
     ours, theirs, bad = api.authorization(clinic), api.authorization(second), {"Authorization": "Bearer x"}
     text = {"Content-Type": "text/plain"}
     return [
         ("405 before 401", "PUT", "log-outreach", {}, None, 405),
         ("405 before 403", "PUT", "log-outreach", theirs, NOT_JSON, 405),
-        # Where nginx sees the length.
+        # nginx sees the length of these bodies.
         ("413 before 405 and 401", "PUT", "log-outreach", {}, TOO_LARGE, 413),
         ("413 before 401 and 415", "POST", "log-outreach", text, TOO_LARGE, 413),
         ("401 without a token before 404", "POST", "nowhere", text, NOT_JSON, 401),
@@ -171,7 +171,7 @@ def ordered(api, clinic, second):
     ]
 
 
-def test_of_several_faults_the_first_in_the_order_is_told(api, clinic, second_clinic):
+def test_several_errors_get_the_status_of_the_first(api, clinic, second_clinic):
     for title, method, path, headers, body, status in ordered(api, clinic, second_clinic):
         response = api.client.request(method, api.target(clinic, path), headers, body, fresh=True)
         assert response.status == status, f"{title}: {response}"
@@ -216,11 +216,11 @@ def test_a_body_without_a_token_is_401_before_a_byte_of_it_is_sent(api, clinic, 
 
 
 @pytest.mark.parametrize("path", ["/%61pi/v1/reengagement/o/log-outreach", "//api/v1/reengagement/o/log-outreach", "/x/../api/v1/reengagement/o/log-outreach"])
-def test_another_spelling_of_the_path_gets_no_further(api, path):
+def test_another_spelling_of_the_path_does_not_bypass_the_token_check(api, path):
     must_be_problem(api.client.request("POST", path, {"Content-Length": "9"}, b"", fresh=True), 401)
 
 
-def test_over_http2_a_body_without_a_token_is_401_whether_its_length_is_told_or_not(api, clinic):
+def test_over_http2_a_body_without_a_token_is_401_with_or_without_a_length(api, clinic):
     with http2.Connection(api.client) as connection:
         for headers in ([], [("content-length", "9")]):
             stream = connection.protocol.get_next_available_stream_id()
@@ -242,7 +242,7 @@ def test_headers_too_large_are_431_in_the_same_form(api, clinic):
         must_be_problem(api.client.request("GET", api.target(clinic, "dashboard"), header, fresh=True), 431)
 
 
-def test_long_cookies_are_no_matter(api, clinic):
+def test_long_cookies_are_ignored(api, clinic):
     """They belong to other programs of the same domain."""
     headers = {**api.authorization(clinic), "Cookie": "a=" + "x" * 12000}
     assert api.client.request("GET", api.target(clinic, "dashboard"), headers, fresh=True).status == 200
@@ -259,7 +259,7 @@ def test_a_long_body_is_no_long_head(api, clinic):
 
 
 @pytest.mark.parametrize("coding", ["", "identity", "IDENTITY", "identity, identity", ",", " identity "])
-def test_a_body_may_be_declared_as_it_is(api, clinic, coding):
+def test_a_body_may_declare_the_identity_coding(api, clinic, coding):
     assert api.post(clinic, GOOD, more={"Content-Encoding": coding}).status == 201
     assert api.search(clinic, {}, {**api.authorization(clinic), **JSON_TYPE, "Content-Encoding": coding}).status == 200
 
@@ -289,12 +289,12 @@ def test_two_lines_of_codings_are_one_list(api, clinic):
 
 @pytest.mark.parametrize("encoding, name", [("utf-8-sig", "byte order mark (EF BB BF)"), ("utf-16", "byte order mark of UTF-16"),
                                             ("utf-32", "byte order mark of UTF-32")])
-def test_a_byte_order_mark_is_named(api, clinic, encoding, name):
+def test_the_error_names_a_byte_order_mark(api, clinic, encoding, name):
     for post in (api.post, api.search):
         assert name in must_be_problem(post(clinic, json.dumps(GOOD).encode(encoding)), 400)["detail"]
 
 
-def test_a_token_without_an_organization_is_told_so(api, clinic):
+def test_the_error_names_a_missing_organization(api, clinic):
     for claims in ({"o": ...}, {"o": {}}, {"o": None}, {"o": {"id": ""}}, {"v": 1, "o": {"id": clinic}}, {"v": ..., "o": ..., "org_id": ""}):
         problem = must_be_problem(api.get(clinic, "dashboard", headers=api.authorization(clinic, **claims)), 403)
         assert problem["type"] == "/problems/no-active-organization" and "names no active organization" in problem["detail"]

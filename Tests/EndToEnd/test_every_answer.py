@@ -1,4 +1,4 @@
-"""What every answer carries, whoever gives it: a request id, and that it must not be stored."""
+"""Every response of every program has a request id and must not be stored."""
 
 import json
 
@@ -27,16 +27,16 @@ def all_kinds(api, clinic):
 
 
 @pytest.mark.parametrize("given", ["a", "A-b_c.9", "x" * 128, "0", ".", "-", "01234567-89ab-cdef-0123-456789abcdef"])
-def test_a_sane_request_id_comes_back_on_every_kind_of_answer(api, clinic, given):
+def test_a_valid_request_id_is_returned_on_every_kind_of_response(api, clinic, given):
     for method, target, headers, body in all_kinds(api, clinic):
         response = api.client.request(method, target, {**headers, "X-Request-Id": given}, body, fresh=True)
-        if response.status != 414:  # a request line that nginx gave up reading has no headers yet
+        if response.status != 414:  # nginx has no headers after a request line that is too long
             assert response.header("X-Request-Id") == given, (method, target[:80], response)
 
 
 @pytest.mark.parametrize(
     "given", ["", "x" * 129, "a b", "a/b", "a\"b", "é", "a,b", "a;b", "{}", "a\tb", "%41", "<x>", "a:b", "x" * 5000])
-def test_an_odd_request_id_is_replaced_by_a_new_one(api, clinic, given):
+def test_an_invalid_request_id_is_replaced(api, clinic, given):
     seen = set()
     for method, target, headers, body in all_kinds(api, clinic):
         response = api.client.request(method, target, {**headers, "X-Request-Id": given}, body, fresh=True)
@@ -46,7 +46,7 @@ def test_an_odd_request_id_is_replaced_by_a_new_one(api, clinic, given):
     assert len(seen) == len(all_kinds(api, clinic))
 
 
-def test_every_kind_of_answer_forbids_storing(api, clinic):
+def test_every_kind_of_response_forbids_storing(api, clinic):
     for method, target, headers, body in all_kinds(api, clinic):
         response = api.client.request(method, target, headers, body, fresh=True)
         assert response.header("Cache-Control") == "no-store", (method, target[:80], response)

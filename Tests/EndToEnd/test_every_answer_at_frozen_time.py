@@ -1,4 +1,4 @@
-"""Over HTTPS, every field of every endpoint equals the oracle at instants that are edges somewhere."""
+"""Over HTTPS every field of every endpoint equals the oracle at instants that are limits of the definitions."""
 
 import random
 
@@ -23,7 +23,7 @@ SEED, PATIENTS, LARGE = 2025, 45, 1500
 
 @pytest.fixture(scope="module")
 def loaded(frozen):
-    """One organization for each instant and zone; the others are there meanwhile and must not shine through."""
+    """Loads one organization for each instant and zone. The others must not show in its responses."""
     known = {}
     for name, text in generate.NOWS.items():
         for zone in generate.ZONES:
@@ -52,8 +52,8 @@ def test_every_endpoint_equals_the_oracle_in_every_zone(frozen, loaded, name):
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("zone", ["Australia/Lord_Howe", "America/New_York"])
-def test_the_same_rows_seen_from_a_microsecond_and_from_months_away(frozen, loaded, zone):
-    """Rows made around one instant, asked at others: what was upcoming is past, and the reverse."""
+def test_the_same_rows_seen_a_microsecond_and_months_away(frozen, loaded, zone):
+    """The rows surround one instant and are requested at others, so upcoming rows become past and the reverse."""
     noon = rows.instant(generate.NOWS["noon"])
     organization = f"noon/{zone}"
     for now in (noon - 1, noon + 1, noon - 40 * generate.DAY, noon + 100 * generate.DAY):
@@ -76,7 +76,7 @@ def test_a_larger_organization_page_by_page(frozen, loaded):
     check_patients(frozen.api, oracle, every=10)
 
 
-def test_the_contracts_own_example_is_answered_as_printed(frozen):
+def test_the_contracts_own_example_is_returned_as_printed(frozen):
     from test_oracle import EXAMPLE, EXAMPLES, ORGANIZATION
     with frozen.database.cursor() as cursor:
         cursor.execute((EXAMPLE / "rows.sql").read_text())
@@ -85,7 +85,7 @@ def test_the_contracts_own_example_is_answered_as_printed(frozen):
         must_equal(expected, frozen.api.answer(ORGANIZATION, path), path)
 
 
-def test_a_cursor_goes_on_where_it_was_though_its_patient_is_gone(frozen, loaded, fresh_id):
+def test_a_cursor_continues_although_its_patient_is_deleted(frozen, loaded, fresh_id):
     now, organization = rows.instant(generate.NOWS["noon"]), fresh_id("cursor")
     frozen.at(now)
     history = generate.history(7, organization, "Europe/London", now, 30)
@@ -99,8 +99,9 @@ def test_a_cursor_goes_on_where_it_was_though_its_patient_is_gone(frozen, loaded
     assert [p["id"] for p in rest["patients"]] == everyone[5:]
 
 
-def test_what_the_api_writes_is_stamped_with_the_frozen_now(frozen, fresh_id):
-    """All at one instant: the greater id is the newer one, and no booking is after an attempt of its own instant."""
+def test_rows_of_the_api_have_the_frozen_now(frozen, fresh_id):
+    """All rows have one instant. The greater id is the newer one, and no booking follows an attempt of its own
+    instant."""
     now, organization = rows.instant(generate.NOWS["noon"]), fresh_id("stamped")
     frozen.at(now)
     made = generate.history(8, organization, "Asia/Kolkata", now, 30)
@@ -129,7 +130,7 @@ def test_what_the_api_writes_is_stamped_with_the_frozen_now(frozen, fresh_id):
 
 
 def at_two_days(organization, before, after, now):
-    """`before` patients are critical on the first of seven days, and `after` of them today."""
+    """Creates patients: `before` of them are critical on the first of seven days, `after` today."""
     made = rows.Rows()
     made.organizations.append(rows.Organization(organization, organization, "UTC", 140))
     for number in range(max(before, after)):
@@ -146,7 +147,7 @@ def at_two_days(organization, before, after, now):
                                                   (20, 18, "decreasing"), (0, 1, "increasing"), (0, 0, "stable"),
                                                   (1, 0, "decreasing"), (40, 42, "stable"), (40, 43, "increasing"),
                                                   (19, 20, "increasing"), (21, 20, "stable"), (3, 3, "stable")])
-def test_five_percent_exactly_is_stable(frozen, fresh_id, before, after, trend):
+def test_exactly_five_percent_is_stable(frozen, fresh_id, before, after, trend):
     now, organization = rows.instant("2025-06-30T12:00:00Z"), fresh_id("five")
     frozen.at(now)
     made = at_two_days(organization, before, after, now)

@@ -1,4 +1,4 @@
-"""While the database's own clock runs, each answer equals the oracle at some instant between question and answer."""
+"""While the database's clock runs, each response equals the oracle at some instant between request and response."""
 
 import generate
 import rows
@@ -7,7 +7,7 @@ from measures import SECOND
 from oracle import Oracle
 from registry import PATIENT, READS
 
-# Of each endpoint the first two.
+# The first two questions of each endpoint.
 PATHS = [question.path() for endpoint in READS if PATIENT not in endpoint.path for question in endpoint.questions[:2]]
 
 
@@ -18,7 +18,7 @@ def database_clock(database):
 
 
 def coming_up(organization, zone, now):
-    """A history in which something happens about every tenth of a second from now on."""
+    """Creates a history with an event about every tenth of a second from now on."""
     made = generate.history(99, organization, zone, now, 40)
     patients = [p.id for p in made.patients if p.created_at <= now and p.archived_at is None]
     for number in range(60):
@@ -59,7 +59,7 @@ def stamps(made):
 
 
 def candidates(begin, end, instants):
-    """The instants between at which an answer can change: events, and the seconds that are told."""
+    """Returns the instants in the interval at which a response can change: events and whole seconds."""
     seconds = range(begin // SECOND * SECOND, end + SECOND, SECOND)
     return sorted({begin, end} | {i
                                   for i in instants if begin <= i <= end}
@@ -86,9 +86,9 @@ def ask(api, database, made, instants, organization, path):
     raise AssertionError(f"{path} between {rows.timestamp(begin)} and {rows.timestamp(end)}: {found}")
 
 
-def test_answers_change_at_the_very_instants_the_rows_say(api, database, fresh_id):
+def test_responses_change_exactly_at_the_events(api, database, fresh_id):
     asked = 0
-    # A busy machine may not ask that often while things happen: then they happen once more, to another organization.
+    # A busy machine may be too slow for the events. Then they are repeated for another organization.
     while asked <= 30:
         organization, now = fresh_id("moving"), database_clock(database)
         made = coming_up(organization, "Asia/Kolkata", now)
@@ -100,8 +100,8 @@ def test_answers_change_at_the_very_instants_the_rows_say(api, database, fresh_i
                 asked += 1
 
 
-def test_every_change_of_a_row_shows_in_the_next_answer(api, database, fresh_id):
-    """A sync, an import or a person with psql writes as they like; the API follows."""
+def test_every_change_of_a_row_shows_in_the_next_response(api, database, fresh_id):
+    """Replication, imports and people with psql write to the tables, and the API follows."""
     organization, now = fresh_id("edited"), database_clock(database)
     rows.write(database, generate.history(5, organization, "Europe/London", now - SECOND, 30))
     edits = [
