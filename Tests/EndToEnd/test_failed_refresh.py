@@ -1,4 +1,5 @@
-"""Derived data that cannot be written: the answer is the plain one, and somebody is told."""
+"""If the derived data cannot be written, the response comes from the plain query, and a metric and the log report
+it."""
 
 import json
 import os
@@ -21,7 +22,7 @@ DERIVED = ("patient_state", "patient_search", "cell", "risk_day", "outreach_day"
 
 @pytest.fixture
 def own(own_database):
-    """A session on a database of its own that is migrated and has a clinic."""
+    """A session on a test's own migrated database with one clinic."""
     run_sql("migrate", own_database)
     connection = connect(own_database)
     load_clinic(connection, "clinic")
@@ -54,7 +55,7 @@ def add(cursor, name):
 
 
 def settled(cursor, server):
-    """Everything is brought up to date, and no organization is known to fail."""
+    """Waits until the derived data is current and no organization has a failure."""
 
     def done():
         cursor.execute("SELECT built AND marks = 0 FROM re.status WHERE organization_id = 'clinic'")
@@ -85,7 +86,7 @@ def test_an_error_of_any_class_in_the_refresh(stack, folder, own, own_database, 
         assert metric(server, "reengagement_refresh_failures_total", **{"class": kind}) >= 1
         assert metric(server, "reengagement_refresh_failing") == 1
         if kind == "disk_full":
-            # The database has no room, whichever request would notice.
+            # The database is full, and every request would meet the error.
             assert must_be_problem(server.get("/ready"), 503)["type"] == "/problems/database-disk-full"
         own.execute("DROP TRIGGER fails ON re.patient_state")
         settled(own, server)
@@ -93,7 +94,7 @@ def test_an_error_of_any_class_in_the_refresh(stack, folder, own, own_database, 
         assert server.get("/ready").status == 200
 
 
-def test_an_organization_that_fails_is_left_alone_for_a_while(stack, folder, own, own_database):
+def test_a_failing_organization_is_not_retried_for_a_while(stack, folder, own, own_database):
     with Server(stack, folder, DATABASE_URL=own_database) as server:
         before = total(server, stack)
         settled(own, server)
@@ -101,12 +102,12 @@ def test_an_organization_that_fails_is_left_alone_for_a_while(stack, folder, own
         add(own, "new")
         for _ in range(30):
             assert total(server, stack) == before + 1
-        # 150 answers, and no attempt for each.
+        # 150 responses caused far fewer attempts.
         assert 1 <= metric(server, "reengagement_refresh_failures_total", **{"class": "refused"}) < 30
 
 
-def test_a_lock_on_a_derived_table_is_not_waited_for(stack, folder, own, own_database):
-    """As while somebody builds an index."""
+def test_a_refresh_does_not_wait_for_a_lock_on_a_derived_table(stack, folder, own, own_database):
+    """Building an index takes such a lock."""
     other = connect(own_database)
     with Server(stack, folder, DATABASE_URL=own_database) as server, other.cursor() as lock:
         before = total(server, stack)
@@ -121,7 +122,7 @@ def test_a_lock_on_a_derived_table_is_not_waited_for(stack, folder, own, own_dat
 
 @pytest.fixture
 def small_tablespace(database, folder, fresh_id):
-    """A tablespace of 8 MB, and a way to fill it."""
+    """A tablespace of 8 MB and a way to fill it."""
     if os.geteuid() != 0:
         pytest.skip("only root may mount a small file system")
     place, name = folder / "small", fresh_id("small")
@@ -138,14 +139,14 @@ def small_tablespace(database, folder, fresh_id):
             cursor.execute(f"CREATE TABLESPACE {name} LOCATION '{place}'")
             yield name, place
     finally:
-        # The database that uses it is gone by then, or its tables moved away.
+        # The database in the tablespace is dropped by then, or its tables were moved.
         with database.cursor() as cursor:
             cursor.execute(f"DROP TABLESPACE IF EXISTS {name}")
         subprocess.run(["umount", place], check=True)
 
 
 def fill(place):
-    """Leaves not a byte."""
+    """Fills the file system to the last byte."""
     with open(place / "filler", "wb", buffering=0) as filler:
         try:
             while filler.write(b"\0" * 4096):
@@ -171,7 +172,7 @@ def test_a_full_tablespace_of_the_derived_tables(stack, folder, small_tablespace
             before = total(server, stack)
             settled(own, server)
             fill(place)
-            # Enough that no page has room left.
+            # Enough rows to use the free space of every page.
             own.execute("INSERT INTO patients (organization_id, id, name) "
                         "SELECT 'clinic', 'new_' || i, 'New ' || i FROM generate_series(1, 180) i")
             assert total(server, stack) == before + 180

@@ -1,4 +1,5 @@
-"""What answers and isolation rest on: the server looks at its start and once a minute, and is not ready without it."""
+"""The server checks the objects that responses and isolation depend on, at its start and every minute. It is not ready
+without them."""
 
 import pytest
 
@@ -15,8 +16,9 @@ def faults(server):
     return int(line.split()[1])
 
 
-def test_a_database_whose_views_belong_to_the_owner_of_its_tables(stack, folder, own_database):
-    """As after a restore without owners, until it is migrated: a bound server would see every clinic's rows."""
+def test_the_server_is_unready_while_its_views_belong_to_the_owner_of_the_tables(stack, folder, own_database):
+    """A restore without owners has this effect until it is migrated. A bound server would see the rows of every
+    clinic."""
     migrate(own_database)
     connection = connect(own_database)
     with connection.cursor() as cursor:
@@ -34,12 +36,12 @@ def test_a_database_whose_views_belong_to_the_owner_of_its_tables(stack, folder,
 
 
 @pytest.mark.nightly
-def test_a_trigger_that_is_disabled_while_the_server_runs(stack, folder, own_database):
+def test_a_trigger_that_is_disabled_at_run_time_makes_the_server_unready(stack, folder, own_database):
     migrate(own_database)
     connection = connect(own_database)
     with Server(stack, folder, DATABASE_URL=own_database) as server, connection.cursor() as cursor:
         assert (status(server), faults(server)) == (200, 0)
-        # Where it is about noon, so that an hour ago is today.
+        # In this zone it is about noon, so an hour ago is still today.
         cursor.execute("INSERT INTO organizations (id, name, time_zone) VALUES ('o', 'O', 'Etc/GMT'"
                        " || to_char(extract(hour FROM now() AT TIME ZONE 'UTC') - 12, 'FMSG99'))")
         cursor.execute("INSERT INTO patients (organization_id, id, name, created_at)"
@@ -52,7 +54,7 @@ def test_a_trigger_that_is_disabled_while_the_server_runs(stack, folder, own_dat
         eventually(lambda: status(server) == 503, seconds=150, every=1)
         assert faults(server) > 0
         server.logged("run migrate")
-        # It serves on, for whoever asks it.
+        # An unready server still answers requests.
         assert server.get(dashboard("o"), token_headers(stack, "o")).status == 200
         migrate(own_database)
         eventually(lambda: status(server) == 200)

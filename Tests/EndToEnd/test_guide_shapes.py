@@ -1,4 +1,4 @@
-"""A frontend written from the guide finds every field of its examples, of the kind shown there."""
+"""A frontend written from the guide finds every field of its examples with the right type."""
 
 import json
 import re
@@ -56,18 +56,18 @@ def compare(example, answer, path, added):
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_an_answer_has_the_fields_of_the_guides_example_and_the_known_additions_alone(api, clinic, name):
+def test_a_response_has_the_fields_of_the_guides_example_and_the_known_additions_alone(api, clinic, name):
     example = strict_json((GUIDE / f"{name}.json").read_text())
     compare(example, api.answer(clinic, PATHS[name]), name, ADDED.get(name, set()))
 
 
-def test_the_guides_own_post_is_taken(api, clinic):
+def test_the_guides_own_post_is_accepted(api, clinic):
     response = api.post(clinic, (GUIDE / "log-outreach.json").read_text())
     assert response.status == 201 and response.json()["success"] is True
 
 
-def test_fields_come_in_the_order_of_the_guide(api, clinic):
-    """JSON does not ask for it, but people read it."""
+def test_fields_have_the_order_of_the_guide(api, clinic):
+    """JSON needs no order, but people read it."""
     for name, path in PATHS.items():
         example, answer = strict_json((GUIDE / f"{name}.json").read_text()), api.answer(clinic, path)
         assert [k for k in answer if k in example] == list(example)
@@ -82,7 +82,7 @@ def test_rates_and_averages_are_written_with_one_decimal(api, clinic):
         assert found and all(re.fullmatch(r"-?\d+\.\d", value) for _, value in found), found
 
 
-def test_text_leaves_as_utf8_and_reads_back_as_it_was(api, database, clinic):
+def test_text_is_returned_in_utf8_unchanged(api, database, clinic):
     names = [
         "Ana Ōtaki", "\"quoted\" \\ / \b\f\n\r\t", "\x01\x1f\x7f\x85\u2028\u2029\ufeff", "👩‍⚕️",
         "\U0010ffff\uffff\ue000", "</script><!--", "a\u0301 á"

@@ -1,4 +1,4 @@
-"""Headers that may come once: what two lines of them get, over HTTP/1.1 and HTTP/2; and what the 400s say."""
+"""Repeated single-value headers over HTTP/1.1 and HTTP/2, and the texts of the 400 responses."""
 
 import json
 
@@ -14,7 +14,7 @@ JSON_TYPE = ("Content-Type", "application/json")
 
 @pytest.fixture(params=["HTTP/1.1", "HTTP/2"])
 def post(request, api, clinic):
-    """Posts to log-outreach with a token, a type and more headers."""
+    """Posts to log-outreach with a token, a content type and further headers."""
 
     def ask(*more, body=BODY, kind=(JSON_TYPE, ), path="log-outreach"):
         headers = [*api.authorization(clinic).items(), *kind, *more]
@@ -31,7 +31,7 @@ def post(request, api, clinic):
                                           ("Idempotency-Key", ("k", "k")), ("Idempotency-Key", ("k", "l")),
                                           ("Origin", ("http://localhost:3000", "http://localhost:3000")),
                                           ("Origin", ("http://localhost:3000", "null"))])
-def test_two_of_one_that_the_server_reads_are_422_and_log_nothing(post, database, clinic, name, values):
+def test_a_repeated_header_that_the_server_reads_is_422_and_logs_nothing(post, database, clinic, name, values):
     kind = () if name == "Content-Type" else (JSON_TYPE, )
     problem = must_be_problem(post(*((name, value) for value in values), kind=kind), 422)
     assert problem["errors"] == [{"field": name, "message": "is given more than once; give it once"}]
@@ -43,7 +43,7 @@ def test_two_of_one_that_the_server_reads_are_422_and_log_nothing(post, database
         assert cursor.fetchone()[0] == 0
 
 
-def test_two_of_one_are_422_in_a_search_and_a_reading_too(post, api, clinic):
+def test_a_repeated_header_is_422_in_a_search_and_in_a_read(post, api, clinic):
     assert must_be_problem(post(JSON_TYPE, body="{}", path="patients/search"),
                            422)["errors"][0]["field"] == "Content-Type"
     headers = [*api.authorization(clinic).items(), ("Origin", "a"), ("Origin", "b")]
@@ -53,7 +53,7 @@ def test_two_of_one_are_422_in_a_search_and_a_reading_too(post, api, clinic):
 
 @pytest.mark.parametrize("name",
                          ["User-Agent", "Referer", "Date", "Cookie", "Accept", "X-Anything", "Content-Language"])
-def test_two_of_one_that_the_server_does_not_read_are_no_matter(post, name):
+def test_a_repeated_header_that_the_server_does_not_read_is_ignored(post, name):
     assert post((name, "a"), (name, "b")).status == 201
 
 
@@ -74,7 +74,7 @@ def test_the_400_of_nginx_names_two_hosts(api):
 
 
 @pytest.mark.parametrize("length", [5, len(BODY) - 1, len(BODY) + 1, 500])
-def test_over_http2_a_body_that_is_not_as_long_as_it_says_is_told_so(api, clinic, length):
+def test_over_http2_a_wrong_content_length_is_reported(api, clinic, length):
     headers = [*api.authorization(clinic).items(), JSON_TYPE, ("Content-Length", str(length))]
     problem = must_be_problem(http2.ask(api.client, "POST", api.target(clinic, "log-outreach"), headers, BODY), 400)
     assert problem["detail"] == "The body is shorter or longer than Content-Length says."
@@ -82,7 +82,7 @@ def test_over_http2_a_body_that_is_not_as_long_as_it_says_is_told_so(api, clinic
     assert "The body is shorter or longer than Content-Length says" in must_be_problem(without, 400)["detail"]
 
 
-def test_chunks_that_are_malformed_are_named(api, clinic):
+def test_malformed_chunks_are_reported(api, clinic):
     head = "\r\n".join(f"{name}: {value}" for name, value in api.authorization(clinic).items())
     answer = api.client.raw(
         (
@@ -104,8 +104,8 @@ def test_chunks_that_are_malformed_are_named(api, clinic):
     ("thousands of headers", [("a", "")] * 8000, "risk-metrics", 431),
     ("a long address", [], "risk-metrics?" + "x" * 12000, 414),
 ])
-def test_over_http2_a_long_head_is_refused_alone(api, clinic, database, title, headers, path, status):
-    """While another request is under way on the same connection, which is then answered."""
+def test_over_http2_too_long_headers_affect_one_request_only(api, clinic, database, title, headers, path, status):
+    """Another request on the same connection is in flight and then gets its response."""
     with http2.Connection(api.client) as connection, database.cursor() as cursor:
         cursor.execute("BEGIN; LOCK TABLE outreach_log IN SHARE MODE")
         slow = connection.send("POST", api.target(clinic, "log-outreach"),
@@ -117,8 +117,8 @@ def test_over_http2_a_long_head_is_refused_alone(api, clinic, database, title, h
         assert connection.answer(slow).status == 201
 
 
-def test_two_request_ids_make_one(post):
-    """The first, or a new one where nginx joins them (from 1.23 on); it decides nothing else."""
+def test_two_request_ids_are_reduced_to_one(post):
+    """The result is the first id, or a new one where nginx joins them (from 1.23 on). The id decides nothing else."""
     response = post(("X-Request-Id", "first"), ("X-Request-Id", "second"))
     assert response.status == 201 and len(response.all("X-Request-Id")) == 1
     assert response.header("X-Request-Id") == "first" or len(response.header("X-Request-Id")) == 32

@@ -1,4 +1,4 @@
-"""Settings that a login, a database or the connection string may have come with: the answers are the same."""
+"""Settings of a login, a database or the connection string do not change the responses."""
 
 import json
 import re
@@ -35,7 +35,7 @@ SETTINGS = {
     "exit_on_error": "on",
     "plpgsql.extra_errors": "all",
     "client_min_messages": "debug5",
-    # Only from 15.8 and 17 on.
+    # PostgreSQL has these from 15.8 and 17 on.
     "restrict_nonsystem_relation_kind": "view",
     "transaction_timeout": "1s",
 }
@@ -83,7 +83,7 @@ def posts_with_one_key(server, stack, clinic, number=8):
 def must_serve_as_ever(server, plain, stack, database, clinic):
 
     def answers_are_equal():
-        # Twice, since a day of the clinic may end between the two.
+        # A day of the clinic may end between the two responses, so the comparison has two attempts.
         return any(answers(server, stack, clinic) == answers(plain, stack, clinic) for _ in range(2))
 
     assert server.get("/ready").status == 200
@@ -106,7 +106,7 @@ def must_serve_as_ever(server, plain, stack, database, clinic):
 def test_a_setting_of_the_login(login, server_with, stack, database, clinic, name):
     with database.cursor() as cursor:
         if not is_known(cursor, name):
-            pytest.skip(f"this PostgreSQL does not know {name}")
+            pytest.skip(f"this PostgreSQL has no setting {name}")
         cursor.execute(f"ALTER ROLE {login} SET {name} = '{SETTINGS[name]}'")
     server = server_with(DATABASE_URL=url_of(stack, login), WORKER_THREADS="8")
     must_serve_as_ever(server, server_with(), stack, database, clinic)
@@ -116,7 +116,7 @@ def test_settings_of_the_database(login, server_with, stack, database, clinic):
     with database.cursor() as cursor:
         try:
             for name, value in SETTINGS.items():
-                # The tests' own connections go by that.
+                # The tests' own connections depend on these two.
                 if name not in ("client_encoding", "statement_timeout") and is_known(cursor, name):
                     cursor.execute(f"ALTER DATABASE reengagement SET {name} = '{value}'")
             server = server_with(DATABASE_URL=url_of(stack, login), WORKER_THREADS="8")
@@ -133,8 +133,8 @@ def test_a_setting_in_the_connection_string(login, server_with, stack, database,
     must_serve_as_ever(server, server_with(), stack, database, clinic)
 
 
-def test_a_database_that_was_made_read_only_is_read(stack, folder, database, clinic, login):
-    """That is an operator's word, and stays: reads are answered, and writes are told to come again."""
+def test_a_read_only_database_can_be_read(stack, folder, database, clinic, login):
+    """The operator has chosen this setting, so it stays. Reads succeed, and writes get 503."""
     with database.cursor() as cursor:
         cursor.execute(f"ALTER ROLE {login} SET default_transaction_read_only = on")
     with Server(stack, folder, DATABASE_URL=url_of(stack, login), AUDIT="off") as server:

@@ -1,5 +1,4 @@
-"""An import that deletes patients, beside staff that log (sql/flat/23_forgotten_attempts.sql).
-Sessions beside each other."""
+"""An import deletes patients while staff log attempts, in concurrent sessions (sql/flat/23_forgotten_attempts.sql)."""
 
 import subprocess
 import threading
@@ -11,7 +10,7 @@ import pytest
 from stack import ROOT, clean_environment
 from test_marks import Session, transaction
 
-# Bounds what must end at all, not how soon.
+# The timeout is a bound for a hang, not a demand for speed.
 PATIENCE = 60
 
 
@@ -29,7 +28,7 @@ def session(url):
 
 
 def post(session, patient, timeout=PATIENCE):
-    """As the server does it."""
+    """Logs an attempt in the way of the server."""
     session.run(f"SET statement_timeout = '{timeout}s'")
     session.run("SET ROLE reengagement_api")
     try:
@@ -45,7 +44,7 @@ def attempts(session, patient):
 
 
 class Beside(threading.Thread):
-    """Runs in a thread of its own, which is to wait for a lock first."""
+    """Runs in its own thread and first waits for a lock."""
 
     def __init__(self, session, work):
         super().__init__(daemon=True)
@@ -68,7 +67,7 @@ class Beside(threading.Thread):
 
     def end(self):
         self.join(PATIENCE)
-        assert not self.is_alive(), "it waits for ever"
+        assert not self.is_alive(), "it still waits"
         return self.result
 
 
@@ -76,22 +75,22 @@ REFRESH = ("CREATE TEMPORARY TABLE incoming ON COMMIT DROP AS SELECT * FROM pati
            "DELETE FROM patients", "INSERT INTO patients SELECT * FROM incoming")
 
 
-def test_staff_log_while_a_refresh_is_under_way(session, url):
+def test_staff_log_while_an_import_is_in_progress(session, url):
     with transaction(url) as sync, transaction(url) as staff:
         for statement in REFRESH[:2]:
             sync.run(statement)
-        # Nobody sees yet that anybody has gone, so nobody waits.
+        # The deletion is not committed, so no session waits.
         for patient in ("p1", "p3"):
             assert post(staff, patient) == "created"
         staff.connection.commit()
         sync.run(REFRESH[2])
         sync.connection.commit()
     assert attempts(session, "p1") == 2
-    assert attempts(session, "p3") == 0, "who is gone takes what was logged meanwhile too"
+    assert attempts(session, "p3") == 0, "the deletion of a patient includes attempts logged during the import"
     assert session.value("SELECT count(*) FROM outreach_log") == 9
 
 
-def test_a_deletion_waits_for_an_attempt_under_way(session, url):
+def test_a_deletion_waits_for_an_attempt_in_progress(session, url):
     with transaction(url) as sync, transaction(url) as staff:
         assert post(staff, "p1") == "created"
         sync.run("DELETE FROM patients WHERE id = 'p1'")
@@ -116,7 +115,7 @@ def test_an_attempt_waits_for_the_end_of_a_deletion(session, url):
     assert attempts(session, "p1") == 0
 
 
-def test_an_attempt_does_not_wait_for_a_refresh_that_loses_nobody(session, url):
+def test_an_attempt_does_not_wait_for_an_import_that_keeps_every_patient(session, url):
     with transaction(url) as sync, transaction(url) as staff:
         sync.run("CREATE TEMPORARY TABLE incoming ON COMMIT DROP AS TABLE patients")
         sync.run("DELETE FROM patients")
@@ -129,7 +128,7 @@ def test_an_attempt_does_not_wait_for_a_refresh_that_loses_nobody(session, url):
 
 
 @pytest.mark.nightly
-def test_rows_that_are_replayed_end_alike(session, url):
+def test_a_replay_of_rows_has_the_same_result(session, url):
     with transaction(url) as sync:
         sync.run("SET LOCAL session_replication_role = replica")
         for statement in REFRESH:
@@ -142,7 +141,7 @@ def test_rows_that_are_replayed_end_alike(session, url):
 
 
 @pytest.mark.nightly
-def test_what_is_known_to_the_log_alone_is_verified_and_rebuilt(session, url):
+def test_patients_that_only_the_log_names_are_verified_and_rebuilt(session, url):
     call = lambda script: subprocess.run([ROOT / "sql" / script], env=clean_environment(DATABASE_URL=url), timeout=300,
                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     attempts_counted = "SELECT outreach_attempts FROM re.flat_performance('one', 'last_7_days')"

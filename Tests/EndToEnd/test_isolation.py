@@ -1,4 +1,4 @@
-"""No tenant sees another: not through the API, not under load, and not even where a statement forgot its filter."""
+"""No tenant sees another: not through the API, not under load, and not in a statement without a filter."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ VIEWS = ("patient_reengagement_master_view", "patient_reengagement_master", "ree
 
 @pytest.fixture
 def role(connection):
-    """A session as the server has it."""
+    """A session with the server's role."""
     with connection.cursor() as cursor:
         cursor.execute("SET ROLE reengagement_api")
         yield cursor
@@ -26,14 +26,14 @@ def organizations_seen(role, view):
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_forgotten_filter_shows_the_own_organization_alone(role, clinic, second_clinic, view):
+def test_a_statement_without_a_filter_sees_its_own_organization_alone(role, clinic, second_clinic, view):
     for organization in (clinic, second_clinic):
         role.execute("SELECT set_config('reengagement.organization', %s, false)", (organization, ))
         assert organizations_seen(role, view) == {organization}
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_without_an_organization_set_nothing_is_seen(role, clinic, view):
+def test_without_an_organization_no_row_is_visible(role, clinic, view):
     assert organizations_seen(role, view) == set()
     for value in ("", "%", "*", "clinic_%", "' OR true --", "no_such"):
         role.execute("SELECT set_config('reengagement.organization', %s, false)", (value, ))
@@ -41,7 +41,7 @@ def test_without_an_organization_set_nothing_is_seen(role, clinic, view):
 
 
 @pytest.mark.parametrize("table", SOURCES)
-def test_the_role_reads_and_changes_no_source_table_of_another(role, clinic, second_clinic, table):
+def test_the_role_reads_and_changes_no_source_table_of_another_organization(role, clinic, second_clinic, table):
     key = "id" if table == "organizations" else "organization_id"
     role.execute("SELECT set_config('reengagement.organization', %s, false)", (clinic, ))
     for statement in (f"SELECT * FROM public.{table}", f"UPDATE public.{table} SET {key} = {key}",
@@ -67,7 +67,7 @@ def test_the_role_logs_nothing_for_another_organization(role, database, clinic, 
         assert cursor.fetchone() == (0, )
 
 
-def test_the_role_makes_no_objects_and_becomes_no_one(role):
+def test_the_role_creates_no_objects_and_takes_no_other_role(role):
     for statement in ("CREATE TABLE public.x (a int)", "CREATE SCHEMA x",
                       "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
                       "ALTER TABLE patients DISABLE ROW LEVEL SECURITY", "ALTER ROLE reengagement_api BYPASSRLS",
@@ -76,8 +76,8 @@ def test_the_role_makes_no_objects_and_becomes_no_one(role):
             role.execute(statement)
 
 
-def test_under_load_each_answer_is_the_askers_own(api, database, fresh_id):
-    """Connections and cached tokens are shared; what they were set to must not be."""
+def test_under_load_each_response_belongs_to_the_callers_organization(api, database, fresh_id):
+    """Requests share connections and cached tokens, but never their settings."""
     organizations = [fresh_id(f"tenant{n}") for n in range(12)]
     with database.cursor() as cursor:
         for number, organization in enumerate(organizations):

@@ -1,4 +1,4 @@
-"""Where the keys come from, how they change, and what else the environment says about who may ask."""
+"""The sources of keys, their rotation, and further settings for authentication."""
 
 import contextlib
 import gzip
@@ -25,7 +25,7 @@ def ask(server, stack, key, kid, **claims):
 
 @contextlib.contextmanager
 def https(handler, certificate):
-    """A server with the certificate of the stack, on a free port."""
+    """A server on a free port with the certificate of the stack."""
     far = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, certificate.with_suffix(".key"))
@@ -38,7 +38,7 @@ def https(handler, certificate):
         far.server_close()
 
 
-def test_a_jwks_file_is_read_again_when_it_changes(server_with, stack, folder):
+def test_a_jwks_file_is_read_again_after_a_change(server_with, stack, folder):
     old, new, path = tokens.generate_key(), tokens.generate_key(), folder / "jwks.json"
     path.write_text(tokens.jwks({"old": old}))
     server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path))
@@ -64,13 +64,13 @@ def test_a_jwks_file_is_read_again_when_it_changes(server_with, stack, folder):
     path.unlink()
     time.sleep(2.5)
     assert ask(server, stack, new, "new") == 200
-    path.write_text(tokens.jwks({"new": old}))  # the same name, another key: what was cached is void
+    path.write_text(tokens.jwks({"new": old}))  # the same key id with another key invalidates the cache
     eventually(lambda: ask(server, stack, old, "new") == 200)
     assert ask(server, stack, new, "new") == 401
 
 
 @pytest.mark.parametrize("keys", [{}, {"other": tokens.generate_key()}])
-def test_withdrawn_keys_are_out_of_force_with_what_was_remembered(server_with, stack, folder, keys):
+def test_withdrawn_keys_invalidate_cached_tokens(server_with, stack, folder, keys):
     key, path = tokens.generate_key(), folder / "jwks.json"
     path.write_text(tokens.jwks({"key": key}))
     server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path))
@@ -85,14 +85,14 @@ def test_withdrawn_keys_are_out_of_force_with_what_was_remembered(server_with, s
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("how", ["gone", "elsewhere", "broken", "others may write", "others may write to its folder"])
-def test_keys_that_cannot_be_read_stay_good_for_so_long_and_no_longer(server_with, stack, folder, how):
+def test_unreadable_keys_remain_valid_until_their_maximum_age(server_with, stack, folder, how):
     key, path = tokens.generate_key(), folder / "keys" / "jwks.json"
     path.parent.mkdir()
     path.write_text(tokens.jwks({"key": key}))
     server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path), KEYS_MAX_AGE="4")
     headers = token_headers(stack, "o", Signer(key, stack.signer.issuer, "key"))
     time.sleep(5)
-    # They have been read again meanwhile, or are as soon as a busy machine lets them be.
+    # The keys have been read again, or a busy machine reads them soon.
     eventually(lambda: server.get(dashboard("o"), headers).status == 200)
     assert metric(server, "reengagement_keys_failures_total") == 0
     if how == "elsewhere":
@@ -109,7 +109,7 @@ def test_keys_that_cannot_be_read_stay_good_for_so_long_and_no_longer(server_wit
     eventually(lambda: server.get(dashboard("o"), headers).status == 503)
     assert must_be_problem(server.get(dashboard("o"), headers), 503)["type"].endswith("keys-unavailable")
     assert metric(server, "reengagement_keys_age_seconds") > 4 and metric(server, "reengagement_keys") == 0
-    # With the next attempt to read them.
+    # The next attempt to read the keys logs this.
     eventually(lambda: "longer than KEYS_MAX_AGE" in server.log.read_text())
     path.parent.chmod(0o755)
     path.unlink(missing_ok=True)
@@ -123,12 +123,12 @@ def metric(server, name):
     return float(next(line for line in lines if line.startswith(name + " ")).split()[1])
 
 
-def test_with_a_pem_the_kid_does_not_matter(stack, server_with):
+def test_the_kid_does_not_matter_with_a_pem(stack, server_with):
     server = server_with()
     assert [ask(server, stack, stack.signer.key, kid) for kid in (None, "x", "")] == [200] * 3
 
 
-def test_before_the_first_key_is_fetched_it_is_503(server_with, stack):
+def test_requests_are_503_before_the_first_key_is_fetched(server_with, stack):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=f"https://127.0.0.1:{probe.getsockname()[1]}/jwks")
@@ -137,7 +137,7 @@ def test_before_the_first_key_is_fetched_it_is_503(server_with, stack):
         must_be_problem(server.get(dashboard("o")), 401)
 
 
-def test_keys_are_fetched_over_https_with_the_authority_named(server_with, stack):
+def test_keys_are_fetched_over_https_with_the_configured_authority(server_with, stack):
     key, served = tokens.generate_key(), []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -159,15 +159,15 @@ def test_keys_are_fetched_over_https_with_the_authority_named(server_with, stack
         server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url, CLERK_JWKS_CA_FILE=str(certificate))
         eventually(lambda: ask(server, stack, key, "far") == 200)
         assert ask(server, stack, key, "other") == 401
-        stranger = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url)  # not trusted without the authority
+        stranger = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url)  # not trusted without its authority
         time.sleep(1)
         assert ask(stranger, stack, key, "far") == 503
 
 
-def test_keys_are_taken_compressed_marked_twice_and_after_a_redirect_to_the_same_server(server_with, stack):
+def test_keys_may_be_compressed_marked_repeated_or_redirected_on_the_same_server(server_with, stack):
     keys, moved = [tokens.generate_key() for _ in range(3)], []
     documents = [tokens.jwk(key, "far") for key in keys]
-    # The first stands there twice, and the second has its kid.
+    # The document contains the first key twice, and the second key has the same kid.
     body = b"\xef\xbb\xbf" + json.dumps({"keys": [documents[0], documents[0], documents[1]]}).encode()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -193,7 +193,7 @@ def test_keys_are_taken_compressed_marked_twice_and_after_a_redirect_to_the_same
         server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url, CLERK_JWKS_CA_FILE=str(certificate))
         eventually(lambda: ask(server, stack, keys[0], "far") == 200)
         assert [ask(server, stack, key, "far") for key in keys[1:]] == [200, 401]
-        # In this order, though the first attempt may have been too slow.
+        # The order is checked. The first attempt may have been too slow and repeated.
         assert list(dict.fromkeys(moved))[:2] == ["/jwks", "/keys"]
         away = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_URL=url.replace("jwks", "away"),
                            CLERK_JWKS_CA_FILE=str(certificate))
@@ -201,7 +201,7 @@ def test_keys_are_taken_compressed_marked_twice_and_after_a_redirect_to_the_same
         assert ask(away, stack, keys[0], "far") == 503
 
 
-def test_a_claim_that_nobody_reads_may_hold_any_json(server_with, stack):
+def test_a_claim_that_the_server_does_not_read_may_be_any_json(server_with, stack):
     server = server_with()
     for value in (2**64, -2**63 - 1, 10**400, "\0", "\ud800", [[[2**64]]], {"\0": 1}):
         assert ask(server, stack, stack.signer.key, None, unread=value) == 200, value
@@ -225,13 +225,13 @@ def test_authorized_parties_are_required_where_they_are_set(server_with, stack):
     } == {401}
 
 
-def test_another_name_for_the_role_works(server_with, stack, clinic, database):
+def test_the_role_may_have_another_name(server_with, stack, clinic, database):
     with database.cursor() as cursor:
         cursor.execute("DROP ROLE IF EXISTS e2e_powerless; CREATE ROLE e2e_powerless")
     try:
         server = server_with(DATABASE_ROLE="e2e_powerless")
         response = server.get(dashboard(clinic), token_headers(stack, clinic))
-        assert response.status in (500, 503), "it became the role, which may do nothing"
+        assert response.status in (500, 503), "the server used the role, which has no privileges"
         assert b"permission" not in response.body
     finally:
         server.stop()

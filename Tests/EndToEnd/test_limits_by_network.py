@@ -1,4 +1,4 @@
-"""nginx's limits by address, in an nginx of their own that believes what address it is told."""
+"""nginx's limits by address, in a separate nginx that trusts the given address."""
 
 import http.client
 import ipaddress
@@ -16,7 +16,7 @@ import http2
 from asking import eventually
 from stack import ROOT
 
-# Those who pass for one, however they are written.
+# Addresses that count as one, in every notation.
 SAME = {
     "a /64": ["2001:db8:1:2::1", "2001:db8:1:2:0:0:0:1", "2001:0db8:0001:0002:0000:0000:0000:0001", "2001:DB8:1:2::1",
               "2001:db8:1:2::",
@@ -76,7 +76,7 @@ def nginx_of(folder, change=lambda text: text):
         try:
             own = 200, ipaddress.ip_address("127.0.0.9").packed
             eventually(lambda: process.poll() is not None or ask(port, "127.0.0.9", "/network") == own)
-            # Somebody else may have taken the port meanwhile.
+            # Another process may have taken the port.
             if process.poll() is not None and attempt < 4:
                 continue
             assert process.poll() is None, (folder / "error.log").read_text()
@@ -108,18 +108,18 @@ def asked(directory):
 
 
 @pytest.mark.parametrize("title", SAME)
-def test_an_address_counts_for_its_network_however_it_is_written(asked, title):
+def test_an_address_counts_for_its_network_in_every_notation(asked, title):
     found = {asked(address) for address in SAME[title]}
     first = ipaddress.ip_address(SAME[title][0]).packed
     assert found == {first if len(first) == 4 else first[:8]}
 
 
-def test_other_networks_count_for_themselves(asked):
+def test_other_networks_have_their_own_limit(asked):
     assert len({asked(addresses[0]) for addresses in SAME.values()}) == len(SAME)
 
 
 class Body:
-    """One that is on its way for as long as this is open."""
+    """A request that stays in flight while this is open."""
 
     def __init__(self, port, address):
         self.channel = socket.create_connection(("127.0.0.1", port), timeout=60)
@@ -151,7 +151,7 @@ def bodies_from(port, addresses):
             body.channel.close()
 
 
-def test_of_one_64_only_32_bodies_are_waited_for_and_of_its_neighbour_as_many(folder):
+def test_nginx_waits_for_32_bodies_of_one_64_and_as_many_of_its_neighbour(folder):
     with nginx_of(folder) as port:
         one, other = ([f"2001:db8:0:{n}:{i:x}::1" for i in range(40)] for n in (1, 2))
         with bodies_from(port, one) as held, bodies_from(port, other) as others:
@@ -160,7 +160,7 @@ def test_of_one_64_only_32_bodies_are_waited_for_and_of_its_neighbour_as_many(fo
 
 
 @pytest.mark.nightly
-def test_whoever_has_a_48_has_a_share_alone_and_what_comes_from_ipv4_is_no_such_site(folder):
+def test_a_48_has_its_own_share_and_mapped_ipv4_addresses_are_no_such_site(folder):
     with nginx_of(folder, lambda text: text.replace("bodies_by_site 256;", "bodies_by_site 50;")) as port:
         many = [f"2001:db8:7:{n:x}::1" for n in range(60)]
         translated = [f"64:ff9b::192.0.2.{n}" for n in range(60)] + [f"::ffff:198.51.100.{n}" for n in range(60)]
@@ -174,7 +174,7 @@ def test_whoever_has_a_48_has_a_share_alone_and_what_comes_from_ipv4_is_no_such_
 
 
 class Bodies2:
-    """A GET over HTTP/2 from each address, whose body was not announced and does not end."""
+    """A GET over HTTP/2 from each address with an unannounced body that does not end."""
 
     def __init__(self, folder, addresses):
         self.channel, self.protocol = socket.socket(socket.AF_UNIX), h2.connection.H2Connection(http2.CONFIGURATION)
@@ -212,7 +212,7 @@ def test_a_body_of_a_get_over_http2_counts_for_its_48_too(folder):
 
 
 @pytest.mark.nightly
-def test_of_all_networks_together_there_is_a_bound_too_which_leaves_room_for_what_has_no_body(folder):
+def test_a_limit_for_all_networks_together_leaves_room_for_requests_without_a_body(folder):
     text = (ROOT / "nginx/snippets/limits/rate-limits.conf").read_text()
     bound = int(re.search(r"limit_conn bodies_of_all (\d+);", text)[1])
     connections = int(re.search(r"worker_connections (\d+);", (ROOT / "nginx/production.conf").read_text())[1])
@@ -223,7 +223,7 @@ def test_of_all_networks_together_there_is_a_bound_too_which_leaves_room_for_wha
             assert ask(port, "2001:db8:0:7::1")[0] == 502
 
 
-def test_one_64_has_one_allowance_of_requests(folder):
+def test_one_64_has_one_rate_limit(folder):
     with nginx_of(folder,
                   lambda text: text.replace("rate=100r/s", "rate=1r/m").replace("burst=200", "burst=9")) as port:
         assert sorted(ask(port, f"2001:db8:0:1:{n:x}::1")[0] for n in range(12)) == [429] * 2 + [502] * 10

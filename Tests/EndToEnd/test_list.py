@@ -1,4 +1,4 @@
-"""The list's additions: what is found, in which order, with what; each by an address and by a body."""
+"""The list's additions: search, order and notes, each with parameters in the query and in a body."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ PEOPLE = [  # id, name, phone, e-mail, notes, days since intake
 
 @pytest.fixture(scope="module")
 def people(database):
-    """Patients without any contact: stale, priority 4, their days those since intake."""
+    """Patients without any contact: stale, priority 4, with the days since intake."""
     organization = "clinic_list"
     with database.cursor() as cursor:
         cursor.execute("INSERT INTO organizations (id, name) VALUES (%s, 'List')", (organization, ))
@@ -41,7 +41,7 @@ def people(database):
 
 
 def both(api, organization, **values):
-    """The same answer by an address and by a body, or the same refusal."""
+    """Returns the response to a query, and asserts that a body gets the same response or the same error."""
     got = api.get(organization, f"patients/prioritized?{urlencode(values)}")
     posted = api.search(organization, values)
     assert got.status == posted.status, (got, posted)
@@ -70,18 +70,18 @@ def found(api, organization, **values):
     ("100%", ["percent"]), ("m_l", ["percent"]), ("m%l", ["percent"]), ("%%%", []), ("___", []), ("a_a", []),
     ("k\\s", ["backslash"]), ("'quote\"", ["backslash"]), ("\\\\\\", []), ("kim", ["Twin", "twin_a", "twin_b"]),
     ("example.com", ["accent", "decomposed", "percent"]), ("none of these", []), ("*.*", []), ("' OR 1=1 --", []),
-    # By phone: digits alone count, of both.
+    # The search by phone compares the digits of both.
     ("400000123", ["accent"]), ("(400) 000", ["accent"]), ("+61400", ["accent"]), ("0.0.0.1", ["accent"]),
     ("04 00", ["composed", "twin_a", "twin_b"]), ("999-88", ["twin_a", "twin_b"]), ("999 888", ["twin_b"]),
     ("007123", ["digits"]), ("123", ["accent", "digits", "sharp"]), ("+-(", []), ("1 2 ", []), ("400x", []),
     ("\u0664\u0660\u0660", []),
 ])
-def test_what_is_found_and_what_is_not(api, people, q, ids):
+def test_a_search_finds_exactly_the_matching_patients(api, people, q, ids):
     assert sorted(found(api, people, q=q, sort="name")) == sorted(ids)
 
 
 @pytest.mark.parametrize("q", ["\u0301\u0301\u0301", "  \u0301\u0300\u0302  "])
-def test_what_folds_to_nothing_is_422(api, stack, people, q):
+def test_a_search_term_that_folds_to_nothing_is_422(api, stack, people, q):
     assert [error["field"] for error in both(api, people, q=q)["errors"]] == ["q"]
     assert stack.client.request("GET", "/ready").status == 200
 
@@ -92,7 +92,7 @@ def test_what_folds_to_nothing_is_422(api, stack, people, q):
     ("x" * 101, False), ("\U0001f428" * 100, True), ("\U0001f428" * 101, False), ("e\u0301e", True), ("\u00e9e", False),
     ("\ta\t", True), ("\u00a0a\u00a0", True),
 ])
-def test_the_text_has_3_to_100_code_points_without_the_blanks_around_it(api, people, q, fits):
+def test_the_term_has_3_to_100_code_points_without_surrounding_spaces(api, people, q, fits):
     answer = both(api, people, q=q)
     if fits:
         assert answer["summary"]["filters_applied"]["q"] == q.strip(" ")
@@ -108,7 +108,7 @@ def test_names_are_sorted_as_they_are_searched_and_ties_by_id(api, people):
     ]
 
 
-def test_last_contact_puts_the_longest_ago_first_and_then_the_order_of_priority(api, people):
+def test_last_contact_sorts_the_oldest_first_and_then_by_priority(api, people):
     days = {patient_id: days for patient_id, *_, days in PEOPLE}
     ids = found(api, people, sort="last_contact")
     assert ids == sorted(days, key=lambda patient_id: (-days[patient_id], patient_id.encode()))
@@ -119,8 +119,9 @@ def test_last_contact_puts_the_longest_ago_first_and_then_the_order_of_priority(
                                     {"q": "kim", "sort": "name"}, {"engagement_status": "stale", "sort": "name"},
                                     {"risk_tier": "low"}, {"q": "400", "sort": "last_contact"}])
 @pytest.mark.parametrize("limit", [1, 2, 5])
-def test_pages_hold_everyone_once_though_each_is_asked_for_in_the_other_way(api, people, values, limit):
-    """Address and body in turn, with and without notes, under another limit: a cursor belongs to filters and order."""
+def test_pages_contain_each_patient_once_in_any_mix_of_queries_and_bodies(api, people, values, limit):
+    """Query and body alternate, with and without notes and with another limit. A cursor depends on filters and order
+    only."""
     everyone, paged, cursor = found(api, people, **values), [], None
     for number in range(len(everyone) + 2):
         asked = {**values, "limit": limit + number % 2, **({"include": "notes"} if number % 3 == 1 else {}),
@@ -136,7 +137,7 @@ def test_pages_hold_everyone_once_though_each_is_asked_for_in_the_other_way(api,
     assert paged == everyone
 
 
-def test_a_cursor_belongs_to_filters_and_order_by_the_values_in_effect(api, people, clinic):
+def test_a_cursor_belongs_to_the_effective_filters_and_order(api, people, clinic):
     asked = {"q": "kim", "sort": "name", "limit": 1}
     cursor = both(api, people, **asked)["summary"]["next_cursor"]
     same = [{"q": " kim  ", "sort": "name", "risk_level": "all"}, {**asked, "limit": 200, "include": "notes"}]
@@ -149,12 +150,12 @@ def test_a_cursor_belongs_to_filters_and_order_by_the_values_in_effect(api, peop
     for values in other:
         assert [error["field"] for error in both(api, people, **values, cursor=cursor)["errors"]] == ["cursor"], values
     assert [error["field"] for error in both(api, clinic, **asked, cursor=cursor)["errors"]] == ["cursor"]
-    # What is in effect anyway may be said.
+    # Default values may be given explicitly.
     cursor = both(api, people, limit=1)["summary"]["next_cursor"]
     assert both(api, people, sort="priority", risk_level="all", cursor=cursor)["summary"]["total"] == len(PEOPLE)
 
 
-def test_a_cursor_goes_on_though_its_patient_has_been_renamed_or_is_gone(api, database, people):
+def test_a_cursor_continues_although_its_patient_was_renamed_or_deleted(api, database, people):
     first = both(api, people, sort="name", limit=9)
     cursor, last = first["summary"]["next_cursor"], first["patients"][-1]
     assert last["id"] == "twin_b"
@@ -171,14 +172,14 @@ def test_a_cursor_goes_on_though_its_patient_has_been_renamed_or_is_gone(api, da
             )
 
 
-def test_what_was_searched_for_cannot_be_read_in_a_cursor(api, people):
+def test_a_search_term_cannot_be_read_in_a_cursor(api, people):
     cursor = both(api, people, q="kim ito", limit=1)["summary"]["next_cursor"]
     text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     assert b"kim" not in text.lower() and people.encode() not in text
 
 
 def test_the_longest_names_ids_and_texts_fit_an_address(api, database, fresh_id):
-    """Names are of any length; what a cursor keeps of one is not, and no patient is twice or skipped for it."""
+    """Names have any length, but a cursor stores a bounded part of one. No patient is repeated or skipped."""
     organization = fresh_id("long") + "\U0001f428" * 180
     names = ["\u6771" * 3000 + end for end in ("a", "b", "c")] + ["\x01" * 3000]
     ids = ["\x01" * 198 + f"{number:02}" for number in range(len(names))]
@@ -199,8 +200,9 @@ def test_the_longest_names_ids_and_texts_fit_an_address(api, database, fresh_id)
     assert seen == [ids[3], *ids[:3]]
 
 
-def test_every_filter_must_fit(api, clinic):
-    """The contract's example: John 123, Jane 456, Liam 501 dormant; Mei 502 stale; Ana 500, Noah 503 active."""
+def test_a_patient_must_match_every_filter(api, clinic):
+    """The contract's example has John 123, Jane 456 and Liam 501 dormant, Mei 502 stale, Ana 500 and Noah 503
+    active."""
     assert found(api, clinic, engagement_status="dormant") == ["patient_123", "patient_456", "patient_501"]
     assert found(api, clinic, engagement_status="stale") == ["patient_502"]
     assert found(api, clinic, engagement_status="active") == ["patient_500", "patient_503"]
@@ -214,7 +216,7 @@ def test_every_filter_must_fit(api, clinic):
     assert found(api, clinic, risk_tier="high", engagement_status="stale") == ["patient_502"]
     assert found(api, clinic, risk_tier="high", action_priority=4, risk_level="critical", q="chen") == ["patient_502"]
     assert found(api, clinic, risk_level="low", risk_tier="high") == []
-    assert found(api, clinic, q="gone") == [], "who is archived is not found"
+    assert found(api, clinic, q="gone") == [], "an archived patient is found"
     assert found(api, clinic, q="example.com", sort="name") == ["patient_500", "patient_456", "patient_123",
                                                                 "patient_502",
                                                                 "patient_503"]
@@ -222,7 +224,7 @@ def test_every_filter_must_fit(api, clinic):
                                                        "patient_500", "patient_503"]
 
 
-def test_notes_are_there_where_they_are_asked_for(api, clinic):
+def test_notes_are_included_on_request_only(api, clinic):
     answer = both(api, clinic, include="notes")
     notes = {patient["id"]: patient["treatment_notes"] for patient in answer["patients"]}
     assert notes == {"patient_123": "Lower back; improving.", "patient_456": None, "patient_501": None,
@@ -231,14 +233,14 @@ def test_notes_are_there_where_they_are_asked_for(api, clinic):
     assert all("treatment_notes" not in patient for patient in both(api, clinic)["patients"])
 
 
-def test_the_filters_applied_are_those_given_with_the_values_in_effect(api, clinic):
+def test_the_applied_filters_are_the_given_ones_with_effective_values(api, clinic):
     given = {"risk_level": "critical", "engagement_status": "stale", "action_priority": 4, "risk_tier": "high",
              "q": "  Mei ", "sort": "name", "include": "notes", "limit": 7}
     applied = both(api, clinic, **given)["summary"]["filters_applied"]
     assert applied == {**given, "q": "Mei"}
     cursor = both(api, clinic, limit=1)["summary"]["next_cursor"]
     assert both(api, clinic, cursor=cursor)["summary"]["filters_applied"] == {"risk_level": "all", "limit": 50}
-    # An answer that is kept is told apart by this too.
+    # The key of a cached response includes the filters.
     for _ in range(2):
         assert both(api, clinic, sort="priority")["summary"]["filters_applied"] == {"risk_level": "all", "limit": 50,
                                                                                     "sort": "priority"}
@@ -270,15 +272,15 @@ def test_more_than_a_thousand_found_are_not_counted(api, database, fresh_id):
                                             sort="name") is None and total(q="ann", sort="last_contact") is None
     assert total(q="annabel") == 1
     in_all = sum(total(q="ann", risk_level=level) for level in ("critical", "high", "medium", "low", "engaged"))
-    assert in_all == 1001, "what counts is who fits all that was given"
+    assert in_all == 1001, "the bound applies to patients that match all filters"
     page = both(api, organization, q="ann", sort="name", limit=200)
     assert len(page["patients"]) == 200 and page["summary"]["next_cursor"]
     with database.cursor() as cursor:
         cursor.execute("DELETE FROM patients WHERE organization_id = %s AND id = '7'", (organization, ))
-    assert total(q="ann") == 1000, "and it follows at once"
+    assert total(q="ann") == 1000, "the total changes at once"
 
 
-def test_an_answer_follows_a_change_of_what_it_was_found_by(api, database, clinic):
+def test_a_response_follows_changes_of_searched_fields(api, database, clinic):
     assert found(api, clinic, q="smith") == ["patient_123"]
     for column, value, q in (("name", "John Sm\u00efthers", "smithers"), ("email", "js@other.example", "other.ex"),
                              ("phone", "(03) 7777", "037777")):
@@ -293,20 +295,20 @@ def test_an_answer_follows_a_change_of_what_it_was_found_by(api, database, clini
     assert both(api, clinic, include="notes", q="037777")["patients"][0]["treatment_notes"] == "New"
 
 
-# What only a body can say.
+# The tests below need a body.
 
 @pytest.mark.parametrize("body", [{}, {"risk_level": None, "engagement_status": None, "action_priority": None,
                                        "risk_tier": None,
                                        "q": None, "sort": None, "include": None, "limit": None, "cursor": None},
                                   {"unknown": [1], "Q": "abc", "offset": "x"}, "{}", b" \n{ } "])
-def test_null_and_nothing_are_the_defaults_and_unknown_fields_are_ignored(api, clinic, body):
+def test_null_and_missing_fields_are_the_defaults_and_unknown_fields_are_ignored(api, clinic, body):
     response = api.search(clinic, body)
     assert response.status == 200
     assert response.json() | {"timestamp": None} == api.answer(clinic, "patients/prioritized") | {"timestamp": None}
 
 
 @pytest.mark.parametrize("literal", ["2", "2.0", "2.000", "2e0", "0.2E1", "20e-1"])
-def test_a_whole_number_may_be_spelt_as_json_has_it(api, clinic, literal):
+def test_an_integer_may_have_any_spelling_of_json(api, clinic, literal):
     answer = api.search(clinic, f'{{"limit": {literal}}}').json()
     assert answer["summary"]["filters_applied"]["limit"] == 2 and len(answer["patients"]) == 2
 
@@ -368,16 +370,16 @@ def test_a_field_of_a_wrong_kind_is_422_and_named(api, clinic, members, fields):
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"\"q\"", b"{", b"{\"q\":\"\xff\xff\xff\"}", b"q=abc",
                                   b"\xef\xbb\xbf{}"])
-def test_what_is_no_json_object_is_400(api, clinic, body):
+def test_a_body_that_is_no_json_object_is_400(api, clinic, body):
     must_be_problem(api.search(clinic, body), 400)
 
 
-def test_the_parameters_of_its_address_are_ignored(api, clinic):
+def test_parameters_in_the_query_of_a_search_are_ignored(api, clinic):
     answer = api.search(clinic, {"q": "chen"}, query="?q=smith&limit=x&sort=&cursor=x&risk_level=low")
     assert [patient["id"] for patient in answer.json()["patients"]] == ["patient_502"]
 
 
-def test_the_other_methods_of_the_path_mean_a_patient_of_that_id(api, database, clinic):
+def test_other_methods_of_the_path_address_a_patient_with_that_id(api, database, clinic):
     must_be_problem(api.get(clinic, "patients/search"), 404)
     with database.cursor() as cursor:
         cursor.execute("INSERT INTO patients (organization_id, id, name) VALUES (%s, 'search', 'Sea Arch')", (clinic, ))
@@ -395,7 +397,7 @@ def test_the_other_methods_of_the_path_mean_a_patient_of_that_id(api, database, 
     must_be_problem(response, 405)
 
 
-def test_the_logs_tell_a_search_from_the_patient_of_that_id(api, stack, clinic, fresh_id):
+def test_the_logs_distinguish_a_search_from_a_patient_with_that_id(api, stack, clinic, fresh_id):
     ids = [fresh_id("log") for _ in range(2)]
     headers = {**api.authorization(clinic), "Content-Type": "application/json"}
     api.search(clinic, {}, headers={**headers, "X-Request-Id": ids[0]})
@@ -409,13 +411,13 @@ def test_the_logs_tell_a_search_from_the_patient_of_that_id(api, stack, clinic, 
         assert [route.rpartition("/")[2] for route in routes()] == ["search", "{patient_id}"], log
 
 
-def test_a_search_has_no_idempotency(api, clinic):
+def test_a_search_ignores_idempotency_keys(api, clinic):
     headers = {**api.authorization(clinic), "Content-Type": "application/json", "Idempotency-Key": "x" * 300}
     for q, ids in (("chen", ["patient_502"]), ("smith", ["patient_123"])):
         assert [p["id"] for p in api.search(clinic, {"q": q}, headers=headers).json()["patients"]] == ids
 
 
-def test_one_clinic_finds_nobody_of_another(api, clinic, second_clinic):
+def test_one_clinic_finds_no_patient_of_another(api, clinic, second_clinic):
     assert found(api, second_clinic, q="only here") == ["only_here"]
     assert found(api, clinic, q="only here") == []
     response = api.search(second_clinic, {"q": "only here"},

@@ -1,4 +1,4 @@
-"""What needs no database is answered whatever the database's statements wait for: shown by the order of events."""
+"""Requests that need no database get a response even if every statement waits. The order of events proves it."""
 
 import contextlib
 import re
@@ -15,13 +15,13 @@ from tokens import Signer, generate_key, jwks
 
 WORKERS = 2
 WAITING = 200
-# So long that nothing of this ends by itself.
+# So long that no timeout ends anything during a test.
 FOR_EVER = {"DB_ACQUIRE_TIMEOUT_MS": "300000", "DB_STATEMENT_TIMEOUT_MS": "300000", "WORKER_THREADS": str(WORKERS)}
 
 
 @contextlib.contextmanager
 def locked(connection, tables="patients, outreach_log"):
-    """Nobody reads or writes these while it holds."""
+    """Locks the tables against every read and write."""
     with connection.cursor() as cursor:
         cursor.execute(f"BEGIN; LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
         try:
@@ -31,12 +31,12 @@ def locked(connection, tables="patients, outreach_log"):
 
 
 def held(database):
-    """How many statements of requests wait for that lock."""
+    """Returns the number of requests' statements that wait for that lock."""
     return statements_waiting(database, "re.patient_detail")
 
 
 def statements_waiting(database, function):
-    """How many statements that call a function wait for that lock."""
+    """Returns the number of statements with this function that wait for that lock."""
     with database.cursor() as cursor:
         cursor.execute("""SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
                           WHERE NOT l.granted AND l.relation IN ('patients'::regclass, 'outreach_log'::regclass)
@@ -49,7 +49,7 @@ def figure(text, name):
 
 
 class Asking:
-    """Requests under way, each on a thread and a connection of its own."""
+    """Requests in flight, each on its own thread and connection."""
 
     def __init__(self, ask, count):
         self.answers, self.lock = [], threading.Lock()
@@ -72,7 +72,7 @@ class Asking:
 
 
 def services(ask, stack, clinic):
-    """What needs no database, and the status that each is answered with."""
+    """Requests without a database and their expected statuses."""
     target, token = f"{PREFIX}/{clinic}/dashboard", token_headers(stack, clinic)
     bad, json = {"Authorization": "Bearer x.y.z"}, {"Content-Type": "application/json"}
     return [(ask(method, path, headers, body).status, status) for method, path, headers, body, status in (
@@ -97,18 +97,18 @@ def test_services_are_answered_while_a_lock_holds_every_worker(server_with, stac
         assert all(got == expected for got, expected in answers), answers
         text = server.get("/metrics").body.decode()
         assert figure(text, "workers") == figure(text, "workers_busy") == WORKERS
-        # A service counts for a moment after its answer has gone.
+        # A request without a database is counted for a moment after its response was sent.
         eventually(lambda: figure(server.get("/metrics").body.decode(), "http_requests_in_flight") == WAITING + 1)
-        # All of that came while the lock held, and nothing of the others had been answered.
+        # All of these responses arrived under the lock, and no other request had one.
         assert held(database) == WORKERS and not asking.answers
     assert asking.all() == [200] * WAITING
     eventually(lambda: figure(server.get("/metrics").body.decode(), "workers_busy") == 0)
     assert server.stop() == 0
 
 
-def test_background_work_that_a_lock_holds_takes_no_connection_from_requests(server_with, stack, own_database):
-    """The pool has one connection for background work, which builds this clinic's derived data and waits; of what else
-    looks at the database by itself, nothing may wait beside it."""
+def test_blocked_background_work_takes_no_connection_from_requests(server_with, stack, own_database):
+    """The pool has one connection for background work. It refreshes this clinic's derived data and waits. No other
+    periodic check may wait for the lock at the same time."""
     run_sql("migrate", own_database)
     with contextlib.closing(connect(own_database)) as database, contextlib.closing(connect(own_database)) as connection:
         clinic = load_clinic(database, "clinic")
@@ -120,7 +120,7 @@ def test_background_work_that_a_lock_holds_takes_no_connection_from_requests(ser
                                    timeout=120),
                 WORKERS)
             eventually(lambda: held(database) == WORKERS, 60)
-            # Told apart from what migrate has left, and looked at again after the lock.
+            # The server reports the missed check instead of a fault, and repeats it after the lock.
             server.logged("what answers rest on could not be looked at")
             assert figure(server.get("/metrics").body.decode(), "foundation_faults") == 0
         assert asking.all() == [200] * WORKERS
@@ -128,7 +128,7 @@ def test_background_work_that_a_lock_holds_takes_no_connection_from_requests(ser
         assert server.stop() == 0
 
 
-def test_a_token_whose_key_may_come_waits_in_the_queue_and_holds_no_service_up(server_with, stack, connection, database,
+def test_a_token_with_an_unknown_key_waits_in_the_queue_and_delays_no_service(server_with, stack, connection, database,
                                                                                 clinic, folder):
     key, path = generate_key(), folder / "jwks.json"
     path.write_text(jwks({"known": key}))
@@ -155,7 +155,7 @@ def test_services_are_answered_through_nginx_while_a_lock_holds_every_worker(sta
             return figure(text, "requests_waiting"), figure(text, "workers_busy")
 
         with locked(connection):
-            # nginx itself waits 20 s for an answer, which is time enough.
+            # nginx waits 20 s for a response, which is enough.
             asking = Asking(lambda: stack.client.request("GET", path, headers, fresh=True), 50)
             eventually(lambda: waiting() == (50 - WORKERS, WORKERS), 15)
             assert stack.plain.request("GET", "/health").status == 200
@@ -166,9 +166,9 @@ def test_services_are_answered_through_nginx_while_a_lock_holds_every_worker(sta
         stack.restart_server()
 
 
-def test_who_waits_too_long_for_a_worker_is_refused_while_the_lock_holds(server_with, stack, connection, database,
+def test_a_request_that_waits_too_long_for_a_worker_is_refused_under_the_lock(server_with, stack, connection, database,
                                                                          clinic):
-    # The same time is all that the first two have to open their connections.
+    # The first two requests have the same timeout to open their connections.
     server = server_with(**{**FOR_EVER, "DB_ACQUIRE_TIMEOUT_MS": "5000"})
     path, headers = f"{PREFIX}/{clinic}/patients/patient_123", token_headers(stack, clinic)
     with locked(connection):
@@ -182,7 +182,7 @@ def test_who_waits_too_long_for_a_worker_is_refused_while_the_lock_holds(server_
     assert server.get(path, headers).status == 200
 
 
-def test_writes_that_wait_are_carried_out_once_or_not_at_all(server_with, stack, connection, database, clinic):
+def test_waiting_writes_are_executed_once_or_not_at_all(server_with, stack, connection, database, clinic):
     server = server_with(**{**FOR_EVER, "DB_ACQUIRE_TIMEOUT_MS": "5000"})
     headers = {**token_headers(stack, clinic), "Content-Type": "application/json"}
     body = ('{"patient_id": "patient_123", "method": "sms", "outcome": "failed", "notes": "waited' + "." * 3000 + '"}')
@@ -199,7 +199,7 @@ def test_writes_that_wait_are_carried_out_once_or_not_at_all(server_with, stack,
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGQUIT])
-def test_a_stop_answers_those_who_wait(server_with, stack, connection, database, clinic, sign):
+def test_a_stop_answers_waiting_requests(server_with, stack, connection, database, clinic, sign):
     server = server_with(**FOR_EVER)
     path, headers = f"{PREFIX}/{clinic}/patients/patient_123", token_headers(stack, clinic)
     with locked(connection):
@@ -210,7 +210,7 @@ def test_a_stop_answers_those_who_wait(server_with, stack, connection, database,
     assert asking.all() == [200] * 30 and server.stop() == 0
 
 
-def test_a_stop_refuses_those_for_whom_there_is_no_time(server_with, stack, connection, clinic):
+def test_a_stop_refuses_waiting_requests_when_time_is_short(server_with, stack, connection, clinic):
     server = server_with(**FOR_EVER)
     path, headers = f"{PREFIX}/{clinic}/patients/patient_123", token_headers(stack, clinic)
     with locked(connection):

@@ -1,5 +1,4 @@
-"""make load: its table says what the server itself has counted, its tokens stay good, and it writes
-only where it may."""
+"""make load prints what the server itself has counted, renews its tokens, and writes only where it is allowed to."""
 
 import re
 import subprocess
@@ -34,7 +33,7 @@ def table_of(done):
 
 
 def counted(api):
-    """By route and status, whatever the method: a HEAD that another test has sent is counted beside the GETs."""
+    """Returns the counts by route and status. The sum over all methods includes a HEAD of another test."""
     text = api.client.request("GET", "/metrics").body.decode()
     found = re.findall(
         r'^reengagement_http_requests_total\{route="/api/v1/reengagement/\{org_id\}/([^"]*)",method="\w+",'
@@ -50,7 +49,7 @@ def counted(api):
 
 @pytest.fixture
 def there(stack, clinic, folder):
-    """The stack as a deployment of one's own; its tokens are what the file holds at that moment."""
+    """The stack in the role of a user's own deployment. Its tokens are read from the file at each call."""
     tokens = folder / "tokens"
 
     def renew(**claims):
@@ -69,7 +68,7 @@ def asked(there, **changes):
     return {name: value for name, value in {**there, **changes}.items() if isinstance(value, str)}
 
 
-def test_its_table_says_what_the_server_has_counted(api, clinic, database, there):
+def test_its_table_agrees_with_the_servers_counters(api, clinic, database, there):
     before = counted(api)
     table = table_of(load(**asked(there, WRITES="1")))
     assert set(table) - {"all"} <= ROUTES and {"risk-metrics", "patients/prioritized", "all"} <= set(table)
@@ -82,10 +81,10 @@ def test_its_table_says_what_the_server_has_counted(api, clinic, database, there
 
     def served(route):
         now = counted(api)
-        own = 2 if route == "patients/prioritized" else 0  # asked before, for the patients
+        own = 2 if route == "patients/prioritized" else 0  # earlier requests for the list of patients
         return sum(now[each] - before.get(each, 0) for each in now if each[0] == route) - own
 
-    # An answer is counted once it has been sent; what was under way at the end is counted or not.
+    # A response is counted after it was sent. A request in flight at the end may be counted or not.
     for route, row in table.items():
         eventually(lambda: served(route) >= row["answered"])
         assert served(route) <= row["sent"], (route, row)
@@ -98,7 +97,7 @@ def test_its_table_says_what_the_server_has_counted(api, clinic, database, there
 
 
 @pytest.mark.nightly
-def test_it_logs_nothing_elsewhere_unless_told_to(database, clinic, there):
+def test_it_logs_contacts_only_on_request(database, clinic, there):
     done = load(**asked(there))
     assert "no contacts are logged" in done.stdout and "log-outreach" not in table_of(done)
     with database.cursor() as cursor:
@@ -109,7 +108,7 @@ def test_it_logs_nothing_elsewhere_unless_told_to(database, clinic, there):
 
 @pytest.mark.nightly
 def test_tokens_are_renewed_before_they_expire(there, stack, clinic, folder):
-    """Each is good for ten seconds and the five of leeway, the load goes on for 32: two would not do."""
+    """Each token is valid for ten seconds and the five of leeway. The load runs for 32 s, so two would not suffice."""
     script = folder / "command"
     script.write_text(
         f"#!/bin/sh\necho asked >>{folder}/asked\nexec /usr/bin/python3 - <<'END'\nimport sys, time\n"
@@ -124,8 +123,8 @@ def test_tokens_are_renewed_before_they_expire(there, stack, clinic, folder):
 
 
 @pytest.mark.nightly
-def test_errors_are_listed_with_the_kind_of_problem_and_an_id(there):
-    """Tokens that are never renewed: from some moment on, which comes after a slow start too, all is 401."""
+def test_errors_are_listed_with_their_type_and_an_id(there):
+    """The tokens are never renewed, so all responses are 401 from some moment on, even after a slow start."""
     there["renew"](exp=int(time.time()) + 20)
     done = load(**asked(there, DURATION="30s", CONNECTIONS="2"))
     table = table_of(done)
@@ -142,7 +141,7 @@ def test_errors_are_listed_with_the_kind_of_problem_and_an_id(there):
     ({"DURATION": "soon"}, "DURATION"), ({"CONNECTIONS": "0"}, "CONNECTIONS"), ({"BASE_URL": "localhost"}, "BASE_URL"),
     ({"WRITES": "yes"}, "WRITES"), ({"CA_FILE": ""}, "certificate verify failed"), ({"CA_FILE": "/nowhere"}, "CA_FILE")
 ], ids=str)  # yapf: disable
-def test_what_cannot_be_is_refused_in_words(there, changes, told):
+def test_impossible_settings_are_explained(there, changes, told):
     done = load(**asked(there, **changes))
     assert done.returncode == 1 and told in done.stderr and "Traceback" not in done.stderr, done.stderr
 
@@ -155,7 +154,7 @@ def test_a_token_that_expires_before_the_end_is_refused(there, stack, clinic):
 
 
 @pytest.mark.nightly
-def test_without_an_address_it_asks_the_stack_that_is_up_and_logs_in_its_demo_alone(stack, directory):
+def test_without_an_address_it_uses_the_running_stack_and_logs_contacts_in_its_demo_alone(stack, directory):
     assert "no stack is up" in load(STACK_DIR=str(directory / "no-stack")).stderr
     demo = Stack(directory / "loaded", STACK_DEMO="1", PATIENTS="30")
     try:
@@ -165,7 +164,7 @@ def test_without_an_address_it_asks_the_stack_that_is_up_and_logs_in_its_demo_al
         table = table_of(done)
         assert "contacts are logged" in done.stdout and set(table["all"]["statuses"]) <= {200, 201}
         assert "log-outreach" not in table or "`make demo` loads the demo anew" in done.stdout
-        # The same stack on somebody else's database.
+        # The same stack with another database.
         demo.restart_server(DATABASE_URL=demo.database_url("reengagement") + "&application_name=own")
         assert "no contacts are logged" in load(**own).stdout
     finally:

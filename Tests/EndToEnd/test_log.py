@@ -1,4 +1,4 @@
-"""The log: where each request's time went, and no request that waits for whoever reads it."""
+"""The log shows where each request's time was spent, and a slow reader of the log delays no request."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def timings(response):
     return dict(zip(PARTS, (float(part) for part in TIMING.fullmatch(response.header("Server-Timing")).groups())))
 
 
-def test_every_answer_says_where_its_time_went(api, clinic):
+def test_every_response_logs_where_its_time_was_spent(api, clinic):
     began = time.monotonic()
     spent = timings(api.get(clinic, "patients/prioritized"))
     assert sum(spent.values()) <= (time.monotonic() - began) * 1000
@@ -36,9 +36,9 @@ def test_every_answer_says_where_its_time_went(api, clinic):
         assert {name for name, value in timings(response).items() if value} - {"pool"} <= parts, response
 
 
-def test_waiting_for_a_connection_is_told_from_the_database(stack, server_with, connection, clinic):
-    """A lock holds the one connection for the time of a request; the next waits for the connection,
-    not for the lock."""
+def test_waiting_for_a_connection_is_distinguished_from_the_database(stack, server_with, connection, clinic):
+    """A lock holds the only connection for the duration of a request. The next request waits for the connection, not
+    for the lock."""
     server = server_with(WORKER_THREADS="3", DB_POOL_SIZE="1", DB_ACQUIRE_TIMEOUT_MS="60000",
                          DB_STATEMENT_TIMEOUT_MS="60000")
     assert post(server, stack, clinic).status == 201
@@ -49,27 +49,27 @@ def test_waiting_for_a_connection_is_told_from_the_database(stack, server_with, 
         return cursor.fetchone()[0]
 
     def busy():
-        # Both posts; who asks for the metrics takes no worker's place.
+        # Both posts are counted. The request for the metrics needs no worker.
         return re.search(r"^reengagement_workers_busy 2$", server.get("/metrics").body.decode(), re.M)
 
     with connection.cursor() as cursor, ThreadPoolExecutor(2) as threads:
-        # The background work may read meanwhile: waiting, it would have the one connection.
+        # SHARE lets the background work read. A waiting background task would occupy the only connection.
         cursor.execute("BEGIN; LOCK TABLE outreach_log IN SHARE MODE")
         first = threads.submit(post, server, stack, clinic)
         eventually(waiting)
         second = threads.submit(post, server, stack, clinic)
         eventually(busy)
-        # Longer: busy, the second may not have begun to wait.
+        # The extra time lets the second post begin to wait on a busy machine.
         time.sleep(held + 6)
         cursor.execute("COMMIT")
         spent = [timings(one.result()) for one in (first, second)]
-    # Each had the wait in the one figure, and less than that in the other.
+    # Each request has its wait in one figure and less than that in the other.
     assert spent[0]["pool"] < held * 1000 <= spent[0]["db"] and spent[1]["db"] < held * 1000 <= spent[1]["pool"], spent
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
-def test_no_line_moves_a_terminal_whatever_a_caller_is_called(server_with, stack, clinic, form):
-    """Controls, C1 too, marks of direction, separators of lines, and what is not seen."""
+def test_no_line_contains_control_characters_from_a_caller(server_with, stack, clinic, form):
+    """Control characters (C1 included), direction characters, line separators and invisible characters."""
     name = "user\x9b2J\x9d0;title\x9c\u202ekcab\u2066\u2069\u2028\u2029\u200b\ufeff\U000e0041\x7f\x1b[31m\x85Ō😀"
     server = server_with(LOG_FORMAT=form)
     assert server.get(dashboard(clinic), stack.api.authorization(clinic, sub=name)).status == 200
@@ -89,7 +89,7 @@ def test_the_access_log_has_the_same_figures(server_with, api, clinic):
     response = server.get(api.target(clinic, "dashboard"), {**api.authorization(clinic), "X-Request-Id": "timed"})
 
     def lines():
-        # A busy machine may make it a slow request too, which has a line of its own.
+        # On a busy machine the request may also have a line as a slow request.
         return [json.loads(line) for line in server.log_lines('"timed"') if '"a slow request"' not in line]
 
     eventually(lines)
@@ -99,7 +99,7 @@ def test_the_access_log_has_the_same_figures(server_with, api, clinic):
 
 
 class Redirected:
-    """The server with another standard output."""
+    """Starts the server with another standard output."""
 
     def __init__(self, server, redirection, **how):
         environment = clean_environment(**server.environment)
@@ -129,7 +129,7 @@ def redirected(server_with):
     return start
 
 
-def test_a_full_disk_stops_nothing_and_is_said_once(redirected):
+def test_a_full_disk_stops_nothing_and_is_reported_once(redirected):
     full = redirected(">/dev/full")
     full.ask(50)
     eventually(lambda: full.lost() >= 50)
@@ -141,7 +141,7 @@ def test_a_full_disk_stops_nothing_and_is_said_once(redirected):
 def test_a_closed_standard_output_stops_nothing(redirected, redirection):
     closed = redirected(redirection)
     closed.ask(50)
-    # Nor did a connection get its number, and the log with it.
+    # No connection has inherited the descriptor's number and received the log.
     with fastcgi.Connection(closed.server.socket) as connection:
         connection.socket.settimeout(0.3)
         with pytest.raises(OSError):
@@ -149,7 +149,7 @@ def test_a_closed_standard_output_stops_nothing(redirected, redirection):
     assert closed.server.stop() == 0
 
 
-def test_a_reader_that_is_gone_stops_nothing(redirected):
+def test_a_closed_reader_stops_nothing(redirected):
     reading, writing = os.pipe()
     gone = redirected("", stdout=writing)
     os.close(writing)
@@ -159,7 +159,7 @@ def test_a_reader_that_is_gone_stops_nothing(redirected):
     assert gone.server.stop() == 0
 
 
-def test_a_reader_that_is_stuck_stops_nothing_and_costs_lines_alone(redirected):
+def test_a_blocked_reader_stops_nothing_and_loses_log_lines_only(redirected):
     reading, writing = os.pipe()
     stuck = redirected("", stdout=writing)
     os.close(writing)

@@ -1,4 +1,4 @@
-"""A logged attempt holds what was sent, and the very next read shows it everywhere."""
+"""A logged attempt stores the request's values, and every later read includes it."""
 
 import time
 
@@ -15,7 +15,7 @@ PATHS.append("trends?metrics=risk_levels,success_rates,channel_performance")
 
 
 def seen_everywhere(api, database, organization):
-    """All endpoints agree with the oracle, asked again where now's second turned meanwhile."""
+    """Asserts that all endpoints equal the oracle. If the second of `now` changes, it tries again."""
     for _ in range(5):
         answers = {path: api.answer(organization, path) for path in PATHS}
         with database.cursor() as cursor:
@@ -33,7 +33,7 @@ def seen_everywhere(api, database, organization):
         must_equal(expected[path], answers[path], path)
 
 
-def test_the_very_next_read_shows_its_effect_on_every_endpoint(api, database, clinic):
+def test_the_very_next_read_shows_the_attempt_on_every_endpoint(api, database, clinic):
     seen_everywhere(api, database, clinic)
     for number, (patient, method, outcome) in enumerate([("patient_456", "phone", "success"),
                                                          ("patient_502", "email", "success"),
@@ -50,7 +50,7 @@ def test_the_very_next_read_shows_its_effect_on_every_endpoint(api, database, cl
         seen_everywhere(api, database, clinic)
 
 
-def test_the_row_holds_what_was_sent_and_who_sent_it(api, database, clinic):
+def test_the_row_has_the_values_of_the_request_and_its_user(api, database, clinic):
     body = {
         "patient_id": "patient_500", "method": "email", "outcome": "no_response", "opened": True,
         "notes": "Ō \"q\" \\ \n\t\r \x01 \u2028 🐨 '; --"
@@ -83,5 +83,5 @@ def test_defaults_null_and_unknown_fields(api, database, clinic, body, opened, n
 
 @pytest.mark.parametrize("method", ["sms", "email", "phone"])
 @pytest.mark.parametrize("outcome", ["success", "no_response", "failed"])
-def test_every_method_goes_with_every_outcome(api, clinic, method, outcome):
+def test_every_method_is_accepted_with_every_outcome(api, clinic, method, outcome):
     accepted(api.post(clinic, {"patient_id": "patient_123", "method": method, "outcome": outcome}))

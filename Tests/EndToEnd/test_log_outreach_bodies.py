@@ -1,4 +1,4 @@
-"""What a body may hold, what is refused, and that a refused one leaves no row."""
+"""The values a body may have. A refused body adds no row."""
 
 import json
 
@@ -57,7 +57,7 @@ WRONG_FIELDS = [
 
 
 @pytest.mark.parametrize("change, fields", WRONG_FIELDS)
-def test_a_field_with_a_value_it_cannot_have_is_422_and_named(api, database, clinic, change, fields):
+def test_an_invalid_field_is_422_and_named(api, database, clinic, change, fields):
     body = {name: value for name, value in {**GOOD, **change}.items() if value is not ...}
     before = logged(database, clinic)
     problem = must_be_problem(api.post(clinic, json.dumps(body)), 422)
@@ -66,7 +66,7 @@ def test_a_field_with_a_value_it_cannot_have_is_422_and_named(api, database, cli
 
 
 @pytest.mark.parametrize("patient_id", [".", "..", "prioritized"])
-def test_an_id_that_no_path_could_address_is_refused(api, clinic, patient_id):
+def test_an_id_that_no_path_can_have_is_refused(api, clinic, patient_id):
     assert api.post(clinic, {**GOOD, "patient_id": patient_id}).status in (404, 422)
 
 
@@ -108,7 +108,7 @@ def test_a_body_that_is_no_json_object_in_utf8_is_400(api, clinic, body):
         b"{\"method\": \"fax\", \"method\": \"sms\", \"patient_id\": \"patient_123\", \"outcome\": \"failed\", \"\\u006dethod\": \"fax\"}",
     ],
 )
-def test_a_name_given_twice_never_makes_a_mixed_row(api, clinic, body):
+def test_a_repeated_name_never_makes_a_mixed_row(api, clinic, body):
     assert api.post(clinic, body).status in (201, 400, 422)
 
 
@@ -119,7 +119,7 @@ def test_deep_and_huge_values_in_unknown_fields_do_no_harm(api, clinic):
         assert api.post(clinic, start + value + "}").status in (201, 400, 422)
 
 
-def test_exactly_64_kib_is_taken_and_a_byte_more_is_413(api, database, clinic):
+def test_exactly_64_kib_is_accepted_and_a_byte_more_is_413(api, database, clinic):
     for filler in (lambda n: json.dumps({**GOOD, "x": ""})[:-2] + "x" * n + "\"}",
                    lambda n: json.dumps({**GOOD, "x": ""}) + " " * n):
         room = 65536 - len(filler(0))
@@ -135,7 +135,7 @@ def chunked(body, size):
 
 
 @pytest.mark.parametrize("size", [1, 7, 4096])
-def test_a_chunked_upload_is_read_whole_and_bounded_too(api, clinic, size):
+def test_a_chunked_upload_is_read_completely_and_bounded_too(api, clinic, size):
     headers = {**api.authorization(clinic), "Content-Type": "application/json", "Transfer-Encoding": "chunked"}
     accepted(api.post(clinic, chunked(json.dumps(GOOD).encode(), size), headers=headers))
     whole = json.dumps({**GOOD, "x": ""})[:-2].encode()

@@ -1,4 +1,4 @@
-"""An idempotency key logs an attempt once, however often and however many at once ask."""
+"""An idempotency key logs one attempt, for any number of repeated or concurrent requests."""
 
 import json
 import threading
@@ -13,7 +13,7 @@ from problems import must_be_problem
 from stack import response_of
 
 
-def test_a_replay_answers_the_same_id_with_200_and_logs_nothing(api, database, clinic):
+def test_a_replay_returns_the_same_id_with_200_and_logs_nothing(api, database, clinic):
     first = accepted(api.post(clinic, GOOD, key="key-1"))
     again = accepted(api.post(clinic, GOOD, key="key-1"), 200)
     assert (again["outreach_id"], again["logged_at"]) == (first["outreach_id"], first["logged_at"])
@@ -40,7 +40,7 @@ def test_composed_and_decomposed_notes_are_other_values(api, clinic):
     must_be_problem(api.post(clinic, {**GOOD, "notes": "e\u0301"}, key=key), 422)
 
 
-def test_a_refused_request_uses_no_key_up(api, clinic, second_clinic):
+def test_a_refused_request_uses_no_key(api, clinic, second_clinic):
     key = str(uuid.uuid4())
     must_be_problem(api.post(clinic, {**GOOD, "method": "fax"}, key=key), 422)
     must_be_problem(api.post(clinic, "{", key=key), 400)
@@ -76,7 +76,7 @@ def test_a_key_replays_even_after_its_patient_was_archived(api, database, clinic
 
 @pytest.mark.parametrize(
     "key", ["k", "x" * 255, "with space", "~!@#$%^&*()_+{}|:\"<>?", "'; --", "a  b", "%00", "0", "\\u0041"])
-def test_a_key_of_printable_ascii_is_taken(api, database, clinic, key):
+def test_a_key_of_printable_ascii_is_accepted(api, database, clinic, key):
     first = accepted(api.post(clinic, GOOD, key=key))
     assert accepted(api.post(clinic, GOOD, key=key), 200)["outreach_id"] == first["outreach_id"]
     assert [row[7] for row in logged(database, clinic, "id = %s", first["outreach_id"])] == [key]
@@ -101,7 +101,7 @@ def test_keys_are_compared_by_byte(api, clinic):
 
 
 def together(count, task):
-    """Runs the task that many times, all let go at one moment."""
+    """Runs the task `count` times, all started at the same moment."""
     gate = threading.Barrier(count)
 
     def one(number):
@@ -112,14 +112,14 @@ def together(count, task):
         return list(pool.map(one, range(count)))
 
 
-def test_fifty_at_once_with_one_key_make_one_row(api, database, clinic):
+def test_fifty_concurrent_requests_with_one_key_make_one_row(api, database, clinic):
     responses = together(50, lambda _: api.post(clinic, GOOD, key="one", fresh=True))
     assert sorted(r.status for r in responses) == [200] * 49 + [201]
     assert len({r.json()["outreach_id"] for r in responses}) == 1
     assert len(logged(database, clinic, "idempotency_key = 'one'")) == 1
 
 
-def test_at_once_with_one_key_and_two_bodies_the_first_wins(api, database, clinic):
+def test_of_concurrent_requests_with_one_key_and_two_bodies_the_first_wins(api, database, clinic):
     responses = together(40, lambda n: api.post(clinic, {**GOOD, "notes": str(n % 2)}, key="two", fresh=True))
     [row] = logged(database, clinic, "idempotency_key = 'two'")
     assert sorted(r.status for r in responses) == [200] * 19 + [201] + [422] * 20
@@ -127,7 +127,7 @@ def test_at_once_with_one_key_and_two_bodies_the_first_wins(api, database, clini
     assert all(r.status == 422 for n, r in enumerate(responses) if str(n % 2) != row[5])
 
 
-def test_two_hundred_at_once_are_all_there_and_counted(api, database, clinic):
+def test_two_hundred_concurrent_attempts_are_all_stored_and_counted(api, database, clinic):
     before = api.answer(clinic, "performance?timeframe=last_7_days")["reengagement_metrics"]["outreach_attempts"]
     responses = together(200,
                          lambda n: api.post(clinic, {**GOOD, "notes": f"post {n}"}, subject=f"user_{n}", fresh=True))
@@ -152,7 +152,7 @@ def test_each_read_after_a_post_sees_that_post_under_load(api, clinic):
 def test_the_body_may_carry_the_key(api, database, clinic):
     key, body = str(uuid.uuid4()), {**GOOD, "notes": "by the body"}
     first = accepted(api.post(clinic, {**body, "idempotency_key": key}))
-    # In the header, in both, and with null in the body, it is the same key.
+    # The key is the same in the header, in both places, and next to null in the body.
     for fields, header in (({"idempotency_key": key}, None), ({}, key), ({"idempotency_key": key}, key),
                            ({"idempotency_key": None}, key)):
         assert accepted(api.post(clinic, {**body, **fields}, key=header), 200)["outreach_id"] == first["outreach_id"]
@@ -161,7 +161,7 @@ def test_the_body_may_carry_the_key(api, database, clinic):
     assert [each["field"] for each in used["errors"]] == ["idempotency_key"]
 
 
-def test_two_keys_that_differ_are_422(api, database, clinic):
+def test_two_different_keys_are_422(api, database, clinic):
     problem = must_be_problem(api.post(clinic, {**GOOD, "idempotency_key": "a"}, key="b"), 422)
     assert [each["field"] for each in problem["errors"]] == ["idempotency_key"]
     assert logged(database, clinic, "idempotency_key IN ('a', 'b')") == []
@@ -180,7 +180,7 @@ def test_null_in_the_body_is_no_key(api, database, clinic):
 
 
 @pytest.mark.parametrize("second", ["one", "other"])
-def test_a_header_given_twice_is_422(api, database, clinic, second):
+def test_a_repeated_key_header_is_422(api, database, clinic, second):
     headers = [*api.authorization(clinic).items(), ("Content-Type", "application/json"), ("Idempotency-Key", "one"),
                ("Idempotency-Key", second)]
     response = api.client.request("POST", api.target(clinic, "log-outreach"), headers, json.dumps(GOOD))
@@ -189,14 +189,14 @@ def test_a_header_given_twice_is_422(api, database, clinic, second):
     assert logged(database, clinic, "idempotency_key LIKE %s", "one%") == []
 
 
-def test_a_key_may_hold_commas(api, database, clinic):
+def test_a_key_may_contain_commas(api, database, clinic):
     for key in ("a,b", "a, b", ",,"):
         accepted(api.post(clinic, GOOD, key=key))
         assert len(logged(database, clinic, "idempotency_key = %s", key)) == 1
 
 
 def direct(stack, clinic, software, *keys):
-    """As nginx of that version hands it over."""
+    """Sends a request in the form of that nginx version."""
     body = json.dumps(GOOD).encode()
     values = list(fastcgi.environment("POST", stack.api.target(clinic, "log-outreach"), CONTENT_LENGTH=str(len(body)),
                                       CONTENT_TYPE="application/json", SERVER_SOFTWARE=software,
@@ -208,7 +208,7 @@ def direct(stack, clinic, software, *keys):
 
 
 def test_a_header_that_a_newer_nginx_has_joined_counts_as_two(stack, clinic):
-    """From 1.23 on its two lines are one value, from which a comma and a blank within one key cannot be told."""
+    """From 1.23 on nginx joins two lines to one value. A comma and a space within one key look the same."""
     for software in ("nginx/1.23.0", "nginx/1.26.3", "nginx/2.0.1"):
         assert direct(stack, clinic, software, "k1, k2").status == 422
         assert direct(stack, clinic, software, str(uuid.uuid4()) + ",b").status == 201

@@ -1,4 +1,4 @@
-"""The database's login cannot lay the server's role aside, and the server proves it."""
+"""The database login cannot leave the server's role, and the server verifies it."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ from stack import ROOT, Server, clean_environment, connect
 from test_readiness import migrate
 
 RUNBOOK = (ROOT / "docs/operating.md").read_text()
-# What makes a login that could, beside LOGIN.
+# Attributes, besides LOGIN, of logins that could leave the role.
 UNBOUND = {
     "superuser": ("SUPERUSER", ""),
     "bypass": ("NOINHERIT BYPASSRLS", "GRANT reengagement_api TO {0}"),
@@ -56,7 +56,7 @@ def migrated(own_database):
 
 @pytest.fixture
 def login(migrated, fresh_id):
-    """Makes a login in a database of the test's own; all are gone at the end."""
+    """Creates logins in a test's own database. All of them are dropped at the end."""
     database, made = connect(migrated), []
     name = re.search(r"///(\w+)\?", migrated)[1]
 
@@ -88,14 +88,14 @@ def metric(server, name):
                 if line.startswith(name))
 
 
-def test_each_login_that_could_is_refused(stack, folder, login):
+def test_each_unbound_login_is_refused(stack, folder, login):
     for title, (attributes, statements) in UNBOUND.items():
         assert "RELOG" in refused(stack, folder, login(attributes, statements)), title
 
 
 @pytest.mark.nightly(after=2)
 @pytest.mark.parametrize("title", BOUND)
-def test_a_bound_one_serves_and_sees_one_clinic_whatever_it_says(stack, folder, login, migrated, title):
+def test_a_bound_login_serves_and_sees_one_clinic_whatever_it_executes(stack, folder, login, migrated, title):
     with connect(migrated) as owner:
         one, other = load_clinic(owner, "one"), load_clinic(owner, "other")
     owner.close()
@@ -104,7 +104,7 @@ def test_a_bound_one_serves_and_sees_one_clinic_whatever_it_says(stack, folder, 
         eventually(lambda: server.get("/ready").status == 200, seconds=60)
         assert server.get(dashboard(one), token_headers(stack, one)).json()["summary"]["total_patients"] > 0
         assert metric(server, "reengagement_login_faults") == 0
-    # What psql, or a statement that is injected, can say as this login.
+    # Statements that psql or an injection could execute as this login.
     session = connect(url)
     with session.cursor() as cursor:
         for role in ("none", "reengagement_api", "reengagement_bound"):
@@ -118,7 +118,7 @@ def test_a_bound_one_serves_and_sees_one_clinic_whatever_it_says(stack, folder, 
     session.close()
 
 
-def test_the_documented_login_is_this_one():
+def test_the_documented_login_is_a_bound_one():
     assert re.search(r"^runuser -u postgres -- createuser --no-inherit reengagement-api\b", RUNBOOK, re.MULTILINE)
     assert """-c 'GRANT reengagement_api TO "reengagement-api"'""" in RUNBOOK
 
@@ -133,7 +133,7 @@ def test_the_documented_login_is_this_one():
         ("GRANT pg_read_all_data TO {0}", "REVOKE pg_read_all_data FROM {0}"),
     ],
 )
-def test_one_that_becomes_unbound_makes_the_server_unready_until_it_is_bound_again(
+def test_a_login_that_becomes_unbound_makes_the_server_unready_until_it_is_bound_again(
     stack, folder, login, migrated, made, taken
 ):
     url = login(*BOUND["as documented"])
@@ -150,7 +150,7 @@ def test_one_that_becomes_unbound_makes_the_server_unready_until_it_is_bound_aga
     database.close()
 
 
-def test_any_is_warned_of_and_in_the_metrics(stack, folder, login):
+def test_the_permitted_unbound_login_is_reported_in_log_and_metrics(stack, folder, login):
     with Server(stack, folder, DATABASE_URL=login(*UNBOUND["superuser"]), DATABASE_LOGIN="any") as server:
         eventually(lambda: server.get("/ready").status == 200, seconds=60)
         server.logged("it is a superuser")
@@ -160,7 +160,7 @@ def test_any_is_warned_of_and_in_the_metrics(stack, folder, login):
         assert metric(server, "reengagement_login_faults") == 1
 
 
-def test_a_server_that_could_not_look_at_its_start_answers_nothing_before_it_has(
+def test_a_server_that_could_not_check_its_login_refuses_requests_until_it_has(
     stack, folder, database, fresh_id, clinic
 ):
     name = fresh_id("later")
@@ -180,8 +180,8 @@ def test_a_server_that_could_not_look_at_its_start_answers_nothing_before_it_has
             cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
-def test_what_a_statement_leaves_in_a_session_is_taken_back_with_the_next(stack, folder, login, migrated):
-    """A trigger stands for the statement that is injected: it runs as the server's role, in a session that is kept."""
+def test_session_state_of_a_statement_is_reset_before_the_next(stack, folder, login, migrated):
+    """A trigger simulates an injected statement. It runs with the server's role in a session that is reused."""
     database = connect(migrated)
     clinic = load_clinic(database, "clinic")
     with database.cursor() as cursor, Server(stack, folder, DATABASE_URL=login(*BOUND["as documented"]),
@@ -191,7 +191,7 @@ def test_what_a_statement_leaves_in_a_session_is_taken_back_with_the_next(stack,
         cursor.execute("CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
                        " PERFORM set_config('reengagement.now', '2020-01-01Z', false), pg_advisory_lock(4711);"
                        " PERFORM set_config('role', 'none', false); RETURN NULL; END $$")
-        # At the end of the transaction, of which all that is left needs the role's rights no more.
+        # It runs at the end of the transaction, and nothing after it needs the role's privileges.
         cursor.execute("CREATE CONSTRAINT TRIGGER leave AFTER INSERT ON outreach_log DEFERRABLE INITIALLY DEFERRED"
                        " FOR EACH ROW EXECUTE FUNCTION leave()")
         assert post(server, stack, clinic).status == 201
@@ -206,7 +206,7 @@ def test_what_a_statement_leaves_in_a_session_is_taken_back_with_the_next(stack,
                            " WHERE datname = current_database() AND application_name = 'reengagement-api'")
             return cursor.fetchone()[0]
 
-        # One session has done all of it, or another would prove nothing; the one of the start may be about to end.
+        # One session must have executed everything, or the test would prove nothing. The first one may be about to end.
         eventually(lambda: sessions() == 1)
         assert "could not be opened" not in server.log.read_text()
     database.close()

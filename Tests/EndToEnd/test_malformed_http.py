@@ -1,4 +1,4 @@
-"""Requests that are no proper HTTP: an answer in the right form or a closed connection, never a 500, never a hang."""
+"""Malformed HTTP gets a well-formed error or a closed connection, never a 500 and never a hang."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def get(line="GET /api/v1/reengagement/{org}/dashboard HTTP/1.1", *headers):
     return lines(line, "Host: localhost", "Authorization: Bearer {token}", "Connection: close", *headers)
 
 
-# name: (request, the statuses it may get; None is a connection closed without an answer)
+# name: (request, allowed statuses). None is a connection closed without a response.
 CASES = {
     "empty": (b"\r\n\r\n\r\n", {400, 408, None}),
     "a zero byte": (b"\x00", {400, None}),
@@ -169,7 +169,7 @@ def dechunked(body):
 
 
 def check_form(answer, title):
-    """What came back is JSON of the right kind, and an error is a whole problem."""
+    """Asserts that the response has the right content type and that an error is a complete problem."""
     while answer.startswith(b"HTTP/1.1 100"):
         answer = answer.partition(b"\r\n\r\n")[2]
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -199,7 +199,7 @@ SLOW = ("empty", "length of a terabyte")  # nginx waits for more, or for the cli
 
 @pytest.mark.parametrize("way, title", [(way, title) for way in ("tls", "clear")
                                         for title in CASES if way == "tls" or title not in SLOW])
-def test_a_malformed_request_is_answered_in_form_or_not_at_all(api, plain_client, clinic, title, way):
+def test_a_malformed_request_gets_a_well_formed_error_or_none(api, plain_client, clinic, title, way):
     request, allowed = CASES[title]
     client, began = (api.client if way == "tls" else plain_client), time.monotonic()
     answer = client.raw(fill(request, api, clinic),
@@ -215,7 +215,7 @@ def test_a_malformed_request_is_answered_in_form_or_not_at_all(api, plain_client
 
 
 def is_closed(channel):
-    """Whether the other end has closed it, or has answered; what belongs to TLS alone is neither."""
+    """Returns whether the peer has closed the connection or sent a response. TLS records of its own do not count."""
     channel.setblocking(False)
     try:
         channel.recv(1)
@@ -226,8 +226,8 @@ def is_closed(channel):
         return True
 
 
-def test_a_request_that_stops_half_way_holds_no_one_else_up(api, clinic):
-    """Slow and unfinished requests wait in nginx; the server never sees them."""
+def test_an_unfinished_request_delays_no_other_client(api, clinic):
+    """Slow and unfinished requests wait in nginx and never reach the server."""
     import socket
     unfinished = [
         b"GET /health HT", b"GET /health HTTP/1.1\r\nHost: l",
@@ -251,12 +251,13 @@ def test_a_request_that_stops_half_way_holds_no_one_else_up(api, clinic):
                 channel.close()
         return answered
 
-    # Not after nginx had given those up, as it does after 10 s: on a busy machine before the last of them has come.
+    # nginx drops the unfinished requests after 10 s. On a busy machine the last one may not have arrived by then, so
+    # there are several attempts.
     eventually(lambda: answered_meanwhile() > 1, 120)
 
 
-def test_pipelined_requests_are_each_answered_in_turn(api, clinic, second_clinic):
-    """Each with its own rights, and with its own answer."""
+def test_pipelined_requests_are_answered_in_order(api, clinic, second_clinic):
+    """Each has its own permissions and its own response."""
     request = "GET /api/v1/reengagement/{o}/risk-metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: {t}\r\n{c}\r\n"
     parts = [(clinic, clinic), (second_clinic, clinic), (second_clinic, second_clinic), (clinic, second_clinic),
              (clinic, clinic)]

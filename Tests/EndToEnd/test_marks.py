@@ -1,7 +1,7 @@
-"""Where the look for marks begins (sql/flat/15_floor.sql): behind the marks that are gone, before every one that is
-left or to come.
+"""The search for pending changes starts at the floor (sql/flat/15_floor.sql): after the deleted ones and before every
+current or future one.
 
-Sessions beside each other, on a database of its own: a copy of the one that MARKS_TEMPLATE_URL names, where it is set.
+Concurrent sessions use a separate database, a copy of the one in MARKS_TEMPLATE_URL if that is set.
 """
 
 import json
@@ -11,9 +11,9 @@ import pytest
 
 from stack import connect
 
-# More than the number by which a transaction must be behind to be noted.
+# More than the lag in transactions from which a running transaction is noted.
 MANY = 150
-# A look is a descent or two. What it took before was a page for each few of the marks that are gone.
+# A search descends an index once or twice. Without the floor it reads a page for every few deleted changes.
 FEW_BUFFERS = 16
 
 
@@ -54,8 +54,8 @@ class Session:
         return current
 
     def buffers(self, look="SELECT true FROM re.pending_changes('one', 1) LIMIT 1"):
-        """Of a look for a mark, and for the organization's row, which says where to look."""
-        # As the server does it: row-level security has a part in the choice of the plan.
+        """Returns the pages read by a search for pending changes and for the organization's row with the floor."""
+        # With the server's role, because row-level security affects the plan.
         self.run("SET ROLE reengagement_api")
         plan = self.value(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT json) {look}")
         self.run("RESET ROLE")
@@ -69,7 +69,7 @@ class Session:
 @pytest.fixture
 def session(url):
     made = Session(url)
-    # The marks that are gone stay where they are.
+    # Deleted pending changes stay in the table.
     made.run("ALTER TABLE re.pending_change SET (autovacuum_enabled = off)")
     made.run("INSERT INTO organizations (id, name) VALUES ('one', 'One')")
     made.run(
@@ -91,7 +91,7 @@ def transaction(url):
 
 @contextmanager
 def old_snapshot(url):
-    """As a dump holds one: no vacuum takes what has gone since."""
+    """Holds a snapshot like a dump. Vacuum removes nothing deleted after it."""
     with transaction(url) as dump:
         dump.connection.rollback()
         dump.connection.set_session(isolation_level="REPEATABLE READ")
@@ -100,7 +100,7 @@ def old_snapshot(url):
 
 
 @pytest.mark.parametrize("older_by", (0, MANY), ids=("just begun", "open for long"))
-def test_a_writer_that_commits_after_an_advance_is_seen(session, url, older_by):
+def test_a_pending_change_that_commits_after_the_floor_moved_is_found(session, url, older_by):
     with transaction(url) as writer:
         writer.log("p1")
         session.log("p2", 1 + older_by)
@@ -125,10 +125,10 @@ def test_an_open_writer_does_not_hold_the_floor(session, url):
         assert session.buffers() <= FEW_BUFFERS
 
 
-def test_what_the_transaction_of_an_advance_writes_later_is_seen(session, url):
+def test_a_change_that_the_refreshing_transaction_makes_later_is_found(session, url):
     with transaction(url) as own:
         own.log("p1")
-        # Another ends meanwhile, so that the transaction's own number lies below what has ended.
+        # Another transaction ends in between, so the own transaction's number is below an ended one.
         session.log("p9")
         own.run("SAVEPOINT here")
         own.advance()
@@ -140,12 +140,12 @@ def test_what_the_transaction_of_an_advance_writes_later_is_seen(session, url):
         own.log("p3")
         own.connection.commit()
     assert not session.is_current()
-    # p3; and p9, whose attempt came after the now of that transaction.
+    # The two patients are p3 and p9, whose attempt is later than the transaction's `now`.
     assert session.advance() == (2, False, False)
     assert session.is_current()
 
 
-def test_marks_that_an_advance_leaves_are_seen(session):
+def test_changes_that_a_refresh_leaves_are_found(session):
     session.log_all()
     session.log("p3")
     for worked_off in range(10, 50, 10):
@@ -155,9 +155,9 @@ def test_marks_that_an_advance_leaves_are_seen(session):
     assert session.is_current()
 
 
-def test_the_floor_of_another_cluster_is_none(session):
-    """As a dump brings it: the row names a transaction that has not written it, and numbers that
-    are still to come here."""
+def test_the_floor_of_another_cluster_is_ignored(session):
+    """A restored dump has such a row: its transaction has not written it, and its numbers are in this cluster's
+    future."""
     session.run("UPDATE re.organization_state SET floor_xid = '999999999999'")
     session.log("p1")
     assert not session.is_current()
@@ -167,7 +167,7 @@ def test_the_floor_of_another_cluster_is_none(session):
     assert not session.is_current()
 
 
-def test_a_mark_of_another_cluster_is_seen(session):
+def test_a_pending_change_of_another_cluster_is_found(session):
     session.run("INSERT INTO re.pending_change (organization_id, patient_id, xid) VALUES ('one', 'p1', '3')")
     session.run("UPDATE re.organization_state SET generation = generation")
     assert not session.is_current()
@@ -176,22 +176,22 @@ def test_a_mark_of_another_cluster_is_seen(session):
 
 
 @pytest.mark.nightly
-def test_a_look_does_not_walk_over_marks_that_are_gone(session, url):
+def test_a_search_does_not_read_deleted_changes(session, url):
     with old_snapshot(url):
         before = session.buffers()
         for _ in range(60):
             session.log_all()
             session.advance()
         assert session.buffers() <= max(before, FEW_BUFFERS)
-        # The same look from the beginning, to show that they are still there.
+        # A search from the beginning shows that they still exist.
         session.run("UPDATE re.organization_state SET floor_xid = '0', floor_running = '{}'")
         assert session.buffers() > FEW_BUFFERS
 
 
 @pytest.mark.nightly
-def test_a_look_does_not_walk_over_what_the_organization_was(session, url):
+def test_a_search_does_not_read_old_versions_of_the_organizations_row(session, url):
     with old_snapshot(url):
-        # Of several clinics, with statistics as autovacuum makes them at any time.
+        # Several clinics with statistics, which autovacuum may collect at any time.
         session.run("INSERT INTO organizations (id, name) SELECT 'other' || i, 'O' FROM generate_series(1, 2) i")
         session.run("ANALYZE re.organization_state")
         looks = ("SELECT * FROM re.probe('one')", "SELECT true FROM re.pending_changes('one', 1) LIMIT 1")
@@ -203,14 +203,14 @@ def test_a_look_does_not_walk_over_what_the_organization_was(session, url):
             session.advance()
         session.run("ANALYZE re.organization_state")
         assert [session.buffers(look) <= read + 4 for look, read in zip(looks, before)] == [True, True]
-        # Each of its rows is still there.
+        # All versions of the row still exist.
         assert (
             session.buffers("SELECT max(generation) FROM re.organization_state WHERE organization_id || '' = 'one'")
             > 10
         )
 
 
-def test_a_row_is_made_once_for_an_organization(session, url):
+def test_one_row_exists_for_an_organization(session, url):
     count = "SELECT count(*) FROM re.organization_state WHERE organization_id = 'one'"
     session.run("DELETE FROM organizations")
     session.advance()
@@ -223,7 +223,7 @@ def test_a_row_is_made_once_for_an_organization(session, url):
 
 
 @pytest.mark.nightly
-def test_a_backlog_that_is_worked_off_is_not_walked_over(session, url):
+def test_a_search_does_not_read_a_processed_backlog(session, url):
     session.run(
         "INSERT INTO patients (organization_id, id, name) SELECT 'one', 'q' || i, 'Q' FROM generate_series(1, 4000) i"
     )

@@ -1,4 +1,4 @@
-"""Callers choose how long their tokens are, how many, and what they say; not how much memory the server takes."""
+"""Clients choose the number, length and claims of their tokens. The server limits its memory nevertheless."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ import pytest
 from asking import dashboard, eventually, token_headers
 
 TOKENS = 6000
-# Remembered whole, with what they say, the tokens below would take some 90 MB.
+# Caching the complete tokens below with their claims would need some 90 MB.
 MOST_GROWTH = 40 << 20
 
 
@@ -22,8 +22,8 @@ def resident(server):
 
 
 def ask_with_long_tokens(server, stack, tokens):
-    """As many subjects as tokens, each as long as nginx lets it be, and valid; another
-    organization's path is 403 quickly."""
+    """Sends one token per subject, each valid and as long as nginx allows. Another organization's path gets a quick
+    403."""
 
     def ask(_):
         unique = uuid.uuid4().hex
@@ -37,7 +37,7 @@ def ask_with_long_tokens(server, stack, tokens):
 
 
 @pytest.mark.nightly
-def test_thousands_of_long_tokens_take_no_more_memory_than_is_meant_for_them(server_with, stack):
+def test_thousands_of_long_tokens_stay_within_the_cache_limit(server_with, stack):
     server = server_with(RATE_LIMIT="50")
     ask_with_long_tokens(server, stack, 300)
     before = resident(server)

@@ -1,4 +1,4 @@
-"""The SQL of docs/migrating.md loads tables like the predecessor's, and the answers are then right."""
+"""The SQL of docs/migrating.md loads the tables of the predecessor, and the responses are right."""
 
 import re
 
@@ -38,7 +38,7 @@ INSERT INTO old.conversations (organization_id, patient_id, sentiment, created_a
 
 @pytest.fixture
 def loaded(stack, database, fresh_id):
-    """The documented SQL, as often as it is called, for an organization of the test's own."""
+    """Executes the documented SQL for a new organization at each call."""
     text = (ROOT / "docs/migrating.md").read_text()
     sql, = re.findall(r"^```sql\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     organization = fresh_id("old")
@@ -66,7 +66,7 @@ def test_the_documented_sql_loads_the_tables(api, loaded):
     for _ in range(2):
         found = patients(api, loaded())
         assert set(found) == {"1", "2", "4"}
-        # A past visit that was left "scheduled" is a contact, the coming one is upcoming.
+        # A past visit with the status "scheduled" is a contact. The future one is upcoming.
         assert (found["1"]["name"], found["1"]["risk_level"],
                 found["1"]["total_lifetime_appointments"]) == ("Ana Lee", "low", 1)
         assert found["1"]["next_scheduled_appointment"] and found["1"]["phone"] == "+61 1"
@@ -75,7 +75,7 @@ def test_the_documented_sql_loads_the_tables(api, loaded):
         assert api.get(loaded(), "patients/00000000-0000-4000-8000-000000000003").status == 404
 
 
-def test_an_unknown_status_stops_the_load_and_leaves_nothing(loaded):
+def test_an_unknown_status_stops_the_load_without_a_row(loaded):
     loaded.cursor.execute("UPDATE old.appointments SET status = 'moved' WHERE status = 'canceled'")
     with pytest.raises(Exception, match="null value in column \"status\""):
         loaded()
