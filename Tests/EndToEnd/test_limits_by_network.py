@@ -50,7 +50,7 @@ http {{
     server {{
         listen 127.0.0.1:{port};
         listen unix:{folder}/http2 http2;
-        # No body is given up for being slow, however slow the machine is.
+        # A slow body is never timed out, even on a slow machine.
         client_body_timeout 10m;
         location / {{ fastcgi_pass unix:/nonexistent; }}
         location = /network {{ default_type application/octet-stream; return 200 $client_network; }}

@@ -129,7 +129,7 @@ def test_blocked_background_work_takes_no_connection_from_requests(server_with, 
 
 
 def test_a_token_with_an_unknown_key_waits_in_the_queue_and_delays_no_service(server_with, stack, connection, database,
-                                                                                clinic, folder):
+                                                                              clinic, folder):
     key, path = generate_key(), folder / "jwks.json"
     path.write_text(jwks({"known": key}))
     server = server_with(CLERK_JWT_KEY=None, CLERK_JWKS_FILE=str(path), **FOR_EVER)
@@ -167,7 +167,7 @@ def test_services_are_answered_through_nginx_while_a_lock_holds_every_worker(sta
 
 
 def test_a_request_that_waits_too_long_for_a_worker_is_refused_under_the_lock(server_with, stack, connection, database,
-                                                                         clinic):
+                                                                              clinic):
     # The first two requests have the same timeout to open their connections.
     server = server_with(**{**FOR_EVER, "DB_ACQUIRE_TIMEOUT_MS": "5000"})
     path, headers = f"{PREFIX}/{clinic}/patients/patient_123", token_headers(stack, clinic)

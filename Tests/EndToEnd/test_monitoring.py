@@ -1,4 +1,4 @@
-"""What is watched: the metrics as Prometheus reads them, the alert rules, and the dashboard."""
+"""Monitoring: the metrics as Prometheus reads them, the alert rules and the dashboard."""
 
 import json
 import re
@@ -15,7 +15,7 @@ RULES = yaml.safe_load((FOLDER / "alerts.yml").read_text())
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"]]
 NAMES = [alert["alert"] for alert in ALERTS]
 DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text())
-# What Prometheus itself makes of a scrape.
+# The metric that Prometheus itself adds to a scrape.
 OWN = {"up"}
 
 
@@ -26,7 +26,7 @@ def promtool(*arguments, stdin=None):
 
 
 def expressions(node):
-    """Every query of the dashboard."""
+    """Yields every query of the dashboard."""
     if isinstance(node, dict):
         if "expr" in node:
             yield node["expr"]
@@ -45,7 +45,7 @@ QUERIES = [as_prometheus_reads(expression) for expression in expressions(DASHBOA
 
 
 def metrics_in(expression):
-    """The metrics that an expression reads: the names outside quotes, braces and by (…)."""
+    """Returns the metrics of an expression: the names outside quotes, braces and by (…)."""
     bare = re.sub(r'"[^"]*"|\b(by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)|\{[^}]*\}|\[[^]]*\]', " ",
                   re.sub(r'"[^"]*"', '""', expression))
     return {name for name in re.findall(r"\b[a-z_][a-z0-9_]*\b(?!\s*\()", bare)} - {"or", "and", "by", "le", "unless"}
@@ -53,7 +53,7 @@ def metrics_in(expression):
 
 @pytest.fixture(scope="module")
 def scraped(api, stack):
-    """The text after requests of several kinds."""
+    """Returns the metrics after requests of several kinds."""
     for target in ("/health", "/ready", "/nowhere", api.target("org_monitored", "dashboard")):
         api.client.request("GET", target)
 
@@ -64,15 +64,15 @@ def scraped(api, stack):
     return eventually(complete)
 
 
-def test_promtool_finds_nothing_in_the_metrics(scraped):
+def test_promtool_reports_no_problem_in_the_metrics(scraped):
     assert promtool("check", "metrics", stdin=scraped.encode()) == (0, "")
 
 
-def test_promtool_would_find_something():
+def test_promtool_reports_a_problem_in_bad_metrics():
     assert promtool("check", "metrics", stdin=b"# TYPE requests counter\nrequests 1\n")[0] != 0
 
 
-def test_the_metrics_have_the_names_that_are_expected(scraped):
+def test_the_metrics_have_the_expected_names(scraped):
     names = {line.split()[2] for line in scraped.splitlines() if line.startswith("# TYPE ")}
     assert names >= {
         "reengagement_build_info", "reengagement_http_requests_total", "reengagement_http_request_duration_seconds",
@@ -96,7 +96,7 @@ def test_the_rules_are_accepted_and_each_alert_fires_when_it_should():
         assert status == 0, output
 
 
-def test_each_alert_is_tested_firing_and_quiet_and_told_to_somebody():
+def test_each_alert_is_tested_firing_and_quiet_and_has_a_receiver():
     cases = [case for test in yaml.safe_load((FOLDER / "alerts.test.yml").read_text())["tests"]
              for case in test["alert_rule_test"]]
     for fires in (True, False):
@@ -121,21 +121,21 @@ def test_prometheus_accepts_every_query_of_the_dashboard(tmp_path):
     assert promtool("check", "rules", rules)[0] != 0
 
 
-def test_every_metric_that_is_read_is_one_of_the_servers(scraped):
+def test_every_metric_in_use_is_one_of_the_servers(scraped):
     present = {re.match(r"\w+", line)[0] for line in scraped.splitlines() if line and not line.startswith("#")}
     read = set().union(*map(metrics_in, [*QUERIES, *(alert["expr"] for alert in ALERTS)]))
     assert read - OWN <= present, read - OWN - present
     assert len(read) >= 20
 
 
-def test_every_label_value_that_is_read_is_one_of_the_servers(scraped):
+def test_every_label_value_in_use_is_one_of_the_servers(scraped):
     classes = set(re.findall(r'class="(\w+)"', scraped))
     read = {name for alert in ALERTS for names in re.findall(r'class=~?"([^"]+)"', alert["expr"])
             for name in names.split("|")}
     assert read and read <= classes, read - classes
 
 
-def test_the_dashboard_is_one_that_can_be_imported():
+def test_the_dashboard_can_be_imported():
     panels = DASHBOARD["panels"]
     assert len({panel["id"]
                 for panel in panels}) == len(panels) and DASHBOARD["uid"] and DASHBOARD["schemaVersion"] >= 36

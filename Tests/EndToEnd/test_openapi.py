@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the server has and takes: nothing more, nothing less, and nothing else."""
+"""The OpenAPI document describes exactly what the server accepts and returns."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ ANSWERS = [(path, method, status) for path, method, operation in description.ope
            for status in operation["responses"]]
 
 
-# The document by itself.
+# The tests of the document alone.
 
 def test_the_served_document_is_the_file(api):
     response = api.client.request("GET", "/openapi.json")
@@ -30,8 +30,8 @@ def test_the_served_document_is_the_file(api):
 
 @pytest.mark.parametrize("host", ["api.example.com", "api.example.com:8443", "[::1]:8443", 'x"}', "a b", "a/b", "a\\b",
                                   "", "x" * 256])
-def test_the_document_names_the_server_that_it_was_asked_of(server_with, host):
-    """And nothing that could not be one."""
+def test_the_document_names_the_requested_host(server_with, host):
+    """An impossible host is not named."""
     response = server_with().request("GET", "/openapi.json", {"Host": host})
     document = strict_json(response.body.decode())
     is_host = re.fullmatch(r"[A-Za-z0-9.:\[\]-]{1,255}", host)
@@ -39,7 +39,7 @@ def test_the_document_names_the_server_that_it_was_asked_of(server_with, host):
     assert {**document, "servers": description.document["servers"]} == description.document
 
 
-def test_it_is_of_the_version_that_the_server_tells(api):
+def test_the_document_has_the_version_of_the_server(api):
     assert description.document["openapi"].startswith("3.1.")
     assert description.document["info"]["version"] == api.client.request("GET", "/health").json()["version"]
 
@@ -53,7 +53,7 @@ def test_every_reference_resolves_and_every_component_is_used():
     assert schemes == set(description.document["components"]["securitySchemes"])
 
 
-def test_every_schema_is_one_and_every_property_is_described():
+def test_every_schema_is_valid_and_every_property_is_described():
     schemas = [node["schema"] for node in nodes(description.document)
                if "schema" in node] + list(description.document["components"]["schemas"].values())
     for schema in schemas:
@@ -64,7 +64,7 @@ def test_every_schema_is_one_and_every_property_is_described():
 
 
 def inner_schemas(node, place=""):
-    """Every schema of the document with its place, those within schemas included."""
+    """Yields every schema of the document with its place, including nested ones."""
     if isinstance(node, list):
         for number, each in enumerate(node):
             yield from inner_schemas(each, f"{place}/{number}")
@@ -77,7 +77,7 @@ def inner_schemas(node, place=""):
 
 
 def test_every_object_enumeration_and_item_is_a_component_with_a_title():
-    """A generator calls what has no name of its own `PatientsInner` or `Summary1`."""
+    """A generator names a component without a title `PatientsInner` or `Summary1`."""
     found = 0
     for place, schema in inner_schemas(description.document):
         named = place.removeprefix("/components/schemas/")
@@ -108,7 +108,7 @@ def test_every_example_fits_its_schema():
     assert shown >= 25
 
 
-def test_every_answer_is_shown_by_an_example():
+def test_every_response_has_an_example():
     for path, method, status in ANSWERS:
         (kind, content), = description.response(path, method, status)["content"].items()
         assert path == "/openapi.json" and status == "200" or "example" in content or "examples" in content, (
@@ -118,7 +118,7 @@ def test_every_answer_is_shown_by_an_example():
 
 
 def test_the_examples_are_the_contracts():
-    """Those that are shown as they are have no file of their own: test_oracle.py takes them from the document."""
+    """Endpoints without a file in the contract's example are checked in test_oracle.py."""
     shown = {name: example["value"] for name, example in description.document["components"]["examples"].items()}
     assert shown["Trends"] == strict_json((EXAMPLE / "trends.7d.risk_levels.json").read_text())
     page = strict_json((EXAMPLE / "patients.prioritized.json").read_text())
@@ -128,7 +128,7 @@ def test_the_examples_are_the_contracts():
     )
 
 
-# The document and the server's own lists.
+# The tests of the document against the server's own lists.
 
 def test_every_endpoint_of_the_registry_is_documented_and_no_other():
     """Tests/APITests/RegistryTests.swift compares both with the server's routes."""
@@ -136,8 +136,8 @@ def test_every_endpoint_of_the_registry_is_documented_and_no_other():
     assert documented == {(endpoint.template, endpoint.method.lower()) for endpoint in ENDPOINTS}
 
 
-def test_every_parameter_and_field_that_the_server_reads_is_documented_and_the_other_way_round():
-    """RegistryTests.swift finds out which endpoint takes which."""
+def test_the_documented_parameters_and_fields_are_exactly_those_that_the_server_reads():
+    """RegistryTests.swift checks which endpoint accepts which."""
     read = {name for file in API.rglob("*.swift") for name in re.findall(r'(?:parameters|fields|values)\.\w+\((?:of: )?"(\w+)"', file.read_text())}
     documented = {p["name"] for path, method in OPERATIONS for p in description.parameters(path, method) if p["in"] == "query"}
     for body in ("OutreachRequest", "PatientSearch"):
@@ -148,13 +148,13 @@ def test_every_parameter_and_field_that_the_server_reads_is_documented_and_the_o
 @pytest.mark.parametrize("path, method", OPERATIONS)
 def test_the_server_allows_the_documented_method(api, path, method):
     response = api.client.request("BREW", filled(path))
-    both = path.endswith("patients/search")     # whose GET is a patient's
+    both = path.endswith("patients/search")     # its GET addresses a patient
     assert response.header("Allow") == ("GET, HEAD, POST, OPTIONS" if both else "GET, HEAD, OPTIONS"
                                         if method == "get" else "POST, OPTIONS")
 
 
 @pytest.mark.parametrize("path, method", OPERATIONS)
-def test_a_token_is_needed_where_the_document_says_so(api, path, method):
+def test_a_token_is_required_exactly_where_documented(api, path, method):
     operation = description.document["paths"][path][method]
     response = api.client.request(method.upper(), filled(path))
     assert (
@@ -166,8 +166,8 @@ def test_a_token_is_needed_where_the_document_says_so(api, path, method):
 
 @pytest.mark.parametrize("path, method, operation", description.operations(), ids=lambda value: value
                          if isinstance(value, str) else "")
-def test_every_status_that_can_occur_is_documented(path, method, operation):
-    """By the definitions' table; the answers' tests show that each of them does occur."""
+def test_every_possible_status_is_documented(path, method, operation):
+    """The list is the definitions' table. The tests of responses prove that each status occurs."""
     expected = {"200", "405", "default"} | {"/ready": {"503"}, "/metrics": {"403"}, "/problems/{problem}": {"404"},
                                             "/.well-known/security.txt": {"404"}}.get(path, set())
     if path.startswith(PREFIX):
@@ -178,17 +178,17 @@ def test_every_status_that_can_occur_is_documented(path, method, operation):
     assert set(operation["responses"]) == expected
 
 
-def test_what_an_answer_may_lack_is_known():
+def test_the_optional_properties_are_known():
     lacking = set().union(*(description.optional(schema_of(*answer)) for answer in ANSWERS))
     asked_for = {"engagement_status", "action_priority", "risk_tier", "q", "sort", "include", "treatment_notes"}
     assert lacking == {"risk_levels", "contact_success_rate", "conversion_rate", "channels", "errors",
                        "version"} | asked_for
 
 
-# What may be sent.
+# The tests of accepted values.
 
 def sendable(schema):
-    """Values in and out of what the schema allows."""
+    """Returns values inside and outside the schema."""
     schema = {**description.resolved(schema), **schema}
     if schema["type"] == "integer":
         return [schema["minimum"] - 1, schema["minimum"], schema["maximum"], schema["maximum"] + 1, "1.5", "x"]
@@ -203,7 +203,7 @@ def sendable(schema):
 
 
 @pytest.mark.parametrize("path, parameter", QUERY, ids=lambda value: value["name"] if isinstance(value, dict) else "")
-def test_a_parameter_takes_exactly_what_its_schema_allows(api, path, parameter):
+def test_a_parameter_accepts_exactly_the_values_of_its_schema(api, path, parameter):
     name, schema, endpoint = parameter["name"], parameter["schema"], path.removeprefix(f"{PREFIX}/{{org_id}}/")
     for value in [parameter["example"], *sendable(schema)]:
         text = ",".join(value) if isinstance(value, list) else value
@@ -212,7 +212,7 @@ def test_a_parameter_takes_exactly_what_its_schema_allows(api, path, parameter):
 
 
 @pytest.mark.parametrize("path, parameter", QUERY, ids=lambda value: value["name"] if isinstance(value, dict) else "")
-def test_a_parameter_left_out_has_its_documented_default(api, clinic, path, parameter):
+def test_an_omitted_parameter_has_its_documented_default(api, clinic, path, parameter):
     endpoint = path.removeprefix(f"{PREFIX}/{{org_id}}/")
     if "default" in parameter["schema"]:
         answers = [api.answer(clinic, endpoint + query)
@@ -234,7 +234,7 @@ BODIES = [GOOD, {}, *({k: v for k, v in GOOD.items() if k != name} for name in G
           *({**GOOD, "patient_id": p} for p in ("", "🐨" * 200, "🐨" * 201)), {**GOOD, "unknown": {"x": [1]}}]
 
 
-def test_a_body_is_taken_exactly_if_its_schema_allows_it(api, clinic):
+def test_a_body_is_accepted_exactly_if_its_schema_allows_it(api, clinic):
     schema = description.document["components"]["schemas"]["OutreachRequest"]
     for body in BODIES:
         response = api.post(clinic, body)
@@ -253,14 +253,14 @@ VALUES = {
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_a_search_is_taken_exactly_if_its_schema_allows_it(api, clinic, name):
+def test_a_search_is_accepted_exactly_if_its_schema_allows_it(api, clinic, name):
     schema = description.document["components"]["schemas"]["PatientSearch"]
     for value in VALUES[name]:
         response = api.search(clinic, {name: value})
         assert response.status == (422 if description.faults(schema, {name: value}) else 200), (name, value, response)
 
 
-def test_the_documented_defaults_are_what_is_logged(api, clinic):
+def test_the_documented_defaults_are_logged(api, clinic):
     outreach_id = accepted(api.post(clinic, GOOD))["outreach_id"]
     logged = next(a for a in api.answer(clinic, "patients/patient_123")["outreach"] if a["outreach_id"] == outreach_id)
     fields = description.document["components"]["schemas"]["OutreachRequest"]["properties"]
@@ -268,7 +268,7 @@ def test_the_documented_defaults_are_what_is_logged(api, clinic):
                                                                     for name in ("notes", "opened")}
 
 
-def test_an_idempotency_key_is_taken_exactly_if_its_schema_allows_it(api, clinic):
+def test_an_idempotency_key_is_accepted_exactly_if_its_schema_allows_it(api, clinic):
     key, = (p for p in description.parameters(f"{PREFIX}/{{org_id}}/log-outreach", "post")
             if p["name"] == "Idempotency-Key")
     for value in (key["example"], "a", "~ !", "x" * 255, "x" * 256, "", "é", "a\tb"):

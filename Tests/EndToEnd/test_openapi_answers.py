@@ -1,5 +1,5 @@
-"""Every answer and every problem fits the schema documented for its path, method and status, and
-has what that names."""
+"""Every response and every problem matches the documented schema of its path, method and status and has all of its
+properties."""
 
 import copy
 import http.client
@@ -21,7 +21,7 @@ PROBLEMS = [(path, method, status) for path, method, operation in description.op
             for status in operation["responses"] if not status.startswith("2")]
 
 
-# The registry's questions, and what they do not show.
+# Further questions besides the registry's, and the properties that none of them shows.
 MORE = {
     "trends": ["?metrics=risk_levels", "?metrics=success_rates", "?period=7d&metrics=channel_performance"],
     "patients/prioritized": ["?limit=1", "?risk_level=all",
@@ -31,12 +31,12 @@ READS = {
     endpoint.path: ["", *(f"?{question.query}" for question in endpoint.questions), *MORE.get(endpoint.path, ())]
     for endpoint in registry.READS if registry.PATIENT not in endpoint.path
 }
-# Null for more than a thousand found alone, which test_list.py looks at.
+# Null appears only for more than a thousand matches, which test_list.py checks.
 UNSEEN = {"patients/prioritized": {".summary.total?"}}
 
 
 @pytest.mark.parametrize("endpoint", READS)
-def test_answers_fit_and_have_exactly_the_documented_properties(api, clinic, endpoint):
+def test_responses_match_and_have_exactly_the_documented_properties(api, clinic, endpoint):
     path, seen = f"{PREFIX}/{{org_id}}/{endpoint}", set()
     for query in READS[endpoint]:
         seen |= present(must_fit(path, "get", "200", api.get(clinic, endpoint + query)))
@@ -44,20 +44,20 @@ def test_answers_fit_and_have_exactly_the_documented_properties(api, clinic, end
     assert seen == description.properties(schema_of(path, "get", "200")) - UNSEEN.get(endpoint, set())
 
 
-def test_a_search_fits(api, clinic):
+def test_a_search_matches(api, clinic):
     path = f"{PREFIX}/{{org_id}}/patients/search"
     for body in ({}, {"q": "ana", "sort": "name", "include": "notes", "limit": 1}, {"q": "no such name"}):
         must_fit(path, "post", "200", api.search(clinic, body))
 
 
-def test_patients_fit_and_have_exactly_the_documented_properties(api, clinic):
+def test_patients_match_and_have_exactly_the_documented_properties(api, clinic):
     path = f"{PREFIX}/{{org_id}}/patients/{{patient_id}}"
     answers = [must_fit(path, "get", "200", api.get(clinic, f"patients/patient_{number}"))
                for number in (123, 456, 500, 501, 502, 503)]
     assert set().union(*map(present, answers)) == description.properties(schema_of(path, "get", "200"))
 
 
-def test_posts_fit_and_have_exactly_the_documented_properties(api, clinic):
+def test_posts_match_and_have_exactly_the_documented_properties(api, clinic):
     path = f"{PREFIX}/{{org_id}}/log-outreach"
     for status, example in (("201", "OutreachLogged"), ("200", "OutreachReplayed")):
         answer = must_fit(path, "post", status, api.post(clinic, GOOD, key="twice"))
@@ -66,12 +66,12 @@ def test_posts_fit_and_have_exactly_the_documented_properties(api, clinic):
 
 
 @pytest.mark.parametrize("path", [path for path, _ in OPERATIONS if not path.startswith(PREFIX)])
-def test_the_service_paths_fit_and_have_exactly_the_documented_properties(api, path):
+def test_the_service_paths_match_and_have_exactly_the_documented_properties(api, path):
     answer = must_fit(path, "get", "200", api.client.request("GET", filled(path)))
     assert path == "/openapi.json" or present(answer) == description.properties(schema_of(path, "get", "200"))
 
 
-def test_an_answer_that_is_not_as_documented_is_found(api, clinic):
+def test_an_undocumented_response_is_detected(api, clinic):
     path, response = f"{PREFIX}/{{org_id}}/patients/prioritized", api.get(clinic, "patients/prioritized")
     good = json.loads(response.body)
     for spoil in (lambda v: v.pop("timestamp"), lambda v: v["summary"].update(more=1),
@@ -86,11 +86,11 @@ def test_an_answer_that_is_not_as_documented_is_found(api, clinic):
             must_fit(path, "get", "200", response)
 
 
-# A live problem of each documented status.
+# The tests of a real problem for each documented status.
 
 @pytest.fixture(scope="module")
 def alone(stack, database, directory):
-    """Servers in whose place a status arises that the stack's own does not answer."""
+    """Servers for the statuses that the stack's own server does not return."""
     folder = Path(tempfile.mkdtemp(prefix="o.", dir=directory))
     with database.cursor() as cursor:
         cursor.execute("CREATE DATABASE without_schema")
@@ -110,7 +110,7 @@ def alone(stack, database, directory):
 
 
 def well_formed(api, organization, path, method):
-    """A request to the operation that nothing is wrong with."""
+    """Returns a valid request for the operation."""
     headers = api.authorization(organization) if path.startswith(PREFIX) else {}
     target = filled(path, organization, "patient_123")
     if method == "get":
@@ -119,7 +119,7 @@ def well_formed(api, organization, path, method):
 
 
 def nowhere(method, target, headers, body):
-    """The same of a patient who is not there or, where none is named, at a path that is not there."""
+    """Returns the same request for a missing patient or, without a patient, for a missing path."""
     if "patient_123" in target or target.endswith("log-outreach"):
         return method, target.replace("patient_123",
                                       "nobody"), headers, body and body.replace(b"patient_123", b"nobody")
@@ -129,7 +129,7 @@ def nowhere(method, target, headers, body):
 
 
 def spoilt(api, status, path, request):
-    """The same with the one fault that has the status."""
+    """Returns the same request with the one error that has the status."""
     method, target, headers, body = request
     query = next((parameter["name"] for at, parameter in QUERY if at == path), None)
     return {
@@ -149,7 +149,7 @@ def spoilt(api, status, path, request):
 def from_another_address(client, target):
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect(("192.0.2.1", 9))         # sends nothing; it only chooses the address
+            probe.connect(("192.0.2.1", 9))         # sends nothing and only chooses the address
             address = probe.getsockname()[0]
     except OSError:
         pytest.skip("this machine has no address but loopback")
@@ -157,16 +157,16 @@ def from_another_address(client, target):
                                                       source_address=(address, 0)), "GET", target, [], None)
 
 
-# Of these the example shows one of several details.
+# The example of these shows one of several details.
 SEVERAL_REASONS = ("405", )
 
 
 @pytest.mark.parametrize("path, method, status", PROBLEMS)
-def test_a_problem_of_each_documented_status_fits(api, plain_client, alone, clinic, path, method, status):
+def test_a_problem_of_each_documented_status_matches(api, plain_client, alone, clinic, path, method, status):
     request = well_formed(api, clinic, path, method)
     if status in alone:
         verb, target, headers, body = request
-        # As many as are too fast on this machine.
+        # The test sends requests until the machine exceeds the limit.
         tries = iter(lambda: alone[status].request(verb, target, headers, body or b""), None)
         response = eventually(lambda: next((r for r in (next(tries), ) if str(r.status) == status), None), every=0)
     elif (path, status) == ("/metrics", "403"):
@@ -183,7 +183,7 @@ def test_a_problem_of_each_documented_status_fits(api, plain_client, alone, clin
     )
 
 
-def test_both_forms_of_401_and_of_404_fit(api, clinic):
+def test_both_forms_of_401_and_of_404_match(api, clinic):
     path = f"{PREFIX}/{{org_id}}/log-outreach"
     invalid = api.post(clinic, GOOD, headers={"Authorization": "Bearer x.y.z"})
     must_fit(path, "post", "401", invalid)

@@ -1,5 +1,5 @@
-"""The server asked by its own OpenAPI document: whatever may be sent is taken, whatever may not is refused, and every
-answer is one that the document describes."""
+"""Schemathesis tests the server by its own OpenAPI document: allowed requests are accepted, others are refused, and
+every response is documented."""
 
 import os
 import re
@@ -16,7 +16,7 @@ FOLDER = ROOT / "Tests/Schemathesis"
 
 @pytest.fixture(scope="module")
 def tools():
-    """The folder of the programs that Debian does not have."""
+    """The folder of programs that Debian does not have."""
     done = subprocess.run([ROOT / "scripts/venv", FOLDER / "requirements.txt"], stdout=subprocess.PIPE, text=True,
                           check=True)
     return Path(done.stdout.strip()).parent
@@ -36,13 +36,13 @@ def run(*command, cwd, **environment):
 
 
 @pytest.mark.nightly
-def test_the_document_is_one(tools, folder):
+def test_the_document_is_valid_openapi(tools, folder):
     assert "OK" in run(tools / "openapi-spec-validator", FILE, cwd=folder)
 
 
 @pytest.mark.nightly
-def test_the_server_does_what_its_document_says(tools, stack, clinic, folder):
-    """EXAMPLES, more of them in the nightly run, is how many requests are made up for each operation."""
+def test_the_server_behaves_as_documented(tools, stack, clinic, folder):
+    """EXAMPLES is the number of generated requests for each operation. The nightly run has more."""
     text = run(tools / "schemathesis",
                "--config-file", FOLDER / "schemathesis.toml",
                "run", f"https://localhost:{stack.settings['HTTPS_PORT']}/openapi.json",

@@ -1,4 +1,4 @@
-"""What stands beside the API: health, readiness, metrics, and the ways in."""
+"""Paths besides the API: health, readiness, metrics, and access to them."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from problems import must_be_answer, must_be_problem
 from stack import response_of
 
 
-def test_health_needs_no_token_and_tells_the_time_and_here_the_version(api):
+def test_health_needs_no_token_and_returns_the_time_and_here_the_version(api):
     before = datetime.now(timezone.utc).replace(microsecond=0)
     answer = must_be_answer(api.client.request("GET", "/health"), 200).json()
     assert set(answer) == {"status", "version", "timestamp"} and answer["status"] == "ok"
@@ -25,7 +25,7 @@ def test_health_needs_no_token_and_tells_the_time_and_here_the_version(api):
 @pytest.mark.parametrize("address, is_told",
                          [("127.0.0.1", True), ("127.1.2.3", True), ("::1", True), ("192.0.2.1", False),
                                               ("::", False), ("", False)])
-def test_health_tells_its_version_to_its_own_machine_alone(stack, address, is_told):
+def test_health_returns_its_version_to_its_own_machine_alone(stack, address, is_told):
     values = fastcgi.environment("GET", "/health", REMOTE_ADDR=address)
     with fastcgi.Connection(stack.socket) as connection:
         connection.send(fastcgi.request(values))
@@ -39,15 +39,15 @@ def test_health_tells_its_version_to_its_own_machine_alone(stack, address, is_to
                                     {"X-Forwarded-Proto": "https"}, {"Host": "api.example.com"},
                           {"Host": "127.evil.example"},
                                     {"Host": "localhost.evil.example"}, {"X-Forwarded-For": "127.0.0.1"}])
-def test_what_a_proxy_on_this_machine_passes_on_is_from_outside(api, plain_client, header):
-    """To nginx it comes from loopback, as Prometheus' own request does."""
+def test_a_request_from_a_proxy_on_this_machine_is_external(api, plain_client, header):
+    """For nginx it comes from loopback, like Prometheus' own request."""
     for client in (api.client, plain_client):
         assert client.request("GET", "/metrics", header).status == 403
         assert "version" not in client.request("GET", "/health", header).json()
 
 
-def test_nginx_before_nginx_that_says_nothing_of_it_is_known_by_its_http_1_0(plain_client):
-    """What `proxy_pass http://127.0.0.1:8000;` sends."""
+def test_an_unmarked_proxy_is_recognized_by_its_http_1_0(plain_client):
+    """The request has the form of `proxy_pass http://127.0.0.1:8000;`."""
     refused = plain_client.raw(b"GET /metrics HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
     assert refused.startswith(b"HTTP/1.1 403 "), refused
     told = plain_client.raw(b"GET /health HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
@@ -55,17 +55,17 @@ def test_nginx_before_nginx_that_says_nothing_of_it_is_known_by_its_http_1_0(pla
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.0.0.1:9000", "[::1]", "[::1]:9000"])
-def test_a_program_on_this_machine_is_not(api, host):
+def test_a_request_from_a_program_on_this_machine_is_internal(api, host):
     assert api.client.request("GET", "/metrics", {"Host": host}).status == 200
     assert "version" in api.client.request("GET", "/health", {"Host": host}).json()
 
 
-def test_ready_answers_200_while_the_database_does(api):
+def test_ready_is_200_while_the_database_is_available(api):
     must_be_answer(api.client.request("GET", "/ready"), 200)
 
 
 @pytest.mark.parametrize("target", ["/health", "/ready", "/metrics", "/openapi.json", "/dashboard/settings"])
-def test_these_are_for_reading_alone(api, target):
+def test_the_service_paths_allow_read_methods_only(api, target):
     head, whole = api.client.request("HEAD", target), api.client.request("GET", target)
     assert head.status == whole.status == 200 and head.body == b"" and whole.body
     for method in ("POST", "PUT", "DELETE"):
@@ -73,7 +73,7 @@ def test_these_are_for_reading_alone(api, target):
 
 
 @pytest.mark.parametrize("way", ["/health?x=1", "/health?", "/ready?a&b"])
-def test_a_query_changes_nothing_there(api, way):
+def test_a_query_changes_no_service_path(api, way):
     must_be_answer(api.client.request("GET", way), 200)
 
 
@@ -100,7 +100,7 @@ def test_metrics_are_prometheus_text_and_count_requests(api, clinic):
             if re.match(r"\w*requests?_total\{.*dashboard", line))
 
     def is_counted():
-        """An answer is counted once it has been sent, so the client may be the faster one."""
+        """A response is counted after it was sent, so the client may be earlier."""
         return b"\nreengagement_http_requests_in_flight 1\n" in api.client.request("GET", "/metrics").body
 
     eventually(is_counted)
@@ -126,7 +126,7 @@ def test_unknown_paths_make_no_new_series(api):
     for number in range(3):
         api.client.request("GET", f"/nowhere{number}")
         api.client.request("BREW", "/nowhere")
-    # Counted once they have been answered.
+    # They are counted after their responses were sent.
     eventually(lambda: b"\nreengagement_http_requests_in_flight 1\n" in api.client.request("GET", "/metrics").body)
     before = series()
     for number in range(30):
@@ -136,13 +136,13 @@ def test_unknown_paths_make_no_new_series(api):
     assert len(series() - before) <= 5
 
 
-def test_both_ports_answer_the_same(api, plain_client, clinic):
+def test_both_ports_return_the_same(api, plain_client, clinic):
     target, headers = api.target(clinic, "patients/prioritized"), api.authorization(clinic)
     answers = [client.request("GET", target, headers).json() for client in (api.client, plain_client)]
     assert answers[0] | {"timestamp": None} == answers[1] | {"timestamp": None}
 
 
-def test_a_browsers_http2_is_answered(api, stack, clinic):
+def test_a_browsers_http2_is_supported(api, stack, clinic):
     done = subprocess.run([
         "curl", "--silent", "--http2", "--cacert", stack.settings["CA_FILE"], "--header",
         f"Authorization: {api.authorization(clinic)['Authorization']}", "--write-out", "\n%{http_version} %{http_code}",

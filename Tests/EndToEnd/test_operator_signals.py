@@ -1,4 +1,4 @@
-"""What an operator sees and changes of the log while the server runs."""
+"""Operators see and change the logging of a running server."""
 
 import json
 import signal
@@ -21,7 +21,7 @@ def requests(server, request_id):
 
 
 def ask(server, request_id):
-    """Returns once its line has been written, if it is: that is the last of a request's work."""
+    """Sends a request and waits for the end of its work, including its log line."""
     assert server.get("/health", {"X-Request-Id": request_id}).status == 200
     eventually(lambda: b"\nreengagement_http_requests_in_flight 1\n" in server.get("/metrics").body)
 
@@ -41,7 +41,7 @@ def test_signals_change_the_log_level_and_the_access_log_follows(server_with):
     send(server, signal.SIGUSR2)
     send(server, signal.SIGUSR2)
     ask(server, "quiet-again")
-    # The change itself is told at any level.
+    # A change of the level is logged at any level.
     for _ in range(4):
         send(server, signal.SIGUSR2)
     for _ in range(7):
@@ -54,19 +54,19 @@ def test_signals_change_the_log_level_and_the_access_log_follows(server_with):
     assert server.stop() == 0
 
 
-def test_a_slow_request_is_told_with_its_statement(server_with, api, connection, database, clinic):
+def test_a_slow_request_is_logged_with_its_statement(server_with, api, connection, database, clinic):
     server = server_with(LOG_SLOW_MS="700", LOG_LEVEL="warning", DB_STATEMENT_TIMEOUT_MS="60000")
     target, headers = api.target(clinic, "patients/patient_123"), api.authorization(clinic)
     answers = []
     asking = threading.Thread(
         target=lambda: answers.append(server.get(target, {**headers, "X-Request-Id": "slow-one"})))
     with connection.cursor() as cursor:
-        # Whoever reads the table waits until it is free.
+        # Readers of the table wait for the lock.
         cursor.execute("BEGIN; LOCK TABLE patients IN ACCESS EXCLUSIVE MODE")
         asking.start()
 
         def is_waiting():
-            # Not in the transaction, which would see the same each time.
+            # A new connection, because within a transaction pg_stat_activity does not change.
             with database.cursor() as looking:
                 looking.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
                                 " AND query LIKE '%patient_detail(%' AND pid <> pg_backend_pid()")
@@ -77,7 +77,7 @@ def test_a_slow_request_is_told_with_its_statement(server_with, api, connection,
         cursor.execute("ROLLBACK")
     asking.join()
     assert answers[0].status == 200
-    # On a busy machine others may be slow too.
+    # On a busy machine other requests may be slow too.
     told, = eventually(lambda: [line for line in lines(server) if line["message"] == "a slow request"
                                 and line["request_id"] == "slow-one"])
     assert told["level"] == "warning" and told["statement"] == "patient_detail" and told["organization"] == clinic

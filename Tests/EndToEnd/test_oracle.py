@@ -1,4 +1,4 @@
-"""The oracle reproduces the contract's worked example, before it may judge anything else."""
+"""The oracle reproduces the contract's worked example before other tests rely on it."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +15,7 @@ from registry import PATIENT, READS
 EXAMPLE = Path(__file__).parent / "example"
 ORGANIZATION = "org_2abc123"
 # Which request each file of the contract's example is the response to.
-# The other endpoints show theirs in the OpenAPI document as it is.
+# The OpenAPI document has the examples of the other endpoints, unchanged.
 FILES = {
     "patients.prioritized": "patients/prioritized", "trends.30d": "trends?period=30d",
     "trends.7d.risk_levels": "trends?period=7d&metrics=risk_levels"
@@ -25,11 +25,11 @@ FILES = {
 def from_file(name):
     answer = strict_json((EXAMPLE / f"{name}.json").read_text())
     if name == "patients.prioritized":
-        answer["summary"]["total"] = 6  # an addition that the contract's example does not show
+        answer["summary"]["total"] = 6  # an addition that the contract's example lacks
     return answer
 
 
-# The example answers by their paths: the contract's, and of every other endpoint that of the OpenAPI document.
+# The example responses by path: the contract's or, for other endpoints, the OpenAPI document's.
 EXAMPLES = {FILES.get(file.stem, file.stem): from_file(file.stem) for file in sorted(EXAMPLE.glob("*.json"))}
 SHOWN = {endpoint.path.replace(PATIENT, "patient_123"): example_of(endpoint.template) for endpoint in READS}
 EXAMPLES |= {path: shown for path, shown in SHOWN.items() if path not in {known.partition("?")[0] for known in EXAMPLES}}
@@ -43,7 +43,7 @@ def example():
 
 
 @pytest.mark.parametrize("path", EXAMPLES)
-def test_the_oracle_gives_the_example_answer(example, path):
+def test_the_oracle_returns_the_example_response(example, path):
     assert example.answer_to(path) == EXAMPLES[path]
 
 
@@ -59,7 +59,7 @@ def test_rounding_is_half_away_from_zero():
     assert {k: str(one_decimal(k)) for k in halves} == halves
 
 
-def test_recency_never_falls_and_joins_at_every_edge():
+def test_recency_never_decreases_and_has_no_gap_at_any_limit():
     values = [recency(d) for d in range(120)]
     assert values == sorted(values)
     assert [recency(d) for d in (0, 6, 7, 13, 14, 29, 30, 44, 45, 47, 89, 90)] == \

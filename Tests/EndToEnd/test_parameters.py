@@ -1,4 +1,4 @@
-"""Every parameter: its default, each value it can have, and a 422 that names it for each it cannot."""
+"""Every parameter: its default, each valid value, and a 422 that names it for each invalid one."""
 
 from urllib.parse import unquote
 
@@ -51,13 +51,13 @@ PATH_OF = {"timeframe": "performance", "period": "trends", "metrics": "trends"}
 PATH_OF |= {name: LIST for name in ("risk_level", "limit", "cursor", *ADDITIONS)}
 
 
-def test_every_documented_parameter_is_tried():
+def test_every_documented_parameter_is_tested():
     documented = {(parameter["name"], path.removeprefix(f"{PREFIX}/{{org_id}}/")) for path, parameter in QUERY}
     assert documented == set(PATH_OF.items()) and set(WRONG) == set(PATH_OF)
 
 
 @pytest.mark.parametrize("path, name, value", CHOICES)
-def test_each_allowed_value_is_taken_and_told_back(api, clinic, path, name, value):
+def test_each_valid_value_is_accepted_and_returned(api, clinic, path, name, value):
     answer = api.answer(clinic, f"{path}?{name}={value}")
     if name in ("timeframe", "period"):
         assert answer[name] == value
@@ -86,7 +86,7 @@ def test_the_defaults_are_those_of_the_definitions(api, clinic, path):
 
 
 @pytest.mark.parametrize("name, value", [(n, v) for n, values in WRONG.items() for v in values])
-def test_each_impossible_value_is_422_and_names_its_parameter(api, clinic, name, value):
+def test_each_invalid_value_is_422_and_names_its_parameter(api, clinic, name, value):
     response = api.get(clinic, f"{PATH_OF[name]}?{name}={value}")
     problem = must_be_problem(response, 422)
     assert [error["field"] for error in problem["errors"]] == [name]
@@ -129,7 +129,7 @@ def test_names_and_values_are_percent_decoded(api, clinic, query, same):
     assert api.answer(clinic, query) == api.answer(clinic, same)
 
 
-def test_every_wrong_parameter_is_listed_at_once(api, clinic):
+def test_all_invalid_parameters_are_listed_at_once(api, clinic):
     problem = must_be_problem(api.get(clinic, "patients/prioritized?limit=0&risk_level=no"), 422)
     assert sorted(error["field"] for error in problem["errors"]) == ["limit", "risk_level"]
     problem = must_be_problem(api.get(clinic, f"{LIST}?{'&'.join(f'{name}=x' for name in ADDITIONS)}"), 422)
@@ -150,7 +150,7 @@ def test_a_cursor_needs_no_escaping_in_a_query(api, clinic):
     assert set(first_cursor(api, clinic)) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
 
 
-def test_a_cursor_goes_on_with_another_limit_but_not_with_another_filter(api, clinic):
+def test_a_cursor_continues_with_another_limit_but_not_with_another_filter(api, clinic):
     cursor = first_cursor(api, clinic)
     everyone = [p["id"] for p in api.answer(clinic, "patients/prioritized?limit=200")["patients"]]
     rest = api.answer(clinic, f"patients/prioritized?limit=200&cursor={cursor}")
@@ -160,7 +160,7 @@ def test_a_cursor_goes_on_with_another_limit_but_not_with_another_filter(api, cl
     assert [e["field"] for e in problem["errors"]] == ["cursor"]
 
 
-def test_a_cursor_of_a_filter_does_not_fit_the_whole_list(api, clinic):
+def test_a_cursor_of_a_filter_is_invalid_for_the_whole_list(api, clinic):
     cursor = first_cursor(api, clinic, "limit=1&risk_level=critical")
     must_be_problem(api.get(clinic, f"patients/prioritized?cursor={cursor}"), 422)
     must_be_problem(api.get(clinic, f"patients/prioritized?risk_level=all&cursor={cursor}"), 422)
@@ -171,7 +171,7 @@ def test_a_cursor_of_another_organization_is_422(api, clinic, second_clinic):
     must_be_problem(api.get(second_clinic, f"patients/prioritized?cursor={first_cursor(api, clinic)}"), 422)
 
 
-def test_a_cursor_that_was_cut_or_lengthened_is_422(api, clinic):
+def test_a_truncated_or_extended_cursor_is_422(api, clinic):
     cursor = first_cursor(api, clinic)
     for wrong in (cursor[:-1], cursor[1:], cursor[:len(cursor) // 2], cursor + "A", cursor + "=", cursor * 2,
                   cursor + "%00", cursor.swapcase()):
@@ -179,6 +179,6 @@ def test_a_cursor_that_was_cut_or_lengthened_is_422(api, clinic):
         assert response.status == 422, f"{cursor} -> {wrong}: {response}"
 
 
-def test_a_cursor_repeated_is_422(api, clinic):
+def test_a_repeated_cursor_is_422(api, clinic):
     cursor = first_cursor(api, clinic)
     must_be_problem(api.get(clinic, f"patients/prioritized?cursor={cursor}&cursor={cursor}"), 422)

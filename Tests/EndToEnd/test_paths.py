@@ -1,4 +1,4 @@
-"""Which paths there are, how their segments are read, and that any other is 404 before anything else counts."""
+"""The paths of the API and the reading of their segments. Any other path is 404 before every other check."""
 
 import pytest
 
@@ -57,7 +57,7 @@ def test_the_organization_is_percent_decoded_too(api, clinic):
     "org with space", "org/slash", "org%percent", "órg", "o\u0301rg", "組織", "🐨", "org?x#y", "a+b", "\"quoted\\\"",
     "o" * 200, "..a", "org\nline"
 ])
-def test_an_organization_of_any_name_without_rows_answers_zeros(api, organization):
+def test_an_organization_of_any_name_without_rows_gets_zeros(api, organization):
     answer = api.answer(organization, "risk-metrics")
     assert answer["organization_id"] == organization
     assert set(answer["risk_summary"].values()) == {0} and set(answer["alerts"].values()) == {0}

@@ -1,4 +1,4 @@
-"""The server through Debian's PgBouncer in session mode, set up as the runbook says."""
+"""The server behind Debian's PgBouncer in session mode, set up as in the runbook."""
 
 import os
 import pwd
@@ -18,7 +18,7 @@ INI, = re.findall(r"```ini\n(.*?)```", RUNBOOK, re.DOTALL)
 
 @pytest.fixture
 def bouncer(database, stack, folder):
-    """Its connection string; the role of a stack may log in only for as long as this lasts."""
+    """Yields the connection string. The stack's role may log in only during this test."""
     folder.chmod(0o755)
     home = folder / "bouncer"
     home.mkdir()
@@ -29,7 +29,7 @@ def bouncer(database, stack, folder):
     (home / "pgbouncer.ini").write_text(ini + own)
     user = {}
     if os.geteuid() == 0:
-        # It refuses to run as root.
+        # PgBouncer refuses to run as root.
         postgres = pwd.getpwnam("postgres")
         user = {"user": postgres.pw_uid, "group": postgres.pw_gid, "extra_groups": []}
         for path in (home, home / "pgbouncer.ini"):
@@ -66,7 +66,7 @@ def test_the_server_works_through_pgbouncer_and_stays_bound(bouncer, stack, fold
         assert server.get(f"/api/v1/reengagement/{clinic}/patients/patient_123",
                           token_headers(stack, clinic)).json()["outreach"][0]["outcome"] == "failed"
         with database.cursor() as cursor:
-            # As itself, and so bound by row-level security.
+            # The server's role has logged in itself, so row-level security applies.
             cursor.execute("SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = 'reengagement'"
                            " AND usename <> 'postgres'")
             assert cursor.fetchall() == [("reengagement_api", )]
@@ -74,7 +74,7 @@ def test_the_server_works_through_pgbouncer_and_stays_bound(bouncer, stack, fold
 
 
 def visible(url, organization, bound_to):
-    """How many rows of one of its patients a session of the role sees that is bound to an organization."""
+    """Returns how many rows of a patient are visible to the role when it is bound to an organization."""
     statement = (f"SELECT set_config('reengagement.organization', '{bound_to}', false);"
                  f" SELECT count(*) FROM re.patient_detail('{organization}', 'patient_123')")
     done = subprocess.run(["psql", "-X", "-q", "-At", "-d", url, "-c", statement], stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""A database of a plain owner, as a managed PostgreSQL has it: migrated and served by a login that is no superuser."""
+"""A database whose owner is no superuser, as in a managed PostgreSQL, is migrated and served with the owner's login."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ from stack import ROOT, Server, Stack, clean_environment, connect
 
 @pytest.fixture
 def cluster(directory):
-    """One of its own, where nobody has made the roles."""
+    """A cluster of its own, in which the roles do not exist yet."""
     folder = directory / "owner"
     made = Stack(folder)
     made.call("postgres-start")
@@ -26,7 +26,7 @@ def cluster(directory):
         shutil.rmtree(folder)
 
 
-def test_migrated_served_and_verified_by_its_owner(stack, cluster, folder):
+def test_a_database_is_migrated_served_and_verified_by_its_owner(stack, cluster, folder):
     superuser = connect(cluster.settings["DATABASE_URL"])
     with superuser.cursor() as cursor:
         cursor.execute("CREATE ROLE owner LOGIN CREATEROLE")
@@ -58,7 +58,7 @@ def test_migrated_served_and_verified_by_its_owner(stack, cluster, folder):
                            " WHERE datname = 'clinic' AND application_name = 'reengagement-api'")
             assert cursor.fetchall() == [("owner", )]
 
-        # What the owner has changed, and the background work has caught up with, is what verify agrees to.
+        # The owner changes rows, the background work refreshes them, and then verify succeeds.
         def marks():
             with database.cursor() as cursor:
                 cursor.execute(
@@ -73,7 +73,7 @@ def test_migrated_served_and_verified_by_its_owner(stack, cluster, folder):
 
 @pytest.mark.nightly
 def test_the_documented_install_has_a_bound_login_and_no_function_of_a_superuser(stack, cluster, folder):
-    """The runbook's own lines, but that the superuser of this cluster says them."""
+    """The runbook's own lines, executed by the cluster's superuser."""
     block, = re.findall(r"^apt-get install postgresql-15\n(.*?)^```", (ROOT / "docs/operating.md").read_text(),
                         re.DOTALL | re.MULTILINE)
     host = re.search(r"host=([^&]+)", cluster.settings["DATABASE_URL"])[1]

@@ -1,5 +1,5 @@
-"""PostgreSQL's log, with everything switched on that a searching operator may switch on: no note
-and no searched name in it."""
+"""PostgreSQL's log contains no note and no search term, even with every logging option that an operator may switch on
+for an investigation."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ TALKATIVE = {
 
 @pytest.fixture
 def talkative(fragile):
-    """The whole cluster's settings; the database's own, as migrate has left them, count for more."""
+    """Sets the options for the whole cluster. The settings that migrate makes for the database have precedence."""
     connection = fragile.connect()
     with connection.cursor() as cursor:
         cursor.execute("LOAD 'auto_explain'")
@@ -40,7 +40,8 @@ def logged(stack):
 
 
 def use(stack, organization, secret):
-    """A note, once with success and once for nobody; searches by address and by body, kept answers and cursors too."""
+    """Logs notes for an existing and a missing patient and searches by query and body, with cached responses and
+    cursors."""
     name = f"name{secret}"
     for key in (None, "a-key"):
         assert stack.api.post(organization, {**GOOD, "notes": f"note {secret}"}, key=key).status == 201
@@ -51,7 +52,7 @@ def use(stack, organization, secret):
         assert stack.api.search(organization, {"q": name, "sort": "name", "limit": 1}).status == 200
 
 
-def test_no_note_and_no_searched_name_is_in_it(talkative, fresh_id):
+def test_the_log_contains_no_note_and_no_search_term(talkative, fresh_id):
     stack, connection = talkative
     organization = load_clinic(connection, fresh_id("clinic"))
     use(stack, organization, "keptout7319")
@@ -61,8 +62,8 @@ def test_no_note_and_no_searched_name_is_in_it(talkative, fresh_id):
 
 
 @pytest.mark.nightly
-def test_the_measure_is_one(talkative, fresh_id):
-    """Without the database's setting the same requests leave all of it."""
+def test_without_the_databases_setting_the_log_contains_them(talkative, fresh_id):
+    """The check above would find leaked values: without the setting the same requests log all of them."""
     stack, connection = talkative
     organization = load_clinic(connection, fresh_id("clinic"))
     with connection.cursor() as cursor:
@@ -76,7 +77,7 @@ def test_the_measure_is_one(talkative, fresh_id):
         stack.call("migrate")
 
 
-def test_what_a_statement_was_given_is_not_logged_with_its_error_either(talkative):
+def test_the_parameters_of_a_failed_statement_are_not_logged(talkative):
     fresh = talkative[0].connect()
     with fresh.cursor() as cursor:
         cursor.execute("SELECT setting FROM pg_settings WHERE name LIKE 'log_parameter_max_length%'")

@@ -1,4 +1,4 @@
-"""Each thing that can be wrong has a type of its own, which opens its explanation."""
+"""Each kind of error has its own type, and the type is the address of its explanation."""
 
 import base64
 import hashlib
@@ -19,13 +19,13 @@ JSON_TYPE = {"Content-Type": "application/json"}
 
 
 def texts():
-    """What nginx's own file names for each status."""
+    """Returns nginx's texts for each status."""
     file = (ROOT / "nginx/snippets/errors/problem-texts.conf").read_text()
     return {name: dict(re.findall(r'^    (\w+) "?([^";]+)"?;$', block, re.MULTILINE))
             for name, block in re.findall(r"map \$status \$problem_(\w+) {(.*?)^}", file, re.DOTALL | re.MULTILINE)}
 
 
-def test_the_document_names_the_servers_own():
+def test_the_document_lists_the_servers_own_types():
     source = (ROOT / "Sources/API/ProblemKind.swift").read_text()
     named = [text or case for case, text in re.findall(r'^    case (\w+)(?: = "([a-z0-9-]+)")?$', source, re.MULTILINE)]
     assert named == NAMES and len(set(named)) == len(named) >= 40
@@ -33,7 +33,7 @@ def test_the_document_names_the_servers_own():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_name_opens_a_page_without_a_token(api, name):
+def test_each_type_opens_a_page_without_a_token(api, name):
     response = must_be_answer(api.client.request("GET", f"/problems/{name}"), 200)
     assert response.header("Content-Type") == "text/html; charset=utf-8"
     page = response.body.decode()
@@ -47,17 +47,17 @@ def test_each_name_opens_a_page_without_a_token(api, name):
 
 @pytest.mark.parametrize("path", ["nothing", "", "No-Such-Route", "no-such-route/", "no-such-route.html", "%6eo",
                                   "..%2fhealth", "<b>"])
-def test_another_name_has_no_page(api, path):
+def test_an_unknown_type_has_no_page(api, path):
     assert must_be_problem(api.client.request("GET", f"/problems/{path}", fresh=True),
                            404)["type"] == "/problems/no-such-route"
 
 
-def test_the_pages_are_for_reading_alone(api):
+def test_the_pages_allow_read_methods_only(api):
     must_be_problem(api.client.request("POST", "/problems/no-such-route"), 405)
 
 
 def troubles(api, clinic):
-    """What is asked and the type that is to be answered."""
+    """Yields requests and the expected type."""
     ours, post = api.authorization(clinic), api.target(clinic, "log-outreach")
     as_json, target = {**ours, **JSON_TYPE}, api.target(clinic, "dashboard")
 
@@ -92,7 +92,7 @@ def troubles(api, clinic):
     }
 
 
-def test_each_thing_that_is_wrong_has_its_own_type_and_title(api, clinic):
+def test_each_error_has_its_own_type_and_title(api, clinic):
     titles = {}
     for name, request in troubles(api, clinic).items():
         response = api.client.request(*request, fresh=True)
@@ -104,7 +104,7 @@ def test_each_thing_that_is_wrong_has_its_own_type_and_title(api, clinic):
     assert len(titles) == len(troubles(api, clinic))
 
 
-def test_a_used_key_is_told_from_a_bad_field(api, clinic):
+def test_a_used_key_is_distinguished_from_an_invalid_field(api, clinic):
     api.post(clinic, GOOD, key="one")
     problem = must_be_problem(api.post(clinic, {**GOOD, "notes": "other"}, key="one"), 422)
     assert problem["type"] == "/problems/idempotency-key-used"
@@ -123,12 +123,12 @@ def test_plain_http_on_the_port_of_https_has_its_type(stack):
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["type"] == "/problems/plain-http"
 
 
-def test_what_only_time_or_trouble_brings_has_its_type(server_with, stack, clinic, folder):
-    """A user who asks too much, a database that is away, and one that lacks everything."""
+def test_errors_of_load_and_of_the_database_have_their_types(server_with, stack, clinic, folder):
+    """The cases are a user with too many requests, an unavailable database and a database without the schema."""
     headers, path = stack.api.authorization(clinic), f"{PREFIX}/{clinic}/dashboard"
     limited = server_with(RATE_LIMIT="1")
     found = set()
-    # As many as are too fast on this machine.
+    # The test sends requests until the machine exceeds the limit.
     eventually(lambda: found.add(limited.get(path, headers).json().get("type")) or len(found) > 1, every=0)
     assert found == {None, "/problems/rate-limited"}
     away = server_with(DATABASE_URL=f"postgresql:///x?host={folder}&port=5999&user=postgres")

@@ -1,4 +1,4 @@
-"""The configuration for production, on loopback: what it adds to the local one, and what it refuses by itself."""
+"""The production configuration on loopback: its additions to the local one, and its own refusals."""
 
 import http.client
 import re
@@ -25,12 +25,12 @@ def production(stack, directory):
 
 @pytest.fixture(autouse=True)
 def calm(production):
-    """So that one test does not use up the next one's allowance."""
+    """Waits after each test, so that the next one has its full allowance."""
     yield
     time.sleep(0.3)
 
 
-def test_it_answers_and_pins_browsers_to_tls(production, clinic):
+def test_it_serves_requests_and_pins_browsers_to_tls(production, clinic):
     response = must_be_answer(production.api.get(clinic, "dashboard"), 200)
     assert int(re.search(r"max-age=(\d+)", response.header("Strict-Transport-Security"))[1]) >= 15768000
     assert response.header("X-Content-Type-Options") == "nosniff"
@@ -43,13 +43,13 @@ def test_it_answers_and_pins_browsers_to_tls(production, clinic):
 @pytest.mark.parametrize("method, path",
                          [("GET", "/"), ("GET", "/dashboard/?x=1"), ("HEAD", "/docs"), ("GET", "/health"),
                                           ("GET", "//evil.example/%2e%2e")])
-def test_plain_http_shows_pages_the_way_to_this_servers_own_name(production, host, method, path):
+def test_plain_http_redirects_pages_to_this_servers_own_name(production, host, method, path):
     response = production.plain.request(method, path, {"Host": host})
     assert response.status == 308 and response.header("Location") == f"https://api.example.com{path}", response
     assert REQUEST_ID.fullmatch(response.header("X-Request-Id"))
 
 
-def test_an_address_with_another_host_or_none_is_shown_the_own_name_too(production):
+def test_another_or_missing_host_is_redirected_to_the_own_name(production):
     for line in (b"GET http://evil.example/x HTTP/1.1\r\nHost: localhost", b"GET /x HTTP/1.0"):
         answer = production.plain.raw(line + b"\r\nConnection: close\r\n\r\n")
         assert b"\r\nLocation: https://api.example.com/x\r\n" in answer, answer
@@ -68,7 +68,7 @@ def test_the_api_over_plain_http_is_403(production, clinic, host, method, path, 
     assert must_be_answer(production.client.request("GET", problem["type"]), 200)
 
 
-def test_nothing_that_is_sent_over_plain_http_is_redirected(production):
+def test_requests_with_a_body_over_plain_http_are_never_redirected(production):
     for method, path in (("POST", "/"), ("PUT", "/docs"), ("DELETE", "/health"),
                          ("POST", "/%61pi/v1/reengagement/o/log-outreach")):
         assert must_be_problem(production.plain.request(method, path, body="{}"),
@@ -78,7 +78,7 @@ def test_nothing_that_is_sent_over_plain_http_is_redirected(production):
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "api.example.com.evil.example", "10.0.0.1:443", "[::1]"])
-def test_another_host_is_421_but_tells_whether_the_service_is_well(production, clinic, host):
+def test_another_host_is_421_except_for_the_health_checks(production, clinic, host):
     target = production.api.target(clinic, "dashboard")
     for path in ("/", "/openapi.json", "/docs", "/nowhere", target):
         headers = {**production.api.authorization(clinic), "Host": host}
@@ -91,7 +91,7 @@ def test_another_host_is_421_but_tells_whether_the_service_is_well(production, c
                                      {"Host": host}).status == (200 if host in ("127.0.0.1", "[::1]") else 403)
 
 
-def test_each_of_its_own_names_is_answered(production, clinic):
+def test_each_of_its_own_names_is_served(production, clinic):
     for host in ("api.example.com", "API.EXAMPLE.COM", "api.example.com:443", "localhost"):
         headers = {**production.api.authorization(clinic), "Host": host}
         assert production.client.request("GET", production.api.target(clinic, "dashboard"), headers).status == 200
@@ -108,7 +108,7 @@ def test_over_http2_a_long_header_and_another_host_are_refused_alone(production,
         must_be_answer(connection.answer(connection.send("GET", "/health")), 200)
 
 
-def test_plain_http_has_a_place_for_the_proofs_of_a_certificate(production):
+def test_plain_http_serves_the_challenges_of_a_certificate_authority(production):
     response = production.plain.request("GET", "/.well-known/acme-challenge/no-such-proof")
     must_be_problem(response, 404)
     for path in ("/.well-known/acme-challenge", "/.well-known/other", "/metrics"):
@@ -133,13 +133,13 @@ def test_tls_is_1_2_or_1_3(production):
             handshake(production, old)
 
 
-def test_an_address_too_fast_is_429_in_the_same_form(production):
+def test_an_address_above_its_rate_is_429_in_the_same_form(production):
 
     def ask():
         return production.client.request("GET", "/health", {"Origin": ORIGINS[0]})
 
     assert {ask().status for _ in range(200)} == {200}
-    # Faster than this process can be, whatever else the machine does.
+    # wrk is faster than this process can be, even on a busy machine.
     crowd = subprocess.Popen(["wrk", "-t1", "-c20", "-d60s", f"https://localhost:{production.client.port}/health"],
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -154,7 +154,7 @@ def test_an_address_too_fast_is_429_in_the_same_form(production):
 
 
 class SlowBody:
-    """A request over TLS from one of loopback's addresses, whose body never ends."""
+    """A request over TLS from one of loopback's addresses with a body that never ends."""
 
     def __init__(self, production, clinic, address, authorization="Authorization: Bearer x.y.z\r\n"):
         plain = socket.create_connection(("127.0.0.1", production.client.port), timeout=60, source_address=(address, 0))
@@ -166,7 +166,7 @@ class SlowBody:
         self.status = None
 
     def look(self):
-        """The status, once there is an answer; another byte is sent where there is none yet."""
+        """Returns the status if the response has arrived. Otherwise sends another byte."""
         try:
             self.status = self.status or int(self.channel.recv(4096).split()[1])
         except ssl.SSLWantReadError:
@@ -178,21 +178,21 @@ def statuses(bodies):
     return sorted(body.look() or 0 for body in bodies)
 
 
-def test_slow_bodies_of_some_addresses_leave_room_for_everybody_else(production, clinic):
+def test_slow_bodies_of_some_addresses_leave_room_for_other_clients(production, clinic):
     bodies = []
     try:
         for address in ("127.0.0.2", "127.0.0.3"):
             for _ in range(40):
                 bodies.append(SlowBody(production, clinic, address))
-                # Each of them goes on: nginx gives up one of which nothing comes for ten seconds.
+                # Every body must make progress, because nginx times out one without data for ten seconds.
                 statuses(bodies)
-        # Of each address the first 32 are waited for.
+        # nginx waits for the first 32 bodies of each address.
         eventually(lambda: statuses(bodies) == [0] * 64 + [429] * 16)
         for _ in range(3):
             assert production.api.get(clinic, "dashboard", fresh=True).status == 200
             assert production.api.post(clinic, GOOD, fresh=True).status == 201
             statuses(bodies)
-        # The address itself is refused further bodies alone.
+        # For this address only further bodies are refused.
         from_there = http.client.HTTPSConnection("localhost", production.client.port, timeout=60,
                                                  context=production.client.context, source_address=("127.0.0.2", 0))
         target, headers = production.api.target(clinic, "dashboard"), production.api.authorization(clinic)
@@ -204,7 +204,7 @@ def test_slow_bodies_of_some_addresses_leave_room_for_everybody_else(production,
     eventually(lambda: production.api.post(clinic, GOOD, fresh=True).status == 201)
 
 
-def test_slow_bodies_without_a_token_are_waited_for_by_nobody(production, clinic):
+def test_nginx_does_not_wait_for_slow_bodies_without_a_token(production, clinic):
     bodies = [SlowBody(production, clinic, "127.0.0.4", authorization="") for _ in range(20)]
     try:
         eventually(lambda: statuses(bodies) == [401] * 20)
@@ -225,14 +225,14 @@ def test_over_http2_slow_bodies_are_counted_too(production, clinic):
                 connection.protocol.send_headers(stream, head, end_stream=False)
                 connection.answers[stream] = ([], bytearray())
             connection.flush()
-            # All of the first have come in before the second's.
+            # The first connection's bodies must have arrived before the second's.
             must_be_answer(connection.answer(connection.send("GET", "/health")), 200)
         refused = [stream for stream, (headers, _) in second.answers.items() if (":status", "429") in headers]
         assert len(refused) == 1 and not any((":status", "429") in headers for headers, _ in first.answers.values())
 
 
-def test_no_log_of_nginx_quotes_a_path_of_the_api(production, clinic, fresh_id):
-    """Not even where it refuses or fails."""
+def test_no_log_of_nginx_contains_a_path_of_the_api(production, clinic, fresh_id):
+    """This includes refusals and failures."""
     secret = fresh_id("secret")
     target = production.api.target(clinic, f"patients/{secret}")
     for method, path, body in (("GET", target, None), ("POST", target, "x" * ((1 << 20) + 1)),
@@ -248,7 +248,7 @@ def test_no_log_of_nginx_quotes_a_path_of_the_api(production, clinic, fresh_id):
         assert secret not in Path(production.settings[log]).read_text()
 
 
-def test_while_no_server_is_there_it_is_502_in_the_same_form_and_readable_by_browsers(production, clinic):
+def test_without_a_server_the_error_is_502_in_the_same_form_and_readable_by_browsers(production, clinic):
     production.call("server-stop")
     try:
         for method, body in (("GET", None), ("POST", "{}")):

@@ -1,4 +1,4 @@
-"""The limit of one subject, by the server itself."""
+"""The server's own rate limit for each subject."""
 
 import time
 
@@ -10,7 +10,7 @@ def statuses(server, headers, organization, count):
     return [server.get(dashboard(organization), headers) for _ in range(count)]
 
 
-def test_one_subject_too_fast_is_429_and_another_is_not_touched(server_with, stack):
+def test_a_subject_above_its_rate_is_429_and_another_is_not_affected(server_with, stack):
     server = server_with(RATE_LIMIT="2")
     eager, calm = token_headers(stack, "o", sub="eager"), token_headers(stack, "o", sub="calm")
     began = time.monotonic()
@@ -26,7 +26,7 @@ def test_one_subject_too_fast_is_429_and_another_is_not_touched(server_with, sta
     assert server.get(dashboard("o"), eager).status == 200
 
 
-def test_the_limit_is_of_the_subject_whatever_the_token_and_comes_before_403(server_with, stack):
+def test_the_limit_counts_all_tokens_of_a_subject_and_precedes_403(server_with, stack):
     server = server_with(RATE_LIMIT="1")
     seen = []
 
@@ -35,12 +35,12 @@ def test_the_limit_is_of_the_subject_whatever_the_token_and_comes_before_403(ser
         seen.append(server.get(dashboard("o"), token).status)
         return 429 in seen
 
-    # As many as are too fast on this machine.
+    # The test sends requests until the machine exceeds the limit.
     eventually(is_refused, every=0)
     assert seen[:2] == [403, 403] and 429 in seen and set(seen) == {403, 429}
 
 
-def test_what_fails_authentication_uses_no_ones_allowance(server_with, stack):
+def test_failed_authentication_uses_no_allowance(server_with, stack):
     server = server_with(RATE_LIMIT="2")
     for _ in range(30):
         assert server.get(dashboard("o"), token_headers(stack, "o", sub="victim", exp=1)).status == 401

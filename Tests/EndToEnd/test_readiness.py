@@ -1,4 +1,4 @@
-"""/ready is 200 only while the database can answer what the endpoints ask, in a new session too."""
+"""/ready is 200 only while the database can serve the endpoints, including in a new session."""
 
 import os
 import shutil
@@ -21,10 +21,10 @@ def status(server):
     return server.get("/ready").status
 
 
-def test_a_database_that_is_not_migrated_yet(stack, folder, own_database):
+def test_a_database_that_is_not_migrated_is_not_ready(stack, folder, own_database):
     with Server(stack, folder, DATABASE_URL=own_database) as server:
         must_be_problem(server.get("/ready"), 503)
-        # The schema is not there.
+        # The schema does not exist.
         eventually(lambda: "3F000" in server.log.read_text())
         assert server.get("/health").status == 200
         migrate(own_database)
@@ -37,7 +37,7 @@ def test_a_database_that_is_not_migrated_yet(stack, folder, own_database):
                                            for function in ("trends(text, integer)", "log_outreach",
                                                             "dashboard(text)")] +
                          [("REVOKE", "is_bound()")])
-def test_a_function_that_is_gone_or_forbidden(stack, folder, own_database, function, way):
+def test_a_missing_or_forbidden_function_makes_the_server_unready(stack, folder, own_database, function, way):
     migrate(own_database)
     connection = connect(own_database)
     with Server(stack, folder, DATABASE_URL=own_database) as server, connection.cursor() as cursor:
@@ -58,7 +58,7 @@ def test_a_function_that_is_gone_or_forbidden(stack, folder, own_database, funct
 def postgresql(directory):
     """A copy of PostgreSQL's programs that a test may break."""
     if "POSTGRES_BIN" in os.environ:
-        # It is a copy already.
+        # POSTGRES_BIN is a copy already.
         yield Path(os.environ["POSTGRES_BIN"])
         return
     copy = directory / "postgresql"
@@ -70,10 +70,10 @@ def postgresql(directory):
 
 
 @pytest.mark.nightly
-def test_a_language_that_only_open_sessions_have_loaded(directory, postgresql):
-    """As after PostgreSQL's package was upgraded under a cluster that went on running."""
+def test_a_language_that_only_open_sessions_have_loaded_makes_the_server_unready(directory, postgresql):
+    """This happens if PostgreSQL's package is upgraded while a cluster keeps running."""
     library = postgresql.parent / "lib/plpgsql.so"
-    # More connections than workers and background threads, so that there is always room for one more.
+    # With more connections than workers and background threads, one more is always available.
     upgraded = Stack(directory / "upgraded", POSTGRES_BIN=str(postgresql), WORKER_THREADS="2", DB_POOL_SIZE="10",
                      DB_ACQUIRE_TIMEOUT_MS="60000", DB_STATEMENT_TIMEOUT_MS="60000")
     with upgraded.started() as stack:
@@ -83,7 +83,7 @@ def test_a_language_that_only_open_sessions_have_loaded(directory, postgresql):
         def answered():
             return stack.api.get("org_1", "dashboard").status
 
-        # As many sessions as are ever busy at once have the language loaded before it goes.
+        # As many sessions as are ever busy at once load the language before it is removed.
         with ThreadPoolExecutor(16) as pool:
             for _ in range(20):
                 assert set(pool.map(lambda _: answered(), range(16))) == {200}
@@ -91,7 +91,7 @@ def test_a_language_that_only_open_sessions_have_loaded(directory, postgresql):
         library.rename(library.with_suffix(".away"))
         try:
             eventually(lambda: ready() == 503)
-            # They serve on, and being asked does not use them up.
+            # Open sessions still serve requests, and the readiness checks do not use them up.
             for _ in range(20):
                 assert (ready(), answered()) == (503, 200)
             stack.look()
@@ -105,13 +105,13 @@ STRANGER = {"X-Forwarded-For": "192.0.2.1"}
 
 
 @pytest.mark.nightly
-def test_strangers_are_told_what_was_found_within_the_last_second_and_cause_no_statement(stack, folder, own_database):
+def test_external_readiness_checks_share_a_result_for_one_second_and_run_no_statement(stack, folder, own_database):
     migrate(own_database)
     connection = connect(own_database)
     with Server(stack, folder, DATABASE_URL=own_database) as server, connection.cursor() as cursor:
 
         def transactions():
-            time.sleep(15)  # a session that is idle tells its statistics within ten seconds, or a little later
+            time.sleep(15)  # an idle session reports its statistics within about ten seconds
             cursor.execute(
                 "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
             )
@@ -126,7 +126,7 @@ def test_strangers_are_told_what_was_found_within_the_last_second_and_cause_no_s
         own = asked_by({}, 1200)[0]
         assert own >= 1200
         count, seconds = asked_by(STRANGER, 1200)
-        # Twice a second a look of two transactions, and what the server does by itself.
+        # Allows two checks a second with two transactions each, and the server's own background work.
         assert count < own / 2 + 8 * seconds
         cursor.execute("REVOKE EXECUTE ON FUNCTION re.is_bound() FROM PUBLIC, reengagement_api")
         eventually(lambda: server.get("/ready", STRANGER).status == 503)

@@ -1,4 +1,4 @@
-"""Who tried and was refused, by which id logs and audit are joined, what a timer asks, and what a caller can fill."""
+"""Refused attempts in the audit, the ids that join logs and audit, timer requests, and bounds on stored input."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ def lines(path, request_id):
     return [json.loads(line) for line in lines_of(Path(path)) if f'"{request_id}"' in line]
 
 
-def test_one_id_of_the_servers_own_joins_both_logs_and_the_audit_whatever_callers_send(api, stack, database, clinic):
+def test_a_server_request_id_joins_both_logs_and_the_audit_despite_the_callers_ids(api, stack, database, clinic):
     shared = os.urandom(8).hex()
     chosen = {"X-Request-Id": shared, "X-Server-Request-Id": "f" * 32}
     for _ in range(3):
@@ -52,21 +52,21 @@ def test_one_id_of_the_servers_own_joins_both_logs_and_the_audit_whatever_caller
     assert {row["request_id"] for row in recorded} == {shared}
     assert len(own) == 4 and all(re.fullmatch("[0-9a-f]{32}", one) for one in own) and "f" * 32 not in own
     for log in ("NGINX_ACCESS_LOG", "SERVER_LOG"):
-        # Of one request there may be several lines.
+        # One request may have several lines.
         found = eventually(lambda: len(all := {line["server_request_id"]
                                                for line in lines(stack.settings[log], shared)}) >= 4
                            and all)
         assert found == own
 
 
-def test_what_nginx_answers_alone_has_an_id_that_no_caller_chose(api, stack):
+def test_responses_of_nginx_alone_have_an_id_that_no_caller_chose(api, stack):
     request_id = os.urandom(8).hex()
     assert api.client.request("GET", "/dashboard/nothing.js", {"X-Request-Id": request_id}).status == 404
     line, = eventually(lambda: lines(stack.settings["NGINX_ACCESS_LOG"], request_id))
     assert re.fullmatch("[0-9a-f]{32}", line["server_request_id"])
 
 
-def test_what_a_timer_asked_is_marked_and_as_whole_as_anything(api, database, clinic):
+def test_timer_requests_are_marked_and_otherwise_recorded_like_others(api, database, clinic):
     marks = {"asked": {}, "timer": {"X-Asked-By": "timer"}, "odd": {"X-Asked-By": "TIMER, nobody"}}
     for name, headers in marks.items():
         sent = {**api.authorization(clinic), "X-Request-Id": name, **headers}
@@ -78,13 +78,13 @@ def test_what_a_timer_asked_is_marked_and_as_whole_as_anything(api, database, cl
     shown = select(database, "SELECT automatic FROM public.audit_patient_access WHERE organization_id = %s ORDER BY at",
                    clinic)
     assert [row["automatic"] for row in shown] == [False, True, False]
-    # As docs/audit.md folds them.
+    # The query of docs/audit.md that groups them.
     query = re.search(r"```sql\n(SELECT subject, session_id, route, min.*?)```", Path(__file__).parents[2].joinpath(
         "docs/audit.md").read_text(), re.S)[1].replace("org_demo_1", clinic).replace("patient_1'", "patient_123'")
     assert [row["answers"] for row in select(database, query.replace("%", "%%"))] == [2, 1]
 
 
-def test_who_tried_a_patient_or_a_clinic_is_in_one_view(stack, database, clinic, second_clinic, server_with):
+def test_attempts_on_a_patient_or_a_clinic_are_in_one_view(stack, database, clinic, second_clinic, server_with):
     server = server_with()
     path, member = f"{PREFIX}/{clinic}/patients/patient_123", token_headers(stack, second_clinic)
     assert server.get(path).status == 401
@@ -118,7 +118,7 @@ def test_who_tried_a_patient_or_a_clinic_is_in_one_view(stack, database, clinic,
                                                        ("patient_123", 200, "sought", "HEAD")]
 
 
-def test_401s_are_there_at_once_and_fill_nothing(stack, database, fresh_id, server_with):
+def test_401s_are_recorded_at_once_and_in_bounded_space(stack, database, fresh_id, server_with):
     server, aimed = server_with(), fresh_id("aimed")
     assert server.get(dashboard(aimed)).status == 401
     assert eventually(lambda: tried(database, aimed))
@@ -132,13 +132,13 @@ def test_401s_are_there_at_once_and_fill_nothing(stack, database, fresh_id, serv
         f"{aimed}%",
     )
     assert sum(row["attempts"] for row in rows) >= 1501
-    # So many kinds a minute, of which this took a few.
+    # The kinds per minute are limited, and the requests took a few minutes.
     assert len(rows) < 700
     digest = hashlib.sha256(b"x" * 180).hexdigest()
     assert {row["patient_id"] for row in rows} == {None, f"180 characters, sha256 {digest}"}
 
 
-def test_a_body_that_nginx_refuses_for_want_of_a_token_is_there_too(api, database, fresh_id):
+def test_a_body_that_nginx_refuses_without_a_token_is_recorded_too(api, database, fresh_id):
     aimed = fresh_id("aimed")
     for _ in range(2):
         response = api.client.request("POST", f"{PREFIX}/{aimed}/log-outreach", {"Content-Type": "application/json"},
@@ -148,7 +148,7 @@ def test_a_body_that_nginx_refuses_for_want_of_a_token_is_there_too(api, databas
     assert (row["problem"], row["method"], row["address"]) == ("token-missing", "POST", "127.0.0.1")
 
 
-def test_a_time_without_the_audit_is_seen_from_outside_and_in_the_audit(stack, database, clinic, server_with):
+def test_a_time_without_the_audit_is_visible_in_metrics_and_in_the_audit(stack, database, clinic, server_with):
     off, on = server_with(AUDIT="off"), server_with()
     assert (metric(off, "reengagement_audit_on"), metric(on, "reengagement_audit_on")) == (0, 1)
     assert off.get(dashboard(clinic), token_headers(stack, clinic)).status == 200
@@ -166,8 +166,8 @@ def test_a_time_without_the_audit_is_seen_from_outside_and_in_the_audit(stack, d
 
 
 @pytest.mark.parametrize("length, organization, patient", [(200, 403, 404), (201, 404, 404), (2000, 404, 404)])
-def test_an_id_that_nothing_can_have_is_none(api, database, clinic, length, organization, patient):
-    """By code points: two hundred letters of four bytes each are an id."""
+def test_an_id_that_is_too_long_is_no_id(api, database, clinic, length, organization, patient):
+    """The limit counts code points, so two hundred letters of four bytes each are an id."""
     letters = ("\U0001F600" if length < 300 else "x") * length
     headers = api.authorization(clinic)
     problem = api.get(letters, "dashboard", headers=headers)
@@ -182,7 +182,7 @@ def test_an_id_that_nothing_can_have_is_none(api, database, clinic, length, orga
         assert rows[0]["patient_sought"] == "x" * 100 + f"… (2000 characters, sha256 {digest})"
 
 
-def test_beyond_a_days_share_long_texts_stand_as_digests_and_nobody_is_refused(stack, database, clinic, server_with):
+def test_beyond_the_daily_limit_long_texts_become_digests_without_a_refusal(stack, database, clinic, server_with):
     server, headers = server_with(AUDIT_DAILY_MB="1"), token_headers(stack, clinic)
     letters = "\U0001F600" * 200
     path = f"{PREFIX}/{clinic}/patients/{quote(letters)}"
@@ -194,7 +194,7 @@ def test_beyond_a_days_share_long_texts_stand_as_digests_and_nobody_is_refused(s
     assert metric(server, "reengagement_audit_bytes_total") > 1_000_000
     assert server.stop() == 0
     rows = entries(database, clinic)
-    assert len(rows) == 1202, "all is recorded"
+    assert len(rows) == 1202, "some responses are not recorded"
     digest = f"200 characters, sha256 {hashlib.sha256(letters.encode()).hexdigest()}"
     assert (rows[0]["patient_sought"], rows[0]["filter"]) == (letters, None)
     assert (rows[1199]["patient_sought"], rows[899]["filter"]) == (digest, None)
@@ -202,11 +202,11 @@ def test_beyond_a_days_share_long_texts_stand_as_digests_and_nobody_is_refused(s
     assert {row["subject"] for row in rows} == {"user_test"}
 
 
-def test_what_attempts_keep_is_counted(stack, clinic, server_with):
+def test_the_bytes_of_logged_attempts_are_counted(stack, clinic, server_with):
     server = server_with()
     headers = {**token_headers(stack, clinic), "Content-Type": "application/json"}
     body = json.dumps({**GOOD, "notes": "\U00020000" * 4000}, ensure_ascii=False).encode()
     assert server.request("POST", f"{PREFIX}/{clinic}/log-outreach", headers, body).status == 201
-    # Counted once the answer has been sent.
+    # They are counted after the response was sent.
     eventually(lambda: metric(server, "reengagement_outreach_bytes_total") > 0)
     assert metric(server, "reengagement_outreach_bytes_total") == len(body)

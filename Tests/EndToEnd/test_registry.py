@@ -1,4 +1,4 @@
-"""The registry of endpoints is whole: it agrees with the database, and nothing that knows the endpoints forgets one."""
+"""The registry of endpoints is complete: it agrees with the database and with everything else that lists endpoints."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from asking import GOOD, eventually
 from registry import ENDPOINTS, questions
 
 
-def test_each_question_is_valid_and_each_title_is_there_once():
+def test_each_question_is_valid_and_each_title_is_unique():
     assert all(endpoint.questions for endpoint in ENDPOINTS)
     titles = [question.title for question in questions(ENDPOINTS) if question.title]
     assert len(titles) == len(set(titles))
@@ -17,7 +17,7 @@ def test_each_question_is_valid_and_each_title_is_there_once():
         assert set(question.arguments) <= set(question.endpoint.parameters), question
 
 
-def test_the_database_has_the_functions_of_the_registry_and_no_other_pair(database):
+def test_the_database_has_exactly_the_functions_of_the_registry(database):
     names = {endpoint.function for endpoint in ENDPOINTS}
     flat = {endpoint.function for endpoint in ENDPOINTS if endpoint.has_flat}
     with database.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""A real subscription: whatever is replicated into the source tables, the answers follow."""
+"""A real subscription replicates changes to the source tables, and the responses follow."""
 
 import subprocess
 import time
@@ -15,7 +15,7 @@ FIRST = """
         SELECT o.id, 'p' || i, 'Patient ' || i, '2025-01-01Z' FROM organizations o, generate_series(1, 9) i;
     INSERT INTO appointments (organization_id, id, patient_id, starts_at, status)
         SELECT organization_id, id, id, '2025-05-01Z', 'completed' FROM patients"""
-# Each changes an answer of the organization "one".
+# Each changes a response of the organization "one".
 CHANGES = {
     "an insert": "INSERT INTO conversations (organization_id, id, patient_id, occurred_at) VALUES ('one', 'c1', 'p1', "
                  "'2025-06-29T20:00Z')",
@@ -64,7 +64,7 @@ class Database:
             return cursor.fetchall() if cursor.description else None
 
     def answers(self, organization, kind):
-        """The figures and the list, of the endpoints ("") or of their plain twins ("plain_")."""
+        """Returns the figures and the list, of the endpoints ("") or of their plain queries ("plain_")."""
         self.run("SELECT set_config('reengagement.organization', %s, false), set_config('reengagement.now', %s, false)",
                  organization, NOW)
         return [
@@ -126,11 +126,10 @@ def databases(cluster):
         made.append(Database(url))
     publisher, subscriber = made
     publisher.run(FIRST)
-    # Deletes that a foreign key has brought about are replicated as what they are; the first copy is of rows already
-    # there.
+    # The cascaded deletes of a foreign key are replicated as ordinary deletes. The initial copy contains existing rows.
     publisher.run(f"CREATE PUBLICATION source FOR TABLE {', '.join(TABLES)}")
     publisher.run("SELECT pg_create_logical_replication_slot('source', 'pgoutput')")
-    # One cluster: the slot cannot be made by the statement that waits for it.
+    # In one cluster the slot cannot be created by the statement that waits for it.
     subscriber.run(
         f"CREATE SUBSCRIPTION source CONNECTION 'host={cluster.settings['STACK_DIR']}/postgres port=5432 user=postgres"
         " dbname=publisher' PUBLICATION source WITH (create_slot = false, slot_name = source)"
@@ -144,7 +143,7 @@ def databases(cluster):
     admin.close()
 
 
-def test_the_first_copy_is_answered(databases):
+def test_the_initial_copy_shows_in_the_responses(databases):
     publisher, subscriber = databases
     arrive(publisher, subscriber)
     for organization in ("one", "two"):
@@ -154,23 +153,23 @@ def test_the_first_copy_is_answered(databases):
 
 @pytest.mark.nightly(after=3)
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_replicated_change_is_answered(databases, change):
+def test_a_replicated_change_shows_in_the_response(databases, change):
     publisher, subscriber = databases
     before = [subscriber.answers(organization, "") for organization in ("one", "two")]
-    # Else it would be answered right without a mark.
+    # Otherwise the response would be right even without a pending change.
     assert subscriber.run("SELECT bool_and(re.is_current(id)) FROM organizations") == [(True,)]
     publisher.run(CHANGES[change])
     arrive(publisher, subscriber)
     after = [subscriber.answers(organization, "") for organization in ("one", "two")]
     assert after == [publisher.answers(organization, "plain_") for organization in ("one", "two")]
-    # Else nothing would be shown by it.
+    # Otherwise the test would prove nothing.
     assert after != before or change in ("a changed key", "an organization that goes")
     verified = subscriber.verify()
     assert verified.returncode == 0, verified.stdout
 
 
 @pytest.mark.nightly
-def test_who_replays_rows_by_hand_leaves_marks_too(databases):
+def test_rows_replayed_by_hand_leave_pending_changes_too(databases):
     _, subscriber = databases
     subscriber.run("SET session_replication_role = replica")
     try:

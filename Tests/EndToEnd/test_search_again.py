@@ -1,4 +1,4 @@
-"""nginx sends a search again where a kept connection turns out closed, as it does a read, and never a write."""
+"""nginx retries a search and a read when a reused connection turns out to be closed. It never retries a write."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ ANSWER = b"Status: 200 OK\r\nContent-Type: application/json\r\n\r\n{}"
 
 
 class Closing:
-    """In the server's place: answers the first request of each connection and closes at the second, or at the first."""
+    """Replaces the server. It closes each connection after the first response, or before it."""
 
     def __init__(self, path, answers):
         self.requests, self.answers = [], answers
@@ -41,7 +41,7 @@ class Closing:
             self.read(connection)
 
     def read(self, connection):
-        """Whether a whole request has come."""
+        """Returns whether a complete request has arrived."""
         whole = b""
         while not whole.endswith(fastcgi.record(fastcgi.STDIN)):
             chunk = connection.recv(65536)
@@ -72,14 +72,14 @@ def in_its_place(fragile):
         server.stop()
 
 
-def test_a_search_is_sent_again_and_a_write_is_not(fragile, in_its_place):
+def test_a_search_is_retried_and_a_write_is_not(fragile, in_its_place):
     server, api = in_its_place(answers=1), fragile.api
     assert [api.search("org", {"q": "smith"}).status for _ in range(2)] == [200, 200]
-    assert len(server.requests) == 3, "the second was met by a connection that closed"
+    assert len(server.requests) == 3, "the second search was not sent twice"
     assert all(b"smith" in request for request in server.requests)
     assert [api.post("org", GOOD).status for _ in range(2)] == [200, 200]
-    assert len(server.requests) == 5, "each on a connection of its own"
+    assert len(server.requests) == 5, "a write did not get its own connection"
     server.stop()
     closing = in_its_place(answers=0)
     assert api.post("org", GOOD).status == 502
-    assert len(closing.requests) == 1, "it may have been carried out"
+    assert len(closing.requests) == 1, "a write that may have been executed was retried"

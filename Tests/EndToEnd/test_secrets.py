@@ -1,4 +1,4 @@
-"""Health data and tokens stay out of every log, even at the most talkative level, and out of the metrics."""
+"""Health data and tokens stay out of every log, even at the most verbose level, and out of the metrics."""
 
 import json
 import time
@@ -19,7 +19,7 @@ def texts(stack):
     return {**logs, "metrics": stack.plain.request("GET", "/metrics").body, "audit": filters.encode()}
 
 
-def test_no_log_holds_a_name_a_note_an_id_or_a_token(api, stack, database, clinic, fresh_id):
+def test_no_log_contains_a_name_a_note_an_id_or_a_token(api, stack, database, clinic, fresh_id):
     secret = {
         name: fresh_id(f"secret{name}")
         for name in ("patient", "person", "phone", "mail", "treatment", "note", "cursor", "unknown", "key", "text",
@@ -74,7 +74,7 @@ def test_no_log_holds_a_name_a_note_an_id_or_a_token(api, stack, database, clini
     assert not found
 
 
-def test_the_server_logs_one_json_line_a_request_with_what_operators_need(api, stack, clinic, fresh_id):
+def test_the_server_logs_one_json_line_per_request_for_operators(api, stack, clinic, fresh_id):
     request_id = fresh_id("request")
     response = api.get(clinic,
                        "patients/patient_123?x=1",
@@ -98,7 +98,7 @@ def test_the_server_logs_one_json_line_a_request_with_what_operators_need(api, s
 
 
 def flat(line):
-    """The members, wherever the format nests them."""
+    """Returns the members at any depth of the format."""
     found = {}
     for name, value in line.items():
         found.update(flat(value) if isinstance(value, dict) else {name: value})

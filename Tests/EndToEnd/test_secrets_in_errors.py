@@ -1,4 +1,4 @@
-"""Health data and passwords stay out of what the server says where the database refuses, fails or cannot be reached."""
+"""Health data and passwords stay out of the server's messages about a refusing, failing or unreachable database."""
 
 import json
 import subprocess
@@ -35,7 +35,7 @@ def broken(stack, directory):
 
 
 @pytest.mark.parametrize("title", FAULTS)
-def test_what_the_database_refuses_is_500_and_quotes_no_one(stack, broken, fresh_id, title):
+def test_an_error_of_the_database_is_500_and_quotes_no_patient(stack, broken, fresh_id, title):
     organization, note = fresh_id("org"), fresh_id("secretnote")
     connection = connect(broken.environment["DATABASE_URL"])
     with connection.cursor() as cursor:
@@ -57,15 +57,15 @@ def test_what_the_database_refuses_is_500_and_quotes_no_one(stack, broken, fresh
 
     before = len(refusals())
     problem = must_be_problem(post(broken, stack, organization, notes=note), 500)
-    # The log is written by a thread of its own.
+    # A separate thread writes the log.
     eventually(lambda: len(refusals()) > before)
     said = broken.log.read_text() + json.dumps(problem) + broken.get("/metrics").body.decode()
     assert note not in said
-    assert "refused (" in str(refusals()[-1]), "an operator has to learn which error it was"
+    assert "refused (" in str(refusals()[-1]), "the log does not name the error"
 
 
 @pytest.mark.nightly
-def test_no_password_of_the_database_is_told_where_it_cannot_be_reached(server_with, stack, fresh_id):
+def test_no_password_of_an_unreachable_database_is_logged(server_with, stack, fresh_id):
     secret = fresh_id("secretpassword")
     for url in (f"postgresql://someone:{secret}@127.0.0.1:1/x", f"host=127.0.0.1 port=1 user=someone password={secret}",
                 f"postgresql://someone:{secret}@localhost.invalid/x?sslmode=prefer",
@@ -77,7 +77,7 @@ def test_no_password_of_the_database_is_told_where_it_cannot_be_reached(server_w
         assert secret not in server.log.read_text() + "".join(a.body.decode() for a in answers)
 
 
-# A password that was written as it is, in each way that libpq takes for something else.
+# Unescaped passwords, in each form that libpq reads as another part of the URL.
 MISREAD = ("postgresql://u:a@{}@h/d", "postgresql://u:a@{}:1@h/d", "postgresql://u:a@{}/b@h/d",
            "postgresql://u:a@{}?b@h/d",
            "postgresql://u:1/{}@h/d", "postgresql://u:a/{}@h/d", "postgresql://u:a%{}@h/d", "postgresql://u:a@[{}@h/d",
@@ -88,7 +88,7 @@ MISREAD = ("postgresql://u:a@{}@h/d", "postgresql://u:a@{}:1@h/d", "postgresql:/
 
 @pytest.mark.nightly(after=3)
 @pytest.mark.parametrize("url", MISREAD)
-def test_a_misread_password_is_told_by_nobody(stack, fresh_id, folder, url):
+def test_a_misread_password_is_printed_by_no_program(stack, fresh_id, folder, url):
     secret = fresh_id("SECRET").replace("_", "")
     server = Server(stack, folder, DATABASE_URL=url.format(secret), LOG_LEVEL="trace")
     for command in ([stack.binary], [stack.binary, "--check-config"], ["sql/migrate"], ["sql/verify"], ["sql/rebuild"],
@@ -102,7 +102,7 @@ def test_a_misread_password_is_told_by_nobody(stack, fresh_id, folder, url):
         assert secret not in done.stdout, (command, done.stdout)
 
 
-def test_the_log_says_why_the_database_cannot_be_reached_and_quotes_no_name(server_with, stack, fresh_id, folder):
+def test_the_log_explains_why_the_database_is_unreachable_and_quotes_no_name(server_with, stack, fresh_id, folder):
     secret = fresh_id("SECRET").replace("_", "")
     services = folder / "services"
     services.write_text(f"[mine]\nhost={secret}.invalid\npassword={secret}\n")
@@ -134,7 +134,7 @@ def test_the_log_says_why_the_database_cannot_be_reached_and_quotes_no_name(serv
     ("CLERK_ISSUER", "https://u:{}@h"), ("CLERK_AUTHORIZED_PARTIES", "https://u:{}@h"),
     ("CORS_ALLOWED_ORIGINS", "https://a.example,https://{}@h/"),
     ("CLERK_JWKS_URL", "https://someone:{}@h/jwks"), ("CLERK_JWKS_URL", "http://h/{}")])
-def test_a_bad_value_is_refused_by_its_variable_and_never_quoted(stack, fresh_id, folder, variable, value):
+def test_an_invalid_value_is_refused_by_its_variable_and_never_quoted(stack, fresh_id, folder, variable, value):
     secret = fresh_id("secret")
     environment = Server(stack, folder).environment | {variable: value.format(secret)}
     if variable == "CLERK_JWKS_URL":
@@ -145,7 +145,7 @@ def test_a_bad_value_is_refused_by_its_variable_and_never_quoted(stack, fresh_id
     assert done.returncode != 0 and variable in done.stdout and secret not in done.stdout, done.stdout
 
 
-def test_a_refused_token_is_not_quoted_nor_a_key(server_with, stack, fresh_id):
+def test_a_refused_token_or_key_is_not_quoted(server_with, stack, fresh_id):
     server, secret, refused = server_with(LOG_LEVEL="trace"), fresh_id("secret"), []
     refused.append(secret)
     for value in (f"Bearer {secret}", f"Bearer {secret}.{secret}.{secret}", f"Basic {secret}", secret,
@@ -153,6 +153,6 @@ def test_a_refused_token_is_not_quoted_nor_a_key(server_with, stack, fresh_id):
         answer = server.get(dashboard("o"), {"Authorization": value})
         assert answer.status == 401 and secret not in answer.body.decode() + str(answer.headers)
         refused.append(value.split(".")[-1])
-    # Its log is whole then.
+    # After the stop the log is complete.
     assert server.stop() == 0 and server.log_lines("request")
     assert not [value for value in refused if server.log_lines(value)]

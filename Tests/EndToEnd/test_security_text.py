@@ -1,4 +1,4 @@
-"""Whom to tell of a hole: /.well-known/security.txt (RFC 9116), and SECURITY.md."""
+"""Contacts for reports of vulnerabilities: /.well-known/security.txt (RFC 9116) and SECURITY.md."""
 
 import re
 from datetime import datetime, timedelta, timezone
@@ -22,7 +22,7 @@ def fields(response):
 
 
 @pytest.mark.parametrize("who", ["stack", "plain"])
-def test_the_stack_names_the_contact_and_a_day_within_a_year(stack, who):
+def test_the_stack_names_the_contact_and_an_expiry_within_a_year(stack, who):
     client = stack.client if who == "stack" else stack.plain
     found = fields(client.request("GET", PATH))
     assert set(found) == {"Contact", "Expires"} and found["Contact"] == "mailto:security@example.com"
@@ -30,7 +30,7 @@ def test_the_stack_names_the_contact_and_a_day_within_a_year(stack, who):
     assert timedelta(days=30) < left < timedelta(days=365)
 
 
-def test_the_address_is_told_where_it_is_known(server_with):
+def test_the_address_is_published_where_it_is_configured(server_with):
     server = server_with(SECURITY_CONTACT="https://example.com/report", PUBLIC_URL="https://api.example.com")
     assert fields(server.get(PATH))["Canonical"] == "https://api.example.com" + PATH
     head = server.request("HEAD", PATH)
@@ -42,6 +42,6 @@ def test_without_a_contact_it_is_404(server_with):
     assert must_be_problem(server_with().get(PATH), 404)["type"] == "/problems/no-such-route"
 
 
-def test_the_repository_says_how_to_report():
+def test_the_repository_explains_how_to_report():
     text = (ROOT / "SECURITY.md").read_text()
     assert PATH in text and max(map(len, text.splitlines())) <= 120

@@ -1,4 +1,5 @@
-"""Sessions that PostgreSQL does not open, or that may not write: waited for, told apart, and left behind."""
+"""Sessions that PostgreSQL refuses or that are read-only: requests wait, errors are distinguished, sessions are
+replaced."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from test_hostile_settings import url_of
 
 
 def end_sessions(database, login, most=None):
-    """Returns once they are gone: a post that meets one which is just ending is 503."""
+    """Ends sessions and waits until they are gone, because a post in an ending session is 503."""
     with database.cursor() as cursor:
         cursor.execute(
             "SELECT count(pg_terminate_backend(pid, 60000)) FROM (SELECT pid FROM pg_stat_activity WHERE usename = %s"
@@ -45,14 +46,14 @@ def test_a_limit_of_connections_makes_requests_wait_and_none_fail(stack, folder,
                 DB_ACQUIRE_TIMEOUT_MS="30000") as server, ThreadPoolExecutor(16) as pool:
         for _ in range(4):
             assert {answer.status for answer in pool.map(lambda _: ask(server, stack, clinic), range(200))} == {200}
-            # What the pool has lost is opened again, as far as that goes.
+            # The pool replaces lost connections within the limit.
             end_sessions(database, login, 1)
         assert metric(server, "reengagement_db_open_failures_total", **{"class": "connection_limit"}) >= 1
         server.logged('"class":"connection_limit"')
         assert server.get("/ready").status == 200
 
 
-def test_no_connection_at_all(stack, folder, database, clinic, login):
+def test_a_login_without_connections_is_reported(stack, folder, database, clinic, login):
     with database.cursor() as cursor:
         cursor.execute(f"ALTER ROLE {login} CONNECTION LIMIT 0")
         with Server(stack, folder, DATABASE_URL=url_of(stack, login)) as server:
@@ -64,7 +65,7 @@ def test_no_connection_at_all(stack, folder, database, clinic, login):
             assert ask(server, stack, clinic).status == 200
 
 
-def test_a_login_that_is_refused(stack, folder, database, clinic, login):
+def test_a_refused_login_is_reported(stack, folder, database, clinic, login):
     with database.cursor() as cursor, Server(stack, folder, DATABASE_URL=url_of(stack, login)) as server:
         assert ask(server, stack, clinic).status == 200
         cursor.execute(f"ALTER ROLE {login} NOLOGIN")
@@ -78,8 +79,8 @@ def test_a_login_that_is_refused(stack, folder, database, clinic, login):
 
 
 @pytest.mark.nightly
-def test_pg_hba(fragile):
-    """As after an edit that went wrong; the sessions that are open are ended too."""
+def test_a_refusal_by_pg_hba_is_reported(fragile):
+    """This is the effect of a wrong edit. Open sessions are ended too."""
     with fragile.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SHOW hba_file")
         file, = cursor.fetchone()
@@ -90,7 +91,7 @@ def test_pg_hba(fragile):
             cursor.execute("SELECT pg_reload_conf()")
 
             def is_refused():
-                """Sessions are ended until none is opened again: the file is read a little later."""
+                """Ends sessions until no new one is accepted, because PostgreSQL reads the file a little later."""
                 cursor.execute("SELECT count(pg_terminate_backend(pid, 60000)) FROM pg_stat_activity "
                                "WHERE datname = current_database() AND pid <> pg_backend_pid()")
                 answer = fragile.api.get("org_1", "dashboard")
@@ -106,7 +107,7 @@ def test_pg_hba(fragile):
         eventually(lambda: fragile.client.request("GET", "/ready").status == 200)
 
 
-def test_a_database_that_takes_no_writes_for_a_while(stack, folder, database, clinic, login):
+def test_a_database_that_is_read_only_for_a_while_is_reported(stack, folder, database, clinic, login):
     with database.cursor() as cursor, Server(stack, folder, DATABASE_URL=url_of(stack, login), AUDIT="off") as server:
         assert post(server, stack, clinic).status == 201
         cursor.execute(f"ALTER ROLE {login} SET default_transaction_read_only = on")
@@ -116,7 +117,7 @@ def test_a_database_that_takes_no_writes_for_a_while(stack, folder, database, cl
         assert ask(server, stack, clinic).status == 200
         assert metric(server, "reengagement_db_errors_total", **{"class": "read_only"}) >= 2
         cursor.execute(f"ALTER ROLE {login} RESET default_transaction_read_only")
-        # On the first attempt: what met the refusal is not used again.
+        # The first attempt succeeds, because the read-only session is not reused.
         assert post(server, stack, clinic).status == 201
         eventually(lambda: server.get("/ready").status == 200)
 
@@ -129,7 +130,7 @@ def test_settings_of_the_login_reach_all_connections_within_a_minute(stack, fold
     with database.cursor() as cursor, Server(stack, folder, DATABASE_URL=url_of(stack, login)) as server:
         assert not updated(server).startswith("2031")
         assert metric(server, "reengagement_clock_frozen") == 0
-        # Long enough that it has looked once.
+        # The server has time for its first check.
         eventually(lambda: len(backends(database, login)) >= 2 or True)
         cursor.execute(f"ALTER ROLE {login} SET reengagement.now = '2031-01-01T00:00:00Z'")
         eventually(lambda: updated(server).startswith("2031"), seconds=60, every=1)
@@ -159,18 +160,18 @@ def test_a_clock_that_was_left_frozen_is_in_the_log_at_the_start(stack, folder, 
      "CREATE TRIGGER no_room BEFORE INSERT ON re.audit FOR EACH ROW EXECUTE FUNCTION no_room()",
      "DROP TRIGGER no_room ON re.audit"),
 ])
-def test_an_audit_that_takes_no_entry_is_not_ready(stack, folder, own_database, harm, cure):
+def test_a_server_whose_audit_accepts_no_entry_is_not_ready(stack, folder, own_database, harm, cure):
     run_sql("migrate", own_database)
     connection = connect(own_database)
     with connection.cursor() as cursor, Server(stack, folder, DATABASE_URL=own_database) as server:
         cursor.execute("SELECT 'audit_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM')")
         month, = cursor.fetchone()
         assert server.get("/ready").status == 200
-        # The proof leaves none; that the server has begun is one.
+        # The probe leaves no entry. The start of the server is one.
         cursor.execute("SELECT count(*) FROM re.audit WHERE method <> 'SERVER'")
         assert cursor.fetchone() == (0, )
         cursor.execute(harm.replace("{month}", month))
-        # A new proof is made every ten seconds.
+        # The server probes the audit every ten seconds.
         answer = eventually(lambda: next(iter([a for a in [server.get("/ready")] if a.status == 503]), None))
         assert must_be_problem(answer, 503)["type"] == \
             ("/problems/database-disk-full" if "disk_full" in harm else "/problems/audit-unavailable")
@@ -179,7 +180,7 @@ def test_an_audit_that_takes_no_entry_is_not_ready(stack, folder, own_database, 
     connection.close()
 
 
-def test_a_post_that_finds_no_room(stack, folder, own_database):
+def test_a_post_to_a_full_database_is_reported(stack, folder, own_database):
     run_sql("migrate", own_database)
     connection = connect(own_database)
     load_clinic(connection, "clinic")

@@ -1,4 +1,4 @@
-"""SIGHUP reads keys again and goes on serving; SIGQUIT stops as SIGTERM does; what means nothing here does nothing."""
+"""SIGHUP reads the keys again without a pause. SIGQUIT stops like SIGTERM. Other signals have no effect."""
 
 import json
 import signal
@@ -19,7 +19,7 @@ def lines(server, message):
 
 
 class Load:
-    """Reads and writes without a pause, and what came of them."""
+    """Clients that read and write without a pause, and the responses."""
 
     def __init__(self, server, stack, clinic):
         self.server, self.stack, self.clinic = server, stack, clinic
@@ -62,7 +62,7 @@ def audited(database, clinic):
 
 
 def must_be_whole(load, database, clinic):
-    """Each answer has its entry in the audit, each 201 its row."""
+    """Asserts that each response has its entry in the audit and each 201 its row."""
     entries = audited(database, clinic)
     assert not load.broken and entries.get(True, 0) == len(load.reads), (entries, len(load.reads), load.broken)
     with database.cursor() as cursor:
@@ -98,7 +98,7 @@ def test_a_stop_under_load_loses_no_audit_entry(server_with, stack, database, cl
     assert [line["signal"] for line in lines(server, "stopping")] == [sign.name]
 
 
-def test_sighup_reads_the_keys_of_a_file_again_and_tells_what_came_of_it(server_with, stack, clinic, folder):
+def test_sighup_reads_the_keys_of_a_file_again_and_logs_the_result(server_with, stack, clinic, folder):
     keys = {name: generate_key() for name in ("first", "second")}
     signers = [Signer(key, stack.settings["ISSUER"], name) for name, key in keys.items()]
     path = folder / "jwks.json"

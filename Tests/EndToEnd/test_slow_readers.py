@@ -1,4 +1,4 @@
-"""A reader who takes an answer slowly gets it whole, and holds no worker: nginx waits for him, at any length."""
+"""A slow client receives its whole response and occupies no worker, because nginx buffers responses of any length."""
 
 import os
 import re
@@ -12,9 +12,9 @@ import pytest
 
 from asking import eventually
 
-# A minute is what nginx waits for room in the kernel's buffer; this is longer than the ten seconds it once was.
+# nginx waits a minute for space in the kernel's buffer. This pause is longer than its former timeout of ten seconds.
 PAUSE = 14
-# Notes as long as they may be, of what is longest in JSON; and a name without a bound, far beyond all buffers.
+# The longest allowed notes, of the character that is longest in JSON, and an unlimited name far beyond all buffers.
 NOTES, NAME = "\x01" * 100_000, "Näme 🐨" * 1_000_000
 
 
@@ -27,7 +27,7 @@ def long_answers(database, clinic):
 
 
 class Slow:
-    """A client that reads nothing for a while; over HTTP/1.1, one connection."""
+    """A client that reads nothing for a while, on one connection over HTTP/1.1."""
 
     def __init__(self, client, target, headers):
         plain = socket.socket()
@@ -62,14 +62,14 @@ def busy(stack):
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("patient", ["notes", "name"])
-def test_slow_readers_get_all_of_it_and_hold_no_worker(stack, api, plain_client, long_answers, patient):
+def test_slow_clients_receive_the_whole_response_and_occupy_no_worker(stack, api, plain_client, long_answers, patient):
     target, headers = api.target(long_answers, api.patient_path(patient)), api.authorization(long_answers)
     whole = api.client.request("GET", target, headers).json()
     assert whole["treatment_notes"] == (NOTES if patient == "notes" else "")
     assert whole["name"] == (NAME if patient == "name" else "Notes")
     readers = [Slow(client, target, headers) for client in (api.client, plain_client) for _ in range(5)]
     began = time.monotonic()
-    # More of them than workers, and none has read a byte.
+    # There are more clients than workers, and none has read a byte.
     eventually(lambda: busy(stack) == 0)
     assert api.client.request("GET", target, headers).json()["id"] == patient
     time.sleep(max(0, PAUSE - (time.monotonic() - began)))
@@ -79,8 +79,8 @@ def test_slow_readers_get_all_of_it_and_hold_no_worker(stack, api, plain_client,
 
 
 @pytest.mark.nightly
-def test_where_nginx_has_no_room_for_it_a_client_sees_an_error(stack, api, long_answers):
-    """The head has gone already, with the length: what comes is shorter, and nobody takes it for the whole."""
+def test_without_space_for_a_buffer_file_the_client_sees_an_error(stack, api, long_answers):
+    """The headers with the length are sent already. The body is shorter, so no client takes it for the whole."""
     target, headers = api.target(long_answers, api.patient_path("name")), api.authorization(long_answers)
     folder = re.search(r"fastcgi_temp_path (\S+);", (
         Path(stack.settings["NGINX_CONFIGURATION"]).parent / "site/http.conf").read_text())[1]
@@ -89,12 +89,12 @@ def test_where_nginx_has_no_room_for_it_a_client_sees_an_error(stack, api, long_
     said = len(open(stack.settings["NGINX_ERROR_LOG"], errors="replace").read())
     try:
         reader = Slow(api.client, target, headers)
-        # Not before nginx has found that there is none.
+        # nginx must first find that it cannot create the file.
         eventually(lambda: folder in open(stack.settings["NGINX_ERROR_LOG"], errors="replace").read()[said:])
         head, body = reader.rest()
         assert head.startswith(b"HTTP/1.1 200") and len(body) < announced(head)
         eventually(lambda: busy(stack) == 0)
-        # What needs no file is answered.
+        # A response without a buffer file still succeeds.
         assert api.get(long_answers, "patients/notes").status == 200
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The server's own socket: whatever is sent there, the next request through nginx is answered soon."""
+"""The server's own socket: no input delays the next request through nginx."""
 
 import json
 import os
@@ -82,7 +82,7 @@ HOSTILE = {
                     CONTENT_TYPE="application/json"), b"{}")[:-8],
 }
 
-# Requests that are whole records but odd inside; each wants an answer below 500, or the connection closed.
+# Complete records with odd content. Each gets an error below 500 or a closed connection.
 ODD = {
     "no parameters": {},
     "no method": {k: v
@@ -111,7 +111,7 @@ ODD = {
 }
 
 
-# One who has to wait for a connection or a client that is there for good waits as long as that.
+# The bound covers a wait for a connection or for a client that never reads.
 def answers_soon(api, clinic, within=20):
     began = time.monotonic()
     response = api.get(clinic, "risk-metrics", fresh=True)
@@ -129,7 +129,7 @@ def test_the_socket_is_for_its_owner_and_group_alone(stack):
     assert stat.S_IMODE(os.stat(stack.socket).st_mode) == 0o660
 
 
-# Asks as somebody else, and says how it went.
+# Sends a request as another user and prints the result.
 ASK = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
@@ -152,7 +152,7 @@ def asked_as(stack, *credentials):
 
 
 def nginx_worker(stack):
-    """What the kernel knows of one: its pid, its user and its groups."""
+    """Returns the pid, the user and the groups of an nginx worker."""
     master = stack.settings["NGINX_PID"]
     pid = Path(f"/proc/{master}/task/{master}/children").read_text().split()[0]
     lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
@@ -163,8 +163,8 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebod
 
 
 @as_root
-def test_the_socket_takes_nginx_and_nobody_else_who_runs_as_its_user(stack):
-    """php-fpm's pools are www-data too, with all groups of that user."""
+def test_the_socket_accepts_nginx_and_no_other_process_of_its_user(stack):
+    """The pools of php-fpm run as www-data too, with all groups of that user."""
     _, users, groups, others = nginx_worker(stack)
     assert set(users) == {str(pwd.getpwnam("www-data").pw_uid)} and set(groups) == {str(os.stat(stack.socket).st_gid)}
     assert asked_as(stack, f"--reuid={users[0]}", f"--regid={groups[0]}", f"--groups={','.join(others)}") == "200"
@@ -173,8 +173,8 @@ def test_the_socket_takes_nginx_and_nobody_else_who_runs_as_its_user(stack):
 
 
 @as_root
-def test_who_runs_as_nginx_s_user_cannot_take_a_connection_from_a_worker(stack):
-    """The kernel asks for the same groups too (ptrace(2)): else pidfd_getfd(2) would hand the socket over."""
+def test_a_process_of_nginx_s_user_cannot_take_a_connection_from_a_worker(stack):
+    """The kernel compares groups too (ptrace(2)). Otherwise pidfd_getfd(2) would give the process the socket."""
     pid, *_ = nginx_worker(stack)
     for group in ("www-data", "reengagement-socket"):
         done = subprocess.run(["setpriv", "--reuid=www-data", f"--regid={group}", "--init-groups", "--", "readlink",
@@ -187,14 +187,14 @@ def test_a_plain_request_is_answered(stack):
     assert status_of(output) == 200 and json.loads(output.partition(b"\r\n\r\n")[2])["status"] == "ok"
 
 
-def test_a_kept_connection_serves_many_requests(stack):
+def test_a_reused_connection_serves_many_requests(stack):
     with Connection(stack.socket) as connection:
         for _ in range(50):
             connection.send(request(HEALTH, keep=True))
             assert status_of(connection.answer()) == 200
 
 
-def test_a_connection_that_is_not_kept_is_closed_after_the_answer(stack):
+def test_a_connection_without_keep_alive_is_closed_after_the_response(stack):
     with Connection(stack.socket) as connection:
         connection.send(request(HEALTH))
         assert status_of(connection.answer()) == 200
@@ -202,10 +202,10 @@ def test_a_connection_that_is_not_kept_is_closed_after_the_answer(stack):
 
 
 @pytest.mark.parametrize("title", HOSTILE)
-def test_hostile_records_hold_no_worker_and_kill_no_server(stack, api, clinic, title):
+def test_hostile_records_occupy_no_worker_and_stop_no_server(stack, api, clinic, title):
     pid, held = stack.server_pid, []
     try:
-        for _ in range(6):  # more than there are workers on two cores
+        for _ in range(6):  # more than the workers on two cores
             held.append(Connection(stack.socket))
             held[-1].send(HOSTILE[title])
         answers_soon(api, clinic)
@@ -226,7 +226,7 @@ def test_odd_parameters_get_an_error_below_500_or_none(stack, api, clinic, title
     answers_soon(api, clinic)
 
 
-def test_thousands_of_idle_connections_starve_no_one(stack, api, clinic):
+def test_thousands_of_idle_connections_delay_no_client(stack, api, clinic):
     idle = [Connection(stack.socket) for _ in range(3000)]
     try:
         for _ in range(30):
@@ -239,7 +239,7 @@ def test_thousands_of_idle_connections_starve_no_one(stack, api, clinic):
             connection.socket.close()
 
 
-def test_kept_connections_that_idle_starve_no_one(stack, api, clinic):
+def test_idle_reusable_connections_delay_no_client(stack, api, clinic):
     idle = [Connection(stack.socket) for _ in range(60)]
     try:
         for connection in idle:
@@ -252,7 +252,7 @@ def test_kept_connections_that_idle_starve_no_one(stack, api, clinic):
             connection.socket.close()
 
 
-def test_one_who_sends_byte_by_byte_holds_up_no_one_else_and_is_given_up(stack, api, clinic):
+def test_a_client_that_sends_byte_by_byte_delays_no_other_and_is_timed_out(stack, api, clinic):
     whole = request(HEALTH)
     with Connection(stack.socket) as connection:
         for sent in range(len(whole)):
@@ -261,18 +261,18 @@ def test_one_who_sends_byte_by_byte_holds_up_no_one_else_and_is_given_up(stack, 
             time.sleep(0.05)
             if sent % 5 == 0:
                 answers_soon(api, clinic)
-        # Before it had sent all.
+        # The server has closed the connection before all bytes were sent.
         assert sent < len(whole) - 1
         assert connection.closed_within(20)
 
 
-def test_half_sent_records_hold_no_worker_however_many_they_are(stack, api, clinic):
+def test_unfinished_records_occupy_no_worker_in_any_number(stack, api, clinic):
     halves = [begin()[:5], begin(), begin() + record(fastcgi.PARAMS, b"x" * 10, length=5000), request(HEALTH)[:-3]]
     held = [Connection(stack.socket) for _ in range(200)]
     try:
         for number, connection in enumerate(held):
             connection.send(halves[number % len(halves)])
-        # If each held one of the four workers for its second, the last would be through in 50 s.
+        # If each occupied one of the four workers for its second, the last request would take 50 s.
         began = time.monotonic()
         for _ in range(20):
             answers_soon(api, clinic)
@@ -284,7 +284,7 @@ def test_half_sent_records_hold_no_worker_however_many_they_are(stack, api, clin
             connection.socket.close()
 
 
-def test_a_client_that_never_reads_its_answer_is_given_up(stack, api, clinic):
+def test_a_client_that_never_reads_its_response_is_timed_out(stack, api, clinic):
     held = []
     try:
         for _ in range(12):
@@ -295,7 +295,7 @@ def test_a_client_that_never_reads_its_answer_is_given_up(stack, api, clinic):
                         break
                 except OSError:
                     break
-        # Meanwhile others may be refused, for having waited too long.
+        # Until then other requests may be refused after waiting too long.
         eventually(lambda: api.get(clinic, "risk-metrics", fresh=True).status == 200)
     finally:
         for connection in held:
@@ -303,8 +303,8 @@ def test_a_client_that_never_reads_its_answer_is_given_up(stack, api, clinic):
 
 
 @pytest.mark.parametrize("endpoint", ["patients/prioritized?limit=200", "risk-metrics"])
-def test_an_answer_leaves_the_server_in_one_piece(stack, api, clinic, endpoint):
-    """Records of up to 65,535 bytes, one end of output, one end of request, and nothing after them."""
+def test_a_response_is_sent_in_one_piece(stack, api, clinic, endpoint):
+    """It consists of records of up to 65,535 bytes, one end of output and one end of request, and nothing follows."""
     values = environment("GET", api.target(clinic, endpoint),
                          HTTP_AUTHORIZATION=api.authorization(clinic)["Authorization"])
     with Connection(stack.socket) as connection:
@@ -313,8 +313,8 @@ def test_an_answer_leaves_the_server_in_one_piece(stack, api, clinic, endpoint):
         connection.send(request(values, keep=True))
         connection.socket.recv(1, socket.MSG_PEEK)
         time.sleep(0.5)
-        # A stream socket gives what one send brought, up to where the next began only if that came later: so all
-        # of it is there at once.
+        # A stream socket returns the bytes of one send, and those of the next only if they have arrived. So the whole
+        # response was one send.
         received = connection.socket.recv(1 << 20)
     kinds, position = [], 0
     while position < len(received):
@@ -326,9 +326,9 @@ def test_an_answer_leaves_the_server_in_one_piece(stack, api, clinic, endpoint):
     assert kinds == [(fastcgi.STDOUT, True)] * (len(kinds) - 2) + [(fastcgi.STDOUT, False), (fastcgi.END, True)]
 
 
-def test_descriptors_that_run_out_stop_no_one_who_is_connected(server_with):
+def test_exhausted_descriptors_affect_no_connected_client(server_with):
     server = server_with(WORKER_THREADS="4", DB_POOL_SIZE="1")
-    # By its own count: nobody else may look into its descriptors but root.
+    # The server reports the count, because only root may read its descriptors.
     text = server.get("/metrics").body.decode()
     limit = int(re.search(r"^process_open_fds (\d+)", text, re.MULTILINE)[1]) + 20
     resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
@@ -338,9 +338,9 @@ def test_descriptors_that_run_out_stop_no_one_who_is_connected(server_with):
         crowd[0].send(request(HEALTH, keep=True))
         assert status_of(crowd[0].answer()) == 200
         time.sleep(0.5)
-        # Not on each of some forty attempts; one descriptor that comes free and is taken makes it news again.
+        # Some forty attempts fail, but the message appears only once, or again after a descriptor was free and taken.
         assert server.log.read_bytes().count(b"no connection can be accepted") <= 2
-        # Whoever waits is served as soon as others have gone.
+        # Waiting clients are served as soon as others have left.
         crowd[-1].send(request(HEALTH))
         for connection in crowd[1:-1]:
             connection.socket.close()

@@ -1,4 +1,5 @@
-"""What nginx would refuse or mend, straight at the server's own socket: it answers for itself, and in the same form."""
+"""Requests that nginx would refuse or correct, sent to the server's socket. The server refuses them itself, in the same
+form."""
 
 import json
 import re
@@ -16,7 +17,7 @@ REQUESTS = all_requests()
 
 
 def ask(stack, organization, method, target, more, body, token=None):
-    """Any value may be bytes: a parameter of FastCGI is not text."""
+    """Sends a request. Any value may be bytes, because a parameter of FastCGI is not text."""
     values = fastcgi.environment("", "", HTTP_AUTHORIZATION=f"Bearer {token or stack.signer.token(organization)}")
     values |= {"REQUEST_METHOD": method, "REQUEST_URI": target, "CONTENT_LENGTH": str(len(body)), **more}
     raw = {name: v.replace("{org}", organization).encode() if isinstance(v, str) else v for name, v in values.items()}
@@ -38,7 +39,7 @@ def headers_of(output):
 
 
 def must_be_in_form(output, status):
-    """A whole problem where it is an error, and no header that the request smuggled in."""
+    """Asserts a complete problem for an error, and no header injected by the request."""
     headers, body = headers_of(output), output.partition(b"\r\n\r\n")[2]
     assert "x-evil" not in headers and re.fullmatch(r"[A-Za-z0-9._-]{1,128}", headers["x-request-id"])
     if status >= 400:
@@ -47,12 +48,12 @@ def must_be_in_form(output, status):
         assert problem["request_id"] == headers["x-request-id"] and not NEVER_TOLD.search(body.decode())
 
 
-def test_there_are_many():
+def test_there_are_many_cases():
     assert len(REQUESTS) >= 100 and len(HOSTILE) + len(ODD) >= 60
 
 
 @pytest.mark.parametrize("title", REQUESTS)
-def test_an_odd_request_at_the_socket_is_answered_in_form(stack, clinic, title):
+def test_an_odd_request_at_the_socket_gets_a_well_formed_response(stack, clinic, title):
     *request, allowed = REQUESTS[title]
     output = ask(stack, clinic, *request)
     status = None if output is None else status_of(output)
@@ -66,7 +67,7 @@ def test_no_hostile_token_passes_at_the_socket(stack, clinic):
     assert len(cases) >= 100
     for title, token in cases.items():
         value = b"Bearer " + (token if isinstance(token, bytes) else token.encode("utf-8", "surrogatepass"))
-        for _ in range(2):  # the second time it might come from a cache
+        for _ in range(2):  # the second may come from a cache
             output = ask(stack, clinic, "GET", "/api/v1/reengagement/{org}/risk-metrics", {"HTTP_AUTHORIZATION": value},
                          b"")
             assert status_of(output) == 401, f"{title}: {output}"

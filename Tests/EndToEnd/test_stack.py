@@ -1,4 +1,4 @@
-"""scripts/stack as a person calls it, with a database of their own."""
+"""scripts/stack as a user calls it, with their own database."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ from tokens import generate_key, public_pem
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("command", ["verify", "rebuild", "migrate", "demo"])
-def test_what_fails_on_a_given_database_fails_once_and_starts_no_other(stack, folder, command):
+def test_a_command_fails_once_on_a_missing_database_and_creates_no_other(stack, folder, command):
     url = stack.database_url("not_there")
     done = subprocess.run([ROOT / "scripts/stack", command],
                           env=clean_environment(STACK_DIR=str(folder), DATABASE_URL=url),
@@ -39,7 +39,7 @@ def key():
 @pytest.mark.nightly(after=2)
 @pytest.mark.parametrize("missing", [("CLERK_JWT_KEY", "CLERK_ISSUER"), ("CLERK_JWT_KEY", ), ("CLERK_ISSUER", )])
 @pytest.mark.parametrize("command", ["up", "run"])
-def test_a_given_database_is_not_touched_without_keys_and_an_issuer(stack, folder, own_database, key, command, missing):
+def test_a_given_database_is_not_changed_without_keys_and_an_issuer(stack, folder, own_database, key, command, missing):
     environment = {name: value for name, value in key.items() if name not in missing}
     status, said = stack_says(folder, stack, command, DATABASE_URL=own_database, ORG="org_real", **environment)
     assert status == 1 and "CLERK_ISSUER" in said, said
@@ -52,7 +52,7 @@ def test_a_given_database_is_not_touched_without_keys_and_an_issuer(stack, folde
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("said", ["yes", "true", "2"])
-def test_only_one_value_lets_anybody_in(stack, folder, own_database, said):
+def test_only_one_value_enables_the_development_sign_in(stack, folder, own_database, said):
     status, answer = stack_says(folder, stack, "up", DATABASE_URL=own_database, DEV_SIGN_IN=said)
     assert status == 1 and "DEV_SIGN_IN" in answer, answer
 
@@ -67,7 +67,7 @@ def test_no_step_serves_with_the_development_key_unasked(stack, folder, step, en
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("signs_in", [True, False])
-def test_the_database_is_named_before_it_is_migrated_and_the_page_signs_in_where_it_was_said(
+def test_the_database_is_named_before_its_migration_and_the_page_signs_in_on_request_only(
     stack, folder, own_database, key, signs_in, fresh_id
 ):
     secret = fresh_id("secret")

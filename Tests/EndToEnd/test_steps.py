@@ -1,4 +1,4 @@
-"""Setting up says one line a step; where a step fails it says why, and where the whole log is."""
+"""The set-up prints one line per step. A failed step prints its error and the place of the whole log."""
 
 import contextlib
 import fcntl
@@ -27,7 +27,7 @@ def run(script, **environment):
 
 @pytest.fixture
 def programs(tmp_path):
-    """A folder before all others on the PATH, whose programs stand in for real ones."""
+    """A folder at the start of PATH with replacements of real programs."""
     folder = tmp_path / "programs"
     folder.mkdir()
 
@@ -40,20 +40,20 @@ def programs(tmp_path):
     return make
 
 
-def test_a_step_that_goes_well_is_one_line(tmp_path):
+def test_a_successful_step_is_one_line(tmp_path):
     done = run(f"quietly {tmp_path}/new/step.log 'making it' bash -c \"$SCRIPT\"; echo after", SCRIPT=TALKATIVE)
     assert (done.returncode, done.stdout, done.stderr) == (0, "after\n", "making it\n")
     assert "Compiling 300" in (tmp_path / "new/step.log").read_text()
 
 
-def test_a_step_that_fails_says_why_and_where_its_log_is(tmp_path):
+def test_a_failed_step_prints_its_error_and_the_place_of_its_log(tmp_path):
     done = run(f"quietly {tmp_path}/step.log 'making it' bash -c \"$SCRIPT\"; echo after", SCRIPT=TALKATIVE + "exit 3")
     assert done.returncode == 3 and done.stdout == ""
     assert f"the end of {tmp_path}/step.log:" in done.stderr and "error: no such module" in done.stderr
     assert "Compiling" not in done.stderr
 
 
-def test_all_of_it_is_shown_where_that_is_asked_for(tmp_path):
+def test_the_whole_output_is_shown_on_request(tmp_path):
     done = run(f"quietly {tmp_path}/step.log 'making it' bash -c \"$SCRIPT\"; echo after", SCRIPT=TALKATIVE,
                VERBOSE="1")
     assert done.returncode == 0 and done.stdout == "after\n" and "Compiling 299" in done.stderr
@@ -61,7 +61,7 @@ def test_all_of_it_is_shown_where_that_is_asked_for(tmp_path):
     assert failed.returncode == 1 and failed.stdout == ""
 
 
-def test_a_terminal_sees_that_time_goes_by(tmp_path):
+def test_a_terminal_shows_the_elapsed_time(tmp_path):
     parent, child = pty.openpty()
     until = f"until [ -e {tmp_path}/seen ]; do sleep 0.1; done"
     script = f'. "{ROOT}/scripts/lib/common.bash"; quietly {tmp_path}/step.log "making it" timeout 60 bash -c "$UNTIL"'
@@ -85,7 +85,7 @@ def test_a_terminal_sees_that_time_goes_by(tmp_path):
     assert b"making it\r\n" in shown and b" s " in shown and shown.endswith(b"\r\x1b[K")
 
 
-def test_a_build_that_fails_shows_the_compilers_words(programs):
+def test_a_failed_build_shows_the_compilers_error(programs):
     programs("swift", TALKATIVE + "exit 1")
     done = subprocess.run([ROOT / "scripts/build"],
                           env=clean_environment(**programs.environment, VERBOSE=""),
@@ -107,7 +107,7 @@ def install(programs, **environment):
                           timeout=300)
 
 
-def test_packages_that_cannot_be_installed_are_named_with_the_reason_and_the_line(programs):
+def test_packages_that_cannot_be_installed_are_named_with_the_error_and_the_command(programs):
     programs("dpkg-query", "echo 'nginx installed'")
     programs("apt-get", "seq 200; echo 'E: Unable to locate package postgresql-15' >&2; exit 100")
     done = install(programs)
@@ -129,7 +129,7 @@ def test_packages_are_installed_in_one_line(programs):
 
 @pytest.fixture
 def apt(programs, tmp_path):
-    """The real apt-get, with places and locks of its own, and nothing that it could install."""
+    """The real apt-get with its own places and locks and without available packages."""
     for folder in ("state/lists/partial", "cache/archives/partial", "dpkg"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "dpkg/status").touch()
@@ -142,7 +142,7 @@ def apt(programs, tmp_path):
 
 @contextlib.contextmanager
 def holding(path):
-    """As another apt would."""
+    """Holds a lock as another apt would."""
     with open(path, "w") as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
         yield
@@ -150,8 +150,8 @@ def holding(path):
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("lock", ["state/lists/lock", "dpkg/lock-frontend"])
-def test_another_apt_is_waited_for_and_named(programs, apt, tmp_path, lock):
-    """Until it is done: then apt-get says what it thinks of the packages."""
+def test_the_installation_waits_for_another_apt_and_names_it(programs, apt, tmp_path, lock):
+    """After the wait, apt-get reports its error about the packages."""
     log = tmp_path / "build/log/apt.log"
     with ThreadPoolExecutor(1) as thread:
         with holding(tmp_path / lock):
@@ -165,7 +165,7 @@ def test_another_apt_is_waited_for_and_named(programs, apt, tmp_path, lock):
     assert done.returncode == 1 and "Unable to locate package" in done.stderr
 
 
-def test_another_apt_is_waited_for_with_an_end(programs, apt, tmp_path):
+def test_the_wait_for_another_apt_is_bounded(programs, apt, tmp_path):
     with holding(tmp_path / "state/lists/lock"):
         done = install(programs, **apt, APT_LOCK_TIMEOUT="3")
     assert done.returncode == 1 and "waiting for process" in done.stderr
@@ -175,8 +175,8 @@ def test_another_apt_is_waited_for_with_an_end(programs, apt, tmp_path):
 
 
 @pytest.mark.nightly
-def test_a_whole_start_is_a_line_a_step(stack, directory):
-    """Nothing else of what a second stack says, but for what it announces at the end."""
+def test_a_whole_start_prints_one_line_per_step(stack, directory):
+    """A second stack prints nothing else, except its announcement at the end."""
     other = type(stack)(directory / "lines", VERBOSE="", STACK_DEMO="1", PATIENTS="20")
     try:
         told = other.call("up").partition("\nPage ")[0].splitlines()

@@ -1,4 +1,4 @@
-"""A stop loses nothing, takes away what is its own, and a start finds its way around what it meets."""
+"""A stop loses no response and removes the server's own socket. A start copes with existing sockets."""
 
 import os
 import signal
@@ -15,14 +15,14 @@ from stack import Server, clean_environment
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_soon_with_zero_and_takes_the_socket_away(server_with, sign):
+def test_a_signal_stops_it_soon_with_status_zero_and_removes_the_socket(server_with, sign):
     server = server_with()
     began = time.monotonic()
     assert server.stop(sign) == 0
     assert time.monotonic() - began < 10 and not os.path.exists(server.socket)
 
 
-def test_it_ends_though_connections_are_open_idle_and_half_way(server_with):
+def test_it_stops_despite_open_idle_and_unfinished_connections(server_with):
     server = server_with()
     held = [fastcgi.Connection(server.socket) for _ in range(20)]
     for connection in held[:5]:
@@ -35,15 +35,15 @@ def test_it_ends_though_connections_are_open_idle_and_half_way(server_with):
         connection.socket.close()
 
 
-def test_a_second_signal_does_no_harm(server_with):
+def test_a_second_signal_has_no_effect(server_with):
     server = server_with()
     server.process.send_signal(signal.SIGTERM)
     server.process.send_signal(signal.SIGTERM)
     assert server.stop() in (0, -signal.SIGTERM)
 
 
-def test_a_stop_under_load_loses_no_answer_and_no_row(server_with, stack, database, clinic):
-    """Each row has its 201, each 201 its row, and whoever got a part of an answer got it whole."""
+def test_a_stop_under_load_loses_no_response_and_no_row(server_with, stack, database, clinic):
+    """Each row has its 201, each 201 its row, and every response that has begun is complete."""
     server, answered, broken, stopping = server_with(), [], [], threading.Event()
 
     def keep_posting(number):
@@ -77,7 +77,7 @@ def test_a_stop_under_load_loses_no_answer_and_no_row(server_with, stack, databa
         assert sorted(row[0] for row in cursor) == sorted(answered)
 
 
-def test_a_request_on_a_kept_connection_is_still_answered_after_the_signal(server_with, stack, clinic, database):
+def test_a_request_on_a_reused_connection_is_still_answered_after_the_signal(server_with, stack, clinic, database):
     server = server_with()
     with fastcgi.Connection(server.socket) as kept:
         kept.send(fastcgi.request(fastcgi.environment("GET", "/health"), keep=True))
@@ -96,7 +96,7 @@ def test_a_request_on_a_kept_connection_is_still_answered_after_the_signal(serve
     assert server.stop() == 0
 
 
-def test_a_socket_that_is_another_ones_by_now_is_left_alone(server_with):
+def test_a_socket_of_another_process_is_not_removed(server_with):
     server = server_with()
     os.unlink(server.socket)
     with socket.socket(socket.AF_UNIX) as other:
@@ -107,7 +107,7 @@ def test_a_socket_that_is_another_ones_by_now_is_left_alone(server_with):
             caller.connect(server.socket)
 
 
-def test_two_servers_on_one_path_do_not_leave_it_without_one(server_with, stack):
+def test_two_servers_on_one_path_leave_one_of_them_reachable(server_with, stack):
     first = server_with()
     second = Server(stack, first.log.parent, FCGI_LISTEN=first.socket)
     with open(first.log.parent / "second.log", "wb") as log:
@@ -119,17 +119,17 @@ def test_two_servers_on_one_path_do_not_leave_it_without_one(server_with, stack)
     try:
         decided = first.log.parent / "second.log"
         eventually(lambda: second.process.poll() is not None or b"listening" in decided.read_bytes())
-        if second.process.poll() is None:  # it took the path over
+        if second.process.poll() is None:  # it replaced the first one's socket
             assert first.stop() == 0
             assert second.get("/health").status == 200
-        else:  # it refused, and the first goes on
+        else:  # it refused to start, and the first one continues
             assert second.process.returncode != 0 and b"FCGI_LISTEN" in (first.log.parent / "second.log").read_bytes()
             assert first.get("/health").status == 200
     finally:
         second.stop()
 
 
-def test_a_socket_left_behind_by_a_killed_server_is_no_hindrance(server_with, stack):
+def test_a_start_replaces_the_socket_of_a_killed_server(server_with, stack):
     first = server_with()
     first.process.kill()
     first.process.wait()
@@ -139,8 +139,8 @@ def test_a_socket_left_behind_by_a_killed_server_is_no_hindrance(server_with, st
         assert again.get("/health").status == 200
 
 
-def test_an_inherited_socket_is_served_and_stays_its_owners(stack, folder):
-    """As systemd hands it over: descriptor 3, LISTEN_FDS=1, LISTEN_PID."""
+def test_an_inherited_socket_is_served_and_left_to_its_owner(stack, folder):
+    """The environment is systemd's: descriptor 3, LISTEN_FDS=1, LISTEN_PID."""
     server = Server(stack, folder)
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(server.socket)
@@ -164,14 +164,14 @@ def test_an_inherited_socket_is_served_and_stays_its_owners(stack, folder):
         listening.close()
 
 
-def test_listen_fds_for_another_process_is_not_taken(server_with):
+def test_listen_fds_for_another_process_is_ignored(server_with):
     server = server_with(LISTEN_FDS="1", LISTEN_PID="1")
     assert server.get("/health").status == 200 and os.path.exists(server.socket)
 
 
 def test_it_listens_on_a_port_of_loopback_too(server_with):
     with socket.socket() as probe:
-        # Kept while the server has it too, so that the kernel gives it to nobody else.
+        # The probe stays open next to the server, so that the kernel gives the port to no other process.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

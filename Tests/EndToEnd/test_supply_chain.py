@@ -1,5 +1,4 @@
-"""What the product consists of is named to the letter, and the binary is hardened and says nothing
-of where it was built."""
+"""Every part of the product has an exact version. The binary is hardened and contains no path of its build."""
 
 import hashlib
 import json
@@ -35,23 +34,23 @@ def test_the_binary_is_hardened(headers):
     assert not re.search(r"\(R(?:UN)?PATH\)|\(TEXTREL\)|\sRWE\s", headers)
 
 
-def test_the_binary_holds_no_path_of_where_it_was_built():
+def test_the_binary_contains_no_path_of_its_build():
     content = BINARY.read_bytes()
     homes = {str(ROOT), os.path.expanduser("~")} - {"/"}
     assert not [place for place in homes if re.search(re.escape(place.encode()) + rb"/", content)]
-    # Those of the toolchain's own build are the same for everybody.
+    # The toolchain's own build has the same paths everywhere.
     found = {match[0]
              for match in re.finditer(rb"(?<![\x21-\x7e])/[\x21-\x7e]*/(?:Sources|\.build[\w-]*|checkouts)/", content)}
     assert not {each for each in found if not each.startswith((b"/source/", b"/home/build-user/"))}
 
 
-def test_swift_packages_are_named_to_the_letter():
+def test_swift_packages_have_exact_versions():
     dependencies = re.findall(r"\.package\([^)]*\)", (ROOT / "Package.swift").read_text())
     assert dependencies and all(re.search(r'exact: "\d+\.\d+\.\d+"', each) for each in dependencies)
 
 
 @pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_what_comes_from_pypi_is_named_to_the_letter_and_with_digests(path):
+def test_packages_from_pypi_have_exact_versions_and_digests(path):
     lines = [line for line in path.read_text().replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
     assert lines
     for line in lines:
@@ -98,14 +97,14 @@ def bill():
 
 @pytest.mark.nightly
 def test_the_bill_of_materials_is_of_this_binary_and_complete(bill, headers):
-    """Against what the linker and the package manager say of it."""
+    """Compares it with the output of the linker and the package manager."""
     parts = {each["name"]: each for each in bill["components"]}
     assert (
         bill["bomFormat"] == "CycloneDX"
         and bill["metadata"]["component"]["hashes"][0]["content"] == hashlib.sha256(BINARY.read_bytes()).hexdigest()
     )
     assert all(each["version"] and each["licenses"] and each["purl"].startswith("pkg:") for each in parts.values())
-    # As every reader of them writes it: what has another meaning in an address is not in a name.
+    # Readers expect names with percent-encoded reserved characters.
     assert all(re.fullmatch(r"pkg:[a-z]+/[\w.%/-]+@[\w.%:~-]+(\?[\w=]+)?", each["purl"]) for each in parts.values())
     assert bill["dependencies"][0]["dependsOn"] == [each["bom-ref"] for each in bill["components"]]
     needed = re.findall(r"\(NEEDED\)\s+Shared library: \[([^]]+)\]", headers)

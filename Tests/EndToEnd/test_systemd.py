@@ -1,4 +1,4 @@
-"""The systemd units: what they let the server do, and that systemd understands them."""
+"""The systemd units are valid and restrict the server."""
 
 import re
 import shutil
@@ -26,20 +26,20 @@ def exposure(unit):
     return float(found[1])
 
 
-def test_the_unit_leaves_the_server_little_of_the_machine():
+def test_the_unit_restricts_the_servers_access_to_the_machine():
     assert exposure(UNIT) <= MOST_EXPOSURE
 
 
 @pytest.mark.nightly
-def test_the_measure_is_one(tmp_path):
-    """Without the hardening the same unit is far above the limit."""
+def test_the_unit_without_hardening_is_far_above_the_limit(tmp_path):
+    """Without this check a measure that is always low would pass."""
     bare = tmp_path / UNIT.name
     text = UNIT.read_text()
     bare.write_text(text[:text.index("UMask=")] + "[Install]\nWantedBy=multi-user.target\n")
     assert exposure(bare) > 8
 
 
-def test_systemd_understands_both_units(tmp_path):
+def test_systemd_accepts_both_units(tmp_path):
     for unit in (UNIT, SOCKET):
         text = unit.read_text().replace("/usr/local/bin/reengagement-api", "/bin/true")
         (tmp_path / unit.name).write_text(text)
@@ -48,7 +48,7 @@ def test_systemd_understands_both_units(tmp_path):
     assert status == 0 and not ours, text
 
 
-def test_it_runs_as_nobody_in_particular_and_the_socket_is_nginx_s():
+def test_the_server_has_its_own_user_and_the_socket_belongs_to_nginx_s_group():
     service, listener = UNIT.read_text().splitlines(), SOCKET.read_text().splitlines()
     assert {"User=reengagement-api", "Group=reengagement-socket", "NoNewPrivileges=yes", "CapabilityBoundingSet=",
             "LimitCORE=0"} <= set(service)

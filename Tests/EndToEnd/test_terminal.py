@@ -1,4 +1,4 @@
-"""A terminal that is closed under `stack run` leaves nothing running."""
+"""Closing the terminal of `stack run` leaves no process running."""
 
 import os
 import pty
@@ -10,7 +10,7 @@ from stack import ROOT, Stack, clean_environment, is_running
 
 
 @pytest.mark.nightly
-def test_nothing_is_left_running_where_the_terminal_is_closed(directory):
+def test_no_process_is_left_after_the_terminal_is_closed(directory):
     made = Stack(directory / "left")
     child, terminal = pty.fork()
     if child == 0:

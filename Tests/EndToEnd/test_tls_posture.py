@@ -1,4 +1,4 @@
-"""What the production configuration agrees to over TLS, and what it says of itself: as a scanner would look at it."""
+"""The TLS of the production configuration and its security headers, as a scanner would check them."""
 
 import re
 import socket
@@ -10,12 +10,12 @@ from asking import eventually
 from stack import Stack
 
 STRONG = re.compile(r"TLS_(AES|CHACHA20).*|(ECDHE|DHE)-(RSA|ECDSA)-(AES(128|256)-GCM-SHA(256|384)|CHACHA20-POLY1305)")
-# Those that an openssl of these days can still offer.
+# The weak suites that a current openssl can still offer.
 WEAK = ("NULL", "aNULL", "kRSA", "SHA1", "CAMELLIA", "ARIA", "AESCCM")
 
 
 def rsa_certificate(tls):
-    """The stack's own is ECDSA; most authorities still sign RSA."""
+    """The stack's own certificate is ECDSA, but most authorities still sign RSA."""
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost",
                     "-addext",
                     "subjectAltName=DNS:localhost", "-keyout", tls / "localhost.key", "-out", tls / "localhost.pem"],
@@ -36,7 +36,7 @@ def production(request, stack, directory):
 
 
 def s_client(production, *options, given=b""):
-    """What openssl tells of a connection."""
+    """Returns openssl's output for a connection."""
     done = subprocess.run(["openssl", "s_client", "-connect", f"localhost:{production.settings['HTTPS_PORT']}",
                            "-servername",
                            "localhost", "-CAfile", production.settings["CA_FILE"], *options],
@@ -45,7 +45,7 @@ def s_client(production, *options, given=b""):
 
 
 def agreed(production, *options):
-    """The protocol and the cipher suite, or None where the handshake failed."""
+    """Returns the protocol and the cipher suite, or None after a failed handshake."""
     text = s_client(production, *options)
     found = re.search(r"^New, (\S+), Cipher is (\S+)$", text, re.MULTILINE)
     assert found, text
@@ -53,13 +53,13 @@ def agreed(production, *options):
 
 
 def ciphers(text):
-    """The names of the suites, and whether this openssl has any."""
+    """Returns the names of the suites that this openssl has."""
     done = subprocess.run(["openssl", "ciphers", "-s", "-tls1_2", f"{text}:@SECLEVEL=0"], stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, text=True)
     return [name for name in done.stdout.strip().split(":") if name and not name.startswith("TLS_")]
 
 
-def test_1_2_and_1_3_are_agreed_on_and_the_certificate_verifies(production):
+def test_1_2_and_1_3_are_supported_and_the_certificate_verifies(production):
     for option, name in (("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")):
         text = s_client(production, option)
         assert "Verify return code: 0 (ok)" in text and agreed(production, option)[0] == name
@@ -71,8 +71,8 @@ def test_older_protocols_are_refused(production, option):
     assert "Cipher is (NONE)" in text and "alert protocol version" in text, text
 
 
-def test_openssl_here_could_speak_what_it_is_refused(production, folder):
-    """Otherwise the refusals would prove nothing: a server that allows it agrees with the same client."""
+def test_this_openssl_supports_the_refused_protocols(production, folder):
+    """Otherwise the refusals would prove nothing. A server that allows the protocol accepts the same client."""
     assert all(len(ciphers(kind)) > 1 for kind in WEAK)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -97,7 +97,7 @@ def test_weak_suites_are_refused(production, kind):
     assert names and agreed(production, "-tls1_2", "-cipher", ":".join(names) + ":@SECLEVEL=0") is None, names
 
 
-def test_each_suite_that_is_agreed_on_has_forward_secrecy_and_authenticates_what_it_encrypts(production):
+def test_each_supported_suite_has_forward_secrecy_and_authenticated_encryption(production):
     found, left = [], ciphers("ALL:COMPLEMENTOFALL")
     while left and (suite := agreed(production, "-tls1_2", "-cipher", ":".join(left) + ":@SECLEVEL=0")):
         found.append(suite[1])
@@ -128,9 +128,9 @@ def test_there_is_no_compression(production):
         assert "Compression: NONE" in s_client(production, option, "-comp")
 
 
-def test_no_ticket_holds_the_keys_of_a_session(production):
-    """Its own key would decrypt what was heard before. In TLS 1.3 a ticket is a number of the
-    server's memory: 32 bytes."""
+def test_no_ticket_contains_the_keys_of_a_session(production):
+    """The ticket's key would decrypt recorded traffic. In TLS 1.3 a ticket is a 32-byte number from the server's
+    memory."""
     assert "TLS session ticket:" not in s_client(production, "-tls1_2")
     text = s_client(production, "-tls1_3", given=b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     for ticket in re.findall(r"TLS session ticket:\n((?: +[0-9a-f]{4} - .*\n)+)", text):
@@ -138,12 +138,12 @@ def test_no_ticket_holds_the_keys_of_a_session(production):
 
 
 def test_tls_has_no_early_data(production):
-    """It could be sent again by anyone who heard it (RFC 8446 section 8)."""
+    """An eavesdropper could replay it (RFC 8446 section 8)."""
     assert "Max Early Data: 0" in s_client(production,
                                            "-tls1_3") or "Early data was not sent" in s_client(production, "-tls1_3")
 
 
-def test_http_2_is_offered_and_nothing_unknown(production):
+def test_http_2_is_offered_and_no_unknown_protocol(production):
     assert "ALPN protocol: h2" in s_client(production, "-alpn", "h2,http/1.1")
     assert "No ALPN negotiated" in s_client(production, "-alpn",
                                             "spdy/3") or "alert" in s_client(production, "-alpn", "spdy/3")
@@ -162,21 +162,21 @@ HEADERS = {
     ("an answer", "dashboard", {}, 200), ("an error of the server", "nowhere", {}, 404),
     ("no token", "dashboard", {"Authorization": ""}, 401), ("an error of nginx", "dashboard?" + "x" * 9000, {}, 414)
 ], ids=lambda value: value if isinstance(value, str) and " " in value else "")
-def test_every_answer_has_the_headers_that_keep_a_browser_safe(production, clinic, title, path, more, status):
+def test_every_response_has_the_security_headers_for_browsers(production, clinic, title, path, more, status):
     response = production.api.get(clinic, path, headers={**production.api.authorization(clinic), **more}, fresh=True)
     assert response.status == status
     for name, pattern in HEADERS.items():
         assert re.fullmatch(pattern, response.header(name) or ""), f"{name}: {response}"
 
 
-def test_nothing_tells_which_versions_run(production, clinic):
+def test_no_response_reveals_versions(production, clinic):
     for path in ("dashboard", "nowhere", "dashboard?" + "x" * 9000):
         response = production.api.get(clinic, path, fresh=True)
         assert response.header("Server") == "nginx" and not response.all("X-Powered-By"), response
     assert b"nginx/" not in production.plain_on_tls_port(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 
 
-def test_no_cookie_is_set_and_no_origin_is_let_in_but_those_listed(production, clinic):
+def test_no_cookie_is_set_and_only_listed_origins_are_allowed(production, clinic):
     response = production.api.get(clinic, "dashboard",
                                   headers={**production.api.authorization(clinic), "Origin": "https://evil.example"})
     assert not response.all("Set-Cookie") and not response.all("Access-Control-Allow-Origin")

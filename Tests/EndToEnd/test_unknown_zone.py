@@ -1,4 +1,4 @@
-"""A clinic whose time zone has gone from PostgreSQL: its own trouble, which heals with its cause."""
+"""A clinic with a time zone that PostgreSQL no longer has. Only this clinic has an error, and a correction ends it."""
 
 import subprocess
 import time
@@ -16,7 +16,7 @@ LINE = "an organization's derived data could not be brought up to date"
 
 
 def lose_zone(database, organization, unmarked=True):
-    """As if the zone database had dropped the name: both what is written and what was computed with it say it."""
+    """Simulates a zone removed from the zone database, in the source tables and in the derived data."""
     with database.cursor() as cursor:
         for trigger in ("check_updated_time_zones", *(["mark_updated"] if unmarked else [])):
             cursor.execute(f"ALTER TABLE organizations DISABLE TRIGGER {trigger}")
@@ -36,7 +36,7 @@ def correct(database, organization, zone="America/New_York"):
 def wait_for(condition, what, seconds=120):
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"{what}: not in {seconds} s"
+        assert time.monotonic() < deadline, f"timeout after {seconds} s: {what}"
         time.sleep(0.1)
 
 
@@ -48,8 +48,8 @@ def generation(database, organization):
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("unmarked", (True, False), ids=("gone", "never there"))
-def test_the_clinic_alone_is_told_which_setting_until_it_is_corrected(stack, api, database, clinic, second_clinic,
-                                                                      unmarked):
+def test_the_clinic_alone_gets_an_error_until_its_setting_is_corrected(stack, api, database, clinic, second_clinic,
+                                                                       unmarked):
     for path in READS[:-1]:
         api.answer(clinic, path)
     lose_zone(database, clinic, unmarked)
@@ -69,7 +69,7 @@ def test_the_clinic_alone_is_told_which_setting_until_it_is_corrected(stack, api
     assert api.post(clinic, post).status == 201
 
 
-def test_the_background_work_goes_on_for_the_others_and_heals(stack, api, database, clinic, second_clinic):
+def test_the_background_work_continues_for_other_clinics_and_recovers(stack, api, database, clinic, second_clinic):
     log = Path(stack.settings["SERVER_LOG"])
     api.answer(clinic, "dashboard")
     api.answer(second_clinic, "dashboard")
@@ -87,7 +87,7 @@ def test_the_background_work_goes_on_for_the_others_and_heals(stack, api, databa
 
 
 @pytest.mark.nightly
-def test_verify_and_rebuild_name_it_and_go_on(database, stack, fresh_id):
+def test_verify_and_rebuild_report_the_clinic_and_continue(database, stack, fresh_id):
     name = fresh_id("zones")
     url = stack.database_url(name)
     run = lambda script, **more: subprocess.run([ROOT / "sql" / script],

@@ -1,4 +1,4 @@
-"""A schema is upgraded under load: no request fails, and the migration is not undone by a deadlock with a reader."""
+"""A schema is upgraded under load: no request fails, and no deadlock with a reader rolls back the migration."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from client import PREFIX
 from conftest import load_clinic
 from stack import ROOT, Server, clean_environment, connect
 
-# In the order opposite to the readers', and with time for them to come in between.
+# Locks the tables in the opposite order to the readers, with pauses for them in between.
 MIGRATION = """
 ALTER TABLE re.outreach_day ADD COLUMN test integer;
 SELECT pg_sleep(0.1);
@@ -39,7 +39,7 @@ def migrate(folder, url):
 
 
 class Load:
-    """Clients that ask without a pause, and what they were answered."""
+    """Clients that send requests without a pause, and the responses."""
 
     def __init__(self, server, headers, organization, reads=READS):
         self.server, self.headers, self.organization, self.reads = server, headers, organization, reads
@@ -70,18 +70,18 @@ def test_a_schema_is_upgraded_under_load(own_database, stack, folder):
     connection = connect(own_database)
     organization = load_clinic(connection, "busy_clinic")
     (sql / "migrations/9999_test.sql").write_text(MIGRATION)
-    # The migration holds its locks for as long as the machine needs; a deadlock would end at once.
+    # The migration holds its locks as long as the machine needs. A deadlock would end it at once.
     with Server(stack, folder, DATABASE_URL=own_database, WORKER_THREADS="3", DB_ACQUIRE_TIMEOUT_MS="60000") as server:
         with Load(server, token_headers(stack, organization), organization) as load:
             assert "applied migrations/9999_test.sql" in migrate(sql, own_database)
         assert set(load.answers) == {200} and load.answers[200] >= len(READS)
         assert server.get("/ready").status == 200
     connection.close()
-    # A second time there is nothing to do, and nothing to wait for.
+    # A second run has nothing to do and waits for nothing.
     assert migrate(sql, own_database) == "up to date\n"
 
 
-def test_the_former_version_says_that_it_does_not_go_back(own_database, folder):
+def test_the_former_version_refuses_to_go_back(own_database, folder):
     sql = folder / "sql"
     shutil.copytree(ROOT / "sql", sql)
     (sql / "migrations/9999_test.sql").write_text("ALTER TABLE re.cell ADD COLUMN test integer;")
@@ -91,7 +91,7 @@ def test_the_former_version_says_that_it_does_not_go_back(own_database, folder):
         migrate(sql, own_database)
 
 
-# Types of columns that the server reads, the columns of a function that the flat answers are made of, and a view's.
+# Types of columns that the server reads, the columns of a function used by flat queries, and the columns of a view.
 CHANGED = (
     ("endpoints/risk_metrics.sql", "    critical bigint,", "    critical integer,"),
     ("endpoints/risk_metrics.sql", "SELECT m.critical, m.high", "SELECT m.critical::integer, m.high"),
@@ -110,7 +110,7 @@ CHANGED = (
 
 @pytest.mark.nightly
 def test_types_and_columns_change_under_load(own_database, stack, folder):
-    """What a connection has prepared no longer fits: it is prepared again, and no caller notices."""
+    """Prepared statements of open connections become invalid. They are prepared again, and no client gets an error."""
     sql = folder / "sql"
     shutil.copytree(ROOT / "sql", sql)
     for file, old, new in CHANGED:
@@ -137,14 +137,14 @@ def test_types_and_columns_change_under_load(own_database, stack, folder):
     connection.close()
 
 
-# What 0.3.0 asks for the dashboard; it had no time zone then.
+# The dashboard query of 0.3.0, which had no time zone.
 FORMER_DASHBOARD = """SELECT total_patients, critical_count, critical_avg_score, high_count, high_avg_score, medium_count,
     medium_avg_score, low_count, low_avg_score, engaged_count, engaged_avg_score, immediate_actions_needed, last_updated,
     id, name, risk_level, risk_score, action, days_since_contact FROM re.dashboard($1)"""
 
 
 def without_the_zone(sql):
-    """As it was before the dashboard named the clinic's zone."""
+    """Removes the clinic's zone from the dashboard."""
     (sql / "migrations/0300_zone_of_the_dashboard.sql").unlink()
     for file, given in (("endpoints/dashboard.sql", " (SELECT c.time_zone FROM re.clock_of(organization) c),"),
                         ("flat/80_answers.sql", "\n        (SELECT o.time_zone FROM re.organization_state o WHERE o.organization_id = organization),")):
@@ -154,7 +154,7 @@ def without_the_zone(sql):
 
 
 @pytest.mark.nightly
-def test_a_statement_prepared_by_the_former_version_goes_on_and_the_dashboard_names_the_zone(own_database, folder):
+def test_a_statement_prepared_by_the_former_version_still_works_and_the_dashboard_has_the_zone(own_database, folder):
     sql = folder / "sql"
     shutil.copytree(ROOT / "sql", sql)
     without_the_zone(sql)
@@ -197,13 +197,13 @@ INSERT INTO outreach_log (organization_id, patient_id, method, outcome, logged_b
 
 
 def mending(output):
-    """The statements that the migration prints, block by block."""
+    """Returns the statements that the migration prints, as blocks."""
     return [block[block.index("BEGIN;"):block.index("COMMIT;") + 7]
             for block in output.split("\n-- ") if "BEGIN;" in block]
 
 
 @pytest.mark.nightly
-def test_rows_beyond_the_bounds_are_named_and_nothing_is_changed_until_they_are_mended(own_database, folder):
+def test_rows_beyond_the_limits_are_listed_and_nothing_changes_until_they_are_corrected(own_database, folder):
     sql = folder / "sql"
     shutil.copytree(ROOT / "sql", sql)
     (sql / BOUNDS).unlink()

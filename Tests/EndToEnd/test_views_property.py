@@ -1,4 +1,4 @@
-"""The public views, read with psql by whoever may, hold exactly what the oracle computes, at any instant."""
+"""The public views, read with psql by a permitted user, contain exactly the oracle's values at any instant."""
 
 import random
 
@@ -26,7 +26,7 @@ def columns_of(connection, view):
 
 
 def read_view(connection, view, organization):
-    """The rows as the API would write them, in the order of the patients' ids."""
+    """Returns the rows in the API's format, ordered by patient id."""
     with connection.cursor() as cursor:
         chosen = [
             "to_char(last_contact_day, 'YYYY-MM-DD')"
@@ -93,7 +93,7 @@ def test_the_master_views_have_the_columns_of_the_definitions_in_their_order(con
 
 @pytest.mark.nightly(after=2)
 @pytest.mark.parametrize("seed", range(12))
-def test_the_views_follow_random_histories_to_random_instants(connection, fresh_id, seed):
+def test_the_views_equal_the_oracle_for_random_histories_at_random_instants(connection, fresh_id, seed):
     chooser = random.Random(seed)
     now = rows.instant(chooser.choice(list(generate.NOWS.values())))
     zone, organization = generate.ZONES[seed % len(generate.ZONES)], fresh_id("views")
