@@ -21,7 +21,7 @@ extension ConnectionPool {
                 if let connection = try openUnlessOthersServe(from: host, until: deadline) { return connection }
                 hasTried = true
             case .use(let connection) where new:
-                let host = state.withLock { $0.replace() }
+                let host = state.withLock { $0.replace(now: .now) }
                 connection.close()
                 if let connection = try openUnlessOthersServe(from: host, until: deadline) { return connection }
                 (new, hasTried) = (false, true)
@@ -35,7 +35,7 @@ extension ConnectionPool {
     /// Closes a leased connection.
     func discard(_ connection: Connection) {
         connection.close()
-        state.withLock { $0.discard() }
+        state.withLock { $0.discard(now: .now) }
         state.notifyAll()
     }
 
@@ -46,7 +46,7 @@ extension ConnectionPool {
         do throws(PostgreSQLError) {
             return try open(from: host, until: deadline)
         } catch {
-            guard .now < deadline, state.withLock({ $0.hasOthers }) else { throw error }
+            guard .now < deadline, state.withLock({ $0.mayServe(now: .now) }) else { throw error }
             return nil
         }
     }

@@ -68,6 +68,8 @@ struct PoolState<Connection: Sendable> {
     private(set) var failedOpenings: [DatabaseCause: Int] = [:]
     /// Connections opened before this are replaced, since a setting of theirs has changed.
     private var renewedAt: Instant?
+    /// The time at which the pool last closed a connection.
+    private var closedAt: Instant?
 
     /// A younger session that takes no writes shows that new ones do not either.
     private static var leastAgeOfStale: Duration { .seconds(1) }
@@ -79,8 +81,15 @@ struct PoolState<Connection: Sendable> {
 
     var idleCount: Int { idle.count }
     var waiting: Int { queue.count }
-    /// Whether a connection may come free, or is opening.
-    var hasOthers: Bool { !idle.isEmpty || leased > 0 }
+    /// Whether a connection may become free, or be opened soon.
+    func mayServe(now: Instant) -> Bool { !idle.isEmpty || leased > 0 || isLimitedByOwnSessions(now) }
+
+    /// PostgreSQL counts a closed connection until its process has ended. So a limit that is reached right after the
+    /// pool has closed some says nothing about the next attempt.
+    private func isLimitedByOwnSessions(_ now: Instant) -> Bool {
+        guard failure?.cause == .connectionLimit, let closedAt else { return false }
+        return closedAt.duration(to: now) < .seconds(1)
+    }
 
     /// - Parameter first: whether its holder has had its turn already and is served before the others.
     mutating func takeTicket(first: Bool = false) -> Ticket {
@@ -92,7 +101,7 @@ struct PoolState<Connection: Sendable> {
 
     /// Decides for the holder of `ticket`, who is served only when all earlier tickets have left the queue.
     mutating func lease(_ ticket: Ticket, now: Instant) -> Lease {
-        if idle.isEmpty, leased == 0, let failure, backOff.isWaiting(now) {
+        if let failure, backOff.isWaiting(now), !mayServe(now: now) {
             leave(ticket)
             return .refuse(failure)
         }
@@ -153,13 +162,15 @@ struct PoolState<Connection: Sendable> {
         _ connection: Connection, openedAt: Instant, condition: Condition, now: Instant
     ) -> [Connection] {
         leased -= 1
-        switch condition {
-        case .broken: return [connection] + takeIdle { _ in true }
-        case .readOnly: return [connection] + takeIdle { $0.openedAt + Self.leastAgeOfStale <= now }
-        case .good:
-            guard !Self.isOld(openedAt, now, maximumAge, renewedAt) else { return [connection] }
+        if condition == .good, !Self.isOld(openedAt, now, maximumAge, renewedAt) {
             idle.append(Idle(connection: connection, openedAt: openedAt))
             return []
+        }
+        closedAt = now
+        return switch condition {
+        case .broken: [connection] + takeIdle(now: now) { _ in true }
+        case .readOnly: [connection] + takeIdle(now: now) { $0.openedAt + Self.leastAgeOfStale <= now }
+        case .good: [connection]
         }
     }
 
@@ -174,7 +185,8 @@ struct PoolState<Connection: Sendable> {
     }
 
     /// The caller closes a leased connection and opens another one in its place, beginning with the host returned.
-    mutating func replace() -> Int {
+    mutating func replace(now: Instant) -> Int {
+        closedAt = now
         opening += 1
         return preferredHost
     }
@@ -190,16 +202,20 @@ struct PoolState<Connection: Sendable> {
     }
 
     /// The caller closes a leased connection.
-    mutating func discard() { leased -= 1 }
+    mutating func discard(now: Instant) {
+        closedAt = now
+        leased -= 1
+    }
 
     /// Removes the idle connections that have reached their age; the caller closes them.
     mutating func expire(now: Instant) -> [Connection] {
-        takeIdle { [maximumAge, renewedAt] in Self.isOld($0.openedAt, now, maximumAge, renewedAt) }
+        takeIdle(now: now) { [maximumAge, renewedAt] in Self.isOld($0.openedAt, now, maximumAge, renewedAt) }
     }
 
-    private mutating func takeIdle(where isUnwanted: (Idle) -> Bool) -> [Connection] {
+    private mutating func takeIdle(now: Instant, where isUnwanted: (Idle) -> Bool) -> [Connection] {
         let taken = idle.filter(isUnwanted)
         idle.removeAll(where: isUnwanted)
+        if !taken.isEmpty { closedAt = now }
         return taken.map(\.connection)
     }
 }

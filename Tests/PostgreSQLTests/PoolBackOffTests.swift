@@ -63,6 +63,22 @@ struct PoolBackOffTests {
         #expect(state.lease(state.takeTicket(), now: start + .milliseconds(50)).isOpen)
     }
 
+    @Test("waits at a limit of connections while the sessions that it has closed may still be counted")
+    func ending() {
+        var state = state()
+        _ = state.lease(state.takeTicket(), now: start)
+        state.opened(host: 0)
+        #expect(state.giveBack("a", openedAt: start, condition: .broken, now: start) == ["a"])
+        _ = state.lease(state.takeTicket(), now: start)
+        state.openFailed(.noSession(SQLState("53300"), "too many"), now: start, jitter: 1)
+        let ticket = state.takeTicket()
+        #expect(state.lease(ticket, now: start).waitsUntil == start + .milliseconds(50))
+        #expect(state.lease(ticket, now: start + .milliseconds(50)).isOpen)
+        let later = start + .seconds(1)
+        state.openFailed(.noSession(SQLState("53300"), "too many"), now: later, jitter: 1)
+        #expect(state.lease(state.takeTicket(), now: later).refusal == "too many")
+    }
+
     @Test("opens another connection in the place of one that is not trusted")
     func replacement() {
         var state = state(capacity: 1)
@@ -70,7 +86,7 @@ struct PoolBackOffTests {
         state.opened(host: 1)
         _ = state.giveBack("a", openedAt: start, condition: .good, now: start)
         #expect(state.lease(state.takeTicket(), now: start).connection == "a")
-        #expect(state.replace() == 1)
+        #expect(state.replace(now: start) == 1)
         state.opened(host: 1)
         #expect(state.leased == 1)
         #expect(state.idleCount == 0)
