@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, NoSuchFrameException, StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -119,7 +119,7 @@ class Page:
             try:
                 if answer := question():
                     return answer
-            except (StaleElementReferenceException, NoSuchElementException):
+            except (StaleElementReferenceException, NoSuchElementException, NoSuchFrameException):
                 pass
             if time.monotonic() > deadline:
                 raise AssertionError(f"not in {seconds} s: {what or question}\n{self.text('body')[:2000]}")
