@@ -14,13 +14,14 @@ def say(text):
 
 class Stack:
 
-    def __init__(self, directory, **environment):
-        self.directory = directory
+    def __init__(self, directory, root=ROOT, **environment):
+        """`root` is the checkout of which the scripts are used."""
+        self.directory, self.root = directory, root
         # Each request counts for its subject, as in production, but the limit is too high to refuse any.
         self.environment = {**os.environ, "STACK_DIR": str(directory), "RATE_LIMIT": "1000000", **environment}
 
     def call(self, *arguments, **environment):
-        done = subprocess.run([ROOT / "scripts/stack", *arguments], env={**self.environment, **environment},
+        done = subprocess.run([self.root / "scripts/stack", *arguments], env={**self.environment, **environment},
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         if done.returncode != 0:
             raise SystemExit(f"error: scripts/stack {' '.join(arguments)} failed")
@@ -31,7 +32,7 @@ class Stack:
 
     def token(self, organization):
         environment = {**self.environment, "ORG": organization, "TOKEN_TTL": "86400"}
-        return subprocess.run([ROOT / "scripts/token"], env=environment, check=True, capture_output=True,
+        return subprocess.run([self.root / "scripts/token"], env=environment, check=True, capture_output=True,
                               text=True).stdout.strip()
 
     def start_database(self):
