@@ -3,21 +3,21 @@ import Glibc
 import Synchronization
 import Threads
 
-/// Gives requests to worker threads, from all connections of nginx.
+/// Distributes the requests of all of nginx's connections to worker threads.
 ///
-/// libfcgi's own loop is not used. It binds a thread to a connection as long as nginx holds that open, so that as many
-/// idle connections as threads block the next request. Here the listening socket and all connections are in one epoll
-/// that all workers share. A worker reads one request, responds and puts the connection back. EPOLLONESHOT makes sure
-/// that only one worker has a connection at a time.
+/// libfcgi's own loop is not used. It binds a thread to a connection for as long as nginx holds the connection open, so
+/// that as many idle connections as threads block the next request. Here all workers share one epoll, which watches the
+/// listening socket and all connections. A worker reads one request, responds and returns the connection to the epoll.
+/// EPOLLONESHOT ensures that only one worker has a connection at a time.
 ///
-/// A worker never waits for a client. nginx sends a usual request in one piece, which libfcgi reads from the socket.
-/// The first part of any other request is stored, and its connection goes back into the epoll until the rest arrives.
-/// libfcgi then reads it from a file in memory. To read every request that way would take a quarter more processor time
-/// for a cached response (measured, paired).
+/// A worker never waits for a client. nginx sends a typical request in one piece, which libfcgi reads from the socket.
+/// If only a part of a request has arrived, that part is stored, and the connection is returned to the epoll until the
+/// rest arrives. libfcgi then reads the request from a file in memory. If libfcgi read every request from such a file,
+/// a cached response would take a quarter more processor time (measured, paired).
 public final class Acceptor: Sendable {
     /// An error that belongs to no request.
     public enum Event: Sendable {
-        /// No descriptor or memory for another connection; the value is `errno`.
+        /// A connection could not be accepted for lack of descriptors or memory. The value is `errno`.
         case acceptFailed(CInt)
     }
 
@@ -25,26 +25,26 @@ public final class Acceptor: Sendable {
     private let epoll: CInt
     private let observe: @Sendable (Event) -> Void
     private let connections = Atomic<Int>(0)
-    /// When idle connections are closed; nil while serving.
+    /// The instant at which idle connections are closed. Nil until the server stops.
     private let stopDeadline = Monitor<ContinuousClock.Instant?>(nil)
     private let stopping = Atomic<Bool>(false)
-    /// Incomplete requests by their connections. The worker that removes one owns its connection.
+    /// Incomplete requests by connection. The worker that removes one owns its connection.
     private let partials = Monitor<[CInt: PartialRequest]>([:])
     private let partialCount = Atomic<Int>(0)
-    /// Whether the last attempt to accept a connection failed, which is reported once.
+    /// True if the last attempt to accept a connection failed. Only the first failure in a row is reported.
     private let isFailing = Atomic<Bool>(false)
 
-    /// Marks the listening socket's events.
+    /// The epoll data of the listening socket.
     private static let listenerMark = UInt64.max
-    /// Set in the mark of a connection whose request is incomplete.
+    /// A bit in the epoll data of a connection whose request is incomplete.
     private static let partialMark: UInt64 = 1 << 32
-    /// How often an idle worker checks whether to stop, in ms.
+    /// How often an idle worker checks for a stop, in ms.
     private static let wakeInterval: CInt = 250
-    /// How long a request may take to arrive.
+    /// How long a request may take to arrive, from its first part on.
     private static let receiveTimeout = Duration.seconds(1)
-    /// The most incomplete requests, which bounds their memory; nginx sends only long requests in parts.
+    /// The largest number of incomplete requests, which bounds their memory. nginx sends only long requests in parts.
     private static let mostPartials = 256
-    /// Several times the length of a usual request.
+    /// How many bytes are examined at first, several times the length of a typical request.
     private static let peeked = 16 * 1024
 
     /// - Throws: ``ListenError`` if the kernel refuses an epoll.
@@ -61,12 +61,13 @@ public final class Acceptor: Sendable {
 
     deinit { close(epoll) }
 
-    /// The connections that are open now.
+    /// The number of open connections.
     public var openConnections: Int { connections.load(ordering: .relaxed) }
 
-    /// Waits for the next request and reads its parameters; nil after ``stop(grace:)`` when no connection is left.
+    /// Waits for the next request and reads its parameters.
     ///
-    /// - Parameter between: called before each wait, several times a second if no request arrives.
+    /// - Parameter between: called before each wait, and several times a second while no request arrives.
+    /// - Returns: nil after ``stop(grace:)``, once no connection is left or the grace has passed.
     public func accept(between: () -> Void = {}) -> Exchange? {
         while !isDone {
             between()
@@ -84,17 +85,19 @@ public final class Acceptor: Sendable {
         return nil
     }
 
-    /// Accepts no new connection. An open one is closed after its next response, or after `grace`.
+    /// Stops accepting connections, and closes each open one after its next response.
     ///
     /// nginx itself closes idle connections after the `keepalive_timeout` of its upstream.
+    ///
+    /// - Parameter grace: how long the workers wait for the open connections to close.
     public func stop(grace: Duration) {
         stopDeadline.withLock { $0 = .now + grace }
         listener.withdraw()
-        // A client that has connected already gets a response.
+        // A client that has already connected gets a response.
         acceptConnections()
         listener.refuse()
         acceptConnections()
-        // Set last: a worker ends when it is set and there is no connection, and would miss one accepted later.
+        // This is set last. A worker ends if it is set and no connection is open, and would miss a later connection.
         stopping.store(true, ordering: .releasing)
     }
 
@@ -106,7 +109,7 @@ public final class Acceptor: Sendable {
 
     private func acceptConnections() {
         while true {
-            // Non-blocking, so that libfcgi cannot wait even if the scan of a request has an error.
+            // The connection does not block, so that libfcgi cannot wait even if the scan of a request has a bug.
             let flags = CInt(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
             let connection = accept4(listener.descriptor, nil, nil, flags)
             if connection >= 0 {
@@ -118,7 +121,7 @@ public final class Acceptor: Sendable {
             } else if errno != EINTR && errno != ECONNABORTED {
                 let code = errno
                 if !isFailing.exchange(true, ordering: .relaxed) { observe(.acceptFailed(code)) }
-                // The connection stays in the backlog: without a pause this would be a busy loop.
+                // The connection stays in the backlog. Without a pause, this would be a busy loop.
                 Thread.sleep(.milliseconds(50))
                 break
             }
@@ -128,7 +131,7 @@ public final class Acceptor: Sendable {
         }
     }
 
-    /// Examines the received bytes without consuming them. If they are a complete request, libfcgi reads it.
+    /// Examines the received bytes without consuming them, and has libfcgi read them if they are a complete request.
     private func receive(_ connection: CInt) -> Exchange? {
         var scan = RequestScan()
         let verdict = withUnsafeTemporaryAllocation(byteCount: Self.peeked, alignment: 16) {
@@ -137,7 +140,7 @@ public final class Acceptor: Sendable {
             if count < 0 && errno == EAGAIN { return nil }
             guard count > 0 else { return .broken }
             let verdict = scan.take(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            // A client sends nothing more before it has the response.
+            // nginx sends no further bytes before it has the response.
             if case .complete(let taken) = verdict, taken < count { return .broken }
             return verdict
         }
@@ -154,7 +157,7 @@ public final class Acceptor: Sendable {
 
     private func receiveRest(_ connection: CInt) -> Exchange? {
         let partial = partials.withLock { $0.removeValue(forKey: connection) }
-        // Nil if its deadline has just passed.
+        // Nil if another worker has just discarded the request at its deadline.
         guard let partial else { return nil }
         partialCount.subtract(1, ordering: .relaxed)
         return receive(partial, connection)
@@ -191,7 +194,7 @@ public final class Acceptor: Sendable {
         for connection in late { discard(connection) }
     }
 
-    /// Whether the server is stopping: then the current request is its connection's last.
+    /// True while the server stops. The current request is then the last of its connection.
     var isStopping: Bool { stopping.load(ordering: .acquiring) }
 
     /// Takes a connection back after the response.

@@ -4,14 +4,14 @@ import Text
 
 /// One request and its response, on one thread at a time.
 ///
-/// The thread that accepted it may forward it to another. ``answer(head:body:)`` is called once.
+/// The thread that accepted the request may forward it to another thread.
 public final class Exchange {
     /// The body of a request.
     public enum Body: Sendable, Equatable {
         case complete([UInt8])
-        /// Longer than was allowed.
+        /// Longer than the limit.
         case tooLarge
-        /// The connection broke before its end.
+        /// Incomplete, because the connection broke or the reading has been ended.
         case incomplete
     }
 
@@ -25,24 +25,29 @@ public final class Exchange {
     private let parameters: Parameters
     private var isFinished = false
     private var isReleased = false
-    /// Decided when the request is read: nginx may have the response, and send its next request, before the connection
-    /// is given back.
+    /// True if the connection is closed after this response.
+    ///
+    /// This is decided when the request is read. Later, nginx may already have the response and send its next request
+    /// before the connection is given back.
     private let isLast: Bool
 
-    /// How long the peer may take for each mebibyte of a response. nginx takes all of it at once, a long one into a file,
-    /// which may wait for a disk.
+    /// How long the peer may take for each mebibyte of a response.
+    ///
+    /// nginx reads a response at once. It writes a long one into a file, which may wait for a disk.
     private static let pace = Duration.seconds(5)
 
-    /// Has libfcgi read a request that has arrived on `connection` completely.
+    /// Has libfcgi read a request that has arrived completely on `connection`.
     ///
-    /// - Returns: nil if libfcgi refuses it; then libfcgi has closed the connection.
+    /// - Returns: nil if libfcgi refused the request and closed the connection.
     static func begin(connection: CInt, _ scan: RequestScan, acceptor: Acceptor) -> Exchange? {
         accept(from: connection).map {
             Exchange($0, connection: connection, inputLength: scan.inputLength, acceptor: acceptor)
         }
     }
 
-    /// Has libfcgi read a request that arrived in parts; nil if the system has no memory for it.
+    /// Has libfcgi read a request that arrived in parts.
+    ///
+    /// - Returns: nil if memory is short or libfcgi refused the request.
     static func begin(connection: CInt, _ partial: PartialRequest, acceptor: Acceptor) -> Exchange? {
         partial.file().flatMap { accept(from: $0) }.map {
             Exchange($0, connection: connection, inputLength: partial.inputLength, acceptor: acceptor)
@@ -51,10 +56,10 @@ public final class Exchange {
 
     private static func accept(from descriptor: CInt) -> UnsafeMutablePointer<FCGX_Request>? {
         let request = UnsafeMutablePointer<FCGX_Request>.allocate(capacity: 1)
-        // Without a listening socket, or libfcgi would accept a connection itself after a broken request.
+        // -1 is no listening socket. With one, libfcgi would accept a connection itself after a broken request.
         FCGX_InitRequest(request, -1, 0)
         request.pointee.ipcFd = descriptor
-        // Otherwise FCGX_Accept_r first finishes the "previous" request and closes the connection.
+        // With 0, FCGX_Accept_r would first finish a "previous" request and close the connection.
         request.pointee.keepConnection = 1
         guard FCGX_Accept_r(request) == 0 else {
             request.deallocate()
@@ -75,37 +80,37 @@ public final class Exchange {
     }
 
     deinit {
-        // nginx expects an end of every request that it began.
+        // nginx waits for the end of every request that it began.
         answer(head: [], body: [])
         request.deallocate()
     }
 
-    /// The bytes of a FastCGI parameter, such as `REQUEST_METHOD` or `HTTP_AUTHORIZATION`; nil if nginx sent none.
+    /// The bytes of a FastCGI parameter, such as `REQUEST_METHOD` or `HTTP_AUTHORIZATION`. Nil if nginx sent none.
     ///
     /// A header that was sent twice arrives as two parameters and counts as one list (RFC 9110 section 5.3).
     /// `FCGX_GetParam` would drop all but the first.
     public func parameter(_ name: StaticString) -> [UInt8]? { isReleased ? nil : parameters[name] }
 
-    /// How many parameters of that name nginx sent: before its version 1.23, one for each line of a header.
+    /// The number of parameters of that name. nginx before 1.23 sends one parameter for each line of a header.
     public func count(of name: StaticString) -> Int { isFinished ? 0 : parameters.count(of: name) }
 
-    /// Whether a header is longer than so many bytes, name and value together, other than those named.
+    /// True if a header has more than `limit` bytes, name and value together. The headers `names` are exempt.
     public func hasHeader(longerThan limit: Int, butFor names: [StaticString]) -> Bool {
         !isReleased && parameters.hasHeader(longerThan: limit, butFor: names)
     }
 
-    /// A parameter as text; nil if nginx sent none or it is not UTF-8.
+    /// A parameter as text. Nil if nginx sent none or it is not UTF-8.
     public func text(_ name: StaticString) -> String? {
         parameter(name).flatMap { String(utf8: $0) }
     }
 
-    /// Reads the request's body, of at most `limit` bytes, which may not be more than ``longestBody``.
+    /// Reads the request's body, of at most `limit` and at most ``longestBody`` bytes.
     public func body(limit: Int) -> Body {
         guard inputLength <= min(limit, Self.longestBody) else { return .tooLarge }
         guard !isReleased else { return .incomplete }
-        // An empty array made this way would write into the empty array that all threads share.
+        // For an empty array, this initializer would write into the storage that all empty arrays share.
         guard inputLength > 0 else { return .complete([]) }
-        // The body has arrived, so this does not wait.
+        // The body has arrived completely, so this does not wait.
         let body = [UInt8](unsafeUninitializedCapacity: inputLength) { buffer, count in
             count = buffer.withMemoryRebound(to: CChar.self) { chars in
                 Int(FCGX_GetStr(chars.baseAddress, CInt(inputLength), request.pointee.in))
@@ -114,9 +119,9 @@ public final class Exchange {
         return body.count == inputLength ? .complete(body) : .incomplete
     }
 
-    /// Sends the response, whose head is in CGI's form (RFC 3875 section 6), and gives the connection back.
+    /// Sends the response and gives the connection back to the acceptor. Only the first call has an effect.
     ///
-    /// A second response is not sent.
+    /// - Parameter head: the head in CGI's form (RFC 3875 section 6).
     public func answer(head: [UInt8], body: [UInt8]) {
         guard !isFinished else { return }
         isFinished = true
@@ -129,23 +134,24 @@ public final class Exchange {
         acceptor.giveBack(connection, keep: isSent && keeps && !isLast)
     }
 
-    /// Reads the request to its last byte, after which the next one starts, and frees libfcgi's memory.
+    /// Reads the rest of the request and frees libfcgi's memory.
     ///
-    /// From then on the request has neither parameters nor a body. It still needs a response.
+    /// The connection's next request begins after the last byte. From then on this request has neither parameters nor a
+    /// body. It still needs a response.
     public func endReading() {
         guard !isReleased else { return }
         isReleased = true
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 8192) { buffer in
             while FCGX_GetStr(buffer.baseAddress, CInt(buffer.count), request.pointee.in) > 0 {}
         }
-        // Not FCGX_Finish_r, which sends a response of its own and closes the connection if that fails.
+        // FCGX_Finish_r is not used. It sends a response of its own, and closes the connection if that fails.
         FCGX_Free(request, 0)
         if request.pointee.ipcFd != connection { close(request.pointee.ipcFd) }
         request.pointee.ipcFd = -1
     }
 }
 
-/// libfcgi's list of `NAME=value`, parsed once, since several parameters of a request are used.
+/// libfcgi's list of `NAME=value`, parsed once because a request uses several parameters.
 private struct Parameters {
     private struct Entry {
         let name: UnsafeRawBufferPointer
@@ -154,7 +160,7 @@ private struct Parameters {
 
     private var entries: [Entry] = []
 
-    /// The pointers are valid as long as the request is.
+    /// - Parameter list: libfcgi's array. Its pointers are valid as long as the request exists.
     init(_ list: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) {
         guard var next = list else { return }
         entries.reserveCapacity(32)
@@ -169,7 +175,7 @@ private struct Parameters {
         }
     }
 
-    /// The values of all parameters of that name, as one list.
+    /// The values of all parameters of that name, joined by commas.
     subscript(name: StaticString) -> [UInt8]? {
         var found: [UInt8]?
         for entry in entries where Self.isEqual(entry.name, name) {

@@ -1,16 +1,17 @@
 import CFastCGI
 import Glibc
 
-/// The initialization of libfcgi, once in a process.
+/// Initializes libfcgi once per process.
 enum Library {
     static func initialize() { _ = once }
 
     private static let once: Void = {
-        // How long libfcgi waits for the other end when it closes a connection, in ms; its default is 2 s of a worker.
+        // How long libfcgi waits for the peer when it closes a connection, in ms. The default would block a worker
+        // for 2 s.
         setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "50", 0)
         FCGX_Init()
-        // FCGX_Init installs signal handlers. The application decides how to stop, and a write to a closed connection
-        // is reported by its errno.
+        // FCGX_Init installs signal handlers, which are replaced here. The application decides how to stop, and `errno`
+        // reports a write to a closed connection.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGTERM, SIG_DFL)
         signal(SIGUSR1, SIG_DFL)

@@ -5,12 +5,12 @@ public enum ListenAddress: Sendable, Equatable {
     case unix(path: String)
     case tcp(host: String, port: UInt16)
 
-    /// The longest path a `sockaddr_un` holds with its terminating zero.
+    /// The longest path that fits into a `sockaddr_un` with its terminating zero, in bytes.
     public static let longestPath = 107
 
-    /// Parses `host:port`, `[address]:port` or a path; nil for anything else.
+    /// Parses `host:port`, `[address]:port` or a path. Nil for any other text.
     ///
-    /// The host is required: a bare `:port` would listen on every address, and a client of a FastCGI socket can forge
+    /// The host is required. A bare `:port` would listen on every address, and a client of a FastCGI socket can forge
     /// any parameter.
     public init?(_ text: String) {
         guard !text.isEmpty, !text.utf8.contains(0) else { return nil }
@@ -28,18 +28,18 @@ public enum ListenAddress: Sendable, Equatable {
 }
 
 extension ListenAddress {
-    /// Whether a host to listen on means every address of the machine.
+    /// True if a socket bound to `host` listens on every address of the machine.
     public static func isEverywhere(_ host: String) -> Bool {
         var hints = addrinfo()
         hints.ai_flags = AI_NUMERICHOST
         var found: UnsafeMutablePointer<addrinfo>?
         defer { if found != nil { freeaddrinfo(found) } }
-        // An address has many spellings (0, 0.0, ::0).
+        // Such an address has many spellings (0, 0.0, ::0).
         guard getaddrinfo(host, nil, &hints, &found) == 0, let address = found?.pointee.ai_addr else { return false }
         return isEverywhere(address)
     }
 
-    /// The same for a listening socket.
+    /// True if the socket `descriptor` listens on every address of the machine.
     public static func isEverywhere(descriptor: CInt) -> Bool {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -63,7 +63,7 @@ extension ListenAddress {
     }
 }
 
-/// The reason why there is no listening socket, for the operator.
+/// The reason why the server has no listening socket, for the operator.
 public struct ListenError: Error, CustomStringConvertible {
     public let description: String
 }

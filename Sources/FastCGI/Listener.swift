@@ -3,14 +3,14 @@ import Glibc
 
 /// A listening socket that the application opened itself or inherited.
 ///
-/// `FCGX_OpenSocket` is not used: it unlinks any file at the path, leaves the mode to the umask, supports only IPv4, binds
-/// every address for `:port` and calls `exit()` on failure.
+/// `FCGX_OpenSocket` is not used. It unlinks any file at the path, leaves the mode to the umask, supports only IPv4,
+/// binds every address for `:port` and calls `exit()` on failure.
 public final class Listener: Sendable {
     let descriptor: CInt
     private let ownPath: OwnPath?
     private let isInherited: Bool
 
-    /// How many connections may wait to be accepted. With a full backlog nginx responds with 502 at once.
+    /// How many connections may wait to be accepted. If the backlog is full, nginx responds with 502 at once.
     private static let backlog: CInt = 4096
 
     private init(descriptor: CInt, ownPath: OwnPath? = nil, isInherited: Bool = false) {
@@ -23,9 +23,9 @@ public final class Listener: Sendable {
 
     /// Opens a socket at `address`.
     ///
-    /// A unix socket is made next to its path and renamed to it. So there is a listener at any time while a new server
-    /// takes over from a running one, and the old one can see that the path is no longer its own. The mode is 0660:
-    /// nginx has access through the group.
+    /// A unix socket is created next to its path and then renamed to it. So a listener exists at any time while a new
+    /// server replaces a running one, and the old server can see that the path is no longer its own. The mode is 0660,
+    /// since nginx has access through the group.
     ///
     /// - Throws: ``ListenError``, also if the path exists and is not a socket.
     public static func open(_ address: ListenAddress) throws(ListenError) -> Listener {
@@ -46,12 +46,12 @@ public final class Listener: Sendable {
         return Listener(descriptor: descriptor, isInherited: true)
     }
 
-    /// Stops new connections from arriving.
+    /// Removes the path if it is still this socket's, so that no new connection arrives.
     ///
-    /// The path is removed only if it is still this socket's. An inherited socket stays: its owner still listens.
+    /// An inherited socket stays, since the process that opened it still listens.
     func withdraw() { ownPath?.remove() }
 
-    /// Refuses new connections; to be called after the waiting ones have been accepted.
+    /// Refuses new connections. Call it after the waiting ones have been accepted.
     func refuse() {
         if !isInherited { shutdown(descriptor, CInt(SHUT_RDWR)) }
     }
@@ -85,8 +85,9 @@ public final class Listener: Sendable {
         }
     }
 
-    /// Binds through the folder's descriptor: the temporary path may be too long for the kernel although the final path
-    /// is not.
+    /// Binds the socket through the folder's descriptor.
+    ///
+    /// The temporary path may be too long for the kernel although the final path is not.
     private static func bind(_ descriptor: CInt, to name: String, in folder: String) throws(ListenError) {
         let folderDescriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard folderDescriptor >= 0 else { throw failure("open \(folder)") }
@@ -131,7 +132,7 @@ public final class Listener: Sendable {
         }
     }
 
-    /// Makes it non-blocking, since one connection may wake several workers, and closed on exec.
+    /// Makes the socket non-blocking, since one connection may wake several workers, and closed on exec.
     private static func prepare(_ descriptor: CInt) throws(ListenError) {
         let flags = fcntl(descriptor, F_GETFL)
         guard flags >= 0, fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == 0,
@@ -144,7 +145,7 @@ public final class Listener: Sendable {
     }
 }
 
-/// The path of a unix socket and the file that this process put there.
+/// The path of a unix socket, and the file that this process created there.
 private struct OwnPath: Sendable {
     private let path: String
     private let device: dev_t

@@ -4,13 +4,13 @@ import Glibc
 
 /// A request that did not arrive in one piece: its content so far, and the deadline for the rest.
 ///
-/// Only the content is stored, not the records as they were sent. So a request takes at most
-/// ``RequestScan/mostParameters`` and ``RequestScan/mostInput``, however many records a client cuts it into.
+/// Only the content of the records is stored. So a request takes at most ``RequestScan/mostParameters`` and
+/// ``RequestScan/mostInput`` bytes, however many records a client splits it into.
 struct PartialRequest: Sendable {
-    private var scan = RequestScan(keeping: true)
+    private var scan = RequestScan(storing: true)
     let deadline: ContinuousClock.Instant
 
-    /// How often a connection is read in one turn at most, so that a fast sender does not hold a worker.
+    /// The most reads of a connection in one turn, so that a fast sender does not hold a worker.
     private static let readsATurn = 8
 
     init(deadline: ContinuousClock.Instant) { self.deadline = deadline }
@@ -18,14 +18,14 @@ struct PartialRequest: Sendable {
     var requestID: UInt16 { scan.requestID }
     var inputLength: Int { scan.inputLength }
 
-    /// Reads what has arrived, without waiting.
+    /// Reads the bytes that have arrived, without waiting.
     mutating func read(_ connection: CInt) -> RequestScan.Verdict {
         withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 16) { buffer in
             for _ in 0..<Self.readsATurn {
                 let count = recv(connection, buffer.baseAddress, buffer.count, CInt(MSG_DONTWAIT))
                 guard count > 0 else { return count < 0 && errno == EAGAIN ? .incomplete : .broken }
                 let verdict = scan.take(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-                // A client sends nothing more before it has the response.
+                // nginx sends no further bytes before it has the response.
                 if case .complete(let taken) = verdict { return taken == count ? verdict : .broken }
                 guard verdict == .incomplete else { return verdict }
             }
@@ -33,9 +33,9 @@ struct PartialRequest: Sendable {
         }
     }
 
-    /// A file in memory with the request as records; nil if the system has no memory for it.
+    /// A file in memory that contains the request as records. Nil if memory is short.
     ///
-    /// libfcgi reads from a descriptor and would wait for data that is missing. From a file it never waits.
+    /// libfcgi reads from a descriptor. On a socket it would wait for missing data, on a file it never waits.
     func file() -> CInt? {
         let file = memfd_create("fastcgi-request", reengagement_MFD_CLOEXEC)
         guard file >= 0 else { return nil }
@@ -49,7 +49,7 @@ struct PartialRequest: Sendable {
     }
 
     private func records() -> [UInt8] {
-        let content = scan.kept
+        let content = scan.storedContent
         var bytes: [UInt8] = []
         bytes.reserveCapacity(content.parameters.count + content.input.count + 128)
         append(record: FCGI_BEGIN_REQUEST, content.beginning[...], to: &bytes)

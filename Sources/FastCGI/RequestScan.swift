@@ -2,21 +2,21 @@ import CFastCGI
 
 /// Parses the records of one request before libfcgi does (FastCGI specification 1.0, section 3.3).
 ///
-/// It decides two things. The first is whether the request has arrived completely, so that libfcgi never waits and no
-/// client can block a worker. The second is whether the request is one that nginx would send. libfcgi 2.4.2 overflows
-/// its stack on a management record, and its heap on lengths near 2 GB (CVE-2025-23016).
+/// It answers two questions. The first is whether the request has arrived completely, so that libfcgi never waits and
+/// no client can block a worker. The second is whether nginx would send such a request, since libfcgi 2.4.2 overflows
+/// its stack on a management record and its heap on lengths near 2 GB (CVE-2025-23016).
 ///
-/// It takes bytes in pieces of any size and uses no socket.
+/// It accepts bytes in pieces of any size and uses no socket.
 struct RequestScan {
     enum Verdict: Equatable {
         case incomplete
-        /// The request is complete; the value is how many of the last piece's bytes belong to it.
+        /// The request is complete. The value is the number of bytes of the last piece that belong to it.
         case complete(Int)
-        /// nginx would not send this.
+        /// nginx would not send such a request.
         case broken
     }
 
-    /// The content of a request's records; stored only for a request that arrives in parts.
+    /// The content of a request's records. It is stored only if the request arrives in parts.
     struct Content {
         var beginning: [UInt8] = []
         var parameters: [UInt8] = []
@@ -25,9 +25,9 @@ struct RequestScan {
 
     private enum Stage { case beginning, parameters, input }
 
-    /// More than nginx lets a client send in all its headers.
+    /// The most bytes of parameters, more than nginx lets a client send in all its headers.
     static let mostParameters = 64 * 1024
-    /// More than any body that is accepted. The rest of a longer one is counted, not stored.
+    /// The most bytes of a body that are stored, more than any accepted body has. The rest of a longer one is counted.
     static let mostInput = 128 * 1024
 
     private var stage = Stage.beginning
@@ -42,16 +42,16 @@ struct RequestScan {
     private var content: Content?
 
     private(set) var requestID: UInt16 = 0
-    /// The length of the body.
+    /// The length of the body, in bytes.
     private(set) var inputLength = 0
 
-    /// - Parameter keeping: whether to store the content.
-    init(keeping: Bool = false) { content = keeping ? Content() : nil }
+    /// - Parameter storing: whether to store the content.
+    init(storing: Bool = false) { content = storing ? Content() : nil }
 
-    /// The stored content; empty unless it was asked for.
-    var kept: Content { content ?? Content() }
+    /// The content so far. It is empty if the scan does not store it.
+    var storedContent: Content { content ?? Content() }
 
-    /// Takes the next bytes; not to be called again after ``Verdict/complete(_:)`` or ``Verdict/broken``.
+    /// Parses the next bytes. Do not call it again after ``Verdict/complete(_:)`` or ``Verdict/broken``.
     mutating func take(_ bytes: UnsafeRawBufferPointer) -> Verdict {
         var position = 0
         while position < bytes.count {
@@ -81,7 +81,7 @@ struct RequestScan {
         return .incomplete
     }
 
-    /// Checks the header of a record, which has just become complete.
+    /// Checks the header of a record once it is complete.
     private mutating func openRecord() -> Verdict {
         let id = UInt16(truncatingIfNeeded: header >> 32)
         contentLeft = Int(header >> 16 & 0xFFFF)
@@ -89,7 +89,7 @@ struct RequestScan {
         guard header >> 56 == FCGI_VERSION_1, id != FCGI_NULL_REQUEST_ID, stage == .beginning || id == requestID else {
             return .broken
         }
-        // libfcgi does not skip the padding of a record that begins a request or ends a stream: it would parse the
+        // libfcgi does not skip the padding of a record that begins a request or ends a stream. It would parse the
         // padding as a header.
         let isPlain = contentLeft > 0 || paddingLeft == 0
         switch (stage, CInt(header >> 48 & 0xFF)) {
@@ -133,7 +133,7 @@ struct RequestScan {
     }
 }
 
-/// Parses names and values, whose lengths have one byte or four (section 3.4).
+/// Parses pairs of a name and a value. Each has a length of one or four bytes (section 3.4).
 struct PairScan {
     private var left = 0
     private var sum = 0
@@ -141,10 +141,10 @@ struct PairScan {
     private var lengthBytesLeft = 0
     private var lengthsRead = 0
 
-    /// Whether the last pair is complete.
+    /// True if the last pair is complete.
     var isAtEnd: Bool { left == 0 && lengthBytesLeft == 0 && lengthsRead == 0 }
 
-    /// Takes the next bytes; false if a pair is longer than ``RequestScan/mostParameters``.
+    /// Parses the next bytes. Returns false if a pair is longer than ``RequestScan/mostParameters``.
     mutating func take(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var position = 0
         while position < bytes.count {

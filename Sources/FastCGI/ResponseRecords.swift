@@ -4,23 +4,23 @@ import Glibc
 
 /// One response as records, sent in one piece.
 ///
-/// libfcgi's own stream copies everything into records of 8 kB and writes each of them separately, so that nginx wakes
-/// up for every record. It has no deadline either: a peer that reads slowly would hold a worker without end.
+/// libfcgi's own stream copies a response into records of 8 kB and writes each of them separately, so that nginx wakes
+/// up for every record. It also has no deadline, so that a peer that reads slowly would hold a worker without end.
 struct ResponseRecords {
     let requestID: UInt16
     let head: [UInt8]
     let body: [UInt8]
 
-    /// The longest content that needs no padding: a record ends at a multiple of eight bytes.
+    /// The longest content of a record that needs no padding. A record ends at a multiple of eight bytes.
     private static let mostContent = 65_528
     private static let headerLength = Int(FCGI_HEADER_LEN)
-    /// Far fewer than the kernel takes at once (`IOV_MAX`).
+    /// The most pieces in one system call, far fewer than the kernel accepts (`IOV_MAX`).
     private static let piecesAtOnce = 64
 
-    /// How much the peer has to take before each deadline, so that a long response has more time.
+    /// How many bytes the peer must accept before each deadline, so that a long response has more time.
     private static let part = 1 << 20
 
-    /// Sends all of it; false if the peer has closed or takes longer than `pace` for a mebibyte.
+    /// Sends the whole response. Returns false if the peer has closed or takes longer than `pace` for a mebibyte.
     func send(to connection: CInt, pace: Duration) -> Bool {
         let frames = frames()
         return frames.withUnsafeBytes { frames in
@@ -32,7 +32,7 @@ struct ResponseRecords {
         }
     }
 
-    /// The bytes around the content: the records' headers, padding, the end of the stream and the end of the request.
+    /// The bytes around the content: the records' headers, the padding, the end of the stream and of the request.
     private func frames() -> [UInt8] {
         var rest = head.count + body.count
         var frames: [UInt8] = []
@@ -48,7 +48,7 @@ struct ResponseRecords {
         frames.append(recordHeader: FCGI_STDOUT, requestID: requestID, content: 0, padding: 0)
         let end = MemoryLayout<FCGI_EndRequestBody>.size
         frames.append(recordHeader: FCGI_END_REQUEST, requestID: requestID, content: end, padding: 0)
-        // Both statuses in it, the application's and FCGI_REQUEST_COMPLETE, are 0.
+        // Its two statuses, the application's and FCGI_REQUEST_COMPLETE, are 0.
         frames.append(contentsOf: repeatElement(0, count: end))
         return frames
     }
@@ -100,7 +100,7 @@ struct ResponseRecords {
         var descriptor = pollfd(fd: connection, events: Int16(POLLOUT), revents: 0)
         let remaining = ContinuousClock.now.duration(to: deadline)
         guard remaining > .zero else { return false }
-        // Rounded up: with 0 ms the last fraction would be a busy loop.
+        // The time is rounded up. With 0 ms, the last fraction would be a busy loop.
         return poll(&descriptor, 1, CInt((remaining / .milliseconds(1)).rounded(.up))) >= 0
     }
 }
@@ -114,7 +114,7 @@ extension [iovec] {
 }
 
 extension ArraySlice<iovec> {
-    /// Drops the bytes that were sent.
+    /// Removes the first `count` bytes, which have been sent.
     fileprivate mutating func drop(sent count: Int) {
         var count = count
         while let next = first, count >= next.iov_len {

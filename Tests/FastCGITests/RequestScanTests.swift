@@ -57,15 +57,15 @@ struct RequestScanTests {
 
     @Test("keeps what a request consists of, and of a long body its beginning and its length")
     func kept() {
-        var scan = RequestScan(keeping: true)
+        var scan = RequestScan(storing: true)
         let body = (0..<300_000).map { UInt8(truncatingIfNeeded: $0) }
         let bytes =
             begin() + stream(.parameters, Self.parameters, size: 5, padding: 3)
             + stream(.input, body, size: 999, padding: 1)
         guard case .complete = take(bytes, by: 1000, &scan) else { return #expect(Bool(false)) }
-        #expect(scan.kept.beginning == [0, 1, 1, 0, 0, 0, 0, 0])
-        #expect(scan.kept.parameters == Self.parameters)
-        #expect(scan.kept.input == Array(body.prefix(RequestScan.mostInput)))
+        #expect(scan.storedContent.beginning == [0, 1, 1, 0, 0, 0, 0, 0])
+        #expect(scan.storedContent.parameters == Self.parameters)
+        #expect(scan.storedContent.input == Array(body.prefix(RequestScan.mostInput)))
         #expect(scan.inputLength == body.count)
     }
 
@@ -73,7 +73,7 @@ struct RequestScanTests {
     func notKept() {
         var scan = RequestScan()
         _ = take(request(["SAY": "x"], body: [1]), by: .max, &scan)
-        #expect(scan.kept.parameters == [] && scan.kept.input == [])
+        #expect(scan.storedContent.parameters == [] && scan.storedContent.input == [])
         #expect(scan.inputLength == 1)
     }
 
