@@ -19,10 +19,10 @@ public enum Base64URL {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// The bytes that `text` encodes; nil if a character, the length or an unused bit is not as an encoder writes it.
+    /// The bytes that `text` encodes. Nil if a character, the length or an unused bit differs from an encoder's output.
     ///
-    /// Unused trailing bits must be zero: otherwise one token would have several spellings, each with its own place in a
-    /// cache.
+    /// Unused trailing bits must be zero. Otherwise one token would have several spellings, each with its own entry in
+    /// a cache.
     public static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
         guard text.count % 4 != 1 else { return nil }
         var bytes: [UInt8] = []

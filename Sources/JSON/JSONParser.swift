@@ -1,13 +1,14 @@
 import Text
 
-// Foundation's decoders are not used. They do not report repeated names and do not distinguish a lone surrogate
-// (422, docs/definitions.md section 5) from a text that is not JSON (400). And a token's header must be parsed strictly.
+// Foundation's decoders are not used. They do not report repeated names, and they do not distinguish a lone surrogate
+// (422, docs/definitions.md section 5) from a text that is not JSON (400). A token's header also has to be parsed
+// strictly.
 
 extension JSONValue {
-    /// How deep arrays and objects may nest, so that no input can exhaust a worker's stack.
+    /// The deepest nesting of arrays and objects, limited so that no input can exhaust a worker's stack.
     public static let maximumDepth = 64
 
-    /// Parses one JSON text strictly (RFC 8259): without byte order mark, trailing comma or text after it.
+    /// Parses one JSON text strictly (RFC 8259): without a byte order mark, a trailing comma or text after it.
     public static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
         guard String(utf8: bytes) != nil else { throw .notUTF8 }
         var parser = JSONParser(bytes: bytes)
@@ -146,7 +147,7 @@ private struct JSONParser {
             hasNUL: utf8.contains(0))
     }
 
-    /// The scalar of an escape; nil for a lone surrogate.
+    /// The scalar of an escape. Nil for a lone surrogate.
     mutating func escape() throws(JSONError) -> Unicode.Scalar? {
         guard let byte = current else { throw syntaxError }
         position += 1
@@ -174,7 +175,7 @@ private struct JSONParser {
         position += 2
         let second = try fourHexDigits()
         guard (0xDC00...0xDFFF).contains(second) else {
-            position = beforeSecond  // The second escape is a scalar of its own.
+            position = beforeSecond  // The second escape is parsed as a scalar of its own.
             return nil
         }
         return Unicode.Scalar(0x10000 + (unit - 0xD800) << 10 + (second - 0xDC00))

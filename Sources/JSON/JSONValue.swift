@@ -1,11 +1,11 @@
 /// A JSON value as RFC 8259 defines it.
 ///
-/// An object has its members in order, including repeated names. A number has its spelling. A string records whether it
-/// contains a lone surrogate, which is no text.
+/// An object has its members in order, including repeated names. A number keeps its spelling. A string records whether
+/// it contains a lone surrogate, which is not text.
 public indirect enum JSONValue: Sendable, Equatable {
     case null
     case bool(Bool)
-    /// The number exactly as it was written.
+    /// The number exactly as it was spelled.
     case number(String)
     case string(JSONString)
     case array([JSONValue])
@@ -32,20 +32,20 @@ public indirect enum JSONValue: Sendable, Equatable {
         return value
     }
 
-    /// Whether this is `null`.
+    /// True if this is `null`.
     public var isNull: Bool { self == .null }
 }
 
-/// A JSON string after its escapes were resolved.
+/// A JSON string with its escapes resolved.
 public struct JSONString: Sendable, Equatable {
     /// The characters, with U+FFFD for each lone surrogate.
     let scalars: String
-    /// Whether the string has a lone surrogate: an escape `\uD800`–`\uDFFF` without its counterpart.
+    /// True if the string contains a lone surrogate: an escape `\uD800`–`\uDFFF` without its other half.
     public let hasLoneSurrogate: Bool
-    /// Whether U+0000 occurs, which PostgreSQL's `text` cannot hold.
+    /// True if the string contains U+0000, which PostgreSQL's `text` cannot store.
     public let hasNUL: Bool
 
-    /// The text; nil if it contains a lone surrogate or U+0000.
+    /// The text. Nil if it contains a lone surrogate or U+0000.
     public var text: String? { hasLoneSurrogate || hasNUL ? nil : scalars }
 
     public static func == (a: Self, b: Self) -> Bool {
@@ -53,7 +53,7 @@ public struct JSONString: Sendable, Equatable {
     }
 }
 
-/// The members of a JSON object, in order, repeated names included.
+/// The members of a JSON object in order, including repeated names.
 public struct JSONObject: Sendable, Equatable {
     /// One `"name": value`.
     public struct Member: Sendable, Equatable {
@@ -63,17 +63,17 @@ public struct JSONObject: Sendable, Equatable {
 
     public let members: [Member]
 
-    /// Every value under `name`, compared byte by byte.
+    /// All values with this name, which is compared byte by byte.
     public func values(of name: String) -> [JSONValue] {
         members.filter { $0.name.text?.utf8.elementsEqual(name.utf8) ?? false }.map(\.value)
     }
 
-    /// The first value under `name`.
+    /// The first value with this name.
     public subscript(name: String) -> JSONValue? {
         members.first { $0.name.text?.utf8.elementsEqual(name.utf8) ?? false }?.value
     }
 
-    /// Whether any name occurs twice.
+    /// True if a name occurs twice.
     public var hasDuplicateNames: Bool {
         var seen: Set<[UInt8]> = []
         return members.contains { !seen.insert(Array($0.name.scalars.utf8)).inserted }
@@ -83,7 +83,7 @@ public struct JSONObject: Sendable, Equatable {
 /// The reason why a text is not JSON.
 public enum JSONError: Error, Equatable, Sendable {
     case notUTF8
-    /// The position of the first wrong byte, from 0.
+    /// The offset of the first wrong byte, counted from 0.
     case syntax(offset: Int)
     /// Nested deeper than ``JSONValue/maximumDepth``.
     case tooDeep

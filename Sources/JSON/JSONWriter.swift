@@ -1,7 +1,7 @@
-/// Writes one JSON text as bytes, without a model of it.
+/// Writes one JSON text as bytes, without a model of it in memory.
 ///
-/// The functions for objects and arrays take closures, so that brackets are balanced. They are inlinable, so that the
-/// compiler specializes them for the type of the closure's error.
+/// The functions for objects and arrays take closures, so that brackets are balanced. These functions are inlinable, so
+/// that the compiler specializes them for the type of the closure's error.
 public struct JSONWriter: ~Copyable {
     private var buffer: ByteBuffer
     private var needsComma = false
@@ -11,10 +11,10 @@ public struct JSONWriter: ~Copyable {
     /// The text so far.
     public var bytes: [UInt8] { buffer.bytes }
 
-    /// How many bytes have been written.
+    /// The number of bytes so far.
     public var count: Int { buffer.count }
 
-    /// Writes an object, whose members `body` writes.
+    /// Writes an object with the members that `body` writes.
     @inlinable
     public mutating func object<Failure: Error>(
         _ body: (inout JSONWriter) throws(Failure) -> Void
@@ -24,7 +24,7 @@ public struct JSONWriter: ~Copyable {
         endObject()
     }
 
-    /// Writes an array, whose elements `body` writes.
+    /// Writes an array with the elements that `body` writes.
     @inlinable
     public mutating func array<Failure: Error>(
         _ body: (inout JSONWriter) throws(Failure) -> Void
@@ -34,7 +34,7 @@ public struct JSONWriter: ~Copyable {
         endArray()
     }
 
-    /// Begins an object that cannot be written in one closure; ``endObject()`` ends it.
+    /// Begins an object that one closure cannot write. ``endObject()`` ends it.
     public mutating func beginObject() { open(UInt8(ascii: "{")) }
 
     public mutating func endObject() { close(UInt8(ascii: "}")) }
@@ -45,7 +45,7 @@ public struct JSONWriter: ~Copyable {
     @usableFromInline
     mutating func endArray() { close(UInt8(ascii: "]")) }
 
-    /// Writes `"name":`, which a value has to follow. The name must be ASCII that needs no escaping.
+    /// Writes `"name":`. A value must follow. The name must be ASCII that needs no escaping.
     public mutating func name(_ name: StaticString) {
         buffer.append(
             comma: needsComma, name: UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
@@ -61,7 +61,7 @@ public struct JSONWriter: ~Copyable {
 
     /// Writes a prepared name and its value.
     ///
-    /// - Parameter escaping: true for text, false for a value that is JSON already.
+    /// - Parameter escaping: true for text, false for a value that is already JSON.
     public mutating func member(
         _ index: Int, of names: MemberNames, _ value: UnsafeRawBufferPointer, escaping: Bool
     ) {
@@ -92,7 +92,7 @@ public struct JSONWriter: ~Copyable {
         needsComma = true
     }
 
-    /// Writes a value that is JSON already, such as a number from the database.
+    /// Writes a value that is already JSON, such as a number from the database.
     public mutating func raw(_ value: UnsafeRawBufferPointer) {
         buffer.append(comma: needsComma, value)
         needsComma = true

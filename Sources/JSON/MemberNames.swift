@@ -16,9 +16,9 @@ public struct MemberNames: Sendable {
     }
 }
 
-/// The position of a prepared name.
+/// The position of a prepared name in ``MemberNames/bytes``.
 struct PreparedName {
-    /// How many bytes after a name may be read and written.
+    /// How many bytes beyond a name may be read and written, since names are copied in steps of 16 bytes.
     static let padding = 16
 
     let offset: Int
