@@ -1,12 +1,12 @@
 internal import JSON
 
-/// The claims of a verified token: who the client is.
+/// The claims of a verified token, which identify the client.
 ///
-/// A class, so that a request passes one reference and not every text.
+/// This is a class, so that a request passes one reference and does not copy every text.
 public final class Claims: Sendable {
     /// `sub`: the user.
     public let subject: String
-    /// The organization that the session is active in, or nil where there is none.
+    /// The organization that is active in the session. Nil if there is none.
     public let organization: String?
     /// `sid`: the session.
     public let sessionID: String?
@@ -21,9 +21,9 @@ public final class Claims: Sendable {
     /// `iat`, in seconds since 1970.
     public let issuedAt: Double?
 
-    /// The most characters (Unicode code points) of a text but the organization (definitions.md section 7).
+    /// The most characters (Unicode code points) of each text except the organization (docs/definitions.md section 7).
     static let longestText = 255
-    /// The most characters of the organization's id (definitions.md section 7).
+    /// The most characters of the organization's id (docs/definitions.md section 7).
     static let longestOrganization = 200
 
     public init(
@@ -40,19 +40,19 @@ public final class Claims: Sendable {
         self.issuedAt = issuedAt
     }
 
-    /// The bytes of its texts.
+    /// The length of all texts together, in bytes.
     public var size: Int {
         [subject, organization, sessionID, organizationRole, actor].reduce(0) { $0 + ($1?.utf8.count ?? 0) }
     }
 
-    /// Whether the session is active in `organization`, compared byte by byte.
+    /// True if `organization` is active in the session. Ids are compared byte by byte.
     public func isActive(in organization: String) -> Bool {
         self.organization?.utf8.elementsEqual(organization.utf8) ?? false
     }
 }
 
 extension Claims: Equatable {
-    /// Compares texts byte by byte, since `String`'s own `==` equates composed and decomposed letters.
+    /// Compares texts byte by byte, since `String`'s `==` equates composed and decomposed letters.
     public static func == (a: Claims, b: Claims) -> Bool {
         a.texts == b.texts && a.expiresAt == b.expiresAt && a.notBefore == b.notBefore && a.issuedAt == b.issuedAt
     }
@@ -63,7 +63,7 @@ extension Claims: Equatable {
 }
 
 extension Claims {
-    /// Reads the claims of a Clerk session token, of either version of its organization claims.
+    /// Reads the claims of a Clerk session token with either version of its organization claims.
     ///
     /// An optional claim that is `null` counts as absent.
     convenience init(_ payload: JSONObject) throws(TokenError) {
@@ -84,7 +84,7 @@ extension Claims {
         try checkLengths()
     }
 
-    /// All of them are cached, logged and recorded, so their length is bounded.
+    /// Limits the length of each text, since all texts are cached, logged and recorded.
     private func checkLengths() throws(TokenError) {
         for text in [subject, sessionID, organizationRole, actor] {
             guard Self.isAtMost(Self.longestText, text) else { throw .invalid(.claimTooLong) }
@@ -99,23 +99,23 @@ extension Claims {
 }
 
 extension JSONObject {
-    /// The claim's text; nil where it is absent or no string.
+    /// The claim's text. Nil if the claim is absent or not a string.
     ///
-    /// A string with a lone surrogate is refused, since its replacement elsewhere might equal another one.
+    /// A string with a lone surrogate is refused, since its replacement elsewhere might equal another string.
     func text(_ name: String) throws(TokenError) -> String? {
         guard let value = self[name], case .string(let string) = value else { return nil }
         guard let text = string.text else { throw .invalid(.claimMalformed) }
         return text
     }
 
-    /// The claim's text; nil where it is absent or `null`. Any other value is refused.
+    /// The claim's text. Nil if the claim is absent or `null`. Any other value is refused.
     func textOrNull(_ name: String) throws(TokenError) -> String? {
         guard let value = self[name], !value.isNull else { return nil }
         guard let text = value.text else { throw .invalid(.claimMalformed) }
         return text
     }
 
-    /// The claim's finite number; nil where it is absent or `null`. Any other value is refused.
+    /// The claim's finite number. Nil if the claim is absent or `null`. Any other value is refused.
     fileprivate func time(_ name: String) throws(TokenError) -> Double? {
         guard let value = self[name], !value.isNull else { return nil }
         guard let time = value.double else { throw .invalid(.claimMalformed) }

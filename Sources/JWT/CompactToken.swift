@@ -8,12 +8,13 @@ struct CompactToken {
     let header: TokenHeader
     let payload: JSONObject
 
-    /// The length of the signed bytes: header and payload as in the token (RFC 7515 section 5.2).
+    /// The number of signed bytes: header and payload as in the token (RFC 7515 section 5.2).
     let signedLength: Int
     let signature: [UInt8]
 
-    /// Everything that can be refused without a key, so that libjwt and jansson meet only texts
-    /// that a strict parser took first.
+    /// Checks every rule that needs no key.
+    ///
+    /// So libjwt and jansson get only texts that a strict parser has accepted.
     init(_ bytes: [UInt8]) throws(TokenError) {
         let segments = bytes.split(separator: UInt8(ascii: "."), maxSplits: 3, omittingEmptySubsequences: false)
         guard segments.count == 3, segments.allSatisfy({ !$0.isEmpty }) else { throw .invalid(.notThreeSegments) }
@@ -35,9 +36,9 @@ struct TokenHeader {
     init(_ bytes: [UInt8]) throws(TokenError) {
         let object = try strictObject(bytes, else: .headerNotAnObject)
         guard object["alg"].isText("RS256") else { throw .invalid(.algorithm) }
-        // RFC 7515 section 4.1.11: an extension marked critical and not understood makes the token invalid.
+        // An extension that is marked critical and not understood makes the token invalid (RFC 7515 section 4.1.11).
         guard object["crit"] == nil else { throw .invalid(.critical) }
-        // libjwt, as Clerk's own SDKs, takes no other kind of token for a session token.
+        // libjwt and Clerk's own SDKs accept no other type for a session token.
         guard object["typ"].map({ $0.text?.lowercased() == "jwt" }) ?? true else { throw .invalid(.type) }
         guard let keyID = object["kid"] else {
             self.keyID = nil
@@ -48,7 +49,7 @@ struct TokenHeader {
     }
 }
 
-/// An object without a repeated name at any depth, since two parsers may read different values for one.
+/// Parses an object without a repeated name at any depth, since two parsers may read different values for such a name.
 private func strictObject(_ bytes: [UInt8], else reason: TokenError.Rule) throws(TokenError) -> JSONObject {
     guard let value = try? JSONValue.parse(bytes), let object = value.object, !value.repeatsAName else {
         throw .invalid(reason)
@@ -57,7 +58,7 @@ private func strictObject(_ bytes: [UInt8], else reason: TokenError.Rule) throws
 }
 
 extension JSONValue {
-    /// Whether any object in this value, at any depth, has a name twice.
+    /// True if an object in this value, at any depth, has a name twice.
     var repeatsAName: Bool {
         switch self {
         case .object(let object): object.hasDuplicateNames || object.members.contains { $0.value.repeatsAName }
@@ -68,6 +69,6 @@ extension JSONValue {
 }
 
 extension JSONValue? {
-    /// Whether this is exactly the string `text`, byte by byte.
+    /// True if this is exactly the string `text`, byte by byte.
     func isText(_ text: String) -> Bool { self?.text?.utf8.elementsEqual(text.utf8) ?? false }
 }

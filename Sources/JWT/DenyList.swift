@@ -3,17 +3,17 @@ import Synchronization
 internal import Text
 public import Threads
 
-/// The subjects and sessions whose tokens are refused, read again and again from `TOKEN_DENY_FILE` by a thread.
+/// The subjects and sessions whose tokens are refused, read periodically from `TOKEN_DENY_FILE` by a thread.
 ///
-/// While the file cannot be read, the last list stays in force. A name that is missing from the file is accepted only
-/// once two readings agree, since an operator may be writing the file.
+/// While the file cannot be read, the last list stays in force. A name that is missing from the file is accepted again
+/// only after two equal readings, since an operator may be writing the file.
 public final class DenyList: Sendable {
     /// The state at one moment.
     public struct Statistics: Sendable, Equatable {
         public var entries: Int
-        /// Readings that have failed since the start.
+        /// The number of failed readings since the start.
         public var failures: Int
-        /// Seconds since the last reading that succeeded.
+        /// Seconds since the last successful reading.
         public var age: Double
 
         /// The state without a list.
@@ -28,7 +28,7 @@ public final class DenyList: Sendable {
         var readAt = ContinuousClock.now
         var failures = 0
         var lastFailure: String?
-        /// Whether the operator asked for a reading that has not begun.
+        /// True if the operator requested a reading that has not begun.
         var isAsked = false
     }
 
@@ -40,12 +40,12 @@ public final class DenyList: Sendable {
     private let interval: Duration
     private let state: Monitor<State>
     private let loop = ThreadLoop()
-    // Outside the lock, since every request reads it.
+    // Atomic and outside the lock, since every request reads it.
     private let isEmpty: Atomic<Bool>
 
     /// Reads the file at `path`.
     ///
-    /// - Throws: if it cannot be read, so that no server starts without the list that it was given.
+    /// - Throws: if the file cannot be read, so that no server starts without its list.
     public convenience init(path: String, logger: Logger) throws(KeySourceError) {
         try self.init(path: path, logger: logger, interval: Self.interval)
     }
@@ -58,7 +58,7 @@ public final class DenyList: Sendable {
         names.log(to: logger)
     }
 
-    /// Starts the thread that reads the file again and again.
+    /// Starts the thread that reads the file periodically.
     public func start() throws(Thread.StartError) {
         try loop.start(for: Self.variable, first: .after(interval)) { [self] in
             read()
@@ -69,7 +69,7 @@ public final class DenyList: Sendable {
     /// Checks the file as ``init(path:logger:)`` does.
     public static func check(path: String) throws(KeySourceError) { _ = try names(inFile: path) }
 
-    /// Whether the subject or the session is on the list.
+    /// True if the subject or the session is on the list.
     func refuses(_ claims: Claims) -> Bool {
         guard !isEmpty.load(ordering: .acquiring) else { return false }
         let (subject, session) = (Array(claims.subject.utf8), claims.sessionID.map { Array($0.utf8) })
@@ -86,13 +86,13 @@ public final class DenyList: Sendable {
         }
     }
 
-    /// Has the file read at once and the result logged (running.md, "Signals").
+    /// Has the thread read the file at once and log the result (docs/running.md, "Signals").
     public func readAgain() {
         state.withLock { $0.isAsked = true }
         loop.wake()
     }
 
-    /// Ends the thread; the list stays in force.
+    /// Ends the thread. The list stays in force.
     public func stop() {
         loop.stop()
         loop.join()
@@ -121,9 +121,9 @@ public final class DenyList: Sendable {
         }
     }
 
-    /// Puts names in force, and removes those that are missing if the reading before had the same names.
+    /// Puts names in force. Removes missing names only if the previous reading had the same names.
     ///
-    /// - Returns: whether the names differ from those of the reading before, and whether that had failed.
+    /// - Returns: whether the names differ from those of the previous reading, and whether that reading had failed.
     func put(_ names: DeniedNames) -> (isNew: Bool, hadFailed: Bool) {
         state.withLock { state in
             let (isNew, hadFailed) = (names != state.lastRead, state.lastFailure != nil)
@@ -143,19 +143,19 @@ public final class DenyList: Sendable {
     }
 }
 
-/// The names in a file of denied subjects and sessions: one a line, without the blanks around it.
+/// The names in a file of denied subjects and sessions, one per line without surrounding blanks.
 ///
-/// Empty lines are skipped, as is the rest of a line from a `#` at its beginning or after a blank. Lines end with LF or
-/// CR LF.
+/// Empty lines and comments are skipped. A comment begins with a `#` at the beginning of a line or after a blank. Lines
+/// end with LF or CR LF.
 struct DeniedNames: Equatable, Sendable {
-    /// Some tens of thousands of names.
+    /// The largest file, in bytes. It has room for some tens of thousands of names.
     static let maximumLength = 4 << 20
 
     let all: Set<[UInt8]>
-    /// The numbers of lines that are probably no subject or session, such as two names in one line.
+    /// The numbers of lines that probably do not contain one subject or session, such as two names in one line.
     let odd: [Int]
 
-    /// - Throws: for a text that is not UTF-8 or contains NUL, as UTF-16 does: none of its names would match a token's.
+    /// - Throws: for a text that is not UTF-8 or contains NUL, as UTF-16 does. None of its names would match a token's.
     init(_ bytes: [UInt8]) throws(KeyError) {
         let bytes = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
         guard !bytes.contains(0), String(utf8: bytes) != nil else {
@@ -184,12 +184,12 @@ struct DeniedNames: Equatable, Sendable {
 
     private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D }
 
-    /// Logs their number alone, since names do not belong in a log.
+    /// Logs the number of names but no name, since names do not belong in a log.
     fileprivate func log(to logger: Logger) {
         logger.notice("denied subjects and sessions in force", metadata: ["entries": "\(all.count)"])
         guard !odd.isEmpty else { return }
         logger.warning(
-            "TOKEN_DENY_FILE has lines with a blank, a comma or a quotation mark inside: one subject or session stands on a line",
+            "TOKEN_DENY_FILE has lines with a blank, a comma or a quotation mark inside: each line must contain one subject or session",
             metadata: ["lines": "\(odd.prefix(20).map(String.init).joined(separator: ", "))"])
     }
 }

@@ -1,16 +1,16 @@
 import Glibc
 
-/// Checks that no other user may change the file of a path, the folders above it, or the links on the way.
+/// Checks that no other user may change a file, the folders above it, or the links on its path.
 ///
-/// A user who can change a key file can sign tokens, and one who can change a folder can put another file there. Files
-/// of root and of this process's user are trusted. The process's own group may write to them, and all users may write
+/// A user who can change a key file can sign tokens, and a user who can change a folder can put another file there.
+/// Files of root and of this process's user are trusted. The process's own group may write to them. All users may write
 /// to a sticky folder such as `/tmp`, where no user can move another's file.
 struct FileTrust {
     private let user = geteuid()
     private let group = getegid()
     private static let mostLinks = 40
 
-    /// Where other users may write, for the log; nil where they may not, or where there is no such file.
+    /// The reason not to trust the file at `path`, for the log. Nil if it is trusted or does not exist.
     func reason(_ path: String) -> String? {
         var place = "/"
         var names = Self.names(path.hasPrefix("/") ? path : Self.workingDirectory + "/" + path)
@@ -37,7 +37,7 @@ struct FileTrust {
         return nil
     }
 
-    /// The error of one step of the path, and the target if it is a link; nil if it does not exist.
+    /// The error of one step of the path, and the target if the step is a link. Nil if it does not exist.
     private func step(at place: String) -> (text: String?, target: String?)? {
         var status = stat()
         guard lstat(place, &status) == 0 else { return nil }
@@ -47,12 +47,12 @@ struct FileTrust {
 
     private func text(_ place: String, _ status: stat, _ type: mode_t) -> String? {
         guard status.st_uid == 0 || status.st_uid == user else {
-            return "\(place) belongs to the user \(status.st_uid), and has to be root's or the server's own"
+            return "\(place) belongs to the user \(status.st_uid), and must belong to root or to the server's own user"
         }
         let isSticky = type == S_IFDIR && status.st_mode & S_ISVTX != 0
         // The mode of a link has no effect.
         guard type != S_IFLNK, !isSticky else { return nil }
-        if status.st_mode & S_IWOTH != 0 { return "anybody may write to \(place) (chmod o-w)" }
+        if status.st_mode & S_IWOTH != 0 { return "all users may write to \(place) (chmod o-w)" }
         guard status.st_mode & S_IWGRP != 0, status.st_gid != group else { return nil }
         return "the group \(status.st_gid) may write to \(place) (chmod g-w)"
     }

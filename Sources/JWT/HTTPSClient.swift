@@ -1,24 +1,24 @@
 import CCurl
 
-/// Asked repeatedly during a transfer; true ends it.
+/// A check that is repeated during a transfer. True ends the transfer.
 typealias StopCheck = @Sendable () -> Bool
 
-/// Gets small documents over https and nothing else, with deadlines.
+/// Gets small documents over https only, with deadlines.
 struct HTTPSClient: Sendable {
-    /// The authorities trusted instead of the system's, as a PEM file.
+    /// The certificate authorities that are trusted instead of the system's, as a PEM file.
     var caFile: String?
-    /// How long establishing a connection, TLS included, may take.
+    /// How long it may take to establish a connection, including TLS.
     var connectDeadline: Duration = .seconds(3)
     /// How long the whole transfer may take.
     var deadline: Duration = .seconds(5)
 
-    /// Once in the process, before any transfer.
+    /// True after libcurl's initialization, which runs once per process and before any transfer.
     private static let isReady = reengagement_curl_global_init() == CURLE_OK
 
-    /// More than any sensible address has.
+    /// The most redirects of one transfer, more than a sensible server uses.
     private static let mostRedirects = 3
 
-    /// The body of a response with status 200 and at most `limit` bytes, decompressed.
+    /// Gets the decompressed body of a response with status 200 and at most `limit` bytes.
     ///
     /// A redirect is followed only to another path of the same host and port, since no other server may provide keys.
     func get(_ url: String, atMost limit: Int, isStopped: @escaping StopCheck) throws(KeyError) -> [UInt8] {
@@ -26,7 +26,7 @@ struct HTTPSClient: Sendable {
         var next = url
         for _ in 0...Self.mostRedirects {
             var client = self
-            // 0 would be no deadline.
+            // libcurl takes 0 for no deadline.
             client.deadline = max(ContinuousClock.now.duration(to: end), .milliseconds(1))
             switch try client.answer(next, atMost: limit, isStopped: isStopped) {
             case .body(let body): return body
@@ -34,12 +34,12 @@ struct HTTPSClient: Sendable {
                 guard let old = URLParts(next), let new = URLParts(target), new.scheme == "https", !new.hasCredentials,
                     old.host == new.host, old.port == new.port
                 else {
-                    throw KeyError("the answer is a redirect to another server, which is not followed")
+                    throw KeyError("the response is a redirect to another server, which is not followed")
                 }
                 next = target
             }
         }
-        throw KeyError("the answer is one redirect after another")
+        throw KeyError("the server responds with one redirect after another")
     }
 
     private enum Answer {
@@ -54,14 +54,14 @@ struct HTTPSClient: Sendable {
         defer { curl_easy_cleanup(handle) }
         let transfer = Transfer(limit: limit, stopCheck: isStopped)
         let (code, detail) = withExtendedLifetime(transfer) { perform(handle, url: url, transfer: transfer) }
-        guard !transfer.isTooLong else { throw KeyError("the answer has more than \(limit) bytes") }
+        guard !transfer.isTooLong else { throw KeyError("the response has more than \(limit) bytes") }
         guard code == CURLE_OK else {
             throw KeyError(detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail)
         }
         var status = 0
         guard reengagement_curl_response_code(handle, &status) == CURLE_OK, status == 200 else {
             if let target = reengagement_curl_redirect_url(handle) { return .redirect(String(cString: target)) }
-            throw KeyError("the answer has the status \(status), not 200")
+            throw KeyError("the response has the status \(status), not 200")
         }
         return .body(transfer.body)
     }
@@ -72,13 +72,13 @@ struct HTTPSClient: Sendable {
             guard let detail = buffer.baseAddress else { return (CURLE_OUT_OF_MEMORY, "") }
             let code = configure(handle, url: url, transfer: transfer, detail: detail)
             let result = code == CURLE_OK ? curl_easy_perform(handle) : code
-            // The buffer lives as long as this closure, the handle longer.
+            // The buffer is valid only in this closure, while the handle exists longer.
             _ = reengagement_curl_set_error_buffer(handle, nil)
             return (result, String(cString: detail))
         }
     }
 
-    /// Sets every option; returns the code of the first that was refused, since none may be missing.
+    /// Sets every option, since none may be missing, and returns the code of the first that was refused.
     private func configure(
         _ handle: UnsafeMutableRawPointer, url: String, transfer: Transfer, detail: UnsafeMutablePointer<CChar>
     ) -> CURLcode {
@@ -90,16 +90,16 @@ struct HTTPSClient: Sendable {
             set(handle, CURLOPT_URL, url),
             set(handle, CURLOPT_USERAGENT, "reengagement-api"),
             set(handle, CURLOPT_PROTOCOLS_STR, "https"),
-            // Where a redirect leads is looked at first.
+            // get(_:atMost:isStopped:) checks the target of a redirect before it follows it.
             set(handle, CURLOPT_FOLLOWLOCATION, 0),
-            // The body is counted after it was decompressed.
+            // The limit applies to the decompressed body.
             set(handle, CURLOPT_ACCEPT_ENCODING, "gzip, deflate"),
             set(handle, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2),
             set(handle, CURLOPT_SSL_VERIFYPEER, 1),
             set(handle, CURLOPT_SSL_VERIFYHOST, 2),
             // Signals belong to the process, not to a library in one of its threads.
             set(handle, CURLOPT_NOSIGNAL, 1),
-            // A name server that does not answer must not outlast the deadline.
+            // A name server that does not respond must not prolong the transfer beyond its deadline.
             set(handle, CURLOPT_QUICK_EXIT, 1),
             set(handle, CURLOPT_CONNECTTIMEOUT_MS, connectDeadline.milliseconds),
             set(handle, CURLOPT_TIMEOUT_MS, deadline.milliseconds),
@@ -109,7 +109,7 @@ struct HTTPSClient: Sendable {
 
     private func trustCodes(_ handle: UnsafeMutableRawPointer) -> [CURLcode] {
         guard let caFile else { return [] }
-        // Without the second one, Debian's libcurl also trusts the system's directory.
+        // Without the second option, Debian's libcurl also trusts the system's directory.
         return [
             set(handle, CURLOPT_CAINFO, caFile),
             reengagement_curl_set_text(handle, CURLOPT_CAPATH, nil),
@@ -145,7 +145,7 @@ private final class Transfer {
 
     var isStopped: Bool { stopCheck() }
 
-    /// Appends a piece of the body; false if that is longer than the limit.
+    /// Appends a piece of the body. Returns false if the body is longer than the limit.
     func append(_ piece: UnsafeRawBufferPointer) -> Bool {
         isTooLong = isTooLong || body.count + piece.count > limit
         if !isTooLong { body.append(contentsOf: piece) }
@@ -153,17 +153,17 @@ private final class Transfer {
     }
 }
 
-/// libcurl's CURLOPT_WRITEFUNCTION: any count but the one given ends the transfer.
+/// libcurl's CURLOPT_WRITEFUNCTION. Any return value except the given count ends the transfer.
 private func writeBody(
     _ data: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ context: UnsafeMutableRawPointer?
 ) -> Int {
     guard let data, let context else { return 0 }
     let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
-    // An empty body causes a call with 0 bytes. The size is always 1.
+    // For an empty body, libcurl calls this with 0 bytes. The size is always 1.
     return transfer.append(UnsafeRawBufferPointer(start: data, count: size * count)) ? size * count : -1
 }
 
-/// libcurl's CURLOPT_XFERINFOFUNCTION: anything but 0 ends the transfer.
+/// libcurl's CURLOPT_XFERINFOFUNCTION. Any return value except 0 ends the transfer.
 private func checkStop(
     _ context: UnsafeMutableRawPointer?, _: curl_off_t, _: curl_off_t, _: curl_off_t, _: curl_off_t
 ) -> CInt {

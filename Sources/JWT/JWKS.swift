@@ -4,8 +4,9 @@ internal import JSON
 enum SigningKeys: Equatable, Sendable {
     /// One key for all tokens, with any `kid`.
     case one(PublicKey)
-    /// Keys by their `kid`, as bytes, since `String`'s own `==` equates different spellings. Several keys of one `kid`
-    /// are all in force.
+    /// Keys by their `kid`. All keys with the same `kid` are in force.
+    ///
+    /// A `kid` is bytes, since `String`'s `==` equates different spellings.
     case named([[UInt8]: [PublicKey]])
 
     var count: Int {
@@ -19,13 +20,13 @@ enum SigningKeys: Equatable, Sendable {
 extension KeyError {
     static let notJSON = KeyError("it is not JSON with distinct names")
     static let noKeysArray = KeyError("it has no array \"keys\"")
-    static let notKeys = KeyError("it has no usable key, and something that is no key")
+    static let notKeys = KeyError("it has no usable key, and an element that is not a key")
 }
 
-/// A JSON Web Key Set (RFC 7517), reduced to its keys for RS256.
+/// The keys for RS256 of a JSON Web Key Set (RFC 7517).
 struct JWKS: Equatable, Sendable {
     let keys: SigningKeys
-    /// Why other keys of the document were skipped.
+    /// The reasons why other keys of the document were skipped.
     let skipped: [String]
 
     init(keys: SigningKeys, skipped: [String]) {
@@ -33,13 +34,13 @@ struct JWKS: Equatable, Sendable {
         self.skipped = skipped
     }
 
-    /// Reads a document; keys for another purpose are skipped, as section 5 of the RFC asks for.
+    /// Reads a document. Keys for another purpose are skipped, as section 5 of the RFC requires.
     ///
-    /// A set without any key means that its publisher has withdrawn all keys, so that none is in force. A repeated key
-    /// counts once. Of different signing keys with one `kid`, which section 4.5 advises against and does not forbid,
-    /// each may verify a token, since the publisher vouches for all of them.
+    /// A set without any key means that its publisher has withdrawn all keys, so that no key is in force. A repeated
+    /// key counts once. Section 4.5 advises against different signing keys with one `kid`, but does not forbid them.
+    /// Each of them may verify a token, since the publisher vouches for all of them.
     init(_ bytes: [UInt8]) throws(KeyError) {
-        // RFC 8259 section 8.1: a byte order mark may be ignored.
+        // A byte order mark may be ignored (RFC 8259 section 8.1).
         let bytes = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
         guard let document = try? JSONValue.parse(bytes), !document.repeatsAName else { throw .notJSON }
         guard let elements = document.object?["keys"]?.array else { throw .noKeysArray }
@@ -58,7 +59,7 @@ struct JWKS: Equatable, Sendable {
     }
 }
 
-/// One key of a set that is meant for RS256 signatures and fit for them.
+/// One key of a set that is intended for RS256 signatures and suitable for them.
 private struct JWK {
     let keyID: [UInt8]
     let key: PublicKey
@@ -69,7 +70,7 @@ private struct JWK {
         guard object["use"] == nil || object["use"].isText("sig") else { throw KeyError("its use is not sig") }
         guard object["alg"] == nil || object["alg"].isText("RS256") else { throw KeyError("its alg is not RS256") }
         guard object["key_ops"].map({ $0.array?.contains { Optional($0).isText("verify") } ?? false }) ?? true else {
-            throw KeyError("its key_ops hold no verify")
+            throw KeyError("its key_ops do not contain verify")
         }
         guard let keyID = object["kid"]?.text, !keyID.isEmpty else { throw KeyError("it has no kid") }
         guard let modulus = object["n"]?.text.flatMap({ Base64URL.decode($0.utf8) }),

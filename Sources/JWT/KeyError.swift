@@ -1,7 +1,7 @@
-/// Why keys cannot be read or used.
+/// The reason why keys cannot be read or used.
 ///
-/// The text is for the log and the operator, who reads it after the name of the file, address or variable with the
-/// keys. It quotes no key.
+/// The text is for the log and the operator. It follows the name of the file, address or variable that holds the keys,
+/// and quotes no key.
 struct KeyError: Error, Equatable, Sendable {
     let text: String
 

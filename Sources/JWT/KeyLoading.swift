@@ -4,7 +4,7 @@ internal import JSON
 /// Reads a whole regular file of at most `limit` bytes that no other user may change.
 func readFile(_ path: String, atMost limit: Int) throws(KeyError) -> [UInt8] {
     try checkTrust(path)
-    // O_NONBLOCK, so that a FIFO at the path does not block the thread until something is written to it.
+    // With O_NONBLOCK, a FIFO at the path does not block the thread until a process writes to it.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw KeyError("names a file that cannot be opened: \(errnoText())") }
     defer { close(descriptor) }
@@ -26,7 +26,7 @@ func readFile(_ path: String, atMost limit: Int) throws(KeyError) -> [UInt8] {
     throw KeyError("names a file of more than \(limit) bytes")
 }
 
-/// Refuses a file that others may change (``FileTrust``).
+/// Refuses a file that other users may change (``FileTrust``).
 func checkTrust(_ path: String) throws(KeyError) {
     if let reason = FileTrust().reason(path) {
         throw KeyError("names a file that others can change: \(reason)")
@@ -36,7 +36,7 @@ func checkTrust(_ path: String) throws(KeyError) {
 private func errnoText() -> String { String(cString: strerror(errno)) }
 
 extension JWKS {
-    /// More than any set of keys needs, and little enough to hold in memory at once.
+    /// The largest JWKS, in bytes: more than any set of keys needs, and little enough to hold in memory at once.
     static let maximumLength = 256 << 10
 
     /// Reads the JWKS in the file at `path`.
@@ -49,10 +49,10 @@ extension JWKS {
     static func load(
         url: String, with client: HTTPSClient, isStopped: @escaping StopCheck
     ) throws(KeyError) -> JWKS {
-        // A user who can change the authorities can answer for the address.
+        // A user who can change the authorities can impersonate the server.
         if let caFile = client.caFile { try checkTrust(caFile) }
         let bytes = try client.get(url, atMost: maximumLength, isStopped: isStopped)
-        return try JWKS(bytes, of: "the answer is not a usable JWKS")
+        return try JWKS(bytes, of: "the response is not a usable JWKS")
     }
 
     /// - Parameter context: precedes the reason in the error.

@@ -1,24 +1,24 @@
 internal import Threads
 
-/// An event of the keys, for the log.
+/// A change in the state of the keys, for the log.
 enum KeyEvent: Equatable, Sendable {
-    /// Other keys are in force, this many. Some were skipped for these reasons.
+    /// Other keys are in force. Some keys of the document were skipped, for these reasons.
     case changed(keys: Int, skipped: [String])
-    /// They could not be read, for another reason than before. Earlier ones stay in force.
+    /// The keys could not be read, for another reason than before. Earlier ones stay in force.
     case failed(String)
-    /// They have not been had for so long that they no longer count.
+    /// The keys have not been readable for so long that they have expired.
     case tooOld
-    /// They can be had again.
+    /// The keys can be read again.
     case recovered
-    /// They were read because the operator asked for it: their number, and whether they are new.
+    /// The keys were read because the operator requested it. The values are their number and whether they are new.
     case readAgain(keys: Int, areNew: Bool)
-    /// The operator asked for it, and they cannot change.
+    /// The operator requested a reading of keys that cannot change.
     case fixed
 }
 
-/// The thread that fetches the keys of a ``KeyStore`` again and again.
+/// The thread that fetches the keys of a ``KeyStore`` periodically.
 final class KeyRefresher: Sendable {
-    /// Fetches keys, until `isStopped` returns true.
+    /// Fetches keys. It stops early once `isStopped` returns true.
     typealias Load = @Sendable (_ isStopped: @escaping StopCheck) throws(KeyError) -> JWKS
 
     private struct State {
@@ -26,12 +26,12 @@ final class KeyRefresher: Sendable {
         var lastFailure: String?
         var failures = 0
         var isTooOld = false
-        /// Whether the operator asked for a fetch that has not begun.
+        /// True if the operator requested a fetch that has not begun.
         var isAsked = false
     }
 
     private enum Outcome {
-        case had(keys: Int, skipped: [String], areNew: Bool)
+        case loaded(keys: Int, skipped: [String], areNew: Bool)
         case failed(String)
 
         var failure: String? { if case .failed(let reason) = self { reason } else { nil } }
@@ -57,16 +57,17 @@ final class KeyRefresher: Sendable {
         try loop.start(for: "the signing keys") { [self] in run() }
     }
 
-    /// Ends the thread, and the fetch under way; later calls do nothing.
+    /// Ends the thread and the current fetch. Later calls have no effect.
     func stop() {
         loop.stop()
-        // Once the lock is free, each request that has seen the loop run waits, and so is notified.
+        // A request checks under this lock whether the loop is stopped. Once this thread has had the lock, every
+        // request that saw the loop running is waiting and gets the notification.
         state.withLock { _ in }
         state.notifyAll()
         loop.join()
     }
 
-    /// Has them fetched at once, or again after the fetch under way, and reports the result.
+    /// Has the keys fetched at once, or again after the current fetch, and reports the result.
     func readAgain() {
         state.withLock { state in
             state.isAsked = true
@@ -75,14 +76,15 @@ final class KeyRefresher: Sendable {
         loop.wake()
     }
 
-    /// How many fetches have failed since the start.
+    /// The number of failed fetches since the start.
     var failures: Int { state.withLock { $0.failures } }
 
-    /// Whether ``awaitFetchForUnknownKey()`` would wait now.
+    /// True if ``awaitFetchForUnknownKey()`` would wait now.
     var wouldWaitForUnknownKey: Bool { !loop.isStopped && state.withLock { $0.schedule.wouldWait(now: .now) } }
 
-    /// Waits for the end of a fetch that may contain an unknown key; false where the schedule does not allow it or none
-    /// ended in time.
+    /// Waits for the end of a fetch that may contain an unknown key.
+    ///
+    /// - Returns: false if the schedule does not allow a wait or no fetch ended in time.
     func awaitFetchForUnknownKey() -> Bool {
         guard !loop.isStopped,
             case .wait(let fetches, let deadline) = state.withLock({ $0.schedule.unknownKey(now: .now) })
@@ -108,12 +110,12 @@ final class KeyRefresher: Sendable {
         return .at(state.withLock { $0.schedule.due })
     }
 
-    /// Notes the end of a fetch; returns the events to report.
+    /// Records the end of a fetch, and returns the events to report.
     private func end(_ outcome: Outcome, isAsked: Bool) -> [KeyEvent] {
         defer { state.notifyAll() }
         return state.withLock { state in
             state.schedule.end(
-                now: .now, succeeded: outcome.failure == nil, jitter: .random(in: 0..<1), goodUntil: store.goodUntil)
+                now: .now, succeeded: outcome.failure == nil, jitter: .random(in: 0..<1), validUntil: store.validUntil)
             if state.isAsked { state.schedule.hasten(now: .now) }
             if outcome.failure != nil { state.failures += 1 }
             let wasTooOld = state.isTooOld
@@ -128,18 +130,18 @@ final class KeyRefresher: Sendable {
     private func fetch() -> Outcome {
         do throws(KeyError) {
             let fresh = try load { [loop] in loop.isStopped }
-            return .had(keys: fresh.keys.count, skipped: fresh.skipped, areNew: store.replace(with: fresh.keys))
+            return .loaded(keys: fresh.keys.count, skipped: fresh.skipped, areNew: store.replace(with: fresh.keys))
         } catch {
             return .failed(error.text)
         }
     }
 
-    /// An error that lasts is reported once, and again to an operator who asks.
+    /// The events to report. A lasting error is reported once, and again if the operator requested the fetch.
     private static func events(after failure: String?, _ outcome: Outcome, isAsked: Bool) -> [KeyEvent] {
         switch outcome {
         case .failed(let reason): return isAsked || reason != failure ? [.failed(reason)] : []
-        case .had(let keys, _, let areNew) where isAsked: return [.readAgain(keys: keys, areNew: areNew)]
-        case .had(let keys, let skipped, let areNew):
+        case .loaded(let keys, _, let areNew) where isAsked: return [.readAgain(keys: keys, areNew: areNew)]
+        case .loaded(let keys, let skipped, let areNew):
             return (areNew ? [.changed(keys: keys, skipped: skipped)] : []) + (failure == nil ? [] : [.recovered])
         }
     }

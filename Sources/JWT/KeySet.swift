@@ -1,16 +1,16 @@
 public import Logging
 public import Threads
 
-/// The keys that verify tokens, read again and again by a thread if they may change.
+/// The keys that verify tokens. If they may change, a thread reads them periodically.
 public final class KeySet: Sendable {
     private let store: KeyStore
     private let refresher: KeyRefresher?
     private let report: @Sendable (KeyEvent) -> Void
 
-    /// Reads the keys of `source`, if they need not be fetched.
+    /// Reads the keys of `source`, unless they have to be fetched.
     ///
     /// - Throws: a ``KeySourceError`` for a configuration that can never work.
-    /// - Parameter maxAge: how long keys stay valid while they cannot be read again (running.md, `KEYS_MAX_AGE`).
+    /// - Parameter maxAge: how long keys stay valid while they cannot be read again (docs/running.md, `KEYS_MAX_AGE`).
     public convenience init(
         source: KeySource, maxAge: Duration = KeySet.usualMaxAge, logger: Logger
     ) throws(KeySourceError) {
@@ -20,7 +20,7 @@ public final class KeySet: Sendable {
         }
     }
 
-    /// As above, at another pace.
+    /// The same with another pace, another client and another report of events.
     init(
         source: KeySource, pace: FetchSchedule.Pace, client: HTTPSClient, maxAge: Duration = KeySet.usualMaxAge,
         report: @escaping @Sendable (KeyEvent) -> Void
@@ -38,7 +38,7 @@ public final class KeySet: Sendable {
         refresher = KeyRefresher(store: store, pace: pace.within(maxAge), load: load, report: report)
     }
 
-    /// Starts the thread that fetches keys which may change.
+    /// Starts the thread that fetches keys that may change.
     public func start() throws(Thread.StartError) { try refresher?.start() }
 
     /// Checks `source` as ``init(source:logger:)`` does.
@@ -49,11 +49,11 @@ public final class KeySet: Sendable {
 
     /// The state at one moment.
     public struct Statistics: Sendable {
-        /// Keys in force; 0 if they are too old.
+        /// The number of keys in force. 0 if they are too old.
         public var keys = 0
-        /// Seconds since they were last read, or since the start; 0 if they are never read again.
+        /// Seconds since the last reading, or since the start. 0 if the keys are never read again.
         public var age = 0.0
-        /// Readings that have failed since the start.
+        /// The number of failed readings since the start.
         public var failures = 0
     }
 
@@ -64,33 +64,33 @@ public final class KeySet: Sendable {
             failures: refresher?.failures ?? 0)
     }
 
-    /// Whether the keys in force are too old to verify tokens.
+    /// True if the keys in force are too old to verify tokens.
     var isTooOld: Bool { store.isTooOld }
 
-    /// Rises with each change of the keys; a token verified with earlier keys has to be verified again.
+    /// Rises with each change of the keys. A token verified with earlier keys has to be verified again.
     public var generation: UInt64 { store.generation }
 
-    /// Whether any key has been read or fetched.
+    /// True if any keys have been read or fetched.
     public var isAvailable: Bool { store.current.keys != nil }
 
-    /// Has the keys read at once, regardless of the schedule, and the result logged (running.md, "Signals").
+    /// Has the keys read at once, regardless of the schedule, and the result logged (docs/running.md, "Signals").
     public func readAgain() {
         guard let refresher else { return report(.fixed) }
         refresher.readAgain()
     }
 
-    /// Ends the thread; the keys stay in force.
+    /// Ends the thread. The keys stay in force.
     public func stop() { refresher?.stop() }
 
     deinit { stop() }
 
     /// The keys with the token's `kid`, usually one, and their generation.
     ///
-    /// A key that is missing is fetched if the schedule allows it, and waited for if `mayWait`.
+    /// An unknown key is fetched if the schedule allows it. The call waits for that fetch if `mayWait`.
     func keys(named keyID: [UInt8]?, mayWait: Bool) throws(TokenError) -> ([PublicKey], generation: UInt64) {
         if let found = try knownKeys(named: keyID) { return found }
         if !mayWait, let refresher, refresher.wouldWaitForUnknownKey { throw .keyNotThereYet }
-        // Twice: the first fetch may have begun before the key was published.
+        // A second attempt is needed if the first fetch began before the key was published.
         for _ in 0..<2 {
             guard let refresher, refresher.awaitFetchForUnknownKey() else { break }
             if let found = try knownKeys(named: keyID) { return found }
@@ -134,7 +134,7 @@ extension KeySource {
 }
 
 extension KeyEvent {
-    /// Logs one line for each change, and none for a lasting state.
+    /// Logs one line for each change, and none while a state lasts.
     fileprivate func log(to logger: Logger, source: KeySource) {
         switch self {
         case .changed(let keys, let skipped):
@@ -152,10 +152,10 @@ extension KeyEvent {
                 metadata: ["reason": "\(reason)"])
         case .tooOld:
             logger.error(
-                "signing keys could not be read for longer than KEYS_MAX_AGE: they no longer count",
+                "signing keys could not be read for longer than KEYS_MAX_AGE: they have expired",
                 metadata: ["source": "\(source.variable)"])
         case .recovered:
-            logger.info("signing keys are to be had again", metadata: ["source": "\(source.variable)"])
+            logger.info("signing keys can be read again", metadata: ["source": "\(source.variable)"])
         case .readAgain(let keys, let areNew):
             logger.notice(
                 "signing keys were read again, as SIGHUP asks",

@@ -1,25 +1,26 @@
 /// The source of the signing keys.
 public enum KeySource: Sendable, Equatable {
-    /// The one key, as PEM: the value of `CLERK_JWT_KEY`.
+    /// One key as PEM, the value of `CLERK_JWT_KEY`.
     case pem(String)
-    /// A JWKS in the file at this path, read again as it changes: `CLERK_JWKS_FILE`.
+    /// A JWKS in the file at this path, read again when it changes: `CLERK_JWKS_FILE`.
     case jwksFile(String)
-    /// A JWKS at this https address, with the authorities in `caFile` instead of the system's:
-    /// `CLERK_JWKS_URL` and `CLERK_JWKS_CA_FILE`.
+    /// A JWKS at this https address: `CLERK_JWKS_URL` and `CLERK_JWKS_CA_FILE`.
+    ///
+    /// The authorities in `caFile` are trusted instead of the system's.
     case jwksURL(String, caFile: String?)
 }
 
-/// A setting of the operator's that names keys, authorities or a deny list, and cannot be used.
+/// An operator's setting of keys, authorities or a deny list that cannot be used.
 public struct KeySourceError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The environment variable.
     public let variable: String
-    /// The error of its value, without the value.
+    /// The error in its value, which is not quoted.
     public let problem: String
 
     /// One line for the operator.
     public var description: String { "\(variable) \(problem)" }
 
-    /// Runs `body`; its error becomes one of `variable`.
+    /// Runs `body`, and turns its error into one of `variable`.
     static func of<Result>(
         _ variable: String, _ body: () throws(KeyError) -> Result
     ) throws(KeySourceError) -> Result {
@@ -32,7 +33,7 @@ public struct KeySourceError: Error, Equatable, Sendable, CustomStringConvertibl
 }
 
 extension KeySource {
-    /// The keys that are known at the start; nil where they have to be fetched.
+    /// The keys at the start. Nil if they have to be fetched.
     func initialKeys() throws(KeySourceError) -> JWKS? {
         switch self {
         case .pem(let text):
@@ -58,7 +59,7 @@ extension KeySource {
         }
     }
 
-    /// - Throws: also where there are keys and none can be used. A set without any key is valid.
+    /// - Throws: also if the set has keys of which none can be used. A set without any key is valid.
     private static func keys(inFile path: String) throws(KeyError) -> JWKS {
         let set = try JWKS.load(file: path)
         guard set.keys.count == 0, !set.skipped.isEmpty else { return set }
@@ -69,9 +70,9 @@ extension KeySource {
     private static func check(url: String) throws(KeyError) {
         guard let parts = URLParts(url), !parts.host.isEmpty else { throw KeyError("is not an absolute URL") }
         guard parts.scheme == "https" else {
-            throw KeyError("must be an https address, since whoever can change the keys on the way can sign tokens")
+            throw KeyError("must be an https address: a party that can change the keys in transit can sign tokens")
         }
-        // They would appear in logs and process lists.
+        // Credentials would appear in logs and process lists.
         guard !parts.hasCredentials else { throw KeyError("must not hold a user or a password") }
     }
 

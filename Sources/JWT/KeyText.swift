@@ -1,12 +1,12 @@
 internal import JSON
 
-/// The value of `CLERK_JWT_KEY`, in any form that files, shells and control panels give it.
+/// The value of `CLERK_JWT_KEY`, in any form that files, shells and control panels produce.
 ///
-/// Clerk's own SDKs accept a PEM without its line breaks or its first and last line. Other known changes are undone as
-/// well. A PEM has neither quotes nor backslashes, so none of this can change a key.
+/// Clerk's own SDKs accept a PEM without its line breaks, or without its first and last line. Other common alterations
+/// are undone as well. A PEM has neither quotes nor backslashes, so none of this can change a key.
 struct KeyText {
     let der: [UInt8]
-    /// Whether this is a bare RSAPublicKey (RFC 8017) and no SPKI.
+    /// True for a bare RSAPublicKey (RFC 8017), false for an SPKI.
     let isPKCS1: Bool
 
     private static let (begin, end, dashes) = ("-----BEGIN", "-----END", "-----")
@@ -20,7 +20,7 @@ struct KeyText {
         }
         let bare = text.filter { !$0.isWhitespace && !"\"'`,;".contains($0) }
         guard let bytes = Self.decoded(bare), !bytes.isEmpty else { throw Self.guess(bare) }
-        // Some panels accept only one line, so that operators encode the whole PEM in base64 again.
+        // Some panels accept only one line, so operators encode the whole PEM in base64 again.
         let inner = String(decoding: bytes, as: UTF8.self)
         guard !inner.contains(Self.begin) else {
             self = try Self.armoured(Self.unescaped(inner))
@@ -28,7 +28,7 @@ struct KeyText {
         }
         guard bytes.first == 0x30, bytes.count > 64 else { throw Self.guess(bare) }
         let content = bytes.dropFirst(bytes[1] < 0x80 ? 2 : 2 + Int(bytes[1] & 0x7F))
-        // A private key begins with a version (RFC 5958, RFC 8017), a bare public one with a long number.
+        // A private key begins with a version (RFC 5958, RFC 8017), a bare public key with a long number.
         guard !content.starts(with: [2, 1, 0]) else { throw .privateKey }
         self.init(der: bytes, isPKCS1: content.first == 2)
     }
@@ -77,7 +77,7 @@ struct KeyText {
         return result
     }
 
-    /// Base64 in either alphabet, padded or not.
+    /// Decodes base64 in either alphabet, padded or not.
     private static func decoded(_ text: String) -> [UInt8]? {
         let plain = text.utf8.map { byte in
             byte == UInt8(ascii: "+") ? UInt8(ascii: "-") : byte == UInt8(ascii: "/") ? UInt8(ascii: "_") : byte
@@ -86,7 +86,7 @@ struct KeyText {
         return padding > 2 ? nil : Base64URL.decode(plain.dropLast(padding))
     }
 
-    /// The error for a text that is no key, by its probable kind.
+    /// The error for a text that is not a key, by its probable kind.
     private static func guess(_ text: String) -> KeyError {
         if text.contains("://") { return .address }
         if text.hasPrefix("{") || text.hasPrefix("[") { return .document }

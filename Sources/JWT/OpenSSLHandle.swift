@@ -5,7 +5,7 @@ struct OpenSSLHandle<Pointer>: ~Copyable {
     private let pointer: Pointer
     private let free: (Pointer) -> Void
 
-    /// Takes ownership of `pointer`; nil if OpenSSL returned none.
+    /// Takes ownership of `pointer`. Nil if OpenSSL returned none.
     init?(_ pointer: Pointer?, free: @escaping (Pointer) -> Void) {
         guard let pointer else { return nil }
         self.pointer = pointer
@@ -19,12 +19,12 @@ struct OpenSSLHandle<Pointer>: ~Copyable {
 }
 
 enum OpenSSLErrors {
-    /// Empties this thread's queue, as the next TLS call would take earlier errors for its own.
+    /// Empties this thread's error queue, since the next TLS call would take earlier errors for its own.
     static func clear() { ERR_clear_error() }
 }
 
 enum PEM {
-    /// The labels of the PEM blocks in `text`, in order. Text outside of blocks is skipped, as OpenSSL does.
+    /// The labels of the PEM blocks in `text`, in order. OpenSSL skips text outside of blocks.
     static func labels(in text: [UInt8]) -> [String] {
         defer { OpenSSLErrors.clear() }
         guard let length = CInt(exactly: text.count),

@@ -1,6 +1,6 @@
 internal import JSON
 
-/// Which tokens are accepted, beyond their signature.
+/// The rules for accepted tokens, in addition to their signature.
 public struct Policy: Sendable {
     private let issuer: [UInt8]
     private let authorizedParties: Set<[UInt8]>?
@@ -8,16 +8,16 @@ public struct Policy: Sendable {
     private let longestLifetime: Double?
     private let leeway: Double
 
-    /// How far ahead `exp` may lie by default, in seconds.
+    /// By default, how many seconds `exp` may be in the future.
     public static let usualLifetime = 86_400.0
 
-    /// A policy; all texts are compared byte by byte.
+    /// A policy. All texts are compared byte by byte.
     ///
     /// - Parameters:
-    ///   - issuer: the `iss` that a token must have.
-    ///   - authorizedParties: the `azp` that a token may have; nil for any or none.
-    ///   - audiences: the `aud` of which a token that has any must have one.
-    ///   - longestLifetime: how many seconds `exp` may lie ahead; nil for any number.
+    ///   - issuer: the required `iss`.
+    ///   - authorizedParties: the allowed values of `azp`. Nil allows any value, and none.
+    ///   - audiences: the allowed values of `aud`. A token with any must have one of them.
+    ///   - longestLifetime: how many seconds `exp` may be in the future. Nil for no limit.
     ///   - leeway: by how many seconds the issuer's clock may differ from this machine's.
     public init(
         issuer: String, authorizedParties: [String]? = nil, audiences: [String] = [],
@@ -30,7 +30,7 @@ public struct Policy: Sendable {
         self.leeway = leeway
     }
 
-    /// The claims of `payload`, if it passes.
+    /// Checks a payload and returns its claims.
     func claims(of payload: JSONObject, at time: TokenTime) throws(TokenError) -> Claims {
         let claims = try Claims(payload)
         try checkTimes(of: claims, at: time)
@@ -45,7 +45,7 @@ public struct Policy: Sendable {
         return claims
     }
 
-    /// Checks the times, which have to be checked again for a cached token.
+    /// Checks the times. A cached token needs this check again.
     func checkTimes(of claims: Claims, at time: TokenTime) throws(TokenError) {
         guard time.now < claims.expiresAt + leeway else { throw .invalid(.expired) }
         if let longestLifetime, claims.expiresAt > time.wall + longestLifetime + leeway { throw .invalid(.lifetime) }
@@ -58,7 +58,9 @@ public struct Policy: Sendable {
         guard let party, authorizedParties.contains(Array(party.utf8)) else { throw .invalid(.authorizedParty) }
     }
 
-    /// A text or a list of texts (RFC 7519 section 4.1.3), one of which has to be allowed; `null` counts as absent.
+    /// Checks `aud`, a text or a list of texts (RFC 7519 section 4.1.3), one of which must be allowed.
+    ///
+    /// `null` counts as absent.
     private func checkAudience(_ claim: JSONValue?) throws(TokenError) {
         guard let claim, !claim.isNull else { return }
         var isOurs = false
@@ -70,13 +72,13 @@ public struct Policy: Sendable {
     }
 }
 
-/// The time that a token is judged at, in seconds since 1970.
+/// The time at which a token is judged, in seconds since 1970.
 public struct TokenTime: Sendable {
-    /// The time that decides whether the token is valid already and still.
+    /// The time that decides whether the token is valid yet and has not expired.
     public let now: Double
-    /// The wall clock, which decides how far ahead its end may lie (definitions.md section 7).
+    /// The wall clock, which limits how far `exp` may be in the future (docs/definitions.md section 7).
     public let wall: Double
 
-    /// - Parameter wall: nil where it is the same.
+    /// - Parameter wall: nil if it equals `now`.
     public init(_ now: Double, wall: Double? = nil) { (self.now, self.wall) = (now, wall ?? now) }
 }

@@ -1,11 +1,14 @@
 import COpenSSL
 
-/// An RSA public key that is fit for RS256, in the one encoding that libjwt reads.
+/// An RSA public key that is suitable for RS256, in the one encoding that libjwt reads.
 struct PublicKey: Hashable, Sendable {
-    /// The key as SPKI in PEM; never empty.
+    /// The key as SPKI in PEM. It is never empty.
     let pem: [UInt8]
 
-    /// A longer modulus or exponent makes each check costly (CVE-2023-3446 is of this kind), a shorter one is unsafe.
+    /// The allowed lengths of a modulus, in bits.
+    ///
+    /// A longer modulus or exponent makes each check costly (CVE-2023-3446 is of this kind). A shorter modulus is
+    /// unsafe.
     private static let allowedBits = 2048...8192
     private static let longestExponent = 32
 
@@ -30,7 +33,7 @@ struct PublicKey: Hashable, Sendable {
     init(der: [UInt8], isPKCS1: Bool) throws(KeyError) {
         defer { OpenSSLErrors.clear() }
         guard let key = Self.parse(der, isPKCS1: isPKCS1) else { throw .malformed }
-        // A key for RSASSA-PSS alone has another id, and is for another algorithm.
+        // A key for RSASSA-PSS alone has another id and does not fit RS256.
         guard key.withPointer({ EVP_PKEY_get_base_id($0) }) == EVP_PKEY_RSA else {
             throw KeyError("it is not an RSA key")
         }
@@ -71,7 +74,7 @@ struct PublicKey: Hashable, Sendable {
 }
 
 extension PublicKey {
-    /// Whether `signature` is the RSASSA-PKCS1-v1_5 signature with SHA-256 of `text` (RFC 7518 section 3.3).
+    /// True if `signature` is the RSASSA-PKCS1-v1_5 signature with SHA-256 of `text` (RFC 7518 section 3.3).
     func verifies(_ signature: [UInt8], of text: ArraySlice<UInt8>) -> Bool {
         defer { OpenSSLErrors.clear() }
         guard let bio = OpenSSLHandle(BIO_new_mem_buf(pem, CInt(pem.count)), free: { BIO_free_all($0) }),
@@ -106,7 +109,7 @@ extension PublicKey {
         guard let n = bigNumber(modulus), let e = bigNumber(exponent),
             let builder = OpenSSLHandle(OSSL_PARAM_BLD_new(), free: { OSSL_PARAM_BLD_free($0) })
         else { return nil }
-        // The builder keeps pointers to both numbers until it has made the parameters.
+        // The builder stores pointers to both numbers until it has made the parameters.
         return n.withPointer { n in
             e.withPointer { e in
                 builder.withPointer { builder in

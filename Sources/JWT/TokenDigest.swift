@@ -1,4 +1,4 @@
 internal import Digest
 
-/// Identifies a token in the cache, and cannot be used as a token.
+/// The key of a token in the cache, which cannot be used as a token.
 typealias TokenDigest = SHA256

@@ -1,15 +1,15 @@
-/// Why a token was not accepted.
+/// The reason why a token was not accepted.
 public enum TokenError: Error, Equatable, Sendable {
-    /// The token fails a rule: 401.
+    /// The token fails a rule (401).
     case invalid(Rule)
-    /// No signing key has been fetched yet, or none for too long, so that no token can be verified: 503.
+    /// No token can be verified, because no signing key has been fetched yet or the keys are too old (503).
     case keysUnavailable
-    /// Its key may become available, but the caller did not allow to wait for it.
+    /// The token's key may become available, but the caller does not allow a wait for it.
     case keyNotThereYet
 
     /// The rule that a token failed.
     ///
-    /// Its ``text`` quotes nothing of the token, so it may be in a log and in a problem's `detail`.
+    /// Its ``text`` quotes no part of the token, so it may appear in a log and in a problem's `detail`.
     public enum Rule: String, Equatable, Sendable, CaseIterable {
         case tooLong = "The token is longer than 8192 bytes."
         case notThreeSegments = "The token is not three non-empty segments separated by dots."

@@ -1,11 +1,11 @@
 import CCurl
 
-/// An address taken apart by the library that will fetch it, so that both see the same host.
+/// An address parsed by the library that will fetch it, so that both see the same host.
 struct URLParts {
     let scheme: String
-    /// In small letters.
+    /// The host in lower case.
     let host: String
-    /// The scheme's own where the address names none.
+    /// The port, by default that of the scheme.
     let port: String
     let hasCredentials: Bool
 

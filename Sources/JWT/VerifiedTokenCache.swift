@@ -2,11 +2,11 @@ import Cache
 import Synchronization
 import Threads
 
-/// Tokens whose signature was verified, so that the next request with the same token need not verify it again.
+/// A cache of verified tokens, so that the next request with the same token need not verify it again.
 ///
-/// It is bounded in number and in bytes. If it is full, the least recently used token is removed. It stores the digest
-/// of a token, not the token. A token is not used after its `exp`: it is removed when it is looked up, or when it is the
-/// least recently used one and another is added.
+/// The cache is bounded in number and in bytes. When it is full, the least recently used token is removed. It stores
+/// the digest of a token, not the token. A token is not used after its `exp`. It is removed when it is looked up, or
+/// when it is the least recently used one and another is added.
 final class VerifiedTokenCache: Sendable {
     /// The contents now, and the counts since the start.
     struct Statistics: Equatable {
@@ -19,12 +19,12 @@ final class VerifiedTokenCache: Sendable {
 
     private typealias Store = RecentlyUsed<TokenDigest, VerifiedToken>
 
-    /// Twice the size of a usual token's claims.
+    /// The memory for each token of the capacity, twice that of a typical token's claims.
     private static let bytesPerToken = 840
-    /// However small the capacity is, the longest claims fit.
+    /// The least memory, in which the longest claims fit however small the capacity is.
     private static let leastBytes = 8 * bytesPerToken
 
-    // Not Synchronization's `Mutex`, which ThreadSanitizer does not see on Linux.
+    // Synchronization's `Mutex` is not used, since ThreadSanitizer does not see it on Linux.
     private let store: Monitor<Store>
     private let hits = Atomic<Int>(0)
     private let misses = Atomic<Int>(0)
@@ -43,8 +43,9 @@ final class VerifiedTokenCache: Sendable {
             evictions: evictions.load(ordering: .relaxed), tokens: tokens, bytes: bytes)
     }
 
-    /// The claims of `token`, if it was verified with the keys of `generation` and `isCurrent` holds for them; otherwise
-    /// the token is removed.
+    /// The claims of `token` if it was verified with the keys of `generation` and `isCurrent` returns true for them.
+    ///
+    /// Otherwise the token is removed.
     func claims(of token: [UInt8], generation: UInt64, isCurrent: (Claims) -> Bool) -> Claims? {
         guard let digest = TokenDigest(token), let found = store.withLock({ $0.find(digest) }) else {
             misses.add(1, ordering: .relaxed)
@@ -52,7 +53,7 @@ final class VerifiedTokenCache: Sendable {
         }
         guard found.generation == generation, isCurrent(found.claims) else {
             misses.add(1, ordering: .relaxed)
-            // A removed token is freed after the lock.
+            // The removed token is freed outside the lock.
             _ = store.withLock { $0.remove(digest) { $0 === found } }
             return nil
         }
@@ -62,7 +63,7 @@ final class VerifiedTokenCache: Sendable {
 
     /// Stores the claims of `token`, which was just verified with the keys of `generation`.
     ///
-    /// - Parameter now: seconds since 1970, by which a token has expired.
+    /// - Parameter now: seconds since 1970. Tokens that have expired by then are removed.
     func insert(_ token: [UInt8], claims: Claims, generation: UInt64, now: Double) {
         guard claims.expiresAt > now, let digest = TokenDigest(token) else { return }
         let token = VerifiedToken(claims: claims, generation: generation)
@@ -71,7 +72,7 @@ final class VerifiedTokenCache: Sendable {
             while let expired = store.removeOldest(where: { $0.claims.expiresAt <= now }) { removed.append(expired) }
             return removed + store.insert(token, for: digest, size: token.size).removed
         }
-        // The removal of a token that has expired, or was verified with earlier keys, is no loss.
+        // The removal of a token that has expired, or was verified with earlier keys, is not an eviction.
         let lost = removed.count { $0.generation == generation && $0.claims.expiresAt > now }
         evictions.add(lost, ordering: .relaxed)
     }
@@ -81,10 +82,10 @@ private final class VerifiedToken: Sendable {
     let claims: Claims
     let generation: UInt64
 
-    /// An estimate for the digest, the object and its places in the store.
+    /// An estimate of the bytes for the digest, the object and its entries in the store.
     private static let overhead = 256
 
-    /// How much memory it takes, about.
+    /// The approximate memory of the token, in bytes.
     var size: Int { Self.overhead + claims.size }
 
     init(claims: Claims, generation: UInt64) { (self.claims, self.generation) = (claims, generation) }

@@ -11,11 +11,11 @@ public final class Verifier: Sendable {
     private let denied: DenyList?
     private let cache: VerifiedTokenCache
 
-    /// A verifier with the current keys of `keys`.
+    /// A verifier that uses the current keys of `keys`.
     ///
     /// - Parameters:
     ///   - denied: the subjects and sessions whose tokens are refused.
-    ///   - cacheCapacity: the most verified tokens that are cached.
+    ///   - cacheCapacity: the largest number of cached tokens.
     public init(keys: KeySet, policy: Policy, denied: DenyList? = nil, cacheCapacity: Int = 10_000) {
         self.keys = keys
         self.policy = policy
@@ -23,23 +23,23 @@ public final class Verifier: Sendable {
         cache = VerifiedTokenCache(capacity: cacheCapacity)
     }
 
-    /// The cache's hits, misses and evictions, its number of tokens, and about how many bytes they take.
+    /// The cache's hits, misses and evictions, its number of tokens and their approximate bytes.
     public var cacheStatistics: (hits: Int, misses: Int, evictions: Int, tokens: Int, bytes: Int) {
         let statistics = cache.statistics
         return (statistics.hits, statistics.misses, statistics.evictions, statistics.tokens, statistics.bytes)
     }
 
-    /// The claims of `token`, which is the credential alone, without its scheme.
+    /// Verifies `token`, the credential without its scheme, and returns its claims.
     public func verify(_ token: String, at time: TokenTime) throws(TokenError) -> Claims {
         // The length is checked before the text is copied.
         guard token.utf8.count <= CompactToken.maximumLength else { throw .invalid(.tooLong) }
         return try verify(Array(token.utf8), at: time)
     }
 
-    /// The claims of `token`, which is the credential alone, without its scheme.
+    /// Verifies `token`, the credential without its scheme, and returns its claims.
     ///
-    /// - Parameter mayWait: whether it may wait for a key that is being fetched; otherwise
-    ///   ``TokenError/keyNotThereYet``.
+    /// - Parameter mayWait: whether to wait for a key that is being fetched. If false, the call throws
+    ///   ``TokenError/keyNotThereYet`` instead.
     public func verify(_ token: [UInt8], at time: TokenTime, mayWait: Bool = true) throws(TokenError) -> Claims {
         guard token.count <= CompactToken.maximumLength else { throw .invalid(.tooLong) }
         if let claims = cache.claims(
@@ -56,7 +56,7 @@ public final class Verifier: Sendable {
         return claims
     }
 
-    /// Whether a cached token is valid without the full check, which it never is from its `exp` on.
+    /// True if a cached token is valid without the full check. From its `exp` on, it never is.
     private func isCurrent(_ claims: Claims, at time: TokenTime) -> Bool {
         guard time.now < claims.expiresAt, !keys.isTooOld, denied.map({ !$0.refuses(claims) }) ?? true else {
             return false

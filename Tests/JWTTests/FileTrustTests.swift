@@ -41,7 +41,7 @@ import Testing
     func othersMayWrite(_ name: String) throws {
         let mode: mode_t = name == "/a/b/key" ? 0o644 : 0o755
         try set(mode | 0o002, name)
-        #expect(fault(path)?.contains("anybody may write to \(place + name) (chmod o-w)") == true)
+        #expect(fault(path)?.contains("all users may write to \(place + name) (chmod o-w)") == true)
         try set(mode | 0o020, name)
         #expect(fault(path) == nil)
         // Root alone gives files to other groups and users.
@@ -86,7 +86,7 @@ import Testing
             #expect {
                 try KeySet.check(source)
             } throws: {
-                "\($0)".contains("names a file that others can change: anybody may write to \(path)")
+                "\($0)".contains("names a file that others can change: all users may write to \(path)")
             }
         }
         #expect(throws: KeySourceError.self) { try DenyList.check(path: path) }

@@ -59,7 +59,7 @@ import Testing
         #expect(
             eventually {
                 events.all == [
-                    .failed("the answer has the status 500, not 200"), .changed(keys: 1, skipped: []), .recovered,
+                    .failed("the response has the status 500, not 200"), .changed(keys: 1, skipped: []), .recovered,
                 ]
             })
     }
