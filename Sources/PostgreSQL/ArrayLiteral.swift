@@ -1,4 +1,4 @@
-/// A PostgreSQL array of texts in the making, in text format (PostgreSQL documentation, section 8.15.2).
+/// A PostgreSQL array of texts under construction, in text format (PostgreSQL documentation, section 8.15.2).
 ///
 ///     var ids = ArrayLiteral()
 ///     ids.append("p1")
@@ -8,7 +8,7 @@
 public struct ArrayLiteral: Sendable {
     /// `{…}` without the closing brace.
     private var open = [UInt8(ascii: "{")]
-    /// How many elements it has.
+    /// The number of elements.
     public private(set) var count = 0
 
     /// - Parameter capacity: the expected number of bytes.
@@ -23,7 +23,7 @@ public struct ArrayLiteral: Sendable {
     /// The number of bytes so far.
     public var size: Int { open.count }
 
-    /// Appends an element; nil is NULL.
+    /// Appends an element. Nil is NULL.
     public mutating func append(_ element: String?) {
         guard var element else { return appendNull() }
         element.withUTF8 { append(UnsafeRawBufferPointer($0)) }
@@ -51,7 +51,7 @@ public struct ArrayLiteral: Sendable {
         count += 1
     }
 
-    /// Braces, commas, quotes, backslashes and blanks need them, an empty element does, and so does the word NULL.
+    /// True if the element is empty, is the word NULL, or has a character such as a brace, comma, quote or blank.
     private static func needsQuotes(_ element: UnsafeRawBufferPointer) -> Bool {
         let isPlain = element.allSatisfy { byte in
             switch byte {

@@ -1,35 +1,36 @@
 import CPostgreSQL
 import Glibc
 
-/// A connection to PostgreSQL, in pipeline mode as long as it is open.
+/// A connection to PostgreSQL that is in pipeline mode while it is open.
 ///
-/// The pipeline binds the organization for row-level security in the same round trip, and the same implicit
-/// transaction, as the statement itself (libpq, section 34.5).
+/// The pipeline binds the organization for row-level security in the same round trip and the same implicit transaction
+/// as the statement itself (libpq, section 34.5).
 // @unchecked: the pool leases a connection to one thread at a time, and nothing else uses one.
 final class Connection: @unchecked Sendable {
     private let handle: OpaquePointer
     private let statementTimeout: Duration
     private var prepared: Set<String> = []
-    /// Whether ``laterSettings`` has run.
+    /// True if ``laterSettings`` has run.
     private var hasAllSettings = false
-    /// The organization that the current statement is bound to.
+    /// The organization of the current statement.
     private(set) var organization = ""
     var failedRefreshes: [FailedRefresh] = []
-    /// Whether the session refused a write. Another session may take it, for instance after a failover.
+    /// True if the session refused a write. Another session may accept it, for instance after a failover.
     private(set) var isReadOnly = false
-    /// Whether a right was missing, as in a session whose role is not the server's.
+    /// True if a right was missing, as in a session without the server's role.
     private var lacksRights = false
-    /// Whether a statement was prepared before the database's functions changed.
+    /// True if the database's functions changed after a statement had been prepared.
     private var isOutdated = false
-    /// When it was opened, for its age.
+    /// When the connection was opened. The pool closes old connections.
     let openedAt: ContinuousClock.Instant
 
     private var isClosed = false
 
     /// Binds a transaction to an organization and changes nothing else.
     static let setOrganization = Statement.binding("set_organization")
-    /// Undoes settings of a login or a database that PostgreSQL 15.0 does not know, so that no start-up packet may
-    /// contain them (``ConnectionParameters`` has the others).
+    /// Resets settings of a login or a database that PostgreSQL 15.0 does not know.
+    ///
+    /// A start-up packet must not contain these. ``ConnectionParameters`` resets the others.
     private static let laterSettings = Statement(
         name: "later_settings",
         sql: """
@@ -37,7 +38,7 @@ final class Connection: @unchecked Sendable {
             FROM (VALUES ('transaction_timeout', '0'), ('restrict_nonsystem_relation_kind', '')) AS v (name, value)
             WHERE current_setting(v.name, true) <> v.value
             """)
-    /// How long after the server's own timeout a statement is abandoned here, and its connection with it.
+    /// How long after the server's own timeout the client abandons a statement and its connection.
     private static let graceAfterStatementTimeout = Duration.milliseconds(250)
 
     private init(handle: OpaquePointer, statementTimeout: Duration) {
@@ -55,7 +56,7 @@ final class Connection: @unchecked Sendable {
         PQfinish(handle)
     }
 
-    /// Connects; fails at `deadline`.
+    /// Opens a connection, or fails at `deadline`.
     static func open(
         _ parameters: ConnectionParameters, deadline: ContinuousClock.Instant
     ) throws(PostgreSQLError) -> Connection {
@@ -66,10 +67,11 @@ final class Connection: @unchecked Sendable {
             keywords.map { UnsafePointer($0) }, values.map { UnsafePointer($0) }, 0)
         guard let handle else { throw .connectionLost("out of memory") }
         let connection = Connection(handle: handle, statementTimeout: parameters.statementTimeout)
-        // PostgreSQL's own refusal is reported by its code, which quotes nothing.
+        // With this, libpq reports PostgreSQL's own refusal by its code alone, which quotes no value.
         PQsetErrorVerbosity(handle, PQERRORS_SQLSTATE)
         try connection.finishConnecting(deadline)
-        // Notices would go to stderr, and may quote data. The handle does not outlive the connection.
+        // By default, libpq writes notices to stderr, and these may quote data. The handle does not outlive the
+        // connection.
         PQsetNoticeReceiver(
             handle, { Connection.receive($1, for: $0) }, Unmanaged.passUnretained(connection).toOpaque())
         guard PQsetnonblocking(handle, 1) == 0, PQenterPipelineMode(handle) == 1 else { throw connection.lost() }
@@ -87,11 +89,12 @@ final class Connection: @unchecked Sendable {
         }
     }
 
-    /// Runs queries in one implicit transaction, after a statement that binds it to `organization`, its one parameter.
+    /// Runs queries in one implicit transaction.
     ///
+    /// - Parameter binding: the first statement, which binds the transaction to `organization`, its one parameter.
     /// - Returns: the rows of the binding statement and of each query.
     /// - Throws: ``PostgreSQLError``. After ``PostgreSQLError/statementTimeout`` or
-    ///   ``PostgreSQLError/connectionLost(_:)`` the connection may be unusable, see ``isReusable()``.
+    ///   ``PostgreSQLError/connectionLost(_:)`` the connection may be unusable (``isReusable()``).
     func run(
         binding: Statement = Connection.setOrganization, _ queries: [Query], organization: String
     ) throws(PostgreSQLError) -> [QueryResult] {
@@ -106,7 +109,7 @@ final class Connection: @unchecked Sendable {
         return Array(results.dropFirst())
     }
 
-    /// The first query binds the transaction.
+    /// Prepares the statements that are new to the connection, and runs all queries in one pipeline.
     private func runAll(_ queries: [Query]) throws(PostgreSQLError) -> [QueryResult] {
         var unprepared: [Statement] = []
         for query in queries where !prepared.contains(query.statement.name) && !unprepared.contains(query.statement) {
@@ -133,7 +136,7 @@ final class Connection: @unchecked Sendable {
         guard result == 1 else { throw lost() }
     }
 
-    /// Reads every result up to the pipeline's end.
+    /// Reads all results up to the end of the pipeline.
     private func receive(
         preparing unprepared: [Statement], running queries: [Query]
     ) throws(PostgreSQLError) -> [QueryResult] {
@@ -157,7 +160,7 @@ final class Connection: @unchecked Sendable {
                 if let failure { throw failure }
                 return rows
             default:
-                // The first statement without a result failed; PostgreSQL skips the later ones.
+                // The first statement without a result failed. PostgreSQL skips the later ones.
                 let failed = remaining.isEmpty ? queries.dropFirst(rows.count).first?.statement : nil
                 failure = failure ?? error(of: raw, isPrepared: failed.map { !unprepared.contains($0) } ?? false)
                 guard PQstatus(handle) == CONNECTION_OK else { throw failure ?? lost() }
@@ -187,16 +190,16 @@ final class Connection: @unchecked Sendable {
         }
     }
 
-    /// Whether the next request may use it: open, idle, and outside a transaction.
+    /// True if the next request may use the connection: it is open, idle and outside a transaction.
     func isReusable() -> Bool {
         !lacksRights && !isOutdated && PQstatus(handle) == CONNECTION_OK && PQtransactionStatus(handle) == PQTRANS_IDLE
             && PQpipelineStatus(handle) == PQ_PIPELINE_ON
     }
 
-    /// Whether the server closed it while it was idle, which libpq itself reports only at the next statement.
+    /// True if the server closed the connection while it was idle. libpq reports that only at the next statement.
     func isStale() -> Bool {
         var descriptor = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
-        // The server's last messages precede the end of the stream.
+        // The server may have sent messages before it closed. They are read first.
         while poll(&descriptor, 1, 0) != 0 {
             guard PQconsumeInput(handle) == 1, PQstatus(handle) == CONNECTION_OK else { return true }
         }
@@ -204,7 +207,7 @@ final class Connection: @unchecked Sendable {
     }
 
     private func error(of result: OpaquePointer, isPrepared: Bool) -> PostgreSQLError {
-        // A backend that was killed leaves no SQLSTATE.
+        // libpq reports a killed backend without an SQLSTATE.
         guard let state = text(result, reengagement_PG_DIAG_SQLSTATE).map(SQLState.init) else { return lost() }
         if state == .readOnlyTransaction { isReadOnly = true }
         if state == .insufficientPrivilege { lacksRights = true }

@@ -1,8 +1,8 @@
 import Threads
 
-/// How the pool leases, opens, takes back and closes connections.
+/// Leases, opens, takes back and closes the pool's connections.
 extension ConnectionPool {
-    /// A caller's turn in the queue.
+    /// The result of a caller's turn in the queue.
     private enum Grant {
         case use(Connection)
         case open(host: Int)
@@ -10,7 +10,7 @@ extension ConnectionPool {
 
     /// Leases a connection.
     ///
-    /// - Parameter new: whether it has to be a new one, if one can be opened.
+    /// - Parameter new: whether to open a new one in the place of an existing one, if that is possible.
     func lease(until deadline: ContinuousClock.Instant, new: Bool = false) throws(PostgreSQLError) -> Connection {
         let began = ContinuousClock.now
         defer { Self.waitingTime.add(began.duration(to: .now)) }
@@ -39,7 +39,7 @@ extension ConnectionPool {
         state.notifyAll()
     }
 
-    /// Opens a connection; returns nil where that failed and another one may come free in time.
+    /// Opens a connection. Returns nil if that failed and another connection may become free in time.
     private func openUnlessOthersServe(
         from host: Int, until deadline: ContinuousClock.Instant
     ) throws(PostgreSQLError) -> Connection? {
@@ -58,9 +58,9 @@ extension ConnectionPool {
         let now = ContinuousClock.now
         let (ticket, expired) = state.withLock { ($0.takeTicket(first: first), $0.expire(now: now)) }
         close(expired)
-        // The next in the queue has to ask again.
+        // The next caller in the queue has to ask again.
         defer { state.notifyAll() }
-        // The pool's state may have the caller ask again before its deadline.
+        // The pool's state may require the caller to ask again before its deadline.
         var limit = deadline
         while true {
             let lease = state.wait(until: limit) { [limit] state -> PoolState<Connection>.Lease? in
@@ -80,8 +80,9 @@ extension ConnectionPool {
         }
     }
 
-    /// Tries one host after the other, each for its share of the time, so that a host that does not answer leaves some
-    /// for the next.
+    /// Tries one host after another, each for its share of the remaining time.
+    ///
+    /// So a host that does not respond leaves time for the next one.
     func open(from first: Int, until deadline: ContinuousClock.Instant) throws(PostgreSQLError) -> Connection {
         let start = ContinuousClock.now
         var failures: [PostgreSQLError] = []
@@ -98,7 +99,7 @@ extension ConnectionPool {
             }
         }
         let failure = PostgreSQLError.together(failures)
-        // A caller that had little time left proves nothing about the database.
+        // The failure of a caller that had little time left proves nothing about the database.
         let hadTime = .now < deadline || start.duration(to: deadline) > acquireTimeout / 2
         let isNews = state.withLock { $0.openFailed(hadTime ? failure : nil, now: .now, jitter: .random(in: 0..<1)) }
         state.notifyAll()
@@ -117,7 +118,7 @@ extension ConnectionPool {
         state.notifyAll()
     }
 
-    /// Outside the lock, since closing writes to the socket.
+    /// Closes connections outside the lock, since closing writes to the socket.
     func close(_ connections: [Connection]) {
         for connection in connections { connection.close() }
     }

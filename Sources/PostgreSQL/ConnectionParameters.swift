@@ -1,54 +1,55 @@
 /// The parameters of each connection: the operator's connection string and the server's own settings.
 public struct ConnectionParameters: Sendable {
-    /// Keywords and values of libpq, section 34.1.2 of PostgreSQL's documentation.
+    /// libpq's keywords and values (PostgreSQL documentation, section 34.1.2).
     let keywords: HostList.Keywords
-    /// After this long the server cancels a statement itself.
+    /// How long a statement may run before the server cancels it.
     public let statementTimeout: Duration
-    /// The same for each host of a list by itself, in the order in which they are to be asked.
+    /// The parameters for each host of a list, in the order in which the hosts are tried.
     var hosts: [ConnectionParameters] {
         alternatives.map { Self(keywords: $0, of: self) }
     }
-    /// How many hosts the connection string lists, each of which may be asked for several kinds of session.
+    /// The number of hosts in the connection string. Each may be tried for several kinds of session.
     let hostCount: Int
     private let alternatives: [HostList.Keywords]
-    /// The `sslmode` that is asked for by name over a network and does not prove who the database is.
+    /// An `sslmode` that the operator set for a network and that does not prove the database's identity. Nil otherwise.
     public let uncheckedTransport: String?
 
     /// Reads a connection string, a URI or `keyword=value` pairs, and adds the server's settings.
     ///
     /// - Parameters:
-    ///   - role: the role that every connection becomes, set in the start-up packet, so that it costs no
-    ///     round trip and survives `RESET`.
+    ///   - role: the role of every connection. It is set in the start-up packet, so that it costs no round trip and
+    ///     survives `RESET`.
     /// - Throws: ``InvalidConnectionString`` for a string that libpq cannot read or would refuse to connect with.
     public init(
         connectionString: String, role: String, statementTimeout: Duration
     ) throws(InvalidConnectionString) {
         let given = try ConnectionString(connectionString).keywords
-        // A login, a database or the connection string may have set any of them, and answers depend on each.
+        // A login, a database or the connection string may set any of these, and the responses depend on each of them.
         let settings = [
             ("role", role),
             ("statement_timeout", String(statementTimeout.milliseconds)),
-            // That is the one deadline of a statement, and the pool looks after idle sessions.
+            // statement_timeout is the one deadline of a statement, and the pool manages idle sessions.
             ("lock_timeout", "0"),
             ("idle_session_timeout", "0"),
-            // Of two posts with one key, the one that waited has to see the row of the other.
+            // If two posts have one key, the one that waited must see the row of the other.
             ("default_transaction_isolation", "read committed"),
             ("row_security", "on"),
             ("standard_conforming_strings", "on"),
-            // The audit's entries are arrays with NULL in them.
+            // The entries of the audit are arrays that contain NULL.
             ("array_nulls", "on"),
-            // A search must not leave out matches at random.
+            // A search must not omit matches at random.
             ("gin_fuzzy_search_limit", "0"),
-            // Otherwise PostgreSQL would log a failed statement's parameters, notes among them.
+            // With another value, PostgreSQL logs the parameters of a failed statement, which include notes.
             ("log_parameter_max_length_on_error", "0"),
-            // An error that a function expects would end the session, or keep the function from being run at all.
+            // With other values, an error that a function handles ends the session, or the function is not compiled.
             ("exit_on_error", "off"),
             ("plpgsql.extra_errors", "none"),
             // A failed refresh is reported as a warning.
             ("client_min_messages", "warning"),
-            // Planning these statements costs more than running them, and a plan must not depend on who asked first.
+            // Planning these statements costs more than running them, and a plan must not depend on the first
+            // caller's parameters.
             ("plan_cache_mode", "force_generic_plan"),
-            // A plan outlives the statistics that it was made by: a small table read through may have grown.
+            // A plan outlives the statistics behind it. A table that was small enough for a scan may have grown.
             ("enable_seqscan", "off"),
             ("jit", "off"),
             ("search_path", "pg_catalog"),
@@ -87,8 +88,10 @@ public struct ConnectionParameters: Sendable {
         statementTimeout = whole.statementTimeout
     }
 
-    /// When the kernel closes the connection to a host that does not respond: after sent data was unconfirmed for as
-    /// long as a statement may take, or after half a minute without traffic.
+    /// The settings by which the kernel closes the connection to a host that does not respond.
+    ///
+    /// It does so once sent data was unacknowledged for as long as a statement may take, or after half a minute without
+    /// traffic.
     private static func deadPeer(after statementTimeout: Duration) -> HostList.Keywords {
         [
             ("keepalives_idle", "15"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
@@ -96,7 +99,7 @@ public struct ConnectionParameters: Sendable {
         ]
     }
 
-    /// Escapes a value inside `options`, where spaces separate and a backslash escapes.
+    /// Escapes a value inside `options`, where spaces separate options and a backslash escapes a character.
     private static func escapeOption(_ value: String) -> String {
         value.reduce(into: "") { escaped, character in
             if character == "\\" || character.isWhitespace { escaped.append("\\") }

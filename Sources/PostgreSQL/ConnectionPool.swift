@@ -6,7 +6,7 @@ import Threads
 ///     let rows = try pool.run(Query(statement, ["org_1"]), organization: "org_1")
 ///     rows[0].int(0)
 ///
-/// ``PoolState`` takes all decisions, under the lock. Connections are opened and closed outside it.
+/// ``PoolState`` makes all decisions, under the lock. Connections are opened and closed outside it.
 public final class ConnectionPool: Sendable {
     /// The state at one moment.
     public struct Statistics: Sendable {
@@ -14,15 +14,15 @@ public final class ConnectionPool: Sendable {
         public let leased: Int
         public let idle: Int
         public let waiting: Int
-        /// Callers that waited until their deadline, since the start.
+        /// The number of callers that waited until their deadline, since the start.
         public let timeouts: Int
-        /// Sessions that could not be opened, since the start.
+        /// The number of sessions that could not be opened, by cause, since the start.
         public let failedOpenings: [DatabaseCause: Int]
     }
 
-    /// An event that no caller of the pool learns of.
+    /// An event that is not reported to any caller of the pool.
     public enum Event: Sendable {
-        /// A session could not be opened, for another cause than the one before, if that failed too.
+        /// A session could not be opened, and the previous attempt did not fail for the same cause.
         case notOpened(PostgreSQLError)
         case refreshFailed(FailedRefresh)
     }
@@ -32,10 +32,10 @@ public final class ConnectionPool: Sendable {
     let acquireTimeout: Duration
     let state: Monitor<PoolState<Connection>>
     let notify: @Sendable (Event) -> Void
-    // One for all pools, since threads outlive a pool and each has its own part of it.
+    // Shared by all pools. Each thread has its own part of it, and a thread may outlive a pool.
     static let waitingTime = ThreadTime()
 
-    /// How long the calling thread has waited for connections, or opened them, since it was started.
+    /// How long the calling thread has waited for connections or opened them, since the thread was started.
     public var timeWaited: Duration { Self.waitingTime.spent }
 
     public init(
@@ -57,19 +57,19 @@ public final class ConnectionPool: Sendable {
         }
     }
 
-    /// Replaces every connection, leased ones once they are given back, since their settings have changed.
+    /// Replaces every connection after a change of settings. A leased connection is replaced once it is given back.
     public func renew() {
         close(state.withLock { $0.renew(now: .now) })
         state.notifyAll()
     }
 
-    /// Runs a query on a connection of its own, bound to `organization` by row-level security.
+    /// Runs a query in a transaction of its own, bound to `organization` by row-level security.
     ///
-    /// It ends within the acquire timeout, the statement timeout and the grace of ``Connection`` together, also if it
+    /// It ends within the acquire timeout, the statement timeout and the grace of ``Connection`` together, even if it
     /// runs twice.
     ///
-    /// - Parameter repeatable: whether it may run a second time where the connection broke; true for reads alone, since
-    ///   a write may have been carried out.
+    /// - Parameter repeatable: whether it may run a second time if the connection broke. True only for reads, since a
+    ///   write may have been carried out.
     public func run(
         _ query: Query, organization: String, repeatable: Bool = true
     ) throws(PostgreSQLError) -> QueryResult {
@@ -78,8 +78,9 @@ public final class ConnectionPool: Sendable {
         }
     }
 
-    /// Runs `query` in a transaction that `binding` binds to `organization`
-    /// (``Statement/binding(_:columns:settings:)``); both only read.
+    /// Runs `query` in a transaction that `binding` binds to `organization`.
+    ///
+    /// Both must only read. ``Statement/binding(_:columns:settings:)`` makes such a binding statement.
     ///
     /// - Returns: the rows of the binding statement and of the query.
     public func run(
@@ -90,18 +91,18 @@ public final class ConnectionPool: Sendable {
         }
     }
 
-    /// Runs queries that only read in one transaction, bound to `organization`.
+    /// Runs queries in one transaction, bound to `organization`. They must only read.
     public func run(_ queries: [Query], organization: String) throws(PostgreSQLError) {
         try run(repeatable: true) { connection throws(PostgreSQLError) in
             _ = try connection.run(queries, organization: organization)
         }
     }
 
-    /// Runs them in a session that is opened for them and closed afterwards, if the pool has room for one.
+    /// Runs queries in a session that is opened for them and closed afterwards, if the pool has room for one.
     ///
-    /// The pool does not reuse it: a new session may lack rights that the older ones have.
+    /// The pool does not reuse this session, which may lack rights that the older ones have.
     ///
-    /// - Returns: false where there was no room, or none could be opened.
+    /// - Returns: false if there was no room, or no session could be opened.
     public func runInNewSession(_ queries: [Query], organization: String) throws(PostgreSQLError) -> Bool {
         guard let host = state.withLock({ $0.reserve() }) else { return false }
         guard let connection = openIfPossible(from: host) else { return false }
@@ -116,7 +117,7 @@ public final class ConnectionPool: Sendable {
         do throws(PostgreSQLError) {
             return try open(from: host, until: began + acquireTimeout)
         } catch {
-            // The state has the reason, for callers that find no connection.
+            // The pool's state has the reason for callers that find no connection.
             return nil
         }
     }
@@ -129,15 +130,17 @@ public final class ConnectionPool: Sendable {
         do throws(PostgreSQLError) {
             return try run(body, on: first)
         } catch {
-            // A later attempt might end after the client has gone.
+            // A later attempt might end after the client has closed its connection.
             guard mayRepeat(error, repeatable), .now < deadline else { throw error }
         }
-        // The idle connections may be about to break for the same reason.
+        // The idle connections may break for the same reason.
         return try run(body, on: lease(until: deadline, new: true))
     }
 
-    /// A refused statement was not carried out, and another session may accept it: one that takes writes, or one that
-    /// prepares the statement after a migration.
+    /// True if another session may carry out the statement and this one cannot have done so.
+    ///
+    /// A refused statement was not carried out. Another session may accept writes, or prepare the statement after a
+    /// migration. Only a repeatable statement is repeated after a lost connection.
     private func mayRepeat(_ error: PostgreSQLError, _ repeatable: Bool) -> Bool {
         if case .outdatedPlan = error { return true }
         return switch error.cause {

@@ -1,19 +1,19 @@
 import CPostgreSQL
 import Glibc
 
-/// A connection string that cannot work, in words that quote nothing of it.
+/// An error in a connection string, in words that quote no part of it.
 public struct InvalidConnectionString: Error, Equatable {
-    /// The error, to be read after the name of a variable.
+    /// The error. It follows the name of a variable.
     public let problem: String
 
     init(_ problem: String) { self.problem = problem }
 }
 
-/// A connection string taken apart by libpq, and found to be one that it can connect with.
+/// A connection string that libpq has parsed, with values that it can use.
 struct ConnectionString {
     let keywords: HostList.Keywords
 
-    /// - Throws: ``InvalidConnectionString``, without libpq's own words: they may quote the password.
+    /// - Throws: ``InvalidConnectionString``, without libpq's own message, which may quote the password.
     init(_ text: String) throws(InvalidConnectionString) {
         guard let options = PQconninfoParse(text, nil) else {
             throw InvalidConnectionString(
@@ -27,7 +27,7 @@ struct ConnectionString {
         try checkFiles()
     }
 
-    /// Those of libpq's options that have a value.
+    /// The options of libpq that have a value.
     static func keywords(of options: UnsafeMutablePointer<PQconninfoOption>) -> HostList.Keywords {
         var found: HostList.Keywords = []
         var option = options
@@ -38,15 +38,17 @@ struct ConnectionString {
         return found
     }
 
-    /// The release of the installed libpq.
+    /// The major version of the installed libpq.
     static var version: Int { Int(PQlibVersion()) / 10_000 }
 
     private func value(_ keyword: String) -> String? { keywords.first { $0.keyword == keyword }?.value }
 
     private func list(_ keyword: String) -> [String] { value(keyword).map(HostList.split) ?? [] }
 
-    /// A raw `@` or `/` in a password moves the rest of it into the host's name, which libpq then looks up and
-    /// quotes, or into the database's.
+    /// Refuses names that probably contain the rest of a password.
+    ///
+    /// A raw `@` or `/` in a password moves its rest into the host's name, which libpq looks up and quotes, or into the
+    /// database's name.
     private func checkNames(isURI: Bool) throws(InvalidConnectionString) {
         let remedy = "which looks like the rest of a password: in a URI, @ is written %40 there, and / is %2F"
         guard (list("host") + list("hostaddr")).allSatisfy({ $0.hasPrefix("/") || !$0.contains("@") }) else {
@@ -57,7 +59,9 @@ struct ConnectionString {
         }
     }
 
-    /// libpq looks at these no sooner than it connects, when a wrong one would pass for a database that is away.
+    /// Checks values that libpq reads only when it connects.
+    ///
+    /// A wrong value would then look like a database that is away.
     private func checkNumbers() throws(InvalidConnectionString) {
         guard list("port").allSatisfy({ $0.isEmpty || UInt16($0).map { $0 > 0 } ?? false }) else {
             throw InvalidConnectionString("has a port that is not a number from 1 to 65535")
@@ -65,7 +69,7 @@ struct ConnectionString {
         guard list("hostaddr").allSatisfy({ $0.isEmpty || Self.isAddress($0) }) else {
             throw InvalidConnectionString("has a hostaddr that is not an IP address")
         }
-        // libpq itself reads it only where it does the waiting, as in psql.
+        // libpq itself reads it only in calls that block, as in psql.
         guard value("connect_timeout").map({ Int32($0) != nil }) ?? true else {
             throw InvalidConnectionString("has a connect_timeout that is not a whole number")
         }
@@ -82,10 +86,12 @@ struct ConnectionString {
         return getaddrinfo(text, nil, &hints, &found) == 0
     }
 
-    /// libpq ignores most missing files, even the one that the server's certificate is checked with. A file that is
-    /// named has to exist.
+    /// Requires that each named file exists.
+    ///
+    /// libpq ignores most missing files, even the one that verifies the server's certificate.
     private func checkFiles() throws(InvalidConnectionString) {
-        let special = value("sslkey")?.contains(":") ?? false ? ["sslkey"] : []  // The name of an engine's key.
+        // With a colon, the value is not a path but the name of an engine's key.
+        let special = value("sslkey")?.contains(":") ?? false ? ["sslkey"] : []
         for keyword in ["sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir", "passfile"] {
             guard let path = value(keyword), !path.isEmpty, !special.contains(keyword),
                 keyword != "sslrootcert" || path != "system"
@@ -99,7 +105,7 @@ struct ConnectionString {
         guard let path = value("passfile"), stat(path, &status) == 0 else { return }
         guard status.st_mode & S_IFMT == S_IFREG, status.st_mode & 0o077 == 0 else {
             throw InvalidConnectionString(
-                "names a passfile that libpq passes over: it must be a regular file that nobody else may read (0600)")
+                "names a passfile that libpq ignores: it must be a regular file that no other user may read (0600)")
         }
     }
 }

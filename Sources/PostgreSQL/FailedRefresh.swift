@@ -1,7 +1,8 @@
 import CPostgreSQL
 
-/// Derived data that could not be brought up to date for an answer, which is the plain one then
-/// (`sql/flat/60_refresh_on_read.sql`).
+/// A failed refresh of the derived data for a response.
+///
+/// The plain query then computes the response (`sql/flat/60_refresh_on_read.sql`).
 public struct FailedRefresh: Sendable {
     public let organization: String
     public let error: PostgreSQLError
@@ -13,7 +14,7 @@ extension Connection {
         Unmanaged<Connection>.fromOpaque(connection).takeUnretainedValue().note(notice)
     }
 
-    /// Notes a failed refresh, the one notice that the server reads. Its detail begins with the code of the error.
+    /// Records a failed refresh, the only notice that the server reads. Its detail begins with the error's code.
     private func note(_ notice: OpaquePointer) {
         guard text(notice, reengagement_PG_DIAG_SQLSTATE) == SQLState.refreshFailed.code,
             let detail = text(notice, reengagement_PG_DIAG_MESSAGE_DETAIL)

@@ -1,25 +1,25 @@
 /// The hosts of a connection string, each as a connection string of its own.
 ///
-/// libpq tries the hosts of a list in turn. But if its caller does the waiting, it stays at a host that does not
+/// libpq tries the hosts of a list in turn. But with its calls that do not block, it stays at a host that does not
 /// respond until the kernel's timeout, minutes later.
 struct HostList {
     typealias Keywords = [(keyword: String, value: String)]
 
     private static let perHost = ["host", "hostaddr", "port"]
 
-    /// In the order in which they are tried; one, unchanged, if the connection string has no list.
+    /// The keywords of each host, in the order of the attempts. If there is no list, it is one unchanged entry.
     let alternatives: [Keywords]
-    /// How many hosts there are.
+    /// The number of hosts.
     let count: Int
-    /// Whether one of them is not a socket of this machine.
+    /// True if one of them is not a socket of this machine.
     let isOverNetwork: Bool
 
-    /// - Returns: nil where the lists differ in length.
+    /// - Returns: nil if the lists differ in length.
     init?(_ keywords: Keywords) {
         let lists = keywords.filter { Self.perHost.contains($0.keyword) }
             .map { (keyword: $0.keyword, values: Self.split($0.value)) }
         let count = lists.filter { $0.keyword != "port" }.map(\.values.count).max() ?? 1
-        // One port is everyone's.
+        // A single port applies to all hosts.
         let fit = lists.allSatisfy { $0.values.count == count || $0.keyword == "port" && $0.values.count == 1 }
         guard fit else { return nil }
         self.count = count
@@ -36,11 +36,11 @@ struct HostList {
         }
     }
 
-    /// The kinds of session to look for on every host, one after the other.
+    /// The kinds of session to look for, one after another, each on every host.
     private static func sessions(_ attribute: String?, hosts: Int) -> [String?] {
         switch attribute {
         case "prefer-standby": ["standby", "any"]
-        // Of several, the one that takes writes is meant: a standby that was not promoted yet would refuse them.
+        // Of several hosts, the one that accepts writes is meant. A standby that is not promoted yet would refuse them.
         case nil where hosts > 1: ["read-write"]
         default: [attribute]
         }

@@ -1,15 +1,15 @@
 import CPostgreSQL
 import Glibc
 
-/// The part of libpq's messages that may be logged: known texts, without anything that libpq quotes.
+/// Reduces libpq's messages to known texts, which may be logged.
 ///
 /// libpq quotes hosts, users, files and values. If it misreads a connection string, such as one with a raw `@` in its
 /// password, it quotes a part of the password.
 enum LibpqMessage {
-    /// The message without anything that it quotes.
+    /// The message without the parts that it quotes.
     static func reason(_ message: String) -> String {
         var reasons: [String] = []
-        // One line for each address that was tried.
+        // libpq writes one line for each address that it tried.
         for line in message.split(separator: "\n") {
             guard let reason = reason(inLine: line), !reasons.contains(reason) else { continue }
             reasons.append(reason)
@@ -18,7 +18,7 @@ enum LibpqMessage {
             ? "libpq gives a reason that may quote a secret; psql shows it" : reasons.joined(separator: ", ")
     }
 
-    /// The code with which PostgreSQL, or one of several addresses, refused a session; nil where none did.
+    /// The code with which PostgreSQL refused a session, at one of several addresses. Nil if it refused none.
     static func state(_ message: String) -> SQLState? {
         message.split(separator: "\n").lazy.compactMap { state(endingLine: $0) }.first.map { SQLState($0) }
     }
@@ -31,7 +31,7 @@ enum LibpqMessage {
         return words.first { line.contains($0.part) }?.reason
     }
 
-    /// The SQLSTATE that a line ends with where PostgreSQL itself refused, by `PQERRORS_SQLSTATE`.
+    /// The SQLSTATE at the end of a line, which `PQERRORS_SQLSTATE` adds if PostgreSQL itself refused.
     private static func state(endingLine line: Substring) -> String? {
         let code = line.suffix(5)
         let isCode = code.count == 5 && code.utf8.allSatisfy { isDigit($0) || (65...90).contains($0) }
@@ -48,7 +48,7 @@ enum LibpqMessage {
         "53300": "too many connections", "57P01": "it is stopping", "57P03": "it is starting, stopping or recovering",
     ]
 
-    /// The special before the general.
+    /// Parts of libpq's messages with the text to log. The first match counts, so specific parts precede general ones.
     private static let words: [(part: String, reason: String)] =
         libpq
         + resolving.map { code in

@@ -1,22 +1,22 @@
 import CPostgreSQL
 import Glibc
 
-/// Has the installed libpq judge options that it reads no sooner than it connects.
+/// Has the installed libpq check options that it reads only when it connects.
 ///
-/// It connects to a socket of this process, never to the database: to a listening one that answers a request for TLS
-/// with yes, upon which libpq reads its certificates and keys, and is not spoken to any further.
+/// libpq connects to a listening socket of this process, never to the database. That socket accepts its request for
+/// TLS, upon which libpq reads its certificates and keys. Then the attempt is abandoned.
 final class OptionCheck {
     private let listener: CInt
     private let port: UInt16
     private let options: HostList.Keywords
     /// How long the kernel may take for an immediate operation.
-    private static let patience = Duration.seconds(5)
-    /// Keywords of the database that are no options, and may be secrets.
+    private static let timeout = Duration.seconds(5)
+    /// Keywords that name the database or may be secrets. They are not checked.
     private static let particulars = ["host", "hostaddr", "port", "user", "password", "dbname", "options", "passfile"]
 
-    /// - Returns: nil if the system gives no socket. Errors of the options show later then.
+    /// - Returns: nil if the system provides no socket. Errors of the options are then found by the first connection.
     init?(_ keywords: HostList.Keywords) {
-        // If GSSAPI is required, libpq 17 looks for credentials at once, which may not be there yet.
+        // If GSSAPI is required, libpq 17 looks for credentials at once, and these may not exist yet.
         options = keywords.filter { !Self.particulars.contains($0.keyword) && $0 != ("gssencmode", "require") }
         let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return nil }
@@ -40,11 +40,11 @@ final class OptionCheck {
 
     deinit { close(listener) }
 
-    /// The options that libpq would refuse for any database.
+    /// Throws an error if libpq would refuse the options for any database.
     ///
     /// - Parameters:
     ///   - usesTLS: whether libpq would use TLS for one of the hosts.
-    ///   - isCheckedByDefault: whether the certificate is checked by default and not by the operator's setting.
+    ///   - isCheckedByDefault: whether the certificate is checked by default rather than by the operator's setting.
     func run(namesUser: Bool, usesTLS: Bool, isCheckedByDefault: Bool) throws(InvalidConnectionString) {
         guard accepts(options, user: "x") else { throw InvalidConnectionString(refusal()) }
         guard namesUser || accepts(options, user: nil) else {
@@ -60,7 +60,7 @@ final class OptionCheck {
         }
         let names = options.filter { !accepts([$0], user: "x") }.map(\.keyword)
         if !names.isEmpty { return "has a value of \(names.joined(separator: ", ")) \(takes)" }
-        // Each by itself is good. One of those that go with the others is left out in turn.
+        // Each option is valid alone. Leaving out each in turn shows which of them conflict.
         let together = options.map(\.keyword).filter { name in accepts(options.filter { $0.keyword != name }, user: "x")
         }
         return "has values of \(together.joined(separator: ", ")) \(takes) together"
@@ -111,13 +111,13 @@ final class OptionCheck {
         return body(handle)
     }
 
-    /// Answers libpq until it has read its options and begins with TLS, or with the session.
+    /// Responds to libpq until it has read its options and begins TLS or the session.
     ///
-    /// - Returns: false if it does not get that far.
+    /// - Returns: false if it fails before that.
     private func isReadyForTLS(_ handle: OpaquePointer?) -> Bool {
         var (peer, status) = (CInt(-1), PGRES_POLLING_WRITING)
         defer { if peer >= 0 { close(peer) } }
-        let deadline = ContinuousClock.now + Self.patience
+        let deadline = ContinuousClock.now + Self.timeout
         while ContinuousClock.now < deadline {
             var sockets = [
                 (listener, POLLIN), (peer, POLLIN),
@@ -126,7 +126,7 @@ final class OptionCheck {
             .map { pollfd(fd: $0.0, events: Int16($0.1), revents: 0) }
             guard poll(&sockets, nfds_t(sockets.count), 100) >= 0 || errno == EINTR else { return true }
             if sockets[0].revents != 0 {
-                // A second one is the attempt without TLS, of `sslmode=prefer`.
+                // A second connection is the attempt without TLS, for `sslmode=prefer`.
                 if peer >= 0 { close(peer) }
                 peer = accept(listener, nil, nil)
             } else if sockets[1].revents != 0, !answersTLSRequest(peer) {
@@ -139,11 +139,11 @@ final class OptionCheck {
         return true
     }
 
-    /// Accepts a request for TLS (PostgreSQL documentation, section 55.7); false for any other message.
+    /// Accepts a request for TLS (PostgreSQL documentation, section 55.7). Returns false for any other message.
     private func answersTLSRequest(_ peer: CInt) -> Bool {
         var bytes = [UInt8](repeating: 0, count: 16)
         let count = recv(peer, &bytes, bytes.count, CInt(MSG_DONTWAIT))
-        // An attempt that has ended may be followed by another one.
+        // Another attempt may follow one that has ended.
         guard count > 0 else { return true }
         guard bytes.prefix(count) == [0, 0, 0, 8, 0x04, 0xD2, 0x16, 0x2F] else { return false }
         return send(peer, "S", 1, CInt(MSG_NOSIGNAL)) == 1

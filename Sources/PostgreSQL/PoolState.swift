@@ -4,18 +4,18 @@ import Threads
 ///
 /// A connection is in one of three states, and the pool closes it when it leaves them:
 ///
-/// - *opening*: a caller connects. → leased by ``opened(host:)``, → gone by ``openFailed(_:now:jitter:)``.
+/// - *opening*: a caller connects. → leased by ``opened(host:)``, → removed by ``openFailed(_:now:jitter:)``.
 /// - *leased*: a caller uses it. → idle or closed by ``giveBack(_:openedAt:condition:now:)``, → closed by
-///   ``discard()``, → closed with another one opening in its place by ``replace()``.
-/// - *idle*: it waits for a caller. → leased by ``lease(_:now:)``, → closed by ``expire(now:)``, ``renew(now:)``, or a
-///   connection to the same server that is given back broken.
+///   ``discard(now:)``, → closed by ``replace(now:)``, with another one opening in its place.
+/// - *idle*: it waits for a caller. → leased by ``lease(_:now:)``, → closed by ``expire(now:)`` or ``renew(now:)``,
+///   → closed when another connection to the same server is given back broken.
 ///
-/// A caller takes a ticket and asks ``lease(_:now:)`` until it is told to use or to open a connection, or leaves the
-/// queue by ``timeOut(_:)``. Tickets are served in order.
+/// A caller takes a ticket and calls ``lease(_:now:)`` until it may use or open a connection, or it leaves the queue by
+/// ``timeOut(_:)``. Tickets are served in order.
 ///
-/// While the database is away one caller at a time tries to connect, with pauses between (``BackOff``). The others wait
-/// for its result, or are refused at once where no connection is in use or being opened, since a worker thread that
-/// waits for a database that is away serves no other request.
+/// While the database is away, one caller at a time tries to connect, with pauses between the attempts (``BackOff``).
+/// The others wait for its result. If no connection is in use or being opened, they are refused at once, since a worker
+/// thread that waits for an absent database serves no other request.
 struct PoolState<Connection: Sendable> {
     typealias Instant = ContinuousClock.Instant
 
@@ -26,7 +26,7 @@ struct PoolState<Connection: Sendable> {
     enum Lease: Sendable {
         /// Use this idle connection, which is leased now.
         case use(Connection)
-        /// Open a connection, beginning with this host, and report the result. It is opening now.
+        /// Open a connection, beginning with this host, and report the result. The connection is opening now.
         case open(host: Int)
         /// Ask again after the next change, and at this instant if there is one. The ticket stays in the queue.
         case wait(until: Instant?)
@@ -37,9 +37,9 @@ struct PoolState<Connection: Sendable> {
     /// The condition of a connection that is given back.
     enum Condition: Sendable {
         case good
-        /// It takes no writes. A new one may, and then the idle ones are no better than this.
+        /// It accepts no writes. A new one may, and then the idle ones are no better than this one.
         case readOnly
-        /// It broke or hung, and the idle ones to the same server may have too.
+        /// It broke or hung, and the idle ones to the same server may have broken too.
         case broken
     }
 
@@ -49,29 +49,33 @@ struct PoolState<Connection: Sendable> {
     }
 
     let capacity: Int
-    /// An older connection is replaced, so that a changed address or setting takes effect.
+    /// The age at which a connection is replaced, so that a changed address or setting takes effect.
     let maximumAge: Duration
     private var idle: [Idle] = []
     private(set) var leased = 0
-    /// How many of the leased ones are still opening.
+    /// The number of leased connections that are still opening.
     private var opening = 0
-    /// The longest pause is half of the second within which service has to be full again once the database is back.
+    /// The pauses between attempts to connect.
+    ///
+    /// The longest is half of the second within which full service must resume once the database is back.
     private var backOff = BackOff(first: .milliseconds(50), longest: .milliseconds(500))
-    /// Why the last connection could not be opened; nil once one was.
+    /// The reason why the last connection could not be opened. Nil after a success.
     private var failure: PostgreSQLError?
-    /// The host of the last connection, so that after a failover the others are not tried first each time.
+    /// The host of the last connection, so that after a failover the other hosts are not tried first each time.
     private var preferredHost = 0
     private var queue: [Ticket] = []
     private var nextNumber: UInt64 = 0
     private(set) var timeouts = 0
-    /// Sessions that could not be opened, by cause.
+    /// The number of sessions that could not be opened, by cause.
     private(set) var failedOpenings: [DatabaseCause: Int] = [:]
-    /// Connections opened before this are replaced, since a setting of theirs has changed.
+    /// Connections opened before this instant are replaced, since one of their settings has changed.
     private var renewedAt: Instant?
-    /// The time at which the pool last closed a connection.
+    /// When the pool last closed a connection.
     private var closedAt: Instant?
 
-    /// A younger session that takes no writes shows that new ones do not either.
+    /// The least age of the idle connections that are closed after a session refused a write.
+    ///
+    /// A younger one would only be replaced by another one that accepts no writes.
     private static var leastAgeOfStale: Duration { .seconds(1) }
 
     init(capacity: Int, maximumAge: Duration) {
@@ -81,17 +85,19 @@ struct PoolState<Connection: Sendable> {
 
     var idleCount: Int { idle.count }
     var waiting: Int { queue.count }
-    /// Whether a connection may become free, or be opened soon.
+    /// True if a connection may become free or be opened soon.
     func mayServe(now: Instant) -> Bool { !idle.isEmpty || leased > 0 || isLimitedByOwnSessions(now) }
 
+    /// True if sessions that the pool has just closed may still count towards a limit of connections.
+    ///
     /// PostgreSQL counts a closed connection until its process has ended. So a limit that is reached right after the
-    /// pool has closed some says nothing about the next attempt.
+    /// pool has closed some does not predict the result of the next attempt.
     private func isLimitedByOwnSessions(_ now: Instant) -> Bool {
         guard failure?.cause == .connectionLimit, let closedAt else { return false }
         return closedAt.duration(to: now) < .seconds(1)
     }
 
-    /// - Parameter first: whether its holder has had its turn already and is served before the others.
+    /// - Parameter first: whether the holder has had its turn already, and so is served before the others.
     mutating func takeTicket(first: Bool = false) -> Ticket {
         defer { nextNumber += 1 }
         let ticket = Ticket(number: nextNumber)
@@ -99,14 +105,14 @@ struct PoolState<Connection: Sendable> {
         return ticket
     }
 
-    /// Decides for the holder of `ticket`, who is served only when all earlier tickets have left the queue.
+    /// Decides for the holder of `ticket`, who is served only after all earlier tickets have left the queue.
     mutating func lease(_ ticket: Ticket, now: Instant) -> Lease {
         if let failure, backOff.isWaiting(now), !mayServe(now: now) {
             leave(ticket)
             return .refuse(failure)
         }
         guard queue.first == ticket else { return .wait(until: nil) }
-        // The latest used first, so that the others reach their age and are replaced.
+        // The last used connection is leased first, so that the others reach their age and are replaced.
         if let next = idle.popLast() {
             queue.removeFirst()
             leased += 1
@@ -123,7 +129,7 @@ struct PoolState<Connection: Sendable> {
         return .open(host: preferredHost)
     }
 
-    /// The deadline of the holder of `ticket` has passed; returns the reason.
+    /// Removes a ticket whose deadline has passed, and returns the reason for the timeout.
     @discardableResult
     mutating func timeOut(_ ticket: Ticket) -> PostgreSQLError {
         leave(ticket)
@@ -133,7 +139,7 @@ struct PoolState<Connection: Sendable> {
 
     private mutating func leave(_ ticket: Ticket) { queue.removeAll { $0 == ticket } }
 
-    /// A connection to this host has been opened, and is leased now.
+    /// Records that a connection to this host has been opened and is leased now.
     mutating func opened(host: Int) {
         opening -= 1
         preferredHost = host
@@ -141,9 +147,10 @@ struct PoolState<Connection: Sendable> {
         failure = nil
     }
 
-    /// A connection could not be opened; returns whether for another cause than the last.
+    /// Records that a connection could not be opened. Returns true if the cause differs from that of the last failure.
     ///
-    /// - Parameter error: why; nil where the caller had so little time left that it proves nothing about the database.
+    /// - Parameter error: the reason. Nil if the caller had so little time left that it proves nothing about the
+    ///   database.
     @discardableResult
     mutating func openFailed(_ error: PostgreSQLError?, now: Instant, jitter: Double) -> Bool {
         opening -= 1
@@ -155,9 +162,9 @@ struct PoolState<Connection: Sendable> {
         return failure?.cause != error.cause
     }
 
-    /// Takes a leased connection back; returns the connections to close.
+    /// Takes a leased connection back, and returns the connections to close.
     ///
-    /// If it broke, hung or takes no more writes, the idle ones are closed too, before each of them delays a request.
+    /// If it broke, hung or accepts no writes, the idle ones are closed too, before each of them delays a request.
     mutating func giveBack(
         _ connection: Connection, openedAt: Instant, condition: Condition, now: Instant
     ) -> [Connection] {
@@ -178,22 +185,24 @@ struct PoolState<Connection: Sendable> {
         openedAt.duration(to: now) >= maximum || renewedAt.map { openedAt < $0 } == true
     }
 
-    /// Replaces all connections opened until now, leased ones once they are given back; returns those to close.
+    /// Replaces all connections opened until now, leased ones once they are given back. Returns those to close.
     mutating func renew(now: Instant) -> [Connection] {
         renewedAt = now
         return expire(now: now)
     }
 
-    /// The caller closes a leased connection and opens another one in its place, beginning with the host returned.
+    /// Records that the caller closes a leased connection and opens another one in its place.
+    ///
+    /// - Returns: the host to try first.
     mutating func replace(now: Instant) -> Int {
         closedAt = now
         opening += 1
         return preferredHost
     }
 
-    /// Reserves room for a connection that is opened in addition to the idle ones, beginning with the host returned.
+    /// Reserves room for one more connection.
     ///
-    /// - Returns: nil where there is no room or the last attempt to connect failed.
+    /// - Returns: the host to try first. Nil if there is no room or the last attempt to connect failed.
     mutating func reserve() -> Int? {
         guard leased + idle.count < capacity, queue.isEmpty, !backOff.isActive else { return nil }
         leased += 1
@@ -201,13 +210,13 @@ struct PoolState<Connection: Sendable> {
         return preferredHost
     }
 
-    /// The caller closes a leased connection.
+    /// Records that the caller closes a leased connection.
     mutating func discard(now: Instant) {
         closedAt = now
         leased -= 1
     }
 
-    /// Removes the idle connections that have reached their age; the caller closes them.
+    /// Removes the idle connections that have reached their age. The caller closes them.
     mutating func expire(now: Instant) -> [Connection] {
         takeIdle(now: now) { [maximumAge, renewedAt] in Self.isOld($0.openedAt, now, maximumAge, renewedAt) }
     }

@@ -4,54 +4,56 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
 
     public init(_ code: String) { self.code = code }
 
-    /// The first two characters: the class of the condition.
+    /// The first two characters, which are the class of the error.
     public var conditionClass: Substring { code.prefix(2) }
 
     public var description: String { code }
 
-    /// Whether its message may quote a value, and so a patient's data. Messages of class 22 (data exception) do, and
-    /// those of P0001 have any text that a function raises.
+    /// True if the message may quote a value, and so a patient's data.
+    ///
+    /// Messages of class 22 (data exception) do. Those of P0001 are any text that a function raises.
     var mayQuoteAValue: Bool { conditionClass == "22" || conditionClass == "P0" }
 
-    /// Whether a statement that was prepared before a migration may fail with it and succeed once it is prepared again:
-    /// its columns or its function's parameters have other types, or an object of its plan was dropped.
+    /// True if a statement prepared before a migration may fail with this code and succeed once it is prepared again.
+    ///
+    /// The columns or parameters of its function have other types then, or an object of its plan was dropped.
     var mayBeOfAnOutdatedPlan: Bool { ["0A000", "42883", "XX000"].contains(code) }
 
     public static let readOnlyTransaction = SQLState("25006")
     static let insufficientPrivilege = SQLState("42501")
-    /// PostgreSQL does not know an organization's time zone (`sql/views/25_zone.sql`, definitions.md section 8).
+    /// PostgreSQL does not know an organization's time zone (`sql/views/25_zone.sql`, docs/definitions.md section 8).
     public static let unknownTimeZone = SQLState("REZON")
-    /// The login could lay the server's role aside (`sql/views/40_login.sql`).
+    /// The login could leave the server's role (`sql/views/40_login.sql`).
     public static let unboundLogin = SQLState("RELOG")
     /// The audit cannot be written (`sql/audit/20_recording.sql`).
     static let auditUnavailable = SQLState("REAUD")
-    /// A warning: derived data could not be brought up to date, and the answer is the plain one
+    /// A warning: derived data could not be refreshed, and the plain query computed the response
     /// (`sql/flat/60_refresh_on_read.sql`).
     static let refreshFailed = SQLState("REREF")
 }
 
 /// An error between the server and the database.
 ///
-/// The texts are for the log alone: they may hold names of the schema, but no value, and no caller may see them.
+/// The texts are for the log only. They may contain names of the schema but no value, and no client may see them.
 public enum PostgreSQLError: Error, Sendable {
     /// No connection could be made, or it broke.
     case connectionLost(String)
-    /// The database is there and opens no session for us.
+    /// The database is reachable and opens no session for the server.
     case noSession(SQLState, String)
-    /// No connection came free before the deadline.
+    /// No connection became free before the deadline.
     case acquireTimeout
     /// The statement ran past its deadline.
     case statementTimeout
-    /// The database is there but cannot serve now: starting, stopping, out of resources, read-only.
+    /// The database is reachable but cannot serve now: starting, stopping, out of resources, read-only.
     case unavailable(SQLState, String)
     /// The database refused the statement.
     case refused(SQLState, String)
-    /// The database refused a statement that was prepared earlier, and may take it once it is prepared again.
+    /// The database refused a statement that was prepared earlier, and may accept it once it is prepared again.
     case outdatedPlan(SQLState, String)
-    /// A result that does not have the statement's shape.
+    /// The result does not have the statement's shape.
     case unexpectedResult(String)
 
-    /// Why the database did not answer.
+    /// The cause for responses, metrics and alerts.
     public var cause: DatabaseCause {
         switch self {
         case .connectionLost: .connectionLost
@@ -69,10 +71,10 @@ public enum PostgreSQLError: Error, Sendable {
     /// The cause's name, for the log and for metrics.
     public var kind: String { cause.rawValue }
 
-    /// Whether the same request may succeed later.
+    /// True if the same request may succeed later.
     public var isTemporary: Bool { cause != .refused && cause != .unexpectedResult }
 
-    /// The reason of a failed connection attempt, otherwise the whole description.
+    /// The reason of a failed attempt to connect, or the whole description of another error.
     var reason: String {
         switch self {
         case .connectionLost(let message), .noSession(_, let message): message
@@ -80,7 +82,7 @@ public enum PostgreSQLError: Error, Sendable {
         }
     }
 
-    /// The error for a code of PostgreSQL's.
+    /// The error for one of PostgreSQL's codes.
     init(state: SQLState, message: String) {
         let message = state.mayQuoteAValue ? "its message may quote a value, so that only PostgreSQL logs it" : message
         let line = SQLStateTable.line(state)
@@ -110,19 +112,19 @@ extension PostgreSQLError: CustomStringConvertible {
 }
 
 extension PostgreSQLError {
-    /// The same of a statement that was prepared earlier.
+    /// The same error, as one of a statement that was prepared earlier.
     var ofPreparedStatement: PostgreSQLError {
         guard case .refused(let state, let message) = self, state.mayBeOfAnOutdatedPlan else { return self }
         return .outdatedPlan(state, message)
     }
 
-    /// The same, with the name of one of several hosts.
+    /// The same error with the name of one of several hosts.
     func named(_ host: String) -> PostgreSQLError {
         if case .noSession(let state, let message) = self { return .noSession(state, "\(host): \(message)") }
         return .connectionLost("\(host): \(reason)")
     }
 
-    /// The error of several hosts: a host that refuses is more specific than hosts that are not there.
+    /// One error for several hosts. A host that refuses is more specific than a host that does not respond.
     static func together(_ failures: [PostgreSQLError]) -> PostgreSQLError {
         let reasons = failures.map(\.reason).joined(separator: "; ")
         for case .noSession(let state, _) in failures { return .noSession(state, reasons) }

@@ -1,7 +1,7 @@
 import CPostgreSQL
 import Glibc
 
-/// The rows a query returned, in text format.
+/// The rows that a query returned, in text format.
 public final class QueryResult {
     private let result: OpaquePointer
     private let height: CInt
@@ -24,7 +24,7 @@ public final class QueryResult {
 
     public var rows: some Sequence<Row> { (0..<rowCount).lazy.map { self[$0] } }
 
-    /// The bytes of a field, valid as long as the result exists; nil for NULL and outside the result.
+    /// The bytes of a field, valid as long as the result exists. Nil for NULL and outside the result.
     @usableFromInline
     func bytes(row: CInt, column: CInt) -> UnsafeRawBufferPointer? {
         guard row < height, column < width else { return nil }
@@ -40,29 +40,29 @@ public struct Row {
     @usableFromInline let result: QueryResult
     @usableFromInline let index: CInt
 
-    /// Runs `body` with the bytes of the field at `column`; nil is NULL. The bytes are valid only inside it.
+    /// Runs `body` with the bytes of the field at `column`. Nil is NULL. The bytes are valid only inside `body`.
     ///
-    /// Inlinable, since a list reads thousands of fields, which otherwise run through generic code.
+    /// This is inlinable, since a list reads thousands of fields, and otherwise each would run through generic code.
     @inlinable
     public func withBytes<Value>(_ column: Int, _ body: (UnsafeRawBufferPointer?) -> Value) -> Value {
         withExtendedLifetime(result) { body(result.bytes(row: index, column: CInt(column))) }
     }
 
-    /// The text of the field at `column`; nil is NULL.
+    /// The text of the field at `column`. Nil is NULL.
     public func text(_ column: Int) -> String? {
         withBytes(column) { bytes in bytes.map { String(decoding: $0, as: UTF8.self) } }
     }
 
-    /// The whole number in the field at `column`; nil for NULL and any other value.
+    /// The whole number in the field at `column`. Nil for NULL and for any other value.
     public func int(_ column: Int) -> Int? { text(column).flatMap { Int($0) } }
 
     public func isNull(_ column: Int) -> Bool { withBytes(column) { $0 == nil } }
 }
 
 extension QueryResult {
-    /// Builds a result without a server, as libpq itself builds one, for tests.
+    /// Builds a result without a server, for tests. libpq itself builds one in the same way.
     ///
-    /// - Returns: nil if memory ran out or the rows do not fit the columns.
+    /// - Returns: nil if memory is short or the rows do not fit the columns.
     public static func make(columns: [String], rows: [[String?]]) -> QueryResult? {
         guard let result = PQmakeEmptyPGresult(nil, PGRES_TUPLES_OK) else { return nil }
         guard fill(result, columns, rows) else {

@@ -15,11 +15,11 @@ public struct Statement: Sendable, Hashable {
 }
 
 extension Statement {
-    /// Columns that undo what an earlier statement may have left in the session: another role, another clock, locks
-    /// that outlive their transaction.
+    /// Columns that reset changes by an earlier statement of the session.
     ///
-    /// NULL sets the value that the session began with. They are part of the statement that binds a transaction, so
-    /// that they cost no round trip.
+    /// Such changes are another role, another clock, and locks that outlive their transaction. NULL sets the value that
+    /// the session began with. The columns are part of the statement that binds a transaction, so that they cost no
+    /// round trip.
     public static let afresh = """
         set_config('role', NULL, false), set_config('reengagement.now', NULL, false), pg_advisory_unlock_all()
         """
@@ -27,7 +27,7 @@ extension Statement {
     /// A statement that binds its transaction to the organization `$1`, for row-level security.
     ///
     /// - Parameters:
-    ///   - columns: the columns in front of its own.
+    ///   - columns: columns to select before its own.
     ///   - settings: further settings of the transaction.
     public static func binding(
         _ name: String, columns: [String] = [], settings: KeyValuePairs<String, String> = [:]
@@ -38,7 +38,7 @@ extension Statement {
     }
 }
 
-/// A statement with its parameters, in PostgreSQL's text format; nil is NULL.
+/// A statement with its parameters, in PostgreSQL's text format. Nil is NULL.
 public struct Query: Sendable {
     public let statement: Statement
     public let parameters: [String?]

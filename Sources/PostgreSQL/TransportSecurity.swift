@@ -1,19 +1,18 @@
 import CPostgreSQL
 import Glibc
 
-/// How the database's server is known to be itself: over a network by its certificate, unless something else is asked
-/// for by name.
+/// Decides how the database's server proves its identity.
 ///
-/// libpq's own default (`prefer`) takes any server, with TLS or without. A socket, and loopback, never leave the
-/// machine.
+/// Over a network, its certificate is checked, unless the operator names another `sslmode`. libpq's own default
+/// (`prefer`) accepts any server, with TLS or without. Connections to a socket or to loopback never leave the machine.
 struct TransportSecurity {
-    /// The `sslmode` that the connection string, `PGSSLMODE` or a service file asks for.
+    /// The `sslmode` of the connection string, `PGSSLMODE` or a service file.
     private let asked: String?
-    /// The hosts that libpq takes where the connection string names none.
+    /// The hosts that libpq uses if the connection string names none.
     private let standardHosts: String
 
     init(_ given: HostList.Keywords) {
-        // A service file may contain hosts and an sslmode too, and only libpq knows where it is.
+        // A service file may contain hosts and an sslmode too, and only libpq can find it.
         let completed = Self.completed(given)
         func value(_ keyword: String) -> String? { completed.first { $0.keyword == keyword }?.value }
         let named = given.first { $0.keyword == "sslmode" }?.value ?? getenv("PGSSLMODE").map { String(cString: $0) }
@@ -25,8 +24,8 @@ struct TransportSecurity {
 
     /// The keywords of one host, with the default `sslmode` added.
     ///
-    /// - Throws: ``InvalidConnectionString`` if a certificate is to be checked and there is no host name to check it
-    ///   for.
+    /// - Throws: ``InvalidConnectionString`` if a certificate has to be checked and there is no host name for the
+    ///   check.
     func secured(_ keywords: HostList.Keywords) throws(InvalidConnectionString) -> HostList.Keywords {
         guard isOverNetwork(keywords) else { return keywords }
         let (mode, host) = (asked ?? Self.checked.value, keywords.first { $0.keyword == "host" }?.value ?? "")
@@ -37,10 +36,10 @@ struct TransportSecurity {
         return asked == nil ? keywords + [Self.checked] : keywords
     }
 
-    /// Whether one of the hosts is checked without being asked for.
+    /// True if the certificate of one of the hosts is checked by default.
     func checksByDefault(_ hosts: [HostList.Keywords]) -> Bool { asked == nil && hosts.contains(where: isOverNetwork) }
 
-    /// The configured `sslmode` if it does not prove the database's identity; otherwise nil.
+    /// The operator's `sslmode` if it does not prove the database's identity. Nil otherwise.
     func weakness(_ hosts: [HostList.Keywords]) -> String? {
         guard let asked, asked != Self.checked.value, hosts.contains(where: isOverNetwork) else { return nil }
         return asked
@@ -66,8 +65,9 @@ struct TransportSecurity {
         return withUnsafeBytes(of: ipv6) { $0.dropLast().allSatisfy { $0 == 0 } && $0.last == 1 }
     }
 
-    /// The keywords that libpq completes from its environment and a service file. It stops at a value that it does not
-    /// take, before it would look for a host.
+    /// The keywords with those that libpq adds from its environment and a service file.
+    ///
+    /// libpq stops at an invalid value before it would look for a host.
     private static func completed(_ given: HostList.Keywords) -> HostList.Keywords {
         let all = given.filter { $0.keyword != "channel_binding" } + [("channel_binding", "none of its values")]
         let keywords = all.map { strdup($0.0) } + [nil]
