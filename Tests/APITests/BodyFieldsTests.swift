@@ -2,7 +2,7 @@ import Testing
 
 @testable import API
 
-@Suite("The fields of a body")
+@Suite("The fields of a request body")
 struct BodyFieldsTests {
     private enum Word: String, Choice {
         case first, second
@@ -11,7 +11,7 @@ struct BodyFieldsTests {
     private func fields(_ body: String) throws -> BodyFields { try BodyFields(Array(body.utf8)) }
 
     @Test(
-        "are not to be had, and the answer is 400, where the body is no JSON object",
+        "A body that is not a JSON object is refused with 400",
         arguments: [
             "", " ", "null", "true", "1", "\"text\"", "[]", "[{}]", "{", "}", "{\"a\":1,}", "{a:1}", "{'a':1}",
             "{\"a\":1}{}",
@@ -21,7 +21,7 @@ struct BodyFieldsTests {
         #expect(problem { _ = try fields(body) }?.status == 400)
     }
 
-    @Test("are not to be had, and the answer is 400, where the body is not UTF-8")
+    @Test("A body that is not UTF-8 is refused with 400")
     func notUTF8() {
         for bytes: [UInt8] in [[0x7B, 0x22, 0xFF, 0x22, 0x3A, 0x31, 0x7D], [0xFF, 0x7B, 0x7D], [0xC0, 0x80]] {
             let problem = problem { _ = try BodyFields(bytes) }
@@ -31,7 +31,7 @@ struct BodyFieldsTests {
     }
 
     @Test(
-        "are not to be had behind a byte order mark, which the answer names",
+        "A byte order mark is refused with 400 and named in the detail",
         arguments: [
             ([0xEF, 0xBB, 0xBF, 0x7B, 0x7D], "(EF BB BF)", ProblemKind.bodyNotJSON),
             ([0xEF, 0xBB, 0xBF], "(EF BB BF)", .bodyNotJSON),
@@ -47,7 +47,7 @@ struct BodyFieldsTests {
         #expect(problem?.detail.contains(name) == true)
     }
 
-    @Test("are not to be had, and the answer is 400, where the body nests too deep")
+    @Test("A body that nests too deep is refused with 400")
     func nesting() {
         let deep = "{\"a\":" + String(repeating: "[", count: 60_000)
         #expect(problem { _ = try fields(deep) }?.detail.contains("nests deeper") == true)
@@ -55,13 +55,13 @@ struct BodyFieldsTests {
         #expect(problem { _ = try fields(bearable) } == nil)
     }
 
-    @Test("say at which byte the body stops being JSON")
+    @Test("The detail contains the byte offset of the first syntax error")
     func position() {
         #expect(problem { _ = try fields(#"{"a":1,}"#) }?.detail == "The body is not JSON; the fault is at byte 7.")
     }
 
     @Test(
-        "hold a text of so many code points",
+        "A text within its limits in code points is read unchanged",
         arguments: [
             ("\"a\"", "a"), ("\"abc\"", "abc"), (#""\u00e9\n\"""#, "é\n\""), ("\"e\u{301}\"", "e\u{301}"),
             (#""\ud83d\ude00""#, "😀"),
@@ -75,7 +75,7 @@ struct BodyFieldsTests {
     }
 
     @Test(
-        "find a text at fault that is too long, too short, not text or no string",
+        "A text that is too long, too short, not valid text or not a string is an error",
         arguments: [
             "\"abcd\"", "\"👩‍👩‍👦\"", "1", "true", "[]", "{}", "[\"a\"]", #""\u0000""#, #""a\u0000""#, #""\ud800""#,
             #""\udc00\ud800""#,
@@ -88,7 +88,7 @@ struct BodyFieldsTests {
         #expect(fields.errors.list.allSatisfy { $0.message.hasPrefix("must be a string of ") })
     }
 
-    @Test("find a required field missing where it is absent or null, and an optional one empty")
+    @Test("A required field that is absent or null is an error, and an optional one is empty")
     func missing() throws {
         for body in ["{}", "{\"a\":null}", "{\"A\":\"x\"}", "{\"a \":\"x\"}", #"{"\ud800":"x"}"#, #"{"a\u0000":"x"}"#] {
             var fields = try fields(body)
@@ -105,7 +105,7 @@ struct BodyFieldsTests {
         #expect(empty.optionalText("a", atMost: 3) == "" && empty.errors.list.count == 1)
     }
 
-    @Test("find a field at fault that is given twice, however it is spelt, and once whatever it is")
+    @Test("A field that is given twice is an error, in any spelling and with any values")
     func duplicates() throws {
         for body in [#"{"a":"x","a":"x"}"#, #"{"a":null,"\u0061":"x"}"#, #"{"a":true,"b":1,"a":true}"#] {
             var fields = try fields(body)
@@ -121,7 +121,7 @@ struct BodyFieldsTests {
         #expect(others.errors.list == [])
     }
 
-    @Test("hold a flag that is true or false and nothing like it")
+    @Test("A flag accepts only true and false")
     func flags() throws {
         for (value, flag) in [("true", true), ("false", false)] {
             var fields = try fields("{\"a\":\(value)}")
@@ -135,7 +135,7 @@ struct BodyFieldsTests {
         }
     }
 
-    @Test("hold one of a few words and nothing like it")
+    @Test("A choice accepts only its listed words")
     func choices() throws {
         var second = try fields(#"{"a":"\u0073econd"}"#)
         #expect(second.choice("a", default: Word.first) == .second)

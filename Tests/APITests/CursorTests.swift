@@ -3,14 +3,14 @@ import Testing
 
 @testable import API
 
-@Suite("The cursor")
+@Suite("Cursor")
 struct CursorTests {
     private static let cursor = Cursor(digest: "d", place: .rank(priority: 1, score: 85, days: 47, id: "patient_123"))
 
-    /// A cursor of this text.
+    /// Decodes a cursor with this content.
     private func read(_ text: String) -> Cursor? { Cursor(Base64URL.encode(Array(text.utf8))) }
 
-    @Test("is read back as it was written, whatever the id and the name hold")
+    @Test("A cursor is read back unchanged, with any id and any name")
     func roundTrip() throws {
         for text in [
             "patient_123", " ", "a\"b\\c/", "\n\u{1}\u{7F}", "Ōtaki 😀", "%2F?&=", String(repeating: "x", count: 200),
@@ -26,7 +26,7 @@ struct CursorTests {
         }
     }
 
-    @Test("keeps composed and decomposed letters as they are")
+    @Test("Composed and decomposed letters stay different")
     func composition() throws {
         for text in ["caf\u{E9}", "cafe\u{301}"] {
             let read = try #require(Cursor(Cursor(digest: text, place: .name(text, id: text)).encoded))
@@ -38,7 +38,7 @@ struct CursorTests {
         }
     }
 
-    @Test("fits an address with room to spare, whatever the id and the name")
+    @Test("A cursor fits into an address, with any id and any name")
     func length() throws {
         let (id, name) = (String(repeating: "\u{1}", count: 200), String(repeating: "\u{1}", count: 100_000))
         let digest = try PrioritizedPatients(call("sort=name")).question.digest()
@@ -46,7 +46,7 @@ struct CursorTests {
     }
 
     @Test(
-        "is refused where it is none that was handed out",
+        "A text that the server never encodes is refused",
         arguments: [
             "", " ", "null", "{}", "[]", "2", "\"2\"", #"["2"]"#, #"["2","d"]"#, #"["2","d","p"]"#,
             #"["2","d",1,85,47]"#,
@@ -62,9 +62,9 @@ struct CursorTests {
             #"["2","d","n",7]"#, #"["2","d",null,"p"]"#, #"["2","d","n",""]"#, #"["2","d","\u0000","p"]"#,
             #"["2","d","\#(String(repeating: "x", count: 201))","p"]"#, #"["2","d",1,85,47,"p"],"#,
             #"["2","d",1,85,47,"p""#,
-            // That of an earlier version.
+            // The content of a cursor of an earlier version.
             #"["1","org_1","all",1,85,47,"p"]"#,
-            // Other spellings of one that could have been.
+            // Other spellings of the content of valid cursors.
             #"["2", "d",1,85,47,"p"]"#, #"["2","d",1,85,47,"\u0070"]"#, #"["2","d",1,85,-0,"p"]"#,
             #"["2","d","\u006e","p"]"#,
         ])
@@ -72,7 +72,7 @@ struct CursorTests {
         #expect(read(text) == nil)
     }
 
-    @Test("is refused where it is cut, lengthened or not base64url")
+    @Test("A shortened or lengthened cursor and one that is not base64url are refused")
     func tampered() {
         let encoded = Self.cursor.encoded
         for length in 0..<encoded.count { #expect(Cursor(String(encoded.prefix(length))) == nil) }
@@ -84,7 +84,7 @@ struct CursorTests {
         #expect(Cursor("_w") == nil)
     }
 
-    @Test("with any one character changed is refused or means another place, and never stops the server")
+    @Test("A cursor with one changed character never equals the original")
     func changed() {
         let encoded = Array(Self.cursor.encoded.utf8)
         for position in encoded.indices {

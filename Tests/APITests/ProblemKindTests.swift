@@ -12,7 +12,7 @@ struct ProblemKindTests {
         try String(contentsOf: sources.appendingPathComponent(path), encoding: .utf8)
     }
 
-    @Test("have a page each, which says what is wrong and what to do", arguments: ProblemKind.allCases)
+    @Test("Each kind has a page with its cause and its remedy", arguments: ProblemKind.allCases)
     func page(kind: ProblemKind) throws {
         let response = try ProblemPage.response(kind.rawValue)
         #expect(response.status == 200)
@@ -27,14 +27,14 @@ struct ProblemKindTests {
     }
 
     @Test(
-        "have no page under any other name",
+        "No page has any other name",
         arguments: [nil, "", "about:blank", "No-Such-Route", "no-such-route ", "nosuchroute"])
     func noPage(name: String?) {
         #expect(problem { _ = try ProblemPage.response(name) }?.kind == .noSuchRoute)
     }
 
     @Test(
-        "are each answered somewhere, by the server or by nginx, with the same status and title",
+        "The server or nginx uses each kind, with the same status and title",
         arguments: ProblemKind.allCases)
     func answered(kind: ProblemKind) throws {
         let nginx = try Self.text("nginx/snippets/errors/problem-texts.conf")
@@ -51,10 +51,10 @@ struct ProblemKindTests {
             .filter { $0.pathExtension == "swift" && !table.contains($0.lastPathComponent) }
             .map { try String(contentsOf: $0, encoding: .utf8) }
         let name = try Regex("\\.\(kind)\\b")
-        #expect(texts.contains { $0.contains(name) }, "nobody answers \(kind)")
+        #expect(texts.contains { $0.contains(name) }, "no source file uses \(kind)")
     }
 
-    @Test("are all that nginx names")
+    @Test("nginx uses only kinds that the server declares")
     func nginx() throws {
         let text = try Self.text("nginx/snippets/errors/problem-texts.conf")
         let map = try #require(text.components(separatedBy: "$problem_type {").last?.components(separatedBy: "}").first)

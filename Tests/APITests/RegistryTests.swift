@@ -5,7 +5,7 @@ import Testing
 @testable import API
 @testable import JSON
 
-/// An endpoint that the registry declares: what `sql/registry` prints.
+/// An endpoint of the registry, as `sql/registry` prints it.
 struct DeclaredEndpoint: Sendable, CustomTestStringConvertible {
     struct Question: Sendable {
         let query: String
@@ -22,7 +22,7 @@ struct DeclaredEndpoint: Sendable, CustomTestStringConvertible {
     var template: String { "/api/v1/reengagement/{org_id}/\(path)" }
     var operation: String { "\(method) \(template)" }
 
-    /// The endpoint that the server has at the path.
+    /// The server's endpoint at the path.
     func type() throws -> any Endpoint.Type {
         let route = try #require(Route.all.first { $0.template == template && $0.method.rawValue == method })
         guard case .endpoint(let endpoint) = route.target else {
@@ -69,9 +69,9 @@ struct DeclaredEndpoint: Sendable, CustomTestStringConvertible {
     }
 }
 
-@Suite("The registry")
+@Suite("The registry of endpoints")
 struct RegistryTests {
-    @Test("declares every endpoint of the server, and no other")
+    @Test("The registry declares exactly the endpoints of the server")
     func routes() {
         let routes = Route.all.filter { if case .endpoint = $0.target { true } else { false } }
         #expect(
@@ -79,7 +79,7 @@ struct RegistryTests {
         #expect(routes.count == DeclaredEndpoint.all.count)
     }
 
-    @Test("is of the OpenAPI document, as is every other route of the server")
+    @Test("The OpenAPI document describes exactly the routes of the server")
     func document() throws {
         let paths = try #require(Self.document().object?["paths"]?.object)
         let documented = paths.members.flatMap { path in
@@ -89,14 +89,14 @@ struct RegistryTests {
         #expect(Set(documented) == Set(Route.all.map { "\($0.method.rawValue) \($0.template)" }))
     }
 
-    @Test("names a function that the endpoint's statement calls", arguments: DeclaredEndpoint.all)
+    @Test("The statement of each endpoint calls the declared function", arguments: DeclaredEndpoint.all)
     func functions(declared: DeclaredEndpoint) throws {
         let statement = try declared.validated(try #require(declared.questions.first)).query.statement
         #expect(statement.sql.contains("re.\(declared.function)("))
     }
 
     @Test(
-        "has questions that the endpoint takes, whose response is cached and asked again unless it writes",
+        "Each endpoint accepts its declared questions, and its responses are cacheable and repeatable unless it writes",
         arguments: DeclaredEndpoint.all)
     func questions(declared: DeclaredEndpoint) throws {
         #expect(try declared.type().isRepeatable == !declared.writes)
@@ -105,7 +105,7 @@ struct RegistryTests {
         }
     }
 
-    @Test("is of a server that has one statement a function")
+    @Test("The server has one statement for each declared function")
     func statements() throws {
         let statements = try DeclaredEndpoint.all.map {
             try $0.validated(try #require($0.questions.first)).query.statement
@@ -115,7 +115,8 @@ struct RegistryTests {
     }
 
     @Test(
-        "is of endpoints that take the documented parameters, and none of each other's", arguments: DeclaredEndpoint.all
+        "Each endpoint reads the documented parameters and ignores those of other endpoints",
+        arguments: DeclaredEndpoint.all
     )
     func parameters(declared: DeclaredEndpoint) throws {
         guard declared.method == "GET" else { return }

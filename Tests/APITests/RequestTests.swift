@@ -2,10 +2,10 @@ import Testing
 
 @testable import API
 
-@Suite("The request's path")
+@Suite("The path of a request")
 struct PathTests {
     @Test(
-        "is split at slashes and percent-decoded afterwards",
+        "The path is split at slashes, and its segments are percent-decoded afterwards",
         arguments: [
             ("/", [""]), ("/health", ["health"]), ("/a/b", ["a", "b"]), ("/a%2Fb/c", ["a/b", "c"]),
             ("/%70rioritized", ["prioritized"]), ("/a%2f%2F", ["a//"]), ("/100%25", ["100%"]), ("/%2525", ["%25"]),
@@ -14,7 +14,7 @@ struct PathTests {
         ] as [(String, [String])])
     func segments(target: String, segments: [String]) throws {
         guard segments != [""] else {
-            // An empty segment, of which no route's path has any.
+            // An empty segment. No route has one.
             #expect(request(target).path == nil)
             return
         }
@@ -23,7 +23,7 @@ struct PathTests {
     }
 
     @Test(
-        "is none where a segment is empty, not text or wrongly encoded",
+        "A path with a segment that is empty, not text or wrongly encoded is refused",
         arguments: [
             "", "health", "?a=b", "*", "http://host/health", "//", "/health/", "//health", "/a//b", "/a/?b", "/%00",
             "/a%00b",
@@ -34,7 +34,7 @@ struct PathTests {
         #expect(request(target).path == nil)
     }
 
-    @Test("is none where raw bytes are not UTF-8, and text where they are")
+    @Test("Raw bytes in a path are text if they are UTF-8, and are refused otherwise")
     func rawBytes() {
         #expect(Request(method: "GET", target: [0x2F, 0xFF]).path == nil)
         #expect(Request(method: "GET", target: [0x2F, 0x61, 0x00]).path == nil)
@@ -53,7 +53,7 @@ struct QueryParameterTests {
     }
 
     @Test(
-        "is decoded as browsers encode it",
+        "A value is decoded in the way that browsers encode it",
         arguments: [
             ("p=a", "a"), ("p=a+b", "a b"), ("p=a%2Bb", "a+b"), ("p=a%2Cb,c", "a,b,c"), ("p=a=b", "a=b"),
             ("p=%3D%26", "=&"),
@@ -66,7 +66,9 @@ struct QueryParameterTests {
         #expect(errors == [])
     }
 
-    @Test("is absent where only others were sent", arguments: ["", "q=p", "P=a", "=a", "pp=a", "p+=a", "&", "%p=a"])
+    @Test(
+        "A parameter is absent if only others were sent",
+        arguments: ["", "q=p", "P=a", "=a", "pp=a", "p+=a", "&", "%p=a"])
     func absent(query: String) {
         let (value, errors) = value(query)
         #expect(value == nil)
@@ -74,7 +76,7 @@ struct QueryParameterTests {
     }
 
     @Test(
-        "is at fault where it is empty, repeated or not text",
+        "A value that is empty, repeated or not text is an error",
         arguments: [
             ("p", "is empty"), ("p=", "is empty"), ("q&p&q", "is empty"), ("p=a&p=a", "2 times"),
             ("p=a&p=b&%70=c", "3 times"),
@@ -84,14 +86,14 @@ struct QueryParameterTests {
             ("p=a%00b", "not percent-encoded"), ("p=%ED%A0%80", "not percent-encoded"),
             ("p=%C0%80", "not percent-encoded"),
         ])
-    func atFault(query: String, message: String) {
+    func invalid(query: String, message: String) {
         let (value, errors) = value(query)
         #expect(value == nil)
         #expect(errors.count == 1)
         #expect(errors.first?.contains(message) == true)
     }
 
-    @Test("with letters composed in another way is another one")
+    @Test("A name with decomposed letters is not the name with composed letters")
     func composition() {
         var errors = FieldErrors()
         let parameters = request("/?e%CC%81=1").parameters
@@ -100,14 +102,14 @@ struct QueryParameterTests {
     }
 }
 
-@Suite("The announced type of a body")
+@Suite("The Content-Type of a body")
 struct ContentTypeTests {
     private func isJSON(_ contentType: String?) -> Bool {
         Request(method: "POST", target: [0x2F], contentType: contentType).hasJSONBody
     }
 
     @Test(
-        "is JSON in any case and with any parameters",
+        "application/json is accepted in any case and with any parameters",
         arguments: [
             "application/json", "Application/JSON", "APPLICATION/JSON;charset=UTF-8", "application/json; charset=utf-8",
             "application/json ; x", " \tapplication/json\t ", "application/json;", "application/json;;",
@@ -117,7 +119,7 @@ struct ContentTypeTests {
     }
 
     @Test(
-        "is not JSON where it is missing or anything else",
+        "A missing or other type is not accepted as JSON",
         arguments: [
             nil, "", " ", ";", ";application/json", "application/jsonx", "application/json+x",
             "application/problem+json",
@@ -130,14 +132,14 @@ struct ContentTypeTests {
     }
 }
 
-@Suite("The announced coding of a body")
+@Suite("The Content-Encoding of a body")
 struct ContentEncodingTests {
     private func isPlain(_ bytes: [UInt8]?) -> Bool {
         Request(method: "POST", target: [0x2F], contentEncoding: bytes).isBodyPlain
     }
 
     @Test(
-        "is none where each one listed is identity, in any case",
+        "A list that contains only identity, in any case, means a plain body",
         arguments: [
             "", " ", "identity", "IDENTITY", " \tidentity\t ", "identity, Identity", "identity,,identity", ",",
             ", identity ,",
@@ -148,7 +150,7 @@ struct ContentEncodingTests {
     }
 
     @Test(
-        "is one otherwise",
+        "Any other list means an encoded body",
         arguments: [
             "gzip", "GZIP", "x-gzip", "deflate", "br", "zstd", "compress", "aws-chunked", "identity, gzip",
             "gzip, identity",
@@ -162,9 +164,9 @@ struct ContentEncodingTests {
     }
 }
 
-@Suite("A header that may come once")
+@Suite("Headers that may be sent only once")
 struct SingleHeaderTests {
-    @Test("is named where it came more than once, as every other one that did")
+    @Test("Every header that was sent more than once is named in the problem")
     func repeated() {
         let request = Request(method: "POST", target: [0x2F], repeatedHeaders: [.contentType, .origin])
         let problem = problem { try request.checkHeaders() }
@@ -172,7 +174,7 @@ struct SingleHeaderTests {
         #expect(problem?.errors.map(\.field) == ["Content-Type", "Origin"])
     }
 
-    @Test("is no fault otherwise")
+    @Test("A request without a repeated header has no problem")
     func once() {
         #expect(problem { try request("/").checkHeaders() } == nil)
     }

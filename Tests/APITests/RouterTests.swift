@@ -15,7 +15,7 @@ struct RouterTests {
         }
     }
 
-    @Test("finds every endpoint, with the variable parts of its path", arguments: DeclaredEndpoint.all)
+    @Test("The router finds every endpoint and the variable parts of its path", arguments: DeclaredEndpoint.all)
     func endpoints(declared: DeclaredEndpoint) throws {
         let (path, patient) = Self.filled(declared.path)
         let match = try Router.match(request(Self.base + path + "?x=/y", method: declared.method))
@@ -26,13 +26,13 @@ struct RouterTests {
         #expect(match.route.method.rawValue == declared.method)
     }
 
-    /// The path with a patient's id in the place of `{patient_id}`, and that id where it is there.
+    /// The path with a patient's id for `{patient_id}`, and that id if there is one.
     private static func filled(_ path: String) -> (path: String, patient: String?) {
         guard path.hasSuffix("/{patient_id}") else { return (path, nil) }
         return (path.replacing("{patient_id}", with: "p1"), "p1")
     }
 
-    @Test("finds the paths outside the API's own")
+    @Test("The router finds the paths outside the API")
     func services() {
         for path in ["/health", "/ready", "/metrics", "/openapi.json", "/dashboard/settings"] {
             #expect(found(path)?.route.template == path)
@@ -40,7 +40,7 @@ struct RouterTests {
         }
     }
 
-    @Test("knows no organization of more than 200 characters, however many bytes they are")
+    @Test("An organization has at most 200 characters, with any number of bytes")
     func longOrganization() {
         for (count, isFound) in [(200, true), (201, false)] {
             for character in ["o", "%F0%9F%90%A8"] {
@@ -50,7 +50,7 @@ struct RouterTests {
         }
     }
 
-    @Test("takes every text for an organization and for a patient, decoded")
+    @Test("Any text is an organization or a patient's id, after decoding")
     func variables() throws {
         let match = try #require(found("/api/v1/reengagement/a%2Fb%20%C5%8C/patients/..%2Fe%CC%81"))
         #expect(match.route.template == "/api/v1/reengagement/{org_id}/patients/{patient_id}")
@@ -58,7 +58,7 @@ struct RouterTests {
         #expect(match.patientID?.utf8.elementsEqual("../e\u{301}".utf8) == true)
     }
 
-    @Test("means the list by \"prioritized\", however it is encoded, and a patient by every other word")
+    @Test("\"prioritized\" means the list in any encoding, and any other word is a patient's id")
     func prioritized() {
         for path in ["prioritized", "%70rioritized", "%70%72%69%6F%72%69%74%69%7A%65%64"] {
             #expect(found(Self.base + "patients/" + path)?.route.template.hasSuffix("/prioritized") == true)
@@ -68,7 +68,7 @@ struct RouterTests {
         }
     }
 
-    @Test("means by \"patients/search\" a search where it is posted, and the patient of that id where it is read")
+    @Test("\"patients/search\" is the search for POST, and the patient with that id for GET and HEAD")
     func search() throws {
         for (method, end) in [
             ("POST", "search"), ("GET", "{patient_id}"), ("HEAD", "{patient_id}"), ("PUT", "search"),
@@ -93,7 +93,7 @@ struct RouterTests {
     }
 
     @Test(
-        "has nothing at any other path",
+        "Any other path is not found",
         arguments: [
             "/", "", "*", "/Health", "/health/", "//health", "/health/x", "/healthx", "/openapi", "/docs", "/api",
             "/api/v1",
@@ -113,7 +113,7 @@ struct RouterTests {
         #expect(problem?.status == 404)
     }
 
-    @Test("lets HEAD pass where there is GET, and OPTIONS everywhere")
+    @Test("HEAD is allowed wherever GET is, and OPTIONS everywhere")
     func methods() {
         for target in [Self.base + "trends", Self.base + "patients/p", "/health", "/metrics"] {
             for method in ["GET", "HEAD", "OPTIONS"] { #expect(methodProblem(method, target) == nil) }
@@ -122,7 +122,7 @@ struct RouterTests {
     }
 
     @Test(
-        "refuses every other method, and says which there are",
+        "Any other method is refused with the list of allowed methods",
         arguments: ["DELETE", "PUT", "PATCH", "TRACE", "get", "", "GETT"])
     func otherMethods(method: String) throws {
         let get = try #require(methodProblem(method, Self.base + "dashboard"))
@@ -133,7 +133,7 @@ struct RouterTests {
         #expect(post.headers == [Header("Allow", "POST, OPTIONS")])
     }
 
-    @Test("refuses POST to what is read, and GET and HEAD to what is posted")
+    @Test("POST is refused for routes that read, and GET and HEAD for routes that write")
     func crossed() {
         #expect(methodProblem("POST", Self.base + "patients/prioritized")?.status == 405)
         #expect(methodProblem("GET", Self.base + "log-outreach")?.status == 405)
@@ -142,9 +142,9 @@ struct RouterTests {
     }
 }
 
-@Suite("A problem")
+@Suite("A problem response")
 struct ProblemTests {
-    @Test("is told as RFC 9457 has it, with the request's id")
+    @Test("A problem has the members of RFC 9457 and the request's id")
     func members() throws {
         let response = Problem.noRoute.response(requestID: "r-1")
         #expect(response.status == 404)
@@ -158,7 +158,7 @@ struct ProblemTests {
                     """))
     }
 
-    @Test("lists every field at fault, and escapes what it was sent")
+    @Test("A problem lists every invalid field and escapes its texts")
     func errors() throws {
         let errors = [FieldError(field: "a", message: "\"\\\n"), FieldError(field: "b", message: "Ō")]
         let body = try json(Problem.unprocessable(errors, .badField).response(requestID: "r").body)
@@ -168,7 +168,7 @@ struct ProblemTests {
                 == json(#"[{"field": "a", "message": "\"\\\n"}, {"field": "b", "message": "Ō"}]"#))
     }
 
-    @Test("carries the headers that belong to its status")
+    @Test("A problem has the headers of its status")
     func headers() {
         #expect(Problem.tokenMissing.headers == [Header("WWW-Authenticate", "Bearer")])
         #expect(
@@ -183,7 +183,7 @@ struct ProblemTests {
             ])
     }
 
-    @Test("has the phrase of its status in the status line")
+    @Test("The status line has the reason phrase of its status")
     func phrases() {
         let titles = [400, 401, 403, 404, 405, 413, 415, 422, 429, 500, 503].map(reasonPhrase)
         #expect(

@@ -4,7 +4,7 @@ import Testing
 @testable import API
 @testable import JSON
 
-/// A request to `target`, as nginx passes it on.
+/// A request to `target`, as nginx forwards it.
 func request(_ target: String, method: String = "GET", idempotencyKey: [UInt8]? = nil) -> Request {
     Request(method: method, target: Array(target.utf8), idempotencyKey: idempotencyKey)
 }
@@ -19,7 +19,7 @@ func call(
         request: request("/?" + query, idempotencyKey: idempotencyKey.map { Array($0.utf8) }), body: Array(body.utf8))
 }
 
-/// The problem that `body` ends with.
+/// The problem that `body` throws.
 func problem(_ body: () throws -> Void) -> Problem? {
     do {
         try body()
@@ -29,20 +29,20 @@ func problem(_ body: () throws -> Void) -> Problem? {
     }
 }
 
-/// The fields that an endpoint finds at fault, with status 422.
+/// The fields that an endpoint refuses with status 422.
 func errors(of endpoint: any Endpoint.Type, _ call: Call) -> [String]? {
     guard let problem = problem({ _ = try endpoint.init(call) }) else { return nil }
     return problem.status == 422 ? problem.errors.map(\.field) : ["status \(problem.status)"]
 }
 
 extension Endpoint {
-    /// The columns that its statement selects, in order.
+    /// The columns that the statement selects, in order.
     var columns: [String] {
         let sql = query.statement.sql.split { $0.isWhitespace || $0 == "," }.map(String.init)
         return Array(sql.drop { $0 != "SELECT" }.dropFirst().prefix { $0 != "FROM" })
     }
 
-    /// A result of its statement whose rows hold these values by column; what is not named is NULL.
+    /// A result of the statement with these values by column. A missing value is NULL.
     func result(_ rows: [[String: String]]) throws -> QueryResult {
         let columns = columns
         for name in rows.flatMap(\.keys) where !columns.contains(name) { Issue.record("no column is called \(name)") }
@@ -50,7 +50,7 @@ extension Endpoint {
         return try #require(QueryResult.make(columns: columns, rows: values))
     }
 
-    /// The JSON that it answers to such a result.
+    /// The JSON body of the response to such a result.
     func answer(_ rows: [[String: String]]) throws -> JSONValue {
         let response = try respond(to: result(rows))
         #expect(response.status == 200)
@@ -59,10 +59,10 @@ extension Endpoint {
     }
 }
 
-/// An example of the OpenAPI document, for an endpoint whose columns have the names of the members.
+/// An example of the OpenAPI document, for an endpoint with columns named like the JSON members.
 struct DocumentedExample {
     let value: JSONValue
-    /// The members that are columns, those of inner objects included.
+    /// The members that are columns, including those of inner objects.
     let columns: [String: String]
 
     init(_ name: String) throws {
@@ -85,7 +85,7 @@ struct DocumentedExample {
     }
 }
 
-/// JSON with the members of every object in one order: the order means nothing.
+/// Parses JSON and sorts the members of every object, since their order has no meaning.
 func json(_ bytes: [UInt8]) throws -> JSONValue { sorted(try JSONValue.parse(bytes)) }
 
 func json(_ text: String) throws -> JSONValue { try json(Array(text.utf8)) }

@@ -13,12 +13,12 @@ struct RecentlyUsedTests {
 
     private typealias Store = RecentlyUsed<String, Item>
 
-    /// Inserts an item; returns the names of those that were removed for it.
+    /// Inserts an item, and returns the names of those removed for it.
     private func insert(_ item: Item, _ store: inout Store) -> String {
         store.insert(item, for: item.name, size: item.size).removed.map(\.name).joined()
     }
 
-    @Test("finds a value by its key, and nothing under another key")
+    @Test("A value is found under its key and no other")
     func finds() {
         var store = Store(mostBytes: 3000)
         let item = Item("a")
@@ -28,7 +28,7 @@ struct RecentlyUsedTests {
         #expect((store.count, store.bytes) == (1, 1000))
     }
 
-    @Test("removes the least recently used value first")
+    @Test("The least recently used value is removed first")
     func leastRecentlyUsed() {
         var store = Store(mostBytes: 3000)
         for name in ["a", "b", "c"] { #expect(insert(Item(name), &store) == "") }
@@ -40,7 +40,7 @@ struct RecentlyUsedTests {
         #expect(store.count == 2)
     }
 
-    @Test("never takes more than its bytes and its number of values, in whatever order it is used")
+    @Test("The cache never exceeds its bytes and its number of values, in any order of use")
     func bounded() {
         var store = Store(mostBytes: 20_000, mostValues: 9)
         var random = SystemRandomNumberGenerator()
@@ -75,7 +75,7 @@ struct RecentlyUsedTests {
         }
     }
 
-    @Test("does not make room for a value that would not fit alone", arguments: [(0, 5), (1500, 0)])
+    @Test("A value that does not fit alone removes no other", arguments: [(0, 5), (1500, 0)])
     func tooLarge(bytes: Int, values: Int) {
         var store = Store(mostBytes: 2000)
         _ = insert(Item("a"), &store)
@@ -87,7 +87,7 @@ struct RecentlyUsedTests {
         #expect(none.count == 0)
     }
 
-    @Test("replaces a value by a newer one of its key, and removes only the one that is meant")
+    @Test("A newer value replaces the one with its key, and removal affects only the given value")
     func replacement() {
         var store = Store(mostBytes: 2000)
         let (first, second) = (Item("a"), Item("a", size: 500))

@@ -11,18 +11,18 @@ struct DashboardTests {
         "low_avg_score": "16.0", "engaged_count": "1", "engaged_avg_score": "0.0", "immediate_actions_needed": "2",
         "last_updated": "2025-06-30T12:00:00Z", "time_zone": "Australia/Sydney",
     ]
-    /// The columns of a patient here, by those of the list.
+    /// The columns of a patient in the dashboard, by their names in the list.
     private static let columns = [
         "id": "id", "name": "name", "risk_level": "risk_level", "risk_score": "risk_score",
         "recommended_action": "action", "days_since_last_contact": "days_since_contact",
     ]
 
-    @Test("asks for its organization alone")
+    @Test("The query has only the organization as its parameter")
     func query() throws {
         #expect(try Dashboard(call("limit=")).query.parameters == ["org_2abc123"])
     }
 
-    @Test("answers the contract's example")
+    @Test("The response is the contract's example")
     func example() throws {
         let rows = ExamplePatients.rows.map { patient in
             var row = Self.totals
@@ -32,14 +32,14 @@ struct DashboardTests {
         #expect(try Dashboard(call()).answer(rows) == json(Self.expected))
     }
 
-    @Test("lists nobody where there is no patient")
+    @Test("The list is empty if the row has no patient")
     func empty() throws {
         let answer = try Dashboard(call()).answer([Self.totals]).object
         #expect(answer?["top_priority_patients"]?.array?.isEmpty == true)
         #expect(answer?["summary"]?.object?["total_patients"] == .number("6"))
     }
 
-    @Test("reports a result without a row as a fault of ours")
+    @Test("A result without a row is an internal error")
     func noRow() throws {
         let endpoint = try Dashboard(call())
         #expect(throws: EndpointError.self) { try endpoint.respond(to: endpoint.result([])) }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The endpoint log-outreach")
 struct LogOutreachTests {
-    /// A body that passes, with members put in their place or, as nil, left out.
+    /// A valid body with the members changed. Nil removes a member.
     private static func body(_ changes: KeyValuePairs<String, String?> = [:]) -> String {
         var members = [("patient_id", "\"patient_123\""), ("method", "\"sms\""), ("outcome", "\"success\"")]
         for (name, value) in changes {
@@ -15,11 +15,11 @@ struct LogOutreachTests {
         return "{" + members.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}"
     }
 
-    private func faulty(_ changes: KeyValuePairs<String, String?> = [:], key: String? = nil) -> [String]? {
+    private func refusedFields(_ changes: KeyValuePairs<String, String?> = [:], key: String? = nil) -> [String]? {
         errors(of: LogOutreach.self, call(body: Self.body(changes), idempotencyKey: key))
     }
 
-    @Test("logs what was sent, for the token's subject, with defaults for what was not")
+    @Test("The query has the sent values, the token's subject and the defaults for missing values")
     func query() throws {
         let least = try LogOutreach(call(body: Self.body())).query
         #expect(
@@ -36,7 +36,7 @@ struct LogOutreachTests {
             ])
     }
 
-    @Test("tells the database who asks and from where, for the audit")
+    @Test("The query has the caller's identity and address for the audit")
     func caller() throws {
         var call = Call(
             organization: "org_1", subject: "user_1", request: request("/"), body: Array(Self.body().utf8))
@@ -48,49 +48,49 @@ struct LogOutreachTests {
             ])
     }
 
-    @Test("takes null for the default")
+    @Test("null means the default")
     func nulls() throws {
         let query = try LogOutreach(call(body: Self.body(["opened": "null", "notes": "null"]))).query
         #expect(query.parameters[4...5] == ["false", ""])
     }
 
     @Test(
-        "takes every method and outcome of the contract", arguments: ["sms", "email", "phone"],
+        "Every method and outcome of the contract is accepted", arguments: ["sms", "email", "phone"],
         ["success", "no_response", "failed"])
     func words(method: String, outcome: String) throws {
         let body = Self.body(["method": "\"\(method)\"", "outcome": "\"\(outcome)\""])
         #expect(try LogOutreach(call(body: body)).query.parameters[2...3] == [method, outcome])
     }
 
-    @Test("takes notes of 4,000 code points, however many bytes or letters they are")
+    @Test("Notes may have 4,000 code points, with any number of bytes or letters")
     func longNotes() throws {
         for character in ["x", "é", "😀", "\u{301}", "\\n", "\\ud83d\\ude00"] {
             let notes = String(repeating: character, count: 4000)
-            #expect(faulty(["notes": "\"\(notes)\""]) == nil)
-            #expect(faulty(["notes": "\"\(notes)x\""]) == ["notes"])
+            #expect(refusedFields(["notes": "\"\(notes)\""]) == nil)
+            #expect(refusedFields(["notes": "\"\(notes)x\""]) == ["notes"])
         }
         let query = try LogOutreach(call(body: Self.body(["notes": "\"\(String(repeating: "😀", count: 4000))\""])))
             .query
         #expect(query.parameters[5]?.utf8.count == 16_000)
     }
 
-    @Test("refuses an id that no path could address", arguments: [".", "..", "prioritized", "x/.", "x/.."])
+    @Test("An id that no path can contain is refused", arguments: [".", "..", "prioritized", "x/.", "x/.."])
     func impossibleIDs(id: String) {
-        #expect(faulty(["patient_id": "\"\(id)\""]) == ["patient_id"])
-        #expect(faulty(["patient_id": "\"\(id)x\""]) == nil)
+        #expect(refusedFields(["patient_id": "\"\(id)\""]) == ["patient_id"])
+        #expect(refusedFields(["patient_id": "\"\(id)x\""]) == nil)
     }
 
-    @Test("takes a patient's id of 1 to 200 code points")
+    @Test("A patient's id may have 1 to 200 code points")
     func patientIDs() {
         for character in ["x", "é", "😀", "\u{301}"] {
             let longest = String(repeating: character, count: 200)
-            #expect(faulty(["patient_id": "\"\(longest)\""]) == nil)
-            #expect(faulty(["patient_id": "\"\(longest)x\""]) == ["patient_id"])
+            #expect(refusedFields(["patient_id": "\"\(longest)\""]) == nil)
+            #expect(refusedFields(["patient_id": "\"\(longest)x\""]) == ["patient_id"])
         }
     }
 
-    @Test("names every field at fault, in the order of the contract")
-    func everyFault() {
+    @Test("Every invalid field is named, in the order of the contract")
+    func everyError() {
         let body =
             #"{"patient_id":"","method":"fax","outcome":"Success","opened":"yes","notes":"\u0000","notes":"","logged_by":1}"#
         let fields = errors(of: LogOutreach.self, call(body: body, idempotencyKey: "é"))
@@ -98,29 +98,35 @@ struct LogOutreachTests {
         #expect(errors(of: LogOutreach.self, call(body: "{}")) == ["patient_id", "method", "outcome"])
     }
 
-    @Test("refuses each field alone")
-    func eachFault() {
+    @Test("Each invalid value is refused with the name of its field alone")
+    func eachError() {
         for value in [nil, "null", "\"\"", "7", "[]", #""\ud800""#, #""a\u0000""#] {
-            #expect(faulty(["patient_id": value]) == ["patient_id"])
+            #expect(refusedFields(["patient_id": value]) == ["patient_id"])
         }
-        for value in [nil, "null", "\"SMS\"", "\"sms,email\"", "1"] { #expect(faulty(["method": value]) == ["method"]) }
-        for value in [nil, "null", "\"no response\"", "true"] { #expect(faulty(["outcome": value]) == ["outcome"]) }
-        for value in ["1", "\"true\"", "[]"] { #expect(faulty(["opened": value]) == ["opened"]) }
-        for value in ["1", "false", "{}", #""\udfff""#] { #expect(faulty(["notes": value]) == ["notes"]) }
+        for value in [nil, "null", "\"SMS\"", "\"sms,email\"", "1"] {
+            #expect(refusedFields(["method": value]) == ["method"])
+        }
+        for value in [nil, "null", "\"no response\"", "true"] {
+            #expect(refusedFields(["outcome": value]) == ["outcome"])
+        }
+        for value in ["1", "\"true\"", "[]"] { #expect(refusedFields(["opened": value]) == ["opened"]) }
+        for value in ["1", "false", "{}", #""\udfff""#] { #expect(refusedFields(["notes": value]) == ["notes"]) }
     }
 
-    @Test("answers 400 before any 422", arguments: ["", "[]", "{", "null", "{\"patient_id\": \"\", }"])
+    @Test(
+        "A body that is not an object is refused with 400 before any 422",
+        arguments: ["", "[]", "{", "null", "{\"patient_id\": \"\", }"])
     func noObject(body: String) {
         #expect(errors(of: LogOutreach.self, call(body: body, idempotencyKey: "")) == ["status 400"])
     }
 
-    @Test("takes an idempotency key of 1 to 255 printable ASCII characters")
+    @Test("An idempotency key has 1 to 255 printable ASCII characters")
     func keys() throws {
         for key in ["1", " ", "~", "a b;c=\"d\"", String(repeating: "k", count: 255)] {
             #expect(try LogOutreach(call(body: Self.body(), idempotencyKey: key)).query.parameters[7] == key)
         }
         for key in ["", String(repeating: "k", count: 256), "é", "a\tb", "a\u{7F}", "\0", "\n", "ﬁ"] {
-            #expect(faulty(key: key) == ["Idempotency-Key"])
+            #expect(refusedFields(key: key) == ["Idempotency-Key"])
         }
         let notUTF8 = Call(
             organization: "o", subject: "s", request: request("/", idempotencyKey: [0x61, 0xFF]),
@@ -128,7 +134,7 @@ struct LogOutreachTests {
         #expect(errors(of: LogOutreach.self, notUTF8) == ["Idempotency-Key"])
     }
 
-    @Test("takes the key from the body too, by the same rules")
+    @Test("The key in the body follows the same rules and must equal the one in the header")
     func keyInBody() throws {
         for key in ["1", " ", "~", "a, b", String(repeating: "k", count: 255)] {
             let body = Self.body(["idempotency_key": "\"\(key)\""])
@@ -139,14 +145,14 @@ struct LogOutreachTests {
         for value in [
             #""""#, "\"\(String(repeating: "k", count: 256))\"", #""é""#, #""a\tb""#, "7", "[]", "false", #""\u0000""#,
         ] {
-            #expect(faulty(["idempotency_key": value]) == ["idempotency_key"])
+            #expect(refusedFields(["idempotency_key": value]) == ["idempotency_key"])
         }
         let none = try LogOutreach(call(body: Self.body(["idempotency_key": "null"]), idempotencyKey: "h"))
         #expect(none.query.parameters[7] == "h")
         #expect(try LogOutreach(call(body: Self.body(["idempotency_key": "null"]))).query.parameters[7] == nil)
     }
 
-    @Test("refuses a header that came twice")
+    @Test("A repeated Idempotency-Key header is refused")
     func repeatedKey() {
         let twice = Request(
             method: "POST", target: Array("/".utf8), idempotencyKey: Array("a, a".utf8),
@@ -155,7 +161,7 @@ struct LogOutreachTests {
         #expect(errors(of: LogOutreach.self, call) == ["Idempotency-Key"])
     }
 
-    @Test("names the place of a key that has been used")
+    @Test("A key that was used for another request is named by its header or its member")
     func usedKey() throws {
         for (body, key, field) in [
             (Self.body(["idempotency_key": #""k""#]), nil, "idempotency_key"), (Self.body(), "k", "Idempotency-Key"),
@@ -168,7 +174,7 @@ struct LogOutreachTests {
         }
     }
 
-    @Test("keeps the patient's id byte by byte")
+    @Test("The patient's id is forwarded byte by byte")
     func composition() throws {
         for id in ["caf\u{E9}", "cafe\u{301}"] {
             let query = try LogOutreach(call(body: Self.body(["patient_id": "\"\(id)\""]))).query
@@ -184,7 +190,7 @@ struct LogOutreachTests {
     }
 
     @Test(
-        "answers 201 for a row that was made, and 200 with the same members for one that was there",
+        "A new row is reported with 201, and an existing one with 200 and the same members",
         arguments: [("created", 201), ("replayed", 200)])
     func logged(result: String, status: Int) throws {
         let response = try respond(["result": result, "outreach_id": Self.id, "logged_at": "2025-06-30T12:00:00Z"])
@@ -198,7 +204,7 @@ struct LogOutreachTests {
         #expect(answer["message"]?.text?.isEmpty == false)
     }
 
-    @Test("answers 404 where there is no such patient, and 422 where the key has been used for something else")
+    @Test("An unknown patient is reported with 404, and a key used for another request with 422")
     func refused() {
         #expect(problem { _ = try respond(["result": "no_patient"]) }?.status == 404)
         let conflict = problem { _ = try respond(["result": "conflict", "outreach_id": Self.id]) }
@@ -206,7 +212,7 @@ struct LogOutreachTests {
         #expect(conflict?.kind == .idempotencyKeyUsed)
     }
 
-    @Test("reports any other result as a fault of ours")
+    @Test("Any other result is an internal error")
     func wrongRows() throws {
         #expect(throws: EndpointError.self) { try respond([:]) }
         #expect(throws: EndpointError.self) { try respond(["result": "deleted"]) }

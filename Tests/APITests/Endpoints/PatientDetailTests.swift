@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The endpoint patients/{patient_id}")
 struct PatientDetailTests {
-    @Test("asks for the patient of the path, byte by byte")
+    @Test("The query has the patient's id of the path, byte by byte")
     func query() throws {
         for id in ["patient_123", "..e\u{301}/...", " ", "' OR true; --", String(repeating: "\u{1F428}", count: 200)] {
             let query = try PatientDetail(call("limit=", patientID: id)).query
@@ -14,13 +14,13 @@ struct PatientDetailTests {
     }
 
     @Test(
-        "knows without the database that there is no patient whom the tables would not take",
+        "An id that the tables cannot contain is refused without a query",
         arguments: ["..", "../x", "a/./b", "a/..", "prioritized", String(repeating: "x", count: 201), ""])
     func impossible(id: String) {
         #expect(throws: Problem.self) { try PatientDetail(call("", patientID: id)) }
     }
 
-    @Test("answers the contract's example")
+    @Test("The response is the contract's example")
     func example() throws {
         let outreach =
             #"[{"outreach_id": "00000000-0000-4000-8000-000000000001", "method": "sms", "outcome": "no_response", "#
@@ -33,7 +33,7 @@ struct PatientDetailTests {
         #expect(try PatientDetail(call(patientID: "patient_123")).answer([row]) == json(Self.expected))
     }
 
-    @Test("writes what a patient's texts hold as JSON, and null for what there is not")
+    @Test("Texts are escaped as JSON, and missing values are null")
     func texts() throws {
         let row = ["id": "\"\\/", "name": "Ana\n\u{1}Ōtaki 😀", "treatment_notes": "\u{7F}\t", "outreach": "[]"]
         let answer = try PatientDetail(call(patientID: "p")).answer([row]).object
@@ -45,7 +45,7 @@ struct PatientDetailTests {
         #expect(answer?.members.count == 23)
     }
 
-    @Test("answers 404 where there is no such patient")
+    @Test("An unknown patient is reported with 404")
     func noPatient() throws {
         let endpoint = try PatientDetail(call(patientID: "p"))
         #expect(problem { _ = try endpoint.respond(to: endpoint.result([])) }?.status == 404)

@@ -5,7 +5,7 @@ import Testing
 @Suite("The endpoint performance")
 struct PerformanceTests {
     @Test(
-        "takes one of three timeframes, the last 30 days by default",
+        "Three timeframes are accepted, and the last 30 days are the default",
         arguments: [
             ("", "last_30_days"), ("timeframe=last_7_days", "last_7_days"), ("timeframe=last_30_days", "last_30_days"),
             ("timeframe=last_90_days&period=7d", "last_90_days"), ("Timeframe=x", "last_30_days"),
@@ -15,7 +15,7 @@ struct PerformanceTests {
     }
 
     @Test(
-        "refuses every other timeframe",
+        "Any other timeframe is refused",
         arguments: [
             "timeframe=", "timeframe", "timeframe=last_60_days", "timeframe=LAST_7_DAYS", "timeframe=last_7_days+",
             "timeframe=last_7_days&timeframe=last_7_days", "timeframe=%FF", "timeframe=7",
@@ -24,7 +24,7 @@ struct PerformanceTests {
         #expect(errors(of: Performance.self, call(query)) == ["timeframe"])
     }
 
-    @Test("answers the contract's example")
+    @Test("The response is the contract's example")
     func example() throws {
         let row = [
             "outreach_attempts": "6", "successful_contacts": "2", "contact_success_rate": "33.3",
@@ -37,7 +37,7 @@ struct PerformanceTests {
         #expect(try Performance(call()).answer([row]) == json(Self.expected))
     }
 
-    @Test("reports a result without a row as a fault of ours")
+    @Test("A result without a row is an internal error")
     func noRow() throws {
         let endpoint = try Performance(call())
         #expect(throws: EndpointError.self) { try endpoint.respond(to: endpoint.result([])) }

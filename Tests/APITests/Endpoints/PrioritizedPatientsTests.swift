@@ -14,12 +14,12 @@ struct PrioritizedPatientsTests {
         return Cursor(digest: digest, place: .rank(priority: 1, score: 85, days: 47, id: id)).encoded
     }
 
-    /// What the database is asked without a filter, from the first patient on.
+    /// The parameters of the query without a filter, from the first patient on.
     private static func parameters(limit: Int) -> [String?] {
         ["org_2abc123", nil, nil, nil, nil, nil, "priority", "false", "\(limit)", nil, nil, nil, nil, nil]
     }
 
-    @Test("asks for one row more than the limit, of every level by default")
+    @Test("The query asks for one row more than the limit, and by default for every level")
     func query() throws {
         #expect(try PrioritizedPatients(call()).query.parameters == Self.parameters(limit: 51))
         var expected = Self.parameters(limit: 21)
@@ -28,7 +28,7 @@ struct PrioritizedPatientsTests {
         #expect(try PrioritizedPatients(call("risk_level=all&limit=1")).query.parameters == Self.parameters(limit: 2))
     }
 
-    @Test("asks for every filter, the order and the notes")
+    @Test("The query has every filter, the order and the notes")
     func additions() throws {
         let query =
             "engagement_status=stale&action_priority=4&risk_tier=low&q=%20Ann%20a+&sort=name&include=notes&limit=200"
@@ -46,7 +46,7 @@ struct PrioritizedPatientsTests {
     }
 
     @Test(
-        "takes a text of 3 to 100 code points without the blanks around it, and nothing else of it away",
+        "A search text of 3 to 100 code points loses only its surrounding spaces",
         arguments: [
             ("ann", "ann"), ("+ann+", "ann"), ("%20%20a%20b%20", "a b"), ("%09a%09", "\ta\t"),
             ("%C2%A0a%C2%A0", "\u{A0}a\u{A0}"),
@@ -58,7 +58,7 @@ struct PrioritizedPatientsTests {
         #expect(text?.utf8.elementsEqual(taken.utf8) == true)
     }
 
-    @Test("counts code points, not characters or bytes")
+    @Test("The length of a search text is counted in code points, not in characters or bytes")
     func lengths() throws {
         func isTaken(_ text: String) -> Bool { errors(of: PrioritizedPatients.self, call("q=\(text)")) == nil }
         let letter = "%C3%A9"
@@ -69,7 +69,7 @@ struct PrioritizedPatientsTests {
         #expect(isTaken("+" + String(repeating: "a", count: 100) + "++"))
     }
 
-    @Test("goes on after the patient that a cursor names, in each order")
+    @Test("The query continues after the patient that a cursor names, in each order")
     func afterCursor() throws {
         let query = try PrioritizedPatients(call("cursor=\(Self.cursor(id: "Ō' %"))&limit=2")).query
         #expect(query.parameters == Self.parameters(limit: 3).dropLast(5) + ["1", "85", "47", nil, "Ō' %"])
@@ -83,7 +83,7 @@ struct PrioritizedPatientsTests {
     }
 
     @Test(
-        "refuses every other value, naming the parameter",
+        "Any other value is refused with the name of its parameter",
         arguments: [
             ("limit=0", ["limit"]), ("limit=201", ["limit"]), ("limit=-1", ["limit"]), ("limit=+5", ["limit"]),
             ("limit=%2B5", ["limit"]), ("limit=05", ["limit"]), ("limit=5.0", ["limit"]), ("limit=1e1", ["limit"]),
@@ -110,15 +110,15 @@ struct PrioritizedPatientsTests {
         #expect(errors(of: PrioritizedPatients.self, call(query)) == fields)
     }
 
-    @Test("tells nothing of what was searched for where it refuses")
-    func silence() throws {
+    @Test("An error does not repeat the search text")
+    func searchTextIsNotRepeated() throws {
         let problem = try #require(problem { _ = try PrioritizedPatients(call("q=Zx&limit=0")) })
         #expect(problem.errors.count == 2)
         #expect(problem.errors.allSatisfy { !$0.message.contains("Zx") })
     }
 
     @Test(
-        "refuses a cursor of another filter or order, and one given twice",
+        "A cursor of another filter, order or organization is refused, and one that is given twice",
         arguments: [
             ("", "risk_level=high"), ("risk_level=critical", ""), ("engagement_status=stale", ""),
             ("", "action_priority=1"),
@@ -134,7 +134,7 @@ struct PrioritizedPatientsTests {
         #expect(errors(of: PrioritizedPatients.self, call("\(of)&cursor=\(other)")) == ["cursor"])
     }
 
-    @Test("takes a cursor whose filters are said in another way, with another limit and with notes")
+    @Test("A cursor is valid for an equal filter in another spelling, for another limit and with notes")
     func sameCursors() throws {
         let cursor = try Self.cursor("q=ann")
         for query in ["q=ann", "q=+ann+&risk_level=all&sort=priority", "q=ann&limit=7&include=notes"] {
@@ -142,7 +142,7 @@ struct PrioritizedPatientsTests {
         }
     }
 
-    @Test("refuses a cursor whose place is of another kind than the order")
+    @Test("A cursor with a place of another order is refused")
     func forgedCursors() throws {
         let digest = try PrioritizedPatients(call()).question.digest()
         let forged = Cursor(digest: digest, place: .name("a", id: "p")).encoded
@@ -152,14 +152,14 @@ struct PrioritizedPatientsTests {
         #expect(errors(of: PrioritizedPatients.self, call("sort=name&cursor=\(ranked)")) == ["cursor"])
     }
 
-    @Test("tells organizations apart that differ in how a letter is composed")
+    @Test("Organizations with composed and with decomposed letters are different")
     func composition() throws {
         let query = "cursor=\(try Self.cursor(organization: "cafe\u{301}"))"
         #expect(errors(of: PrioritizedPatients.self, call(query, organization: "caf\u{E9}")) == ["cursor"])
         #expect(errors(of: PrioritizedPatients.self, call(query, organization: "cafe\u{301}")) == nil)
     }
 
-    @Test("tells the audit what was asked for, and of a text only that there was one")
+    @Test("The audit records the filters, and of a search text only that there was one")
     func filter() throws {
         func filter(_ query: String) throws -> [String] {
             try PrioritizedPatients(call(query)).filter.map { "\($0.name)=\($0.value)" }
@@ -173,7 +173,7 @@ struct PrioritizedPatientsTests {
             ])
     }
 
-    @Test("turns the database's refusal of a text that folds to nothing into a 422, and no other refusal")
+    @Test("The database's refusal of a search text that folds to nothing becomes 422, and no other refusal does")
     func nothingLeft() throws {
         let endpoint = try PrioritizedPatients(call("q=abc"))
         let problem = endpoint.problem(for: SQLState("RE422"))
@@ -182,13 +182,13 @@ struct PrioritizedPatientsTests {
         #expect(endpoint.problem(for: SQLState("42501")) == nil)
     }
 
-    @Test("answers the contract's example")
+    @Test("The response is the contract's example")
     func example() throws {
         let rows = ExamplePatients.rows.map { $0.merging(["total": "6"]) { value, _ in value } }
         #expect(try PrioritizedPatients(call()).answer(rows) == json(Self.expected))
     }
 
-    @Test("ends a page at the limit, with a cursor that names its last patient")
+    @Test("A page ends at the limit, with a cursor that names its last patient")
     func pages() throws {
         let page = try PrioritizedPatients(call("limit=3")).answer(Array(ExamplePatients.rows.prefix(4))).object
         let ids = page?["patients"]?.array?.map { $0.object?["id"]?.text }
@@ -200,7 +200,7 @@ struct PrioritizedPatientsTests {
         #expect(Array(next.parameters.suffix(6)) == ["201", "2", "61", "31", nil, "patient_501"])
     }
 
-    @Test("by name ends a page with a cursor that keeps as much of the folded name as an address takes")
+    @Test("The cursor of a page by name contains at most 200 bytes of the folded name")
     func pagesByName() throws {
         func next(_ name: String) throws -> [String?] {
             let rows = [
@@ -214,12 +214,12 @@ struct PrioritizedPatientsTests {
         #expect(try next("ana otaki") == ["ana otaki", "a"])
         #expect(try next(String(repeating: "x", count: 200)) == [String(repeating: "x", count: 200), "a"])
         #expect(try next(String(repeating: "x", count: 201)) == [String(repeating: "x", count: 200), "a"])
-        // 67 of three bytes each are 201.
+        // 67 characters of three bytes each have 201 bytes.
         #expect(try next(String(repeating: "東", count: 5000)) == [String(repeating: "東", count: 66), "a"])
         #expect(try next("x" + String(repeating: "🐨", count: 50)) == ["x" + String(repeating: "🐨", count: 49), "a"])
     }
 
-    @Test("tells the total of the database, and null where it counts no further")
+    @Test("The total is the database's, and null if the database counted no further")
     func total() throws {
         func total(_ values: [String: String]) throws -> JSONValue? {
             let page = try PrioritizedPatients(call()).answer([values.merging(["timestamp": "t"]) { $1 }])
@@ -230,7 +230,7 @@ struct PrioritizedPatientsTests {
         #expect(try total(["id": "a"]) == .null)
     }
 
-    @Test("tells the notes of each where they were asked for, and not else")
+    @Test("The response has notes only if they were requested")
     func notes() throws {
         let rows = [["id": "a", "timestamp": "t", "treatment_notes": "n"], ["id": "b", "timestamp": "t"]]
         let with = try PrioritizedPatients(call("include=notes")).answer(rows).object?["patients"]?.array
@@ -239,7 +239,7 @@ struct PrioritizedPatientsTests {
         #expect(without?.map { $0.object?["treatment_notes"] } == [nil, nil])
     }
 
-    @Test("tells the filters in effect, of the additions those that were given")
+    @Test("filters_applied contains the effective filters, the added ones only if they were given")
     func filtersApplied() throws {
         func applied(_ query: String) throws -> JSONValue? {
             try PrioritizedPatients(call(query)).answer([["timestamp": "t"]]).object?["summary"]?.object?[
@@ -256,14 +256,14 @@ struct PrioritizedPatientsTests {
         #expect(try applied("cursor=\(Self.cursor())") == json(#"{"risk_level": "all", "limit": 50}"#))
     }
 
-    @Test("has no cursor on the last page, a full one too")
+    @Test("The last page has no cursor, even if it is full")
     func lastPage() throws {
         let page = try PrioritizedPatients(call("limit=3")).answer(Array(ExamplePatients.rows.suffix(3))).object
         #expect(page?["summary"]?.object?["next_cursor"]?.isNull == true)
         #expect(page?["patients"]?.array?.count == 3)
     }
 
-    @Test("answers an empty page with its time and the filters in effect")
+    @Test("An empty page has its time and the effective filters")
     func empty() throws {
         let expected = """
             {"patients": [], "timestamp": "2025-06-30T12:00:00Z", "summary": {"total_returned": 0,
@@ -273,7 +273,7 @@ struct PrioritizedPatientsTests {
         #expect(try endpoint.answer([["timestamp": ExamplePatients.timestamp, "total": "0"]]) == json(expected))
     }
 
-    @Test("reports rows that are none of the query's as a fault of ours")
+    @Test("Rows that do not fit the query are an internal error")
     func wrongRows() throws {
         let endpoint = try PrioritizedPatients(call("limit=1"))
         #expect(throws: EndpointError.self) { try endpoint.respond(to: endpoint.result([])) }

@@ -12,7 +12,7 @@ struct SearchPatientsTests {
     private static let sameInAnAddress =
         "risk_level=low&engagement_status=active&action_priority=3&risk_tier=medium&q=Ann%C3%A9&sort=name&include=notes&limit=7"
 
-    @Test("asks the database what the list asks it for the same values")
+    @Test("The search has the query, the cache key, the audit filter and the response of the list with the same values")
     func query() throws {
         let (search, list) = (
             try SearchPatients(call(body: Self.everything)), try PrioritizedPatients(call(Self.sameInAnAddress))
@@ -26,7 +26,7 @@ struct SearchPatientsTests {
     }
 
     @Test(
-        "takes null for the default, like what is left out",
+        "null and a missing member mean the default",
         arguments: [
             "{}", #"{"limit": null}"#,
             #"""
@@ -41,13 +41,13 @@ struct SearchPatientsTests {
         #expect(search.filter.map { "\($0.name)=\($0.value)" } == ["risk_level=all", "limit=50", "continued=no"])
     }
 
-    @Test("ignores the parameters of its address")
+    @Test("The query string is ignored")
     func address() throws {
         let search = try SearchPatients(call("limit=x&q=ab&limit=3&cursor=x&sort=name", body: #"{"limit": 9}"#))
         #expect(search.query.parameters == (try PrioritizedPatients(call("limit=9")).query.parameters))
     }
 
-    @Test("goes on where a page of the list ended, and the list where one of its own did")
+    @Test("The search continues from a cursor of the list, and the list from a cursor of the search")
     func cursors() throws {
         let rows = [["timestamp": "t", "id": "a", "sort_name": "n"], ["timestamp": "t", "id": "b", "sort_name": "o"]]
         func cursor(_ endpoint: any Endpoint) throws -> String? {
@@ -68,14 +68,14 @@ struct SearchPatientsTests {
     }
 
     @Test(
-        "takes a whole number however JSON spells it",
+        "A whole number is accepted in any spelling of JSON",
         arguments: ["7", "7.0", "7.000", "7e0", "0.7e1", "70E-1", "7E+0"])
     func numbers(literal: String) throws {
         #expect(try SearchPatients(call(body: "{\"limit\": \(literal)}")).query.parameters[8] == "8")
     }
 
     @Test(
-        "refuses every other value, naming the field",
+        "Any other value is refused with the name of its field",
         arguments: [
             (#""limit": "7""#, ["limit"]), (#""limit": 0"#, ["limit"]), (#""limit": 201"#, ["limit"]),
             (#""limit": 7.5"#, ["limit"]), (#""limit": -1"#, ["limit"]), (#""limit": 1e400"#, ["limit"]),
@@ -99,7 +99,7 @@ struct SearchPatientsTests {
     }
 
     @Test(
-        "answers 400 to a body that is no JSON object, an empty one too", arguments: ["", "[]", "null", "q=abc", "{"])
+        "A body that is empty or not a JSON object is refused with 400", arguments: ["", "[]", "null", "q=abc", "{"])
     func bodies(body: String) {
         #expect(errors(of: SearchPatients.self, call(body: body)) == ["status 400"])
     }

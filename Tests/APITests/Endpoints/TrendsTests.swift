@@ -6,7 +6,7 @@ import Testing
 @Suite("The endpoint trends")
 struct TrendsTests {
     @Test(
-        "takes one of five periods, 30 days by default",
+        "Five periods are accepted, and 30 days are the default",
         arguments: [
             ("", "30"), ("period=7d", "7"), ("period=30d", "30"), ("period=90d", "90"), ("period=6m", "182"),
             ("period=1y&timeframe=x", "365"),
@@ -16,7 +16,7 @@ struct TrendsTests {
     }
 
     @Test(
-        "takes any of three metrics, separated by commas, in any order",
+        "Any of three metrics are accepted, separated by commas, in any order",
         arguments: [
             ("", []), ("metrics=risk_levels", [.riskLevels]), ("metrics=channel_performance", [.channelPerformance]),
             ("metrics=success_rates,risk_levels", [.riskLevels, .successRates]),
@@ -31,7 +31,7 @@ struct TrendsTests {
     }
 
     @Test(
-        "refuses every other value, naming the parameter",
+        "Any other value is refused with the name of its parameter",
         arguments: [
             ("period=", ["period"]), ("period=7", ["period"]), ("period=7D", ["period"]), ("period=2y", ["period"]),
             ("period=7d&period=7d", ["period"]), ("period=%FF", ["period"]), ("metrics=", ["metrics"]),
@@ -46,7 +46,7 @@ struct TrendsTests {
         #expect(errors(of: Trends.self, call(query)) == fields)
     }
 
-    @Test("answers the contract's example of 30 days")
+    @Test("The response is the contract's example of 30 days")
     func month() throws {
         let happened = [
             "01": [0, 1, 0, 0], "05": [0, 1, 1, 0], "08": [1, 0, 0, 0], "09": [1, 0, 0, 0], "10": [0, 0, 0, 1],
@@ -55,7 +55,7 @@ struct TrendsTests {
         ]
         let rows = (1...30).map { number in
             let day = number < 10 ? "0\(number)" : "\(number)"
-            // The series are not asked for, so what they hold must not show.
+            // The series were not requested, so their values must not appear.
             return Self.row(
                 "2025-06-" + day, happened[day] ?? [0, 0, 0, 0], number == 30 ? [3, 1, 0, 1, 1] : [9, 9, 9, 9, 9]
             )
@@ -64,7 +64,7 @@ struct TrendsTests {
         #expect(try Trends(call()).answer(rows) == json(trendsOf30Days))
     }
 
-    @Test("answers the contract's example of 7 days with the risk levels")
+    @Test("The response is the contract's example of 7 days with the risk levels")
     func week() throws {
         let happened = [28: [0, 0, 1, 0], 29: [1, 0, 0, 1]]
         let levels = [27: [2, 1, 1, 2, 0], 28: [3, 0, 1, 1, 1], 29: [3, 1, 0, 1, 1], 30: [3, 1, 0, 1, 1]]
@@ -75,10 +75,10 @@ struct TrendsTests {
         #expect(try Trends(call("period=7d&metrics=risk_levels")).answer(rows) == json(Self.expectedWeek))
     }
 
-    @Test("adds the series of each metric that is named to every day, each figure from its own column")
+    @Test("The series of each named metric are in every day, and each figure is from its own column")
     func series() throws {
         let endpoint = try Trends(call("period=7d&metrics=success_rates,channel_performance"))
-        // Each column of each row holds a number of its own.
+        // Each column of each row has a different number.
         let rows = (0..<7).map { day in
             Dictionary(uniqueKeysWithValues: endpoint.columns.enumerated().map { ($1, "\(day * 100 + $0)") })
         }
@@ -98,7 +98,7 @@ struct TrendsTests {
         }
     }
 
-    @Test("reports another number of days than it asked for as a fault of ours")
+    @Test("A wrong number of days is an internal error")
     func wrongRows() throws {
         let endpoint = try Trends(call("period=7d"))
         for count in [0, 6, 8] {

@@ -3,16 +3,16 @@ import Testing
 
 @testable import API
 
-@Suite("What makes an answer fit to be kept")
-struct KeptFormTests {
+@Suite("The cache key and the time of a response")
+struct CacheKeyTests {
     private static let now = "2025-06-30T12:00:00Z"
 
-    /// What the response says is its time, in its body.
+    /// The time in the body, found by ``Response/answeredAt``.
     private func clock(_ response: Response) -> String? {
         response.answeredAt.map { String(decoding: response.body[$0], as: UTF8.self) }
     }
 
-    @Test("is the place of its clock")
+    @Test("A response with a timestamp records the place of that timestamp in its body")
     func clocks() throws {
         let metrics = try RiskMetrics(call(organization: #"an "odd" one"#))
         #expect(clock(try metrics.respond(to: metrics.result([["last_updated": Self.now]]))) == Self.now)
@@ -22,7 +22,7 @@ struct KeptFormTests {
         #expect(clock(try dashboard.respond(to: dashboard.result([["last_updated": Self.now]]))) == Self.now)
     }
 
-    @Test("is nothing where there is no clock")
+    @Test("A response without a timestamp records no place")
     func clockless() throws {
         let metrics = try RiskMetrics(call())
         #expect(try metrics.respond(to: metrics.result([[:]])).answeredAt == nil)
@@ -30,16 +30,16 @@ struct KeptFormTests {
         #expect(try performance.respond(to: performance.result([[:]])).answeredAt == nil)
     }
 
-    @Test("is all that it is made of beside its query")
-    func variants() throws {
-        let variants = ["", "metrics=risk_levels", "metrics=success_rates", "metrics=risk_levels,success_rates"]
+    @Test("The cache key of the trends depends on the set of metrics and not on their order")
+    func trends() throws {
+        let keys = ["", "metrics=risk_levels", "metrics=success_rates", "metrics=risk_levels,success_rates"]
             .compactMap { try? Trends(call($0)).cacheKey }
-        #expect(Set(variants).count == 4)
+        #expect(Set(keys).count == 4)
         let orders = ["metrics=risk_levels,success_rates", "metrics=success_rates,risk_levels"]
         #expect(Set(try orders.map { try Trends(call($0)).cacheKey }).count == 1)
     }
 
-    @Test("is, of a list, whether its order was asked for, which its answer tells and its query does not")
+    @Test("The cache key of the list depends on whether the order was named, and the query on every filter")
     func lists() throws {
         #expect(try PrioritizedPatients(call("sort=priority")).cacheKey != PrioritizedPatients(call()).cacheKey)
         let queries = [
