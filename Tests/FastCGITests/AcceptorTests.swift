@@ -4,7 +4,7 @@ import Threads
 
 @Suite("The acceptor")
 struct AcceptorTests {
-    @Test("answers many requests on a connection that is kept, and one on a connection that is not")
+    @Test("A reusable connection serves many requests, and any other connection serves one")
     func keepAlive() throws {
         let server = try UnixResponder()
         let client = try server.client()
@@ -15,7 +15,7 @@ struct AcceptorTests {
         #expect(eventually { server.responder.acceptor.openConnections == 0 })
     }
 
-    @Test("keeps many clients' requests apart")
+    @Test("The responses of many concurrent clients are not mixed up")
     func manyClients() throws {
         let server = try UnixResponder(workers: 4)
         let wrong = Monitor<[String]>([])
@@ -33,19 +33,19 @@ struct AcceptorTests {
         #expect(wrong.withLock { $0 } == [])
     }
 
-    @Test("does not let idle connections, kept ones and silent ones, delay a request")
+    @Test("Idle connections, reused or new, do not delay a request")
     func idleConnections() throws {
         let server = try UnixResponder(workers: 2)
-        let kept = try (0..<64).map { _ in try server.client() }
-        for client in kept { try #require(client.ask(["SAY": "first"]) == echoed("first")) }
+        let reused = try (0..<64).map { _ in try server.client() }
+        for client in reused { try #require(client.ask(["SAY": "first"]) == echoed("first")) }
         let silent = try (0..<16).map { _ in try server.client() }
         #expect(try server.client().ask(["SAY": "now"], keep: false) == echoed("now"))
         #expect(eventually { server.responder.acceptor.openConnections == 80 })
-        // All of them are still good.
-        for client in (kept + silent).reversed() { try #require(client.ask(["SAY": "again"]) == echoed("again")) }
+        // All of them are still usable.
+        for client in (reused + silent).reversed() { try #require(client.ask(["SAY": "again"]) == echoed("again")) }
     }
 
-    @Test("forgets connections that their client closed")
+    @Test("A connection that its client closed is no longer counted")
     func closedByClient() throws {
         let server = try UnixResponder()
         var clients = try (0..<8).map { _ in try server.client() }
@@ -55,12 +55,12 @@ struct AcceptorTests {
         #expect(eventually { server.responder.acceptor.openConnections == 0 })
     }
 
-    @Test("goes on where a client has gone before its answer, before all of it, or does not read it")
+    @Test("The acceptor continues after a client that disconnects before or during its response, or does not read it")
     func clientGone() throws {
         let gate = Gate()
         let server = try UnixResponder { exchange in
             if exchange.text("SAY") == "wait" { gate.wait() }
-            // More than the kernel holds for a peer that does not read.
+            // This is more than the kernel buffers for a peer that does not read.
             exchange.answer(
                 head: [], body: [UInt8](repeating: 1, count: exchange.text("SAY") == "" ? 0 : 2_000_000))
         }
@@ -79,7 +79,7 @@ struct AcceptorTests {
     }
 }
 
-/// Bytes that no request of nginx's looks like.
+/// Bytes that nginx would not send.
 struct HostileBytes: CustomTestStringConvertible, Sendable {
     let testDescription: String
     let bytes: [UInt8]
@@ -91,20 +91,20 @@ struct HostileBytes: CustomTestStringConvertible, Sendable {
 
     private static let names = (0..<200).flatMap { _ in pair("FCGI_MAX_CONNS", []) }
 
-    /// What is wrong at once.
+    /// Bytes that are invalid as soon as they arrive.
     static let wrong = [
         HostileBytes("another protocol", Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8)),
         HostileBytes("zeros", [UInt8](repeating: 0, count: 64)),
         HostileBytes("FCGI_GET_VALUES", record(.getValues, pair("FCGI_MAX_CONNS", []), id: 0)),
         HostileBytes("FCGI_GET_VALUES with a name many times", record(.getValues, names, id: 0)),
-        HostileBytes("a management record of no known type", [1, 99, 0, 0, 0, 0, 0, 0]),
+        HostileBytes("a management record of an unknown type", [1, 99, 0, 0, 0, 0, 0, 0]),
         HostileBytes("another version", record(.begin, [0, 1, 1, 0, 0, 0, 0, 0], version: 2)),
         HostileBytes("another version after the first record", begin() + record(.parameters, version: 2)),
-        HostileBytes("a role that there is not", begin(role: 99) + stream(.parameters, []) + stream(.input, [])),
+        HostileBytes("an unknown role", begin(role: 99) + stream(.parameters, []) + stream(.input, [])),
         HostileBytes("a request without a beginning", stream(.parameters, []) + stream(.input, [])),
         HostileBytes("a first record that is too short", record(.begin, [0, 1, 1])),
         HostileBytes(
-            "a name longer than what follows",
+            "a name longer than the remaining bytes",
             begin() + stream(.parameters, [0x80, 1, 0, 0, 1, 65]) + stream(.input, [])),
         HostileBytes("a length that breaks off", begin() + stream(.parameters, [0x80, 0]) + stream(.input, [])),
         HostileBytes("FCGI_GET_VALUES after the beginning", begin() + record(.getValues, names, id: 0)),
@@ -135,7 +135,7 @@ struct HostileBytes: CustomTestStringConvertible, Sendable {
             begin() + stream(.parameters, [0xFF, 255, 255, 255, 0xFF, 255, 255, 255, 65]) + stream(.input, [])),
     ]
 
-    /// What would be right if it went on.
+    /// The beginnings of valid requests.
     static let unfinished = [
         HostileBytes("one byte", [1]),
         HostileBytes("half a header", Array(begin().prefix(4))),
@@ -149,9 +149,9 @@ struct HostileBytes: CustomTestStringConvertible, Sendable {
     ]
 }
 
-@Suite("The acceptor, told nonsense,")
+@Suite("The acceptor and invalid bytes")
 struct HostileBytesTests {
-    @Test("closes the connection and goes on with the others", arguments: HostileBytes.wrong)
+    @Test("The connection is closed, and the others continue", arguments: HostileBytes.wrong)
     func wrong(example: HostileBytes) throws {
         let server = try UnixResponder(workers: 1)
         let other = try server.client()
@@ -165,7 +165,7 @@ struct HostileBytesTests {
         #expect(eventually { server.responder.acceptor.openConnections == 1 })
     }
 
-    @Test("closes also a connection on which there were good requests before", arguments: HostileBytes.wrong)
+    @Test("A connection is also closed after valid requests", arguments: HostileBytes.wrong)
     func wrongLater(example: HostileBytes) throws {
         let server = try UnixResponder(workers: 1)
         let client = try server.client()
@@ -176,7 +176,7 @@ struct HostileBytesTests {
         #expect(eventually { server.responder.acceptor.openConnections == 0 })
     }
 
-    @Test("holds no worker for half a request, and gives it up after its second")
+    @Test("A partial request blocks no worker, and its connection is closed after a second")
     func unfinished() throws {
         let server = try UnixResponder(workers: 1)
         let other = try server.client()
@@ -193,7 +193,7 @@ struct HostileBytesTests {
         #expect(other.ask(["SAY": "after"]) == echoed("after"))
     }
 
-    @Test("gives up also who sends a byte now and then, a second after the first of them")
+    @Test("A client that sends one byte at a time is disconnected a second after the first")
     func trickling() throws {
         let server = try UnixResponder(workers: 1)
         let client = try server.client()
@@ -209,7 +209,7 @@ struct HostileBytesTests {
         #expect(client.isClosed())
     }
 
-    @Test("keeps no more than so many halves of requests, and still serves who sends whole ones")
+    @Test("The number of partial requests is limited, and complete requests are still served")
     func crowd() throws {
         let server = try UnixResponder(workers: 2)
         let crowd = try (0..<400).map { _ in try server.client() }
@@ -219,10 +219,10 @@ struct HostileBytesTests {
         #expect(eventually { server.responder.acceptor.openConnections == 0 })
     }
 
-    @Test("takes a request whose bytes come one by one")
+    @Test("A request that arrives byte by byte is accepted")
     func slow() throws {
         let server = try UnixResponder()
-        // A second is all it may take, which is not enough each time on a busy machine.
+        // A request may take a second. On a busy machine, some attempts take longer.
         let isTaken = try (0..<20).contains { _ in
             let client = try server.client()
             for byte in request(["SAY": "slow"], body: [1, 2, 3]) {

@@ -17,12 +17,12 @@ func record(
     return head + content + [UInt8](repeating: 0xAA, count: Int(padding))
 }
 
-/// The record a request starts with; the responder's role is 1.
+/// The record that begins a request. Role 1 is the responder.
 func begin(role: UInt8 = 1, keep: Bool = true, id: UInt16 = 1) -> [UInt8] {
     record(.begin, [0, role, keep ? 1 : 0, 0, 0, 0, 0, 0], id: id)
 }
 
-/// A name and its value, their lengths in one or four bytes (section 3.4).
+/// A name and its value, with lengths of one or four bytes (section 3.4).
 func pair(_ name: String, _ value: [UInt8]) -> [UInt8] {
     func length(_ count: Int) -> [UInt8] {
         count < 128
@@ -31,7 +31,7 @@ func pair(_ name: String, _ value: [UInt8]) -> [UInt8] {
     return length(name.utf8.count) + length(value.count) + name.utf8 + value
 }
 
-/// Records of one stream, of at most `size` bytes each, with the empty one that ends it.
+/// The records of one stream, of at most `size` bytes each, with the empty record that ends it.
 func stream(
     _ type: RecordType, _ bytes: [UInt8], size: Int = 65_535, padding: UInt8 = 0, id: UInt16 = 1
 ) -> [UInt8] {
@@ -40,7 +40,7 @@ func stream(
         + record(type, id: id)
 }
 
-/// A whole request as nginx would send it.
+/// A complete request as nginx would send it.
 func request(
     _ parameters: KeyValuePairs<String, String> = [:], body: [UInt8] = [], keep: Bool = true, id: UInt16 = 1
 ) -> [UInt8] {
@@ -48,9 +48,9 @@ func request(
     return begin(keep: keep, id: id) + stream(.parameters, pairs, id: id) + stream(.input, body, id: id)
 }
 
-/// What nginx is to the server: a client that sends records, right ones and wrong ones.
+/// A client in the role of nginx, which sends valid and invalid records.
 ///
-/// It waits half a minute at most, so that a server that starves a request fails a test and does not hang it.
+/// It waits at most half a minute, so that a server that does not respond fails a test and does not hang it.
 final class Client {
     struct ConnectError: Error { let code: CInt }
 
@@ -63,7 +63,7 @@ final class Client {
         descriptor = try Self.connect(AF_UNIX, &address)
     }
 
-    /// Connects to the loopback.
+    /// Connects to the loopback address.
     init(port: UInt16) throws {
         var address = sockaddr_in.loopback(port: port)
         descriptor = try Self.connect(AF_INET, &address)
@@ -86,7 +86,7 @@ final class Client {
         return descriptor
     }
 
-    /// Sends bytes; false where the other end has gone.
+    /// Sends bytes. Returns false if the peer has closed the connection.
     @discardableResult
     func send(_ bytes: [UInt8]) -> Bool {
         var rest = bytes[...]
@@ -98,10 +98,10 @@ final class Client {
         return true
     }
 
-    /// Sends nothing more, but still reads.
+    /// Ends the sending direction. The client still reads.
     func endSending() { shutdown(descriptor, CInt(SHUT_WR)) }
 
-    /// What the next answer says, whose records must be of request `id`; nil where there is no whole one.
+    /// Reads the next response, of the request `id`. Nil if it is incomplete or has a record of another request.
     func answer(id: UInt16 = 1) -> [UInt8]? {
         var output: [UInt8] = []
         while let head = read(8) {
@@ -117,13 +117,13 @@ final class Client {
         return nil
     }
 
-    /// Sends a request and waits for its answer, as text.
+    /// Sends a request, and returns its response as text.
     func ask(_ parameters: KeyValuePairs<String, String> = [:], body: [UInt8] = [], keep: Bool = true) -> String? {
         send(request(parameters, body: body, keep: keep))
         return answer().map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// Whether the server closes the connection without another byte.
+    /// True if the server closes the connection without another byte.
     func isClosed() -> Bool {
         var byte: UInt8 = 0
         let count = recv(descriptor, &byte, 1, 0)

@@ -5,7 +5,7 @@ import Threads
 
 @Suite("An exchange")
 struct ExchangeTests {
-    @Test("has the parameters as they were sent, long, empty and not UTF-8 ones among them")
+    @Test("Parameters are returned unchanged, including long, empty and non-UTF-8 ones")
     func parameters() throws {
         let seen = Monitor<[[UInt8]?]>([])
         let texts = Monitor<[String?]>([])
@@ -19,7 +19,7 @@ struct ExchangeTests {
         let pairs =
             pair("SHORT", Array("a=b".utf8)) + pair("LONG", long) + pair("HUGE", huge) + pair("EMPTY", [])
             + pair("BYTES", [0xFF, 0xC3]) + pair("SCRIPT", Array("Ōtaki".utf8))
-        // Wherever a record ends, also inside a length or a name.
+        // A record may end anywhere, even inside a length or a name.
         for size in [1, 3, 8191, 65_535] {
             let client = try server.client()
             client.send(begin() + stream(.parameters, pairs, size: size, padding: 3) + stream(.input, []))
@@ -31,7 +31,7 @@ struct ExchangeTests {
         }
     }
 
-    @Test("has a header that was sent twice as one list, and none whose name only begins alike")
+    @Test("A header that was sent twice is one list, without headers whose names only begin alike")
     func repeatedHeader() throws {
         let server = try UnixResponder()
         let client = try server.client()
@@ -40,7 +40,7 @@ struct ExchangeTests {
     }
 
     @Test(
-        "has a body that is complete up to the limit, and too large above it",
+        "A body up to the limit is complete, and a longer one is too large",
         arguments: [0, 1, 8192, 65_536, Exchange.longestBody])
     func limit(limit: Int) throws {
         let seen = Monitor<Exchange.Body?>(nil)
@@ -60,7 +60,7 @@ struct ExchangeTests {
         }
     }
 
-    @Test("is not there for a body that breaks off, and its connection is given up")
+    @Test("An incomplete body causes no request, and its connection is closed")
     func incomplete() throws {
         let server = try UnixResponder()
         let head = begin() + stream(.parameters, [])
@@ -76,7 +76,7 @@ struct ExchangeTests {
         #expect(try server.client().ask() == echoed(""))
     }
 
-    @Test("reads away a body that nobody wanted, so that the connection can be kept")
+    @Test("An unused body is skipped, so that its connection can be reused")
     func unread() throws {
         let server = try UnixResponder()
         let client = try server.client()
@@ -87,14 +87,14 @@ struct ExchangeTests {
         #expect(server.responder.acceptor.openConnections == 1)
     }
 
-    @Test("takes nothing of a body for a request, however long that is")
+    @Test("No part of a body is taken for a request, however long the body is")
     func endless() throws {
         let server = try UnixResponder { exchange in
             #expect(exchange.body(limit: .max) == .tooLarge)
             echo(exchange)
         }
         let client = try server.client()
-        // Wherever libfcgi stops reading, at a multiple of its buffer, there is the beginning of a request.
+        // Each multiple of libfcgi's buffer, where it stops reading, is the beginning of a request.
         let hidden = request(["SAY": String(repeating: "!", count: 19)])
         let head = begin() + stream(.parameters, pair("SAY", [UInt8](repeating: 65, count: 27)))
         try #require(hidden.count == 64 && head.count == 64)
@@ -106,7 +106,7 @@ struct ExchangeTests {
         #expect(server.responder.acceptor.openConnections == 1)
     }
 
-    @Test("sends an answer whole, however long it is and wherever its head ends")
+    @Test("A response of any length, with a head of any length, is sent completely")
     func lengths() throws {
         let bytes = (0..<1_100_000).map { UInt8(truncatingIfNeeded: $0 &* 7 >> 3) }
         let server = try UnixResponder { exchange in
@@ -124,7 +124,7 @@ struct ExchangeTests {
         }
     }
 
-    @Test("names its request's own number in every record of the answer")
+    @Test("Every record of the response has the id of its request")
     func number() throws {
         let server = try UnixResponder()
         let client = try server.client()
@@ -132,13 +132,13 @@ struct ExchangeTests {
         #expect(client.answer(id: 258) == Array(echoed("x").utf8))
     }
 
-    @Test("answers with nothing where nothing was sent, and ends by itself where nobody ended it")
+    @Test("A request without an explicit response gets an empty one")
     func empty() throws {
         let server = try UnixResponder { _ in }
         #expect(try server.client().ask() == "")
     }
 
-    @Test("sends only the first answer, and has no parameters from then on")
+    @Test("Only the first response is sent, and the request then has no parameters")
     func answeredTwice() throws {
         let server = try UnixResponder { exchange in
             echo(exchange)

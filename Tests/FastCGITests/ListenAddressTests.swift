@@ -1,10 +1,10 @@
 import FastCGI
 import Testing
 
-@Suite("The address to listen at")
+@Suite("The address to listen on")
 struct ListenAddressTests {
     @Test(
-        "is a path where there is a slash or no colon",
+        "A text with a slash or without a colon is a path",
         arguments: [
             "/run/reengagement/api.sock", ".local/run/api.sock", "api.sock", "/run/a:9000", "./a:9000", "/Ōtaki 1",
         ])
@@ -12,7 +12,7 @@ struct ListenAddressTests {
         #expect(ListenAddress(text) == .unix(path: text))
     }
 
-    @Test("is a host and a port, an IPv6 address in brackets")
+    @Test("A host and a port are accepted, with brackets around an IPv6 address")
     func hosts() {
         #expect(ListenAddress("127.0.0.1:9000") == .tcp(host: "127.0.0.1", port: 9000))
         #expect(ListenAddress("localhost:1") == .tcp(host: "localhost", port: 1))
@@ -21,7 +21,7 @@ struct ListenAddressTests {
     }
 
     @Test(
-        "is refused where the host is not named, the port is none, or a byte ends the text early",
+        "An address without a host, with an invalid port or with a NUL is refused",
         arguments: [
             "", ":9000", "[]:9000", "host:", "host:0", "host:65536", "host:-1", "host:+1", "host: 1", "host:1x",
             "[::1]",
@@ -31,7 +31,7 @@ struct ListenAddressTests {
         #expect(ListenAddress(text) == nil)
     }
 
-    @Test("is a path of 107 bytes at most, whatever its letters")
+    @Test("A path has at most 107 bytes")
     func length() {
         #expect(ListenAddress("/" + String(repeating: "a", count: 106)) != nil)
         #expect(ListenAddress("/" + String(repeating: "a", count: 107)) == nil)

@@ -19,7 +19,7 @@ struct UnixListenerTests {
         return lstat(path, &status) == 0 ? status.st_mode : nil
     }
 
-    @Test("is reached through its group alone, and leaves nothing else in its folder")
+    @Test("The socket is accessible to its group, and no other file remains in its folder")
     func mode() throws {
         let listener = try Listener.open(.unix(path: path))
         #expect(mode(path) == S_IFSOCK | 0o660)
@@ -28,7 +28,7 @@ struct UnixListenerTests {
         withExtendedLifetime(listener) {}
     }
 
-    @Test("refuses a path where something else is, and does not touch that")
+    @Test("A path with another file is refused, and that file stays")
     func notASocket() throws {
         close(open(path, O_CREAT | O_WRONLY, 0o600))
         symlink(path, folder.path + "/link")
@@ -40,14 +40,14 @@ struct UnixListenerTests {
         #expect(folder.names == ["link", "s"])
     }
 
-    @Test("refuses a folder that is not there or may not be written to")
+    @Test("A missing or read-only folder is refused")
     func noFolder() {
         for path in ["\(folder.path)/none/s", "/proc/s"] {
             #expect(throws: ListenError.self) { try Listener.open(.unix(path: path)) }
         }
     }
 
-    @Test("takes over a path from a server that runs, and from one that has died")
+    @Test("A new server replaces a running one and one that has died")
     func takeover() throws {
         var first: Listener? = try Listener.open(.unix(path: path))
         let second = try Listener.open(.unix(path: path))
@@ -67,7 +67,7 @@ struct UnixListenerTests {
         #expect(folder.names == [])
     }
 
-    @Test("removes no path that is gone already")
+    @Test("A path that is already removed is not removed again")
     func removedByHand() throws {
         let listener = try Listener.open(.unix(path: path))
         unlink(path)
@@ -77,7 +77,7 @@ struct UnixListenerTests {
         #expect(folder.names == ["s"])
     }
 
-    @Test("takes a path as long as the kernel's limit, and none that is longer")
+    @Test("A path may have the length of the kernel's limit and no more")
     func longPaths() throws {
         let prefix = folder.path + "/"
         for length in [90, 100, 106, 107] {
@@ -93,7 +93,7 @@ struct UnixListenerTests {
         #expect(folder.names == [])
     }
 
-    @Test("takes a long path whose last part is short")
+    @Test("A long folder with a short name is accepted")
     func deepPath() throws {
         let deep = folder.path + "/" + String(repeating: "d", count: 104 - folder.path.utf8.count)
         mkdir(deep, 0o700)
@@ -103,7 +103,7 @@ struct UnixListenerTests {
         listener.withdraw()
     }
 
-    @Test("does not block, and is closed in programs that the server starts")
+    @Test("The socket does not block, and is closed in child processes")
     func flags() throws {
         let listener = try Listener.open(.unix(path: path))
         #expect(fcntl(listener.descriptor, F_GETFL) & O_NONBLOCK != 0)
@@ -111,9 +111,9 @@ struct UnixListenerTests {
     }
 }
 
-@Suite("The listener on a port")
+@Suite("The listener on a TCP port")
 struct TCPListenerTests {
-    /// A port that was free a moment ago.
+    /// A port that was free at the time of the call.
     private func freePort() throws -> UInt16 {
         let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
@@ -124,7 +124,7 @@ struct TCPListenerTests {
         return UInt16(bigEndian: address.sin_port)
     }
 
-    /// A listener, at another port where somebody was faster.
+    /// A listener, on another port if the first one was taken meanwhile.
     private func listener() throws -> (Listener, UInt16) {
         for _ in 0..<10 {
             let port = try freePort()
@@ -134,7 +134,7 @@ struct TCPListenerTests {
         return (try Listener.open(.tcp(host: "127.0.0.1", port: port)), port)
     }
 
-    @Test("answers there, refuses the port while it is taken, and stops listening when told to")
+    @Test("The listener accepts connections, refuses a port in use, and stops listening")
     func life() throws {
         let (listener, port) = try listener()
         let responder = try Responder(listener, echo)
@@ -147,7 +147,7 @@ struct TCPListenerTests {
         #expect(refusal?.code == ECONNREFUSED)
     }
 
-    @Test("says which host has no address")
+    @Test("The error names the host that has no address")
     func unknownHost() {
         let error = #expect(throws: ListenError.self) { try Listener.open(.tcp(host: "no such host", port: 9000)) }
         #expect(error?.description.hasPrefix("no such host: ") == true)
@@ -166,8 +166,8 @@ struct InheritedListenerTests {
         return descriptor
     }
 
-    @Test("answers, and leaves path and socket to the next server when it stops")
-    func handedOn() throws {
+    @Test("It accepts connections, and leaves path and socket to the next server")
+    func successor() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/s"
         let ours = listeningSocket(path)
@@ -179,7 +179,7 @@ struct InheritedListenerTests {
         responder.acceptor.stop(grace: .seconds(60))
         #expect(responder.ends())
         #expect(folder.names == ["s"])
-        // Between the two servers a connection waits and is not refused.
+        // Between the two servers, a connection waits and is not refused.
         let client = try Client(path: path)
         client.send(request(["SAY": "next"]))
         let successor = try Responder(Listener.inherited(descriptor: next), echo)
@@ -187,7 +187,7 @@ struct InheritedListenerTests {
         withExtendedLifetime(successor) {}
     }
 
-    @Test("refuses a descriptor that does not listen")
+    @Test("A descriptor that does not listen is refused")
     func refused() throws {
         let folder = try TemporaryFolder()
         let connected = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)

@@ -29,7 +29,7 @@ struct RequestScanTests {
             + stream(.input, [1, 2, 3, 4], size: 3, padding: 255, id: 65_535),
     ]
 
-    @Test("finds its end at the last byte and no sooner, however the bytes are cut", arguments: whole)
+    @Test("The end of a request is found at its last byte, with any division into pieces", arguments: whole)
     func end(bytes: [UInt8]) {
         for piece in [1, 2, 3, 7, 8, 9, 64, bytes.count] {
             let last = (bytes.count - 1) % piece + 1
@@ -41,12 +41,12 @@ struct RequestScanTests {
         #expect(verdict(bytes + [1]) == .complete(bytes.count))
     }
 
-    @Test("calls the same broken, however the bytes are cut", arguments: HostileBytes.wrong)
+    @Test("An invalid request is found broken, with any division into pieces", arguments: HostileBytes.wrong)
     func broken(example: HostileBytes) {
         for piece in [1, 3, 8, .max] {
             var scan = RequestScan()
             let verdict = take(example.bytes, by: piece, &scan)
-            // What follows a whole request is for whoever reads to notice.
+            // The reader, not the scan, refuses bytes after a complete request.
             if case .complete = verdict {
                 #expect(example.testDescription.hasSuffix("after the request"))
             } else {
@@ -55,8 +55,8 @@ struct RequestScanTests {
         }
     }
 
-    @Test("keeps what a request consists of, and of a long body its beginning and its length")
-    func kept() {
+    @Test("The scan stores the parameters, and the beginning and the length of a long body")
+    func stored() {
         var scan = RequestScan(storing: true)
         let body = (0..<300_000).map { UInt8(truncatingIfNeeded: $0) }
         let bytes =
@@ -69,15 +69,15 @@ struct RequestScanTests {
         #expect(scan.inputLength == body.count)
     }
 
-    @Test("keeps nothing where nothing is wanted")
-    func notKept() {
+    @Test("By default, the scan stores no content")
+    func notStored() {
         var scan = RequestScan()
         _ = take(request(["SAY": "x"], body: [1]), by: .max, &scan)
         #expect(scan.storedContent.parameters == [] && scan.storedContent.input == [])
         #expect(scan.inputLength == 1)
     }
 
-    @Test("allows as many parameters as nginx lets a client send, and not a byte more")
+    @Test("The limit of the parameters is exact")
     func mostParameters() {
         let most = RequestScan.mostParameters
         let value = [UInt8](repeating: 65, count: most - 8)
@@ -87,7 +87,7 @@ struct RequestScanTests {
         #expect(verdict(begin() + stream(.parameters, pair("SAY", value + [65])) + record(.input)) == .broken)
     }
 
-    @Test("never fails on random bytes, whole requests with one byte changed among them")
+    @Test("Random bytes and changed requests never crash the scan")
     func random() {
         var generator = SystemRandomNumberGenerator()
         let good = Self.whole[2]
@@ -95,7 +95,7 @@ struct RequestScanTests {
             var bytes = good
             bytes[Int.random(in: 0..<bytes.count, using: &generator)] = .random(in: 0...255, using: &generator)
             let whole = verdict(bytes)
-            // Cutting it up changes nothing.
+            // The division into pieces does not change the verdict.
             if case .complete = whole {
                 guard case .complete = verdict(bytes, piece: 5) else { return #expect(Bool(false), "\(bytes)") }
             } else {

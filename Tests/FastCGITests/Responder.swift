@@ -2,7 +2,7 @@ import FastCGI
 import Glibc
 import Threads
 
-/// A folder for sockets, removed with the value that made it.
+/// A folder for sockets, removed with its last reference.
 final class TemporaryFolder: Sendable {
     let path: String
 
@@ -17,7 +17,7 @@ final class TemporaryFolder: Sendable {
         rmdir(path)
     }
 
-    /// What is in it, sorted.
+    /// The names of its entries, sorted.
     var names: [String] {
         guard let folder = opendir(path) else { return [] }
         defer { closedir(folder) }
@@ -32,7 +32,7 @@ final class TemporaryFolder: Sendable {
     }
 }
 
-/// An acceptor and its workers, which answer as a test tells them.
+/// An acceptor and its workers, which respond with a function of the test.
 final class Responder: Sendable {
     let acceptor: Acceptor
     private let running: Monitor<Int>
@@ -56,15 +56,15 @@ final class Responder: Sendable {
 
     deinit {
         acceptor.stop(grace: .zero)
-        // A worker that hangs has failed its test; this one must not hang for it.
+        // A worker that hangs has already failed its test, and must not hang this deinitializer.
         if ends() { for thread in threads { thread.join() } }
     }
 
-    /// Whether all workers return, within half a minute.
+    /// True if all workers return within half a minute.
     func ends() -> Bool { running.wait(until: .now + .seconds(30)) { $0 == 0 ? true : nil } ?? false }
 }
 
-/// A responder on a unix socket in a folder of its own.
+/// A responder on a unix socket in its own folder.
 struct UnixResponder {
     let folder: TemporaryFolder
     let path: String
@@ -79,16 +79,16 @@ struct UnixResponder {
     func client() throws -> Client { try Client(path: path) }
 }
 
-/// Answers with what the request asked for.
+/// Responds with the parameter `SAY`.
 @Sendable func echo(_ exchange: Exchange) {
     let said = exchange.parameter("SAY") ?? []
     exchange.answer(head: Array("Status: 200 OK\r\n\r\n".utf8), body: said)
 }
 
-/// What ``echo(_:)`` answers to a request that has `SAY`.
+/// The response of ``echo(_:)`` to a request with this `SAY`.
 func echoed(_ text: String) -> String { "Status: 200 OK\r\n\r\n\(text)" }
 
-/// Something that a test opens for all who wait for it.
+/// A gate that a test opens for all waiting threads.
 final class Gate: Sendable {
     private let isOpen = Monitor(false)
 
@@ -97,12 +97,12 @@ final class Gate: Sendable {
         isOpen.notifyAll()
     }
 
-    /// Waits until it is open, for half a minute at most.
+    /// Waits until it is open, for at most half a minute.
     @discardableResult
     func wait() -> Bool { isOpen.wait(until: .now + .seconds(30)) { $0 ? true : nil } ?? false }
 }
 
-/// Whether something comes true within half a minute.
+/// True if the condition becomes true within half a minute.
 func eventually(_ condition: () -> Bool) -> Bool {
     let deadline = ContinuousClock.now + .seconds(30)
     while ContinuousClock.now < deadline {

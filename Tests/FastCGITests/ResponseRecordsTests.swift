@@ -4,18 +4,18 @@ import Threads
 
 @testable import FastCGI
 
-@Suite("An answer")
+@Suite("Sending a response")
 struct ResponseRecordsTests {
-    private let answer = ResponseRecords(requestID: 1, head: [], body: [UInt8](repeating: 1, count: 6 << 20))
+    private let response = ResponseRecords(requestID: 1, head: [], body: [UInt8](repeating: 1, count: 6 << 20))
 
-    /// Two ends of a connection that does not block the first.
+    /// A pair of connected sockets.
     private func connection() -> (CInt, CInt) {
         var ends: [CInt] = [-1, -1]
         #expect(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0)
         return (ends[0], ends[1])
     }
 
-    @Test("may take as long as it is, to a peer who takes each mebibyte of it in time")
+    @Test("A long response has more time, if the peer reads each mebibyte in time")
     func steady() throws {
         let (sender, receiver) = connection()
         defer { close(sender) }
@@ -24,21 +24,21 @@ struct ResponseRecordsTests {
             var buffer = [UInt8](repeating: 0, count: 1 << 20)
             while case let count = recv(receiver, &buffer, buffer.count, CInt(MSG_WAITALL)), count > 0 {
                 received.withLock { $0 += count }
-                // Six of these are longer than the pace, and one is much shorter.
+                // Six of these pauses are longer than the pace, and one is much shorter.
                 Thread.sleep(.seconds(2))
             }
             close(receiver)
         }
-        #expect(answer.send(to: sender, pace: .seconds(8)))
+        #expect(response.send(to: sender, pace: .seconds(8)))
         shutdown(sender, CInt(SHUT_WR))
         reader.join()
         #expect(received.withLock { $0 } > 6 << 20)
     }
 
-    @Test("is given up on with a peer who takes nothing")
+    @Test("Sending fails if the peer reads nothing")
     func stalled() {
         let (sender, receiver) = connection()
         defer { for end in [sender, receiver] { _ = close(end) } }
-        #expect(!answer.send(to: sender, pace: .milliseconds(200)))
+        #expect(!response.send(to: sender, pace: .milliseconds(200)))
     }
 }

@@ -2,19 +2,19 @@ import FastCGI
 import Testing
 import Threads
 
-@Suite("The acceptor, told to stop,")
+@Suite("Stopping the acceptor")
 struct StopTests {
-    /// Longer than any wait of these tests: nothing may have to wait for its end.
+    /// Longer than any wait of these tests, so that no test passes only because it ended.
     private let grace = Duration.seconds(300)
 
-    /// Waits until the only worker has put earlier requests' connections back: an answer is read before that.
+    /// Waits until the only worker has given its connections back, which it does after a response.
     private func settle(_ server: UnixResponder) throws {
         let open = server.responder.acceptor.openConnections
         #expect(try server.client().ask(keep: false) != nil)
         #expect(eventually { server.responder.acceptor.openConnections == open })
     }
 
-    @Test("ends at once where there is no connection, removes its path and accepts no other")
+    @Test("Without connections, the workers end at once, the path is removed and no connection is accepted")
     func nothingOpen() throws {
         let server = try UnixResponder()
         #expect(try server.client().ask(keep: false) != nil)
@@ -25,19 +25,19 @@ struct StopTests {
         server.responder.acceptor.stop(grace: grace)
     }
 
-    @Test("answers a kept connection once more and then closes it")
-    func keptConnection() throws {
+    @Test("An idle connection gets one more response and is then closed")
+    func idleConnection() throws {
         let server = try UnixResponder(workers: 1)
         let client = try server.client()
         #expect(client.ask(["SAY": "before"]) == echoed("before"))
         try settle(server)
         server.responder.acceptor.stop(grace: grace)
-        #expect(client.ask(["SAY": "once more"]) == echoed("once more"))
+        #expect(client.ask(["SAY": "again"]) == echoed("again"))
         #expect(client.isClosed())
         #expect(server.responder.ends())
     }
 
-    @Test("ends when the client has closed its idle connections")
+    @Test("The workers end when the client has closed its idle connections")
     func idleConnections() throws {
         let server = try UnixResponder(workers: 1)
         var clients = try (0..<8).map { _ in try server.client() }
@@ -49,7 +49,7 @@ struct StopTests {
         #expect(server.responder.ends())
     }
 
-    @Test("gives idle connections up at its deadline")
+    @Test("The workers end at the deadline despite idle connections")
     func deadline() throws {
         let server = try UnixResponder()
         let client = try server.client()
@@ -59,7 +59,7 @@ struct StopTests {
         withExtendedLifetime(client) {}
     }
 
-    @Test("finishes the request that it is at, and answers that connection once more")
+    @Test("The current request is finished, and its connection gets one more response")
     func underWay() throws {
         let (begun, gate) = (Gate(), Gate())
         let server = try UnixResponder { exchange in
@@ -73,12 +73,12 @@ struct StopTests {
         server.responder.acceptor.stop(grace: grace)
         gate.open()
         #expect(client.answer() == Array(echoed("in time").utf8))
-        #expect(client.ask(["SAY": "once more"]) == echoed("once more"))
+        #expect(client.ask(["SAY": "again"]) == echoed("again"))
         #expect(client.isClosed())
         #expect(server.responder.ends())
     }
 
-    @Test("answers every connection that waited to be accepted")
+    @Test("Every connection in the backlog gets a response")
     func backlog() throws {
         let (begun, gate) = (Gate(), Gate())
         let server = try UnixResponder(workers: 1) { exchange in
@@ -89,7 +89,7 @@ struct StopTests {
         let first = try server.client()
         first.send(request(["SAY": "first"]))
         #expect(begun.wait())
-        // The only worker is busy, so these are in the backlog alone.
+        // The only worker is busy, so these connections are only in the backlog.
         let waiting = try (0..<32).map { number in
             let client = try server.client()
             client.send(request(["SAY": "\(number)"]))
@@ -102,11 +102,11 @@ struct StopTests {
             try #require(client.isClosed())
         }
         #expect(first.answer() == Array(echoed("first").utf8))
-        #expect(first.ask(["SAY": "once more"]) == echoed("once more"))
+        #expect(first.ask(["SAY": "again"]) == echoed("again"))
         #expect(server.responder.ends())
     }
 
-    @Test("answers or refuses whoever connects at that moment, and leaves nobody in between")
+    @Test("A client that connects during the stop gets a response or is refused")
     func race() throws {
         for _ in 0..<10 {
             let server = try UnixResponder(workers: 2)
