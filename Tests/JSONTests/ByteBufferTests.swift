@@ -3,16 +3,16 @@ import Testing
 
 @testable import JSON
 
-/// What ``ByteBuffer`` writes many bytes at a time, against the same written one by one.
+/// Compares the output of ``ByteBuffer``, which writes many bytes at a time, with bytes written one by one.
 @Suite("The byte buffer")
 struct ByteBufferTests {
-    /// Bytes that need escaping, their neighbours, and those that bit tricks might take for them.
+    /// Bytes that need escaping, their neighbours, and bytes that bit operations might confuse with them.
     private static let nasty: [UInt8] = [
         0x00, 0x01, 0x08, 0x09, 0x0A, 0x0D, 0x1F, 0x20, 0x21, 0x22, 0x23, 0x5B, 0x5C, 0x5D, 0x7F, 0x80, 0x9F, 0xA0,
         0xA2, 0xDC, 0xFF,
     ]
 
-    @Test("escapes every byte at every place of a text of any length as the plain way does")
+    @Test("Every byte, at every place of a text of any length, is escaped like in the plain writer")
     func places() {
         for length in 1...40 {
             for place in 0..<length {
@@ -26,7 +26,7 @@ struct ByteBufferTests {
         for byte in UInt8.min ... .max { #expect(Self.written(string: [byte]) == Plain.string([byte])) }
     }
 
-    @Test("escapes texts made up of nasty bytes as the plain way does")
+    @Test("Random texts of such bytes are escaped like in the plain writer")
     func madeUp() {
         var random = SystemRandomNumberGenerator()
         for _ in 0..<20_000 {
@@ -39,7 +39,7 @@ struct ByteBufferTests {
         }
     }
 
-    @Test("copies values and prepared names of any length, with a comma and without")
+    @Test("Values and prepared names of any length are copied, with a comma and without")
     func members() {
         let names: [StaticString] = [
             "", "a", "id", "risk_level_12", "exactly_13_by", "a_name_longer_than_sixteen_bytes", "x",
@@ -62,7 +62,7 @@ struct ByteBufferTests {
         }
     }
 
-    @Test("writes the digits of any number")
+    @Test("The digits of any number are written")
     func numbers() {
         var random = SystemRandomNumberGenerator()
         let some = (0..<1000).map { _ in Int.random(in: .min ... .max, using: &random) >> Int.random(in: 0..<64) }
@@ -74,7 +74,7 @@ struct ByteBufferTests {
         }
     }
 
-    @Test("grows in the middle of anything and keeps what it has")
+    @Test("The buffer keeps its content when it grows")
     func growth() {
         var buffer = ByteBuffer(capacity: 1)
         var expected: [UInt8] = []
@@ -94,7 +94,7 @@ struct ByteBufferTests {
         return buffer.bytes
     }
 
-    /// Runs `body` with a copy that ends where a page ends and the next may not be read: reading on ends the test.
+    /// Runs `body` with a copy before a page without access, so that a read beyond its end crashes the test.
     private static func atEndOfMemory(_ bytes: [UInt8], _ body: (UnsafeRawBufferPointer) -> Void) {
         let page = Int(sysconf(CInt(_SC_PAGESIZE)))
         let pages = mmap(nil, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
@@ -109,7 +109,7 @@ struct ByteBufferTests {
     }
 }
 
-/// Byte by byte, as RFC 8259 section 7 has it.
+/// Escapes byte by byte, as RFC 8259 section 7 requires.
 private enum Plain {
     static func string(_ text: [UInt8]) -> [UInt8] {
         Array("\"".utf8) + text.flatMap(escaped) + Array("\"".utf8)

@@ -5,7 +5,7 @@ private func parse(_ text: String) throws -> JSONValue { try JSONValue.parse(Arr
 
 @Suite("The JSON parser")
 struct JSONParserTests {
-    @Test("accepts every kind of value")
+    @Test("Every kind of value is parsed")
     func values() throws {
         let object = try #require(try parse(#" {"a": [1, -0.5e+3, true, false, null, "x"], "b": {}} "#).object)
         #expect(object["a"]?.array?.count == 6)
@@ -16,7 +16,7 @@ struct JSONParserTests {
     }
 
     @Test(
-        "refuses what is not JSON",
+        "A text that is not JSON is refused",
         arguments: [
             "", " ", "{", "}", "[1,]", "{\"a\":1,}", "{a:1}", "{'a':1}", "01", "+1", "1.", ".5", "1e", "- 1", "tru",
             "NaN",
@@ -27,13 +27,13 @@ struct JSONParserTests {
         #expect(throws: JSONError.self) { try parse(text) }
     }
 
-    @Test("resolves every escape")
+    @Test("Every escape is resolved")
     func escapes() throws {
         #expect(try parse(#""\"\\\/\b\f\n\r\té😀""#).text == "\"\\/\u{8}\u{C}\n\r\té😀")
     }
 
     @Test(
-        "shows a lone surrogate instead of repairing it",
+        "A lone surrogate is reported, not repaired",
         arguments: [
             #""\ud83d""#, #""\ude00""#, #""\ud83dx""#, #""\ud83d\n""#, #""\ud83d\ud83d\ude00""#, #""\ude00\ud83d""#,
         ])
@@ -46,7 +46,7 @@ struct JSONParserTests {
         #expect(string.text == nil)
     }
 
-    @Test("shows U+0000, which PostgreSQL cannot store")
+    @Test("U+0000, which PostgreSQL cannot store, is reported")
     func nul() throws {
         guard case .string(let string) = try parse(#""a\u0000b""#) else {
             Issue.record("not a string")
@@ -56,14 +56,14 @@ struct JSONParserTests {
         #expect(string.text == nil)
     }
 
-    @Test("refuses bytes that are not UTF-8, encoded surrogates and overlong forms included")
+    @Test("Bytes that are not UTF-8 are refused, including encoded surrogates and overlong forms")
     func notUTF8() {
         for bytes: [UInt8] in [[0xFF], [0x22, 0xED, 0xA0, 0x80, 0x22], [0x22, 0xC0, 0x80, 0x22], [0x22, 0xC3, 0x22]] {
             #expect(throws: JSONError.notUTF8) { try JSONValue.parse(bytes) }
         }
     }
 
-    @Test("refuses what nests too deep and accepts what does not")
+    @Test("Nesting is accepted up to the limit, and refused beyond it")
     func depth() throws {
         let deepest = JSONValue.maximumDepth
         _ = try parse(String(repeating: "[", count: deepest) + String(repeating: "]", count: deepest))
@@ -71,7 +71,7 @@ struct JSONParserTests {
         #expect(throws: JSONError.tooDeep) { try parse(String(repeating: "{\"a\":", count: deepest + 1)) }
     }
 
-    @Test("keeps repeated names visible, composed and decomposed letters apart")
+    @Test("Repeated names are reported, and composed and decomposed letters are different")
     func names() throws {
         let twice = try #require(try parse(#"{"a":1,"\u0061":2}"#).object)
         #expect(twice.values(of: "a").count == 2)

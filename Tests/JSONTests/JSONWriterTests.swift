@@ -3,7 +3,7 @@ import Testing
 
 @Suite("The JSON writer")
 struct JSONWriterTests {
-    @Test("separates members and elements with commas, and nests")
+    @Test("Members and elements are separated by commas, at any depth")
     func structure() {
         var writer = JSONWriter()
         writer.object { writer in
@@ -24,7 +24,7 @@ struct JSONWriterTests {
         #expect(text == #"{"a":-1,"b":[true,null,{},[],"x"],"c":null,"d":{"e":false},"f":12.50}"#)
     }
 
-    @Test("writes strings that the parser reads back, every ASCII character and any script among them")
+    @Test("The parser reads written strings back, with every ASCII character and any script")
     func strings() throws {
         let ascii = (1...127).map { String(Character(Unicode.Scalar($0 as UInt8))) }.joined()
         for text in ["", ascii, "\"", "\\", "Ōtaki 😀 \u{2028}\u{FEFF}e\u{301}", "\u{10FFFF}"] {
@@ -35,7 +35,7 @@ struct JSONWriterTests {
         }
     }
 
-    @Test("grows as it needs, whatever it has to escape, and says how much it has written")
+    @Test("The writer grows as needed with any content, and returns the number of bytes")
     func growth() throws {
         for length in [0, 1, 63, 64, 65, 1000, 70_000] {
             var writer = JSONWriter(capacity: 1)

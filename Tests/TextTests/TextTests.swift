@@ -2,8 +2,9 @@ import Digest
 import Testing
 import Text
 
-@Suite struct TextTests {
-    @Test("Bytes are text where they are UTF-8, also with a replacement character of their own")
+@Suite("Text, hexadecimal digits and digests")
+struct TextTests {
+    @Test("Bytes are text if they are UTF-8, even if they contain U+FFFD")
     func utf8() {
         for text in ["", "a", "Ō\u{1F600}", "\u{FFFD}", "a\u{0}b"] { #expect(String(utf8: Array(text.utf8)) == text) }
         for bytes: [UInt8] in [
@@ -21,7 +22,7 @@ import Text
         #expect(Hexadecimal.text(UInt16(0xB)) == "000b")
     }
 
-    @Test("A digest is that of FIPS 180-4")
+    @Test("The digest is that of FIPS 180-4")
     func digest() throws {
         let digest = try #require(SHA256(Array("abc".utf8)))
         #expect(digest.text == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")

@@ -1,11 +1,11 @@
 import Testing
 import Threads
 
-@Suite("A back-off")
+@Suite("The back-off")
 struct BackOffTests {
     private let start = ContinuousClock.now
 
-    @Test("doubles the pause up to its cap, shortened by the jitter to no less than half")
+    @Test("The pause doubles up to its limit, and jitter shortens it by at most half")
     func pauses() throws {
         for (jitter, expected) in [(1.0, [50, 100, 200, 400, 500, 500]), (0.0, [25, 50, 100, 200, 250, 250])] {
             var backOff = BackOff(first: .milliseconds(50), longest: .milliseconds(500))

@@ -1,9 +1,9 @@
 import Testing
 import Threads
 
-@Suite("A monitor")
+@Suite("The monitor")
 struct MonitorTests {
-    @Test("wakes a waiter when the value it waits for is there")
+    @Test("A waiting thread wakes up when the value fulfils its condition")
     func wakes() throws {
         let monitor = Monitor(0)
         let thread = try Thread.start {
@@ -17,14 +17,14 @@ struct MonitorTests {
         #expect(value == 3)
     }
 
-    @Test("gives up at the deadline, and at once where it has passed")
+    @Test("A wait ends at its deadline, and at once if the deadline has passed")
     func deadline() {
         let monitor = Monitor(0)
         #expect(monitor.wait(until: .now - .seconds(1)) { _ in nil as Int? } == nil)
         #expect(monitor.wait(until: .now + .milliseconds(20)) { _ in nil as Int? } == nil)
     }
 
-    @Test("keeps two threads from losing each other's changes")
+    @Test("Concurrent changes are not lost")
     func exclusion() throws {
         let monitor = Monitor(0)
         let threads = try (0..<4).map { _ in

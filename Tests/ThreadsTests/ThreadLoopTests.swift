@@ -2,7 +2,7 @@ import Synchronization
 import Testing
 import Threads
 
-@Suite("A thread loop")
+@Suite("The thread loop")
 struct ThreadLoopTests {
     private let loop = ThreadLoop()
     private let runs = Monitor(0)
@@ -12,14 +12,14 @@ struct ThreadLoopTests {
         runs.notifyAll()
     }
 
-    /// Waits until the work has run so many times.
+    /// Waits until the work has run this many times.
     private func awaitRuns(_ count: Int) -> Bool {
         runs.wait(until: .now + .seconds(30)) { $0 >= count ? true : nil } ?? false
     }
 
     private func hasEnded() -> Bool { loop.waitUntilEnded(.now + .seconds(30)) }
 
-    @Test("runs its work at once, and again after each pause")
+    @Test("The work runs at once, and again after each pause")
     func pauses() throws {
         try loop.start(for: "a test") { [self] in
             count()
@@ -30,7 +30,7 @@ struct ThreadLoopTests {
         #expect(hasEnded())
     }
 
-    @Test("waits for its first run")
+    @Test("The first run can wait for a wake")
     func first() throws {
         try loop.start(for: "a test", first: .whenWoken) { [self] in
             count()
@@ -44,7 +44,7 @@ struct ThreadLoopTests {
         #expect(hasEnded())
     }
 
-    @Test("is stopped during a pause, whatever its length")
+    @Test("A stop ends a pause of any length")
     func stoppedInPause() throws {
         try loop.start(for: "a test") { [self] in
             count()
@@ -55,7 +55,7 @@ struct ThreadLoopTests {
         #expect(hasEnded() && loop.isStopped)
     }
 
-    @Test("runs once more for a wake during a run, also where a stop follows")
+    @Test("A wake during a run causes another run, even if a stop follows")
     func wokenDuringRun() throws {
         try loop.start(for: "a test") { [self] in
             count()
@@ -69,7 +69,7 @@ struct ThreadLoopTests {
         #expect(runs.withLock { $0 } == 2)
     }
 
-    @Test("ends by itself where its work has no next run")
+    @Test("The loop ends if its work has no next run")
     func never() throws {
         try loop.start(for: "a test") { [self] in
             count()
@@ -80,14 +80,14 @@ struct ThreadLoopTests {
         #expect(runs.withLock { $0 } == 1 && !loop.isStopped)
     }
 
-    @Test("ends a pause within its work at a stop and at a wake")
+    @Test("A stop and a wake end a pause within the work")
     func pauseWithinWork() throws {
-        let goesOn = Monitor<[Bool]>([])
+        let results = Monitor<[Bool]>([])
         try loop.start(for: "a test") { [self] in
             count()
             let isRunning = loop.pause(.seconds(3600))
-            goesOn.withLock { $0.append(isRunning) }
-            goesOn.notifyAll()
+            results.withLock { $0.append(isRunning) }
+            results.notifyAll()
             return .after(.zero)
         }
         #expect(awaitRuns(1))
@@ -95,6 +95,6 @@ struct ThreadLoopTests {
         #expect(awaitRuns(2))
         loop.stop()
         #expect(hasEnded())
-        #expect(goesOn.withLock { $0 } == [true, false])
+        #expect(results.withLock { $0 } == [true, false])
     }
 }
