@@ -1,6 +1,6 @@
 import Glibc
 
-/// A program that runs beside the test, connected by its standard input and output.
+/// A program that runs during the test, connected by its standard input and output.
 ///
 /// Foundation's `Process` starts children with the signal mask of its thread, in which libdispatch blocks
 /// SIGTERM, and waits for their end on a run loop.
@@ -41,13 +41,13 @@ final class ChildProcess {
         closeInput()
     }
 
-    /// Reads from the standard output up to a line break, or to its end.
+    /// Reads the standard output up to a line break or its end.
     func readLine() -> String { read { $0 == UInt8(ascii: "\n") } }
 
     /// Reads the standard output to its end.
     func readAll() -> String { read { _ in false } }
 
-    /// Waits for the end; throws unless it was a good one.
+    /// Waits for the end. Throws if the exit status is not 0.
     func wait() throws {
         var status: CInt = 0
         guard waitpid(pid, &status, 0) == pid else { throw ChildError(program: program, status: errno) }
@@ -75,7 +75,7 @@ final class ChildProcess {
         input = -1
     }
 
-    /// Closed in other children, which would keep it open otherwise; Glibc's module has no `pipe2`.
+    /// A pair of sockets instead of a pipe, since Glibc's module has no `pipe2`.
     private static func pipe() throws -> (read: CInt, write: CInt) {
         var ends: [CInt] = [-1, -1]
         let type = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
@@ -111,7 +111,7 @@ struct ChildError: Error {
     let status: CInt
 }
 
-/// Runs a program to its end and returns what it printed.
+/// Runs a program to its end and returns its output.
 @discardableResult
 func run(_ program: String, _ arguments: [String], input: String = "") throws -> String {
     let child = try ChildProcess(program, arguments)

@@ -19,7 +19,7 @@ struct OrganizationCase: CustomTestStringConvertible, Sendable {
 
     init() throws { verifier = try .pem() }
 
-    @Test("All claims that are used are read")
+    @Test("All claims that the server uses are read")
     func all() throws {
         let claims = try verifier.verify(
             Token(["act": "{\"sub\":\"user_9\",\"iss\":\"x\"}", "exp": "1750000060.25"]).text, now: now)
@@ -31,7 +31,7 @@ struct OrganizationCase: CustomTestStringConvertible, Sendable {
     }
 
     @Test(
-        "The active organization is o.id where v is the number 2, and org_id otherwise",
+        "The active organization is o.id if v is the number 2, and org_id otherwise",
         arguments: [
             OrganizationCase(["v": "2", "o": "{\"id\":\"org_2\"}"], "org_2"),
             OrganizationCase(["v": "2.0", "o": "{\"id\":\"org_2\"}"], "org_2"),
@@ -64,7 +64,7 @@ struct OrganizationCase: CustomTestStringConvertible, Sendable {
         #expect(try verifier.verify(Token(example.claims).text, now: now).organization == example.organization)
     }
 
-    @Test("The role comes from the same place as the organization")
+    @Test("The role is read from the same version of the claims as the organization")
     func role() throws {
         let second = try verifier.verify(
             Token(["v": "2", "o": "{\"id\":\"org_2\",\"rol\":\"member\"}"]).text, now: now)
@@ -73,7 +73,7 @@ struct OrganizationCase: CustomTestStringConvertible, Sendable {
     }
 
     @Test(
-        "Optional claims may be null, absent, or of no known kind where nothing is decided by them",
+        "Optional claims may be null or absent, and those that decide nothing may have another type",
         arguments: [
             ["nbf": nil, "iat": nil], ["nbf": "null", "iat": "null"], ["sid": nil], ["sid": "null"], ["sid": "7"],
             ["act": "null"], ["act": "[]"], ["sts": "null"], ["sts": "\"active\""], ["sts": "\"\""],
@@ -98,7 +98,7 @@ struct OrganizationCase: CustomTestStringConvertible, Sendable {
     }
 
     @Test(
-        "exp lies at most so far ahead of the wall clock, with 5 seconds of leeway, whatever the token's own clock says",
+        "exp is limited by the wall clock with 5 seconds of leeway, independently of the clock for tokens",
         arguments: [60.0, 86_400, nil] as [Double?])
     func lifetime(_ longest: Double?) throws {
         let policy = Policy(issuer: issuer, longestLifetime: longest)
@@ -115,20 +115,20 @@ struct OrganizationCase: CustomTestStringConvertible, Sendable {
         #expect(reason(most + 5) == nil)
         #expect(reason(most + 5.5) == (longest == nil ? nil : .invalid(.lifetime)))
         #expect(reason(1e300) == (longest == nil ? nil : .invalid(.lifetime)))
-        // A remembered one too: the wall clock was set back since.
+        // The limit also applies to a cached token after the wall clock was set back.
         #expect(reason(most + 5) == nil)
         #expect(reason(most + 5, wall: now - 10) == (longest == nil ? nil : .invalid(.lifetime)))
         #expect(reason(most - 10, wall: now - 10) == nil)
     }
 
-    @Test("Of an audience one has to be ours; without one of ours every token with any is refused")
+    @Test("One value of aud must be allowed, and without allowed values every token with aud is refused")
     func audience() throws {
         let keys = try KeySet.quiet(.pem(SigningKey.first.publicPEM))
         let ours = Verifier(keys: keys, policy: Policy(issuer: issuer, audiences: ["us", "é"]))
-        let nobodys = Verifier(keys: keys, policy: Policy(issuer: issuer))
+        let unset = Verifier(keys: keys, policy: Policy(issuer: issuer))
         for aud in ["\"us\"", "[\"us\"]", "[\"them\",\"us\"]", "\"\\u0075s\"", "\"é\""] {
             #expect(ours.reason(Token(["aud": aud]).text) == nil, "\(aud)")
-            #expect(nobodys.reason(Token(["aud": aud]).text) == .invalid(.audience), "\(aud)")
+            #expect(unset.reason(Token(["aud": aud]).text) == .invalid(.audience), "\(aud)")
         }
         for aud in ["\"\"", "[]", "\"them\"", "\"US\"", "\"us \"", "\"us,é\"", "[\"them\"]", "\"e\\u0301\""] {
             #expect(ours.reason(Token(["aud": aud]).text) == .invalid(.audience), "\(aud)")
@@ -139,11 +139,11 @@ struct OrganizationCase: CustomTestStringConvertible, Sendable {
             #expect(ours.reason(Token(["aud": aud]).text) == .invalid(.claimMalformed), "\(aud)")
         }
         for claims in [[:], ["aud": "null"]] {
-            #expect(ours.reason(Token(claims).text) == nil && nobodys.reason(Token(claims).text) == nil)
+            #expect(ours.reason(Token(claims).text) == nil && unset.reason(Token(claims).text) == nil)
         }
     }
 
-    @Test("Texts of a token are as long as is allowed, in characters, and no longer")
+    @Test("The texts of a token may have the allowed number of characters and no more")
     func lengths() {
         func claims(_ name: String, _ text: String) -> [String: String?] {
             switch name {
@@ -162,11 +162,11 @@ struct OrganizationCase: CustomTestStringConvertible, Sendable {
                 #expect(verifier.reason(Token(claims(name, longest + "x")).text) == .invalid(.claimTooLong), "\(name)")
             }
         }
-        // Nobody reads it.
+        // The server does not use this claim of version 2.
         #expect(verifier.reason(Token(["v": "2", "org_id": "\"\(String(repeating: "x", count: 300))\""]).text) == nil)
     }
 
-    @Test("Any azp or none will do where no party is named, but it is a string")
+    @Test("Without configured parties, azp may be any string or absent")
     func anyParty() throws {
         let verifier = try Verifier.pem(parties: nil)
         #expect(verifier.reason(Token(["azp": nil]).text) == nil)
@@ -192,14 +192,14 @@ struct OrganizationCase: CustomTestStringConvertible, Sendable {
         #expect(Claims(subject: composed, expiresAt: 1) != Claims(subject: decomposed, expiresAt: 1))
     }
 
-    @Test("With a PEM any kid is taken, and none")
+    @Test("With a PEM, a token may have any kid or none")
     func anyKeyID() {
         #expect(verifier.reason(Token(header: ["kid": nil]).text) == nil)
         #expect(verifier.reason(Token(header: ["kid": "\"whatever\""]).text) == nil)
         #expect(verifier.reason(Token(header: ["typ": nil]).text) == nil)
     }
 
-    @Test("The longest token that fits in 8192 bytes passes, a longer one does not")
+    @Test("The longest token that fits into 8192 bytes is accepted, and a longer one is refused")
     func longest() {
         func token(padding: Int) -> String {
             var token = Token()
@@ -214,7 +214,7 @@ struct OrganizationCase: CustomTestStringConvertible, Sendable {
     }
 
     @Test(
-        "A claim that is used and is not text is refused, whatever libjwt makes of it",
+        "A used claim with a lone surrogate or NUL is refused by the policy itself",
         arguments: ["sub", "org_id", "sid", "org_role", "iss", "azp", "sts"], ["\\ud800", "\\udc00x", "a\\u0000"])
     func notText(_ name: String, _ text: String) throws {
         let payload = Token([name: "\"\(text)\""]).payload
@@ -225,7 +225,7 @@ struct OrganizationCase: CustomTestStringConvertible, Sendable {
     }
 
     @Test(
-        "A nested claim that is used and is not text is refused as well",
+        "A nested claim with a lone surrogate or NUL is refused by the policy itself",
         arguments: ["{\"id\":\"\\ud800\"}", "{\"id\":\"org_1\",\"rol\":\"\\u0000\"}"])
     func nestedNotText(_ organization: String) throws {
         let object = try #require(try JSONValue.parse(Array(Token(["v": "2", "o": organization]).payload.utf8)).object)

@@ -22,7 +22,7 @@ import Testing
         return (list, Verifier(keys: keys, policy: Policy(issuer: issuer), denied: list))
     }
 
-    @Test("One name stands on a line, whole, without the blanks around it, comments and empty lines")
+    @Test("Each line contains one whole name, without surrounding blanks, comments and empty lines")
     func lines() throws {
         #expect(try names("") == [])
         #expect(try names("\n\r\n \t\n#\n# user_1\n") == [])
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test("Who is on the list is refused by subject or session, remembered or not, and comes in again when it is not")
+    @Test("A listed subject or session is refused, even if its token is cached, and is accepted again when unlisted")
     func refused() throws {
         let (list, verifier) = try list("# nobody\n")
         defer { list.stop() }
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test("A file written in place, replaced, or reached by another link is seen")
+    @Test("A file that is rewritten, replaced or reached by a changed link is noticed")
     func ways() throws {
         let (list, verifier) = try list("")
         defer { list.stop() }
@@ -70,7 +70,9 @@ import Testing
         #expect(eventually { verifier.reason(token) == .invalid(.denied) })
     }
 
-    @Test("A file that cannot be read leaves the last list in force, and is counted", arguments: ["", "\u{0}", "gone"])
+    @Test(
+        "A file that cannot be read leaves the last list in force, and the failure is counted",
+        arguments: ["", "\u{0}", "gone"])
     func unreadable(_ how: String) throws {
         let (list, verifier) = try list("user_1\n")
         defer { list.stop() }
@@ -83,7 +85,7 @@ import Testing
         #expect(list.statistics.age > 0)
     }
 
-    @Test("What is taken off counts once two readings agree, since the file may be half written")
+    @Test("A missing name is accepted only after two equal readings, since the file may be half written")
     func halfWritten() throws {
         let path = try folder.write("user_1\nuser_2\n", to: "denied")
         let list = try DenyList(path: path, logger: quiet, interval: .seconds(3600))
@@ -100,10 +102,10 @@ import Testing
         try reads("user_3\n", entries: 1)
     }
 
-    @Test("A file that is still being written is no reason to let anybody in, however many readings it takes")
+    @Test("A file that is written slowly removes no name, in any number of readings")
     func writtenSlowly() throws {
         let path = try folder.write("user_1\nuser_9\n", to: "denied")
-        // Without a thread that reads the file meanwhile.
+        // The interval is too long for the thread to read the file meanwhile.
         let list = try DenyList(path: path, logger: quiet, interval: .seconds(3600))
         for (text, entries) in [
             ("# all\n", 2), ("us", 3), ("user_1\nuser_", 4), ("user_1\nuser_9\n", 4), ("user_1\nuser_9\n", 2),
@@ -113,7 +115,7 @@ import Testing
         }
     }
 
-    @Test("A file that is not there at the start stops it", arguments: ["missing", ""])
+    @Test("A missing file stops the start", arguments: ["missing", ""])
     func start(_ name: String) {
         #expect {
             try DenyList(path: "\(folder.path)/\(name)", logger: quiet)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import JWT
 
-/// A schedule whose times are seconds from its start.
+/// A schedule with times in seconds from its start.
 private final class Schedule {
     private static let start = ContinuousClock.now
     private var schedule: FetchSchedule
@@ -11,7 +11,7 @@ private final class Schedule {
         schedule = FetchSchedule(pace: pace, hasKeys: hasKeys, now: Self.start)
     }
 
-    /// One whose first fetch went well, at the time 0.
+    /// A schedule with a successful first fetch at the time 0.
     static func running() -> Schedule {
         let schedule = Schedule()
         _ = schedule.begin(at: 0)
@@ -36,14 +36,14 @@ private final class Schedule {
 }
 
 @Suite struct FetchScheduleTests {
-    @Test("The first fetch is due at the start, and there is one at a time")
+    @Test("The first fetch is due at the start, and only one fetch runs at a time")
     func first() {
         let schedule = Schedule()
         #expect(schedule.begin(at: 0))
         #expect(!schedule.begin(at: 1000))
     }
 
-    @Test("Pauses between failures double up to a cap until the first success")
+    @Test("Pauses between failures double up to a limit until the first success")
     func backOff() {
         let schedule = Schedule()
         var time = 0.0
@@ -57,7 +57,7 @@ private final class Schedule {
         #expect(pauses == [0.5, 1, 2, 4, 8, 10, 10])
     }
 
-    @Test("Jitter takes at most half of a pause away")
+    @Test("Jitter shortens a pause by at most half")
     func jitter() {
         let schedule = Schedule()
         _ = schedule.begin(at: 0)
@@ -65,7 +65,7 @@ private final class Schedule {
         #expect(schedule.due == 0.25)
     }
 
-    @Test("A thousand failures do not overflow anything")
+    @Test("A thousand failures cause no overflow")
     func manyFailures() {
         let schedule = Schedule()
         for _ in 0..<1000 {
@@ -75,7 +75,7 @@ private final class Schedule {
         #expect(schedule.fetchesEnded == 1000)
     }
 
-    @Test("After a success the next fetch is due in 5 minutes, after a later failure too")
+    @Test("After a success the next fetch is due in 5 minutes, even after a later failure")
     func interval() {
         let schedule = Schedule.running()
         #expect(schedule.due == 300)
@@ -85,19 +85,19 @@ private final class Schedule {
         #expect(schedule.due == 602)
     }
 
-    @Test("With keys at hand the first fetch is no hurry")
+    @Test("With initial keys, the first fetch is not urgent")
     func keysAtHand() {
         #expect(Schedule(hasKeys: true).due == 300)
     }
 
-    @Test("An unknown key brings a fetch at once, and is waited for at most 2 seconds")
+    @Test("An unknown key causes a fetch at once, and the wait for it is at most 2 seconds")
     func unknownKey() {
         let schedule = Schedule.running()
         #expect(schedule.unknownKey(at: 10) == .wait(fetches: 2, until: Schedule.time(12)))
         #expect(schedule.begin(at: 10))
     }
 
-    @Test("Further unknown keys bring no fetch for 30 seconds")
+    @Test("Further unknown keys cause no fetch for 30 seconds")
     func gap() {
         let schedule = Schedule.running()
         _ = schedule.unknownKey(at: 10)
@@ -108,7 +108,7 @@ private final class Schedule {
         #expect(schedule.unknownKey(at: 40) == .wait(fetches: 3, until: Schedule.time(42)))
     }
 
-    @Test("The gap counts from the last fetch for that reason, not from a regular one")
+    @Test("The gap is counted from the last fetch for an unknown key, not from a regular one")
     func gapAfterRegularFetch() {
         let schedule = Schedule.running()
         _ = schedule.begin(at: 300)
@@ -126,25 +126,25 @@ private final class Schedule {
         #expect(schedule.due == 311)
     }
 
-    @Test("Requests join a fetch that is under way, until 2 seconds after it began")
+    @Test("Requests join a running fetch until 2 seconds after it began")
     func join() {
         let schedule = Schedule.running()
         _ = schedule.begin(at: 300)
         #expect(schedule.unknownKey(at: 301) == .wait(fetches: 2, until: Schedule.time(302)))
         #expect(schedule.unknownKey(at: 302) == .refuse)
         schedule.end(at: 304, succeeded: true, jitter: 0)
-        // Joining used up nothing.
+        // Joining a fetch did not use up the gap.
         #expect(schedule.unknownKey(at: 304) == .wait(fetches: 3, until: Schedule.time(306)))
     }
 
-    @Test("Requests join a fetch that is asked for and has not begun")
+    @Test("Requests join a fetch that is due and has not begun")
     func joinPending() {
         let schedule = Schedule.running()
         #expect(schedule.unknownKey(at: 10) == .wait(fetches: 2, until: Schedule.time(12)))
         #expect(schedule.unknownKey(at: 10.1) == .wait(fetches: 2, until: Schedule.time(12)))
     }
 
-    @Test("A file is read again for each unknown key, since that costs nothing")
+    @Test("A file is read again for each unknown key, since that is cheap")
     func file() {
         let schedule = Schedule(pace: .file, hasKeys: true)
         #expect(schedule.due == 1)

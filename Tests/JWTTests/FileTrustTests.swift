@@ -6,7 +6,7 @@ import Testing
 @Suite struct FileTrustTests {
     private let folder: TemporaryFolder
     private let path: String
-    /// The folder's path as it is told.
+    /// The folder's path as it appears in reasons.
     private let place: String
 
     init() throws {
@@ -23,61 +23,61 @@ import Testing
         for name in names { try #require(chmod(folder.path + name, mode) == 0) }
     }
 
-    private func fault(_ path: String) -> String? { FileTrust().reason(path) }
+    private func reason(_ path: String) -> String? { FileTrust().reason(path) }
 
-    @Test("A file that nobody else may change is trusted, by any way to it")
+    @Test("A file that no other user may change is trusted, on any path to it")
     func good() throws {
-        #expect(fault(path) == nil)
-        #expect(fault(folder.path + "/a/./b//../b/key") == nil)
+        #expect(reason(path) == nil)
+        #expect(reason(folder.path + "/a/./b//../b/key") == nil)
         try FileManager.default.createSymbolicLink(atPath: folder.path + "/link", withDestinationPath: "a/b")
-        #expect(fault(folder.path + "/link/key") == nil)
+        #expect(reason(folder.path + "/link/key") == nil)
         try set(0o600, "/a/b/key")
-        #expect(fault(path) == nil)
+        #expect(reason(path) == nil)
     }
 
     @Test(
-        "Where others may write, to the file or to a folder above it, it is not",
+        "A file is not trusted if other users may write to it or to a folder above it",
         arguments: ["/a/b/key", "/a/b", "/a", ""])
     func othersMayWrite(_ name: String) throws {
         let mode: mode_t = name == "/a/b/key" ? 0o644 : 0o755
         try set(mode | 0o002, name)
-        #expect(fault(path)?.contains("all users may write to \(place + name) (chmod o-w)") == true)
+        #expect(reason(path)?.contains("all users may write to \(place + name) (chmod o-w)") == true)
         try set(mode | 0o020, name)
-        #expect(fault(path) == nil)
-        // Root alone gives files to other groups and users.
+        #expect(reason(path) == nil)
+        // Only root may give files to other groups and users.
         guard geteuid() == 0 else { return }
         #expect(chown(folder.path + name, 0, getegid() + 1) == 0)
-        #expect(fault(path)?.contains("the group \(getegid() + 1) may write to \(place + name)") == true)
+        #expect(reason(path)?.contains("the group \(getegid() + 1) may write to \(place + name)") == true)
         try set(mode, name)
-        #expect(fault(path) == nil)
+        #expect(reason(path) == nil)
         #expect(chown(folder.path + name, 4711, getegid()) == 0)
-        #expect(fault(path)?.contains("belongs to the user 4711") == true)
+        #expect(reason(path)?.contains("belongs to the user 4711") == true)
     }
 
-    @Test("Into a sticky folder anybody may write, for nobody moves what is another's there")
+    @Test("All users may write to a sticky folder, where no user can move another's file")
     func sticky() throws {
         try set(0o1777, "/a")
-        #expect(fault(path) == nil)
+        #expect(reason(path) == nil)
         guard geteuid() == 0 else { return }
         #expect(chown(folder.path + "/a/b", 4711, 0) == 0)
-        #expect(fault(path) != nil)
+        #expect(reason(path) != nil)
     }
 
-    @Test("A link leads on: what it leads to has to be trusted, and the folder that it stands in")
+    @Test("The target of a link and the folder of the link must both be trusted")
     func links() throws {
         try FileManager.default.createDirectory(atPath: folder.path + "/open", withIntermediateDirectories: true)
         try set(0o777, "/open")
         try FileManager.default.createSymbolicLink(atPath: folder.path + "/open/key", withDestinationPath: path)
-        #expect(fault(folder.path + "/open/key")?.contains("/open (chmod o-w)") == true)
+        #expect(reason(folder.path + "/open/key")?.contains("/open (chmod o-w)") == true)
         try FileManager.default.createSymbolicLink(atPath: folder.path + "/key", withDestinationPath: "open/key")
-        #expect(fault(folder.path + "/key")?.contains("/open (chmod o-w)") == true)
+        #expect(reason(folder.path + "/key")?.contains("/open (chmod o-w)") == true)
         try set(0o1777, "/open")
-        #expect(fault(folder.path + "/key") == nil)
+        #expect(reason(folder.path + "/key") == nil)
         try FileManager.default.createSymbolicLink(atPath: folder.path + "/loop", withDestinationPath: "loop")
-        #expect(fault(folder.path + "/loop") == nil && fault(folder.path + "/missing/x") == nil)
+        #expect(reason(folder.path + "/loop") == nil && reason(folder.path + "/missing/x") == nil)
     }
 
-    @Test("It is refused at the start in the words of the variable, and at each reading")
+    @Test("An untrusted file is refused at the start with the name of its variable")
     func refused() throws {
         try Data(jwks(SigningKey.first.jwk("first")).utf8).write(to: URL(fileURLWithPath: path))
         #expect(throws: Never.self) { try KeySet.check(.jwksFile(path)) }

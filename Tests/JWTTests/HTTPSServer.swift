@@ -1,6 +1,6 @@
 import Foundation
 
-/// A certificate authority made for the tests, and a certificate of it for 127.0.0.1 alone.
+/// A certificate authority for the tests, and its certificate for 127.0.0.1 alone.
 struct TestAuthority {
     let folder: TemporaryFolder
     let certificate: String
@@ -23,13 +23,13 @@ struct TestAuthority {
     }
 }
 
-/// A real HTTPS server on a free port of the loopback, which answers as a test tells it.
+/// A real HTTPS server on a free port of the loopback, which responds as its mode requires.
 final class HTTPSServer {
-    /// How it answers from now on.
+    /// The kind of the next responses.
     enum Mode: String {
         case ok, error, slow, huge, drip, plain, gzip, bomb
-        /// To another path, and from there no further; without end; to the same server by another name, by another port,
-        /// without TLS, and with a password.
+        /// Redirects to another path, without end, to the same server under another name, to another port, to http,
+        /// and to an address with a password.
         case moved, redirect, otherHost, otherPort, downgrade, credentials
     }
 
@@ -38,9 +38,9 @@ final class HTTPSServer {
     private let port: Int
 
     var url: String { "https://127.0.0.1:\(port)/jwks.json" }
-    /// The same server under a name that its certificate does not have.
+    /// The same server under a name that its certificate does not contain.
     var urlByName: String { "https://localhost:\(port)/jwks.json" }
-    /// The same port, for a client that would speak without TLS.
+    /// The same port for a client without TLS.
     var plainURL: String { "http://127.0.0.1:\(port)/jwks.json" }
 
     init(_ document: String, mode: Mode = .ok) throws {
@@ -53,20 +53,20 @@ final class HTTPSServer {
         self.port = port
     }
 
-    /// Answers with `document` from now on.
+    /// Responds with `document` from now on.
     func answer(_ document: String, _ mode: Mode = .ok) throws {
         try authority.folder.write(document, to: "document")
         try authority.folder.write(mode.rawValue, to: "mode")
     }
 
-    /// How many requests came.
+    /// The number of requests.
     var requests: Int {
         ((try? String(contentsOfFile: authority.folder.path + "/requests", encoding: .utf8)) ?? "").count { $0 == "\n" }
     }
 
     func stop() { process.kill() }
 
-    // It ends with its standard input as well, so that a test that dies leaves nothing behind.
+    // The script also ends with its standard input, so that a crashed test leaves no process running.
     private static let script = """
         import gzip, http.server, os, ssl, sys, threading, time
         folder = sys.argv[1]

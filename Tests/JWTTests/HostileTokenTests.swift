@@ -37,7 +37,7 @@ private func segments(_ change: (inout [String]) -> Void) -> String {
     return segments.joined(separator: ".")
 }
 
-/// The same bytes in another spelling: a bit set that the decoder throws away.
+/// The same bytes in another spelling, with an unused bit set.
 private func withTrailingBit(_ segment: String) -> String {
     let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
     guard segment.count % 4 != 0, let last = segment.last, let index = alphabet.firstIndex(of: last) else {
@@ -60,7 +60,7 @@ private let shapes: [Hostile] = [
     Hostile("empty signature", .notThreeSegments) { segments { $0[2] = "" } },
     Hostile("a megabyte", .tooLong) { String(repeating: "A", count: 1 << 20) },
     Hostile("8193 bytes", .tooLong) { String(repeating: "A", count: 8193) },
-    Hostile("8192 bytes of nothing", .notThreeSegments) { String(repeating: "A", count: 8192) },
+    Hostile("8192 bytes without a dot", .notThreeSegments) { String(repeating: "A", count: 8192) },
     Hostile("padded signature", .notBase64URL) { Token().text + "==" },
     Hostile("padded header", .notBase64URL) { segments { $0[0] += "=" } },
     Hostile("junk after the signature", .notBase64URL) { Token().text + "!" },
@@ -80,7 +80,7 @@ private let headers: [Hostile] = [
     Hostile("HS256 keyed with the public PEM", .algorithm) {
         Token(header: ["alg": "\"HS256\""]).signed { hmac($0, secret: SigningKey.first.publicPEM) }
     },
-    Hostile("RS256 in name, HMAC in truth", .signature) {
+    Hostile("RS256 in the header, HMAC as the signature", .signature) {
         Token().signed { hmac($0, secret: SigningKey.first.publicPEM) }
     },
     Hostile("HS512 keyed with the public PEM", .algorithm) {
@@ -110,7 +110,7 @@ private let headers: [Hostile] = [
     .header("crit null", .critical, ["crit": "null"]),
     .header("kid a number", .keyIDNotAString, ["kid": "7"]),
     .header("kid null", .keyIDNotAString, ["kid": "null"]),
-    .header("kid with half a character", .keyIDNotAString, ["kid": "\"\\ud800\""]),
+    .header("kid with a lone surrogate", .keyIDNotAString, ["kid": "\"\\ud800\""]),
     .header("encrypted, by its typ", .type, ["typ": "\"JWE\""]),
     .header("an access token, by its typ", .type, ["typ": "\"at+jwt\""]),
     .header("typ a number", .type, ["typ": "1"]),
@@ -123,7 +123,7 @@ private let headers: [Hostile] = [
     .rawHeader("header with NUL after it", .headerNotAnObject, "{\"alg\":\"RS256\"}\0"),
     .rawHeader("header with a trailing comma", .headerNotAnObject, "{\"alg\":\"RS256\",}"),
     .rawHeader("header with a byte order mark", .headerNotAnObject, "\u{FEFF}{\"alg\":\"RS256\"}"),
-    .rawHeader("header that nests without end", .headerNotAnObject, String(repeating: "[", count: 4000)),
+    .rawHeader("header that nests too deep", .headerNotAnObject, String(repeating: "[", count: 4000)),
     Hostile("header that is not UTF-8", .headerNotAnObject) { segments { $0[0] = base64URL([0x7B, 0xFF, 0x7D]) } },
 ]
 
@@ -133,11 +133,11 @@ private let payloads: [Hostile] = [
     .rawPayload("payload not JSON", .payloadNotAnObject, "exp"),
     .rawPayload("sub twice", .payloadNotAnObject, "{\"sub\":\"a\",\"sub\":\"b\",\"exp\":1750000060}"),
     .claims("organization id twice", .payloadNotAnObject, ["v": "2", "o": "{\"id\":\"org_1\",\"id\":\"org_2\"}"]),
-    .rawPayload("payload that nests without end", .payloadNotAnObject, String(repeating: "[", count: 3000)),
+    .rawPayload("payload that nests too deep", .payloadNotAnObject, String(repeating: "[", count: 3000)),
     .claims("no exp", .expirationMissing, ["exp": nil]),
     .claims("exp null", .expirationMissing, ["exp": "null"]),
     .claims("exp a string", .expirationMissing, ["exp": "\"1750000060\""]),
-    .claims("exp a truth", .expirationMissing, ["exp": "true"]),
+    .claims("exp a Boolean", .expirationMissing, ["exp": "true"]),
     .claims("exp infinite", .expirationMissing, ["exp": "1e400"]),
     .claims("nbf past 64 bits", .notYetValid, ["nbf": "99999999999999999999"]),
     .claims("exp 5 seconds ago", .expired, ["exp": "1749999995"]),
@@ -150,14 +150,14 @@ private let payloads: [Hostile] = [
     .claims("nbf 5.5 seconds ahead", .notYetValid, ["nbf": "1750000005.5"]),
     .claims("nbf a string", .claimMalformed, ["nbf": "\"0\""]),
     .claims("iat 6 seconds ahead", .issuedInTheFuture, ["iat": "1750000006"]),
-    .claims("iat a truth", .claimMalformed, ["iat": "false"]),
-    .claims("iss of somebody else", .issuer, ["iss": "\"https://evil.example.test\""]),
+    .claims("iat a Boolean", .claimMalformed, ["iat": "false"]),
+    .claims("iss of another issuer", .issuer, ["iss": "\"https://evil.example.test\""]),
     .claims("iss with a slash", .issuer, ["iss": "\"\(issuer)/\""]),
     .claims("iss in capitals", .issuer, ["iss": "\"HTTPS://CLERK.EXAMPLE.TEST\""]),
     .claims("no iss", .issuer, ["iss": nil]),
     .claims("iss null", .issuer, ["iss": "null"]),
     .claims("iss an array", .issuer, ["iss": "[\"\(issuer)\"]"]),
-    .claims("azp of somebody else", .authorizedParty, ["azp": "\"https://evil.example.test\""]),
+    .claims("azp of another party", .authorizedParty, ["azp": "\"https://evil.example.test\""]),
     .claims("no azp", .authorizedParty, ["azp": nil]),
     .claims("azp null", .authorizedParty, ["azp": "null"]),
     .claims("azp a number", .claimMalformed, ["azp": "1"]),
@@ -168,9 +168,9 @@ private let payloads: [Hostile] = [
     .claims("sub empty", .subjectMissing, ["sub": "\"\""]),
     .claims("sub null", .subjectMissing, ["sub": "null"]),
     .claims("sub a number", .subjectMissing, ["sub": "7"]),
-    .claims("sub with half a character", .claimMalformed, ["sub": "\"user\\udc00\""]),
+    .claims("sub with a lone surrogate", .claimMalformed, ["sub": "\"user\\udc00\""]),
     .claims("sub with NUL", .claimMalformed, ["sub": "\"user\\u0000\""]),
-    .claims("organization with half a character", .claimMalformed, ["org_id": "\"org\\ud800\""]),
+    .claims("organization with a lone surrogate", .claimMalformed, ["org_id": "\"org\\ud800\""]),
     Hostile("signed with another key", .signature) { Token(key: .second).text },
     Hostile("payload changed after signing", .signature) {
         segments { $0[1] = base64URL(Token(["sub": "\"user_2\""]).payload.utf8) }
@@ -195,23 +195,23 @@ private let payloads: [Hostile] = [
 ]
 
 @Suite struct HostileTokenTests {
-    @Test("A malformed text is refused before anything reads it", arguments: shapes)
+    @Test("A malformed text is refused before any part is parsed", arguments: shapes)
     func shape(_ hostile: Hostile) throws {
         #expect(try Verifier.pem().reason(hostile.token()) == .invalid(hostile.reason))
     }
 
-    @Test("A header that asks for anything but RS256 is refused", arguments: headers)
+    @Test("A header with another algorithm or type is refused", arguments: headers)
     func header(_ hostile: Hostile) throws {
         #expect(try Verifier.pem().reason(hostile.token()) == .invalid(hostile.reason))
     }
 
-    @Test("A payload that fails a rule is refused, however well signed", arguments: payloads)
+    @Test("A payload that violates a rule is refused, even with a valid signature", arguments: payloads)
     func payload(_ hostile: Hostile) throws {
         #expect(try Verifier.pem().reason(hostile.token()) == .invalid(hostile.reason))
     }
 
     @Test(
-        "A claim that nobody reads may hold whatever JSON allows, also what jansson, inside libjwt, does not take",
+        "An unused claim may have any JSON value, even one that jansson inside libjwt rejects",
         arguments: [
             "18446744073709551616", "-9223372036854775809", "1e400", "-1e400", "1e-400", "1E+9999999999", "\"\\u0000\"",
             "\"\\ud800\"", "\"\\udc00\\ud800\"", "{\"\\u0000\":1}", "[[[[1e999]]]]",
@@ -224,24 +224,24 @@ private let payloads: [Hostile] = [
         #expect(claims.subject == "user_1" && claims.expiresAt == 1_750_086_405)
     }
 
-    @Test("The type may be left out, and be spelt in small letters", arguments: [nil, "\"JWT\"", "\"jwt\""])
+    @Test("The type may be absent or in lower case", arguments: [nil, "\"JWT\"", "\"jwt\""])
     func type(_ type: String?) throws {
         #expect(try Verifier.pem().reason(Token(header: ["typ": type]).text) == nil)
     }
 
-    @Test("No refused token is ever remembered")
-    func nothingRemembered() throws {
+    @Test("A refused token is never cached")
+    func nothingCached() throws {
         let verifier = try Verifier.pem()
         for hostile in shapes + headers + payloads { _ = verifier.reason(hostile.token()) }
         #expect(verifier.cacheStatistics.tokens == 0)
     }
 
-    @Test("A reason's text holds nothing of the token", arguments: TokenError.Rule.allCases)
+    @Test("The text of a reason contains no part of the token", arguments: TokenError.Rule.allCases)
     func text(_ reason: TokenError.Rule) {
         #expect(reason.text.hasSuffix(".") && !reason.text.contains("eyJ"))
     }
 
-    @Test("The token that all of these differ from passes")
+    @Test("The token from which the hostile ones are made is accepted")
     func baseline() throws {
         #expect(try Verifier.pem().reason(Token().text) == nil)
     }

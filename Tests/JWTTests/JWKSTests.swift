@@ -12,7 +12,7 @@ struct JWKCase: CustomTestStringConvertible, Sendable {
     }
 }
 
-/// A number of so many bits, odd.
+/// An odd number of this many bits.
 private func number(bits: Int) -> [UInt8] {
     var bytes = [UInt8](repeating: 0xFF, count: (bits + 7) / 8)
     bytes[0] = UInt8(truncatingIfNeeded: 0xFF >> (bytes.count * 8 - bits))
@@ -27,7 +27,7 @@ private func number(bits: Int) -> [UInt8] {
         return keys
     }
 
-    @Test("A key becomes the same PEM that OpenSSL writes")
+    @Test("A key becomes the PEM that OpenSSL writes")
     func pem() throws {
         let keys = try parse(jwks(good, SigningKey.third.jwk("third")))
         #expect(keys[Array("first".utf8)]?.first?.pem == Array(SigningKey.first.publicPEM.utf8))
@@ -36,7 +36,7 @@ private func number(bits: Int) -> [UInt8] {
     }
 
     @Test(
-        "Members that only say what the key is for may be absent",
+        "The optional members may be absent, and unknown members may be present",
         arguments: [
             JWKCase("no use", ["use": nil]), JWKCase("no alg", ["alg": nil]),
             JWKCase("key_ops with verify", ["key_ops": "[\"verify\"]"]),
@@ -52,7 +52,7 @@ private func number(bits: Int) -> [UInt8] {
     }
 
     @Test(
-        "Keys for other purposes and unfit keys are skipped, and the others used",
+        "Keys for other purposes and unsuitable keys are skipped, and the others are used",
         arguments: [
             JWKCase("EC", ["kty": "\"EC\""]), JWKCase("kty in small letters", ["kty": "\"rsa\""]),
             JWKCase("no kty", ["kty": nil]), JWKCase("for encryption", ["use": "\"enc\""]),
@@ -76,12 +76,12 @@ private func number(bits: Int) -> [UInt8] {
         let document = try JWKS(Array(jwks(SigningKey.second.jwk("second", example.changes), good).utf8))
         #expect(document.keys.count == 1)
         #expect(document.skipped.count == 1)
-        // By itself it means that no key is in force.
+        // If it is the only key of the set, no key is in force.
         #expect(try parse(jwks(SigningKey.second.jwk("second", example.changes))) == [:])
     }
 
     @Test(
-        "What is no set of keys is refused whole",
+        "A document that is not a key set is refused",
         arguments: [
             ("", KeyError.notJSON), ("{", .notJSON), ("<html>", .notJSON), ("{\"keys\":[],\"keys\":[]}", .notJSON),
             ("[]", .noKeysArray), ("{}", .noKeysArray), ("{\"keys\":{}}", .noKeysArray), ("null", .noKeysArray),
@@ -91,10 +91,10 @@ private func number(bits: Int) -> [UInt8] {
         #expect(throws: error) { try parse(text) }
     }
 
-    @Test("An empty set is one", arguments: ["{\"keys\":[]}", "{\"keys\":[],\"other\":1}", "{\"keys\":[{}]}"])
+    @Test("An empty set is valid", arguments: ["{\"keys\":[]}", "{\"keys\":[],\"other\":1}", "{\"keys\":[{}]}"])
     func empty(_ text: String) throws { #expect(try parse(text) == [:]) }
 
-    @Test("A key that stands there twice counts once, and an encryption key of the same kid does not")
+    @Test("A repeated key counts once, and an encryption key with the same kid is skipped")
     func duplicates() throws {
         #expect(try parse(jwks(good, good)) == parse(jwks(good)))
         #expect(try parse(jwks(good, SigningKey.first.jwk("first", ["alg": nil]))) == parse(jwks(good)))
@@ -102,7 +102,7 @@ private func number(bits: Int) -> [UInt8] {
         #expect(try parse(jwks(good, SigningKey.second.jwk("first", ["use": "\"enc\""]))).count == 1)
     }
 
-    @Test("Of several signing keys with one kid each may verify, and no other key")
+    @Test("Each of several signing keys with one kid may verify, and no other key may")
     func sharedKeyID() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write(
@@ -113,18 +113,18 @@ private func number(bits: Int) -> [UInt8] {
         #expect(verifier.reason(Token(key: .third).text) == .invalid(.signature))
     }
 
-    @Test("A byte order mark before the document is no part of it")
+    @Test("A byte order mark before the document is ignored")
     func byteOrderMark() throws {
         #expect(try parse("\u{FEFF}" + jwks(good)) == parse(jwks(good)))
         #expect(throws: KeyError.notJSON) { try parse("\u{FEFF}\u{FEFF}" + jwks(good)) }
     }
 
-    @Test("A member that stands twice in a key is refused")
+    @Test("A key with a repeated member is refused")
     func repeatedMember() {
         #expect(throws: KeyError.notJSON) { try parse(jwks("{\"kid\":\"a\"," + good.dropFirst())) }
     }
 
-    @Test("Kids are told apart by their bytes")
+    @Test("A kid is compared by its bytes")
     func keyIDBytes() throws {
         #expect(try parse(jwks(SigningKey.first.jwk("caf\u{E9}"), SigningKey.second.jwk("cafe\u{301}"))).count == 2)
     }

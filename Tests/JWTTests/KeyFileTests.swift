@@ -3,8 +3,8 @@ import Testing
 
 @testable import JWT
 
-/// Keeps the events of a key set.
-// @unchecked: the events are touched only while the lock is held. (ThreadSanitizer does not see `Mutex`.)
+/// Records the events of a key set.
+// @unchecked: the events are used only while the lock is held. (ThreadSanitizer does not see `Mutex`.)
 final class Events: @unchecked Sendable {
     private let lock = NSLock()
     private var events: [KeyEvent] = []
@@ -16,7 +16,7 @@ final class Events: @unchecked Sendable {
     }
 }
 
-/// Waits until something is so, for a minute at most.
+/// Waits until the condition is true, for at most a minute.
 func eventually(_ condition: () -> Bool) -> Bool {
     let deadline = ContinuousClock.now + .seconds(60)
     while ContinuousClock.now < deadline {
@@ -41,7 +41,7 @@ func eventually(_ condition: () -> Bool) -> Bool {
 
     private func verifier(_ keys: KeySet) -> Verifier { Verifier(keys: keys, policy: Policy(issuer: issuer)) }
 
-    @Test("The key that kid names is used, and none other")
+    @Test("Only the key with the token's kid verifies it")
     func byKeyID() throws {
         try folder.write(jwks(first, second), to: "jwks.json")
         let keys = try KeySet.quiet(.jwksFile(path))
@@ -55,7 +55,7 @@ func eventually(_ condition: () -> Bool) -> Bool {
         #expect(verifier.reason(Token(header: ["kid": "\"FIRST\""]).text) == .invalid(.keyUnknown))
     }
 
-    @Test("A token of a new key passes at once, and one of a removed key fails within moments")
+    @Test("A token of a new key is accepted at once, and one of a removed key is soon refused")
     func rotation() throws {
         let keys = try KeySet.quiet(.jwksFile(path))
         let verifier = verifier(keys)
@@ -67,8 +67,8 @@ func eventually(_ condition: () -> Bool) -> Bool {
         #expect(keys.generation == 1)
     }
 
-    @Test("A remembered token is forgotten when the file changes, though no unknown key was asked for")
-    func forgotten() throws {
+    @Test("A cached token is removed when the file changes, without a request for an unknown key")
+    func cachedTokenIsRemoved() throws {
         let keys = try KeySet.quiet(.jwksFile(path))
         let verifier = verifier(keys)
         #expect(verifier.reason(firstToken) == nil)
@@ -79,7 +79,7 @@ func eventually(_ condition: () -> Bool) -> Bool {
         #expect(verifier.reason(firstToken) == .invalid(.signature))
     }
 
-    @Test("The same keys in another spelling change nothing")
+    @Test("The same keys in another spelling are no change")
     func sameKeys() throws {
         try folder.write(jwks(first, second), to: "jwks.json")
         let keys = try KeySet.quiet(.jwksFile(path))
@@ -88,7 +88,7 @@ func eventually(_ condition: () -> Bool) -> Bool {
         #expect(keys.generation == 0)
     }
 
-    @Test("A broken or missing new file keeps the old keys, is told once, and mends by itself")
+    @Test("A broken or missing file leaves the old keys in force, is reported once, and can be repaired")
     func broken() throws {
         let events = Events()
         var pace = FetchSchedule.Pace.file
@@ -109,7 +109,7 @@ func eventually(_ condition: () -> Bool) -> Bool {
         #expect(events.all.contains(.changed(keys: 1, skipped: [])))
     }
 
-    @Test("A set without keys withdraws those in force, remembered tokens with them, and one may be started with")
+    @Test("A set without keys withdraws all keys and cached tokens, and is valid at the start")
     func withdrawn() throws {
         let keys = try KeySet.quiet(.jwksFile(path))
         let verifier = verifier(keys)
@@ -125,7 +125,7 @@ func eventually(_ condition: () -> Bool) -> Bool {
     }
 
     @Test(
-        "Keys of a file that cannot be read count for so long and no longer",
+        "Keys of a file that cannot be read expire after the maximum age",
         arguments: ["gone", "broken", "elsewhere", "others'"])
     func tooOld(_ how: String) throws {
         let events = Events()
@@ -151,7 +151,7 @@ func eventually(_ condition: () -> Bool) -> Bool {
         #expect(eventually { verifier.reason(firstToken) == nil })
     }
 
-    @Test("Asked to, it reads the file at once, whatever the schedule says, and tells each time what came of it")
+    @Test("A requested reading runs at once, regardless of the schedule, and each result is reported")
     func readAgain() throws {
         let events = Events()
         var pace = FetchSchedule.Pace.file
@@ -175,7 +175,7 @@ func eventually(_ condition: () -> Bool) -> Bool {
         #expect(eventually { events.all.last == .readAgain(keys: 1, areNew: true) })
     }
 
-    @Test("A key that is the variable's own value cannot be read again, and it says so")
+    @Test("A key in the variable itself cannot be read again, which is reported")
     func fixed() throws {
         let events = Events()
         let keys = try KeySet.quiet(.pem(SigningKey.first.publicPEM), report: events.report)
@@ -183,7 +183,7 @@ func eventually(_ condition: () -> Bool) -> Bool {
         #expect(events.all.last == .fixed)
     }
 
-    @Test("Whoever may not wait is told that the key may come, and nothing of the token")
+    @Test("Without permission to wait, an unknown key is reported as not there yet")
     func noWaiting() throws {
         var pace = FetchSchedule.Pace.url
         pace.interval = .seconds(3600)
@@ -200,11 +200,11 @@ func eventually(_ condition: () -> Bool) -> Bool {
         #expect(reason(firstToken, mayWait: false) == nil)
         #expect(reason(secondToken, mayWait: false) == .keyNotThereYet)
         #expect(reason(secondToken, mayWait: true) == .invalid(.keyUnknown))
-        // Nothing new is to be had for a while, so nobody would wait.
+        // No new key is available for a while, so no request would wait.
         #expect(reason(secondToken, mayWait: false) == .invalid(.keyUnknown))
     }
 
-    @Test("A change of the same length in the same moment is seen")
+    @Test("A change of the same length at the same moment is noticed")
     func sameLength() throws {
         let keys = try KeySet.quiet(.jwksFile(path))
         try folder.write(jwks(SigningKey.second.jwk("other")), to: "jwks.json")
@@ -212,7 +212,7 @@ func eventually(_ condition: () -> Bool) -> Bool {
     }
 
     @Test(
-        "A file that cannot be used stops the start, naming the variable",
+        "An unusable file stops the start with the name of the variable",
         arguments: ["missing.json", "", "broken.json", "fifo", "huge.json", "unfit.json"])
     func atTheStart(_ name: String) throws {
         try folder.write("{", to: "broken.json")
@@ -221,15 +221,15 @@ func eventually(_ condition: () -> Bool) -> Bool {
         mkfifo(folder.path + "/fifo", 0o600)
         do throws(KeySourceError) {
             try KeySet.check(.jwksFile("\(folder.path)/\(name)"))
-            Issue.record("\(name) was taken")
+            Issue.record("\(name) was accepted")
         } catch {
             #expect(error.description.hasPrefix("CLERK_JWKS_FILE names "))
         }
     }
 
-    @Test("After the shutdown, which may be repeated, keys stay and nothing is waited for")
+    @Test("After one or more stops, the keys stay in force and no request waits")
     func shutdown() throws {
-        // So much longer than a machine busy with other things takes that a wait would show.
+        // This is much longer than a busy machine takes, so that a wait would be noticed.
         var pace = FetchSchedule.Pace.file
         pace.longestWait = .seconds(10)
         let keys = try KeySet.quiet(.jwksFile(path), pace: pace)

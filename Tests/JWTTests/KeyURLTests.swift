@@ -19,7 +19,7 @@ import Testing
 
     private func verifier(_ keys: KeySet) -> Verifier { Verifier(keys: keys, policy: Policy(issuer: issuer)) }
 
-    /// The text of the failure that fetching ends in.
+    /// The text of the error that a fetch throws. Nil if it succeeds.
     private func failure(_ server: HTTPSServer, url: String? = nil, client: HTTPSClient = HTTPSClient()) -> String? {
         var client = client
         if client.caFile == nil { client.caFile = server.authority.caFile }
@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    @Test("Keys come from an HTTPS server, and a token of one of them passes")
+    @Test("Keys are fetched from an HTTPS server, and a token of one of them is accepted")
     func fetch() throws {
         let server = try HTTPSServer(document)
         let keys = try keys(server)
@@ -40,7 +40,7 @@ import Testing
         #expect(server.requests == 1)
     }
 
-    @Test("Before the first success no token is judged that needs a key, and malformed ones are refused")
+    @Test("Before the first success, a token that needs a key is not judged, and a malformed one is refused")
     func unavailable() throws {
         let server = try HTTPSServer(document, mode: .error)
         var pace = FetchSchedule.Pace.url
@@ -64,7 +64,7 @@ import Testing
             })
     }
 
-    @Test("A new kid is fetched at once, a second one within 30 seconds is not")
+    @Test("A new kid is fetched at once, and a second one within 30 seconds is not")
     func rotation() throws {
         let server = try HTTPSServer(document)
         let keys = try keys(server)
@@ -74,14 +74,14 @@ import Testing
         try server.answer(jwks(SigningKey.second.jwk("second")))
         #expect(verifier.reason(secondToken) == nil)
         #expect(server.requests == 2)
-        // The first key is gone, and its remembered token with it.
+        // The first key is withdrawn, so its cached token is invalid.
         #expect(verifier.reason(firstToken) == .invalid(.keyUnknown))
         try server.answer(jwks(SigningKey.third.jwk("third")))
         for _ in 0..<20 { #expect(verifier.reason(thirdToken) == .invalid(.keyUnknown)) }
         #expect(server.requests == 2)
     }
 
-    @Test("Many requests with a new kid at the same time share one fetch")
+    @Test("Concurrent requests with a new kid share one fetch")
     func shared() async throws {
         let server = try HTTPSServer(document)
         let keys = try keys(server)
@@ -96,8 +96,8 @@ import Testing
         #expect(server.requests == 2)
     }
 
-    @Test("When a fetch fails the old keys go on working")
-    func keptOnFailure() throws {
+    @Test("After a failed fetch, the old keys stay in force")
+    func oldKeysAfterFailure() throws {
         let server = try HTTPSServer(document)
         var pace = FetchSchedule.Pace.url
         pace.interval = .milliseconds(50)
@@ -117,7 +117,7 @@ import Testing
         #expect(keys.generation == 1)
     }
 
-    @Test("An empty set withdraws the keys at once, and another gives them back")
+    @Test("An empty set withdraws the keys at once, and a later set restores them")
     func withdrawn() throws {
         let server = try HTTPSServer(document)
         var pace = FetchSchedule.Pace.url
@@ -134,7 +134,7 @@ import Testing
         #expect(eventually { verifier.reason(firstToken) == nil })
     }
 
-    @Test("Keys that cannot be fetched again count for so long and no longer, and are asked for more often then")
+    @Test("Keys that cannot be fetched again expire, and are then requested more often")
     func tooOld() throws {
         let server = try HTTPSServer(document)
         var pace = FetchSchedule.Pace.url
@@ -146,7 +146,7 @@ import Testing
         #expect(eventually { keys.isAvailable })
         let verifier = verifier(keys)
         #expect(verifier.reason(firstToken) == nil)
-        // Fetched in time, though the pace alone says every five minutes.
+        // The age requires a fetch earlier than the pace's five minutes.
         usleep(12_000_000)
         #expect(verifier.reason(firstToken) == nil && keys.statistics.failures == 0)
         try server.answer(document, .error)
@@ -160,10 +160,10 @@ import Testing
         #expect(events.all.count { $0 == .tooOld } == 1)
     }
 
-    @Test("A request waits no longer than it may for a server that does not answer, and the shutdown not even that")
+    @Test("A request waits for a silent server no longer than its limit, and a stop ends the wait")
     func slow() throws {
         let server = try HTTPSServer(document)
-        // Long beside what a machine busy with other things takes; the transfer itself would end much later.
+        // This is long in comparison to the delays of a busy machine. The transfer itself would end much later.
         var pace = FetchSchedule.Pace.url
         pace.longestWait = .seconds(5)
         let keys = try keys(server, pace: pace, client: HTTPSClient(deadline: .seconds(60)))
@@ -173,7 +173,7 @@ import Testing
         #expect(verifier(keys).reason(secondToken) == .invalid(.keyUnknown))
         let waited = started.duration(to: .now)
         #expect(waited > .seconds(4.9) && waited < .seconds(20))
-        // A known key is not held up, nor does a second request wait again for the same fetch.
+        // A known key does not wait, and a second request does not wait for the same fetch again.
         started = .now
         #expect(verifier(keys).reason(firstToken) == nil)
         #expect(verifier(keys).reason(secondToken) == .invalid(.keyUnknown))
@@ -184,7 +184,7 @@ import Testing
     }
 
     @Test(
-        "A transfer ends at its deadline, whether the server is silent or drips",
+        "A transfer ends at its deadline, if the server is silent or sends slowly",
         arguments: [HTTPSServer.Mode.slow, .drip])
     func deadline(_ mode: HTTPSServer.Mode) throws {
         let server = try HTTPSServer(document, mode: mode)
@@ -193,7 +193,7 @@ import Testing
         #expect(started.duration(to: .now) < .seconds(15))
     }
 
-    @Test("Answers that are not a set of keys are failures with their reason")
+    @Test("A response that is not a key set is a failure with its reason")
     func answers() throws {
         let server = try HTTPSServer(document)
         #expect(failure(server) == nil)
@@ -205,7 +205,7 @@ import Testing
         #expect(failure(server)?.contains("not JSON") == true)
     }
 
-    @Test("Compressed keys, and some with a byte order mark, are taken; what expands without end is not")
+    @Test("Compressed keys and a byte order mark are accepted, and a decompression bomb is refused")
     func encodings() throws {
         let server = try HTTPSServer(document, mode: .gzip)
         #expect(failure(server) == nil)
@@ -223,7 +223,7 @@ import Testing
     }
 
     @Test(
-        "A redirect to another host, port or scheme is not followed, nor one without end",
+        "A redirect to another host, port or scheme, and an endless one, is not followed",
         arguments: [
             (HTTPSServer.Mode.otherHost, 1, "another server"), (.otherPort, 1, "another server"),
             (.downgrade, 1, "another server"), (.credentials, 1, "another server"), (.redirect, 4, "after another"),
@@ -234,7 +234,7 @@ import Testing
         #expect(server.requests == requests)
     }
 
-    @Test("A server that cannot prove who it is gets no word in")
+    @Test("A server without a valid certificate gets no request")
     func authenticity() throws {
         let server = try HTTPSServer(document)
         let stranger = try TestAuthority()
@@ -244,18 +244,18 @@ import Testing
         #expect(server.requests == 0)
     }
 
-    @Test("The system's authorities do not vouch for the server, and with a CA file they are not asked")
+    @Test("The system's authorities do not vouch for the test server")
     func systemAuthorities() throws {
         let server = try HTTPSServer(document)
         do throws(KeyError) {
             _ = try HTTPSClient().get(server.url, atMost: 1000, isStopped: { false })
-            Issue.record("a server of an unknown authority was believed")
+            Issue.record("a server of an unknown authority was trusted")
         } catch {
             #expect(error.text.contains("certificate"))
         }
     }
 
-    @Test("Nothing but https is ever spoken")
+    @Test("Only https is used")
     func plain() throws {
         let server = try HTTPSServer(document, mode: .plain)
         #expect(failure(server, url: server.plainURL) != nil)
@@ -265,7 +265,7 @@ import Testing
     }
 
     @Test(
-        "An address that cannot be used stops the start, naming the variable",
+        "An unusable address stops the start with the name of the variable",
         arguments: [
             "http://127.0.0.1/jwks.json", "HTTP://127.0.0.1/", "ftp://127.0.0.1/", "file:///etc/passwd", "",
             "jwks.json",
@@ -275,19 +275,19 @@ import Testing
     func address(_ url: String) {
         do throws(KeySourceError) {
             try KeySet.check(.jwksURL(url, caFile: nil))
-            Issue.record("\(url) was taken")
+            Issue.record("\(url) was accepted")
         } catch {
             #expect(error.variable == "CLERK_JWKS_URL" && !error.description.contains("secret"))
         }
     }
 
-    @Test("A missing or empty file of authorities stops the start, naming the variable")
+    @Test("A missing or empty file of authorities stops the start with the name of the variable")
     func authorities() throws {
         let folder = try TemporaryFolder()
         for path in ["\(folder.path)/missing", try folder.write("nothing", to: "empty"), folder.path] {
             do throws(KeySourceError) {
                 try KeySet.check(.jwksURL("https://127.0.0.1/", caFile: path))
-                Issue.record("\(path) was taken")
+                Issue.record("\(path) was accepted")
             } catch {
                 #expect(error.variable == "CLERK_JWKS_CA_FILE")
             }

@@ -19,13 +19,13 @@ import Testing
         Verifier(keys: try .quiet(.pem(text)), policy: Policy(issuer: issuer)).reason(Token().text) == nil
     }
 
-    @Test("SPKI and PKCS#1 are the same key")
+    @Test("SPKI and PKCS#1 encode the same key")
     func both() throws {
         #expect(try accepts(pem))
         #expect(try accepts(SigningKey.first.pkcs1PEM))
     }
 
-    @Test("Line breaks may be spelt as a backslash and an n, or be those of Windows, or have text around them")
+    @Test("Line breaks may be escaped or those of Windows, and text may surround the key")
     func lineBreaks() throws {
         #expect(try accepts(pem.replacing("\n", with: "\\n")))
         #expect(try accepts(SigningKey.first.pkcs1PEM.replacing("\n", with: "\\n")))
@@ -34,7 +34,7 @@ import Testing
         #expect(try accepts(String(pem.dropLast())))
     }
 
-    @Test("A private key is refused, with a message that says so and holds nothing of it")
+    @Test("A private key is refused, with a message that quotes no part of it")
     func privateKey() throws {
         let key = SigningKey.first.privatePEM
         #expect(problem(key)?.hasPrefix("CLERK_JWT_KEY holds a private key") == true)
@@ -45,13 +45,13 @@ import Testing
         #expect(problem(encrypted)?.contains("a private key") == true)
     }
 
-    @Test("A certificate is refused, with a message that says so")
+    @Test("A certificate is refused with a message that names it")
     func certificate() throws {
         let authority = try TestAuthority()
         #expect(problem(authority.certificate)?.contains("holds a certificate") == true)
     }
 
-    @Test("Keys that RS256 cannot be trusted with are refused")
+    @Test("Keys that are unsuitable for RS256 are refused")
     func unfit() throws {
         #expect(problem(SigningKey.short.publicPEM)?.contains("1024 bits") == true)
         let ec = try run(
@@ -65,7 +65,7 @@ import Testing
     }
 
     @Test(
-        "What is no public key is refused, naming the variable",
+        "A text that is not a public key is refused with the name of the variable",
         arguments: [
             "", "secret", "-----BEGIN PUBLIC KEY-----", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
             "-----BEGIN RSA PUBLIC KEY-----\nMAA=\n-----END RSA PUBLIC KEY-----\n",
@@ -75,25 +75,25 @@ import Testing
         #expect(problem(text)?.hasPrefix("CLERK_JWT_KEY ") == true)
     }
 
-    @Test("Two keys in one value are refused, since nobody could say which is meant")
+    @Test("Two keys in one value are refused as ambiguous")
     func two() {
         #expect(problem(pem + SigningKey.second.publicPEM)?.contains("2 PEM blocks") == true)
     }
 
-    @Test("Bytes after the key, inside its block, are refused")
+    @Test("Bytes after the key inside its block are refused")
     func trailingBytes() throws {
         let key = try KeyText(pem)
         #expect(throws: KeyError.malformed) { try PublicKey(der: key.der + [0], isPKCS1: false) }
         #expect(try PublicKey(der: key.der, isPKCS1: false).pem == Array(pem.utf8))
     }
 
-    /// What happens to a key between a dashboard and a process's environment.
+    /// Alterations of a key between a dashboard and the environment of a process.
     private static let shapes: [(String, @Sendable (String) -> String)] = [
         ("one line", { $0.replacing("\n", with: "") }),
         ("spaces for line breaks", { $0.replacing("\n", with: " ") }),
         ("quoted", { "\"\($0)\"" }),
         ("quoted once too often, escaped", { "'\\\"\($0.replacing("\n", with: "\\n"))\\\"'" }),
-        ("breaks of Windows, spelt out", { $0.replacing("\n", with: "\\r\\n") }),
+        ("breaks of Windows, escaped", { $0.replacing("\n", with: "\\r\\n") }),
         ("breaks escaped twice", { $0.replacing("\n", with: "\\\\n") }),
         ("a backslash before each line break, as in a shell", { $0.replacing("\n", with: "\\\n") }),
         ("slashes escaped, as some JSON is written", { $0.replacing("/", with: "\\/") }),
@@ -109,8 +109,8 @@ import Testing
                 body($0, "").replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
             }
         ),
-        ("in base64 once more", { Data($0.utf8).base64EncodedString() }),
-        ("in base64 once more, in lines", { Data($0.utf8).base64EncodedString(options: .lineLength76Characters) }),
+        ("in base64 again", { Data($0.utf8).base64EncodedString() }),
+        ("in base64 again, in lines", { Data($0.utf8).base64EncodedString(options: .lineLength76Characters) }),
         ("no spaces at all", { $0.filter { !$0.isWhitespace } }),
     ]
 
@@ -118,20 +118,20 @@ import Testing
         pem.split(separator: "\n").dropFirst().dropLast().joined(separator: separator)
     }
 
-    @Test("A key is taken in each shape that it comes in", arguments: shapes.indices)
+    @Test("A key is accepted in each shape that dashboards and shells produce", arguments: shapes.indices)
     func shape(_ index: Int) throws {
         let (name, change) = Self.shapes[index]
         #expect(try accepts(change(pem)), "\(name)")
         #expect(try accepts(change(SigningKey.first.pkcs1PEM)), "\(name), PKCS#1")
         for key in [SigningKey.first.privatePEM] {
             let problem = problem(change(key))
-            #expect(problem?.contains("a private key") == true, "\(name): \(problem ?? "taken")")
+            #expect(problem?.contains("a private key") == true, "\(name): \(problem ?? "accepted")")
         }
         #expect(problem(change(SigningKey.short.publicPEM))?.contains("1024 bits") == true, "\(name)")
     }
 
     @Test(
-        "What is no key is told for what it is",
+        "The error names the probable kind of a text that is not a key",
         arguments: [
             ("/etc/clerk/public.pem", "a file's name"), ("./public", "a file's name"), ("public.pem", "a file's name"),
             ("https://clerk.example.test/.well-known/jwks.json", "an address"), ("{\"keys\":[]}", "JSON"),
@@ -144,7 +144,7 @@ import Testing
     func guesses(_ text: String, _ words: String) {
         #expect(
             problem(text)?.contains("holds \(words)") == true || problem(text)?.contains(words) == true,
-            "\(problem(text) ?? "taken")")
+            "\(problem(text) ?? "accepted")")
         #expect(problem(text)?.contains("\n") == false)
     }
 }

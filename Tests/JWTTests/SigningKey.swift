@@ -1,8 +1,8 @@
 import COpenSSL
 import Foundation
 
-/// A private key made for the tests, which signs what a test asks for.
-// @unchecked: OpenSSL's keys are counted and read-only once made; each signature has a context of its own.
+/// A private key for the tests, which signs any text.
+// @unchecked: OpenSSL counts references to its keys, which are read-only once made. Each signature has its own context.
 final class SigningKey: @unchecked Sendable {
     static let first = SigningKey(bits: 2048)
     static let second = SigningKey(bits: 2048)
@@ -41,7 +41,7 @@ final class SigningKey: @unchecked Sendable {
     var modulus: String { number(OSSL_PKEY_PARAM_RSA_N) }
     var exponent: String { number(OSSL_PKEY_PARAM_RSA_E) }
 
-    /// The public key as a JWK, with further or other members as JSON; nil leaves one out.
+    /// The public key as a JWK, with the members changed. Values are JSON, and nil removes a member.
     func jwk(_ keyID: String, _ changes: [String: String?] = [:]) -> String {
         json(
             [
@@ -71,7 +71,7 @@ final class SigningKey: @unchecked Sendable {
     }
 }
 
-/// An HMAC, as the key confusion attack needs it.
+/// An HMAC for the key confusion attack, which signs with the public key as the secret.
 func hmac(_ text: String, secret: String, digest: OpaquePointer? = EVP_sha256()) -> [UInt8] {
     let bytes = Array(secret.utf8)
     let key = EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, nil, bytes, bytes.count)
@@ -95,7 +95,7 @@ func base64URL(_ bytes: some Sequence<UInt8>) -> String {
     Data(bytes).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
 }
 
-/// An object of the members with the changes applied; a change to nil leaves the member out.
+/// A JSON object of the members with the changes applied. A change to nil removes the member.
 func json(_ members: [String: String], _ changes: [String: String?] = [:]) -> String {
     var members = members
     for (name, value) in changes { members[name] = value }

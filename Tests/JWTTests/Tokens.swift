@@ -8,13 +8,13 @@ let now = 1_750_000_000.0
 let issuer = "https://clerk.example.test"
 let party = "https://app.example.test"
 
-/// A header and a payload as JSON, to be spelt and signed.
+/// A token's header and payload as JSON.
 struct Token {
     var header: String
     var payload: String
     var key = SigningKey.first
 
-    /// A token that passes, with changes to its header and claims.
+    /// A valid token with changes to its header and claims.
     init(header: [String: String?] = [:], _ claims: [String: String?] = [:], key: SigningKey = .first) {
         self.header = json(["alg": "\"RS256\"", "typ": "\"JWT\"", "kid": "\"first\""], header)
         payload = json(
@@ -43,7 +43,7 @@ struct Token {
 }
 
 extension KeySet {
-    /// A set without a log.
+    /// A started key set without a log.
     static func quiet(
         _ source: KeySource, pace: FetchSchedule.Pace? = nil, client: HTTPSClient = HTTPSClient(),
         maxAge: Duration = KeySet.usualMaxAge, report: @escaping @Sendable (KeyEvent) -> Void = { _ in }
@@ -55,7 +55,7 @@ extension KeySet {
 }
 
 extension Verifier {
-    /// A verifier that knows the first key, by its PEM.
+    /// A verifier with the PEM of the first key.
     static func pem(parties: [String]? = [party], cacheCapacity: Int = 100) throws -> Verifier {
         Verifier(
             keys: try .quiet(.pem(SigningKey.first.publicPEM)),
@@ -68,7 +68,7 @@ extension Verifier {
         try verify(token, at: TokenTime(now), mayWait: mayWait)
     }
 
-    /// The reason for which a token is refused; nil where it passes.
+    /// The reason why a token is refused. Nil if it is accepted.
     func reason(_ token: String, now: Double = now) -> TokenError? {
         do throws(TokenError) {
             _ = try verify(token, now: now)
@@ -79,7 +79,7 @@ extension Verifier {
     }
 }
 
-/// A folder that is removed with the value that made it.
+/// A folder that is removed with its last reference.
 final class TemporaryFolder: Sendable {
     let path: String
 

@@ -10,7 +10,7 @@ import Testing
         [cache.statistics.hits, cache.statistics.misses, cache.statistics.evictions]
     }
 
-    @Test("A token is found again, with its own claims")
+    @Test("A cached token is found with its own claims")
     func found() {
         let cache = VerifiedTokenCache(capacity: 1000)
         for number in 0..<100 { cache.insert(token(number), claims: claims(number), generation: 3) }
@@ -21,7 +21,7 @@ import Testing
         #expect(counts(cache) == [100, 1, 0])
     }
 
-    @Test("The number of tokens never passes the capacity", arguments: [0, 1, 2, 15, 16, 17, 100, 1000])
+    @Test("The number of tokens never exceeds the capacity", arguments: [0, 1, 2, 15, 16, 17, 100, 1000])
     func bounded(_ capacity: Int) {
         let cache = VerifiedTokenCache(capacity: capacity)
         for number in 0..<3000 {
@@ -33,7 +33,7 @@ import Testing
         #expect(cache.statistics.evictions == (capacity == 0 ? 0 : 3000 - cache.count))
     }
 
-    @Test("The token that was not used for the longest time gives way")
+    @Test("The least recently used token is removed first")
     func leastRecentlyUsed() {
         let cache = VerifiedTokenCache(capacity: 16)
         for number in 0..<16 { cache.insert(token(number), claims: claims(number), generation: 0) }
@@ -44,7 +44,7 @@ import Testing
         #expect(cache.statistics.evictions == 1)
     }
 
-    @Test("A token of another generation is not found, and its place is taken without a loss")
+    @Test("A token of another generation is not found, and its removal is not counted as an eviction")
     func generation() {
         let cache = VerifiedTokenCache(capacity: 16)
         cache.insert(token(0), claims: claims(0), generation: 1)
@@ -57,7 +57,7 @@ import Testing
         #expect(cache.count == 1 && cache.statistics.evictions == 0)
     }
 
-    @Test("What is no longer current is not found")
+    @Test("A token that is no longer current is not found")
     func current() {
         let cache = VerifiedTokenCache(capacity: 16)
         cache.insert(token(0), claims: claims(0), generation: 0)
@@ -65,7 +65,7 @@ import Testing
         #expect(counts(cache) == [0, 1, 0] && cache.count == 0)
     }
 
-    @Test("Tokens that say much are fewer, so that their bytes never pass a bound, and no token's length counts")
+    @Test("Longer claims leave room for fewer tokens, and the token's own length does not count")
     func bytes() {
         let cache = VerifiedTokenCache(capacity: 1600)
         let long = String(repeating: "x", count: 1000)
@@ -82,14 +82,14 @@ import Testing
         #expect(cache.count < 400 && cache.statistics.evictions == 3000 - cache.count)
     }
 
-    @Test("Tokens that have ended are forgotten as others come, and are no loss")
+    @Test("Expired tokens are removed when others are added, and are not counted as evictions")
     func ended() {
         let cache = VerifiedTokenCache(capacity: 160)
         for number in 0..<160 { cache.insert(token(number), claims: claims(number), generation: 0) }
         #expect(cache.count == 160)
         let before = cache.statistics.evictions
-        let lasting = Claims(subject: "lasting", expiresAt: 100)
-        for number in 0..<10 { cache.insert(token(1000 + number), claims: lasting, generation: 0, now: 1) }
+        let current = Claims(subject: "current", expiresAt: 100)
+        for number in 0..<10 { cache.insert(token(1000 + number), claims: current, generation: 0, now: 1) }
         #expect(cache.count == 10 && cache.statistics.evictions == before)
         #expect(cache.claims(of: token(1000), generation: 0, isCurrent: { _ in false }) == nil && cache.count == 9)
     }
@@ -108,7 +108,7 @@ extension VerifiedTokenCache {
         [verifier.cacheStatistics.hits, verifier.cacheStatistics.misses, verifier.cacheStatistics.evictions]
     }
 
-    @Test("The second time a token is not verified again, and says the same")
+    @Test("A token is verified once, and the cache returns the same claims")
     func hit() throws {
         let verifier = try Verifier.pem()
         let token = Token().text
@@ -117,7 +117,7 @@ extension VerifiedTokenCache {
         #expect(counts(verifier) == [1, 1, 0])
     }
 
-    @Test("From exp on the full check runs, up to the leeway and no further")
+    @Test("From exp on, the full check runs, up to the leeway")
     func expiry() throws {
         let verifier = try Verifier.pem()
         let token = Token(["exp": "1750000060"]).text
@@ -130,7 +130,7 @@ extension VerifiedTokenCache {
         #expect(verifier.reason(token, now: 1_750_000_065) == .invalid(.expired))
     }
 
-    @Test("A remembered token is refused where the clock went back before its nbf or iat")
+    @Test("A cached token is refused if the clock was set back before its nbf or iat")
     func clockWentBack() throws {
         let verifier = try Verifier.pem()
         let token = Token(["nbf": "1750000000", "iat": nil]).text
@@ -142,7 +142,7 @@ extension VerifiedTokenCache {
         #expect(verifier.cacheStatistics.hits == 0)
     }
 
-    @Test("A token that differs from a remembered one by a byte is checked whole")
+    @Test("A token that differs from a cached one by a byte is verified completely")
     func differs() throws {
         let verifier = try Verifier.pem()
         let token = Token().text
@@ -164,7 +164,7 @@ extension VerifiedTokenCache {
         #expect(try Verifier.pem(cacheCapacity: 0).reason(Token().text) == nil)
     }
 
-    @Test("Threads that verify the same and different tokens at once agree")
+    @Test("Concurrent threads get correct results for equal and different tokens")
     func concurrent() async throws {
         let verifier = try Verifier.pem(cacheCapacity: 32)
         let tokens = (0..<40).map { Token(["sub": "\"user_\($0)\""]).text }
