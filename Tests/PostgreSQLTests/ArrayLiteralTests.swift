@@ -1,12 +1,12 @@
 import PostgreSQL
 import Testing
 
-@Suite("The text of an array")
+@Suite("The text of a PostgreSQL array")
 struct ArrayLiteralTests {
-    @Test("quotes what would otherwise mean something else")
+    @Test("Every element that would otherwise be misread is quoted")
     func quotes() {
         var literal = ArrayLiteral(capacity: 8)
-        // A combining mark after a quote makes one character of both to Swift, and must not hide the quote.
+        // Swift joins a quote and a combining mark to one character, which must not hide the quote.
         let texts = ["a", "a-1_B.5", #"b"\c,{}"#, "", "NULL", "null", "two words", "\"\u{301}", "a:b"]
         for text in texts { literal.append(text) }
         literal.append(nil)
@@ -16,6 +16,6 @@ struct ArrayLiteralTests {
         #expect(literal.size == literal.bytes.count - 1)
     }
 
-    @Test("is empty braces without an element")
+    @Test("An array without elements is a pair of braces")
     func empty() { #expect(ArrayLiteral().text == "{}" && ArrayLiteral.text(of: []) == "{}") }
 }

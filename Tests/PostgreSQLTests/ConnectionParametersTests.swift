@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Connection parameters")
 struct ConnectionParametersTests {
-    /// With an sslmode that asks for nothing, where none is named: what is tested is something else.
+    /// Adds sslmode=prefer if no sslmode is named, so that no certificate is needed.
     private func naming(_ text: String) -> String {
         guard !text.contains("sslmode") else { return text }
         guard text.hasPrefix("postgres") else { return text + " sslmode=prefer" }
@@ -23,13 +23,13 @@ struct ConnectionParametersTests {
     }
 
     @Test(
-        "refuse what libpq cannot read or could not connect with, without repeating it",
+        "A string that libpq cannot read or connect with is refused and not quoted",
         arguments: [
             ("host=x SECRET", "libpq"), ("postgresql://h:SECRET/x", "port"), ("host=a,b port=5432,0", "port"),
             ("port=65536", "port"), ("port=-1", "port"), ("host=a,b port=1,2,3", "numbers"),
             ("host=a,b hostaddr=127.0.0.1", "numbers"), ("hostaddr=SECRET", "hostaddr"),
             ("hostaddr=127.1.1.300", "hostaddr"),
-            // The rest of a password that was written as it is.
+            // The rest of a password that is not percent-encoded.
             ("postgresql://u:a@SECRET@h/d", "a host that holds @"), ("postgres://u:a@@h/d", "a host that holds @"),
             ("postgresql://u:a@SEC,RET@h/d", "a host that holds @"),
             ("postgresql://u:a?b@SECRET@h/d", "a host that holds @"),
@@ -44,13 +44,13 @@ struct ConnectionParametersTests {
             ("host=h no_such_option=SECRET", "libpq"),
         ])
     func invalid(text: String, words: String) throws {
-        let told = try #require(problem(text))
-        #expect(told.contains(words), "\(told)")
-        #expect(!told.contains("SEC") && !told.contains("RET") && !told.contains("\n"))
+        let found = try #require(problem(text))
+        #expect(found.contains(words), "\(found)")
+        #expect(!found.contains("SEC") && !found.contains("RET") && !found.contains("\n"))
     }
 
     @Test(
-        "take a password that is written as it has to be",
+        "A correctly encoded password is accepted",
         arguments: [
             "postgresql://u:a%40b%2Fc@h/d", "postgresql://u:a?b#c:[d@h/d", "host=h password='a b@c'",
             "host=h password=a@b",
@@ -61,7 +61,7 @@ struct ConnectionParametersTests {
     }
 
     @Test(
-        "have the installed libpq judge what it looks at no sooner than it connects",
+        "The installed libpq checks the options that it reads only when it connects",
         arguments: [
             ("sslmode=no-verify", "sslmode"), ("gssencmode=SECRET", "gssencmode"),
             ("channel_binding=1", "channel_binding"),
@@ -84,14 +84,14 @@ struct ConnectionParametersTests {
         ])
     func options(text: String, words: String) throws {
         for host in ["host=h", "host=a,b", "hostaddr=192.0.2.1", "host=[SECRET"] {
-            let told = try #require(problem("\(host) user=u \(text)"))
-            #expect(told.contains(words), "\(told)")
-            #expect(!told.contains("SECRET") && !told.contains("\n"))
+            let found = try #require(problem("\(host) user=u \(text)"))
+            #expect(found.contains(words), "\(found)")
+            #expect(!found.contains("SECRET") && !found.contains("\n"))
         }
     }
 
     @Test(
-        "ask no database about its options, and leave those alone that its sockets have no use for",
+        "Valid options are accepted without contact to a database, including those that its sockets do not use",
         arguments: [
             "host=192.0.2.1 sslmode=require gssencmode=disable channel_binding=require", "host=h sslmode=prefer",
             "host=/nonexistent sslmode=verify-full sslrootcert=/dev/null",
@@ -105,13 +105,13 @@ struct ConnectionParametersTests {
     }
 
     @Test(
-        "take one port for each host, or the default",
+        "One port for each host, or the default, is accepted",
         arguments: ["host=a,b port=5432,", "postgresql://h1:1,h2:65535/x"])
     func ports(text: String) throws {
         _ = try ConnectionParameters(connectionString: naming(text), role: "r", statementTimeout: .seconds(1))
     }
 
-    @Test("keep the operator's own options and add the server's after them")
+    @Test("The server's options follow the operator's")
     func options() throws {
         let parameters = try ConnectionParameters(
             connectionString: naming("postgresql://h1,h2/db?options=-c%20geqo%3Doff"), role: #"odd \role"#,
@@ -128,7 +128,7 @@ struct ConnectionParametersTests {
         return parameters.hosts.map { Dictionary(uniqueKeysWithValues: $0.keywords.map { ($0.keyword, $0.value) }) }
     }
 
-    @Test("ask each host of a list by itself, for the one that takes writes")
+    @Test("Each host of a list is tried by itself, for a session that accepts writes")
     func hostList() throws {
         let hosts = try hosts("postgresql://me@h1:5432,h2:6432/db")
         #expect(hosts.map { $0["host"] } == ["h1", "h2"])
@@ -137,7 +137,7 @@ struct ConnectionParametersTests {
         #expect(try self.hosts("host=a,b port=7").map { $0["port"] } == ["7", "7"])
     }
 
-    @Test("leave one host, and what the operator wants of a list, as they are")
+    @Test("A single host and the operator's target_session_attrs stay unchanged")
     func sessions() throws {
         #expect(try hosts("host=h")[0]["target_session_attrs"] == nil)
         #expect(try hosts("host=a,b target_session_attrs=any").map { $0["target_session_attrs"] } == ["any", "any"])
@@ -146,7 +146,7 @@ struct ConnectionParametersTests {
         #expect(preferring.map { $0["target_session_attrs"] } == ["standby", "standby", "any", "any"])
     }
 
-    @Test("have the kernel notice a host that vanished, at times that the operator may set")
+    @Test("The kernel detects a host that vanished, with times that the operator may set")
     func deadPeer() throws {
         let standard = try hosts("host=h")[0]
         #expect(standard["tcp_user_timeout"] == "2000")
@@ -163,7 +163,7 @@ struct ConnectionParametersTests {
     }
 
     @Test(
-        "check the server's certificate over a network, and on this machine leave it",
+        "The server's certificate is checked over a network by default, and not on this machine",
         arguments: [
             ("host=db.example.com", ["verify-full"]), ("host=db hostaddr=192.0.2.1", ["verify-full"]),
             ("host=127.example.com", ["verify-full"]),
@@ -182,7 +182,7 @@ struct ConnectionParametersTests {
     }
 
     @Test(
-        "name a weaker sslmode that is asked for by name over a network",
+        "A weaker sslmode that the operator sets for a network is reported",
         arguments: [
             ("host=db sslmode=require", "require"), ("host=a,localhost sslmode=verify-ca", "verify-ca"),
             ("host=db sslmode=disable", "disable"),
@@ -195,11 +195,11 @@ struct ConnectionParametersTests {
         #expect(parameters.uncheckedTransport == expected)
     }
 
-    @Test("say what the check needs that nobody has asked for")
+    @Test("The error names the setting that a check by default needs")
     func missingAuthorities() throws {
-        let told = try #require(unnamedProblem("host=SECRET user=u sslrootcert=/dev/null"))
-        #expect(told.contains("verify-full") && told.contains("sslrootcert") && told.contains("by name"), "\(told)")
-        #expect(!told.contains("SECRET"))
+        let found = try #require(unnamedProblem("host=SECRET user=u sslrootcert=/dev/null"))
+        #expect(found.contains("verify-full") && found.contains("sslrootcert") && found.contains("by name"), "\(found)")
+        #expect(!found.contains("SECRET"))
         let address = try #require(unnamedProblem("hostaddr=192.0.2.1 user=u \(Self.authorities)"))
         #expect(address.contains("hostaddr") && address.contains("verify-full"), "\(address)")
     }

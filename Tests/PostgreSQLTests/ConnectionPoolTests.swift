@@ -5,7 +5,7 @@ import Threads
 
 @testable import PostgreSQL
 
-/// The database that `make test` starts; the suite is reported as skipped where there is none.
+/// The database that `make test` starts. Without one, the suite is reported as skipped.
 private let databaseURL = getenv("TEST_DATABASE_URL").map { String(cString: $0) }
 
 @Suite("The connection pool", .enabled(if: databaseURL != nil, "TEST_DATABASE_URL names no database"))
@@ -35,7 +35,7 @@ struct ConnectionPoolTests {
         }
     }
 
-    @Test("returns rows, NULLs and text in any script")
+    @Test("The result has rows, NULLs and text in any script")
     func rows() throws {
         let result = try pool().run(query("SELECT $1::text, NULL, 'Ōtaki 😀'", ["O'Brien"]), organization: "o")
         #expect(result.rowCount == 1)
@@ -45,7 +45,7 @@ struct ConnectionPoolTests {
         #expect(result[0].text(3) == nil)
     }
 
-    @Test("binds each statement to its organization and leaves nothing behind for the next")
+    @Test("Each statement is bound to its organization, without effect on the next one")
     func organization() throws {
         let pool = try pool(capacity: 1)
         let read = query("SELECT current_setting('reengagement.organization')")
@@ -55,7 +55,7 @@ struct ConnectionPoolTests {
         #expect(pool.statistics.idle == 1)
     }
 
-    @Test("prepares a statement again where the columns of its function have changed")
+    @Test("A statement is prepared again if the columns of its function have changed")
     func outdatedPlan() throws {
         let pool = try pool(capacity: 1)
         let function = "public.outdated_plan(integer)"
@@ -78,7 +78,7 @@ struct ConnectionPoolTests {
         }
     }
 
-    @Test("runs a statement that binds itself, and another after it in the same transaction")
+    @Test("A statement that binds itself and the next one run in the same transaction")
     func bindingStatement() throws {
         let pool = try pool(capacity: 1)
         let binding = Statement(
@@ -98,7 +98,7 @@ struct ConnectionPoolTests {
         #expect(pool.statistics.idle == 1)
     }
 
-    @Test("prepares a statement once on a connection")
+    @Test("A connection prepares each statement once")
     func prepared() throws {
         let pool = try pool(capacity: 1)
         for _ in 0..<3 { _ = try pool.run(query("SELECT 1"), organization: "o") }
@@ -106,7 +106,7 @@ struct ConnectionPoolTests {
         #expect(try pool.run(count, organization: "o")[0].int(0) == 1)
     }
 
-    @Test("goes on with the same connection after the database refused a statement")
+    @Test("A refused statement does not end its connection")
     func refused() throws {
         let pool = try pool(capacity: 1)
         let process = query("SELECT pg_backend_pid()")
@@ -125,12 +125,12 @@ struct ConnectionPoolTests {
         #expect(try pool.run(process, organization: "o")[0].int(0) == before)
     }
 
-    @Test("reports a wrong number of parameters as an error")
+    @Test("A wrong number of parameters is an error")
     func bindCount() throws {
         #expect(throws: PostgreSQLError.self) { try pool().run(query("SELECT $1::text"), organization: "o") }
     }
 
-    @Test("cancels a statement at its deadline and keeps the connection")
+    @Test("A statement is cancelled at its deadline, and the connection is reused")
     func timeout() throws {
         let pool = try pool(capacity: 1, timeout: .seconds(1))
         let error = #expect(throws: PostgreSQLError.self) {
@@ -141,7 +141,7 @@ struct ConnectionPoolTests {
         _ = try pool.run(query("SELECT 1"), organization: "o")
     }
 
-    @Test("gives a connection up when the database does not answer at all")
+    @Test("A connection is closed if the database does not respond at all")
     func hangs() throws {
         let pool = try pool(capacity: 1, timeout: .seconds(2))
         let process = try #require(try pool.run(query("SELECT pg_backend_pid()"), organization: "o")[0].int(0))
@@ -153,7 +153,7 @@ struct ConnectionPoolTests {
         _ = try pool.run(query("SELECT 3"), organization: "o")
     }
 
-    @Test("replaces a connection whose backend was ended while it was idle")
+    @Test("A connection that the server ended while it was idle is replaced")
     func staleConnection() throws {
         let (pool, other) = (try pool(capacity: 1), try pool(capacity: 1))
         let process = query("SELECT pg_backend_pid()")
@@ -164,10 +164,10 @@ struct ConnectionPoolTests {
         #expect(pool.statistics.idle == 1)
     }
 
-    @Test("repeats a read whose connection broke under it, and never a write")
+    @Test("A read is repeated after its connection broke, and a write is not")
     func repetition() throws {
         let pool = try pool(capacity: 1)
-        // A sequence keeps count of the attempts, since nothing rolls it back.
+        // A sequence counts the attempts, since a rollback does not reset it.
         let sequence = "attempts_\(getpid())"
         try execute(pool, "CREATE SEQUENCE public.\(sequence)")
         let attempt = query(
@@ -182,10 +182,10 @@ struct ConnectionPoolTests {
         _ = try pool.run(query("SELECT 1"), organization: "o")
     }
 
-    @Test("makes a caller wait no longer than its deadline for a connection")
+    @Test("A caller waits for a connection no longer than its deadline")
     func acquireTimeout() throws {
         let pool = try pool(capacity: 1, acquireTimeout: .milliseconds(100), timeout: .seconds(30))
-        // On a busy machine it may take longer than that to open one.
+        // On a busy machine, opening a connection may take longer than that.
         while (try? pool.run(query("SELECT 1"), organization: "o")) == nil {}
         let timeouts = pool.statistics.timeouts
         let outcomes = Mutex<[String]>([])
@@ -206,7 +206,7 @@ struct ConnectionPoolTests {
         #expect(pool.statistics.waiting == 0)
     }
 
-    @Test("serves many threads with few connections, none of them lost")
+    @Test("Many threads share a few connections, and no connection is lost")
     func contention() throws {
         let pool = try pool(capacity: 3, acquireTimeout: .seconds(30))
         let sum = Mutex(0)
@@ -226,8 +226,8 @@ struct ConnectionPoolTests {
         #expect(pool.statistics.idle <= 3)
     }
 
-    @Test("says that the connection was lost where nobody listens, without waiting")
-    func nobodyListens() throws {
+    @Test("Without a listening database, the error is a lost connection, without a wait")
+    func noListener() throws {
         let parameters = try ConnectionParameters(
             connectionString: "host=/nonexistent dbname=x", role: "none", statementTimeout: .seconds(1))
         let pool = ConnectionPool(parameters: parameters, capacity: 1, acquireTimeout: .seconds(30))
@@ -236,7 +236,7 @@ struct ConnectionPoolTests {
         #expect(pool.statistics.leased == 0)
     }
 
-    @Test("goes on to the next host where one does not answer at all, and begins with that one from then on")
+    @Test("After a host that does not respond, the next one is tried, and from then on it is tried first")
     func silentHost() throws {
         let silent = try SilentListener()
         let second = try parameters().keywords.filter { $0.keyword == "host" || $0.keyword == "port" }
@@ -249,7 +249,7 @@ struct ConnectionPoolTests {
         _ = try pool.run(query("SELECT 1"), organization: "o")
         let attempts = silent.attempts()
         #expect(attempts > 0)
-        // A second connection, since the first is busy.
+        // This needs a second connection, since the first is busy.
         let sleep = query("SELECT pg_sleep(3)")
         let thread = try Thread.start { _ = try? pool.run(sleep, organization: "o") }
         while pool.statistics.leased == 0 { Thread.sleep(.milliseconds(1)) }
@@ -262,7 +262,7 @@ struct ConnectionPoolTests {
 
 @Suite("A query result")
 struct QueryResultTests {
-    @Test("reads what it was made of, and nothing outside it")
+    @Test("A result has the fields that it was made with, and no field beyond them")
     func make() throws {
         let result = try #require(QueryResult.make(columns: ["a", "b"], rows: [["1", nil], ["é", "x"]]))
         #expect(result.rowCount == 2)
@@ -275,7 +275,7 @@ struct QueryResultTests {
     }
 }
 
-/// Accepts connections, as the kernel does, and says nothing.
+/// Lets the kernel accept connections, and sends nothing.
 private final class SilentListener {
     private let descriptor: CInt
     let port: UInt16
@@ -297,7 +297,7 @@ private final class SilentListener {
         _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
     }
 
-    /// How many have connected since the last time.
+    /// The number of connections since the last call.
     func attempts() -> Int {
         var count = 0
         while true {

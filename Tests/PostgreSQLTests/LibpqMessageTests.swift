@@ -2,10 +2,10 @@ import Testing
 
 @testable import PostgreSQL
 
-@Suite("A message of libpq's")
+@Suite("A message of libpq")
 struct LibpqMessageTests {
     @Test(
-        "is told by the words that are known, and by nothing that it quotes",
+        "Only known words of a message are reported, and none that it quotes",
         arguments: [
             (
                 "could not translate host name \"SECRET@h\" to address: Name or service not known\n",
@@ -47,7 +47,7 @@ struct LibpqMessageTests {
         #expect(!reason.contains("SEC") && !reason.contains("RET") && !reason.contains("\n") && !reason.contains("192"))
     }
 
-    @Test("names what happened at each address once")
+    @Test("The reasons of all addresses are reported, each once")
     func addresses() {
         let failed = "connection to server at \"localhost\" (::1), port 1 failed: "
         #expect(

@@ -10,7 +10,7 @@ struct PoolBackOffTests {
         PoolState(capacity: capacity, maximumAge: .seconds(60))
     }
 
-    /// One that failed to connect at `start`, for a first pause of exactly 50 ms.
+    /// A pool that failed to connect at `start`, with a first pause of exactly 50 ms.
     private func away() -> PoolState<String> {
         var state = state()
         _ = state.lease(state.takeTicket(), now: start)
@@ -18,7 +18,7 @@ struct PoolBackOffTests {
         return state
     }
 
-    @Test("refuses at once between two attempts, with the reason of the last")
+    @Test("Between two attempts, callers are refused at once with the reason of the last")
     func refusal() {
         var state = away()
         let (first, second) = (state.takeTicket(), state.takeTicket())
@@ -28,7 +28,7 @@ struct PoolBackOffTests {
         #expect(state.leased == 0)
     }
 
-    @Test("lets one caller try at a time, and the others wait for what comes of it")
+    @Test("One caller at a time tries to connect, and the others wait for its result")
     func oneAttempt() {
         var state = away()
         let later = start + .milliseconds(50)
@@ -39,7 +39,7 @@ struct PoolBackOffTests {
         #expect(state.lease(second, now: later).refusal == "still refused")
     }
 
-    @Test("opens for everybody again once one attempt succeeded")
+    @Test("After one successful attempt, all callers may open connections again")
     func recovery() {
         var state = away()
         let later = start + .milliseconds(50)
@@ -49,7 +49,7 @@ struct PoolBackOffTests {
         for ticket in tickets[1...] { #expect(state.lease(ticket, now: later).isOpen) }
     }
 
-    @Test("lets callers wait for a connection in use where another cannot be opened, and then try again")
+    @Test("If another connection cannot be opened, callers wait for one in use or for the next attempt")
     func partial() throws {
         var state = state()
         _ = state.lease(state.takeTicket(), now: start)
@@ -63,7 +63,7 @@ struct PoolBackOffTests {
         #expect(state.lease(state.takeTicket(), now: start + .milliseconds(50)).isOpen)
     }
 
-    @Test("waits at a limit of connections while the sessions that it has closed may still be counted")
+    @Test("At a limit of connections, callers wait while closed sessions may still be counted")
     func ending() {
         var state = state()
         _ = state.lease(state.takeTicket(), now: start)
@@ -79,7 +79,7 @@ struct PoolBackOffTests {
         #expect(state.lease(state.takeTicket(), now: later).refusal == "too many")
     }
 
-    @Test("opens another connection in the place of one that is not trusted")
+    @Test("A leased connection is replaced by a new one to the same host")
     func replacement() {
         var state = state(capacity: 1)
         _ = state.lease(state.takeTicket(), now: start)
@@ -92,7 +92,7 @@ struct PoolBackOffTests {
         #expect(state.idleCount == 0)
     }
 
-    @Test("does not blame the database where a caller had no time left to connect")
+    @Test("A caller that had no time left to connect does not count as a failure of the database")
     func noTime() {
         var state = state()
         _ = state.lease(state.takeTicket(), now: start)
@@ -100,7 +100,7 @@ struct PoolBackOffTests {
         #expect(state.lease(state.takeTicket(), now: start).isOpen)
     }
 
-    @Test("begins with the host that answered last")
+    @Test("The host of the last connection is tried first")
     func preference() {
         var state = state()
         #expect(state.lease(state.takeTicket(), now: start).host == 0)

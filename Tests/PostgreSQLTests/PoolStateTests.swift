@@ -2,14 +2,14 @@ import Testing
 
 @testable import PostgreSQL
 
-@Suite("The pool's state")
+@Suite("The state of the pool")
 struct PoolStateTests {
     private let start = ContinuousClock.now
     private func state(capacity: Int = 2) -> PoolState<String> {
         PoolState(capacity: capacity, maximumAge: .seconds(60))
     }
 
-    @Test("opens up to its capacity and then makes callers wait")
+    @Test("Connections are opened up to the capacity, and then callers wait")
     func capacity() {
         var state = state()
         for _ in 0..<2 {
@@ -26,7 +26,7 @@ struct PoolStateTests {
     }
 
     @Test(
-        "leaves room for a session beside the idle ones where there is some, and for those who wait where there is not")
+        "Room is reserved for a session in addition to the idle ones, but not before waiting callers")
     func reserving() {
         var state = state()
         let ticket = state.takeTicket()
@@ -46,7 +46,7 @@ struct PoolStateTests {
         #expect(state.reserve() == nil)
     }
 
-    @Test("serves waiters in the order in which they came")
+    @Test("Waiting callers are served in their order")
     func fairness() {
         var state = state(capacity: 1)
         let holder = state.takeTicket()
@@ -57,8 +57,8 @@ struct PoolStateTests {
         #expect(state.lease(first, now: start).connection == "a")
     }
 
-    @Test("lets the next waiter on when the one before gives up")
-    func givingUp() {
+    @Test("After a timeout, the next waiting caller is served")
+    func nextAfterTimeout() {
         var state = state(capacity: 1)
         let holder = state.takeTicket()
         _ = state.lease(holder, now: start)
@@ -69,7 +69,7 @@ struct PoolStateTests {
         #expect(state.lease(second, now: start).connection == "a")
     }
 
-    @Test("never keeps a connection that is not clean, and opens another in its place")
+    @Test("A broken connection is closed, and another one is opened in its place")
     func unclean() {
         var state = state(capacity: 1)
         _ = state.lease(state.takeTicket(), now: start)
@@ -81,7 +81,7 @@ struct PoolStateTests {
         #expect(state.lease(state.takeTicket(), now: start).isOpen)
     }
 
-    @Test("replaces the idle connections too after one broke")
+    @Test("After a connection broke, the idle ones are closed too")
     func suspicion() {
         var state = state()
         for _ in 0..<2 { _ = state.lease(state.takeTicket(), now: start) }
@@ -91,7 +91,7 @@ struct PoolStateTests {
         #expect(state.leased == 0)
     }
 
-    @Test("closes a connection that takes no writes, and replaces the idle ones that are not new")
+    @Test("After a refused write, the connection and the idle ones that are not new are closed")
     func readOnly() {
         var state = state(capacity: 3)
         for _ in 0..<3 { _ = state.lease(state.takeTicket(), now: start) }
@@ -102,7 +102,7 @@ struct PoolStateTests {
         #expect((state.leased, state.idleCount) == (0, 1))
     }
 
-    @Test("replaces every connection that was opened before settings changed")
+    @Test("After a change of settings, every older connection is replaced")
     func renewal() {
         var state = state(capacity: 3)
         for _ in 0..<3 { _ = state.lease(state.takeTicket(), now: start) }
@@ -114,8 +114,8 @@ struct PoolStateTests {
         #expect(state.idleCount == 1)
     }
 
-    @Test("lets whoever could not open a connection wait before the others for one in use, as long as there is one")
-    func living() {
+    @Test("A caller that could not open a connection waits first for one in use, as long as there is one")
+    func afterFailedOpening() {
         var state = state(capacity: 3)
         _ = state.lease(state.takeTicket(), now: start)
         state.opened(host: 0)
@@ -137,7 +137,7 @@ struct PoolStateTests {
         #expect(!state.mayServe(now: start + .seconds(1)))
     }
 
-    @Test("replaces a connection that has reached its age")
+    @Test("A connection that has reached its age is replaced")
     func age() {
         var state = state(capacity: 2)
         _ = state.lease(state.takeTicket(), now: start)

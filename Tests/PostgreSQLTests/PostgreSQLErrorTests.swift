@@ -4,7 +4,7 @@ import Testing
 
 @Suite("An error of PostgreSQL")
 struct PostgreSQLErrorTests {
-    @Test("tells nothing that its message may quote of a row", arguments: ["22P02", "22003", "22007", "P0001"])
+    @Test("A message that may quote a row is not reported", arguments: ["22P02", "22003", "22007", "P0001"])
     func quotes(code: String) {
         let error = PostgreSQLError(state: SQLState(code), message: "invalid input: \"Jane Doe\"")
         #expect(error.description.contains(code) && !error.description.contains("Jane"))
@@ -12,7 +12,7 @@ struct PostgreSQLErrorTests {
     }
 
     @Test(
-        "takes for temporary what a site's own timeouts end",
+        "A session or statement that ended by the site's own timeouts is a temporary error",
         arguments: [
             "57P05": "connection_lost", "25P03": "connection_lost", "25P04": "statement_timeout", "55P03": "conflict",
         ])
@@ -22,7 +22,7 @@ struct PostgreSQLErrorTests {
     }
 
     @Test(
-        "has the status and cause that the table gives its code, or else its class",
+        "Each code has the status and cause that the table gives to it or to its class",
         arguments: [
             "53100": DatabaseCause.diskFull, "53200": .outOfResources, "53300": .connectionLimit,
             "53400": .outOfResources,
@@ -40,7 +40,7 @@ struct PostgreSQLErrorTests {
     }
 
     @Test(
-        "that keeps a session from being opened is temporary, whatever it is",
+        "Any error while a session is opened is temporary",
         arguments: [
             "53300": DatabaseCause.connectionLimit, "28000": .loginRefused, "42501": .loginRefused,
             "22023": .loginRefused,
@@ -51,7 +51,7 @@ struct PostgreSQLErrorTests {
         #expect(error.cause == cause && error.isTemporary)
     }
 
-    @Test("otherwise tells what PostgreSQL says", arguments: ["42P01", "23514", "53300"])
+    @Test("Any other message is reported", arguments: ["42P01", "23514", "53300"])
     func message(code: String) {
         #expect(PostgreSQLError(state: SQLState(code), message: "the reason").description.contains("the reason"))
     }
