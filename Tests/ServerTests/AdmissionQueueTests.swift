@@ -9,7 +9,7 @@ struct AdmissionQueueTests {
 
     private func time(_ seconds: Int) -> ContinuousClock.Instant { start + .seconds(seconds) }
 
-    @Test("grants as many as there are, then lets wait in order, and refuses one too many")
+    @Test("Permits are granted while there are any, then callers wait in order, and one too many is refused")
     mutating func order() {
         #expect((1...2).map { queue.admit($0, until: time(9)) } == [.granted, .granted])
         #expect((3...6).map { queue.admit($0, until: time(9)) } == [.waits, .waits, .waits, .refused])
@@ -21,7 +21,7 @@ struct AdmissionQueueTests {
         #expect(queue.admit(7, until: time(9)) == .granted)
     }
 
-    @Test("gives up those whose time is over, and none of them twice")
+    @Test("A caller is removed at its deadline, and only once")
     mutating func late() {
         for number in 1...5 { _ = queue.admit(number, until: time(number)) }
         #expect(queue.takeLate(now: time(2)) == [])
@@ -33,7 +33,7 @@ struct AdmissionQueueTests {
         #expect(queue.next() == nil && queue.waiting == 0)
     }
 
-    @Test("lets as many bytes wait as are meant for them, whoever they belong to")
+    @Test("The bytes of waiting requests are limited in total")
     func bytes() {
         var queue = AdmissionQueue<Int>(permits: 1, capacity: 100, mostBytes: 10)
         #expect(queue.admit(0, size: 100, until: time(9)) == .granted)
@@ -45,7 +45,7 @@ struct AdmissionQueueTests {
         #expect(queue.admit(4, until: time(9)) == .granted)
     }
 
-    @Test("lets nobody wait once it is closed, and still takes permits back")
+    @Test("A closed queue admits no waiting caller, and still takes permits back")
     mutating func close() {
         for number in 1...4 { _ = queue.admit(number, until: time(9)) }
         #expect(queue.close() == [3, 4])
@@ -54,22 +54,22 @@ struct AdmissionQueueTests {
         #expect(queue.admit(6, until: time(9)) == .granted)
     }
 
-    @Test("keeps the order through many thousands, of which a few wait at a time")
+    @Test("The order is kept over thousands of callers, a few of which wait at a time")
     func long() {
         var queue = AdmissionQueue<Int>(permits: 1, capacity: 2000)
         _ = queue.admit(-1, until: time(9))
-        var (coming, going) = (0, 0)
+        var (admitted, served) = (0, 0)
         for round in 0..<20_000 {
-            for _ in 0...(round % 3) where queue.admit(coming, until: time(9)) == .waits { coming += 1 }
+            for _ in 0...(round % 3) where queue.admit(admitted, until: time(9)) == .waits { admitted += 1 }
             for _ in 0...(round % 2) {
                 if let next = queue.next() {
-                    #expect(next == going)
-                    going += 1
+                    #expect(next == served)
+                    served += 1
                 } else {
                     _ = queue.admit(-1, until: time(9))
                 }
             }
         }
-        #expect(queue.close() == Array(going..<coming) && going > 5000)
+        #expect(queue.close() == Array(served..<admitted) && served > 5000)
     }
 }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Server
 
-@Suite("What the pipeline has recorded")
+@Suite("The pipeline and the audit")
 struct AuditPipelineTests {
     /// A page of the list with these ids.
     private static func page(_ ids: [String]) -> Harness.Answer {
@@ -21,7 +21,7 @@ struct AuditPipelineTests {
 
     private static func text(_ bytes: [UInt8]?) -> String? { bytes.map { String(decoding: $0, as: UTF8.self) } }
 
-    @Test("who, what, whom, from where and under which id, before the answer is sent")
+    @Test("The entry has the user, the request, the patients, the address and the id, and precedes the response")
     func entry() throws {
         let harness = try Harness(answer: Self.page(["p_1", "p 2", "null", #"q"\"#]))
         #expect(harness.serve(try .api("patients/prioritized?limit=7&risk_level=high")).status == 200)
@@ -35,7 +35,7 @@ struct AuditPipelineTests {
         #expect(Array(harness.steps.suffix(3)) == ["audit", "sent", "after: 200"])
     }
 
-    @Test("of a search that there was one, and never for what")
+    @Test("The entry of a search does not contain the search text")
     func searches() throws {
         let harness = try Harness(answer: Self.page(["p_1"]))
         #expect(harness.serve(try .search(#"{"q": "Secret", "sort": "last_contact"}"#)).status == 200)
@@ -48,7 +48,7 @@ struct AuditPipelineTests {
         #expect(harness.entries.map { $0.route.suffix(7) } == ["/search", "ritized"])
     }
 
-    @Test("counts without a patient")
+    @Test("The entry of a summary has no patients")
     func counts() throws {
         let harness = try Harness(answer: riskMetricsRow)
         _ = harness.serve(try .api("risk-metrics"))
@@ -56,7 +56,7 @@ struct AuditPipelineTests {
         #expect(entry.patients == nil && entry.filterObject == nil)
     }
 
-    @Test("nobody shown to whom HEAD asks, and whom it asks for")
+    @Test("The entry of a HEAD request shows no patient, and names the one that was requested")
     func head() throws {
         let harness = try Harness(answer: Self.page(["p_1"]))
         _ = harness.serve(try .api("patients/prioritized", method: "HEAD"))
@@ -66,10 +66,10 @@ struct AuditPipelineTests {
         let entries = harness.entries + detail.entries
         #expect(entries.map { Self.text($0.patients) } == [nil, nil, "{p_1}"])
         #expect(entries.map(\.method) == ["HEAD", "HEAD", "GET"])
-        #expect(entries.map(\.patientSought) == [nil, "p_1", nil], "whoever is shown stands among the patients")
+        #expect(entries.map(\.patientSought) == [nil, "p_1", nil], "a patient that is shown is in patients")
     }
 
-    @Test("the server's own id beside the caller's, the same in the answer's header for nginx, the log and an attempt")
+    @Test("The server's own id is in the entry, the response header, the log and a logged attempt")
     func serverRequestID() throws {
         let harness = try Harness(answer: riskMetricsRow)
         let answers = [harness.serve(try .api("risk-metrics")), harness.serve(try .api("risk-metrics"))]
@@ -85,7 +85,7 @@ struct AuditPipelineTests {
         #expect(logging.serve(try .post()).status == 201)
     }
 
-    @Test("a timer's mark, and the whole entry with it")
+    @Test("The entry of an automatic request is marked, and otherwise complete")
     func automatic() throws {
         let harness = try Harness(answer: Self.page(["p_1"]))
         var ask = try Ask.api("patients/prioritized")
@@ -96,24 +96,25 @@ struct AuditPipelineTests {
         #expect(harness.entries.map { Self.text($0.patients) } == ["{p_1}", "{p_1}"])
     }
 
-    @Test("whom a request that failed was about")
+    @Test("The entry of a failed request names the patient that was requested")
     func refusals() throws {
-        let nobody = try Harness(answer: { _ throws(PostgreSQLError) in
+        let missing = try Harness(answer: { _ throws(PostgreSQLError) in
             guard let none = QueryResult.make(columns: ["id"], rows: []) else { throw .unexpectedResult("no memory") }
             return none
         })
-        #expect(nobody.serve(try .api("patients/p_9")).status == 404)
-        #expect(nobody.entries.map { Self.text($0.filterObject) } == [nil], "the id stands once, in patientSought")
-        #expect(nobody.entries.map(\.patients) == [nil])
-        #expect(nobody.entries.map(\.patientSought) == ["p_9"] && nobody.entries.map(\.problem) == ["no-such-patient"])
+        #expect(missing.serve(try .api("patients/p_9")).status == 404)
+        #expect(missing.entries.map { Self.text($0.filterObject) } == [nil], "the id is only in patientSought")
+        #expect(missing.entries.map(\.patients) == [nil])
+        #expect(
+            missing.entries.map(\.patientSought) == ["p_9"] && missing.entries.map(\.problem) == ["no-such-patient"])
         let other = try Harness()
         #expect(other.serve(try .api("patients/p_9", organization: "org_2")).status == 403)
-        #expect(other.entries.map(\.organization) == ["org_1"], "under the organization that the token speaks for")
+        #expect(other.entries.map(\.organization) == ["org_1"], "the entry is of the token's organization")
         #expect(other.entries.map { Self.text($0.filterObject) } == [#"{"org_id":"org_2"}"#])
         #expect(other.entries.map(\.patientSought) == ["p_9"] && other.entries.map(\.problem) == ["other-organization"])
     }
 
-    @Test("whom a body in another organization was meant for, as far as it can be told")
+    @Test("The entry of a refused body in another organization names its patient, if the body can be read")
     func refusedBodies() throws {
         let other = try Harness()
         var ask = try Ask.api("log-outreach", method: "POST", organization: "org_2")
@@ -128,7 +129,7 @@ struct AuditPipelineTests {
         #expect(other.entries.map(\.patientSought) == ["p_9", nil, nil, nil, nil])
     }
 
-    @Test("a text of a caller's in bounds: its beginning, its length and its digest")
+    @Test("A long text of a client is recorded by its beginning, its length and its digest")
     func bounds() throws {
         let harness = try Harness()
         let long = String(repeating: "\u{1F600}", count: 300)
@@ -144,7 +145,7 @@ struct AuditPipelineTests {
         text.utf8.map { "%" + String($0, radix: 16, uppercase: true) }.joined()
     }
 
-    /// One patient's whole row.
+    /// The row of one patient.
     private static let detail: Harness.Answer = { _ throws(PostgreSQLError) in
         let columns = (0..<24).map { "c\($0)" }
         guard let result = QueryResult.make(columns: columns, rows: [columns.map { _ in "1" }]) else {
@@ -153,7 +154,7 @@ struct AuditPipelineTests {
         return result
     }
 
-    @Test("nothing where nobody is known, or nothing was looked at")
+    @Test("A request without a known user, and one that read no data, has no entry")
     func none() throws {
         let harness = try Harness(answer: { _ throws(PostgreSQLError) in throw .connectionLost("gone") })
         #expect(harness.serve(Ask(target: "/api/v1/reengagement/org_1/dashboard")).status == 401)
@@ -162,7 +163,7 @@ struct AuditPipelineTests {
         #expect(harness.entries.isEmpty)
     }
 
-    @Test("an answer that cannot be recorded is not given")
+    @Test("A response that cannot be recorded is not sent")
     func withheld() throws {
         let harness = try Harness(admits: false, answer: Self.page(["p_1"]))
         let response = harness.serve(try .api("patients/prioritized"))
@@ -171,7 +172,7 @@ struct AuditPipelineTests {
         #expect(harness.observations.map(\.status) == [503])
     }
 
-    @Test("an attempt that was logged is answered all the same: its entry was written with it")
+    @Test("A logged attempt is confirmed without another entry, since its own was written with it")
     func logged() throws {
         let harness = try Harness(admits: false, answer: outreachRow("created"))
         #expect(harness.serve(try .post()).status == 201)
@@ -180,7 +181,7 @@ struct AuditPipelineTests {
         #expect(replaying.entries.map { Self.text($0.patients) } == ["{p}"])
     }
 
-    @Test("a refusal is told even where it cannot be recorded")
+    @Test("A refusal is sent even if it cannot be recorded")
     func refused() throws {
         let harness = try Harness(admits: false)
         #expect(harness.serve(try .api("dashboard", organization: "org_2")).status == 403)

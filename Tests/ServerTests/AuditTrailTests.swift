@@ -7,24 +7,24 @@ import Threads
 
 @testable import Server
 
-@Suite("The audit's writer")
+@Suite("The writer of the audit")
 struct AuditTrailTests {
-    /// A database that takes entries as long as it is asked to.
+    /// A database that accepts entries until the test makes it fail.
     private final class Table: Sendable {
-        private let state = Monitor((ids: [String](), kept: [String](), statements: 0, failing: false))
-        /// What it will not have, and what it says then.
+        private let state = Monitor((ids: [String](), refused: [String](), statements: 0, failing: false))
+        /// The ids of the entries that it refuses, with their errors.
         private let poison: [String: PostgreSQLError]
-        /// Whether it keeps what it will not have in a table of its own.
-        private let keeps: Bool
+        /// Whether it has a table for refused entries.
+        private let storesRefused: Bool
 
-        init(failing: Bool = false, poison: [String: PostgreSQLError] = [:], keeps: Bool = true) {
-            (self.poison, self.keeps) = (poison, keeps)
+        init(failing: Bool = false, poison: [String: PostgreSQLError] = [:], storesRefused: Bool = true) {
+            (self.poison, self.storesRefused) = (poison, storesRefused)
             fail(failing)
         }
 
         var ids: [String] { state.withLock { $0.ids } }
         /// The entries that were refused, as JSON.
-        var kept: [String] { state.withLock { $0.kept } }
+        var refused: [String] { state.withLock { $0.refused } }
         var statements: Int { state.withLock { $0.statements } }
         func fail(_ failing: Bool) { state.withLock { $0.failing = failing } }
 
@@ -44,8 +44,8 @@ struct AuditTrailTests {
         }
 
         private func keep(_ query: Query) throws(PostgreSQLError) {
-            guard keeps else { throw .refused(SQLState("42883"), "no such function") }
-            state.withLock { $0.kept.append(query.parameters.map { $0 ?? "" }.joined(separator: " ")) }
+            guard storesRefused else { throw .refused(SQLState("42883"), "no such function") }
+            state.withLock { $0.refused.append(query.parameters.map { $0 ?? "" }.joined(separator: " ")) }
         }
 
         private func write(_ query: Query) throws(PostgreSQLError) {
@@ -62,8 +62,8 @@ struct AuditTrailTests {
             state.wait(until: .now + .seconds(60)) { $0.ids.count >= number ? true : nil } ?? false
         }
 
-        func waitForKept(_ number: Int) {
-            while kept.count < number { Thread.sleep(.milliseconds(5)) }
+        func waitForRefused(_ number: Int) {
+            while refused.count < number { Thread.sleep(.milliseconds(5)) }
         }
     }
 
@@ -92,7 +92,7 @@ struct AuditTrailTests {
         return trail
     }
 
-    @Test("writes by itself, in order, many at once")
+    @Test("Entries are written without a request for it, in order, many at once")
     func writes() throws {
         let table = Table()
         let trail = try start(table)
@@ -105,7 +105,7 @@ struct AuditTrailTests {
         #expect(trail.statistics.written == 3000 && trail.statistics.waiting == 0)
     }
 
-    @Test("writes what waits when it is told to stop")
+    @Test("Waiting entries are written at a stop")
     func flush() throws {
         let table = Table()
         let trail = try start(table)
@@ -114,7 +114,7 @@ struct AuditTrailTests {
         #expect(table.ids.count == 10)
     }
 
-    @Test("keeps what the database will not take now, and says so once")
+    @Test("Entries wait while the database is away, which is logged once")
     func retries() throws {
         let (table, log) = (Table(failing: true), CapturedLog())
         let trail = try start(table, log)
@@ -128,7 +128,7 @@ struct AuditTrailTests {
         #expect(log.text().components(separatedBy: "the audit could not be written") == 2)
     }
 
-    @Test("ends in time and tells how many are unwritten")
+    @Test("A stop ends in time and returns the number of unwritten entries")
     func unwritten() throws {
         let table = Table(failing: true)
         let trail = try start(table)
@@ -137,7 +137,7 @@ struct AuditTrailTests {
     }
 
     @Test(
-        "one entry that cannot be stored, for whatever reason, keeps no other out, is kept by itself and is not quoted",
+        "An entry that cannot be stored blocks no other, is stored as refused, and is not quoted in the log",
         arguments: [
             (PostgreSQLError.refused(SQLState("22021"), "patient_secret"), "22021"),
             (.refused(SQLState("54000"), "patient_secret"), "54000"),
@@ -151,9 +151,9 @@ struct AuditTrailTests {
         for number in 0..<20 { _ = trail.record(Self.entry("r\(number)", patients: Array("{p_1}".utf8))) }
         #expect(trail.stop(by: .now + .seconds(60)) == 0)
         #expect(table.ids == (0..<20).filter { $0 != 5 && $0 != 6 }.map { "r\($0)" })
-        #expect(table.kept.count == 2)
+        #expect(table.refused.count == 2)
         #expect(
-            table.kept.first == reason + #" {"time":"1.0","status":"200","organization_id":"o","subject":"u","#
+            table.refused.first == reason + #" {"time":"1.0","status":"200","organization_id":"o","subject":"u","#
                 + #""request_id":"r5","method":"GET","route":"r","patient_ids":"{p_1}","server_request_id":"s","automatic":"false"}"#
         )
         #expect(trail.statistics.isolated == 2 && trail.statistics.lost == 0 && trail.statistics.written == 18)
@@ -162,9 +162,9 @@ struct AuditTrailTests {
         #expect(!log.text().contains("p_1"))
     }
 
-    @Test("one that no table takes is lost, counted and named, and keeps no other out")
+    @Test("An entry that no table accepts is lost, counted and logged, and blocks no other")
     func lost() throws {
-        let (table, log) = (Table(poison: ["r1": .refused(SQLState("54000"), "")], keeps: false), CapturedLog())
+        let (table, log) = (Table(poison: ["r1": .refused(SQLState("54000"), "")], storesRefused: false), CapturedLog())
         let trail = try start(table, log)
         for number in 0..<3 { _ = trail.record(Self.entry("r\(number)")) }
         #expect(trail.stop(by: .now + .seconds(60)) == 0)
@@ -173,22 +173,22 @@ struct AuditTrailTests {
         #expect(log.text().contains("an audit entry was refused and is lost"))
     }
 
-    @Test("whose entry was refused is answered once it is written, and not where it is refused again")
+    @Test("After a refused entry, a user gets a response only once the next entry is written")
     func suspects() throws {
         let error = PostgreSQLError.refused(SQLState("54000"), "")
         let table = Table(poison: ["r1": error, "r2": error])
         let trail = try start(table)
         #expect(trail.record(Self.entry("r1")))
-        table.waitForKept(1)
+        table.waitForRefused(1)
         while trail.statistics.isolated < 1 { Thread.sleep(.milliseconds(5)) }
         #expect(!trail.record(Self.entry("r2")))
         #expect(trail.record(Self.entry("r3")) && table.ids == ["r3"])
-        #expect(trail.record(Self.entry("r2", subject: "v")), "another is not suspected")
+        #expect(trail.record(Self.entry("r2", subject: "v")), "another user is not suspected")
         #expect(trail.stop(by: .now + .seconds(60)) == 0)
         #expect(trail.statistics.refused == 1 && trail.statistics.written == 1 && trail.statistics.isolated == 2)
     }
 
-    @Test("forgets a suspect after a while, and whose entry was refused first where there are many")
+    @Test("A suspect expires, and the oldest one is removed if there are too many")
     func forgetting() {
         var suspects = AuditSuspects()
         let now = ContinuousClock.now
@@ -200,7 +200,7 @@ struct AuditTrailTests {
         #expect(suspects.contains(entries[1000], now: later - .milliseconds(1)))
     }
 
-    @Test("takes nothing in that no table could hold")
+    @Test("An entry that no table can store is not admitted")
     func unwritable() {
         let long = String(repeating: "o", count: 2000)
         let entries = [
@@ -214,7 +214,7 @@ struct AuditTrailTests {
         #expect(!isAdmitted && backlog.refused == 1)
     }
 
-    @Test("is bounded in bytes, and refuses the newest")
+    @Test("The backlog is limited in bytes, and refuses the newest entry")
     func bytes() {
         var backlog = AuditBacklog()
         let now = ContinuousClock.now
@@ -226,13 +226,13 @@ struct AuditTrailTests {
         let taken = backlog.takeAll()
         #expect(taken.count == 31)
         let whileWriting = Self.add(large, to: &backlog, now)
-        #expect(!whileWriting, "what is being written counts")
+        #expect(!whileWriting, "entries that are being written count")
         backlog.settle(bytes: taken[0].size, count: 1)
         let afterwards = Self.add(large, to: &backlog, now)
         #expect(afterwards)
     }
 
-    @Test("is bounded in age, whether it waits or is being written")
+    @Test("The backlog is limited in age, both of waiting entries and of those being written")
     func age() {
         var backlog = AuditBacklog()
         let now = ContinuousClock.now
@@ -249,7 +249,7 @@ struct AuditTrailTests {
 }
 
 extension String {
-    /// How many pieces `separator` cuts it into.
+    /// The number of parts between the occurrences of `separator`.
     fileprivate func components(separatedBy separator: String) -> Int {
         var (rest, count) = (self[...], 1)
         while let range = rest.range(of: separator) {

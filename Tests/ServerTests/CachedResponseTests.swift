@@ -14,7 +14,7 @@ struct CachedResponseTests {
             cacheKey: cacheKey)
     }
 
-    @Test("tells apart what differs in anything, byte by byte")
+    @Test("Keys that differ in anything, byte by byte, are different")
     func keys() {
         let keys = [
             key(["a"]), key(["a", nil]), key(["a", ""]), key([nil]), key([]), key([""]), key(["a", "b"]), key(["ab"]),
@@ -27,14 +27,15 @@ struct CachedResponseTests {
         #expect(key(["a"]).hashValue == key(["a"]).hashValue)
     }
 
-    @Test("gives an answer its new time and leaves the rest, whatever its length")
+    @Test("A response gets a new time of any length, and is otherwise unchanged")
     func time() {
         let body = #"{"n":1,"at":"2025-06-30T12:00:00Z"}"#
         let response = Response(
             status: 200, contentType: "application/json", body: Array(body.utf8), answeredAt: 13..<33)
-        let kept = CachedResponse(key: key([]), state: [], response: response)
-        #expect(kept.response(at: Array("2025-07-01T00:00:01Z".utf8)).text == #"{"n":1,"at":"2025-07-01T00:00:01Z"}"#)
-        #expect(kept.response(at: Array("10000-01-01T00:00:00Z".utf8)).text == #"{"n":1,"at":"10000-01-01T00:00:00Z"}"#)
+        let cached = CachedResponse(key: key([]), state: [], response: response)
+        #expect(cached.response(at: Array("2025-07-01T00:00:01Z".utf8)).text == #"{"n":1,"at":"2025-07-01T00:00:01Z"}"#)
+        #expect(
+            cached.response(at: Array("10000-01-01T00:00:00Z".utf8)).text == #"{"n":1,"at":"10000-01-01T00:00:00Z"}"#)
         let timeless = CachedResponse(
             key: key([]), state: [], response: Response(status: 200, contentType: nil, body: [1]))
         #expect(timeless.response(at: [2]).body == [1])

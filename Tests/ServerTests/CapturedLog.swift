@@ -1,7 +1,7 @@
 import Foundation
 import Server
 
-/// A log sink whose lines can be read.
+/// A log sink with readable output.
 final class CapturedLog: Sendable {
     let sink: LogSink
     private let reading: CInt
@@ -9,11 +9,11 @@ final class CapturedLog: Sendable {
 
     init() {
         var ends: [CInt] = [-1, -1]
-        // A socket, since Glibc's module has no `pipe2`; no child may keep an end open.
+        // A socket is used, since Glibc's module has no `pipe2`, and no child may inherit an end.
         socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends)
         (reading, writing) = (ends[0], ends[1])
         sink = LogSink(descriptor: writing)
-        // Without its thread every test of what it writes fails.
+        // If the thread does not start, every test of the output fails.
         try? sink.start()
     }
 
@@ -23,12 +23,12 @@ final class CapturedLog: Sendable {
         close(writing)
     }
 
-    /// Everything that was written since the last time.
+    /// The text written since the last call.
     func text() -> String {
         var text: [UInt8] = []
         var isWritten = false
         let deadline = ContinuousClock.now + .seconds(30)
-        // More than the socket takes may be under way.
+        // There may be more text than the socket can buffer.
         while !isWritten, .now < deadline {
             isWritten = sink.flush(within: .milliseconds(10))
             var bytes = [UInt8](repeating: 0, count: 1 << 20)
@@ -38,7 +38,7 @@ final class CapturedLog: Sendable {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// The same as JSON objects, one a line.
+    /// The same as JSON objects, one per line.
     func objects() throws -> [[String: Any]] {
         try text().split(separator: "\n").map { line in
             try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] ?? [:]

@@ -8,7 +8,7 @@ import Testing
 @Suite("The configuration")
 struct ConfigurationTests {
     private let key: String
-    /// The least that is needed.
+    /// The required variables only.
     private let least: [String: String]
 
     init() throws {
@@ -22,7 +22,7 @@ struct ConfigurationTests {
         return try Configuration(environment: environment, cores: cores, processID: 4711)
     }
 
-    private func faults(_ changes: [String: String?]) -> [ConfigurationError] {
+    private func errors(_ changes: [String: String?]) -> [ConfigurationError] {
         do {
             _ = try read(changes)
             return []
@@ -31,10 +31,10 @@ struct ConfigurationTests {
         }
     }
 
-    /// The variables at fault.
-    private func variables(_ changes: [String: String?]) -> [String] { faults(changes).map(\.variable) }
+    /// The variables with errors.
+    private func variables(_ changes: [String: String?]) -> [String] { errors(changes).map(\.variable) }
 
-    @Test("has the defaults of the contract")
+    @Test("The defaults are those of the contract")
     func defaults() throws {
         let configuration = try read()
         #expect(configuration.workers == 4)
@@ -51,13 +51,13 @@ struct ConfigurationTests {
         #expect(configuration.slowRequest == .milliseconds(500))
     }
 
-    @Test("names somebody to report a hole to only where one is named")
+    @Test("A contact for security reports is published only if it is configured")
     func securityText() throws {
         #expect(try read().securityText == nil)
         #expect(try read(["SECURITY_CONTACT": "", "PUBLIC_URL": "https://api.example.test"]).securityText == nil)
         let site = try read(["SECURITY_CONTACT": "a@b.example", "PUBLIC_URL": "https://api.example.test"]).securityText
         #expect(site == SecurityText(contact: "mailto:a@b.example", site: "https://api.example.test"))
-        // RFC 9116, section 2.5.2: https alone.
+        // RFC 9116, section 2.5.2, requires https.
         let local = try read(["SECURITY_CONTACT": "a@b.example", "PUBLIC_URL": "http://localhost:8000"]).securityText
         #expect(local == SecurityText(contact: "mailto:a@b.example", site: nil))
         #expect(variables(["SECURITY_CONTACT": "a@b.example\nX: y"]) == ["SECURITY_CONTACT"])
@@ -69,14 +69,14 @@ struct ConfigurationTests {
         }
     }
 
-    @Test("takes 0 for no log of slow requests")
+    @Test("LOG_SLOW_MS=0 turns off the log of slow requests")
     func slow() throws {
         #expect(try read(["LOG_SLOW_MS": "0"]).slowRequest == nil)
         #expect(try read(["LOG_SLOW_MS": "1"]).slowRequest == .milliseconds(1))
         #expect(variables(["LOG_SLOW_MS": "-1"]) == ["LOG_SLOW_MS"])
     }
 
-    @Test("has twice as many workers as cores, four at least, and a connection for each and one more")
+    @Test("By default there are two workers per core, at least four, and one connection more than workers")
     func cores() throws {
         for (cores, workers) in [(1, 4), (2, 4), (3, 6), (16, 32)] {
             #expect(try read(cores: cores).workers == workers)
@@ -86,7 +86,7 @@ struct ConfigurationTests {
     }
 
     @Test(
-        "takes each number from its least to its greatest value, and none beyond",
+        "Each number is accepted from its least to its greatest value, and refused beyond",
         arguments: [
             ("WORKER_THREADS", 1, 512), ("DB_POOL_SIZE", 1, 1000), ("DB_ACQUIRE_TIMEOUT_MS", 1, 600_000),
             ("DB_STATEMENT_TIMEOUT_MS", 1, 600_000), ("RATE_LIMIT", 0, 1_000_000),
@@ -114,11 +114,11 @@ struct ConfigurationTests {
             "99999999999999999999",
         ] {
             #expect(variables([variable: value]) == [variable])
-            #expect(faults([variable: value]).first?.problem == "must be a whole number from \(least) to \(greatest)")
+            #expect(errors([variable: value]).first?.problem == "must be a whole number from \(least) to \(greatest)")
         }
     }
 
-    @Test("takes an empty variable for one that is not set")
+    @Test("An empty variable counts as unset")
     func empty() throws {
         let optional = [
             "WORKER_THREADS", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "DATABASE_ROLE",
@@ -137,7 +137,7 @@ struct ConfigurationTests {
         }
     }
 
-    @Test("takes any connection string of libpq's, and a role of 63 bytes")
+    @Test("Any connection string of libpq is accepted, and a role of at most 63 bytes")
     func database() throws {
         for text in [
             "postgres://u:p@a,b:5433/db?sslmode=prefer", "host=a,b port=1,2 dbname='x y' sslmode=prefer", "dbname=x",
@@ -152,7 +152,7 @@ struct ConfigurationTests {
         #expect(variables(["DATABASE_ROLE": String(repeating: "é", count: 32)]) == ["DATABASE_ROLE"])
     }
 
-    @Test("listens where it is told to")
+    @Test("The server listens on the configured address")
     func listen() throws {
         #expect(try read(["FCGI_LISTEN": "/run/x.sock"]).listen == .address(.unix(path: "/run/x.sock")))
         #expect(try read(["FCGI_LISTEN": "127.0.0.1:9000"]).listen == .address(.tcp(host: "127.0.0.1", port: 9000)))
@@ -161,7 +161,7 @@ struct ConfigurationTests {
         }
     }
 
-    @Test("takes over a socket that was meant for this process, and leaves one that was meant for another")
+    @Test("An inherited socket is used if it was meant for this process")
     func inherited() throws {
         #expect(try read(["LISTEN_FDS": "1"]).listen == .inherited(descriptor: 3))
         #expect(try read(["LISTEN_FDS": "1", "LISTEN_PID": "4711"]).listen == .inherited(descriptor: 3))
@@ -174,7 +174,7 @@ struct ConfigurationTests {
         for count in ["0", "2", "-1", "one", "01"] { #expect(variables(["LISTEN_FDS": count]) == ["LISTEN_FDS"]) }
     }
 
-    @Test("has exactly one source of keys")
+    @Test("Exactly one source of keys must be configured")
     func keySources() throws {
         let url = "https://clerk.example.test/.well-known/jwks.json"
         let sources = ["CLERK_JWT_KEY": key, "CLERK_JWKS_FILE": "/nonexistent", "CLERK_JWKS_URL": url]
@@ -183,15 +183,15 @@ struct ConfigurationTests {
                 var changes: [String: String?] = ["CLERK_JWT_KEY": nil]
                 changes[one] = sources[one]
                 changes[other] = sources[other]
-                #expect(faults(changes).map(\.problem).contains { $0.contains("exactly one of the three") })
+                #expect(errors(changes).map(\.problem).contains { $0.contains("exactly one of the three") })
             }
         }
-        #expect(faults(["CLERK_JWT_KEY": nil]).first?.description.contains("CLERK_JWKS_URL: exactly one") == true)
+        #expect(errors(["CLERK_JWT_KEY": nil]).first?.description.contains("CLERK_JWKS_URL: exactly one") == true)
         let fetched = try read(["CLERK_JWT_KEY": nil, "CLERK_JWKS_URL": url])
         #expect(fetched.keys == .jwksURL(url, caFile: nil))
     }
 
-    @Test("names the source of keys that cannot be used")
+    @Test("An unusable source of keys is named in the error")
     func brokenKeys() {
         #expect(variables(["CLERK_JWT_KEY": "not a key"]) == ["CLERK_JWT_KEY"])
         #expect(variables(["CLERK_JWT_KEY": nil, "CLERK_JWKS_FILE": "/nonexistent/jwks.json"]) == ["CLERK_JWKS_FILE"])
@@ -207,7 +207,7 @@ struct ConfigurationTests {
         #expect(variables(changes) == ["CLERK_JWKS_CA_FILE"])
     }
 
-    @Test("makes a policy of the issuer and the authorized parties, with the spaces around these left out")
+    @Test("The policy has the issuer and the authorized parties, without surrounding spaces")
     func policy() throws {
         let configuration = try read(["CLERK_AUTHORIZED_PARTIES": " https://a.test , https://b.test"])
         let verifier = Verifier(
@@ -221,7 +221,7 @@ struct ConfigurationTests {
         }
     }
 
-    @Test("takes audiences and the longest life of a token, and no bound only where that is said")
+    @Test("The audiences and the lifetime of tokens are limited, unless the limit is explicitly 0")
     func audienceAndLifetime() throws {
         let key = try SigningKey.shared.get()
         func passes(_ changes: [String: String?], _ claims: [String: Any?]) throws -> Bool {
@@ -245,7 +245,9 @@ struct ConfigurationTests {
         #expect(variables(["TOKEN_DENY_FILE": "/nonexistent/denied"]) == ["TOKEN_DENY_FILE"])
     }
 
-    @Test("takes the issuer as Clerk writes it, and nothing that no token has", arguments: ["CLERK_ISSUER"])
+    @Test(
+        "The issuer is accepted as Clerk writes it, and refused in a form that no token has",
+        arguments: ["CLERK_ISSUER"])
     func issuer(variable: String) throws {
         for text in [
             "https://clerk.example.com", "https://clean-mayfly-62.clerk.accounts.dev", "https://clerk.localhost",
@@ -268,14 +270,14 @@ struct ConfigurationTests {
             ("https://clerk.example.com/a b", "space"), ("https://u:s3cr3t@clerk.example.com", "@"),
             ("\"https://clerk.example.com\"", "scheme"), ("https://*.clerk.example.com", "wildcard"),
         ] {
-            let problems = faults([variable: text]).map(\.description)
+            let problems = errors([variable: text]).map(\.description)
             #expect(problems.count == 1 && problems[0].contains(words), "\(text): \(problems)")
             #expect(!problems.joined().contains("s3cr3t"))
         }
     }
 
     @Test(
-        "takes origins as browsers send them, and nothing that never equals one",
+        "Origins are accepted as browsers send them, and refused in a form that never equals one",
         arguments: ["CORS_ALLOWED_ORIGINS", "CLERK_AUTHORIZED_PARTIES"])
     func origins(variable: String) throws {
         let configuration = try read([
@@ -314,30 +316,30 @@ struct ConfigurationTests {
             ("https://a.test,", "number 2"), (" ", "is empty"), ("https://a.test,,https://b.test", "number 2"),
             ("'https://a.test'", "scheme"), ("https://a.test;https://b.test", "path"),
         ] {
-            let problems = faults([variable: text])
+            let problems = errors([variable: text])
             #expect(problems.map(\.variable) == [variable], "\(text)")
             #expect(problems.first?.problem.contains(words) == true, "\(text): \(problems)")
             #expect(!problems.contains { $0.problem.contains("s3cr3t") })
         }
     }
 
-    @Test("takes every level and format of the log by its exact name")
+    @Test("Each level and format of the log is accepted only by its exact name")
     func log() throws {
         for level in Logger.Level.allCases { #expect(try read(["LOG_LEVEL": level.rawValue]).logLevel == level) }
         #expect(try read(["LOG_FORMAT": "text"]).logFormat == .text)
         for text in ["INFO", "warn", "7", "info "] { #expect(variables(["LOG_LEVEL": text]) == ["LOG_LEVEL"]) }
         for text in ["JSON", "logfmt"] { #expect(variables(["LOG_FORMAT": text]) == ["LOG_FORMAT"]) }
-        #expect(faults(["LOG_FORMAT": "x"]).first?.description == "LOG_FORMAT must be one of json, text")
+        #expect(errors(["LOG_FORMAT": "x"]).first?.description == "LOG_FORMAT must be one of json, text")
     }
 
-    @Test("has the audit on unless it is turned off in so many words")
+    @Test("The audit is on unless AUDIT is exactly off")
     func audit() throws {
         #expect(try read([:]).isAudited && read(["AUDIT": ""]).isAudited && read(["AUDIT": "on"]).isAudited)
         #expect(try !read(["AUDIT": "off"]).isAudited)
         for text in ["OFF", "0", "false"] { #expect(variables(["AUDIT": text]) == ["AUDIT"]) }
     }
 
-    @Test("asks for a login that is bound, unless any is said in so many words")
+    @Test("The login must be bound unless DATABASE_LOGIN is exactly any")
     func login() throws {
         #expect(try read().databaseLogin == .bound && read(["DATABASE_LOGIN": ""]).databaseLogin == .bound)
         #expect(try read(["DATABASE_LOGIN": "any"]).databaseLogin == .any)
@@ -345,7 +347,7 @@ struct ConfigurationTests {
     }
 
     @Test(
-        "tells each protection that is off in one line, and none where all are on",
+        "Each protection that is off is reported in one line, and none if all are on",
         arguments: [
             ("AUDIT", "off", Protection.audit), ("RATE_LIMIT", "0", .rateLimit), ("DATABASE_LOGIN", "any", .login),
             ("TOKEN_MAX_LIFETIME", "0", .tokenLifetime),
@@ -366,7 +368,7 @@ struct ConfigurationTests {
         #expect(configuration.verdict.contains("not for production") == (protection == .productionIssuer))
     }
 
-    @Test("tells of an issuer by http, which only this machine's may be")
+    @Test("An issuer without TLS, which must be on this machine, is reported")
     func issuerWithoutTLS() throws {
         let off = try read(["CLERK_ISSUER": "http://localhost:1"]).protectionsOff.map(\.protection)
         #expect(off == [.issuerTLS, .productionIssuer])
@@ -375,8 +377,8 @@ struct ConfigurationTests {
         }
     }
 
-    @Test("reports all faults at once, and repeats no value, which may be a secret")
-    func allFaults() {
+    @Test("All errors are reported at once, and no value is repeated, since it may be a secret")
+    func allErrors() {
         let secret = "s3cr3t"
         let names = [
             "WORKER_THREADS", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "DATABASE_URL",
@@ -390,19 +392,19 @@ struct ConfigurationTests {
         changes["CLERK_AUTHORIZED_PARTIES"] = "\(secret),"
         changes.updateValue(nil, forKey: "CLERK_ISSUER")
         changes["DATABASE_ROLE"] = String(repeating: secret, count: 11)
-        let found = faults(changes)
+        let found = errors(changes)
         #expect(
             Set(found.map(\.variable)) == Set(names + ["CLERK_AUTHORIZED_PARTIES", "CLERK_ISSUER", "DATABASE_ROLE"]))
         #expect(found.count == Set(found.map(\.variable)).count)
-        for fault in found {
-            #expect(!fault.description.contains(secret))
-            #expect(fault.description.hasPrefix(fault.variable + " "))
-            #expect(!fault.description.contains("\n"))
+        for error in found {
+            #expect(!error.description.contains(secret))
+            #expect(error.description.hasPrefix(error.variable + " "))
+            #expect(!error.description.contains("\n"))
         }
         for (variable, value) in [
             ("CLERK_JWKS_URL", "https://user:\(secret)@clerk.example.test/"), ("CLERK_JWKS_URL", "http://\(secret)/"),
         ] {
-            let found = faults(["CLERK_JWT_KEY": nil, variable: value])
+            let found = errors(["CLERK_JWT_KEY": nil, variable: value])
             #expect(found.map(\.variable) == [variable])
             #expect(found.allSatisfy { !$0.description.contains(secret) })
         }

@@ -3,7 +3,7 @@ import JWT
 @testable import Server
 
 extension Observation {
-    /// One of which a test says only what matters to it.
+    /// An observation of which a test sets only the relevant values.
     static func example(
         method: String = "GET", route: String? = "/health", principal: Claims? = nil, status: Int = 200,
         duration: Duration = .milliseconds(1), timings: Timings = Timings(), databaseError: String? = nil,

@@ -6,9 +6,9 @@ import Threads
 
 @testable import Server
 
-@Suite("What answers rest on")
+@Suite("The watch over the foundation")
 struct FoundationWatchTests {
-    /// A database that finds what it is told to, one answer after the other, the last for good.
+    /// A database that returns the given results in turn, and the last one forever.
     final class Database: Sendable {
         private let answers = Monitor((next: [Result<[String], PostgreSQLError>](), asked: 0))
 
@@ -44,7 +44,7 @@ struct FoundationWatchTests {
             })
     }
 
-    @Test("names what is missing, counts it, and says when it is there again")
+    @Test("Missing objects are named, counted and logged, as is their return")
     func missing() {
         let watch = watch()
         database.set(.success(["trigger a is missing", "policy b is missing"]))
@@ -59,8 +59,8 @@ struct FoundationWatchTests {
         #expect(log.text().contains("there again"))
     }
 
-    @Test("is no trouble where nothing is missing, and asks once")
-    func nothing() {
+    @Test("Without a missing object there is no error, and the database is queried once")
+    func complete() {
         let watch = watch()
         database.set(.success([]))
         #expect(watch.trouble == nil)
@@ -69,15 +69,15 @@ struct FoundationWatchTests {
         #expect(log.text().isEmpty)
     }
 
-    @Test("takes nothing for missing that is there at the second look, as beside a migration")
-    func beside() {
+    @Test("An object that a second check finds, as during a migration, is not missing")
+    func duringMigration() {
         let watch = watch()
         database.set(.success(["function a has been changed"]), .success([]))
         #expect(watch.trouble == nil)
         #expect(log.text().isEmpty)
     }
 
-    @Test("an older schema, which has no list, is trouble")
+    @Test("An older schema without the function that lists missing objects is an error")
     func olderSchema() {
         let watch = watch()
         database.set(.failure(.refused(SQLState("42883"), "function re.foundation_faults() does not exist")))
@@ -85,7 +85,7 @@ struct FoundationWatchTests {
         #expect(watch.count == 1)
     }
 
-    @Test("knows nothing until the database has answered, and keeps what it knows while that is away")
+    @Test("The result is unknown until the database responds, and stays while the database is away")
     func away() {
         let watch = watch()
         database.set(.failure(.connectionLost("gone")))
@@ -98,7 +98,7 @@ struct FoundationWatchTests {
         #expect(log.text().contains("could not be looked at"))
     }
 
-    @Test("looks at the start by itself")
+    @Test("The first check runs at the start")
     func start() throws {
         let watch = watch()
         database.set(.success([]))
@@ -107,7 +107,7 @@ struct FoundationWatchTests {
         watch.stop()
     }
 
-    @Test("makes the server unready")
+    @Test("A missing object makes the server unready")
     func readiness() throws {
         let watch = watch()
         database.set(.success(["trigger a is missing"]))
@@ -120,7 +120,7 @@ struct FoundationWatchTests {
         try readiness.check()
     }
 
-    @Test("answers nothing before the login is known to be bound, and from then on is only unready where it is not")
+    @Test("No request is served until the login is proven bound, and a later failure only makes the server unready")
     func login() {
         let watch = watch(.login(.bound))
         database.set(.failure(.connectionLost("gone")))
@@ -138,7 +138,7 @@ struct FoundationWatchTests {
         #expect(watch.trouble?.cause == .loginRefused && watch.count == 1)
     }
 
-    @Test("only tells of a login that is not bound where any is accepted")
+    @Test("If any login is accepted, an unbound one is only logged")
     func anyLogin() {
         let watch = watch(.login(.any))
         database.set(.success(["it is a superuser"]))

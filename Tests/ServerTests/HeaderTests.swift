@@ -8,7 +8,7 @@ struct CORSTests {
     private let cors = CORS(allowedOrigins: ["https://app.example.com", "http://localhost:3000"])
     private let allowed = Array("https://app.example.com".utf8)
 
-    @Test("names the one origin that asks, if it is allowed, and what its pages may read")
+    @Test("An allowed origin is named in the response, with the headers that its pages may read")
     func allowedOrigin() {
         #expect(
             cors.headers(origin: allowed) == [
@@ -19,7 +19,7 @@ struct CORSTests {
     }
 
     @Test(
-        "allows no other origin, and tells caches that the answer depends on it",
+        "Any other origin is not allowed, and caches learn that the response depends on the origin",
         arguments: [
             nil, "", "null", "*", "https://app.example.com/", "https://App.example.com", "http://app.example.com",
             "https://app.example.com:443", "https://app.example.com.evil.test", "https://evil.test",
@@ -30,7 +30,7 @@ struct CORSTests {
         #expect(cors.preflightHeaders(Preflight(), origin: origin.map { Array($0.utf8) }) == nil)
     }
 
-    @Test("says nothing at all where no origin is configured")
+    @Test("Without configured origins, no header is sent")
     func none() {
         let cors = CORS(allowedOrigins: [])
         for origin in [nil, allowed] {
@@ -46,7 +46,7 @@ struct CORSTests {
         return Dictionary(headers.map { ($0.name, $0.value) }) { first, _ in first }
     }
 
-    @Test("tells a preflight the API's methods and the headers that the API reads")
+    @Test("A preflight gets the API's methods and the headers that the API reads")
     func preflight() {
         #expect(
             answer(Preflight()) == [
@@ -56,7 +56,7 @@ struct CORSTests {
     }
 
     @Test(
-        "lets a page send whatever headers it asks for",
+        "A page may send any header that it names in its preflight",
         arguments: [
             "x-organization-id", "authorization,baggage,sentry-trace,traceparent,x-requested-with", "A, b\t,\tc ",
             "a,,b", ",",
@@ -68,7 +68,7 @@ struct CORSTests {
     }
 
     @Test(
-        "repeats nothing that is no list of tokens or longer than 2 kB",
+        "A list that is not made of tokens or is longer than 2 kB is not repeated",
         arguments: [
             "", "a b", "a\r\nX: y", "a:b", "a;b", "é", "a,\"b\"", "a\0", "(a)", "a/b", "a=b", "{}", "a@b", "a\u{7F}",
             String(repeating: "x", count: 2049),
@@ -78,7 +78,7 @@ struct CORSTests {
     }
 
     @Test(
-        "lets a page of a more public network ask, where it asks for that",
+        "A page of a more public network is allowed if its preflight requests it",
         arguments: ["true", "TRUE", "1", "", "true, true"])
     func privateNetwork(value: String) {
         let found = answer(Preflight(privateNetwork: Array(value.utf8)))["Access-Control-Allow-Private-Network"]
@@ -86,10 +86,10 @@ struct CORSTests {
     }
 }
 
-@Suite("The request's id")
+@Suite("The id of a request")
 struct RequestIDTests {
     @Test(
-        "is the caller's, if that is a sane one",
+        "The caller's id is used if it is valid",
         arguments: [
             "a", "0", "-", ".", "_", "Az09._-", "3f2b8c1e-0d4a-4f5e-9a1b-000000000000",
             String(repeating: "x", count: 128),
@@ -99,7 +99,7 @@ struct RequestIDTests {
     }
 
     @Test(
-        "is a new one otherwise",
+        "Any other id is replaced by a new one",
         arguments: [
             "", " ", "a b", "a,b", "a/b", "a:b", "é", "a\n", "a\r\nX: y", "\0", "<script>", "ﬁ",
             String(repeating: "x", count: 129),
@@ -111,7 +111,7 @@ struct RequestIDTests {
         #expect(RequestID.from(Array(id.utf8)) == id)
     }
 
-    @Test("is another one each time")
+    @Test("Each new id is different")
     func unique() {
         #expect(Set((0..<10_000).map { _ in RequestID.from(nil) }).count == 10_000)
         #expect(RequestID.from([0xFF]).utf8.count == 32)
@@ -124,7 +124,7 @@ struct BearerTokenTests {
         Authenticator.bearerToken(header.map { Array($0.utf8) }).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    @Test("follows its scheme in any case and any number of spaces")
+    @Test("The token follows its scheme, in any case and after any number of spaces")
     func present() {
         for header in ["Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c", "bEaReR    a.b.c"] {
             #expect(token(header) == "a.b.c")
@@ -134,7 +134,7 @@ struct BearerTokenTests {
     }
 
     @Test(
-        "is not there without a scheme, with another one, or where nothing follows",
+        "Without a scheme, with another scheme or without a text, there is no token",
         arguments: [
             nil, "", " ", "Bearer", "Bearer ", "Bearer   ", "a.b.c", "Bearera.b.c", "Bearer\ta.b.c", " Bearer a.b.c",
             "Basic a.b.c",

@@ -5,9 +5,9 @@ import Testing
 
 @testable import Server
 
-@Suite("The log's level")
+@Suite("The level of the log")
 struct LogLevelTests {
-    @Test("goes a step at a time, and stays at either end")
+    @Test("The level changes by one step and stops at either end")
     func steps() {
         let level = LogLevel(.notice)
         var seen: [Logger.Level] = []
@@ -26,7 +26,7 @@ struct LogLevelTests {
             ])
     }
 
-    @Test("is followed by loggers made before it changed, but for those with a level of their own")
+    @Test("Existing loggers follow a change, except those with their own level")
     func followed() throws {
         let (log, level) = (CapturedLog(), LogLevel(.warning))
         let logger = Logger(label: "test") { _ in StructuredLogHandler(sink: log.sink, format: .json, level: level) }
@@ -44,7 +44,7 @@ struct LogLevelTests {
 
 @Suite("The log of slow requests")
 struct SlowRequestLogTests {
-    @Test("has a warning with the statement for what took as long as the threshold, and nothing for the rest")
+    @Test("A request that reaches the threshold is logged as a warning with its statement, and no other is")
     func threshold() throws {
         let (log, level) = (CapturedLog(), LogLevel(.warning))
         let slow = SlowRequestLog(sink: log.sink, format: .json, level: level, threshold: .milliseconds(500))
@@ -68,7 +68,7 @@ struct SlowRequestLogTests {
         #expect(lines[1]["statement"] == nil && lines[1]["route"] as? String == "none")
     }
 
-    @Test("has the duration that the access log has, rounded down", arguments: [700_000_000, 700_000_499, 700_000_999])
+    @Test("The duration is that of the access log, rounded down", arguments: [700_000_000, 700_000_499, 700_000_999])
     func duration(nanoseconds: Int) throws {
         let log = CapturedLog()
         let observation = Observation.example(duration: .nanoseconds(nanoseconds))
@@ -82,14 +82,14 @@ struct SlowRequestLogTests {
 @Suite("The signals of the operator")
 struct OperatorSignalsTests {
     @Test(
-        "are told apart",
+        "Each signal causes its event",
         arguments: [
             (SIGTERM, OperatorSignals.Event.stop), (SIGINT, .stop), (SIGUSR1, .logLevel(moreVerbose: true)),
             (SIGUSR2, .logLevel(moreVerbose: false)),
         ])
     func events(signal: CInt, event: OperatorSignals.Event) {
         let signals = OperatorSignals()
-        // To this thread, whose mask holds it back until it waits.
+        // The signal is sent to this thread, whose mask holds it back until the thread waits.
         pthread_kill(pthread_self(), signal)
         #expect(signals.wait().event == event)
     }

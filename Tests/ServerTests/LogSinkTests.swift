@@ -4,9 +4,9 @@ import Threads
 
 @testable import Server
 
-@Suite("The log's thread")
+@Suite("The thread of the log")
 struct LogSinkTests {
-    /// A pipe with a log at its one end.
+    /// A pipe with a log at one end.
     private final class Pipe: Sendable {
         let sink: LogSink
         let reading: CInt
@@ -19,7 +19,7 @@ struct LogSinkTests {
             sink = LogSink(descriptor: writing)
         }
 
-        /// Reads until there has been as much as that, half a minute at most.
+        /// Reads until `count` bytes have arrived, for at most half a minute.
         func read(_ count: Int) -> String {
             var bytes: [UInt8] = []
             while bytes.count < count {
@@ -44,7 +44,7 @@ struct LogSinkTests {
         numbers.map { "\($0) \(String(repeating: "x", count: $0 * 37 % 5000))\n" }
     }
 
-    @Test("writes every line whole and in order, those before its start too")
+    @Test("Every line is written completely and in order, including those before the start")
     func order() throws {
         let pipe = Pipe()
         let lines = lines(0..<2000)
@@ -66,7 +66,7 @@ struct LogSinkTests {
         #expect(pipe.sink.lostLines == 0)
     }
 
-    @Test("keeps the lines of several threads whole")
+    @Test("Lines of several threads are not mixed")
     func threads() throws {
         let log = CapturedLog()
         let writers = try (0..<4).map { number in
@@ -80,25 +80,25 @@ struct LogSinkTests {
         #expect(lines.allSatisfy { $0.utf8.count == 300 && Set($0).count == 1 })
     }
 
-    @Test("lets nobody wait whose reader is stuck: what does not fit is lost and counted, and the rest comes later")
+    @Test("With a stuck reader no writer waits, excess lines are lost and counted, and the others are written later")
     func stuckReader() throws {
         let pipe = Pipe()
         try pipe.sink.start()
         let line = [UInt8](repeating: UInt8(ascii: "x"), count: 999) + [UInt8(ascii: "\n")]
-        // The pipe holds 64 KiB, the buffer 1 MiB.
+        // The pipe buffers 64 KiB, the log 1 MiB.
         for _ in 0..<3000 { pipe.sink.write(line) }
         let lost = pipe.sink.lostLines
         #expect(lost > 0 && lost < 3000)
         #expect(!pipe.sink.flush(within: .milliseconds(10)))
-        let kept = pipe.read((3000 - lost) * 1000)
-        #expect(kept.utf8.count == (3000 - lost) * 1000)
+        let received = pipe.read((3000 - lost) * 1000)
+        #expect(received.utf8.count == (3000 - lost) * 1000)
         #expect(pipe.sink.flush(within: .seconds(30)))
         pipe.sink.write(Array("again\n".utf8))
         #expect(pipe.read(6) == "again\n")
         #expect(pipe.sink.lostLines == lost)
     }
 
-    @Test("ends where its reader is stuck")
+    @Test("A stop ends in time with a stuck reader")
     func stopStuck() throws {
         let pipe = Pipe()
         try pipe.sink.start()
@@ -107,7 +107,7 @@ struct LogSinkTests {
     }
 
     @Test(
-        "goes on where nothing can be written, and counts what is lost",
+        "Without a writable output the log continues, and lost lines are counted",
         arguments: ["/dev/full", "closed", "no reader"])
     func unwritable(what: String) throws {
         let descriptor: CInt

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Server
 
-@Suite("A log line")
+@Suite("A line of the log")
 struct LogLineTests {
     private static let nasty = [
         "plain", "", " ", "\"quoted\"", "back\\slash", "two\nlines", "\r\n", "tab\t", "\0\u{1}\u{1B}[31m\u{7F}",
@@ -17,7 +17,7 @@ struct LogLineTests {
         "a\u{A0}status\u{3000}b",
     ]
 
-    /// What moves a terminal, or is not seen in it: all that is neither a letter, a mark, a number, a sign nor a space.
+    /// True if the line has no character that controls a terminal or is invisible in it.
     private func isSafe(_ line: some StringProtocol) -> Bool {
         line.unicodeScalars.allSatisfy { scalar in
             switch scalar.properties.generalCategory {
@@ -36,7 +36,7 @@ struct LogLineTests {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    @Test("of JSON is one object that holds what was put in, whatever that was", arguments: nasty)
+    @Test("A JSON line is one object with the given texts, whatever they contain", arguments: nasty)
     func json(text: String) throws {
         let line = line(.json, text)
         #expect(line.utf8.last == UInt8(ascii: "\n"))
@@ -50,7 +50,7 @@ struct LogLineTests {
         #expect(object["count"] as? Int == -7)
     }
 
-    @Test("of text stays one line without control characters, whatever was put in", arguments: nasty.map { $0 })
+    @Test("A text line is one line without control characters, whatever the texts contain", arguments: nasty.map { $0 })
     func text(text: String) {
         let bytes = LogLine.bytes(.text, time: 1_750_000_000.5, level: "info", message: text) { line in
             line.add("name", text)
@@ -63,7 +63,7 @@ struct LogLineTests {
         #expect(line.hasSuffix(" count=-7\n"))
     }
 
-    @Test("of text has its values as they are where they are harmless, and quoted where they could pass for a field")
+    @Test("A value in a text line is unquoted if it is harmless, and quoted if it could be read as a field")
     func harmless() {
         let bytes = LogLine.bytes(.text, time: 0, level: "error", message: "a message") { line in
             line.add("name", "Ō")
@@ -74,7 +74,7 @@ struct LogLineTests {
                 == "1970-01-01T00:00:00.000Z error a message name=Ō subject=\"user status=200\"\n")
     }
 
-    @Test("spells what moves a terminal as the format does, and leaves every other letter")
+    @Test("Characters that control a terminal are escaped, and all others are unchanged")
     func spelling() {
         func line(_ format: LogFormat) -> String {
             String(
@@ -92,7 +92,7 @@ struct LogLineTests {
     }
 
     @Test(
-        "has its time in UTC to the millisecond, cut off",
+        "The time is in UTC, rounded down to the millisecond",
         arguments: [
             (0, "1970-01-01T00:00:00.000Z"), (0.9999, "1970-01-01T00:00:00.999Z"), (-0.5, "1969-12-31T23:59:59.500Z"),
             (951_782_400, "2000-02-29T00:00:00.000Z"), (1_750_000_000.125, "2025-06-15T15:06:40.125Z"),
@@ -108,7 +108,7 @@ struct LogLineTests {
 struct LogTests {
     private struct Fault: Error, CustomStringConvertible { let description = "what\nhappened" }
 
-    @Test("has the logger's events with their metadata, from its level on")
+    @Test("The log has the events of its level and above, with their metadata")
     func events() throws {
         let log = CapturedLog()
         var logger = Logger(label: "test") { _ in
@@ -137,7 +137,7 @@ struct LogTests {
             duration: .microseconds(1500), timings: timings, bytes: 42, databaseError: nil, statement: nil)
     }
 
-    @Test("has one line a request: who asked for what, how it ended, how long it took")
+    @Test("Each request has one line with its user, its route, its status and its duration")
     func access() throws {
         let log = CapturedLog()
         let access = AccessLog(sink: log.sink, format: .json)

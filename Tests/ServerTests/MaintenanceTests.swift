@@ -7,19 +7,19 @@ import Threads
 
 @Suite("The background work")
 struct MaintenanceTests {
-    /// What is left to do for each organization, as a database of two functions.
+    /// The remaining work of each organization, in the place of the database.
     private final class Backlog: Sendable {
         private let chunks: Monitor<[String: Int]>
         private let count = Monitor(0)
         private let turns = Monitor([String]())
         private let partitions = Monitor(0)
-        /// What sealing the audit returns, one after the other.
+        /// The results of sealing the audit, in order.
         private let seals: Monitor<[[String?]]>
         private let failing: Bool
-        /// What advancing an organization ends in, until it is healed.
+        /// The errors of organizations until they are repaired.
         private let errors: Monitor<[String: PostgreSQLError]>
-        /// Whom each look for work left alone.
-        private let skipped = Monitor([String]())
+        /// The organizations that each search for work excluded.
+        private let excludedOrganizations = Monitor([String]())
 
         init(
             _ chunks: [String: Int], failing: Bool = false, errors: [String: PostgreSQLError] = [:],
@@ -31,12 +31,12 @@ struct MaintenanceTests {
             self.errors = Monitor(errors)
         }
 
-        var skips: [String] { skipped.withLock { $0 } }
+        var exclusions: [String] { excludedOrganizations.withLock { $0 } }
 
-        func heal() { errors.withLock { $0 = [:] } }
+        func repair() { errors.withLock { $0 = [:] } }
 
         var calls: Int { count.withLock { $0 } }
-        /// Whose chunks were worked off, in order.
+        /// The organizations of the processed chunks, in order.
         var order: String { turns.withLock { $0.joined() } }
 
         func run(_ query: Query, _ organization: String) throws(PostgreSQLError) -> QueryResult {
@@ -45,10 +45,10 @@ struct MaintenanceTests {
             if failing { throw .connectionLost("gone") }
             let rows: [[String?]]
             if query.statement.name == "organizations_due" {
-                let but = query.parameters[1] ?? ""
-                skipped.withLock { $0.append(but) }
+                let excluded = query.parameters[1] ?? ""
+                excludedOrganizations.withLock { $0.append(excluded) }
                 rows = chunks.withLock {
-                    $0.filter { $0.value > 0 }.keys.sorted().filter { !but.contains("\"\($0)\"") }.map { [$0] }
+                    $0.filter { $0.value > 0 }.keys.sorted().filter { !excluded.contains("\"\($0)\"") }.map { [$0] }
                 }
             } else if query.statement.name == "audit_rest_entries" {
                 rows = [["7"]]
@@ -105,15 +105,15 @@ struct MaintenanceTests {
         return maintenance
     }
 
-    @Test("brings every organization up to date, chunk by chunk, each bound to itself")
-    func worksOff() throws {
+    @Test("Every organization is refreshed chunk by chunk, and each statement is bound to its organization")
+    func refreshes() throws {
         let backlog = Backlog(["a": 3, "b": 1])
         let maintenance = try start(backlog, CapturedLog())
         #expect(backlog.waitUntilDone())
         maintenance.stop()
     }
 
-    @Test("goes on at once where work is left, and gives each organization its turn")
+    @Test("Remaining work continues at once, and organizations take turns")
     func turns() throws {
         let backlog = Backlog(["a": 3, "b": 2])
         let maintenance = try start(backlog, CapturedLog(), pause: .seconds(3600), turn: .zero)
@@ -122,7 +122,7 @@ struct MaintenanceTests {
         #expect(backlog.order == "ababa")
     }
 
-    @Test("has the audit's next months made from the start, and counts what no month has taken")
+    @Test("The audit's next partitions are created from the start, and the entries outside them are counted")
     func partitions() throws {
         let backlog = Backlog([:])
         let maintenance = try start(backlog, CapturedLog())
@@ -131,7 +131,7 @@ struct MaintenanceTests {
         #expect(maintenance.auditRest == 7)
     }
 
-    @Test("has the audit sealed from the start, a backlog at once, and names each seal in the log")
+    @Test("The audit is sealed from the start, a backlog at once, and each seal is logged")
     func seals() throws {
         let log = CapturedLog()
         let backlog = Backlog(
@@ -147,11 +147,11 @@ struct MaintenanceTests {
         #expect(maintenance.auditUnsealed >= .seconds(30) && maintenance.auditUnsealed < .seconds(90000))
     }
 
-    @Test("says so when the database is away, and does not hammer it")
+    @Test("An absent database is logged, and is not queried again at once")
     func failure() throws {
         let (backlog, log) = (Backlog([:], failing: true), CapturedLog())
         let maintenance = try start(backlog, log)
-        // A look for work, the audit's seals and its months.
+        // A search for work, the audit's seals and its partitions.
         #expect(backlog.waitForCalls(3))
         Thread.sleep(.milliseconds(300))
         maintenance.stop()
@@ -160,7 +160,7 @@ struct MaintenanceTests {
     }
 
     @Test(
-        "leaves an organization that fails alone for a while, works for the others, and goes on with it once it is healed",
+        "An organization that fails is retried after a pause, while the others are processed",
         arguments: [
             PostgreSQLError.unavailable(.unknownTimeZone, "the zone is gone"), .refused(SQLState("22003"), "overflow"),
             .statementTimeout, .unavailable(SQLState("40P01"), "deadlock"),
@@ -172,14 +172,14 @@ struct MaintenanceTests {
         #expect(backlog.waitUntilDone(["a", "c"]))
         #expect(backlog.waitForPartitions())
         #expect(log.text().contains("organization=\"b"))
-        backlog.heal()
+        backlog.repair()
         #expect(backlog.waitUntilDone())
         maintenance.stop()
-        #expect(backlog.skips.first == "{}")
-        #expect(backlog.skips.contains(#"{"b \"\\"}"#))
+        #expect(backlog.exclusions.first == "{}")
+        #expect(backlog.exclusions.contains(#"{"b \"\\"}"#))
     }
 
-    @Test("doubles the pause with each failure, up to a minute, and begins anew after a success")
+    @Test("The pause doubles with each failure up to a minute, and starts again after a success")
     func pauses() throws {
         var failed = FailedOrganizations()
         var now = ContinuousClock.now
@@ -197,7 +197,7 @@ struct MaintenanceTests {
         #expect(failed.failed("a", error, now: now) == .seconds(1))
     }
 
-    @Test("forgets what has had its pause and is not due any more")
+    @Test("An organization without work is forgotten after its pause")
     func keeping() {
         var failed = FailedOrganizations()
         let now = ContinuousClock.now

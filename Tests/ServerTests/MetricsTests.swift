@@ -41,7 +41,7 @@ struct MetricsTests {
         return text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
     }
 
-    @Test("are lines of Prometheus' text format, each sample under the type of its family")
+    @Test("The metrics have the text format of Prometheus, with each sample below the type of its family")
     func format() throws {
         record("/health", .milliseconds(3))
         record(nil, .seconds(60), method: "BREW", status: 404, databaseError: "acquire_timeout")
@@ -51,7 +51,7 @@ struct MetricsTests {
         for line in try lines() {
             if let match = line.wholeMatch(of: #/# HELP ([a-z_]+) .+\./#) {
                 family = String(match.1)
-                #expect(types[family] == nil, "\(family) comes twice")
+                #expect(types[family] == nil, "\(family) occurs twice")
             } else if let match = line.wholeMatch(of: #/# TYPE ([a-z_]+) (counter|gauge|histogram)/#) {
                 #expect(match.1 == family)
                 types[family] = String(match.2)
@@ -66,7 +66,7 @@ struct MetricsTests {
         #expect(types.count == 45)
     }
 
-    @Test("count each request under its route, its method and its status, and unknown methods together")
+    @Test("Each request is counted by route, method and status, and unknown methods are counted together")
     func requests() throws {
         for _ in 0..<3 { record("/health", .zero) }
         record("/health", .zero, status: 503)
@@ -80,7 +80,7 @@ struct MetricsTests {
             ])
     }
 
-    @Test("put each duration into every bucket that it fits in, its bound included")
+    @Test("A duration is counted in every bucket with an equal or greater bound")
     func buckets() throws {
         let durations: [Duration] = [
             .zero, .microseconds(500), .microseconds(501), .milliseconds(5), .milliseconds(250), .seconds(10),
@@ -104,7 +104,7 @@ struct MetricsTests {
         #expect(abs((Double(sum) ?? 0) - 21.256001) < 1e-9)
     }
 
-    @Test("tell the state of workers, connections, pool and tokens, and the database's errors by class")
+    @Test("The metrics contain the state of workers, connections, pool and tokens, and database errors by class")
     func state() throws {
         record("/ready", .zero, status: 503, databaseError: "connection_lost")
         record("/ready", .zero, status: 503, databaseError: "connection_lost")
@@ -131,7 +131,7 @@ struct MetricsTests {
         #expect(busy.contains("reengagement_http_requests_in_flight 1"))
     }
 
-    @Test("lose nothing where many threads count at once, and add up what each of them counted")
+    @Test("Counts of concurrent threads are complete and added up")
     func threads() throws {
         let threads = try (0..<8).map { index in
             try Thread.start { [metrics] in
@@ -148,14 +148,14 @@ struct MetricsTests {
         #expect(lines.contains(#"reengagement_http_request_duration_seconds_count{route="/a"} 20000"#))
     }
 
-    @Test("tell of the process what the kernel says")
+    @Test("The metrics of the process are those of the kernel")
     func process() throws {
         let before = try #require(ProcessFigures.current())
         let opened = (0..<7).map { _ in open("/dev/null", O_RDONLY) }
         defer { for descriptor in opened { close(descriptor) } }
         let burnt = (0..<2_000_000).reduce(into: 1) { $0 = $0 &* 31 &+ $1 }
         let after = try #require(ProcessFigures.current())
-        // Other tests open and close some meanwhile.
+        // Other tests open and close descriptors meanwhile.
         #expect(burnt != 0 && after.openDescriptors > 7 && after.descriptorLimit >= 64)
         #expect(after.cpuSeconds > before.cpuSeconds)
         #expect(after.residentBytes > 1 << 20 && after.virtualBytes > after.residentBytes)

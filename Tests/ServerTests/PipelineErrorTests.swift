@@ -5,9 +5,9 @@ import Testing
 
 @testable import Server
 
-@Suite("The pipeline's errors")
+@Suite("The errors of the pipeline")
 struct PipelineErrorTests {
-    @Test("come in the order of the contract, for a request that has all of them and loses one by one")
+    @Test("A request with all errors, which are removed one by one, gets them in the order of the contract")
     func order() throws {
         let limited = try Harness(refusal: Problem.tooManyRequests(retryAfter: 7))
         let unknown = try Harness(answer: outreachRow("no_patient"))
@@ -44,14 +44,14 @@ struct PipelineErrorTests {
         #expect(try Harness(answer: outreachRow("created")).serve(ask).status == 201)
     }
 
-    @Test("let no body be read before it is wanted")
+    @Test("No body is read before it is needed")
     func unreadBody() throws {
         let harness = try Harness(answer: riskMetricsRow)
         var ask = try Ask.api("risk-metrics")
         ask.body = Array("{}".utf8)
         _ = harness.serve(ask)
         var foreign = try Ask.post()
-        // An attempt's is read there for the audit, which is to know whom it was meant for.
+        // The body of an attempt is read here, because the audit needs its patient.
         foreign.target = "/api/v1/reengagement/org_2/patients/search"
         _ = harness.serve(foreign)
         var untyped = try Ask.post()
@@ -60,7 +60,7 @@ struct PipelineErrorTests {
         #expect(!harness.steps.contains("body"))
     }
 
-    @Test("take a body of exactly 64 KiB, and answer 400 to one that breaks off")
+    @Test("A body of exactly 64 KiB is accepted, and an incomplete one is refused with 400")
     func bodies() throws {
         let harness = try Harness(answer: outreachRow("created"))
         var ask = try Ask.post()
@@ -73,7 +73,7 @@ struct PipelineErrorTests {
         #expect(harness.serve(ask).status == 400)
     }
 
-    @Test("say whether there was a token, and why one was refused")
+    @Test("A refusal with 401 tells a missing token from an invalid one, and names the reason")
     func unauthorized() throws {
         let harness = try Harness()
         var ask = try Ask.api("dashboard")
@@ -97,7 +97,7 @@ struct PipelineErrorTests {
         #expect(harness.questions == [])
     }
 
-    @Test("let nobody into an organization that the token is not active in")
+    @Test("A token gives access only to the organization that is active in it")
     func forbidden() throws {
         let harness = try Harness(answer: riskMetricsRow)
         let key = try SigningKey.shared.get()
@@ -120,7 +120,7 @@ struct PipelineErrorTests {
             harness.questions.map { Array($0.organization.utf8) } == [Array("org_2".utf8), Array("caf\u{E9}".utf8)])
     }
 
-    @Test("name q where the database finds that it folds to nothing, and log nothing of it")
+    @Test("A search text that folds to nothing is refused with 422 for q, and is not logged")
     func foldsToNothing() throws {
         let harness = try Harness { _ throws(PostgreSQLError) in throw .refused(SQLState("RE422"), "Secret") }
         for ask in [try Ask.search(), try Ask.api("patients/prioritized?q=Secret")] {
@@ -131,11 +131,11 @@ struct PipelineErrorTests {
         }
         #expect(harness.log.text().isEmpty)
         #expect(harness.observations.allSatisfy { $0.databaseError == nil })
-        // The code means nothing to others.
+        // This code has no meaning for other endpoints.
         #expect(harness.serve(try .api("risk-metrics")).status == 500)
     }
 
-    @Test("tell nothing of an error that nobody foresaw, and log it whole")
+    @Test("An unexpected error is logged completely, and its response contains no detail")
     func internalErrors() throws {
         struct Unforeseen: Error, CustomStringConvertible { let description = "SELECT secret FROM patients" }
         let harnesses = [
@@ -159,7 +159,7 @@ struct PipelineErrorTests {
         #expect(harnesses.map { $0.observations.first?.databaseError } == ["refused", "unexpected_result", nil])
     }
 
-    @Test("make a result that is not the query's one of them")
+    @Test("A result that does not fit the query is an internal error")
     func wrongRows() throws {
         let harness = try Harness { _ throws(PostgreSQLError) in
             guard let empty = QueryResult.make(columns: ["a"], rows: []) else { throw .unexpectedResult("no memory") }
@@ -170,7 +170,7 @@ struct PipelineErrorTests {
     }
 
     @Test(
-        "are 503 with Retry-After where the same request may succeed later",
+        "A temporary error of the database is reported with 503 and Retry-After",
         arguments: [
             PostgreSQLError.connectionLost("secret"), .acquireTimeout, .statementTimeout,
             .unavailable(SQLState("57P03"), "secret"), .unavailable(.readOnlyTransaction, "secret"),
@@ -188,7 +188,7 @@ struct PipelineErrorTests {
     }
 
     @Test(
-        "have a type of their own by cause, at /ready too",
+        "Each cause of a database error has its own problem type, also at /ready",
         arguments: [
             ("53100", "database-disk-full"), ("25006", "database-read-only"), ("53300", "database-at-limit"),
             ("53200", "database-at-limit"), ("28000", "database-refuses-login"), ("55P03", "database-busy"),
@@ -204,7 +204,7 @@ struct PipelineErrorTests {
         #expect(try Set(harness.log.objects().map { $0["class"] as? String }).count == 1)
     }
 
-    @Test("name the setting where an organization's zone is gone, whatever is asked")
+    @Test("A missing time zone of an organization is reported with the name of its setting")
     func unknownTimeZone() throws {
         let harness = try Harness { _ throws(PostgreSQLError) in throw .unavailable(.unknownTimeZone, "secret") }
         var head = try Ask.api("risk-metrics")
@@ -218,9 +218,9 @@ struct PipelineErrorTests {
         }
     }
 
-    @Test("are 503 with Retry-After while no signing key has been fetched, for a token that could be good")
+    @Test("A token without fetched keys is refused with 503 and Retry-After")
     func noKeys() throws {
-        // Nobody listens at port 9 of the loopback.
+        // No server listens on port 9 of the loopback.
         let keys = try KeySet(source: .jwksURL("https://127.0.0.1:9/jwks.json", caFile: nil), logger: quietLogger)
         try keys.start()
         defer { keys.stop() }

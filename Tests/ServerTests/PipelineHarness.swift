@@ -6,9 +6,9 @@ import Synchronization
 
 @testable import Server
 
-/// A pipeline with a real key and a stubbed database, and all that came of it.
+/// A pipeline with a real key and a stubbed database, which records its effects.
 final class Harness: Sendable {
-    /// What the database was asked.
+    /// A query that the database received.
     struct Question: Equatable {
         let statement: String
         let organization: String
@@ -31,10 +31,10 @@ final class Harness: Sendable {
     let log = CapturedLog()
 
     /// - Parameters:
-    ///   - refusal: what the hook after authentication throws.
-    ///   - responseCache: with a database of their own.
-    ///   - admits: whether the audit takes an entry in.
-    ///   - answer: the database.
+    ///   - refusal: the error that the hook after authentication throws.
+    ///   - responseCache: a cache with its own database.
+    ///   - admits: whether the audit accepts entries.
+    ///   - answer: the function that stands for the database.
     init(
         authenticator: Authenticator? = nil, refusal: (any Error)? = nil, responseCache: ResponseCache? = nil,
         admits: Bool = true,
@@ -48,7 +48,7 @@ final class Harness: Sendable {
     }
 
     var questions: [Question] { journal.withLock { $0.questions } }
-    /// The hooks and the sending, in the order in which they came.
+    /// The hooks and the sending, in order.
     var steps: [String] { journal.withLock { $0.steps } }
     var observations: [Observation] { journal.withLock { $0.observations } }
     var entries: [AuditEntry] { journal.withLock { $0.entries } }
@@ -105,7 +105,7 @@ final class Harness: Sendable {
             })
     }
 
-    /// What is sent to this request.
+    /// The response to this request.
     func serve(_ ask: Ask) -> Response {
         var sent: [Response] = []
         var incoming = Incoming(
@@ -128,7 +128,7 @@ final class Harness: Sendable {
     }
 }
 
-/// A request in the terms of a test.
+/// A request with the values that a test sets.
 struct Ask {
     static let origin = "https://app.example.com"
 
@@ -144,14 +144,14 @@ struct Ask {
     var handedOver: Double?
     var isAutomatic = false
 
-    /// A call of the API with a token that passes.
+    /// A call of the API with a valid token.
     static func api(_ path: String, method: String = "GET", organization: String = "org_1") throws -> Ask {
         Ask(
             method: method, target: "/api/v1/reengagement/\(organization)/\(path)",
             authorization: "Bearer " + (try goodToken.get()))
     }
 
-    /// A POST that passes.
+    /// A valid POST.
     static func post() throws -> Ask {
         var ask = try Ask.api("log-outreach", method: "POST")
         ask.contentType = "application/json"
@@ -159,7 +159,7 @@ struct Ask {
         return ask
     }
 
-    /// A search that passes.
+    /// A valid search.
     static func search(_ body: String = #"{"q": "Secret"}"#) throws -> Ask {
         var ask = try Ask.api("patients/search", method: "POST")
         ask.contentType = "application/json"
@@ -176,7 +176,7 @@ extension Response {
         return values.isEmpty ? nil : values.joined(separator: " | ")
     }
 
-    /// The members of its body.
+    /// The members of the JSON body.
     var object: [String: Any] {
         ((try? JSONSerialization.jsonObject(with: Data(body))) as? [String: Any]) ?? [:]
     }
@@ -184,7 +184,7 @@ extension Response {
     var text: String { String(decoding: body, as: UTF8.self) }
 }
 
-/// Rows as the database returns them for risk-metrics.
+/// The row that the database returns for risk-metrics.
 @Sendable func riskMetricsRow(_ query: Query) throws(PostgreSQLError) -> QueryResult {
     let values = (1...9).map { "\($0)" } + ["2025-06-30T12:00:00Z"]
     guard let result = QueryResult.make(columns: values.map { "c\($0)" }, rows: [values]) else {
@@ -193,7 +193,7 @@ extension Response {
     return result
 }
 
-/// The row that stands for an empty page of the list.
+/// The row of an empty page of the list.
 @Sendable func emptyList(_ query: Query) throws(PostgreSQLError) -> QueryResult {
     let row = ["2025-06-30T12:00:00Z"] + [String?](repeating: nil, count: 19) + ["0", nil]
     guard let result = QueryResult.make(columns: row.indices.map { "c\($0)" }, rows: [row]) else {
@@ -202,7 +202,7 @@ extension Response {
     return result
 }
 
-/// A row as the database returns it for log-outreach.
+/// The row that the database returns for log-outreach.
 func outreachRow(_ result: String) -> Harness.Answer {
     { _ throws(PostgreSQLError) in
         let row = [result, "00000000-0000-4000-8000-000000000001", "2025-06-30T12:00:00Z"]

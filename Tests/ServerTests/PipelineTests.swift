@@ -8,7 +8,7 @@ import Testing
 
 @Suite("The pipeline")
 struct PipelineTests {
-    @Test("answers an endpoint from the database, bound to the organization of the path")
+    @Test("A request is answered from the database, bound to the organization of the path")
     func answers() throws {
         let harness = try Harness(answer: riskMetricsRow)
         let response = harness.serve(try .api("risk-metrics"))
@@ -18,7 +18,7 @@ struct PipelineTests {
         #expect(harness.questions == [.init(statement: "risk_metrics", organization: "org_1", repeatable: true)])
     }
 
-    @Test("never lets a statement that writes run twice")
+    @Test("A statement that writes is never repeatable")
     func writes() throws {
         let harness = try Harness(answer: outreachRow("created"))
         let response = harness.serve(try .post())
@@ -27,7 +27,7 @@ struct PipelineTests {
         #expect(harness.questions == [.init(statement: "log_outreach", organization: "org_1", repeatable: false)])
     }
 
-    @Test("lets a search by POST run twice, since it only reads")
+    @Test("A search by POST is repeatable, since it only reads")
     func searches() throws {
         let harness = try Harness(answer: emptyList)
         #expect(harness.serve(try .search()).status == 200)
@@ -36,7 +36,7 @@ struct PipelineTests {
         #expect(harness.observations.map(\.route) == ["/api/v1/reengagement/{org_id}/patients/search"])
     }
 
-    @Test("tells by OPTIONS the methods of both routes that a path has")
+    @Test("OPTIONS lists the methods of both routes of a path")
     func preflightOfTwo() throws {
         let ask = Ask(method: "OPTIONS", target: "/api/v1/reengagement/org_1/patients/search", origin: nil)
         let response = try Harness().serve(ask)
@@ -44,7 +44,7 @@ struct PipelineTests {
         #expect(response.header("Allow") == "GET, HEAD, POST, OPTIONS")
     }
 
-    @Test("tells the hooks in order: before anything is done for the user, and after the answer was sent")
+    @Test("The hooks run in order, before any work for the user and after the response")
     func hooks() throws {
         let harness = try Harness(answer: outreachRow("created"))
         _ = harness.serve(try .post())
@@ -52,7 +52,7 @@ struct PipelineTests {
         #expect(harness.entries.isEmpty, "the database has recorded it with the attempt")
     }
 
-    @Test("keeps what it found out about a request for the record")
+    @Test("The observation contains the results of the request")
     func observations() throws {
         let harness = try Harness(answer: riskMetricsRow)
         let response = harness.serve(try .api("risk-metrics"))
@@ -72,7 +72,7 @@ struct PipelineTests {
         #expect(records.allSatisfy { $0.databaseError == nil && $0.duration >= .zero })
     }
 
-    @Test("answers HEAD as GET; the worker leaves the body out")
+    @Test("HEAD is processed as GET, and the worker omits the body")
     func head() throws {
         let harness = try Harness(answer: riskMetricsRow)
         let (get, head) = (
@@ -83,7 +83,7 @@ struct PipelineTests {
         #expect(head.headers.map(\.name) == get.headers.map(\.name))
     }
 
-    @Test("says with every answer whose it is, that it is not to be stored, and which pages may read it")
+    @Test("Every response has its request's id, is not cacheable, and names the origin that may read it")
     func commonHeaders() throws {
         let harness = try Harness(answer: riskMetricsRow)
         let limited = try Harness(refusal: Problem.tooManyRequests(retryAfter: 2))
@@ -122,7 +122,7 @@ struct PipelineTests {
         }
     }
 
-    @Test("lets no page of another origin read an answer")
+    @Test("No page of another origin may read a response")
     func otherOrigin() throws {
         let harness = try Harness(answer: riskMetricsRow)
         for origin in [nil, "https://evil.test", "null"] {
@@ -135,7 +135,7 @@ struct PipelineTests {
         }
     }
 
-    @Test("answers a preflight of any path without a token, a hook or the database")
+    @Test("A preflight of any path needs no token, no hook and no database")
     func preflight() throws {
         let harness = try Harness()
         for path in [
@@ -154,7 +154,7 @@ struct PipelineTests {
         #expect(!harness.steps.contains { $0.hasPrefix("first") })
     }
 
-    @Test("tells anybody else the methods of a known path alone", arguments: [nil, "https://evil.test"])
+    @Test("OPTIONS from any other origin gets only the methods of known paths", arguments: [nil, "https://evil.test"])
     func options(origin: String?) throws {
         let harness = try Harness()
         for (path, methods) in [("dashboard", "GET, HEAD, OPTIONS"), ("log-outreach", "POST, OPTIONS")] {
@@ -168,18 +168,18 @@ struct PipelineTests {
         #expect(harness.questions == [])
     }
 
-    @Test("says that it is alive without a token or the database")
+    @Test("/health needs no token and no database")
     func health() throws {
         let harness = try Harness { _ throws(PostgreSQLError) in throw .acquireTimeout }
         let response = harness.serve(Ask(target: "/health"))
         #expect(response.status == 200)
-        // The test's address is not this machine's.
+        // The test's address is not an address of this machine.
         #expect(Set(response.object.keys) == ["status", "timestamp"])
         #expect(harness.questions == [])
     }
 
     @Test(
-        "tells its version to its own machine alone, and not to what a proxy on it passes on",
+        "/health reveals the version only to its own machine, and not through a proxy",
         arguments: [
             ("127.0.0.1", nil, false, true), ("127.9.9.9", nil, false, true), ("::1", nil, false, true),
             ("::ffff:127.0.0.1", nil, false, true), ("127.0.0.1", "localhost", false, true),
@@ -191,13 +191,13 @@ struct PipelineTests {
             ("::2", nil, false, false), ("12.7.0.0", nil, false, false), ("127.example", nil, false, false),
             ("", nil, false, false), (nil, nil, false, false),
         ] as [(String?, String?, Bool, Bool)])
-    func version(address: String?, host: String?, isPassedOn: Bool, isTold: Bool) throws {
+    func version(address: String?, host: String?, isPassedOn: Bool, isRevealed: Bool) throws {
         let incoming = Incoming(
             request: Request(method: "GET", target: Array("/health".utf8)), requestID: "r", authorization: nil,
             origin: nil,
             address: address, isPassedOn: isPassedOn, host: host, body: { _ in .complete([]) })
         let object = ServiceResponses.health(toThisMachine: incoming.isFromThisMachine).object
-        #expect(object["version"] as? String == (isTold ? serverVersion : nil))
+        #expect(object["version"] as? String == (isRevealed ? serverVersion : nil))
         #expect(object["status"] as? String == "ok")
         let text = try #require(object["timestamp"] as? String)
         let time = try #require(ISO8601DateFormatter().date(from: text))
@@ -205,7 +205,7 @@ struct PipelineTests {
         #expect(text.count == 20)
     }
 
-    @Test("is ready only while the database answers what the endpoints ask")
+    @Test("/ready succeeds only while the database answers the endpoints' queries")
     func ready() throws {
         let harness = try Harness(answer: riskMetricsRow)
         #expect(harness.serve(Ask(target: "/ready")).status == 200)
@@ -219,7 +219,7 @@ struct PipelineTests {
         }
     }
 
-    @Test("tells its metrics as Prometheus reads them, and its document as JSON")
+    @Test("/metrics has the type that Prometheus reads, and /openapi.json is JSON")
     func documents() throws {
         let harness = try Harness()
         let metrics = harness.serve(Ask(target: "/metrics"))

@@ -9,7 +9,7 @@ struct RateLimitTests {
     private let start = ContinuousClock.now
     private let user = "user_1"
 
-    @Test("lets a burst pass at once, then one request at a time, at the rate", arguments: [1, 3, 50, 1_000_000])
+    @Test("A burst passes at once, and then requests pass at the rate", arguments: [1, 3, 50, 1_000_000])
     func burst(rate: Int) throws {
         var limit = RateLimit(rate: rate, burst: 20)
         for _ in 0..<20 { #expect(limit.take(user, now: start) == nil) }
@@ -23,7 +23,7 @@ struct RateLimitTests {
         }
     }
 
-    @Test("says how long to wait, and a refused request makes nobody wait longer")
+    @Test("A refusal returns the remaining time, and does not prolong it")
     func refused() throws {
         var limit = RateLimit(rate: 10, burst: 1)
         #expect(limit.take(user, now: start) == nil)
@@ -32,7 +32,7 @@ struct RateLimitTests {
         #expect(limit.take(user, now: start + .milliseconds(100)) == nil)
     }
 
-    @Test("gives the whole burst back after a rest, and no more than that however long it was")
+    @Test("After a rest of any length, one full burst passes")
     func recovery() {
         var limit = RateLimit(rate: 10, burst: 20)
         var now = start
@@ -45,14 +45,14 @@ struct RateLimitTests {
         #expect((0..<20).count { _ in limit.take(user, now: now) == nil } == 10)
     }
 
-    @Test("lets pass the rate and one burst over any time, however often it is asked")
+    @Test("Over any time, the rate and one burst pass")
     func overTime() {
         var limit = RateLimit(rate: 50, burst: 100)
         let passed = (0...10_000).count { limit.take(user, now: start + .milliseconds($0)) == nil }
         #expect(passed == 100 + 50 * 10)
     }
 
-    @Test("keeps subjects apart, byte by byte")
+    @Test("Subjects are limited separately, and compared byte by byte")
     func subjects() {
         var limit = RateLimit(rate: 1, burst: 1)
         for subject in ["user_1", "user_2", "User_1", "caf\u{E9}", "cafe\u{301}", ""] {
@@ -62,7 +62,7 @@ struct RateLimitTests {
         #expect(limit.subjects == 6)
     }
 
-    @Test("forgets whoever has the whole burst again, and nobody else")
+    @Test("A subject with its full burst is forgotten, and no other")
     func sweep() {
         var limit = RateLimit(rate: 1, burst: 2)
         for number in 0..<9_998 { _ = limit.take("idle_\(number)", now: start) }
@@ -74,7 +74,7 @@ struct RateLimitTests {
         #expect(limit.take(user, now: later) != nil)
     }
 
-    @Test("is twice the rate at once for each subject, then 429 with the whole seconds to wait")
+    @Test("Each subject may send twice the rate at once, and then gets 429 with whole seconds to wait")
     func limiter() throws {
         let limiter = RateLimiter(rate: 2)
         let principal = Claims(subject: "user_1", expiresAt: 0)

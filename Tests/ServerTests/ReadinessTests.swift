@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Readiness")
 struct ReadinessTests {
-    /// A database whose new sessions and whose pool can be made to fail.
+    /// A database with new sessions and a pool that can be made to fail.
     final class Database: Sendable {
         private let state = Mutex<(asked: [String], newFails: Bool, poolFails: Bool, room: Bool, proofFails: Bool)>(
             ([], false, false, true, false))
@@ -64,7 +64,7 @@ struct ReadinessTests {
             anew: { [database] _ throws(PostgreSQLError) in try database.anew() })
     }
 
-    @Test("asks a new session every ten seconds and the pool each time")
+    @Test("A new session is checked every ten seconds, and the pool each time")
     func healthy() throws {
         let readiness = readiness()
         for second in 0...20 { try readiness.check(now: start + .seconds(second)) }
@@ -74,7 +74,7 @@ struct ReadinessTests {
         #expect(asked.prefix(3) == ["new", "pool", "pool"])
     }
 
-    @Test("asks the pool for everything once a second at most, until something fails")
+    @Test("The pool runs all queries at most once a second, until one fails")
     func often() throws {
         let readiness = readiness()
         for milliseconds in [0, 10, 999, 1000] { try readiness.check(now: start + .milliseconds(milliseconds)) }
@@ -86,7 +86,7 @@ struct ReadinessTests {
         #expect(database.asked == ["pool", "new", "pool"])
     }
 
-    @Test("asks a new session at once after one of the pool has failed")
+    @Test("After a failure in the pool, a new session is checked at once")
     func poolFailed() throws {
         let readiness = readiness()
         try readiness.check(now: start)
@@ -97,7 +97,7 @@ struct ReadinessTests {
         #expect(database.asked == ["new", "pool", "pool", "new"])
     }
 
-    @Test("fails where only new sessions fail, asks one each second, and heals")
+    @Test("If only new sessions fail, the server is unready, and one is checked each second until it succeeds")
     func newSessions() throws {
         let readiness = readiness()
         try readiness.check(now: start)
@@ -114,7 +114,7 @@ struct ReadinessTests {
         #expect(database.asked == ["new", "pool"])
     }
 
-    @Test("goes by the pool where it has no room for a new session")
+    @Test("Without room for a new session, the pool decides")
     func noRoom() throws {
         let readiness = readiness()
         database.set(room: false)
@@ -125,7 +125,7 @@ struct ReadinessTests {
     }
 
     @Test(
-        "fails where no entry of the audit can be written, with room for a new session and without",
+        "The server is unready if the audit cannot be written, with and without room for a new session",
         arguments: [true, false])
     func proof(room: Bool) throws {
         let readiness = readiness()
@@ -136,7 +136,7 @@ struct ReadinessTests {
         try readiness.check(now: start + .seconds(1))
     }
 
-    @Test("fails where another part of the server has met what keeps something from being answered")
+    @Test("The server is unready while another of its parts reports an error")
     func causes() throws {
         let box = Box()
         let readiness = readiness(causes: [{ nil }, { box.value }])
@@ -147,7 +147,7 @@ struct ReadinessTests {
         try readiness.check(now: start)
     }
 
-    @Test("asks what every endpoint asks, of an organization that there is not")
+    @Test("The queries are those of all endpoints, for an organization that does not exist")
     func queries() {
         let queries = Routes.harmlessQueries(organization: Readiness.organization)
         #expect(

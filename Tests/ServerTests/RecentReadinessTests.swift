@@ -5,9 +5,9 @@ import Testing
 
 @testable import Server
 
-@Suite("What strangers are told of readiness")
+@Suite("Readiness for callers from outside")
 struct RecentReadinessTests {
-    /// A database that counts looks, and fails or hangs.
+    /// A database that counts checks, and can fail or hang.
     final class Database: Sendable {
         private let state = Mutex<(looks: Int, fails: Bool, hangs: Bool)>((0, false, false))
         var looks: Int { state.withLock { $0.looks } }
@@ -36,7 +36,7 @@ struct RecentReadinessTests {
         if try !recent.answers() { try recent.wait() }
     }
 
-    @Test("is looked at when somebody asks, and not for each who does")
+    @Test("A check runs only on request, and many requests share it")
     func shared() throws {
         let recent = try recent()
         defer { recent.stop() }
@@ -50,7 +50,7 @@ struct RecentReadinessTests {
         #expect(database.looks <= looks + 1)
     }
 
-    @Test("is never older than a second, whether good or bad")
+    @Test("The result is never older than a second")
     func age() throws {
         let recent = try recent()
         defer { recent.stop() }
@@ -63,7 +63,7 @@ struct RecentReadinessTests {
         try ask(recent)
     }
 
-    @Test("is waited for so long, and by so many where that takes long")
+    @Test("The wait for a result is limited in time and in the number of callers")
     func hangs() throws {
         let recent = try recent(longestWait: .seconds(3), mostWaiting: 0)
         defer {
@@ -73,7 +73,7 @@ struct RecentReadinessTests {
         try ask(recent)
         database.set(hangs: true)
         usleep(1_100_000)
-        // Not slow yet, as far as is known: it waits.
+        // The database is not known to be slow yet, so this call waits.
         #expect(throws: PostgreSQLError.self) { try ask(recent) }
         let start = ContinuousClock.now
         for _ in 0..<100 { #expect(throws: PostgreSQLError.self) { try ask(recent) } }

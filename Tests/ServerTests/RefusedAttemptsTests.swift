@@ -4,7 +4,7 @@ import Threads
 
 @testable import Server
 
-@Suite("Who is refused without being known")
+@Suite("Attempts without a valid token")
 struct RefusedAttemptsTests {
     private static func attempt(
         _ organization: String? = "o", patient: String? = nil, address: String = "192.0.2.1",
@@ -17,7 +17,7 @@ struct RefusedAttemptsTests {
             requestID: id, serverRequestID: "s", method: "GET", route: "/r")
     }
 
-    @Test("is told with problem, reason, address, and whom the path is about; and is not an entry of anybody's")
+    @Test("An attempt is reported with problem, reason, address and patient, and is not an entry of a user")
     func noticed() throws {
         let harness = try Harness()
         #expect(harness.serve(Ask(target: "/api/v1/reengagement/org_9/patients/p_9")).status == 401)
@@ -33,7 +33,7 @@ struct RefusedAttemptsTests {
         #expect(harness.refused[1].kind.reason?.hasPrefix("A segment of the token") == true)
     }
 
-    @Test("is recorded at once, and the others of the kind with the minute's end, as one")
+    @Test("The first attempt of a kind is recorded at once, and the others of its minute as one")
     func folding() throws {
         var tally = RefusalTally()
         let now = ContinuousClock.now
@@ -52,7 +52,7 @@ struct RefusedAttemptsTests {
         #expect(tally.due(now: now + .seconds(62), atEnd: false).map(\.0.requestID) == ["later"], "a new minute begins")
     }
 
-    @Test("fills no disk, and one address hides no other, whatever it aims at")
+    @Test("The number of entries is limited, and one address cannot hide the attempts of another")
     func bounds() {
         var tally = RefusalTally()
         let now = ContinuousClock.now
@@ -70,14 +70,14 @@ struct RefusedAttemptsTests {
         #expect(due.reduce(0) { $0 + $1.1.attempts } == 10_000, "each is counted")
     }
 
-    @Test("ids that look alike and are not the same stand apart")
+    @Test("Ids with composed and with decomposed letters are different")
     func bytes() {
         var tally = RefusalTally()
         for id in ["\u{E9}", "e\u{301}"] { tally.note(Self.attempt(id), at: 1, now: .now) }
         #expect(tally.due(now: .now, atEnd: true).count == 2)
     }
 
-    @Test("what the audit has no room for is counted again")
+    @Test("Attempts that the audit cannot accept are counted again")
     func putBack() throws {
         let taken = Monitor((entries: [AuditEntry](), admits: false))
         let refused = RefusedAttempts { entry in
@@ -98,7 +98,7 @@ struct RefusedAttemptsTests {
     }
 
     @Test(
-        "an address is one of IPv4 or a /64",
+        "An address is recorded as IPv4 or as a /64",
         arguments: [
             ("192.0.2.1", "192.0.2.1"), ("::1", "::/64"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
             ("::ffff:192.0.2.1", "192.0.2.1"), ("::FFFF:192.0.2.1", "192.0.2.1"), ("unix:", "unix:"), ("", ""),
@@ -106,7 +106,7 @@ struct RefusedAttemptsTests {
     func addresses(address: String, expected: String) { #expect(AddressClass.of(address) == expected) }
 }
 
-@Suite("How much the audit is given")
+@Suite("The volume of the audit")
 struct AuditVolumeTests {
     private static func entry(_ organization: String, sought: String) -> AuditEntry {
         AuditEntry(
@@ -116,26 +116,27 @@ struct AuditVolumeTests {
             filter: [("patient_id", sought), ("limit", "5")], patientSought: sought)
     }
 
-    @Test("beyond a day's share keeps length and digest in the place of what callers write, of that organization alone")
+    @Test("Beyond its daily share, an organization's entries have length and digest in the place of clients' texts")
     func share() {
         let volume = AuditVolume(megabytes: 1)
         let sought = String(repeating: "\u{1F600}", count: 200)
-        var kept: [String?] = []
-        for _ in 0..<1000 { kept.append(volume.fit(Self.entry("o", sought: sought), day: 1).patientSought) }
-        let whole = kept.prefix { $0 == sought }.count
+        var recorded: [String?] = []
+        for _ in 0..<1000 { recorded.append(volume.fit(Self.entry("o", sought: sought), day: 1).patientSought) }
+        let whole = recorded.prefix { $0 == sought }.count
         #expect((400...600).contains(whole), "some 1,800 bytes each")
         let digest = "200 characters, sha256 be0dd5625e999de4a629c08e0d2f7d8005c8fce643c7e469066c249d0bd51978"
-        #expect(kept.dropFirst(whole).allSatisfy { $0 == digest })
+        #expect(recorded.dropFirst(whole).allSatisfy { $0 == digest })
         let beyond = volume.fit(Self.entry("o", sought: sought), day: 1)
         #expect(beyond.filter.map(\.value) == [digest, "5"] && beyond.claims.subject == "u")
-        #expect(volume.fit(Self.entry("o", sought: "p_1"), day: 1).patientSought == "p_1", "nothing is gained")
+        #expect(volume.fit(Self.entry("o", sought: "p_1"), day: 1).patientSought == "p_1", "the digest would be longer")
         #expect(volume.fit(Self.entry("other", sought: sought), day: 1).patientSought == sought)
         #expect(volume.statistics.beyond == 1 && volume.statistics.ofEntries > 1_000_000)
-        #expect(volume.fit(Self.entry("o", sought: sought), day: 2).patientSought == sought, "the next day begins anew")
+        #expect(
+            volume.fit(Self.entry("o", sought: sought), day: 2).patientSought == sought, "a new day has a new share")
         #expect(volume.statistics.beyond == 0)
     }
 
-    @Test("counts what was logged of attempts")
+    @Test("The bytes of logged attempts are counted")
     func attempts() {
         let volume = AuditVolume(megabytes: 1)
         volume.addAttempt(bytes: 7)
@@ -143,9 +144,9 @@ struct AuditVolumeTests {
     }
 }
 
-@Suite("A server's own entries")
+@Suite("The entries of a server")
 struct ServerEntryTests {
-    @Test("say when it begins and ends, where, and whether it records; and are nobody's")
+    @Test("A start and a stop are recorded with the address and the state of the audit, without an organization")
     func entries() throws {
         let run = ServerEntry(isAudited: false, listen: "/run/s.sock")
         let (begin, end) = (run.entry(.begins), run.entry(.ends))

@@ -5,14 +5,14 @@ import Threads
 
 @testable import Server
 
-@Suite("Cached responses")
+@Suite("The cache of responses")
 struct ResponseCacheTests {
-    /// A database whose organizations have a state that the test sets; none is not current.
+    /// A database with a state for each organization. Nil means that the derived data is not current.
     private final class Database: Sendable {
         private let content = Monitor(
             (state: "1" as String?, now: "2025-06-30T12:00:00Z", critical: 1, asked: [String]()))
 
-        /// Something has been written, and the counters follow.
+        /// Changes the state and the figures, as a write does.
         func change(state: String?, critical: Int) {
             content.withLock {
                 $0.state = state
@@ -22,7 +22,7 @@ struct ResponseCacheTests {
 
         func set(now: String) { content.withLock { $0.now = now } }
 
-        /// What was asked since the last look: p is the probe.
+        /// The statements since the last call. p is the probe.
         var asked: [String] {
             content.withLock { content in
                 defer { content.asked = [] }
@@ -47,15 +47,15 @@ struct ResponseCacheTests {
     }
 
     private let database = Database()
-    private let kept: ResponseCache
+    private let cache: ResponseCache
     private let harness: Harness
 
     init() throws {
         let database = database
-        kept = ResponseCache(capacity: 100_000) { (probe, query, organization) throws(PostgreSQLError) in
+        cache = ResponseCache(capacity: 100_000) { (probe, query, organization) throws(PostgreSQLError) in
             try database.run(probe, query, organization)
         }
-        harness = try Harness(responseCache: kept, answer: outreachRow("created"))
+        harness = try Harness(responseCache: cache, answer: outreachRow("created"))
     }
 
     private func ask(_ path: String = "risk-metrics", method: String = "GET") throws -> Response {
@@ -66,7 +66,7 @@ struct ResponseCacheTests {
         (response.object["risk_summary"] as? [String: Any])?["critical"] as? Int
     }
 
-    @Test("are sent again, with the time of the probe, as long as the state is the same")
+    @Test("A cached response is sent with the time of the probe, while the state is the same")
     func hit() throws {
         let first = try ask()
         database.set(now: "2025-06-30T12:00:09Z")
@@ -76,20 +76,20 @@ struct ResponseCacheTests {
         #expect(second.object["last_updated"] as? String == "2025-06-30T12:00:09Z")
         #expect(second.text == first.text.replacing("12:00:00Z", with: "12:00:09Z"))
         #expect(second.headers.map(\.name) == first.headers.map(\.name))
-        #expect((kept.statistics.hits, kept.statistics.misses, kept.statistics.responses) == (1, 1, 1))
+        #expect((cache.statistics.hits, cache.statistics.misses, cache.statistics.responses) == (1, 1, 1))
     }
 
-    @Test("are not sent in another state; what is computed then is kept in its stead")
+    @Test("In another state, a new response is computed and replaces the cached one")
     func changed() throws {
         #expect(critical(try ask()) == 1)
         database.change(state: "2", critical: 7)
         #expect(critical(try ask()) == 7)
         #expect(critical(try ask()) == 7)
         #expect(database.asked == ["p risk_metrics", "p", "p risk_metrics", "p"])
-        #expect(kept.statistics.responses == 1)
+        #expect(cache.statistics.responses == 1)
     }
 
-    @Test("are neither kept nor sent while the organization is not current")
+    @Test("While the organization's derived data is not current, responses are neither cached nor sent from the cache")
     func pending() throws {
         #expect(critical(try ask()) == 1)
         for number in 2...3 {
@@ -97,10 +97,10 @@ struct ResponseCacheTests {
             #expect(critical(try ask()) == number)
         }
         #expect(database.asked == ["p risk_metrics", "p", "p risk_metrics", "p risk_metrics"])
-        #expect((kept.statistics.responses, kept.statistics.bytes) == (0, 0))
+        #expect((cache.statistics.responses, cache.statistics.bytes) == (0, 0))
     }
 
-    @Test("are found however the question is spelt, and never by another question")
+    @Test("Equal questions in any spelling share a response, and different ones do not")
     func questions() throws {
         #expect(try ask("patients/prioritized").status == 200)
         #expect(try ask("patients/prioritized?limit=50&risk_level=all&other=1").status == 200)
@@ -108,7 +108,7 @@ struct ResponseCacheTests {
         #expect(database.asked == ["p prioritized_patients", "p", "p prioritized_patients"])
     }
 
-    @Test("are the same to the list and to a search by POST, and tell orders apart that were asked for and not")
+    @Test("The list and the search by POST share a response, unless only one of them names the order")
     func searches() throws {
         #expect(try ask("patients/prioritized?q=abc").status == 200)
         #expect(harness.serve(try .search(#"{"q": " abc "}"#)).status == 200)
@@ -119,7 +119,7 @@ struct ResponseCacheTests {
         #expect((summary?["filters_applied"] as? [String: Any])?["sort"] as? String == "priority")
     }
 
-    @Test("are for each organization its own")
+    @Test("Each organization has its own responses")
     func organizations() throws {
         _ = try ask()
         let key = ResponseKey(
@@ -135,24 +135,24 @@ struct ResponseCacheTests {
         #expect(database.asked == ["p risk_metrics"])
     }
 
-    @Test("are no errors, and no answers to a POST")
+    @Test("Errors and responses to a POST are not cached")
     func others() throws {
         for _ in 0..<2 { #expect(try ask("patients/p").status == 404) }
         #expect(database.asked == ["p patient_detail", "p patient_detail"])
         for _ in 0..<2 { #expect(harness.serve(try .post()).status == 201) }
         #expect(database.asked == [])
         #expect(harness.questions.map(\.statement) == ["log_outreach", "log_outreach"])
-        #expect(kept.statistics.responses == 0)
+        #expect(cache.statistics.responses == 0)
     }
 
-    @Test("are not sent where the database cannot be asked")
+    @Test("Without the database, no cached response is sent")
     func away() throws {
         _ = try ask()
         database.change(state: "away", critical: 1)
         #expect(try ask().status == 503)
     }
 
-    @Test("answer HEAD as GET")
+    @Test("HEAD is served from the cache like GET")
     func head() throws {
         let get = try ask()
         #expect(try ask(method: "HEAD").body == get.body)

@@ -9,7 +9,7 @@ struct SecurityTextTests {
         String(decoding: text.response(now: now).body, as: UTF8.self).split(separator: "\n").map(String.init)
     }
 
-    @Test("names the contact, and a day within a year of asking, whenever that is")
+    @Test("The text contains the contact, and an expiry date within a year of any request")
     func expires() {
         let text = SecurityText(contact: "mailto:security@example.com", site: nil)
         #expect(
@@ -21,14 +21,14 @@ struct SecurityTextTests {
         #expect(text.response(now: 0).contentType == "text/plain; charset=utf-8")
     }
 
-    @Test("names its own address where that is known")
+    @Test("The text contains its own address if that is configured")
     func canonical() {
         let text = SecurityText(contact: "https://example.com/report", site: "https://api.example.com")
         #expect(lines(text, now: 0).last == "Canonical: https://api.example.com/.well-known/security.txt")
     }
 
     @Test(
-        "takes what RFC 9116 takes, and a bare address of e-mail",
+        "A contact of RFC 9116 or a bare e-mail address is accepted",
         arguments: [
             ("security@example.com", "mailto:security@example.com"), ("mailto:a@b.example", "mailto:a@b.example"),
             ("https://example.com/report?x=1#y", "https://example.com/report?x=1#y"),
@@ -38,7 +38,7 @@ struct SecurityTextTests {
     func contacts(text: String, uri: String) { #expect(SecurityText.contact(text) == uri) }
 
     @Test(
-        "takes nothing else",
+        "Any other contact is refused",
         arguments: [
             "", "security", "@", "a@", "@b", "a@b@c", "mailto:", "http://example.com", "https://", "https:///x",
             "https:x", "tel:1", "tel:+",

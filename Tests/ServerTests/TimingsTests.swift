@@ -8,7 +8,7 @@ struct TimingsTests {
     private struct Failure: Error {}
     private static let waiting = ThreadTime()
 
-    @Test("are told in milliseconds, to the microsecond, in the form of Server-Timing")
+    @Test("The header Server-Timing has milliseconds with three decimals")
     func header() {
         var timings = Timings()
         #expect(timings.header == "auth;dur=0.000, pool;dur=0.000, db;dur=0.000, enc;dur=0.000")
@@ -19,7 +19,7 @@ struct TimingsTests {
         #expect(timings.header == "auth;dur=0.002, pool;dur=0.042, db;dur=1007.005, enc;dur=100.000")
     }
 
-    @Test("add up what each part took, also where it failed")
+    @Test("The durations of each part are added up, including failed ones")
     func parts() throws {
         var timings = Timings()
         for _ in 0..<2 {
@@ -34,7 +34,7 @@ struct TimingsTests {
         #expect(timings.authentication == .zero && timings.pool == .zero && timings.database == .zero)
     }
 
-    @Test("tell the waiting for a connection from the database's own work")
+    @Test("The wait for a connection is separate from the work of the database")
     func database() {
         let waiting = Self.waiting
         var timings = Timings()

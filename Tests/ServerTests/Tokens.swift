@@ -6,7 +6,7 @@ import Logging
 
 struct CommandError: Error { let status: Int32 }
 
-/// What a shell command prints.
+/// The output of a shell command.
 func shell(_ command: String) throws -> [UInt8] {
     guard let pipe = popen(command, "re") else { throw CommandError(status: errno) }
     var output: [UInt8] = []
@@ -21,12 +21,12 @@ func shell(_ command: String) throws -> [UInt8] {
     return output
 }
 
-/// A key pair of OpenSSL's, which stays in memory: no file of it is left behind.
+/// A key pair of OpenSSL, only in memory, so that no key file remains.
 struct SigningKey {
     let privatePEM: String
     let publicPEM: String
 
-    /// The key of those tests that need but one.
+    /// A key for tests that need only one.
     static let shared = Result { try SigningKey() }
 
     init() throws {
@@ -37,12 +37,12 @@ struct SigningKey {
             decoding: try shell("openssl pkey -pubout <<'KEY'\n\(privatePEM)KEY\n"), as: UTF8.self)
     }
 
-    /// The signature of `text`, which holds nothing that a shell would read otherwise.
+    /// The signature of `text`, which must not contain characters that the shell interprets.
     func sign(_ text: String) throws -> [UInt8] {
         try shell("printf %s '\(text)' | openssl dgst -sha256 -sign /dev/fd/3 3<<'KEY'\n\(privatePEM)KEY\n")
     }
 
-    /// A session token with these claims, in place of or besides the usual ones; nil leaves one out.
+    /// A session token with the usual claims and the given changes. Nil removes a claim.
     func token(_ claims: [String: Any?] = [:], keyID: String = "key_1") throws -> String {
         var all: [String: Any] = [
             "iss": testIssuer, "sub": "user_1", "org_id": "org_1", "exp": wallClock().rounded() + 3600,
@@ -61,11 +61,11 @@ private func base64URL(_ data: Data) -> String {
     data.base64EncodedString().replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
 }
 
-/// A logger whose lines nobody reads.
+/// A logger without output.
 let quietLogger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
 extension Authenticator {
-    /// One that knows the shared key.
+    /// An authenticator with the shared key.
     static func test() throws -> Authenticator {
         let keys = try KeySet(source: .pem(SigningKey.shared.get().publicPEM), logger: quietLogger)
         return Authenticator(verifier: Verifier(keys: keys, policy: Policy(issuer: testIssuer)))
