@@ -27,8 +27,8 @@ public final class Exchange {
     private var isReleased = false
     /// True if the connection is closed after this response.
     ///
-    /// This is decided when the request is read. Later, nginx may already have the response and send its next request
-    /// before the connection is given back.
+    /// This is decided when the request is read. After the response, nginx may already have sent its next request, which
+    /// must not be lost with the connection.
     private let isLast: Bool
 
     /// How long the peer may take for each mebibyte of a response.

@@ -55,7 +55,7 @@ public struct JSONString: Sendable, Equatable {
 
 /// The members of a JSON object in order, including repeated names.
 public struct JSONObject: Sendable, Equatable {
-    /// One `"name": value`.
+    /// One member, `"name": value`.
     public struct Member: Sendable, Equatable {
         public let name: JSONString
         public let value: JSONValue

@@ -17,7 +17,7 @@ struct FetchSchedule {
         /// How long a request waits for a fetch, counted from the time at which the fetch begins or is due.
         var longestWait: Duration
 
-        /// The pace for a key server, which should get few requests, while the first keys are needed soon.
+        /// The pace for a key server. It should get few requests, but the first keys are needed soon.
         static let url = Pace(
             interval: .seconds(300), firstRetry: .milliseconds(500), longestRetry: .seconds(10),
             unknownKeyGap: .seconds(30), longestWait: .seconds(2))

@@ -15,8 +15,8 @@ public struct Policy: Sendable {
     ///
     /// - Parameters:
     ///   - issuer: the required `iss`.
-    ///   - authorizedParties: the allowed values of `azp`. Nil allows any value, and none.
-    ///   - audiences: the allowed values of `aud`. A token with any must have one of them.
+    ///   - authorizedParties: the allowed values of `azp`. Nil allows any value and a missing claim.
+    ///   - audiences: the allowed values of `aud`. A token with an `aud` must have one of them.
     ///   - longestLifetime: how many seconds `exp` may be in the future. Nil for no limit.
     ///   - leeway: by how many seconds the issuer's clock may differ from this machine's.
     public init(

@@ -5,8 +5,8 @@ import Threads
 /// A cache of verified tokens, so that the next request with the same token need not verify it again.
 ///
 /// The cache is bounded in number and in bytes. When it is full, the least recently used token is removed. It stores
-/// the digest of a token, not the token. A token is not used after its `exp`. It is removed when it is looked up, or
-/// when it is the least recently used one and another is added.
+/// the digest of a token, not the token. A token is not used after its `exp`. An expired token is removed when it is
+/// looked up, or when it is the least recently used one and another is added.
 final class VerifiedTokenCache: Sendable {
     /// The contents now, and the counts since the start.
     struct Statistics: Equatable {

@@ -51,7 +51,7 @@ public struct ArrayLiteral: Sendable {
         count += 1
     }
 
-    /// True if the element is empty, is the word NULL, or has a character such as a brace, comma, quote or blank.
+    /// True unless the element is a plain word of ASCII letters, digits, `_`, `-` and `.`, other than NULL.
     private static func needsQuotes(_ element: UnsafeRawBufferPointer) -> Bool {
         let isPlain = element.allSatisfy { byte in
             switch byte {

@@ -137,10 +137,10 @@ public final class ConnectionPool: Sendable {
         return try run(body, on: lease(until: deadline, new: true))
     }
 
-    /// True if another session may carry out the statement and this one cannot have done so.
+    /// True if the statement may run again in another session.
     ///
-    /// A refused statement was not carried out. Another session may accept writes, or prepare the statement after a
-    /// migration. Only a repeatable statement is repeated after a lost connection.
+    /// A refused statement was not carried out, and another session may accept writes or prepare the statement after a
+    /// migration. After a lost connection, only a repeatable statement may run again.
     private func mayRepeat(_ error: PostgreSQLError, _ repeatable: Bool) -> Bool {
         if case .outdatedPlan = error { return true }
         return switch error.cause {

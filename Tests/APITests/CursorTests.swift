@@ -3,7 +3,7 @@ import Testing
 
 @testable import API
 
-@Suite("Cursor")
+@Suite("The cursor")
 struct CursorTests {
     private static let cursor = Cursor(digest: "d", place: .rank(priority: 1, score: 85, days: 47, id: "patient_123"))
 

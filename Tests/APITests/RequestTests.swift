@@ -119,7 +119,7 @@ struct ContentTypeTests {
     }
 
     @Test(
-        "A missing or other type is not accepted as JSON",
+        "A missing or different type is not accepted as JSON",
         arguments: [
             nil, "", " ", ";", ";application/json", "application/jsonx", "application/json+x",
             "application/problem+json",
@@ -150,7 +150,7 @@ struct ContentEncodingTests {
     }
 
     @Test(
-        "Any other list means an encoded body",
+        "A list with another coding means an encoded body",
         arguments: [
             "gzip", "GZIP", "x-gzip", "deflate", "br", "zstd", "compress", "aws-chunked", "identity, gzip",
             "gzip, identity",

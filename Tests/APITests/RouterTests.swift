@@ -93,7 +93,7 @@ struct RouterTests {
     }
 
     @Test(
-        "Any other path is not found",
+        "An unknown path is not found",
         arguments: [
             "/", "", "*", "/Health", "/health/", "//health", "/health/x", "/healthx", "/openapi", "/docs", "/api",
             "/api/v1",
@@ -122,7 +122,7 @@ struct RouterTests {
     }
 
     @Test(
-        "Any other method is refused with the list of allowed methods",
+        "A method that a route does not have is refused with the list of allowed methods",
         arguments: ["DELETE", "PUT", "PATCH", "TRACE", "get", "", "GETT"])
     func otherMethods(method: String) throws {
         let get = try #require(methodProblem(method, Self.base + "dashboard"))

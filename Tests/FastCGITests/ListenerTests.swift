@@ -59,7 +59,7 @@ struct UnixListenerTests {
         responder.acceptor.stop(grace: .zero)
         #expect(folder.names == [])
         first = try Listener.open(.unix(path: path))
-        first = nil  // As if it had died: the path stays.
+        first = nil  // The path stays, as after a crash.
         #expect(folder.names == ["s"])
         let third = try Listener.open(.unix(path: path))
         _ = try Client(path: path)
@@ -67,7 +67,7 @@ struct UnixListenerTests {
         #expect(folder.names == [])
     }
 
-    @Test("A path that is already removed is not removed again")
+    @Test("A path that now belongs to another file is not removed")
     func removedByHand() throws {
         let listener = try Listener.open(.unix(path: path))
         unlink(path)

@@ -4,7 +4,7 @@ import Threads
 
 @Suite("Stopping the acceptor")
 struct StopTests {
-    /// Longer than any wait of these tests, so that no test passes only because it ended.
+    /// Longer than any wait of these tests, so that none passes because the grace has ended.
     private let grace = Duration.seconds(300)
 
     /// Waits until the only worker has given its connections back, which it does after a response.

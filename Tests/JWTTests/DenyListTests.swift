@@ -22,7 +22,7 @@ import Testing
         return (list, Verifier(keys: keys, policy: Policy(issuer: issuer), denied: list))
     }
 
-    @Test("Each line contains one whole name, without surrounding blanks, comments and empty lines")
+    @Test("A line contains one name, and blanks around it, comments and empty lines are ignored")
     func lines() throws {
         #expect(try names("") == [])
         #expect(try names("\n\r\n \t\n#\n# user_1\n") == [])

@@ -51,7 +51,7 @@ struct PostgreSQLErrorTests {
         #expect(error.cause == cause && error.isTemporary)
     }
 
-    @Test("Any other message is reported", arguments: ["42P01", "23514", "53300"])
+    @Test("A message that quotes no row is reported", arguments: ["42P01", "23514", "53300"])
     func message(code: String) {
         #expect(PostgreSQLError(state: SQLState(code), message: "the reason").description.contains("the reason"))
     }

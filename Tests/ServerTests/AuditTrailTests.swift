@@ -14,7 +14,7 @@ struct AuditTrailTests {
         private let state = Monitor((ids: [String](), refused: [String](), statements: 0, failing: false))
         /// The ids of the entries that it refuses, with their errors.
         private let poison: [String: PostgreSQLError]
-        /// Whether it has a table for refused entries.
+        /// True if it has a table for refused entries.
         private let storesRefused: Bool
 
         init(failing: Bool = false, poison: [String: PostgreSQLError] = [:], storesRefused: Bool = true) {

@@ -19,7 +19,7 @@ struct CORSTests {
     }
 
     @Test(
-        "Any other origin is not allowed, and caches learn that the response depends on the origin",
+        "An origin that is not configured is not allowed, and caches learn that the response depends on the origin",
         arguments: [
             nil, "", "null", "*", "https://app.example.com/", "https://App.example.com", "http://app.example.com",
             "https://app.example.com:443", "https://app.example.com.evil.test", "https://evil.test",
@@ -99,7 +99,7 @@ struct RequestIDTests {
     }
 
     @Test(
-        "Any other id is replaced by a new one",
+        "A missing or invalid id is replaced by a new one",
         arguments: [
             "", " ", "a b", "a,b", "a/b", "a:b", "é", "a\n", "a\r\nX: y", "\0", "<script>", "ﬁ",
             String(repeating: "x", count: 129),

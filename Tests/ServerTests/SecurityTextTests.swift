@@ -38,7 +38,7 @@ struct SecurityTextTests {
     func contacts(text: String, uri: String) { #expect(SecurityText.contact(text) == uri) }
 
     @Test(
-        "Any other contact is refused",
+        "An invalid contact is refused",
         arguments: [
             "", "security", "@", "a@", "@b", "a@b@c", "mailto:", "http://example.com", "https://", "https:///x",
             "https:x", "tel:1", "tel:+",

@@ -212,7 +212,7 @@ struct LogOutreachTests {
         #expect(conflict?.kind == .idempotencyKeyUsed)
     }
 
-    @Test("Any other result is an internal error")
+    @Test("An unexpected result is an internal error")
     func wrongRows() throws {
         #expect(throws: EndpointError.self) { try respond([:]) }
         #expect(throws: EndpointError.self) { try respond(["result": "deleted"]) }

@@ -15,7 +15,7 @@ struct PerformanceTests {
     }
 
     @Test(
-        "Any other timeframe is refused",
+        "An unknown timeframe is refused",
         arguments: [
             "timeframe=", "timeframe", "timeframe=last_60_days", "timeframe=LAST_7_DAYS", "timeframe=last_7_days+",
             "timeframe=last_7_days&timeframe=last_7_days", "timeframe=%FF", "timeframe=7",

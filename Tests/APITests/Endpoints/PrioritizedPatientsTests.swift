@@ -83,7 +83,7 @@ struct PrioritizedPatientsTests {
     }
 
     @Test(
-        "Any other value is refused with the name of its parameter",
+        "An invalid value is refused with the name of its parameter",
         arguments: [
             ("limit=0", ["limit"]), ("limit=201", ["limit"]), ("limit=-1", ["limit"]), ("limit=+5", ["limit"]),
             ("limit=%2B5", ["limit"]), ("limit=05", ["limit"]), ("limit=5.0", ["limit"]), ("limit=1e1", ["limit"]),

@@ -75,7 +75,7 @@ struct SearchPatientsTests {
     }
 
     @Test(
-        "Any other value is refused with the name of its field",
+        "An invalid value is refused with the name of its field",
         arguments: [
             (#""limit": "7""#, ["limit"]), (#""limit": 0"#, ["limit"]), (#""limit": 201"#, ["limit"]),
             (#""limit": 7.5"#, ["limit"]), (#""limit": -1"#, ["limit"]), (#""limit": 1e400"#, ["limit"]),

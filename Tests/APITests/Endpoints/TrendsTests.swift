@@ -31,7 +31,7 @@ struct TrendsTests {
     }
 
     @Test(
-        "Any other value is refused with the name of its parameter",
+        "An invalid value is refused with the name of its parameter",
         arguments: [
             ("period=", ["period"]), ("period=7", ["period"]), ("period=7D", ["period"]), ("period=2y", ["period"]),
             ("period=7d&period=7d", ["period"]), ("period=%FF", ["period"]), ("metrics=", ["metrics"]),
