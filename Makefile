@@ -20,10 +20,10 @@ down: ## Stops a stack that `up` or a killed `run` left running
 test: ## Runs the tests that prove the product in minutes (NIGHTLY=1: all tests)
 	@exec scripts/test
 
-lint: ## Checks the form of every file: Swift, Python, bash, SQL and documents
+lint: ## Checks format and style of Swift, Python, bash, SQL and documents
 	@exec scripts/lint
 
-test-sanitizers: ## The tests again under the address and the thread sanitizer
+test-sanitizers: ## Runs the tests under the address and the thread sanitizer
 	@exec scripts/test-sanitizers
 
 nightly: ## Runs all tests, also on a busy machine, mutants, images, long property and fuzz runs, sanitizers and valgrind

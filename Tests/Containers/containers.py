@@ -12,7 +12,7 @@ import requests
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 240
-sys.path.insert(0, str(ROOT / "Tests/EndToEnd"))
+sys.path.insert(0, str(ROOT / "Tests/support"))
 from registry import paths  # noqa: E402
 
 ENDPOINTS = paths("patient_1")

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "EndToEnd"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 
 import registry  # noqa: E402
 

@@ -117,9 +117,8 @@ def base64url(value):
 
 
 def digest(organization, level):
-    """Of all that a cursor belongs to, the filters that are not asked for among them."""
-    return base64url(hashlib.sha256(orjson.dumps([organization, level, None, None, None, None,
-                                                  "priority"])).digest()[:16])
+    """The parameters that a cursor belongs to, unused filters included."""
+    return base64url(hashlib.sha256(orjson.dumps([organization, level, None, None, None, None, "priority"])).digest()[:16])
 
 
 def encoded(organization, level, patient):

@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Tests/EndToEnd"))
+sys.path.append(str(Path(__file__).resolve().parents[2] / "Tests/support"))
 
 import registry  # noqa: E402
 

@@ -1,5 +1,4 @@
-"""How long the server holds its locks, under a mixed load that writes too: what of it no worker may
-do beside another."""
+"""Measures how long the server holds its locks under a mixed load with writes."""
 
 import os
 import re

@@ -49,41 +49,35 @@ def locks_table(found):
 
 
 def locks_aid(found):
-    return (
-        f"From {found['requests']:,} requests of mixed kind, writes among them, of a server with a library that takes "
-        "the time at each mutex; Swift's own and the libraries' mutexes would be in the table too, if one request in a "
-        "hundred took any. "
-        "*lock* is the source file that takes it, *threads* how many take the same mutex. The mean is of the holds "
-        "that began without a wait and in which the thread kept its core (*interrupted* are those in which it did not), "
-        f"without the {found['empty_ns']:.0f} ns that a hold takes in which nothing is done; these are still in the last "
-        "column."
-    )
+    return paragraph(
+        f"From {found['requests']:,} requests of mixed kind, writes included, to a server with a library that measures each "
+        "mutex. Mutexes of Swift and the libraries would be in the table too if one request in a hundred took them. "
+        "*lock* is the source file that takes it, and *threads* the number of threads that take the same mutex. The mean is "
+        "over holds that began without a wait and in which the thread was not interrupted. In *interrupted* holds the thread "
+        f"lost its core. The mean excludes the {found['empty_ns']:.0f} ns of an empty hold, and the last column includes "
+        "them.")
 
 
 def facts(plan, result):
     machine, versions = result["machine"], result["versions"]
     settings = ", ".join(f"{name} {value}" for name, value in machine["settings"].items())
     others = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return (
-        f"{machine['cores']} cores and {machine['memory_gb']} GB for wrk, nginx, contestants and PostgreSQL "
-        f"together; nginx {machine['nginx']} (a worker a core), Swift {machine['swift']}, PostgreSQL {machine['postgresql']} "
-        f"({settings}; the rest default), {others}. {plan.rounds} round{'s' * (plan.rounds > 1)} of "
-        f"{plan.seconds} s each in a changing order, {CONNECTIONS} connections, medians."
-    )
+    return (f"{machine['cores']} cores and {machine['memory_gb']} GB for wrk, nginx, the applications and PostgreSQL "
+            f"together; nginx {machine['nginx']} (one worker for each core), Swift {machine['swift']}, PostgreSQL {machine['postgresql']} "
+            f"({settings}; the rest default), {others}. {plan.rounds} round{'s' * (plan.rounds > 1)} of "
+            f"{plan.seconds} s each in a changing order, {CONNECTIONS} connections, medians.")
 
 
 def reading_aid(result):
     bodies = ", ".join(f"{endpoint} {length / 1000:.1f}" for endpoint, length in result["bodies"].items())
-    return (
-        "nginx, app and PostgreSQL are microseconds of CPU a request: of nginx, of what stands behind it, and of the "
-        "database, where whatever follows an outreach attempt in the background is in it too; MB is the resident "
-        "memory of what stands behind nginx, all its processes together. *Computed*: the server with "
-        "`ANSWER_CACHE_BYTES=0`; *unchanged*: another process of the same server with its default, asked about an "
-        "organization that nobody writes to. pgbench sends what the server sends, on "
-        f"{result['clients']} connections, as the server has; without nginx, so beside both schemes. "
-        f"FastAPI has {result['uvicorn_workers']} workers, php-fpm {result['php_children']}; their answers were "
-        f"compared with the server's. Bodies at {short(result['sizes'][0])} patients, kB: {bodies}."
-    )
+    return paragraph(
+        "nginx, app and PostgreSQL are microseconds of CPU for a request: of nginx, of the application behind it, and of the "
+        "database. The database's share includes the background work that follows an outreach attempt. MB is the resident "
+        "memory of all processes of the application. *Computed*: the server with `ANSWER_CACHE_BYTES=0`. *Unchanged*: another "
+        "process of the same server with the default cache, and an organization without writes. pgbench sends the server's "
+        f"statements, on {result['clients']} connections like the server, without nginx, so it has no scheme. "
+        f"FastAPI has {result['uvicorn_workers']} workers, php-fpm {result['php_children']}. Their responses were "
+        f"compared with the server's. Bodies at {short(result['sizes'][0])} patients, kB: {bodies}.")
 
 
 def ratios(plan, found):

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import psycopg2
 import psycopg2.errors
+import psycopg2.extras
 
 SERVER_ROLE = "reengagement_api"
 # The settings of Sources/PostgreSQL/ConnectionParameters.swift.
@@ -38,13 +39,15 @@ class Database:
         self.rows("SELECT set_config('reengagement.organization', %s, false)", (organization,))
 
     def call(self, function, types, arguments):
-        """All rows of a function of schema re by a prepared statement, and the milliseconds."""
+        """All rows, as named tuples, of a function of schema re by a prepared statement, and the milliseconds."""
         if function not in self.prepared:
             placeholders = ", ".join(f"${i + 1}" for i in range(len(types)))
             self.execute(f"PREPARE {function} ({', '.join(types)}) AS SELECT * FROM re.{function}({placeholders})")
             self.prepared.add(function)
-        began = time.perf_counter()
-        found = self.rows(f"EXECUTE {function} ({', '.join(['%s'] * len(types))})", tuple(arguments))
+        with self.connection.cursor(cursor_factory=psycopg2.extras.NamedTupleCursor) as cursor:
+            began = time.perf_counter()
+            cursor.execute(f"EXECUTE {function} ({', '.join(['%s'] * len(types))})", tuple(arguments))
+            found = cursor.fetchall()
         return found, (time.perf_counter() - began) * 1000
 
     @contextmanager

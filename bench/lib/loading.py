@@ -7,10 +7,9 @@ from pathlib import Path
 from stack import say
 
 CHUNK = 25_000  # patients a transaction
-BUILD_CHUNK = 1000  # patients an advance, as the server's background work takes them
-# What each table's rows came in by: a patient's rows lie as scattered as years of writing leave them.
-ARRIVAL = {"patients": "created_at", "appointments": "created_at", "conversations": "occurred_at",
-           "outreach": "created_at"}
+BUILD_CHUNK = 1000  # patients in one advance, as in the server's background work
+# The insert order of each table: a patient's rows are as scattered as after years of writes.
+ARRIVAL = {"patients": "created_at", "appointments": "created_at", "conversations": "occurred_at", "outreach": "created_at"}
 COLUMNS = {
     "patients": "organization_id, id, name, phone, email, treatment_notes, created_at, archived_at",
     "appointments": "organization_id, id, patient_id, starts_at, status, value, created_at",
@@ -49,8 +48,7 @@ def prepare(database):
 
 
 def enable_triggers(operator, table):
-    """Each where it fires, as sql/migrate leaves them: USER alone would have those of replicated
-    rows fire for every writer."""
+    """Restores each trigger's mode. USER would make the triggers for replicated rows fire for every writer."""
     operator.execute(f"ALTER TABLE public.{table} ENABLE TRIGGER USER, ENABLE REPLICA TRIGGER mark_replicated,"
                      " ENABLE ALWAYS TRIGGER mark_truncated")
 

@@ -4,10 +4,7 @@
 . "$root/scripts/lib/variables.bash"
 
 # The caller's variables for another stack must not change the result.
-unset "${!CLERK_@}" "${!PG@}" "${!STACK_@}" "${!ANSWER_CACHE_@}" DATABASE_URL DATABASE_ROLE DATABASE_LOGIN DEV_SIGN_IN DB_POOL_SIZE \
-    DB_ACQUIRE_TIMEOUT_MS DB_STATEMENT_TIMEOUT_MS FCGI_LISTEN WORKER_THREADS RATE_LIMIT CORS_ALLOWED_ORIGINS \
-    AUDIT AUDIT_DAILY_MB LOG_LEVEL LOG_FORMAT LOG_SLOW_MS HTTPS_PORT HTTP_PORT ORG TOKEN_TTL LISTEN_FDS LISTEN_PID \
-    TOKEN_MAX_LIFETIME TOKEN_DENY_FILE KEYS_MAX_AGE
+forget_callers_variables
 
 # BENCH_DIR is not removed. A temporary directory is.
 make_directory() {

@@ -36,8 +36,7 @@ class Stack:
                               text=True).stdout.strip()
 
     def start_database(self):
-        """With memory as a server of this size would give it, and checkpoints that do not fall into
-        every measurement."""
+        """Sets memory as on a server of this size, and checkpoints that are too rare to disturb every measurement."""
         self.call("postgres-start")
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         settings = {"shared_buffers": f"{min(memory // 4, 4 << 30) >> 20}MB", "max_wal_size": "8GB",

@@ -40,8 +40,7 @@ class Connection:
             self.channel = None
 
     def get(self, path):
-        """Opening a connection, which nginx asks for after every thousandth request or a long
-        silence, is not in the time."""
+        """The time excludes opening a connection, which nginx requires after 1,000 requests or a long pause."""
         if time.monotonic() - self.used > LONG_SILENCE:
             self.close()
         if not self.channel:

@@ -1,17 +1,14 @@
-"""Whether the schema could be sharded by organization: every key begins with it, and nobody but the
-scheduler sees two."""
+"""Checks that the schema can be sharded by organization: every key begins with it, and only the scheduler sees two."""
 
 from exactness import Wrong
 
 SOURCE = ("organizations", "patients", "appointments", "conversations", "outreach_log")
-# Functions of no single organization, on purpose: leaving marks behind a TRUNCATE, finding what is due; writing entries
-# of the audit, of which they read none; sealing them, making the audit's next months and counting what none has taken.
-# And what runs as the tables' owner, as a foreign key does, and asks by one organization's keys alone: forgetting a
-# patient's attempts.
+# Functions that are not bound to one organization on purpose. They add pending changes after a TRUNCATE, find due
+# organizations, write and seal audit entries, create the audit's months and count the entries outside of them. Others
+# run as the tables' owner, like a foreign key, with one organization's keys: they delete a patient's attempts.
 ACROSS = {"mark_everything", "organizations_due", "record_access", "record_attempt", "keep_refused_entry", "seal_audit",
-          "make_audit_partitions", "audit_rest_entries", "forget_attempts_of_patient",
-          "forget_attempts_of_organization"}
-# Tables of a whole database, wherever it is: its record of migrations, and what proves its audit.
+          "make_audit_partitions", "audit_rest_entries", "forget_attempts_of_patient", "forget_attempts_of_organization"}
+# Tables of the whole database: its record of migrations, and the proof of its audit.
 WHOLE = {"migration", "foundation", "audit_seal", "audit_refused_entry"}
 
 # The organization's column of each source and derived table.
@@ -44,7 +41,7 @@ CHECKS = {
         SELECT format('%%s.%%s', t.name, a.attname), a.attidentity = '' AND coalesce(pg_get_expr(d.adbin, d.adrelid), '') NOT LIKE '%%nextval%%'
         FROM ({SHARDED}) t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
         LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum""",
-    # Whoever runs as a bound role can neither join nor lock a row of another organization.
+    # Code that runs as a bound role can neither join nor lock a row of another organization.
     "functions with their owner's rights are bound to one organization, or only add pending changes": """
         SELECT p.oid::regprocedure::text, p.proname = ANY (%(across)s) OR EXISTS (
             SELECT FROM pg_auth_members m WHERE m.roleid = 'reengagement_bound'::regrole AND m.member = p.proowner)

@@ -1,14 +1,18 @@
 """The questions: each GET endpoint and parameter, as a path for nginx and as a call of re.plain_… or re.flat_…"""
 
 import json
+import sys
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
-LEVELS = ("critical", "high", "medium", "low", "engaged")
-LIST_TYPES = ("text", "text", "text", "int", "text", "text", "text", "boolean", "int", "int", "int", "int", "text",
-              "text")
-# These say when or for whom was asked, not what was found.
+sys.path.append(str(Path(__file__).resolve().parents[2] / "Tests/support"))
+
+import registry  # noqa: E402
+
+LIST_TYPES = tuple(next(each for each in registry.READS if each.function == "prioritized_patients").parameters.values())
+# These fields depend on the time or the subject of the request.
 ASIDE = {"organization_id", "last_updated", "timestamp", "timeframe", "period", "total_returned",
          "filters_applied", "next_cursor"}
 
@@ -23,33 +27,38 @@ class Question:
     limit: float  # the largest median in ms, with one client
     has_flat: bool = True
     rows_limit: int = field(default=0)
-    is_flat: bool = (
-        True  # not so a search, which reads what the rarest of its pieces stands in, and few that are sorted by name
-    )
+    is_flat: bool = True  # false for a search, which reads its rarest piece's entries, and for few matches by name
 
     def found(self, rows):
         """The figures of a response from the function's rows, in the order of the JSON."""
-        return [plain(value) for value in getattr(self, f"found_by_{self.function}")(rows)]
+        found_by = getattr(self, f"found_by_{self.function}", self.found_by_any)
+        return [plain(value) for value in found_by(rows)]
 
-    def found_by_risk_metrics(self, rows):
-        return rows[0][:-1]
-
-    def found_by_performance(self, rows):
-        return rows[0]
+    def found_by_any(self, rows):
+        """Of an endpoint that has no function below: its columns are in the order of the JSON."""
+        return [value for row in rows for name, value in row._asdict().items() if name not in ASIDE]
 
     def found_by_prioritized_patients(self, rows):
-        shown = 20 if "include=notes" in self.path else 19
-        return [value for row in rows[:self.rows_limit] if row[1] is not None for value in row[1:shown]] + [rows[0][20]]
+        end = "total" if "include=notes" in self.path else "treatment_notes"
+        patients = [row for row in rows[:self.rows_limit] if row.id is not None]
+        return [value for row in patients for value in part(row, "id", end)] + [rows[0].total]
 
     def found_by_dashboard(self, rows):
-        return [rows[0][13]] + list(rows[0][:12]) + [value for row in rows if row[14] is not None for value in row[14:]]
+        patients = [value for row in rows if row.id is not None for value in part(row, "id")]
+        return [rows[0].time_zone, *part(rows[0], "total_patients", "last_updated"), *patients]
 
     def found_by_trends(self, rows):
-        shown = 21 if "metrics=" in self.path else 5
-        return [value for row in rows for value in row[:shown]] + list(rows[-1][21:30]) + list(rows[-1][5:10])
+        end = "sms_success_rate_trend" if "metrics=" in self.path else "critical"
+        return [value for row in rows for value in part(row, "date", end)] + [
+            *part(rows[-1], "sms_success_rate_trend"), *part(rows[-1], "critical", "contact_success_rate")]
 
     def found_by_patient_detail(self, rows):
-        return list(rows[0][1:22]) + list(leaves(json.loads(rows[0][22])))
+        return [*part(rows[0], "id", "outreach"), *leaves(json.loads(rows[0].outreach))]
+
+
+def part(row, first, end=None):
+    """The columns from `first` up to `end`, which is not included."""
+    return row[row._fields.index(first):row._fields.index(end) if end else None]
 
 
 def plain(value):
@@ -77,7 +86,7 @@ def the_list(name, organization, most, cursor=None, place=(None,) * 4, is_flat=T
     parameters = {"limit": most, **given} | ({"cursor": cursor} if cursor else {})
     filters = [given.get(parameter)
                for parameter in ("risk_level", "engagement_status", "action_priority", "risk_tier", "q")]
-    # One row more than asked for, as the server does to know of a next page.
+    # One extra row, by which the server detects a next page.
     arguments = (organization, *filters, given.get("sort", "priority"), "include" in given, most + 1, *place[:3], None,
                  place[3])
     return Question(name, f"patients/prioritized?{urlencode(parameters, quote_via=quote)}", "prioritized_patients",
@@ -108,23 +117,16 @@ def more_lists(organization):
 
 def questions(organization, deep):
     """`deep` has a cursor in the middle of the list, its position, and a patient there."""
-    text = ("text",)
-    asked = [Question("risk-metrics", "risk-metrics", "risk_metrics", text, (organization,), 10.0),
-             Question("dashboard", "dashboard", "dashboard", text, (organization,), 10.0)]
-    for days in (7, 30, 90):
-        asked.append(Question(f"performance {days} d", f"performance?timeframe=last_{days}_days", "performance",
-                              text * 2,
-                              (organization, f"last_{days}_days"), 10.0))
-    asked += [the_list(f"list of {most}", organization, most) for most in (50, 200)]
-    asked += [the_list(f"list of 50, {level}", organization, 50, risk_level=level) for level in LEVELS]
+    def measured(question):
+        """A question of the registry that has a title."""
+        endpoint, patient = question.endpoint, deep["patient"]
+        arguments = dict(zip(list(endpoint.parameters)[1:], question.values(patient)))
+        most = arguments.get("row_limit", 1) - 1
+        return Question(question.title, question.path(patient), endpoint.function, tuple(endpoint.parameters.values()),
+                        (organization, *arguments.values()), 25.0 if most == 200 else 10.0,
+                        has_flat=endpoint.has_flat, rows_limit=most)
+
+    asked = [measured(question) for question in registry.questions() if question.title]
     asked += [the_list(f"list of {most}, halfway", organization, most, deep["cursor"], deep["place"])
               for most in (50, 200)]
-    asked += more_lists(organization)
-    asked += [
-        Question("trends 30 d", "trends?period=30d", "trends", ("text", "int"), (organization, 30), 10.0),
-        Question("trends 1 y, all metrics", "trends?period=1y&metrics=risk_levels,success_rates,channel_performance",
-                 "trends", ("text", "int"), (organization, 365), 10.0),
-        Question("patient", f"patients/{deep['patient']}", "patient_detail", text * 2, (organization, deep["patient"]),
-                 10.0, has_flat=False),
-    ]
-    return asked
+    return asked + more_lists(organization)

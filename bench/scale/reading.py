@@ -21,8 +21,7 @@ def summary(samples):
 
 
 def walk(connection, size):
-    """Goes through the list by its cursors to the middle; nobody may come twice. The first pages'
-    ms, and the last ones'."""
+    """Pages through the list to the middle, without duplicates. Returns the ms of the first and last pages."""
     seen, cursor, times = set(), "", []
     while len(seen) < size // 2 and len(times) < PAGES_AT_MOST:
         answer = connection.get(f"patients/prioritized?limit=200{cursor}")

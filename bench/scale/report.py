@@ -73,17 +73,10 @@ def writes(result):
         paragraph(f"Such an import leaves a backlog. The running server processed it in {neighbour['backlog_seconds']:.1f} s, in "
                   f"{neighbour['transactions']:,} transactions. Another organization's reads in that time, ms:"),
         "",
-        table(
-            ["", "median", "p95", "reads"],
-            [
-                [name, number(found["median"]), number(found["p95"]), found["samples"]]
-                for name, found in (
-                    ("undisturbed", neighbour["undisturbed"]),
-                    ("beside the statement", neighbour["during_statement"]),
-                    ("beside the backlog", neighbour["during_backlog"]),
-                )
-            ],
-        ),
+        table(["", "median", "p95", "reads"], [
+            [name, number(found["median"]), number(found["p95"]), found["samples"]] for name, found in (
+                ("without an import", neighbour["undisturbed"]), ("during the statement", neighbour["during_statement"]),
+                ("during the backlog", neighbour["during_backlog"]))]),
         "",
         paragraph(f"Reads of the imported organization during a second such backlog: {loaded['exact']} exact, none wrong, "
                   f"{loaded['not answered']} that timed out (503)"
@@ -111,66 +104,40 @@ def writes(result):
 
 def facts(machine):
     settings = ", ".join(f"{name} {value}" for name, value in machine["settings"].items())
-    return (
-        f"{machine['cores']} cores and {machine['memory_gb']} GB, client, nginx, server and PostgreSQL on one machine; "
-        f"PostgreSQL {machine['postgresql']} ({settings}; the rest default), nginx {machine['nginx']}, "
-        f"Swift {machine['swift']}."
-    )
+    return (f"{machine['cores']} cores and {machine['memory_gb']} GB for client, nginx, server and PostgreSQL on one machine; "
+            f"PostgreSQL {machine['postgresql']} ({settings}; the rest default), nginx {machine['nginx']}, "
+            f"Swift {machine['swift']}.")
 
 
 def markdown(plan, asked, result):
     reads, midnight, walk = result["reads"], result["midnight"], result["reads"]["walk"][plan.largest]
     missed = [row for row in result["targets"] if not row[3]]
     rates = "; ".join(f"{name} {rate:,.0f}" for name, rate in result["reads_per_second"].items())
-    return "\n".join(
-        [
-            "# Reads and writes by the size of the clinic",
-            "",
-            "Made by `make bench-scale`; what it means stands in [scaling.md](../scaling.md). "
-            + facts(result["machine"]),
-            "",
-            "Left: GET through nginx over HTTPS, one client on a kept connection, sizes in turns. Right: the plain views, the "
-            "same figures counted afresh, as prepared statements in the database alone. Each plain answer that came in time was "
-            "compared with the counters in one snapshot (where it says > it was given up and not compared), each HTTP answer with "
-            "the database's.",
-            "",
-            reads_table(plan, asked, reads),
-            "",
-            f"A walk through the list of {plan.largest:,} by its cursors, 200 at a time, {walk['pages']:,} pages to the middle: "
-            f"the first 20 took {number(walk['first_pages']['median'])} ms (median), the last 20 "
-            f"{number(walk['last_pages']['median'])} ms.",
-            "",
-            "## Writes",
-            "",
-            writes(result),
-            "",
-            "## Loading and building",
-            "",
-            loading_table(result["loading"]),
-            "",
-            f"Midnight at {plan.largest:,} patients: {midnight['patients']:,} patients to recompute, {midnight['seconds']:.2f} s.",
-            "",
-            "## Storage",
-            "",
-            storage_table(result["storage"], sum(plan.sizes)),
-            "",
-            f"## Reads a second at {plan.largest:,} patients",
-            "",
-            f"The database alone, 8 clients: {rates}.",
-            "",
-            "## Ready to be distributed by organization",
-            "",
-            "Looked up in the catalog, all of them: "
-            + "; ".join(f"{count} {what}" for what, count in result["distribution"].items())
-            + ".",
-            "",
-            "## Targets",
-            "",
-            f"{len(result['targets']) - len(missed)} of {len(result['targets'])} met."
-            + "".join(f"\n- missed: {name}: {measured} ({limit})" for name, measured, limit, _ in missed),
-            "",
-        ]
-    )
+    return "\n".join([
+        "# Reads and writes by the size of the clinic", "",
+        paragraph("Made by `make bench-scale`. [scaling.md](../scaling.md) explains the figures. " + facts(result["machine"])), "",
+        paragraph("Left: GET through nginx over HTTPS, one client on a persistent connection, alternating between the sizes. "
+                  "Right: the plain views, which count the same figures from the source rows, as prepared statements in the "
+                  "database alone. Each plain result was compared with the counters in one snapshot. The sign `>` means that "
+                  "the plain query was cancelled and not compared. Each HTTP response was compared with the database's "
+                  "result."), "",
+        reads_table(plan, asked, reads), "",
+        paragraph(f"Paging through the list of {plan.largest:,} by its cursors, 200 at a time, {walk['pages']:,} pages to the "
+                  f"middle: the first 20 took {number(walk['first_pages']['median'])} ms (median), the last 20 "
+                  f"{number(walk['last_pages']['median'])} ms."), "",
+        "## Writes", "", writes(result), "",
+        "## Loading and building", "",
+        loading_table(result["loading"]), "",
+        f"Midnight at {plan.largest:,} patients: {midnight['patients']:,} patients to recompute, {midnight['seconds']:.2f} s.",
+        "", "## Storage", "", storage_table(result["storage"], sum(plan.sizes)), "",
+        f"## Reads a second at {plan.largest:,} patients", "",
+        paragraph(f"The database alone, 8 clients: {rates}."), "",
+        "## Ready to be distributed by organization", "",
+        paragraph("Checked in the catalog: "
+                  + "; ".join(f"{count} {what}" for what, count in result["distribution"].items()) + "."), "",
+        "## Targets", "",
+        f"{len(result['targets']) - len(missed)} of {len(result['targets'])} met."
+        + "".join(f"\n- missed: {name}: {measured} ({limit})" for name, measured, limit, _ in missed), ""])
 
 
 def as_json(plan, result):

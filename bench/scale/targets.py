@@ -35,12 +35,7 @@ def write_targets(posts, imports, backlog):
            noticed <= RATIO_OF_NEIGHBOUR)
     for moment, looks in backlog["looks"].items():
         pages = max(look["pages"] for look in looks.values())
-        yield (
-            f"pages that a look for a mark touches, {moment}",
-            f"{pages}",
-            f"≤ {PAGES_OF_A_LOOK}",
-            pages <= PAGES_OF_A_LOOK,
-        )
+        yield f"pages that a probe for pending changes reads, {moment}", f"{pages}", f"≤ {PAGES_OF_A_LOOK}", pages <= PAGES_OF_A_LOOK
 
 
 def targets(plan, asked, reads, posts, imports, backlog):

@@ -42,8 +42,7 @@ def posted(operator, organization):
 
 
 def measure_posts(plan, operator, server_role, url):
-    """Rounds by turns, the one to go first changing each time. No background work, which would take
-    part of the machine."""
+    """Alternating rounds in a changing order, without background work, which would use part of the machine."""
     size = min(10_000, plan.largest)
     organization, rates = organization_of(size), {"with": [], "without": []}
     for number in range(plan.write_rounds):

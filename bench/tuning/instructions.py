@@ -1,5 +1,4 @@
-"""Instructions that the server executes for one request, counted by valgrind's callgrind: what no
-other load changes."""
+"""Instructions of the server for one request, counted by valgrind's callgrind. Other load does not change them."""
 
 import contextlib
 import json
@@ -14,12 +13,9 @@ from variants import ENDPOINTS, ORGANIZATION, Server, clean_environment, fastcgi
 REQUESTS = 60
 # The stages, by a pattern of the function's name. Each includes the functions that it calls.
 PARTS = {
-    "of it the worker": r"WorkerV3run", "taking the request": r"Acceptor.*accept.*Exchange",
-    "of it libfcgi": r"FCGX_Accept_r",
-    "its parameters": r"Server8IncomingV", "the token": r"Authenticator.*authenticate",
-    "the database": r"ConnectionPoolC3run",
-    "the answer's JSON": r"respond2toAA8ResponseV", "sending it": r"Exchange.*answer",
-    "the log line": r"AccessLogV5write",
+    "of it the worker": r"WorkerV3run", "reading the request": r"Acceptor.*accept.*Exchange", "of it libfcgi": r"FCGX_Accept_r",
+    "its parameters": r"Server8IncomingV", "the token": r"Authenticator.*authenticate", "the database": r"ConnectionPoolC3run",
+    "the JSON of the response": r"respond2toAA8ResponseV", "sending it": r"Exchange.*answer", "the log line": r"AccessLogV5write",
     "counting it": r"MetricsC6record"
 }
 
@@ -102,9 +98,7 @@ def read(profile):
 
 
 def instructions(stack, binaries):
-    lines = [
-        f"Instructions a request in the server, kernel apart; the mean of {REQUESTS} requests of one connection.\n"
-    ]
+    lines = [f"Instructions of the server for a request, without the kernel: the mean of {REQUESTS} requests on one connection.\n"]
     for title, case in CASES.items():
         print(f"== {title}", file=sys.stderr, flush=True)
         counts = {name: read(counted(stack, os.path.abspath(binary), *case)) for name, binary in binaries.items()}

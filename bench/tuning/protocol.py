@@ -1,7 +1,8 @@
 """Compares round trips and formats: one round trip or several, text or binary results.
 
-The server sets the organization and asks in one pipeline, and takes text. Each way here is libpq's own, without the
-server: what the backend spends of the processor for a question, how long that takes, and the bytes of its values. """
+The server sets the organization and runs the statement in one pipeline, with text results. Here libpq does it in each way
+without the server. The figures are the backend's processor time, the elapsed time and the bytes of the values.
+"""
 
 import ctypes
 import ctypes.util
@@ -94,18 +95,11 @@ def cpu_seconds(pid):
 
 
 def table(url, rounds, seconds):
-    """Medians of the rounds, in which the ways take turns."""
-    ways = {"one round trip, text": Way(url, True, False), "one round trip, binary": Way(url, True, True),
-            "four round trips, text": Way(url, False, False)}
-    lines = [
-        "## Round trips and formats",
-        "",
-        "Setting the organization and asking, on one connection without the server: in one pipeline, as the server does, "
-        "or statement by statement in a transaction; values as text or binary.",
-        "",
-        "| | µs a question | PostgreSQL µs CPU | bytes of values |",
-        "| --- | ---: | ---: | ---: |",
-    ]
+    """Medians of alternating rounds."""
+    ways = {"one round trip, text": Way(url, True, False), "one round trip, binary": Way(url, True, True), "four round trips, text": Way(url, False, False)}
+    lines = ["## Round trips and formats", "", "Setting the organization and running the query, on one connection without the server: "
+             "in one pipeline, as the server\ndoes, or statement by statement in a transaction, with values as text or binary.", "",
+             "| | µs a query | PostgreSQL µs CPU | bytes of values |", "| --- | ---: | ---: | ---: |"]
     try:
         for name in QUESTIONS:
             samples, sizes = {way: [] for way in ways}, {}

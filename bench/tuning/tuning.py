@@ -54,10 +54,8 @@ def main():
     if os.environ.get("INSTRUCTIONS"):
         parts = [instructions(stack, {"before": before, "now": stack.binary} if before else {"now": stack.binary})]
     else:
-        parts = [
-            f"Medians of {ROUNDS} rounds of {DURATION:g} s that take turns, over plain HTTP, {os.cpu_count()} cores for all of it, "
-            "1,000 patients, each answer computed; in brackets the ratio to the first line of an endpoint.\n"
-        ]
+        parts = [f"Medians of {ROUNDS} alternating rounds of {DURATION:g} s, over plain HTTP, with {os.cpu_count()} cores for all\n"
+                 "processes and 1,000 patients. No response is cached. In brackets: the ratio to the first line of an endpoint.\n"]
         for key, settings in EXPERIMENTS(before).items():
             if os.environ.get("ONLY", key) == key:
                 say(f"== {key}")

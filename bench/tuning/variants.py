@@ -30,25 +30,19 @@ def EXPERIMENTS(before):
     """The experiments. In each, the current choice is first."""
     builds = {"this build": {}, **({"the build before": {"binary": before}} if before else {})}
     return {
-        "builds": {"title": "This build", "why": "Everything of this build against another one.", "variants": builds,
-                   "endpoints": ENDPOINTS},
+        "builds": {"title": "This build", "why": "This build compared with another one.", "variants": builds, "endpoints": ENDPOINTS},
         "workers": {"title": "Worker threads", "why": "`WORKER_THREADS`, at 64 connections.", "connections": 64,
                     "variants": {f"{n} threads": {"environment": {"WORKER_THREADS": str(n)}}
                                  for n in (4, 1, 2, 8, 16)}},
         "nginx": {"title": "nginx workers", "why": "`worker_processes`, at 64 connections.", "connections": 64,
-                  "variants": {f"{n} workers": {"changes": {r"worker_processes \w+": f"worker_processes {n}"}}
-                               for n in (2, 1, 4)}},
-        "keepalive": {"title": "Connections that nginx keeps", "why": "`keepalive` of the upstream, at 64 connections.",
-                      "connections": 64,
-                      "variants": {f"keepalive {n}": {"changes": {r"keepalive 64": f"keepalive {n}"}}
-                                   for n in (64, 2, 16, 256)}},
-        "gzip": {"title": "gzip", "why": "At level 1, for a client that takes it.",
-                 "variants": {"none": {}, "gzip": {"changes": {r"server_tokens off;": f"server_tokens off; {GZIP}"},
-                                                   "headers": ("Accept-Encoding: gzip",)}}},
-        "log": {"title": "The access log", "why": "A line a request, against none.",
+                  "variants": {f"{n} workers": {"changes": {r"worker_processes \w+": f"worker_processes {n}"}} for n in (2, 1, 4)}},
+        "keepalive": {"title": "Idle connections of nginx", "why": "`keepalive` of the upstream, at 64 connections.", "connections": 64,
+                      "variants": {f"keepalive {n}": {"changes": {r"keepalive 64": f"keepalive {n}"}} for n in (64, 2, 16, 256)}},
+        "gzip": {"title": "gzip", "why": "At level 1, for a client that accepts it.",
+                 "variants": {"none": {}, "gzip": {"changes": {r"server_tokens off;": f"server_tokens off; {GZIP}"}, "headers": ("Accept-Encoding: gzip",)}}},
+        "log": {"title": "The access log", "why": "One line for each request, compared with none.",
                 "variants": {"with": {}, "without": {"environment": {"LOG_LEVEL": "warning"}}}},
-        "nginx-log": {"title": "nginx's access log",
-                      "why": "A line a request written at once, many together, and none.",
+        "nginx-log": {"title": "nginx's access log", "why": "One write for each line, one for many lines, and no log.",
                       "variants": {"at once": {}, "buffered": {"changes": {NGINX_LOG: r"\1 buffer=64k flush=1s;"}},
                                    "none": {"changes": {NGINX_LOG: "access_log off;"}}}},
     }
