@@ -6,6 +6,16 @@ ORGANIZATION = "org_demo_1"
 METRICS = "risk_levels,success_rates,channel_performance"
 
 
+def test_the_figures_in_the_texts_are_those_of_the_database(page, database):
+    page.open("#/", wait=".top-list")
+    shown = page.run("return import('/dashboard/js/figures.js').then(({ figures }) => figures)")
+    with database.cursor() as cursor:
+        for name, figure in shown.items():
+            cursor.execute(f"SELECT re.{name}()")
+            assert cursor.fetchone()[0] == figure, name
+    assert len(shown) == 7
+
+
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("timeframe", ["last_7_days", "last_30_days", "last_90_days"])
 def test_performance_is_the_apis(page, api, timeframe):

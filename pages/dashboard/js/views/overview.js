@@ -4,6 +4,7 @@ import { get } from '../api.js';
 import { contactButtons } from '../contact-dialog.js';
 import { h, unseen, written } from '../dom.js';
 import { count, decimal, percent, plural } from '../format.js';
+import { figures } from '../figures.js';
 import { levelText, levels, noCounts } from '../levels.js';
 import { nameOf } from '../names.js';
 import { badge, bar, contactMark, empty, heading, panel } from '../parts.js';
@@ -88,8 +89,8 @@ function topPriority(patients) {
 }
 
 const alertTexts = [
-  ['missed_appointments_14d', 'missed appointments in 14 days', 'Call to book them again'],
-  ['failed_communications', 'failed contacts in 14 days', 'Check the number or address on file'],
+  ['missed_appointments_14d', `missed appointments in ${figures.alert_days} days`, 'Call to book them again'],
+  ['failed_communications', `failed contacts in ${figures.alert_days} days`, 'Check the number or address on file'],
   ['no_future_appointments', 'patients with nothing booked', 'Offer the next appointment'],
 ];
 

@@ -4,6 +4,7 @@ import { get } from '../api.js';
 import { contactButtons } from '../contact-dialog.js';
 import { contactText, h, written } from '../dom.js';
 import { amount, count, date, day, moment, percent, plural, zoneOf } from '../format.js';
+import { figures } from '../figures.js';
 import { channelText, outcomeText } from '../levels.js';
 import { isSeen, nameOf } from '../names.js';
 import { badge, bar, contactMark, facts, heading, panel } from '../parts.js';
@@ -42,10 +43,10 @@ function addresses({ phone, email }) {
 function attendance(patient) {
   const rate = patient.attendance_rate_percent;
   return panel('Attendance', {},
-    h('p', { class: 'big-figure' }, rate === null ? 'No visits' : percent(rate), h('span', {}, ' in the last 90 days')),
+    h('p', { class: 'big-figure' }, rate === null ? 'No visits' : percent(rate), h('span', {}, ` in the last ${figures.attendance_days} days`)),
     rate !== null && bar(rate),
     facts([
-      ['Missed in 90 days', count(patient.missed_appointments_last_90d)],
+      [`Missed in ${figures.attendance_days} days`, count(patient.missed_appointments_last_90d)],
       ['Visits in all', count(patient.total_lifetime_appointments)],
       ['Last visit', day(patient.last_appointment_date), zoneOf(patient.last_appointment_date)],
       ['Next visit', patient.next_scheduled_appointment ? moment(patient.next_scheduled_appointment) : 'Nothing booked'],
@@ -79,5 +80,6 @@ function outreach(attempts) {
         each.opened && ' · opened'),
       h('p', { class: 'muted' }, h('time', { datetime: each.logged_at }, moment(each.logged_at)), ' · ', written(each.logged_by)),
       isSeen(each.notes) && written(each.notes, 'p', { class: 'notes' })))),
-    attempts.length === 20 && h('p', { class: 'muted' }, 'These are the last 20.'));
+    attempts.length === figures.shown_attempts
+      && h('p', { class: 'muted' }, `These are the last ${figures.shown_attempts}.`));
 }

@@ -4,6 +4,7 @@ import { get, search } from '../api.js';
 import { contactButtons } from '../contact-dialog.js';
 import { contactText, h, written } from '../dom.js';
 import { count, day, percent, plural, zoneOf } from '../format.js';
+import { figures } from '../figures.js';
 import { levelText, levels } from '../levels.js';
 import { isSeen, nameOf } from '../names.js';
 import { badge, choice, contactMark, empty, facts, heading } from '../parts.js';
@@ -15,6 +16,7 @@ const sizes = [25, 50, 100, 200];
 /** The cursors of the visited pages of each level, so that "Back" shows the same page. */
 const trails = new Map();
 let size = sizes[0];
+const missedText = `Missed, ${figures.attendance_days} days`;
 const orders = { priority: 'Priority', name: 'Name', last_contact: 'Last contact' };
 let order = 'priority';
 /** The search text, which is never part of an address, and the text that was typed since. */
@@ -101,7 +103,7 @@ function nobody(level) {
 
 // For print, where the list is a table.
 const heads = () => h('li', { class: 'on-paper patients-heads' },
-  ['Patient', 'Risk', 'What to do', 'Last contact', 'Next visit', 'Missed, 90 days', 'Responds'].map((text) => h('span', {}, text)));
+  ['Patient', 'Risk', 'What to do', 'Last contact', 'Next visit', missedText, 'Responds'].map((text) => h('span', {}, text)));
 
 function row(patient) {
   return h('li', { class: `patient level-${patient.risk_level}`, 'data-patient': patient.id },
@@ -116,7 +118,7 @@ function row(patient) {
     facts([
       ['Last contact', `${plural(patient.days_since_last_contact, 'day')} ago`],
       ['Next visit', day(patient.next_scheduled_appointment), zoneOf(patient.next_scheduled_appointment)],
-      ['Missed, 90 days', count(patient.missed_appointments_last_90d)],
+      [missedText, count(patient.missed_appointments_last_90d)],
       ['Responds', percent(patient.previous_response_rate)],
     ]),
     h('div', { class: 'patient-contact' }, contactButtons(patient), contactMark(patient.id)));
