@@ -62,7 +62,7 @@ export function replaceContent(parent, ...content) {
   if (key) focusKey(parent, key);
 }
 
-export function focusKey(parent, key) {
+function focusKey(parent, key) {
   const found = parent.querySelector(`[data-key="${CSS.escape(key)}"]`);
   found?.focus({ preventScroll: true });
   return Boolean(found);

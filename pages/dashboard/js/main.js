@@ -6,7 +6,7 @@ import { onChartFailure } from './charts.js';
 import { closeContact, reopenContact } from './contact-dialog.js';
 import { afterSignOut, startContacts } from './contacts.js';
 import { announce, replaceContent } from './dom.js';
-import { clearOld } from './kept.js';
+import { clearOld } from './stored-contacts.js';
 import * as outbox from './outbox.js';
 import { isOver, startLeaving } from './leaving.js';
 import { heading, refreshMarks } from './parts.js';

@@ -4,7 +4,7 @@
 
 import { Problem, get, post } from './api.js';
 import { mark, serverTime, since } from './clock.js';
-import * as kept from './kept.js';
+import * as stored from './stored-contacts.js';
 import * as session from './session.js';
 
 export const undoSeconds = 7;
@@ -41,7 +41,7 @@ export const isAnyUnsaved = () => contacts().some((each) => states[each.state].a
 export function held(leaver) {
   const isMeant = leaver ? isOf(leaver) : (owner) => owner !== session.presumed();
   const here = contacts().filter((each) => states[each.state].asks && isMeant(each.owner));
-  const keys = new Set([...(leaver ? [] : kept.keysOfOthers(session.presumed())), ...here.map(({ key }) => key)]);
+  const keys = new Set([...(leaver ? [] : stored.keysOfOthers(session.presumed())), ...here.map(({ key }) => key)]);
   return { count: keys.size, isInTabAlone: here.some((each) => !each.isKept) };
 }
 
@@ -57,15 +57,15 @@ export function begin({ id, name, risk_level }, fields) {
 export function write(entry, fields) {
   entry.fields = fields;
   entry.state = fields.notes.trim() ? 'draft' : 'blank';
-  if (entry.state === 'draft') kept.seal(entry);
-  else if (entry.sealed) kept.drop(entry);
+  if (entry.state === 'draft') stored.seal(entry);
+  else if (entry.sealed) stored.drop(entry);
 }
 
 export function finish(entry, fields) {
   Object.assign(entry, { fields, made: serverTime(), due: performance.now() + undoSeconds * 1000 });
   entry.timer = setTimeout(() => send(entry), undoSeconds * 1000);
   change(entry, 'waiting');
-  kept.seal(entry);
+  stored.seal(entry);
 }
 
 /** Only while it waits. Afterwards it may have been logged. */
@@ -95,7 +95,7 @@ export function flush() {
 
 /** The page may not return: a phone ends hidden pages without an event. */
 export function keepAll() {
-  for (const entry of contacts()) if (states[entry.state].keeps) kept.keep(entry);
+  for (const entry of contacts()) if (states[entry.state].keeps) stored.keep(entry);
 }
 
 /** The person has left or changed. Entries of another person wait for that person, in any tab where they sign in. */
@@ -107,7 +107,7 @@ export function putAway() {
 async function putAside(entry) {
   if (!isAway(entry) || entry.isUnderWay) return;
   clearTimeout(entry.timer);
-  if (await kept.putAway(entry) && isAway(entry)) takeOff(entry);
+  if (await stored.putAway(entry) && isAway(entry)) takeOff(entry);
 }
 
 const isAway = (entry) => session.subjectOf(entry.owner) !== session.subjectOf(session.owner());
@@ -116,14 +116,14 @@ const isAway = (entry) => session.subjectOf(entry.owner) !== session.subjectOf(s
 export function leave() {
   flush();
   keepAll();
-  kept.letGo();
+  stored.letGo();
 }
 
 /** The page returns from the browser's cache. It takes its stored entries again, unless another tab has them. */
 export function comeBack() {
   for (const entry of contacts().filter((each) => each.isKept)) {
     if (entry.isOpen) {
-      kept.seal(entry);
+      stored.seal(entry);
     } else {
       takeOff(entry);
     }
@@ -136,7 +136,7 @@ export function resume() {
   const owner = session.person();
   if (owner === null) return;
   contacts().filter(isMine).forEach(goOn);
-  kept.adopt(owner, ({ isDraft, ...found }) => {
+  stored.adopt(owner, ({ isDraft, ...found }) => {
     if (session.person() !== owner) return false;
     const entry = { ...found, state: isDraft ? 'draft' : 'failed', problem: null, after: null };
     entries.set(entry.key, entry);
@@ -151,10 +151,10 @@ export function resume() {
  */
 export function forget(leaver) {
   for (const entry of contacts().filter((each) => isOf(leaver)(each.owner))) {
-    if (states[entry.state].asks) kept.drop(entry);
+    if (states[entry.state].asks) stored.drop(entry);
     else remove(entry, 'discarded');
   }
-  kept.dropAllOf(isOf(leaver));
+  stored.dropAllOf(isOf(leaver));
 }
 
 export function discardOf(leaver) {
@@ -165,8 +165,8 @@ export function discardOf(leaver) {
  * Entries that another tab removed exist only in this one from now on. Storing them again would undo the signing out.
  */
 export function lookAgain() {
-  for (const entry of contacts().filter(kept.isGone)) {
-    kept.drop(entry);
+  for (const entry of contacts().filter(stored.isGone)) {
+    stored.drop(entry);
     tell(entry);
   }
 }
@@ -174,7 +174,7 @@ export function lookAgain() {
 const isOf = (leaver) => (owner) => session.subjectOf(owner) === session.subjectOf(leaver);
 
 function goOn(entry) {
-  if (states[entry.state].keeps && !entry.sealed) kept.seal(entry);
+  if (states[entry.state].keeps && !entry.sealed) stored.seal(entry);
   if (entry.state !== 'failed' || !isPassing(entry)) return tell(entry);
   const rest = entry.isToWait ? entry.isToWait.span - since(entry.isToWait.at) : 0;
   if (rest > 0) {
@@ -203,7 +203,7 @@ async function send(entry) {
     if (!problem) return record(entry);
     const isRenewed = problem.status === 401 && session.token() !== used;
     if (count === attempts || !(problem.isPassing || isRenewed)) return fail(entry, problem);
-    kept.keep(entry);
+    stored.keep(entry);
     await pause(entry, isRenewed ? 0 : problem.retryAfter ?? count);
     if (!isMine(entry)) return fail(entry, problem);
   }
@@ -225,7 +225,7 @@ async function attempt(entry, isLasting) {
 
 async function record(entry) {
   if (!entries.has(entry.key) || !states[entry.state].asks) return;
-  kept.drop(entry);
+  stored.drop(entry);
   change(entry, 'recorded');
   if (isMine(entry)) entry.after = await get(`patients/${encodeURIComponent(entry.patient.id)}`).catch(() => null);
   if (!isMine(entry)) remove(entry, 'discarded');
@@ -235,7 +235,7 @@ async function record(entry) {
 function fail(entry, problem) {
   if (entry.state !== 'sending' && entry.state !== 'failed') return;
   entry.problem = problem;
-  kept.keep(entry);
+  stored.keep(entry);
   change(entry, 'failed');
   // The notice contains where it is stored, which may be known only after encryption.
   const wasKept = entry.isKept;
@@ -272,7 +272,7 @@ function takeOff(entry) {
 function remove(entry, end) {
   clearTimeout(entry.timer);
   entries.delete(entry.key);
-  kept.drop(entry);
+  stored.drop(entry);
   entry.end = end;
   change(entry, 'gone');
 }

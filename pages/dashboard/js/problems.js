@@ -3,7 +3,7 @@
 import { h } from './dom.js';
 import { timeOfDay } from './format.js';
 
-export const guideMessage = 'Unable to load reengagement data';
+const guideMessage = 'Unable to load reengagement data';
 
 /** `retry.at` is the time of the automatic retry, by performance.now(). After a 429 no retry is allowed before it. */
 export function problemBanner(problem, retry, shownSince) {

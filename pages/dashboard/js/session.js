@@ -90,7 +90,7 @@ export const lifetime = () => expires() - (claimsOf(current)?.begins ?? NaN);
 export const localOrganizations = () => local;
 
 /** The claims of a token. Only the server decides whether they are true. */
-export function claimsOf(text) {
+function claimsOf(text) {
   try {
     const part = text.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
     const bytes = Uint8Array.from(atob(part), (character) => character.charCodeAt(0));
