@@ -76,7 +76,7 @@ public struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable 
         return (replaced, removed)
     }
 
-    /// Removes and returns the value of this key if `isMeant` is true for it, since another thread may have replaced it.
+    /// Removes and returns the value of this key if `isMeant` is true for it. Another thread may have replaced it.
     @inlinable
     public mutating func remove(_ key: Key, where isMeant: (Value) -> Bool) -> Value? {
         guard let place = index[key], let value = places[place].entry?.value, isMeant(value) else { return nil }
