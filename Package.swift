@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// One floor a target (ARCHITECTURE.md). Imports are internal unless they say otherwise, so that no C type
-// can leave the adapter that wraps it.
+// One target per layer (ARCHITECTURE.md). Imports are internal by default, so no C type can leave the module that
+// wraps it.
 let floor: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .treatAllWarnings(as: .error),
@@ -14,7 +14,7 @@ let package = Package(
     name: "reengagement-api",
     products: [.executable(name: "reengagement-api", targets: ["reengagement-api"])],
     dependencies: [
-        // To the letter, since whatever a registry adds later has been read by nobody here.
+        // Exact versions, so that a new release is reviewed before it is used.
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     ],
@@ -64,8 +64,8 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-// The fuzzer is no part of the product, and needs flags of its own: Tests/Fuzz/run asks for it. Otherwise its targets are fed
-// the inputs that are known.
+// The fuzzer is not part of the product and needs its own flags, so only Tests/Fuzz/run asks for it. Otherwise a test
+// runs the fuzz targets on the stored inputs.
 let fuzzed: [Target.Dependency] = ["API", "FastCGI", "JSON", "JWT", "PostgreSQL", "Threads"]
 let notSources = ["corpus", "report.py", "run", "words.dict"]
 if Context.environment["REENGAGEMENT_FUZZ"] != nil {

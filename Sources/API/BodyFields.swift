@@ -1,11 +1,11 @@
 import JSON
 
-/// The fields of a JSON object that was sent as a body, read one by one, with the errors collected.
+/// Reads the fields of a JSON object in a request's body one by one, and collects their errors.
 struct BodyFields {
     private let object: JSONObject
     var errors = FieldErrors(.badField)
 
-    /// - Throws: a 400 where the body is not UTF-8, not JSON or not an object.
+    /// - Throws: a 400 if the body is not UTF-8, not JSON or not an object.
     init(_ body: [UInt8]) throws(Problem) {
         let value: JSONValue
         do throws(JSONError) {
@@ -34,14 +34,14 @@ struct BodyFields {
         }
     }
 
-    /// RFC 8259 section 8.1 allows none of them in front of JSON. UTF-32 is first, as its mark begins with that of
-    /// UTF-16.
+    /// RFC 8259 section 8.1 forbids a byte order mark before JSON. UTF-32 is first, because its little-endian mark
+    /// begins with that of UTF-16.
     private static let byteOrderMarks: [(encoding: String, bytes: [UInt8])] = [
         ("UTF-8", [0xEF, 0xBB, 0xBF]), ("UTF-32", [0xFF, 0xFE, 0, 0]), ("UTF-32", [0, 0, 0xFE, 0xFF]),
         ("UTF-16", [0xFF, 0xFE]), ("UTF-16", [0xFE, 0xFF]),
     ]
 
-    /// A required text of so many Unicode code points.
+    /// Reads a required text. Its length is in Unicode code points.
     mutating func text(_ name: StaticString, of length: ClosedRange<Int>) -> String {
         guard let value = required(name) else { return "" }
         guard let text = value.text, length.contains(text.unicodeScalars.count) else {
@@ -52,7 +52,7 @@ struct BodyFields {
         return text
     }
 
-    /// A text that may be absent or null, which means empty.
+    /// Reads a text that may be absent or null. Both mean an empty text.
     mutating func optionalText(_ name: StaticString, atMost length: Int) -> String {
         guard let value = single(name), !value.isNull else { return "" }
         guard let text = value.text, text.unicodeScalars.count <= length else {
@@ -62,7 +62,7 @@ struct BodyFields {
         return text
     }
 
-    /// A text of 1 to `length` printable ASCII characters; nil where it is absent or null.
+    /// Reads a text of 1 to `length` printable ASCII characters. Nil if it is absent or null.
     mutating func optionalPrintable(_ name: StaticString, atMost length: Int) -> String? {
         guard let value = single(name), !value.isNull else { return nil }
         guard let text = value.text, isPrintable(text.utf8, atMost: length) else {
@@ -72,7 +72,7 @@ struct BodyFields {
         return text
     }
 
-    /// A flag that may be absent or null, which means false.
+    /// Reads a Boolean that may be absent or null. Both mean false.
     mutating func optionalBool(_ name: StaticString) -> Bool {
         guard let value = single(name), !value.isNull else { return false }
         guard case .bool(let flag) = value else {
@@ -82,7 +82,7 @@ struct BodyFields {
         return flag
     }
 
-    /// A required word; `placeholder` is returned where it is invalid, and never used.
+    /// Reads a required word. An invalid one is added to the errors, and `placeholder` is returned but never used.
     mutating func choice<Value: Choice>(_ name: StaticString, default placeholder: Value) -> Value {
         guard let value = required(name) else { return placeholder }
         guard let choice = value.text.flatMap(Value.named) else {
@@ -92,7 +92,7 @@ struct BodyFields {
         return choice
     }
 
-    /// A text that may be absent or null.
+    /// Reads a text that may be absent or null.
     mutating func text(_ name: StaticString) -> String? {
         guard let value = single(name), !value.isNull else { return nil }
         guard let text = value.text else {
@@ -102,7 +102,7 @@ struct BodyFields {
         return text
     }
 
-    /// A word that may be absent or null.
+    /// Reads a word that may be absent or null.
     mutating func choice<Value: Choice>(_ name: StaticString) -> Value? {
         guard let value = single(name), !value.isNull else { return nil }
         guard let choice = value.text.flatMap(Value.named) else {
@@ -112,7 +112,7 @@ struct BodyFields {
         return choice
     }
 
-    /// A whole number that may be absent or null; `1.0` and `1e0` are whole too (JSON Schema 2020-12, `integer`).
+    /// Reads a whole number that may be absent or null. `1.0` and `1e0` are whole (JSON Schema 2020-12, `integer`).
     mutating func number(_ name: StaticString, in range: ClosedRange<Int>) -> Int? {
         guard let value = single(name), !value.isNull else { return nil }
         guard let number = value.double.flatMap(Int.init(exactly:)), range.contains(number) else {
@@ -139,7 +139,7 @@ struct BodyFields {
     }
 }
 
-/// Whether it is 1 to `length` characters from U+0020 to U+007E.
+/// True for 1 to `length` characters from U+0020 to U+007E.
 func isPrintable(_ bytes: some Collection<UInt8>, atMost length: Int) -> Bool {
     (1...length).contains(bytes.count) && bytes.allSatisfy { (0x20...0x7E).contains($0) }
 }

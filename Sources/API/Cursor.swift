@@ -1,19 +1,19 @@
 import JSON
 
-/// The end of a page of the list of patients: the last patient's place in the list's order.
+/// The end of a page of a patient list: the position of the page's last patient in the list's order.
 ///
-/// A place and not a number of rows, so that no patient is repeated or skipped when others enter or leave the list. It
-/// is opaque to the client. The question that it belongs to is in it as a digest, since an address has at most 8 KiB
-/// and must not contain the searched text (definitions.md section 5).
+/// It is a position and not a number of rows, so that no patient is repeated or skipped when others enter or leave the
+/// list. It is opaque to the client. It identifies its list by a digest, because an address has at most 8 KiB and must
+/// not contain the searched text (definitions.md section 5).
 struct Cursor: Equatable {
-    /// The last patient of the page, in one of two kinds of order.
+    /// The position of a patient in one of the two kinds of order.
     enum Place: Equatable {
         case rank(priority: Int, score: Int, days: Int, id: String)
-        /// By the folded name, or its beginning.
+        /// The folded name, cut to ``longestName`` bytes.
         case name(String, id: String)
     }
 
-    /// Identifies the list that it belongs to (``PatientQuestion/digest()``).
+    /// Identifies the list that the cursor belongs to (``PatientQuestion/digest()``).
     let digest: String
     let place: Place
 
@@ -25,7 +25,7 @@ struct Cursor: Equatable {
         self.place = place
     }
 
-    /// Reads a cursor; nil where it is not one that ``encoded`` wrote.
+    /// Parses a cursor. Nil for a text that ``encoded`` did not write.
     init?(_ text: String) {
         guard let bytes = Base64URL.decode(text.utf8), let parts = (try? JSONValue.parse(bytes))?.array,
             let version = parts.first?.text, version.utf8.elementsEqual(Self.version.utf8),
@@ -70,11 +70,11 @@ struct Cursor: Equatable {
         return Base64URL.encode(writer.bytes)
     }
 
-    /// The beginning of a name, in whole code points, since a name may have any length.
+    /// The beginning of a name in whole code points, because a name may have any length.
     private static func beginning(of name: String) -> String {
         let bytes = Array(name.utf8.prefix(longestName + 1))
         guard bytes.count > longestName else { return name }
-        // A byte that begins with the bits 10 continues a code point (RFC 3629 section 3).
+        // A byte whose first bits are 10 continues a code point (RFC 3629 section 3).
         let end = (0...longestName).last { bytes[$0] & 0b1100_0000 != 0b1000_0000 }
         return String(decoding: bytes[..<(end ?? 0)], as: UTF8.self)
     }

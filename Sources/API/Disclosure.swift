@@ -2,14 +2,14 @@ public import PostgreSQL
 
 /// The patients that a response contains, for the audit.
 public enum Disclosure: Sendable {
-    /// Counts, or no patient at all.
+    /// No patient: the response contains only counts, or is an error.
     case nobody
     /// The patients with these ids.
     case patients(ArrayLiteral)
-    /// The statement that did the work has recorded it, in the same transaction.
+    /// The statement that stored the attempt has also recorded it, in the same transaction.
     case recorded
 
-    /// About how many bytes it takes.
+    /// An estimate of its size in bytes.
     public var size: Int {
         if case .patients(let ids) = self { ids.size } else { 0 }
     }
@@ -22,7 +22,7 @@ public enum Disclosure: Sendable {
 }
 
 extension ArrayLiteral {
-    /// Appends the id in `column`, if there is one.
+    /// Appends the id in `column`, unless it is NULL.
     mutating func append(_ row: Row, _ column: Int) {
         row.withBytes(column) { bytes in
             if let bytes { append(bytes) }

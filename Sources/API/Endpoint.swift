@@ -2,7 +2,7 @@ public import PostgreSQL
 
 /// One endpoint's request: a value of this type *is* a validated request.
 ///
-/// Both ends are pure: `init` turns a call into a query, `respond` turns the query's rows into a response.
+/// It does no I/O: `init` turns a call into a query, and `respond` turns the query's rows into a response.
 ///
 ///     struct PatientCount: Endpoint {
 ///         static let path: StaticString = "/api/v1/reengagement/{org_id}/patient-count"
@@ -24,9 +24,9 @@ public import PostgreSQL
 ///     }
 public protocol Endpoint: Sendable {
     static var method: Method { get }
-    /// Its path, with `{org_id}` and `{patient_id}` for the variable parts.
+    /// The path, with `{org_id}` and `{patient_id}` as its variable parts.
     static var path: StaticString { get }
-    /// Whether its query only reads, and so may run again after the connection broke.
+    /// True if the query only reads, so that it can run again after the connection broke.
     static var isRepeatable: Bool { get }
 
     /// - Throws: ``Problem`` with status 400, 404 or 422.
@@ -35,23 +35,23 @@ public protocol Endpoint: Sendable {
     var query: Query { get }
     /// Cache key for the content of the response beyond the rows of ``query``. Nil disables caching.
     ///
-    /// A cached response is sent again until something changes for its organization. It may contain one time of
-    /// answering, at ``Response/answeredAt``.
+    /// A cached response is reused until data of its organization change. The time at ``Response/answeredAt`` is
+    /// replaced, so it may be the only time in the response.
     var cacheKey: String? { get }
 
-    /// The values that were asked for besides the route, for the audit; never a note or another free text.
+    /// The parameters of the request besides its path, for the audit. It must not contain notes or other free text.
     var filter: [(name: StaticString, value: String)] { get }
 
-    /// The one patient that it is about, for the audit.
+    /// The id of the one patient that the request is about, for the audit.
     var patientSought: String? { get }
-    /// The same for a body that is refused before it is validated; nil where the body names no patient.
+    /// The same for a request that is refused before its body is validated. Nil if the body contains no id.
     static func patientSought(in body: () -> [UInt8]?) -> String?
 
-    /// The response where the database refused the query with this code of the project's own; nil for other codes.
+    /// The response if the query failed with one of the project's own SQLSTATEs. Nil for other codes.
     func problem(for state: SQLState) -> Problem?
 
-    /// - Throws: ``Problem`` where the rows show that something does not exist, ``EndpointError`` where they do not
-    ///   have the shape of the query.
+    /// - Throws: ``Problem`` if the rows show that something does not exist. ``EndpointError`` if they do not have the
+    ///   shape of the query.
     func respond(to rows: QueryResult) throws -> Response
 }
 
@@ -65,17 +65,17 @@ extension Endpoint {
     public func problem(for state: SQLState) -> Problem? { nil }
 }
 
-/// A method of an endpoint; each also answers OPTIONS, and GET also HEAD.
+/// The method of an endpoint. Each path also accepts OPTIONS, and each path with GET also HEAD.
 public enum Method: String, Sendable, CaseIterable {
     case get = "GET"
     case post = "POST"
 }
 
-/// A request as an endpoint sees it: the client is known and may see the organization, and the body has been read.
+/// The input of an endpoint: an authenticated client may access the organization, and the body has been read.
 public struct Call: Sendable {
-    /// The organization of the path, in which the token is active.
+    /// The organization in the path, which is also the token's active one.
     public let organization: String
-    /// The user, as the token's `sub` names them.
+    /// The user: the token's `sub`.
     public let subject: String
     public let patientID: String?
     public let parameters: QueryParameters
@@ -83,10 +83,10 @@ public struct Call: Sendable {
     public let idempotencyKey: [UInt8]?
     let repeatedHeaders: [SingleHeader]
 
-    // A write records the following, as far as it is known.
+    // Values that an outreach attempt records, as far as they are known.
     public var sessionID: String?
     public var role: String?
-    /// The user who impersonates the subject.
+    /// The user who acts as the subject (the token's `act`).
     public var actor: String?
     public var address: String?
     public var requestID: String?
@@ -105,7 +105,7 @@ public struct Call: Sendable {
     }
 }
 
-/// Rows that do not have the shape of their query, an error of the server or its schema: 500.
+/// The error if rows do not have the shape of their query. It is a bug of the server or the schema: 500.
 public struct EndpointError: Error, CustomStringConvertible {
     public let description: String
 }

@@ -1,11 +1,11 @@
 import JSON
 import PostgreSQL
 
-/// A column of a result that becomes a member of a JSON object under the same name.
+/// A column of a result that becomes a member of the same name in a JSON object.
 struct Field {
     enum Kind {
         case text
-        /// A number as PostgreSQL writes it, which JSON takes as it is.
+        /// A number, whose text in PostgreSQL's format is also valid JSON.
         case number
         case boolean
         /// JSON that PostgreSQL has built.
@@ -21,10 +21,10 @@ struct Field {
     static func json(_ name: StaticString) -> Field { Field(name: name, kind: .json) }
 }
 
-/// Adjacent columns of a statement's rows, which become the members of a JSON object.
+/// Adjacent columns of a statement's rows, which become the members of one JSON object.
 ///
-/// The groups of one statement follow each other. The last one contains the list that the statement selects, and each
-/// knows its own position, so that no name and no position is written twice:
+/// The groups of a statement are chained. Each one has its position, and the last one contains the whole list of
+/// selected columns, so that no name and no position is written twice:
 ///
 ///     static let levels = Columns(riskLevels)
 ///     static let clock = Columns([.text("last_updated")], after: levels)
@@ -33,14 +33,14 @@ struct Columns {
     let fields: [Field]
     /// The position of the first column in a row.
     let first: Int
-    /// This group's columns and those of all groups before it, as SQL.
+    /// The SQL list of this group's columns and those of all groups before it.
     let selected: String
-    /// Prepared, since a list writes the same names for every row.
+    /// The escaped names, prepared once, because a list writes them for every row.
     fileprivate let names: MemberNames
 
     /// - Parameters:
-    ///   - prefix: precedes the members' names in the columns' names.
-    ///   - previous: the group before it; nil for the first.
+    ///   - prefix: the text before each member's name in the name of its column.
+    ///   - previous: the group before this one. Nil for the first.
     init(_ fields: [Field], prefix: String = "", after previous: Columns? = nil) {
         self.fields = fields
         first = previous.map { $0.first + $0.fields.count } ?? 0
@@ -49,7 +49,7 @@ struct Columns {
         names = MemberNames(fields.map(\.name))
     }
 
-    /// Groups that follow each other, each with its name in front of its columns' names.
+    /// Makes consecutive groups. Each column's name begins with the name of its group.
     static func named(_ groups: [(name: StaticString, fields: [Field])], after previous: Columns?) -> [NamedColumns] {
         var result: [NamedColumns] = []
         for group in groups {
@@ -59,27 +59,27 @@ struct Columns {
         return result
     }
 
-    /// The position of the column of this name; nil where there is none.
+    /// The position of the column with this name. Nil if the group has no such column.
     func position(of name: String) -> Int? {
         fields.firstIndex { "\($0.name)" == name }.map { first + $0 }
     }
 }
 
-/// Columns that become an object of their own, under this name.
+/// A group of columns that becomes a JSON object with this name.
 struct NamedColumns {
     let name: StaticString
     let columns: Columns
 }
 
 extension Row {
-    /// The whole number in a group's column; nil for NULL, and where there is no such column.
+    /// The whole number in a group's column. Nil for NULL, or if the group has no such column.
     func int(_ name: String, of columns: Columns) -> Int? { columns.position(of: name).flatMap { int($0) } }
 
     func text(_ name: String, of columns: Columns) -> String? { columns.position(of: name).flatMap { text($0) } }
 }
 
 extension JSONWriter {
-    /// Writes a group's members; `null` for NULL.
+    /// Writes the members of a group. NULL becomes `null`.
     mutating func members(_ columns: Columns, of row: Row) {
         for (index, field) in columns.fields.enumerated() {
             row.withBytes(columns.first + index) { bytes in
@@ -94,26 +94,26 @@ extension JSONWriter {
         for group in groups { object(group.name) { $0.members(group.columns, of: row) } }
     }
 
-    /// Writes a group of one column, the time of the response, and returns its range in the output; nil for NULL.
+    /// Writes a group of one column, the response's time, and returns the text's range in the output. Nil for NULL.
     mutating func member(clock: Columns, of row: Row) -> Range<Int>? {
         members(clock, of: row)
         guard !row.isNull(clock.first) else { return nil }
         var length = 0
         row.withBytes(clock.first) { length = $0?.count ?? 0 }
-        // Before the closing quote.
+        // The last byte is the closing quote.
         return count - 1 - length..<count - 1
     }
 }
 
 extension Field.Kind {
-    /// The JSON for a value in PostgreSQL's text format; for a text its content between the quotes.
+    /// The JSON of a value in PostgreSQL's text format. For a text it is the content between the quotes.
     fileprivate func json(of bytes: UnsafeRawBufferPointer?) -> UnsafeRawBufferPointer {
         guard let bytes else { return Self.literal("null") }
         guard self == .boolean else { return bytes }
         return bytes.first == UInt8(ascii: "t") ? Self.literal("true") : Self.literal("false")
     }
 
-    /// Valid as long as the program runs, since the text is part of it.
+    /// The pointer is always valid, because the text is part of the program.
     private static func literal(_ text: StaticString) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
     }

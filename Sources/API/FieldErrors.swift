@@ -1,10 +1,10 @@
-/// An error of a parameter or a field of a request.
+/// An error in a parameter, a field or a header of a request.
 public struct FieldError: Sendable, Equatable {
     public let field: String
     public let message: String
 }
 
-/// The errors found while a request is validated, all of them rather than the first.
+/// Collects all errors of a request during validation, so that the client sees more than the first.
 ///
 ///     var errors = FieldErrors()
 ///     let limit = parameters.number("limit", in: 1...200, &errors)
@@ -20,17 +20,17 @@ struct FieldErrors {
         list.append(FieldError(field: "\(field)", message: message))
     }
 
-    /// - Throws: a 422 that lists every error, if there is one.
+    /// - Throws: a 422 that lists every error, unless there is none.
     func check() throws(Problem) {
         guard list.isEmpty else { throw .unprocessable(list, kind) }
     }
 }
 
-/// A parameter or field that takes one of a few words.
+/// An enum whose cases are the valid words of a parameter or field.
 protocol Choice: CaseIterable, RawRepresentable, Sendable where RawValue == String {}
 
 extension Choice {
-    /// The case that `text` names, byte by byte.
+    /// The case with exactly these bytes. Nil if there is none.
     static func named(_ text: String) -> Self? {
         allCases.first { $0.rawValue.utf8.elementsEqual(text.utf8) }
     }
@@ -41,12 +41,12 @@ extension Choice {
 }
 
 extension QueryParameters {
-    /// The choice that a parameter names, or `standard` where it was not sent or is invalid.
+    /// The choice in a parameter, or `standard` if the parameter is absent or invalid.
     func choice<Value: Choice>(_ name: StaticString, default standard: Value, _ errors: inout FieldErrors) -> Value {
         choice(name, &errors) ?? standard
     }
 
-    /// The choice that a parameter names, nil where it was not sent or is invalid.
+    /// The choice in a parameter. Nil if the parameter is absent or invalid.
     func choice<Value: Choice>(_ name: StaticString, _ errors: inout FieldErrors) -> Value? {
         guard let text = value(of: name, &errors) else { return nil }
         guard let choice = Value.named(text) else {
@@ -56,7 +56,7 @@ extension QueryParameters {
         return choice
     }
 
-    /// The whole number in a parameter, written in decimal digits alone; nil where it was not sent or is invalid.
+    /// The whole number in a parameter, in decimal digits only. Nil if the parameter is absent or invalid.
     func number(_ name: StaticString, in range: ClosedRange<Int>, _ errors: inout FieldErrors) -> Int? {
         guard let text = value(of: name, &errors) else { return nil }
         let isDecimal = text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }

@@ -3,12 +3,13 @@ public enum OpenAPI {
     private static let document = PackageResources.openapi_json
     private static let anyServer = Array(#""url": "/""#.utf8)
 
-    /// The document, with the address of the request as its server if that is known. A client that is generated from a
-    /// saved copy would take a relative address for `localhost`.
+    /// The document. If the address of the request is known, it is the document's server.
+    ///
+    /// A client generated from a saved copy would resolve a relative address to `localhost`.
     ///
     /// - Parameters:
     ///   - scheme: `http` or `https`.
-    ///   - host: the request's Host, as the client sent it.
+    ///   - host: the request's Host header, as the client sent it.
     public static func response(scheme: String?, host: String?) -> Response {
         var body = document
         if let scheme, let host, ["http", "https"].contains(scheme), isHost(host), let place = place(of: anyServer) {
@@ -18,11 +19,11 @@ public enum OpenAPI {
     }
 
     private static func place(of bytes: [UInt8]) -> Range<Int>? {
-        // It is near the beginning.
+        // A linear search is enough, since the server's entry is near the beginning.
         document.indices.first { document[$0...].starts(with: bytes) }.map { $0..<$0 + bytes.count }
     }
 
-    /// A name or an address, with or without a port: nothing that would mean anything to JSON.
+    /// True for a name or an address, with or without a port. It needs no escaping in JSON.
     private static func isHost(_ text: String) -> Bool {
         (1...255).contains(text.utf8.count)
             && text.utf8.allSatisfy { byte in

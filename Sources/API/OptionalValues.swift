@@ -1,4 +1,4 @@
-/// Optional values of an address or a body. Their errors are collected.
+/// A source of optional values, either a query string or a body. Errors are collected.
 protocol OptionalValues {
     var errors: FieldErrors { get set }
 
@@ -9,7 +9,7 @@ protocol OptionalValues {
 
 extension BodyFields: OptionalValues {}
 
-/// The values of an address's parameters.
+/// The values of a query string.
 struct AddressValues: OptionalValues {
     let parameters: QueryParameters
     var errors = FieldErrors()

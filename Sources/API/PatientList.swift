@@ -1,7 +1,7 @@
 import JSON
 import PostgreSQL
 
-/// A list of patients, however it was asked for.
+/// An endpoint that returns a list of patients.
 protocol PatientList: Endpoint {
     var question: PatientQuestion { get }
 }
@@ -10,7 +10,7 @@ private let clock = Columns([.text("timestamp")])
 private let patient = Columns(patientFields, after: clock)
 private let notes = Columns([.text("treatment_notes")], after: patient)
 private let total = Columns([.number("total")], after: notes)
-/// The place in the order by name.
+/// The sort key of the order by name.
 private let sortName = Columns([.text("sort_name")], after: total)
 
 private let statement = Statement(
@@ -24,12 +24,12 @@ private let statement = Statement(
 extension PatientList {
     var query: Query { Query(statement, question.parameters) }
 
-    /// The response contains whether an order was given, which the query's parameters do not.
+    /// The response contains `sort` only if the request did. The query's parameters do not show that.
     var cacheKey: String? { question.sort == nil ? "" : "sort" }
 
     var filter: [(name: StaticString, value: String)] { question.filter }
 
-    /// Only the database knows the folding (`re.folded`), so it is the one to find that it leaves nothing of `q`.
+    /// The database folds `q` (`re.folded`), so only the database can report that nothing of it remains.
     func problem(for state: SQLState) -> Problem? {
         guard state.code == "RE422" else { return nil }
         let error = FieldError(

@@ -1,7 +1,7 @@
 import Digest
 import JSON
 
-/// The parameters of a list of patients: its filters, its order and its page (definitions.md section 5).
+/// The parameters of a patient list: its filters, its order and its page (definitions.md section 5).
 struct PatientQuestion: Sendable {
     enum RiskLevel: String, Choice {
         case critical, high, medium, low, engaged, all
@@ -29,9 +29,9 @@ struct PatientQuestion: Sendable {
     let engagementStatus: EngagementStatus?
     let actionPriority: Int?
     let riskTier: RiskTier?
-    /// A part of a name, an e-mail or a phone number: the patient's data, so in no log and not in the audit.
+    /// A part of a name, an e-mail or a phone number. It is patient data, so it must not reach a log or the audit.
     let text: String?
-    /// Nil where none was asked for, which is ``Order/priority``.
+    /// The requested order. Nil if the request has none, which means ``Order/priority``.
     let sort: Order?
     let include: Addition?
     let limit: Int
@@ -61,10 +61,10 @@ struct PatientQuestion: Sendable {
         try values.errors.check()
     }
 
-    /// `q` without the blanks around it.
+    /// The parameter `q` without leading and trailing blanks.
     private static func text(_ values: inout some OptionalValues) -> String? {
         guard let given = values.text("q") else { return nil }
-        // By code points: a blank and an accent after it are one character to Swift.
+        // By code points, because a Swift Character joins a blank with an accent after it.
         let trimmed = given.unicodeScalars.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
         guard textLength.contains(trimmed.count) else {
             let range = "\(textLength.lowerBound) to \(textLength.upperBound)"
@@ -82,7 +82,7 @@ struct PatientQuestion: Sendable {
         return isByName == (order == .name) && cursor.digest.utf8.elementsEqual(digest.utf8)
     }
 
-    /// Identifies the list that a cursor belongs to. `limit` and `include` may change from page to page.
+    /// Identifies the list that a cursor belongs to. `limit` and `include` may differ between pages.
     func digest() throws(Problem) -> String {
         var writer = JSONWriter(capacity: 256)
         writer.array { writer in
@@ -94,11 +94,11 @@ struct PatientQuestion: Sendable {
             writer.string(order.rawValue)
         }
         guard let digest = SHA256(writer.bytes) else { throw .internalError }
-        // Half of it is enough to distinguish lists.
+        // Half of the digest is enough to distinguish lists.
         return Base64URL.encode(Array(digest.bytes[..<16]))
     }
 
-    /// The parameters of `re.prioritized_patients`. One row more than `limit` shows whether there is another page.
+    /// The parameters of `re.prioritized_patients`. One row beyond `limit` shows that there is another page.
     var parameters: [String?] {
         let level = riskLevel == .all ? nil : riskLevel.rawValue
         return [
@@ -115,7 +115,7 @@ struct PatientQuestion: Sendable {
         }
     }
 
-    /// For the audit, without the searched text.
+    /// The parameters for the audit, without the searched text.
     var filter: [(name: StaticString, value: String)] {
         var filter: [(name: StaticString, value: String)] = [("risk_level", riskLevel.rawValue)]
         if let engagementStatus { filter.append(("engagement_status", engagementStatus.rawValue)) }
@@ -127,7 +127,7 @@ struct PatientQuestion: Sendable {
         return filter + [("limit", String(limit)), ("continued", cursor == nil ? "no" : "yes")]
     }
 
-    /// Writes `filters_applied`, with those additions to the guide that the request contains.
+    /// Writes the members of `filters_applied`. Members that the guide does not have are written only if requested.
     func writeFilters(_ writer: inout JSONWriter) {
         writer.member("risk_level", string: riskLevel.rawValue)
         writer.member("limit", number: limit)

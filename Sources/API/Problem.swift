@@ -1,8 +1,8 @@
 import JSON
 
-/// A response that reports an error (RFC 9457, definitions.md section 8).
+/// An error response (RFC 9457, definitions.md section 8).
 ///
-/// Its texts are public: sentences that a developer can act on, never SQL, a stack or another organization's data.
+/// Its texts are public instructions for a developer. They never contain SQL, a stack or another organization's data.
 public struct Problem: Error, Sendable {
     public let kind: ProblemKind
     public let detail: String
@@ -19,7 +19,7 @@ public struct Problem: Error, Sendable {
 
     public var status: Int { kind.status }
 
-    /// The response, with the request's id in its body.
+    /// Returns the response, whose body contains the request's id.
     public func response(requestID: String) -> Response {
         var writer = JSONWriter(capacity: 512)
         writer.object { writer in
@@ -55,7 +55,7 @@ extension Problem {
         .tokenMissing, "Send a Clerk session token in the header Authorization: Bearer <token>.",
         headers: [Header("WWW-Authenticate", "Bearer")])
 
-    /// - Parameter detail: why the token was refused.
+    /// - Parameter detail: the reason why the token was refused.
     public static func unauthorized(_ kind: ProblemKind, _ detail: String) -> Problem {
         Problem(kind, detail, headers: [Header("WWW-Authenticate", "Bearer error=\"invalid_token\"")])
     }
@@ -79,7 +79,7 @@ extension Problem {
         Problem(.bodyTooLarge, "The body is larger than \(limit) bytes.")
     }
 
-    /// The text of nginx/snippets/errors/problem-texts.conf, as nginx refuses most such requests itself.
+    /// The same text as in nginx/snippets/errors/problem-texts.conf, because nginx refuses most of these itself.
     public static let headersTooLarge = Problem(
         .headersTooLarge,
         "A header of the request is longer than 8 KiB, or all together are longer than 32 KiB; a token is usually the reason."
@@ -100,7 +100,7 @@ extension Problem {
     public static let internalError = Problem(
         .internalError, "Something went wrong here; it has been logged under this request_id.")
 
-    /// Only the operator can mend it, so that a retry soon is of no use (definitions.md section 8).
+    /// `Retry-After` is long, because only the operator can correct the time zone (definitions.md section 8).
     public static let unknownTimeZone = unavailable(
         .timeZoneUnknown,
         "This organization's time_zone is one that the database no longer knows; its operator has to correct time_zone.",

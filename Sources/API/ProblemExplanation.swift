@@ -14,25 +14,25 @@ struct ProblemExplanation {
 }
 
 extension ProblemKind {
-    /// A table, however long: each kind's line must be there for this to compile.
+    /// A `switch`, so that the compiler requires a line for each kind.
     var explanation: ProblemExplanation {
         switch self {
         case .bodyNotUTF8:
             .init(
-                400, "The body is not UTF-8", "The bytes of the body are no UTF-8 text.",
+                400, "The body is not UTF-8", "The bytes of the body are not valid UTF-8.",
                 "Encode the body as UTF-8, as JSON.stringify and fetch do.")
         case .bodyNotJSON:
             .init(
                 400, "The body is not JSON",
-                "The body is not one JSON value (RFC 8259); detail names the byte of the fault.",
+                "The body is not one JSON value (RFC 8259); detail has the position of the error.",
                 "Write the body with a JSON library.")
         case .bodyTooDeep:
             .init(
-                400, "The body nests too deep", "The body has more levels than are read.",
+                400, "The body nests too deep", "The body has more levels of nesting than the service accepts.",
                 "Send the documented fields alone.")
         case .bodyNotAnObject:
             .init(
-                400, "The body is not an object", "The body is JSON, but no object.",
+                400, "The body is not an object", "The body is JSON, but not an object.",
                 "Send an object with the documented fields, such as {\"patient_id\": \"patient_123\", …}.")
         case .bodyIncomplete:
             .init(
@@ -48,13 +48,13 @@ extension ProblemKind {
                 "Send a Clerk session token: Authorization: Bearer, then what getToken() returns.")
         case .tokenExpired:
             .init(
-                401, "The token has expired", "The token was good once; its exp lies in the past.",
+                401, "The token has expired", "The token was valid once. Its exp is in the past.",
                 "Ask Clerk for a fresh token (getToken()) and send the request again. Tokens live for a minute: ask before each request."
             )
         case .tokenNotYetValid:
             .init(
-                401, "The token is not valid yet", "The token's nbf or iat lies in the future.",
-                "Ask for a fresh token; where that does not help, a clock is wrong, the server's or the one of who issued the token."
+                401, "The token is not valid yet", "The token's nbf or iat is in the future.",
+                "Ask for a fresh token; where that does not help, a clock is wrong, either the server's or the token issuer's."
             )
         case .sessionPending:
             .init(
@@ -79,12 +79,12 @@ extension ProblemKind {
             )
         case .notFromOutside:
             .init(
-                403, "Not from outside", "This path answers only to the machine that the service runs on.",
-                "Ask from there, such as through ssh.")
+                403, "Not from outside", "This path accepts requests only from the machine that the service runs on.",
+                "Send the request from that machine, for example through ssh.")
         case .httpsRequired:
             .init(
                 403, "HTTPS is required",
-                "The API was asked over plain HTTP, where everybody on the way can read the token and the notes.",
+                "The API was asked over plain HTTP, where anyone on the network path can read the token and the notes.",
                 "Use https:// in the address. Treat the token that was sent as known to others: end its session.")
         case .noSuchRoute:
             .init(
@@ -125,81 +125,81 @@ extension ProblemKind {
                 "Correct the fields that errors names.")
         case .idempotencyKeyUsed:
             .init(
-                422, "The idempotency key is used", "This key stands for another attempt of this organization already.",
+                422, "The idempotency key is used", "This organization has already used the key for another attempt.",
                 "Make a new key for each attempt, with crypto.randomUUID(), and keep it only to repeat that same attempt."
             )
         case .rateLimited:
             .init(
                 429, "Too many requests of this user", "One user sends more requests a second than are allowed.",
-                "Wait as many seconds as Retry-After says, and ask less often.")
+                "Wait the number of seconds in Retry-After, and ask less often.")
         case .addressRateLimited:
             .init(
                 429, "Too many requests from this address",
                 "One network address sends more requests than are allowed, or holds too many connections.",
-                "Wait as many seconds as Retry-After says, and ask less often.")
+                "Wait the number of seconds in Retry-After, and ask less often.")
         case .internalError:
             .init(
-                500, "Internal error", "Something went wrong that nobody foresaw. It is in the log.",
+                500, "Internal error", "An unexpected error occurred. It is in the log.",
                 "Report it with its request_id.")
         case .serverBusy:
             .init(
                 503, "The server is busy", "More requests wait than can be answered in time.",
-                "Wait as many seconds as Retry-After says. A POST was not carried out.")
+                "Wait the number of seconds in Retry-After. A POST was not carried out.")
         case .databaseAway:
             .init(
-                503, "The database is away", "The database cannot be reached, or broke off.",
-                "Wait as many seconds as Retry-After says. Repeat a POST with the same idempotency key: it may have been carried out."
+                503, "The database is away", "The database cannot be reached, or the connection to it broke.",
+                "Wait the number of seconds in Retry-After. Repeat a POST with the same idempotency key: it may have been carried out."
             )
         case .databaseBusy:
             .init(
                 503, "The database is busy",
                 "All connections to the database were in use, or others held what the request needs, for as long as it may wait.",
-                "Wait as many seconds as Retry-After says. A POST was not carried out.")
+                "Wait the number of seconds in Retry-After. A POST was not carried out.")
         case .databaseAtLimit:
             .init(
                 503, "The database is at its limit",
-                "The database takes no more connections, or is short of memory; detail says which.",
-                "Wait as many seconds as Retry-After says. A POST was not carried out.")
+                "The database accepts no more connections, or is short of memory. detail has the reason.",
+                "Wait the number of seconds in Retry-After. A POST was not carried out.")
         case .databaseDiskFull:
             .init(
                 503, "The database's disk is full", "The database has no room left to write what the request needs.",
-                "Whoever runs the service makes room. Repeat a POST with the same idempotency key then: it was not carried out."
+                "The operator has to free disk space. Repeat a POST with the same idempotency key then: it was not carried out."
             )
         case .databaseReadOnly:
             .init(
                 503, "The database takes no writes",
                 "The database is a standby, or is set to be read only. Reads are answered.",
-                "Wait as many seconds as Retry-After says. Repeat a POST with the same idempotency key: it was not carried out."
+                "Wait the number of seconds in Retry-After. Repeat a POST with the same idempotency key: it was not carried out."
             )
         case .databaseRefusesLogin:
             .init(
                 503, "The database refuses the service",
-                "The database is there and lets the service's login not in: its password, its role or pg_hba.conf has changed.",
-                "Whoever runs the service lets it in again. A POST was not carried out.")
+                "The database refuses the service's login: its password, its role or pg_hba.conf has changed.",
+                "The operator has to correct the login. A POST was not carried out.")
         case .notReady:
             .init(
                 503, "The service is not ready",
-                "Something that the answers rest on is missing: a part of the database's schema, a right, or the audit.",
-                "The server's log says what; requests that do not need it are answered.")
+                "A part of the database's schema, a privilege or the audit is missing.",
+                "The server's log names it. Requests that do not need it are answered.")
         case .statementTimeout:
             .init(
-                503, "The database took too long", "A statement ran past its deadline and was broken off.",
-                "Wait as many seconds as Retry-After says. Repeat a POST with the same idempotency key: it may have been carried out."
+                503, "The database took too long", "A statement exceeded its timeout and was cancelled.",
+                "Wait the number of seconds in Retry-After. Repeat a POST with the same idempotency key: it may have been carried out."
             )
         case .keysUnavailable:
             .init(
                 503, "No signing key yet",
                 "The keys that tokens are checked with have not been fetched from Clerk yet, or not for too long.",
-                "Wait as many seconds as Retry-After says; if it lasts, the server cannot reach Clerk.")
+                "Wait the number of seconds in Retry-After; if this continues, the server cannot reach Clerk.")
         case .timeZoneUnknown:
             .init(
                 503, "The clinic's time zone is not known",
-                "The organization's time_zone is one that the database no longer knows, so no day of it can be told.",
-                "Whoever runs the service corrects organizations.time_zone; asking again soon is of no use.")
+                "The organization's time_zone is one that the database no longer knows, so its days cannot be computed.",
+                "The operator has to correct organizations.time_zone. Until then every retry fails.")
         case .auditUnavailable:
             .init(
-                503, "The audit takes nothing", "The answer could not be recorded in the audit, and so was not sent.",
-                "Wait as many seconds as Retry-After says.")
+                503, "The audit takes nothing", "The response could not be recorded in the audit, so it was not sent.",
+                "Wait the number of seconds in Retry-After.")
         case .requestTooSlow:
             .init(408, "The request took too long", "The request did not arrive whole in time.", "Send it again.")
         case .lengthRequired:
@@ -237,21 +237,21 @@ extension ProblemKind {
         case .serverAway:
             .init(
                 502, "The service is away",
-                "The service is not running or broke off; it is usually back within seconds.",
-                "Wait as many seconds as Retry-After says. Repeat a POST with the same idempotency key: it may have been carried out."
+                "The service is not running, or it closed the connection. It is usually back within seconds.",
+                "Wait the number of seconds in Retry-After. Repeat a POST with the same idempotency key: it may have been carried out."
             )
         case .serverTooSlow:
             .init(
-                504, "The service did not answer in time", "nginx gave up waiting for the answer.",
-                "Wait as many seconds as Retry-After says. Repeat a POST with the same idempotency key: it may have been carried out."
+                504, "The service did not answer in time", "nginx reached its timeout before the service responded.",
+                "Wait the number of seconds in Retry-After. Repeat a POST with the same idempotency key: it may have been carried out."
             )
         case .httpVersion:
             .init(
-                505, "HTTP version not supported", "The request is of a version of HTTP that is not spoken here.",
+                505, "HTTP version not supported", "The request uses a version of HTTP that is not supported.",
                 "Use HTTP/1.1 or HTTP/2.")
         case .refused:
             .init(
-                400, "The request was refused", "nginx could not answer the request; the status says why.",
+                400, "The request was refused", "nginx refused the request. The status gives the reason.",
                 "Report it with its request_id.")
         }
     }

@@ -1,6 +1,6 @@
-/// The kinds of problems: the name in a problem's `type`, its status and its title (definitions.md section 8).
+/// The kinds of problems: the name in `type`, the status and the title (definitions.md section 8).
 ///
-/// They are the pages at `/problems/{name}` and the list in openapi.json. Some of them only nginx sends
+/// Each has a page at `/problems/{name}` and an entry in openapi.json. Only nginx sends some of them
 /// (nginx/snippets/errors/problem-texts.conf).
 public enum ProblemKind: String, Sendable, CaseIterable {
     // 400
@@ -50,7 +50,7 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case keysUnavailable = "keys-unavailable"
     case timeZoneUnknown = "time-zone-unknown"
     case auditUnavailable = "audit-unavailable"
-    // nginx's alone
+    // Sent by nginx only
     case requestTooSlow = "request-too-slow"
     case lengthRequired = "length-required"
     case preconditionFailed = "precondition-failed"
@@ -68,7 +68,7 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     /// The value of `type`, a reference relative to any address of the API (RFC 9457 section 3.1.1).
     public var type: String { "/problems/\(rawValue)" }
 
-    /// The status of the answer.
+    /// The HTTP status of the response.
     public var status: Int { explanation.status }
 
     /// The title, the same for every response of this type (RFC 9457 section 3.1.3).

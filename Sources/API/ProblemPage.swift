@@ -1,6 +1,6 @@
-/// The page at a problem's `type`, which explains it to people (RFC 9457 section 3.1.1).
+/// The page at a problem's `type`, which explains the problem to people (RFC 9457 section 3.1.1).
 public enum ProblemPage {
-    /// - Throws: a 404 where no problem has this name.
+    /// - Throws: a 404 if no problem has this name.
     public static func response(_ name: String?) throws(Problem) -> Response {
         guard let kind = ProblemKind.allCases.first(where: { $0.rawValue == name }) else { throw .noRoute }
         return Response(
@@ -36,7 +36,7 @@ public enum ProblemPage {
     static let style =
         ":root{color-scheme:light dark}body{font:1rem/1.6 system-ui,sans-serif}main{max-width:40rem;margin:3rem auto;padding:0 1rem}"
 
-    /// The page shows its own style and nothing else; the digest is that of ``style``.
+    /// Allows only the page's own style. The digest is that of ``style``.
     private static let policy =
         "default-src 'none'; style-src 'sha256-FWCPGOws5k3VKfe2K45wMR1VgqGqjzB3ORuQDH8I5vM='; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 

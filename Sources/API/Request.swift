@@ -1,20 +1,20 @@
 import Text
 
-/// A request as HTTP defines it: method, path, parameters and headers, read and not yet validated.
+/// A parsed HTTP request: method, path, parameters and headers, before validation.
 ///
-/// It is all that the router needs. The server's `Incoming` adds the values that nginx sends, such as the address. A
-/// ``Call`` is the request of a known client, with its body.
+/// The router needs no more than this. The server's `Incoming` adds the values that nginx sends, such as the address.
+/// A ``Call`` is the request of an authenticated client, with its body.
 public struct Request: Sendable {
-    /// The method, as it was sent: case matters (RFC 9110 section 9.1).
+    /// The method as sent. It is case-sensitive (RFC 9110 section 9.1).
     public let method: String
-    /// The path's segments, percent-decoded after splitting; nil where no route can have this path.
+    /// The segments of the path, split first and then percent-decoded. Nil if no route can have this path.
     public let path: [String]?
     public let parameters: QueryParameters
     public let contentType: String?
-    /// The header Content-Encoding, its lines joined; nil where there is none.
+    /// The values of all Content-Encoding headers, joined. Nil if there is none.
     public let contentEncoding: [UInt8]?
     public let idempotencyKey: [UInt8]?
-    /// Headers that may be sent once and were sent more often, so that their value is ambiguous.
+    /// Headers that were sent more than once although one is allowed, so that their value is ambiguous.
     public let repeatedHeaders: [SingleHeader]
 
     /// - Parameter target: the request target in origin form, as raw bytes: nginx's `$request_uri`.
@@ -32,12 +32,12 @@ public struct Request: Sendable {
         self.repeatedHeaders = repeatedHeaders
     }
 
-    /// Whether the body is announced as `application/json`, with any parameters (RFC 9110 section 8.3).
+    /// True if the content type is `application/json`, with any parameters (RFC 9110 section 8.3).
     public var hasJSONBody: Bool {
         contentType.map { isWord(Array($0.utf8).prefix { $0 != UInt8(ascii: ";") }, "application/json") } ?? false
     }
 
-    /// Whether the body is not encoded: each coding listed is `identity` (RFC 9110 section 8.4).
+    /// True if the body is not encoded: each listed coding is `identity` (RFC 9110 section 8.4).
     public var isBodyPlain: Bool {
         guard let contentEncoding else { return true }
         return contentEncoding.split(separator: UInt8(ascii: ",")).allSatisfy {
@@ -45,15 +45,17 @@ public struct Request: Sendable {
         }
     }
 
-    /// - Throws: a 422 for a header that was sent more often than once.
+    /// - Throws: a 422 for headers that were sent more than once.
     public func checkHeaders() throws(Problem) {
         guard !repeatedHeaders.isEmpty else { return }
         throw .unprocessable(
             repeatedHeaders.map { FieldError(field: $0.rawValue, message: SingleHeader.message) }, .badField)
     }
 
-    /// No route has a path with an empty segment, as a trailing or a doubled slash makes one, with bytes that are not
-    /// UTF-8, or with U+0000, which PostgreSQL's `text` cannot contain.
+    /// Splits and decodes a path. Nil if no route can match it.
+    ///
+    /// No route matches an empty segment (a trailing or doubled slash), bytes that are not UTF-8, or U+0000, which
+    /// PostgreSQL's `text` cannot contain.
     private static func segments(of path: ArraySlice<UInt8>) -> [String]? {
         guard path.first == UInt8(ascii: "/") else { return nil }
         var segments: [String] = []
@@ -71,7 +73,7 @@ public struct Request: Sendable {
     }
 }
 
-/// A header that the server reads and that may be sent once in a request (RFC 9110 section 5.3).
+/// A header that the server reads and that a request may contain only once (RFC 9110 section 5.3).
 public enum SingleHeader: String, Sendable, CaseIterable {
     case contentType = "Content-Type"
     case idempotencyKey = "Idempotency-Key"
@@ -80,11 +82,11 @@ public enum SingleHeader: String, Sendable, CaseIterable {
     static let message = "is given more than once; give it once"
 }
 
-/// The parameters of a query string, in order, repeated ones included.
+/// The parameters of a query string, in order and including repeated ones.
 public struct QueryParameters: Sendable {
     private let items: [(name: ArraySlice<UInt8>, value: String?)]
 
-    /// Reads `application/x-www-form-urlencoded`, as browsers' `URLSearchParams` write it.
+    /// Parses `application/x-www-form-urlencoded`, the format of browsers' `URLSearchParams`.
     init(_ query: ArraySlice<UInt8>) {
         items = query.split(separator: UInt8(ascii: "&")).compactMap { item in
             let parts = item.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
@@ -94,9 +96,9 @@ public struct QueryParameters: Sendable {
         }
     }
 
-    /// The one value of a parameter, nil where it was not sent.
+    /// The only value of a parameter. Nil if the parameter is absent.
     ///
-    /// A value that is empty, repeated or not text is an error, since its meaning is ambiguous.
+    /// An empty or repeated value, or one that is not text, is an error, because its meaning is ambiguous.
     func value(of name: StaticString, _ errors: inout FieldErrors) -> String? {
         let found = items.filter { $0.name.elementsEqual("\(name)".utf8) }
         guard let first = found.first else { return nil }
@@ -116,7 +118,7 @@ public struct QueryParameters: Sendable {
     }
 }
 
-/// Whether the bytes are `word`, in any case and between any blanks.
+/// True if the bytes are `word` in any case, with any blanks around it.
 private func isWord(_ bytes: ArraySlice<UInt8>, _ word: StaticString) -> Bool {
     let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
     let trimmed = bytes.drop(while: isBlank).reversed().drop(while: isBlank).reversed()
@@ -124,7 +126,7 @@ private func isWord(_ bytes: ArraySlice<UInt8>, _ word: StaticString) -> Bool {
         "\(word)".utf8)
 }
 
-/// Resolves `%XX`; nil where a percent sign is not followed by two hexadecimal digits.
+/// Decodes `%XX`. Nil if a percent sign is not followed by two hexadecimal digits.
 private func percentDecoded(_ text: ArraySlice<UInt8>, plusIsSpace: Bool) -> ArraySlice<UInt8>? {
     let isAsItIs = text.allSatisfy { $0 != UInt8(ascii: "%") && !($0 == UInt8(ascii: "+") && plusIsSpace) }
     guard !isAsItIs else { return text }

@@ -1,4 +1,4 @@
-/// One header field.
+/// A header field of a response.
 public struct Header: Sendable, Equatable {
     public let name: String
     public let value: String
@@ -9,15 +9,15 @@ public struct Header: Sendable, Equatable {
     }
 }
 
-/// A response: status, headers and body.
+/// An HTTP response: status, headers and body.
 public struct Response: Sendable {
     public var status: Int
     public var contentType: String?
     public var headers: [Header]
     public var body: [UInt8]
-    /// The range of the body that contains the time of the response.
+    /// The range of the body that contains the time of the response. A cache replaces it. Nil if the body has none.
     public var answeredAt: Range<Int>?
-    /// The patients that its body contains, for the audit.
+    /// The patients that the body contains, for the audit.
     public var disclosure = Disclosure.nobody
 
     public init(
@@ -39,7 +39,7 @@ public struct Response: Sendable {
     }
 }
 
-/// The phrase that RFC 9110 section 15 gives to a status.
+/// The reason phrase of a status (RFC 9110 section 15).
 public func reasonPhrase(_ status: Int) -> String {
     switch status {
     case 200: "OK"

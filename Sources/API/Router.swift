@@ -8,13 +8,13 @@ public enum Router {
         public let problem: String?
         fileprivate let path: [String]
 
-        /// The value of `Allow`: the methods of all routes that have this path.
+        /// The value of `Allow`: the methods of all routes that match this path.
         public var allowedMethods: String { Route.methods(of: Route.all.filter { Router.match(path, $0) != nil }) }
     }
 
-    /// Finds the first route that has the path and answers the method, else the first that has the path.
+    /// Finds the first route that matches the path and the method, or else the first that matches the path.
     ///
-    /// - Throws: a 404 where no route has this path.
+    /// - Throws: a 404 if no route matches the path.
     public static func match(_ request: Request) throws(Problem) -> Match {
         guard let path = request.path else { throw .noRoute }
         var first: Match?
@@ -27,7 +27,7 @@ public enum Router {
         return first
     }
 
-    /// - Throws: a 405 where no route of this path answers the method.
+    /// - Throws: a 405 if no route of this path accepts the method.
     public static func check(_ request: Request, _ match: Match) throws(Problem) {
         guard match.route.answers(request.method) || request.method == "OPTIONS" else {
             throw .methodNotAllowed(match.allowedMethods)

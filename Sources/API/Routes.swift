@@ -1,13 +1,13 @@
 public import PostgreSQL
 
-/// What answers at a path.
+/// A path of the server and its handler.
 public struct Route: Sendable {
     public enum Target: Sendable {
         case endpoint(any Endpoint.Type)
         case health, readiness, metrics, openAPI, pageSettings, problems, securityText
     }
 
-    /// The path with its variable parts in braces: what logs and metrics call it.
+    /// The path with its variable parts in braces. It identifies the route in logs and metrics.
     public let template: String
     public let target: Target
     let segments: [String]
@@ -30,18 +30,18 @@ public struct Route: Sendable {
         method == self.method.rawValue || (method == "HEAD" && self.method == .get)
     }
 
-    /// Every method of the API, as a list.
+    /// All methods of the API, as a list.
     public static let methods = methods(of: all)
 
-    /// The methods of some routes, as `Allow` lists them (RFC 9110 section 10.2.1).
+    /// The methods of these routes in the format of `Allow` (RFC 9110 section 10.2.1).
     static func methods(of routes: [Route]) -> String {
         let methods = Set(routes.map(\.method))
         let names = Method.allCases.filter(methods.contains).map { $0 == .get ? "GET, HEAD" : $0.rawValue }
         return (names + ["OPTIONS"]).joined(separator: ", ")
     }
 
-    /// Every path of the server. The list before the patient: an id may not be `prioritized`. One may be `search`,
-    /// and is then what GET finds at that path.
+    /// All routes. The order matters: no id may be `prioritized`, so that list precedes the patient. A patient's id may
+    /// be `search`, so GET matches the patient there, and only POST the search.
     static let all: [Route] = [
         Route(RiskMetrics.self),
         Route(Performance.self),
@@ -61,12 +61,12 @@ public struct Route: Sendable {
     ]
 }
 
-/// What the endpoints ask, for whoever wants to know whether it can be answered.
+/// The queries of the endpoints, for a check that they can be executed.
 public enum Routes {
-    /// The queries of every endpoint that only reads, and of ``LogOutreach``, which looks for its patient before it
-    /// writes.
+    /// Returns the queries of all endpoints that only read, and of ``LogOutreach``, which looks up its patient before
+    /// it writes.
     ///
-    /// - Parameter organization: one that there is not.
+    /// - Parameter organization: an id that does not exist.
     public static func harmlessQueries(organization: String) -> [Query] {
         let request = Request(method: "GET", target: Array("/".utf8))
         let call = Call(
@@ -75,7 +75,7 @@ public enum Routes {
         return Route.all.compactMap { route in
             guard case .endpoint(let endpoint) = route.target, endpoint.isRepeatable || endpoint == LogOutreach.self
             else { return nil }
-            // An endpoint that has no defaults for everything is not asked.
+            // An endpoint with a required parameter has no query here.
             return try? endpoint.init(call).query
         }
     }

@@ -1,7 +1,7 @@
 #pragma once
 #include <curl/curl.h>
 
-// Swift imports no variadic functions: one function for each type that an option's argument has.
+// Swift does not import variadic functions, so there is one function per type of an option's argument.
 static inline CURLcode reengagement_curl_global_init(void) { return curl_global_init(CURL_GLOBAL_DEFAULT); }
 
 static inline CURLcode reengagement_curl_set_long(CURL *handle, CURLoption option, long value) {
@@ -27,7 +27,7 @@ static inline CURLcode reengagement_curl_set_progress(CURL *handle, curl_xferinf
     return code != CURLE_OK ? code : curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
 }
 
-// Where the answer redirects to, as an absolute address; NULL where it does not.
+// The absolute URL that the response redirects to, or NULL.
 static inline const char *reengagement_curl_redirect_url(CURL *handle) {
     char *url = NULL;
     return curl_easy_getinfo(handle, CURLINFO_REDIRECT_URL, &url) == CURLE_OK ? url : NULL;

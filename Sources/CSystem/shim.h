@@ -9,8 +9,8 @@ static const unsigned int reengagement_EPOLLIN = EPOLLIN;
 static const unsigned int reengagement_EPOLLRDHUP = EPOLLRDHUP;
 static const unsigned int reengagement_EPOLLONESHOT = EPOLLONESHOT;
 
-// The headers declare these GNU extensions only with _GNU_SOURCE, with which this module's types would differ from
-// those of Swift's Glibc module.
+// The headers declare these GNU extensions only with _GNU_SOURCE. With it, this module's types would differ from those
+// of Swift's Glibc module.
 int accept4(int descriptor, struct sockaddr *address, socklen_t *length, int flags);
 int memfd_create(const char *name, unsigned int flags);
 static const unsigned int reengagement_MFD_CLOEXEC = 1U;

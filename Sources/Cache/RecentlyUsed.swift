@@ -1,10 +1,10 @@
-/// Values by their keys, up to a number of values and of bytes. The least recently used one is removed first.
+/// A cache with limits on the number of values and on their bytes. It removes the least recently used value first.
 ///
-/// The order is a ring of places, from the most recently used to the least recently used, so that every operation takes
-/// the same time whatever the number of values. It has no lock.
+/// The places form a ring, from the most to the least recently used one. Every operation takes constant time. The
+/// cache has no lock of its own.
 ///
-/// Its code is inlinable, so that the compiler specializes it for each module's keys and values. Without that a look for
-/// a verified token takes several microseconds, under the lock that all workers share.
+/// The code is inlinable, so that the compiler specializes it for each module's keys and values. Without that, looking
+/// up a verified token takes several microseconds, under the lock that all workers share.
 public struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     @usableFromInline
     struct Entry: Sendable {
@@ -19,7 +19,7 @@ public struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable 
     @usableFromInline
     struct Place: Sendable {
         @usableFromInline var entry: Entry?
-        /// The one used before this one, and the one used after it.
+        /// The places of the values that were used just before and just after this one.
         @usableFromInline var older = 0
         @usableFromInline var newer = 0
 
@@ -31,7 +31,7 @@ public struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable 
     @usableFromInline let mostValues: Int
     @usableFromInline var size = 0
     @usableFromInline var index: [Key: Int] = [:]
-    /// The first has no value: it is newer than the newest and older than the oldest.
+    /// The first place has no value. It closes the ring, between the newest and the oldest value.
     @usableFromInline var places = [Place()]
     @usableFromInline var free: [Int] = []
 
@@ -46,7 +46,7 @@ public struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable 
     @inlinable
     public var bytes: Int { size }
 
-    /// The value of this key, which becomes the most recently used one.
+    /// Returns the value of this key, which becomes the most recently used one.
     @inlinable
     public mutating func find(_ key: Key) -> Value? {
         guard let place = index[key] else { return nil }
@@ -57,8 +57,8 @@ public struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable 
 
     /// Stores a value, unless it alone is too large.
     ///
-    /// - Returns: the value it replaces, if any, and those that were removed to make room. The caller frees them, after
-    ///   its lock.
+    /// - Returns: the value it replaces, if any, and the values that were removed to make room. The caller frees them
+    ///   after it has released its lock.
     @inlinable
     public mutating func insert(_ value: Value, for key: Key, size: Int) -> (replaced: Value?, removed: [Value]) {
         guard size <= mostBytes, mostValues > 0 else { return (nil, []) }
@@ -76,14 +76,14 @@ public struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable 
         return (replaced, removed)
     }
 
-    /// Removes and returns the value of this key if `isMeant` holds for it: another thread may have replaced it.
+    /// Removes and returns the value of this key if `isMeant` is true for it. Another thread may have replaced it.
     @inlinable
     public mutating func remove(_ key: Key, where isMeant: (Value) -> Bool) -> Value? {
         guard let place = index[key], let value = places[place].entry?.value, isMeant(value) else { return nil }
         return take(place)
     }
 
-    /// Removes and returns the least recently used value if `isMeant` holds for it.
+    /// Removes and returns the least recently used value if `isMeant` is true for it.
     @inlinable
     public mutating func removeOldest(where isMeant: (Value) -> Bool) -> Value? {
         let oldest = places[0].newer
@@ -109,7 +109,7 @@ public struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable 
         places[newer].older = older
     }
 
-    /// Makes it the newest: between the newest so far and the ring's first place.
+    /// Makes a place the newest one.
     @inlinable
     mutating func link(_ place: Int) {
         let newest = places[0].older

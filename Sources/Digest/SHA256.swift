@@ -7,11 +7,11 @@ internal import Text
 public struct SHA256: Hashable, Sendable {
     private let words: (UInt64, UInt64, UInt64, UInt64)
 
-    /// Looked up once, as OpenSSL otherwise looks it up for each digest.
-    // A method is never changed once it is made; it lives as long as the process.
+    /// OpenSSL's method, fetched once, because `EVP_Digest` would otherwise fetch it for each digest.
+    // unsafe: OpenSSL never changes a fetched method, and it is never freed.
     nonisolated(unsafe) private static let method = EVP_MD_fetch(nil, "SHA256", nil)
 
-    /// - Returns: nil where OpenSSL has no memory.
+    /// Nil if OpenSSL has no memory.
     public init?(_ bytes: [UInt8]) {
         var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
         let isMade = withUnsafeMutableBytes(of: &words) {
@@ -19,7 +19,7 @@ public struct SHA256: Hashable, Sendable {
             return EVP_Digest(bytes, bytes.count, digest, nil, Self.method, nil) == 1
         }
         guard isMade else {
-            // This thread's next TLS call would take the error for its own.
+            // The error stays in this thread's queue otherwise, and its next TLS call would report it.
             ERR_clear_error()
             return nil
         }
@@ -33,6 +33,6 @@ public struct SHA256: Hashable, Sendable {
     /// The 32 bytes.
     public var bytes: [UInt8] { withUnsafeBytes(of: words) { Array($0) } }
 
-    /// 64 hexadecimal digits.
+    /// The digest as 64 hexadecimal digits.
     public var text: String { Hexadecimal.text(bytes) }
 }

@@ -1,6 +1,6 @@
 import Logging
 
-/// Writes one line for each request, after the response.
+/// Writes one log line for each request, after its response.
 struct AccessLog: Sendable {
     let sink: LogSink
     let format: LogFormat

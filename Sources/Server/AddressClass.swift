@@ -1,6 +1,6 @@
 import Glibc
 
-/// The name of one client: an IPv4 address, or the /64 of an IPv6 address, as one client may use any address in it.
+/// Identifies a client by its IPv4 address, or by the /64 of its IPv6 address, because one client may use all of it.
 enum AddressClass {
     static func of(_ address: String) -> String {
         let mapped = "::ffff:"

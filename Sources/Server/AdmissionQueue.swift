@@ -1,7 +1,7 @@
-/// A semaphore's permits, and the elements that wait for one in order, without a thread, a lock or a clock.
+/// A semaphore's permits and the elements that wait for one, in order. It has no thread, lock or clock.
 ///
-/// A thread returns its permit by ``next()`` and gets the element that has waited longest, which it then works on. So
-/// no other thread has to be woken.
+/// A thread that returns its permit by ``next()`` gets the element that has waited longest, and processes it with the
+/// same permit. So no other thread has to be woken.
 struct AdmissionQueue<Element> {
     typealias Instant = ContinuousClock.Instant
 
@@ -17,16 +17,16 @@ struct AdmissionQueue<Element> {
     private let capacity: Int
     private let mostBytes: Int
     private(set) var granted = 0
-    /// About how many bytes the waiting elements take.
+    /// An estimate of the memory of the waiting elements, in bytes.
     private(set) var bytes = 0
     private var isClosed = false
-    /// In order of arrival, from `first` on. The elements before it are removed.
+    /// The elements in order of arrival. Those before `first` have been removed.
     private var entries: [Entry?] = []
     private var first = 0
 
     /// - Parameters:
-    ///   - capacity: how many may wait.
-    ///   - mostBytes: how much memory they may take together.
+    ///   - capacity: the maximum number of waiting elements.
+    ///   - mostBytes: the maximum memory of all waiting elements.
     init(permits: Int, capacity: Int, mostBytes: Int = .max) {
         self.permits = permits
         self.capacity = capacity
@@ -35,7 +35,7 @@ struct AdmissionQueue<Element> {
 
     var waiting: Int { entries.count - first }
 
-    /// Grants a permit where one is free, or puts the element behind the others until `deadline`.
+    /// Grants a free permit, or appends the element to the queue until `deadline`.
     mutating func admit(_ element: Element, size: Int = 0, until deadline: Instant) -> Admission {
         if granted < permits {
             granted += 1
@@ -47,14 +47,14 @@ struct AdmissionQueue<Element> {
         return .waits
     }
 
-    /// Returns the caller's permit; the next element, if one waits, keeps it.
+    /// Returns the next element, which takes over the caller's permit. Nil if none waits, and the permit is free again.
     mutating func next() -> Element? {
         if let element = takeFirst() { return element }
         granted -= 1
         return nil
     }
 
-    /// Removes the elements whose deadline has passed. They are ordered by deadline, or nearly so.
+    /// Removes and returns the elements whose deadline has passed. The queue is nearly in the order of deadlines.
     mutating func takeLate(now: Instant) -> [Element] {
         var late: [Element] = []
         while first < entries.count, let entry = entries[first], entry.deadline <= now, let element = takeFirst() {
@@ -63,7 +63,7 @@ struct AdmissionQueue<Element> {
         return late
     }
 
-    /// Lets no element wait from now on, and removes those that do.
+    /// Closes the queue for new elements, and removes and returns the waiting ones.
     mutating func close() -> [Element] {
         isClosed = true
         var rest: [Element] = []

@@ -1,16 +1,16 @@
 import Logging
 
-/// The server: starts its parts, runs until a signal stops it, and drains it.
+/// The server. It starts its parts, runs until a signal stops it, and then finishes the open requests.
 public struct Application: Sendable {
     private let configuration: Configuration
     private let log: ServerLog
 
-    /// How long idle connections of nginx are served after the signal; the process ends within 10 s of it.
+    /// After the signal, idle connections of nginx are served for this long. The process ends within 10 s.
     private static let grace = Duration.seconds(7)
     private static let longestStop = Duration.milliseconds(9250)
-    /// For the last audit entries, if draining took all of that. Earlier ones are written every 100 ms meanwhile.
+    /// Time for the last audit entries after ``longestStop``. Earlier entries are written every 100 ms.
     private static let longestAuditFlush = Duration.milliseconds(400)
-    /// For the last log lines, if the log's reader has stopped reading.
+    /// Time for the last log lines, in case the log's reader has stopped reading.
     private static let longestLogFlush = Duration.milliseconds(250)
 
     public init(configuration: Configuration, sink: LogSink = LogSink()) {
@@ -18,9 +18,9 @@ public struct Application: Sendable {
         log = ServerLog(sink: sink, configuration: configuration)
     }
 
-    /// Serves until a signal stops it, then finishes the requests that have begun.
+    /// Serves until a signal stops it, then finishes the current requests.
     ///
-    /// - Throws: the reason why it could not be started, with a description of one line for the operator.
+    /// - Throws: the reason why it could not start. Its description is one line for the operator.
     func run(_ signals: OperatorSignals) throws {
         try log.sink.start()
         defer { log.sink.stop(within: Self.longestLogFlush) }
@@ -28,7 +28,7 @@ public struct Application: Sendable {
         let parts = try ServerParts(configuration: configuration, logger: log.logger)
         let workers = try startWorkers(parts)
         log.logger.info("listening", metadata: ["version": "\(serverVersion)", "workers": "\(configuration.workers)"])
-        // A call in the log line would not run below the line's level.
+        // Outside the log statement, whose arguments are evaluated only if its level is enabled.
         let signal = waitForStop(signals, parts)
         log.logger.info("stopping", metadata: ["signal": "\(signal)"])
         stop(parts, workers)
@@ -41,11 +41,11 @@ public struct Application: Sendable {
             configuration: configuration, log: log, parts: parts, metrics: metrics, waiting: waiting)
         let worker = Worker(
             acceptor: parts.acceptor, pipeline: assembly.pipeline(), waiting: waiting, metrics: metrics)
-        // One more than may wait for the database: it reads requests while the others wait.
+        // One thread more than permits, so that one can read requests while the others wait for the database.
         return try WorkerThreads(count: configuration.workers + 1) { worker.run() }
     }
 
-    /// Handles the operator's signals; returns the name of the one that stops the server.
+    /// Handles the operator's signals. Returns the name of the one that stops the server.
     private func waitForStop(_ signals: OperatorSignals, _ parts: ServerParts) -> String {
         while true {
             let (name, event) = signals.wait()

@@ -2,9 +2,9 @@ import API
 import PostgreSQL
 import Threads
 
-/// All that records: answers, who was refused without being known, and the server's own beginning and end.
+/// Records in the audit: responses, attempts of unknown clients, and the server's own start and stop.
 ///
-/// Where it is off, nothing but the last of these is recorded, and an attempt with itself.
+/// With `AUDIT=off` it records only the server's start and stop. The database still records outreach attempts.
 struct Audit: Sendable {
     let trail: AuditTrail
     let volume: AuditVolume
@@ -16,7 +16,7 @@ struct Audit: Sendable {
         refusals = RefusedAttempts { trail.record(volume.fit($0)) }
     }
 
-    /// Why required entries cannot be recorded at present; nil if they can.
+    /// The reason why required entries cannot be recorded at present. Nil if they can.
     var trouble: PostgreSQLError? { run.isAudited ? trail.trouble : nil }
 
     func start() throws(Thread.StartError) {
@@ -25,20 +25,20 @@ struct Audit: Sendable {
         _ = trail.record(run.entry(.begins))
     }
 
-    /// Accepts the entry of a response that is about to be sent; false if that must not be sent.
+    /// Accepts the entry of a response before the response is sent. False if the response must not be sent.
     func record(_ entry: AuditEntry) -> Bool { !run.isAudited || trail.record(volume.fit(entry)) }
 
-    /// Counts a response 401 to an unknown client.
+    /// Counts a 401 response to an unknown client.
     func refuse(_ attempt: RefusedAttempt) {
         if run.isAudited { refusals.note(attempt) }
     }
 
-    /// Counts the bytes of stored outreach attempts.
+    /// Adds a stored outreach attempt to the byte counts.
     func note(_ observation: Observation) {
         if observation.status == 201 { volume.addAttempt(bytes: observation.received) }
     }
 
-    /// Has everything written, and returns how many entries could not be by `deadline`.
+    /// Writes all entries, and returns the number that could not be written by `deadline`.
     func stop(by deadline: ContinuousClock.Instant) -> Int {
         refusals.stop()
         _ = trail.record(run.entry(.ends))

@@ -1,26 +1,26 @@
-/// The entries of responses that are not in the database yet, without a clock, a lock or a thread.
+/// The audit entries that are not in the database yet. It has no clock, lock or thread.
 ///
-/// It is bounded in bytes and in age, and refuses rather than forgets: an answer that is not to be recorded is not to
-/// be given.
+/// Its bytes and its age are limited. Beyond the limits it refuses entries and never drops one, because a response that
+/// cannot be recorded must not be sent.
 struct AuditBacklog {
-    /// The most bytes that wait or are being written: 65,536 answers without a filter or a patient.
+    /// The maximum size of all entries: 65,536 responses without a filter or a patient.
     static let mostBytes = 32 << 20
-    /// The longest that an entry may have waited when another is admitted.
+    /// The maximum age of the oldest entry when another one is added.
     static let longestDelay = Duration.seconds(10)
 
     private var waiting: [AuditEntry] = []
     private var waitingSince: ContinuousClock.Instant?
     private var writingSince: ContinuousClock.Instant?
     private(set) var bytes = 0
-    /// Entries that wait or are being written.
+    /// The number of entries that wait or are being written.
     private(set) var count = 0
-    /// Entries that were not admitted.
+    /// The number of entries that were refused.
     private(set) var refused = 0
 
-    /// Whether anything waits to be taken.
+    /// True if no entry waits. Entries that are being written do not count.
     var isEmpty: Bool { waiting.isEmpty }
 
-    /// Accepts an entry; false if its response must not be sent.
+    /// Accepts an entry. False if its response must not be sent.
     mutating func add(_ entry: AuditEntry, now: ContinuousClock.Instant) -> Bool {
         let oldest = writingSince ?? waitingSince ?? now
         guard entry.isWritable, bytes + entry.size <= Self.mostBytes, oldest.duration(to: now) <= Self.longestDelay
@@ -35,10 +35,10 @@ struct AuditBacklog {
         return true
     }
 
-    /// Counts an entry that was not taken in.
+    /// Counts an entry that was refused.
     mutating func refuse() { refused += 1 }
 
-    /// Removes and returns all waiting entries, which count until they are written.
+    /// Removes and returns all waiting entries. They count as being written until ``release(bytes:count:)``.
     mutating func takeAll() -> [AuditEntry] {
         let taken = waiting
         waiting = []
@@ -47,12 +47,12 @@ struct AuditBacklog {
         return taken
     }
 
-    /// No longer counts so many bytes and entries of those taken.
+    /// Subtracts entries that have been written or isolated from the counts.
     mutating func settle(bytes: Int, count: Int) {
         self.bytes -= bytes
         self.count -= count
     }
 
-    /// All that was taken has been settled.
+    /// Ends the writing, once all taken entries have been released.
     mutating func finishWriting() { writingSince = nil }
 }

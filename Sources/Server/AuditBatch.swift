@@ -1,9 +1,9 @@
 import JSON
 import PostgreSQL
 
-/// Entries on their way to the database: one statement, an array for each column.
+/// The statement that stores many entries at once, with one array per column.
 enum AuditBatch {
-    /// Few enough that a statement is far from its deadline, many enough that its round trip and commit hardly count.
+    /// Limits that keep a statement far below its timeout and make its round trip and commit negligible.
     static let mostEntries = 1000
     static let mostBytes = 1 << 20
 
@@ -35,7 +35,7 @@ enum AuditBatch {
     private static let refusal = Statement(
         name: "keep_refused_entry", sql: "SELECT re.keep_refused_entry($1, $2)")
 
-    /// Stores one entry that the audit refuses, as JSON, with PostgreSQL's code.
+    /// Stores an entry that the audit table refused, as JSON with the SQLSTATE.
     static func refusal(of entry: AuditEntry, _ error: PostgreSQLError) -> Query {
         let claims = entry.claims
         let texts: [(StaticString, String?)] = [
@@ -55,7 +55,7 @@ enum AuditBatch {
         return Query(refusal, [error.code ?? error.kind, String(decoding: writer.bytes, as: UTF8.self)])
     }
 
-    /// The first entries, as many as one statement takes.
+    /// The first entries that fit in one statement. At least one.
     static func prefix(of entries: ArraySlice<AuditEntry>) -> ArraySlice<AuditEntry> {
         var bytes = 0
         let fitting = entries.prefix(mostEntries).prefix { entry in
@@ -81,7 +81,7 @@ enum AuditBatch {
 }
 
 extension PostgreSQLError {
-    /// PostgreSQL's code, where it is known.
+    /// The SQLSTATE, if it is known.
     fileprivate var code: String? {
         switch self {
         case .noSession(let state, _), .unavailable(let state, _), .refused(let state, _): state.code

@@ -4,24 +4,24 @@ import JWT
 
 /// One row of the audit: a response, its client, and the patients in it.
 ///
-/// A class, so that queues and batches copy references.
+/// It is a class, so that queues and batches copy only references.
 final class AuditEntry: Sendable {
-    /// The wall clock at the answer, in seconds since 1970.
+    /// The wall clock at the response, in seconds since 1970.
     let time: Double
     let status: Int
-    /// Empty if the token names no organization.
+    /// The token's organization. Empty if it has none.
     let organization: String
-    /// The token's claims; with an empty subject where the client is unknown.
+    /// The token's claims. The subject is empty for an unknown client.
     let claims: Claims
     let address: String?
     let requestID: String
     let serverRequestID: String
-    /// Whether a timer of the page sent the request.
+    /// True if a timer of the dashboard page sent the request.
     let isAutomatic: Bool
     let method: String
     let route: String
     let filter: [(name: StaticString, value: String)]
-    /// The ids of the patients in the response, as the text of a PostgreSQL array; nil without any.
+    /// The ids of the patients in the response, as the text of a PostgreSQL array. Nil without any.
     let patients: [UInt8]?
     /// The patient that the request was about, if the response contains none.
     let patientSought: String?
@@ -49,13 +49,13 @@ final class AuditEntry: Sendable {
         self.problem = problem
     }
 
-    /// About how many bytes it takes. The texts of a token may be shared with its other requests, and need not.
+    /// An estimate of its size in bytes. The token's texts count fully, although other entries may share them.
     var size: Int {
         512 + claims.size + (patients?.count ?? 0) + (patientSought?.utf8.count ?? 0)
             + filter.reduce(0) { $0 + $1.value.utf8.count }
     }
 
-    /// The filter as a JSON object; nil without one.
+    /// The filter as a JSON object. Nil without one.
     var filterObject: [UInt8]? {
         guard !filter.isEmpty else { return nil }
         var writer = JSONWriter(capacity: 128)
@@ -67,8 +67,8 @@ final class AuditEntry: Sendable {
 }
 
 extension AuditEntry {
-    /// The entry of a response; nil for an unknown client, for a response without any work (429, 503), and where the
-    /// database has recorded it already.
+    /// The entry of a response. Nil for an unknown client, for a response without any work (429, 503), and if the
+    /// database has recorded the response already.
     convenience init?(_ response: Response, _ incoming: Incoming, _ record: RequestRecord) {
         guard let claims = record.claims, let route = record.route, response.status != 429, response.status != 503
         else { return nil }
@@ -80,7 +80,7 @@ extension AuditEntry {
         case .nobody, .patients: patients = nil
         }
         let sought = patients == nil ? AuditText.bounded(record.patientSought) : nil
-        // The patient sought has a column of its own, and is not repeated in the filter.
+        // The patient sought has its own column, so the filter does not repeat it.
         let filter = sought == nil ? record.filter : record.filter.filter { $0.name.description != "patient_id" }
         self.init(
             time: wallClock(), status: response.status, claims: claims,

@@ -4,16 +4,16 @@ import Threads
 
 /// Seals the audit's entries every few seconds (docs/audit.md), and logs each seal.
 ///
-/// If the log is collected on another machine, its lines prove the chain also after changes of the database.
+/// If another machine collects the log, its lines also prove the chain after changes of the database.
 final class AuditSeals: Sendable {
     typealias Database = @Sendable (_ query: Query) throws(PostgreSQLError) -> QueryResult
 
-    /// How long an entry may be without a seal while others are written; several servers take turns.
+    /// The interval between two seals of the cluster. Several servers share the work.
     static let pause = Duration.seconds(5)
     static let pauseAfterFailure = Duration.seconds(60)
 
-    /// At the stop, how long the last entries may take, and the pause between two attempts: an entry is sealed only
-    /// once no older transaction of the cluster is open.
+    /// At the stop, the time for the last seals and the pause between two attempts. An entry can be sealed only when the
+    /// cluster has no older open transaction.
     private static let longestAtEnd = Duration.seconds(1)
     private static let pauseAtEnd = Duration.milliseconds(50)
 
@@ -26,7 +26,7 @@ final class AuditSeals: Sendable {
     private let database: Database
     private let logger: Logger
     private let started = ContinuousClock.now
-    /// Every entry before this instant has a seal; nil until the database has reported one.
+    /// All entries before this instant are sealed. Nil until the database has reported an age.
     private let allSealedBy = Monitor<ContinuousClock.Instant?>(nil)
     private let due = Monitor(ContinuousClock.now)
 
@@ -34,10 +34,10 @@ final class AuditSeals: Sendable {
         (self.database, self.logger) = (database, logger)
     }
 
-    /// For how long the oldest entry has been without a seal, as last reported.
+    /// The time that the oldest unsealed entry has waited, as last reported.
     var age: Duration { (allSealedBy.withLock { $0 } ?? started).duration(to: .now) }
 
-    /// Seals the entries that can be sealed, if that is due; called every second.
+    /// Seals the entries that can be sealed, if a seal is due. Called every second.
     func sealIfDue() {
         guard due.withLock({ $0 <= .now }) else { return }
         do throws(PostgreSQLError) {
@@ -53,7 +53,7 @@ final class AuditSeals: Sendable {
     func finish(by deadline: ContinuousClock.Instant) {
         let end = min(deadline, .now + Self.longestAtEnd)
         guard .now < end else { return }
-        // On a thread of its own, since a statement may take longer than the stop.
+        // A separate thread, because a statement may take longer than the time for the stop.
         let loop = ThreadLoop()
         do {
             try loop.start(for: "the last seal") { [self] in
@@ -70,7 +70,7 @@ final class AuditSeals: Sendable {
     private func sealOnce(pause: String) throws(PostgreSQLError) -> (isMore: Bool, isAll: Bool) {
         let asked = ContinuousClock.now
         let row = try database(Query(Self.seal, [pause]))[0]
-        // NULL while another server seals, which reports the age itself.
+        // NULL while another server seals. That server reports the age.
         if let age = row.int(4) {
             allSealedBy.withLock { $0 = max($0 ?? asked - .seconds(age), asked - .seconds(age)) }
         }

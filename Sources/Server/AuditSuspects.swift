@@ -1,18 +1,17 @@
 import PostgreSQL
 
-/// The people whose entries are written before their responses are sent, since the audit has refused one of their
-/// entries. It has no clock and no lock.
+/// The users with a refused audit entry. Their later entries are written before the responses are sent.
 ///
-/// So a response that the audit cannot record is sent once, and not again.
+/// So at most one response per user is sent that the audit cannot record. It has no clock and no lock.
 struct AuditSuspects {
     private struct Person: Hashable {
         let organization: String
         let subject: String
     }
 
-    /// How long after the last entry that was refused.
+    /// How long a user is remembered after the last refused entry.
     static let remembered = Duration.seconds(600)
-    /// The most people remembered. The first one whose entry was refused is forgotten first.
+    /// The maximum number of users. Beyond it, the one whose refused entry is oldest is forgotten.
     static let most = 1000
 
     private var until: [Person: ContinuousClock.Instant] = [:]
@@ -34,11 +33,11 @@ struct AuditSuspects {
 }
 
 extension AuditEntry {
-    /// PostgreSQL's index row has at most 2,704 bytes, with the other columns.
+    /// A row of a PostgreSQL index has at most 2,704 bytes, including the other columns.
     private static let mostOrganizationBytes = 2000
 
-    /// Whether PostgreSQL can have it at all: its texts hold no NUL, and the one that has an index is not longer than
-    /// that takes. A token's are bounded before (definitions.md section 7).
+    /// True if PostgreSQL can store it: no text contains a NUL, and the indexed organization fits in an index row. The
+    /// token's texts have been bounded before (definitions.md section 7).
     var isWritable: Bool {
         let texts = [
             organization, claims.subject, claims.sessionID, claims.organizationRole, claims.actor, address, requestID,
@@ -53,13 +52,13 @@ extension AuditEntry {
 }
 
 extension PostgreSQLError {
-    /// Whether the same values will surely be refused again: data that do not fit (class 22), break a rule (23) or are
-    /// too much for a row or an index (54).
+    /// True if PostgreSQL would refuse the same values again: the data do not fit (class 22), violate a constraint (23)
+    /// or exceed a limit of a row or an index (54).
     var isAboutTheData: Bool {
         if case .refused(let state, _) = self { ["22", "23", "54"].contains(state.conditionClass) } else { false }
     }
 
-    /// PostgreSQL's own text may quote the values of an entry.
+    /// The error without PostgreSQL's text, which may quote an entry's values.
     var withoutText: PostgreSQLError {
         switch self {
         case .refused(let state, _): .refused(state, Self.withheld)

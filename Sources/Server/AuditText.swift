@@ -1,26 +1,26 @@
 import Digest
 
-/// A client's text as the audit stores it, bounded so that no client can fill a disk with it.
+/// Bounds a client's text before the audit stores it, so that no client can fill a disk.
 ///
-/// Characters are Unicode code points, as PostgreSQL counts them.
+/// A character is a Unicode code point, as in PostgreSQL.
 enum AuditText {
-    /// The most characters stored, which ids, users, sessions and roles fit in (definitions.md sections 1 and 7).
+    /// The maximum length, which ids, users, sessions and roles do not exceed (definitions.md sections 1 and 7).
     private static let most = 255
-    /// The characters stored of a longer text.
+    /// The number of characters that are stored of a longer text.
     private static let kept = 100
-    /// `255 characters, sha256 ` and 64 digits: nothing is gained by it in the place of a text that is shorter.
+    /// The length of a summary: `255 characters, sha256 ` and 64 digits. A shorter text is stored as it is.
     private static let digestLength = 87
 
-    /// The text, or of a longer one the beginning with its length and digest.
+    /// The text. A longer one is cut, and its length and digest are appended.
     static func bounded(_ text: String) -> String {
-        // Few bytes are few characters.
+        // A text has no more characters than bytes, and its bytes need no counting.
         guard text.utf8.count > most, text.unicodeScalars.count > most else { return text }
         return "\(String(text.unicodeScalars.prefix(kept)))… (\(summary(of: text)))"
     }
 
     static func bounded(_ text: String?) -> String? { text.map { bounded($0) } }
 
-    /// Length and digest, where these are shorter than the text.
+    /// The text, or its length and digest if they are shorter.
     static func digested(_ text: String) -> String { text.utf8.count > digestLength ? summary(of: text) : text }
 
     private static func summary(of text: String) -> String {

@@ -2,15 +2,15 @@ import Logging
 import PostgreSQL
 import Threads
 
-/// Writes the audit's entries into the database, many at once, on a thread of its own.
+/// Writes the audit's entries into the database in batches, on its own thread.
 ///
-/// An entry is accepted before its response is sent and is durable some 100 ms later. docs/audit.md describes what a
-/// `kill -9` can lose, and how entries are handled that the database does not accept.
+/// An entry is accepted before its response is sent and is durable about 100 ms later. docs/audit.md describes the
+/// entries that a `kill -9` can lose, and the treatment of entries that the database refuses.
 final class AuditTrail: Sendable {
     /// Runs a query that is bound to no organization.
     typealias Database = @Sendable (_ query: Query) throws(PostgreSQLError) -> QueryResult
 
-    /// Its work since the start, and the entries that wait.
+    /// The counts since the start, and the number of waiting entries.
     struct Statistics {
         var waiting = 0
         var written = 0
@@ -27,16 +27,16 @@ final class AuditTrail: Sendable {
         var failures = 0
         var isolated = 0
         var lost = 0
-        /// Why the last attempt to write failed, until one succeeds.
+        /// The error of the last attempt to write. Nil after a success.
         var trouble: PostgreSQLError?
-        /// The deadline of the stop; nil until then.
+        /// The deadline of the stop. Nil until then.
         var stopBy: ContinuousClock.Instant?
     }
 
-    /// How long the first entry of a batch waits for company: the most that a healthy system can lose.
+    /// How long a batch collects entries. A crash loses at most these if the database is healthy.
     private static let linger = Duration.milliseconds(100)
     private static let pauseAfterFailure = Duration.milliseconds(200)
-    /// How often one entry fails alone before it is isolated, where its error might pass.
+    /// The number of failures alone after which an entry is isolated, if its error might be temporary.
     private static let mostAttemptsAlone = 3
 
     private let database: Database
@@ -57,10 +57,10 @@ final class AuditTrail: Sendable {
         }
     }
 
-    /// Why no entry can be written at present, without quoted values; nil if the last attempt succeeded.
+    /// The reason why no entry can be written at present, without quoted values. Nil after a success.
     var trouble: PostgreSQLError? { state.withLock { $0.trouble } }
 
-    /// Accepts an entry; if that fails, its response must not be sent.
+    /// Accepts an entry. False if its response must not be sent.
     func record(_ entry: AuditEntry) -> Bool {
         let now = ContinuousClock.now
         let (isSuspect, isAdmitted, wakes) = state.withLock { state in
@@ -85,7 +85,7 @@ final class AuditTrail: Sendable {
         }
     }
 
-    /// Writes all entries, and returns how many could not be written by `deadline`.
+    /// Writes all entries, and returns the number that could not be written by `deadline`.
     func stop(by deadline: ContinuousClock.Instant) -> Int {
         state.withLock { $0.stopBy = deadline }
         loop.stop()
@@ -103,7 +103,7 @@ final class AuditTrail: Sendable {
         state.withLock { $0.backlog.finishWriting() }
     }
 
-    /// Writes an entry of a person one of whose entries was refused, before its response is sent.
+    /// Writes the entry of a suspect user before its response is sent. False if that fails.
     private func writeFirst(_ entry: AuditEntry) -> Bool {
         let isWritten = tryToWrite([entry]) == nil
         state.withLock { state in
@@ -112,12 +112,12 @@ final class AuditTrail: Sendable {
         return isWritten
     }
 
-    /// Retries until it is written or isolated; false if the stop's deadline passes first.
+    /// Retries until the entries are written or isolated. False if the stop's deadline passes first.
     private func writeUntilDone(_ batch: ArraySlice<AuditEntry>) -> Bool {
         var (isFirstFailure, attemptsAlone) = (true, 0)
         while let error = tryToWrite(batch) {
             if takesOthers(error) {
-                // So the error concerns these entries, or has passed.
+                // So the error is about these entries, or it was temporary.
                 guard let entry = batch.first, batch.count == 1 else { return writeApart(batch, error) }
                 attemptsAlone += 1
                 let isSure = error.isAboutTheData || loop.isStopped || attemptsAlone >= Self.mostAttemptsAlone
@@ -132,7 +132,7 @@ final class AuditTrail: Sendable {
         return true
     }
 
-    /// Returns why the entries could not be written; nil where they were.
+    /// Returns the reason why the entries could not be written. Nil if they were.
     private func tryToWrite(_ batch: ArraySlice<AuditEntry>) -> PostgreSQLError? {
         do throws(PostgreSQLError) {
             _ = try database(AuditBatch.query(batch))
@@ -144,7 +144,7 @@ final class AuditTrail: Sendable {
         }
     }
 
-    /// Whether another entry can be written, after an error: then it is not the audit that fails.
+    /// True if the audit accepts another entry after an error. Then the error is not about the audit itself.
     private func takesOthers(_ error: PostgreSQLError) -> Bool {
         do throws(PostgreSQLError) {
             _ = try database(Readiness.proof)
@@ -156,16 +156,15 @@ final class AuditTrail: Sendable {
         }
     }
 
-    /// Finds the entries that the database will not have, so that they keep no other out.
+    /// Writes the entries in smaller batches, so that one that the database refuses does not block the others.
     private func writeApart(_ batch: ArraySlice<AuditEntry>, _ error: PostgreSQLError) -> Bool {
-        // Each half that holds one that hangs would take the whole deadline.
+        // By halves, every half with an entry that hangs would take a whole timeout.
         if case .statementTimeout = error { return batch.indices.allSatisfy { writeUntilDone(batch[$0...$0]) } }
         let middle = batch.startIndex + batch.count / 2
         return writeUntilDone(batch[..<middle]) && writeUntilDone(batch[middle...])
     }
 
-    /// Stores a refused entry in a table of its own, and has that person's next entries written before their responses
-    /// are sent. False if the database does not answer.
+    /// Stores a refused entry in a separate table, and makes its user a suspect. False if the database does not answer.
     private func isolate(_ entry: AuditEntry, _ error: PostgreSQLError) -> Bool {
         var metadata: Logger.Metadata = [
             "reason": "\(error.withoutText)", "request_id": "\(entry.requestID)",
@@ -198,9 +197,9 @@ final class AuditTrail: Sendable {
         }
     }
 
-    /// False where there is no time for another attempt.
+    /// False if there is no time for another attempt.
     private func pauseAfterFailure() -> Bool {
-        // Also while the thread stops, so that the last attempts have pauses between them.
+        // The pause also applies after the stop has begun, so that the last attempts are not made all at once.
         Thread.sleep(Self.pauseAfterFailure)
         return state.withLock { $0.stopBy.map { $0 > .now } ?? true }
     }

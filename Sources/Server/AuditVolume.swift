@@ -1,15 +1,15 @@
 import Threads
 
-/// Counts the audit's bytes, and which organizations have exceeded their share of today.
+/// Counts the audit's bytes, and the organizations that have exceeded their daily share.
 ///
-/// No request is refused beyond it. Entries then have length and digest in the place of a client's text (running.md,
-/// `AUDIT_DAILY_MB`). Each process counts by itself, by the day of UTC.
+/// No request is refused beyond the share. Entries then store length and digest instead of a client's texts
+/// (docs/running.md, `AUDIT_DAILY_MB`). Each process has its own counts, and a day is a day in UTC.
 final class AuditVolume: Sendable {
     struct Statistics {
-        /// Bytes of entries, and of stored outreach attempts, since the start.
+        /// The bytes of entries and of stored outreach attempts since the start.
         var ofEntries = 0
         var ofAttempts = 0
-        /// Organizations beyond their share today.
+        /// The number of organizations beyond their share today.
         var beyond = 0
     }
 
@@ -19,17 +19,17 @@ final class AuditVolume: Sendable {
         var ofDay: [String: Int] = [:]
     }
 
-    /// Of more organizations in a day the further ones share one count.
+    /// The maximum number of organizations with their own count on one day. Further ones share one count.
     private static let mostOrganizations = 10_000
     private let most: Int
     private let state = Monitor(State())
 
-    /// - Parameter megabytes: the share of one organization in a day.
+    /// - Parameter megabytes: the daily share of one organization.
     init(megabytes: Int) { most = megabytes * 1_000_000 }
 
     var statistics: Statistics { state.withLock { $0.statistics } }
 
-    /// Counts an entry; returns it as it is to be stored.
+    /// Counts an entry, and returns the entry to store.
     func fit(_ entry: AuditEntry, day: Int = Int(wallClock() / 86400)) -> AuditEntry {
         let bytes = entry.storedBytes
         let isBeyond = state.withLock { state in
@@ -39,10 +39,10 @@ final class AuditVolume: Sendable {
         return isBeyond ? entry.withDigests : entry
     }
 
-    /// Counts a stored outreach attempt, which is never shortened. The database writes its entry itself.
+    /// Counts a stored outreach attempt. It is never shortened, because the database writes its entry.
     func addAttempt(bytes: Int) { state.withLock { $0.statistics.ofAttempts += bytes } }
 
-    /// Whether the organization is beyond its share with that.
+    /// Adds to an organization's count. True if it is beyond its share then.
     private func add(_ bytes: Int, of organization: String, _ day: Int, _ state: inout State) -> Bool {
         if state.day != day { (state.day, state.ofDay, state.statistics.beyond) = (day, [:], 0) }
         let isKnown = state.ofDay[organization] != nil || state.ofDay.count < Self.mostOrganizations
@@ -55,7 +55,7 @@ final class AuditVolume: Sendable {
 }
 
 extension AuditEntry {
-    /// About how many bytes its row takes: a constant part, and its texts.
+    /// An estimate of the bytes of its row: a constant part and its texts.
     var storedBytes: Int {
         let texts = [
             organization, claims.subject, claims.sessionID, claims.organizationRole, claims.actor, address, requestID,
@@ -65,7 +65,7 @@ extension AuditEntry {
             + filter.reduce(0) { $0 + $1.name.utf8CodeUnitCount + $1.value.utf8.count + 8 }
     }
 
-    /// The same with length and digest in the place of the client's texts.
+    /// The same entry, with length and digest instead of the client's texts.
     var withDigests: AuditEntry {
         AuditEntry(
             time: time, status: status, claims: claims, address: address,

@@ -1,16 +1,16 @@
 import API
 import JWT
 
-/// Reads the claims from a request's `Authorization` header (definitions.md section 7).
+/// Verifies the token in a request's `Authorization` header (definitions.md section 7).
 struct Authenticator: Sendable {
     let verifier: Verifier
     private let clock = TokenClock()
 
     init(verifier: Verifier) { self.verifier = verifier }
 
-    /// The verified claims; nil if they need a key that has to be waited for and `mayWait` is false.
+    /// Returns the verified claims. Nil if the key has to be waited for and `mayWait` is false.
     ///
-    /// - Throws: a 401, or a 503 while no signing key has been fetched, or none for too long.
+    /// - Throws: a 401. A 503 if no signing key has been fetched yet, or none for too long.
     func authenticate(_ authorization: [UInt8]?, mayWait: Bool) throws(Problem) -> Claims? {
         guard let token = Self.bearerToken(authorization) else { throw .tokenMissing }
         do throws(TokenError) {

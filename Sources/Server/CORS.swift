@@ -1,15 +1,15 @@
 import API
 
-/// Which other origins' pages may read the answers (WHATWG Fetch, section 3.2).
+/// The origins of pages that may read responses (WHATWG Fetch, section 3.2).
 struct CORS: Sendable {
     private let allowedOrigins: Set<[UInt8]>
 
     init(allowedOrigins: [String]) { self.allowedOrigins = Set(allowedOrigins.map { Array($0.utf8) }) }
 
-    /// The headers for an answer to a request from `origin`.
+    /// The CORS headers of a response to a request from `origin`.
     func headers(origin: [UInt8]?) -> [Header] {
         guard !allowedOrigins.isEmpty else { return [] }
-        // Caches must not send one origin's response to another, so this header is on refused ones too.
+        // Caches must not send one origin's response to another, so every response has this header.
         let vary = Header("Vary", "Origin")
         guard let origin, allowedOrigins.contains(origin) else { return [vary] }
         return [
@@ -19,7 +19,7 @@ struct CORS: Sendable {
         ]
     }
 
-    /// The headers of a preflight's response besides ``headers(origin:)``; nil if the origin is not allowed.
+    /// The headers of a preflight's response in addition to ``headers(origin:)``. Nil if the origin is not allowed.
     ///
     /// nginx/snippets/api/preflight.conf sends the same without the server.
     func preflightHeaders(_ preflight: Preflight, origin: [UInt8]?) -> [Header]? {
@@ -33,15 +33,15 @@ struct CORS: Sendable {
         return headers
     }
 
-    /// The headers that the API reads, always listed, so that a browser can reuse the response for a request with more.
+    /// The headers that the API reads. All are listed, so that a browser can reuse the response for other requests.
     private static let ownHeaders = "Authorization, Content-Type, Idempotency-Key, X-Request-Id"
 }
 
-/// The questions of a browser before it sends a page's request (WHATWG Fetch, section 4.8).
+/// A preflight request, which a browser sends before a page's request (WHATWG Fetch, section 4.8).
 struct Preflight: Sendable {
-    /// The headers that the page wants to send; nil if they are no list of tokens (RFC 9110 section 5.6.1) or too long.
+    /// The headers that the page wants to send. Nil if they are not a list of tokens (RFC 9110 section 5.6.1) or too long.
     let names: String?
-    /// Whether the page is of a more public network than this server (Private Network Access, section 3.1).
+    /// True if the page is from a more public network than this server (Private Network Access, section 3.1).
     let isOfPrivateNetwork: Bool
 
     private static let longestList = 2048

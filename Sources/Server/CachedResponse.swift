@@ -1,7 +1,7 @@
 import API
 import PostgreSQL
 
-/// Everything that a response depends on besides the database, as bytes, since `==` of strings ignores normalization.
+/// Everything that a response depends on besides the database. Bytes, because `==` of strings ignores normalization.
 struct ResponseKey: Hashable, Sendable {
     private let bytes: [UInt8]
 
@@ -9,7 +9,7 @@ struct ResponseKey: Hashable, Sendable {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(128)
         for part in [organization, query.statement.name, cacheKey] + query.parameters {
-            // The length first, so that different parts never make the same bytes.
+            // Each part has its length before it, so that different parts never make equal keys.
             withUnsafeBytes(of: part.map(\.utf8.count) ?? -1) { bytes.append(contentsOf: $0) }
             if let part { bytes.append(contentsOf: part.utf8) }
         }
@@ -19,15 +19,15 @@ struct ResponseKey: Hashable, Sendable {
     var count: Int { bytes.count }
 }
 
-/// A response and the state of the organization that it was computed in.
+/// A response, and the organization's state from which it was computed.
 final class CachedResponse: Sendable {
     let key: ResponseKey
     let state: [UInt8]
     private let response: Response
-    /// How much memory it takes, about.
+    /// An estimate of its memory in bytes.
     let size: Int
 
-    /// An estimate for the objects' headers and the places in the cache.
+    /// An estimate for object headers and the cache's own entry.
     private static let overhead = 512
 
     init(key: ResponseKey, state: [UInt8], response: Response) {
@@ -38,7 +38,7 @@ final class CachedResponse: Sendable {
             Self.overhead + key.count + state.count + response.body.count + response.disclosure.size
     }
 
-    /// The response with another time of answering.
+    /// The response with its time replaced by `now`.
     func response(at now: [UInt8]) -> Response {
         guard let place = response.answeredAt else { return response }
         var response = response

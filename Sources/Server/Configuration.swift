@@ -3,7 +3,7 @@ public import JWT
 public import Logging
 public import PostgreSQL
 
-/// Everything the server reads from its environment, once, at the start.
+/// The server's settings, read from the environment once at the start.
 public struct Configuration: Sendable {
     public let connection: ConnectionParameters
     /// The requirement on the login in ``connection``.
@@ -13,31 +13,31 @@ public struct Configuration: Sendable {
     public let listen: Listen
     public let workers: Int
     public let keys: KeySource
-    /// How long signing keys stay good while they cannot be read again.
+    /// How long signing keys stay valid if they cannot be read again.
     public let keysMaxAge: Duration
     public let policy: Policy
     /// The `iss` that tokens must have.
     public let issuer: String
-    /// How many seconds ahead a token's `exp` may lie; 0 is no bound.
+    /// The maximum time until a token's `exp`, in seconds. 0 is no limit.
     public let tokenMaxLifetime: Int
-    /// The file of the subjects and sessions that are refused; nil for none.
+    /// The file that lists denied subjects and sessions. Nil for none.
     public let denyFile: String?
-    /// Requests a second for one token subject; 0 is no limit.
+    /// The maximum requests per second of one token subject. 0 is no limit.
     public let rateLimit: Int
-    /// Minutes without input after which the dashboard page signs its reader out (running.md).
+    /// Minutes without input after which the dashboard page signs the user out (docs/running.md).
     public let idleLogoffMinutes: Int
-    /// How many bytes cached responses may take; 0 disables the cache.
+    /// The maximum size of the response cache in bytes. 0 disables it.
     public let answerCacheBytes: Int
     public let allowedOrigins: [String]
-    /// Nil where no address is set.
+    /// Nil if no contact is set.
     public let securityText: SecurityText?
-    /// Whether responses are recorded; off for measurements alone.
+    /// Whether responses are recorded in the audit. It is turned off only for measurements.
     public let isAudited: Bool
-    /// How many megabytes one organization's entries may take in a day before clients' texts are shortened.
+    /// The megabytes of one organization's entries per day beyond which clients' texts are shortened.
     public let auditDailyMegabytes: Int
     public let logLevel: Logger.Level
     public let logFormat: LogFormat
-    /// The duration from which a request is logged as slow; nil disables that.
+    /// The duration from which a request is logged as slow. Nil disables this log.
     public let slowRequest: Duration?
 
     /// A variable that turns something on or off.
@@ -52,7 +52,7 @@ public struct Configuration: Sendable {
         /// A listening socket that this process was started with.
         case inherited(descriptor: CInt)
 
-        /// As an operator would write it.
+        /// The socket in the notation of the operator's setting.
         var name: String {
             switch self {
             case .address(.unix(let path)): path
@@ -62,15 +62,15 @@ public struct Configuration: Sendable {
         }
     }
 
-    /// The most bytes that cached responses may take, and their default.
+    /// The maximum size of the response cache in bytes. It is also the default.
     private static let largestAnswerCache = 16 * 1024 * 1024
 
-    /// Reads the variables of the README's table.
+    /// Reads the variables that the README lists.
     ///
     /// - Parameters:
-    ///   - cores: the number that defaults depend on.
-    ///   - processID: the process that an inherited socket has to be for (`sd_listen_fds(3)`).
-    /// - Throws: ``ConfigurationErrors``, which repeat no value, since some are secrets.
+    ///   - cores: the number of processors, which defaults depend on.
+    ///   - processID: the process that an inherited socket must be meant for (`sd_listen_fds(3)`).
+    /// - Throws: ``ConfigurationErrors``. They contain no values, because some are secrets.
     public init(environment: [String: String], cores: Int, processID: Int32) throws(ConfigurationErrors) {
         var reader = EnvironmentReader(environment)
         workers = reader.number("WORKER_THREADS", in: 1...512, default: max(4, 2 * cores))

@@ -1,17 +1,17 @@
-/// An error of a variable of the environment.
+/// An error in one environment variable.
 public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
     public let variable: String
-    /// The error of its value, without the value.
+    /// The error of the value, which it does not contain.
     public let problem: String
     public var description: String { "\(variable) \(problem)" }
 }
 
-/// All errors of an environment, so that an operator need not find them one start at a time.
+/// All errors of an environment, so that one start reports them all.
 public struct ConfigurationErrors: Error, Sendable {
     public let list: [ConfigurationError]
 }
 
-/// Why the server could not be started with a valid configuration, in one line for the operator.
+/// The reason why the server could not start with a valid configuration, as one line for the operator.
 struct StartError: Error, CustomStringConvertible {
     let description: String
 }

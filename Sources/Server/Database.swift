@@ -1,6 +1,6 @@
 import PostgreSQL
 
-/// The database as requests use it, with the known troubles of its parts.
+/// The database as requests use it, with the known problems of its parts.
 struct Database: Sendable {
     let pool: ConnectionPool
     let refreshes: Refreshes
@@ -17,7 +17,7 @@ struct Database: Sendable {
         (self.foundation, self.login) = (foundation, login)
     }
 
-    /// Why it could not answer everything now, as far as that has been met.
+    /// The known reasons why it could not answer every request now.
     var causes: [Readiness.Cause] {
         [
             { [login] in login.trouble }, { [foundation] in foundation.trouble }, { [refreshes] in refreshes.trouble },
@@ -25,7 +25,7 @@ struct Database: Sendable {
         ]
     }
 
-    /// - Parameter repeatable: whether it only reads.
+    /// - Parameter repeatable: whether the query only reads.
     func run(_ query: Query, organization: String, repeatable: Bool) throws(PostgreSQLError) -> QueryResult {
         if let error = login.troubleBeforeProof { throw error }
         guard repeatable else {
@@ -39,7 +39,7 @@ struct Database: Sendable {
         return try last(of: pool.run(binding: binding, then: query, organization: organization))
     }
 
-    /// Runs a probe, which binds its own transaction, and a query after it; returns the rows of each.
+    /// Runs a probe, which binds the transaction, and then a query in it. Returns the rows of each.
     func run(probe: Statement, then query: Query?, organization: String) throws(PostgreSQLError) -> [QueryResult] {
         if let error = login.troubleBeforeProof { throw error }
         return try pool.run(

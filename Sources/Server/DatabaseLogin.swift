@@ -1,15 +1,15 @@
 import PostgreSQL
 
-/// Whether the login of `DATABASE_URL` may be able to leave the role `DATABASE_ROLE` (running.md, `DATABASE_LOGIN`).
+/// Whether the login of `DATABASE_URL` may leave the role `DATABASE_ROLE` (docs/running.md, `DATABASE_LOGIN`).
 public enum DatabaseLogin: String, CaseIterable, Sendable {
-    /// It may not: otherwise the start and `/ready` fail.
+    /// The login must not be able to. Otherwise the start and `/ready` fail.
     case bound
-    /// It may, with a warning.
+    /// The login may be able to. This is logged as a warning.
     case any
 }
 
 extension FoundationWatch.Subject {
-    /// Whether row-level security binds the login in any role (`sql/views/40_login.sql`).
+    /// The check that row-level security applies to the login in any role (`sql/views/40_login.sql`).
     static func login(_ policy: DatabaseLogin) -> Self {
         Self(
             statement: Statement(name: "login_faults", sql: "SELECT f FROM re.login_faults(session_user) f"),

@@ -1,9 +1,9 @@
 import PostgreSQL
 import Threads
 
-/// Whether the database had no room for the last write.
+/// Remembers whether the last write failed because the database's disk is full.
 ///
-/// Reads may work meanwhile. If the audit and the derived data are on another disk, only a write shows it.
+/// Reads may succeed meanwhile. If the audit and the derived data are on another disk, only a write shows the problem.
 final class DiskFullWatch: Sendable {
     private static let remembered = Duration.seconds(60)
 
@@ -21,7 +21,7 @@ final class DiskFullWatch: Sendable {
         }
     }
 
-    /// Why the last write failed, for a minute after it.
+    /// The error of the last write if its disk was full, for a minute after it.
     var trouble: PostgreSQLError? {
         last.withLock { last in last.flatMap { $0.at + Self.remembered > .now ? $0.error : nil } }
     }

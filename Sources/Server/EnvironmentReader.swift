@@ -2,9 +2,9 @@ import FastCGI
 import JWT
 import PostgreSQL
 
-/// Reads variables one by one and collects their errors.
+/// Reads environment variables one by one and collects their errors.
 ///
-/// An empty variable counts as one that is not set: container files cannot leave one out.
+/// An empty variable counts as unset, because container files cannot leave one out.
 struct EnvironmentReader {
     private let environment: [String: String]
     private(set) var errors: [ConfigurationError] = []
@@ -57,7 +57,7 @@ struct EnvironmentReader {
         }
     }
 
-    /// systemd passes sockets from descriptor 3 on (`sd_listen_fds(3)`); one is expected.
+    /// systemd passes sockets from descriptor 3 on (`sd_listen_fds(3)`). The server accepts exactly one.
     mutating func listen(processID: Int32) -> Configuration.Listen? {
         if let count = value("LISTEN_FDS"), value("LISTEN_PID").map({ $0 == String(processID) }) ?? true {
             guard count == "1" else {
@@ -103,7 +103,7 @@ struct EnvironmentReader {
         return nil
     }
 
-    /// Of `/.well-known/security.txt`.
+    /// The contact for `/.well-known/security.txt`.
     mutating func securityContact() -> String? {
         guard let text = value("SECURITY_CONTACT") else { return nil }
         if let contact = SecurityText.contact(text) { return contact }
@@ -111,7 +111,7 @@ struct EnvironmentReader {
         return nil
     }
 
-    /// The origin that people reach this under, where it is https.
+    /// The public origin of the service. Nil if it is unset or not https.
     mutating func publicURL() -> String? {
         guard let text = value("PUBLIC_URL") else { return nil }
         let example = "it is written without a slash at the end, such as https://api.example.com"
@@ -128,7 +128,7 @@ struct EnvironmentReader {
         return nil
     }
 
-    /// The path of a readable `TOKEN_DENY_FILE`; nil if the variable is not set.
+    /// The path of a readable `TOKEN_DENY_FILE`. Nil if the variable is not set.
     mutating func denyFile() -> String? {
         guard let path = value("TOKEN_DENY_FILE") else { return nil }
         do throws(KeySourceError) {
@@ -139,7 +139,7 @@ struct EnvironmentReader {
         return path
     }
 
-    /// The texts between commas, without the spaces around them; nil where the variable is not set.
+    /// The comma-separated texts, without the spaces around them. Nil if the variable is unset.
     mutating func list(_ variable: String) -> [String]? {
         guard let items = items(variable) else { return nil }
         for (index, item) in items.enumerated() where item.isEmpty {
@@ -155,7 +155,7 @@ struct EnvironmentReader {
         }
     }
 
-    /// The origins between commas, without the spaces around them; nil where the variable is not set.
+    /// The comma-separated origins, without the spaces around them. Nil if the variable is unset.
     mutating func origins(_ variable: String) -> [String]? {
         guard let items = items(variable) else { return nil }
         for (index, item) in items.enumerated() {

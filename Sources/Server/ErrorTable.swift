@@ -2,9 +2,9 @@ import API
 import JWT
 import PostgreSQL
 
-/// The one table from the errors of other parts to responses (definitions.md section 8).
+/// The only mapping from the errors of other parts to responses (definitions.md section 8).
 extension Problem {
-    /// The response to a token that was not accepted.
+    /// The response to a token that was refused.
     init(_ error: TokenError) {
         switch error {
         case .invalid(let rule): self = .unauthorized(rule.kind, rule.text)
@@ -15,9 +15,9 @@ extension Problem {
         }
     }
 
-    /// The response to a database error, whose own text is for the log alone.
+    /// The response to a database error. The error's own text is only logged.
     ///
-    /// - Parameter isReadiness: whether the request asked whether the server is ready.
+    /// - Parameter isReadiness: whether the request was for `/ready`.
     init(_ error: PostgreSQLError, isReadiness: Bool) {
         self =
             switch (error.isTemporary, isReadiness) {
@@ -28,11 +28,11 @@ extension Problem {
             }
     }
 
-    /// The response to a request that waited too long for its turn.
+    /// The response to a request that waited too long for a worker thread.
     static let serverBusy = Problem.unavailable(
         .serverBusy, "More requests than can be answered; try again shortly.")
 
-    /// No response is sent that cannot be recorded.
+    /// The response instead of one that the audit could not record.
     static let unrecorded = Problem.unavailable(
         .auditUnavailable, "The answer could not be recorded in the audit; try again shortly.")
 
@@ -67,7 +67,7 @@ extension Problem {
 }
 
 extension TokenError.Rule {
-    /// The kinds that a program can act on differently.
+    /// The kind of problem. Only rules that a client can handle differently have their own kind.
     fileprivate var kind: ProblemKind {
         switch self {
         case .expired: .tokenExpired

@@ -1,7 +1,7 @@
 import PostgreSQL
 import Threads
 
-/// When to refresh organizations again whose last refresh failed; it has no clock and no lock.
+/// The organizations whose last refresh failed, and the time of the next attempt. It has no clock and no lock.
 struct FailedOrganizations {
     typealias Instant = ContinuousClock.Instant
 
@@ -11,22 +11,22 @@ struct FailedOrganizations {
     }
 
     private var failures: [String: Failure] = [:]
-    /// Failed attempts since the start, by cause.
+    /// The number of failed attempts since the start, by cause.
     private(set) var attempts: [DatabaseCause: Int] = [:]
 
     var count: Int { failures.count }
 
-    /// Why each of them failed the last time.
+    /// The last error of each organization.
     var errors: some Sequence<PostgreSQLError> { failures.values.lazy.map(\.error) }
 
-    /// The organizations whose pause is not over.
+    /// The organizations that are still in their pause.
     func waiting(now: Instant) -> [String] { failures.filter { $0.value.backOff.isWaiting(now) }.keys.sorted() }
 
     func isWaiting(_ organization: String, now: Instant) -> Bool {
         failures[organization]?.backOff.isWaiting(now) ?? false
     }
 
-    /// Returns the pause; nil if one is under way, since several attempts had begun at once.
+    /// Records a failure and returns the pause. Nil if the organization is in one, because attempts ran concurrently.
     mutating func failed(_ organization: String, _ error: PostgreSQLError, now: Instant) -> Duration? {
         attempts[error.cause, default: 0] += 1
         guard !isWaiting(organization, now: now) else { return nil }
@@ -38,8 +38,8 @@ struct FailedOrganizations {
 
     mutating func succeeded(_ organization: String) { failures[organization] = nil }
 
-    /// Forgets organizations whose pause is over and that have no pending change: another server refreshed them, or
-    /// they were removed.
+    /// Forgets organizations that are past their pause and have no pending change. Another server has refreshed them,
+    /// or they were removed.
     mutating func keep(due: [String], now: Instant) {
         failures = failures.filter { $0.value.backOff.isWaiting(now) || due.contains($0.key) }
     }

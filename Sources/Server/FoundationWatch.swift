@@ -3,38 +3,38 @@ import PostgreSQL
 import Synchronization
 import Threads
 
-/// Checks at the start and repeatedly that the database objects which responses and isolation depend on are intact.
+/// Checks at the start and periodically that the database objects behind responses and isolation are intact.
 ///
-/// A function of the database lists the errors (``Subject``). They are logged when they change, are counted, and keep
-/// the server from being ready (definitions.md, "What answers rest on").
+/// A database function lists the errors (``Subject``). Changes are logged, the errors are counted, and the server is
+/// not ready while there are any (definitions.md, "What answers rest on").
 final class FoundationWatch: Sendable {
     /// Runs a query that is bound to no organization.
     typealias Database = @Sendable (_ query: Query) throws(PostgreSQLError) -> QueryResult
 
     private struct State {
-        /// Nil until the database has answered.
+        /// The errors of the last check. Nil until the database has answered.
         var faults: [String]?
     }
 
-    /// A check: its statement, and the texts for the log.
+    /// A check: its statement and its log messages.
     struct Subject: Sendable {
         /// Returns a row for each error.
         let statement: Statement
-        /// The SQLSTATE that reports them; none of PostgreSQL's own begins with R.
+        /// The SQLSTATE for these errors. PostgreSQL has no code that begins with R.
         let code: SQLState
         let pause: Duration
-        /// The purpose of the thread, for the error if the system refuses one.
+        /// The purpose of the thread, for the text of a ``Thread/StartError``.
         let purpose: String
         /// The log message when there are errors.
         let wrong: String
-        /// The log message when there are none any more.
+        /// The log message when the errors are gone.
         let rightAgain: String
         /// The log message when the check failed.
         let unseen: String
-        /// Whether the server is not ready while there are errors; otherwise they are only logged and counted.
+        /// Whether errors make the server not ready. Otherwise they are only logged and counted.
         var isEnforced = true
 
-        /// The state that the last migration left (`sql/foundation`).
+        /// Compares the database with its state after the last migration (`sql/foundation`).
         static let foundation = Subject(
             statement: Statement(name: "foundation_faults", sql: "SELECT fault FROM re.foundation_faults()"),
             code: SQLState("REFND"), pause: .seconds(60), purpose: "what answers rest on",
@@ -43,15 +43,15 @@ final class FoundationWatch: Sendable {
             unseen: "what answers rest on could not be looked at")
     }
 
-    /// Binds the transaction of a check, which waits at most a second for a lock on a table.
+    /// Binds the transaction of a check, with a `lock_timeout` of one second.
     ///
-    /// The pool has one connection more than there are workers, for the background work. A second one that waits would
-    /// take a worker's.
+    /// The pool has one connection more than there are workers, for background work. A check that waits for a lock
+    /// together with other background work would take a worker's connection.
     static let binding = Statement.binding("bind_look", settings: ["lock_timeout": "1s"])
 
-    /// While there are errors, or the database has not answered.
+    /// The pause while there are errors, or while the database does not answer.
     private static let pauseAfterFailure = Duration.seconds(5)
-    /// The most errors that one log line lists.
+    /// The maximum number of errors in one log line.
     private static let mostNames = 20
 
     private let subject: Subject
@@ -65,10 +65,10 @@ final class FoundationWatch: Sendable {
         (self.subject, self.database, self.logger) = (subject, database, logger)
     }
 
-    /// How many errors the last check found.
+    /// The number of errors that the last check found.
     var count: Int { state.withLock { $0.faults?.count ?? 0 } }
 
-    /// Why the server is not ready, if this is the reason. A caller before the first check runs it.
+    /// The error that makes the server not ready. Before the first check, the caller runs it.
     var trouble: PostgreSQLError? {
         guard subject.isEnforced else { return nil }
         if state.withLock({ $0.faults }) == nil, let error = check() { return error }
@@ -76,7 +76,7 @@ final class FoundationWatch: Sendable {
         return .refused(subject.code, Self.text(faults))
     }
 
-    /// The same until one check has found no error; from then on requests are answered.
+    /// The same until one check has found no error. From then on requests are processed even if errors appear.
     var troubleBeforeProof: PostgreSQLError? { isProven.load(ordering: .relaxed) ? nil : trouble }
 
     /// Starts the thread.
@@ -86,15 +86,15 @@ final class FoundationWatch: Sendable {
         }
     }
 
-    /// Has the thread end.
+    /// Ends the thread.
     func stop() { loop.stop() }
 
-    /// Runs the check; returns why the database could not answer. The errors of the last check are valid until then.
+    /// Runs the check. Returns an error if the database could not answer, and the last result then stays valid.
     @discardableResult
     func check() -> PostgreSQLError? {
         do throws(PostgreSQLError) {
             var faults = try ask()
-            // The catalogs are not read in one snapshot, so a check may see half of a migration that commits meanwhile.
+            // The catalogs are not read in one snapshot, so a check may see half of a concurrent migration.
             if !faults.isEmpty { faults = try ask() }
             note(faults)
             return nil
@@ -128,7 +128,7 @@ final class FoundationWatch: Sendable {
         }
     }
 
-    /// The text for the log and the operator.
+    /// The errors as text for the log and the operator.
     static func text(_ faults: [String]) -> String {
         faults.prefix(mostNames).joined(separator: "; ") + (faults.count > mostNames ? "; …" : "")
     }

@@ -1,7 +1,7 @@
 import API
 import JWT
 
-/// A request as nginx forwarded it: the HTTP request, what nginx adds to it, and the body still unread.
+/// A request from nginx: the HTTP request, the values that nginx adds, and the unread body.
 struct Incoming {
     enum Body {
         case complete([UInt8])
@@ -11,33 +11,33 @@ struct Incoming {
 
     let request: Request
     let requestID: String
-    /// The server's own id of the request, which no caller chooses.
+    /// The server's own id of the request, which no client can choose.
     let serverRequestID = RequestID.random()
-    /// Whether a timer of the page sent it and no person; only marks its audit entry.
+    /// Whether a timer of the dashboard page sent it. This is only noted in its audit entry.
     var isAutomatic = false
     let authorization: [UInt8]?
     let origin: [UInt8]?
-    /// Its content as a preflight.
+    /// The headers of a preflight request.
     var preflight = Preflight()
     /// The address of nginx's client.
     let address: String?
-    /// Whether a header that is not read is longer than ``Pipeline/headerLimit``.
+    /// Whether a header that the server does not read is longer than ``Pipeline/headerLimit``.
     var hasLongHeader = false
     /// Whether a header shows that a proxy in front of nginx forwarded the request.
     var isPassedOn = false
-    /// The scheme and the Host that the client used.
+    /// The scheme and the Host header that the client used.
     var scheme: String?
     var host: String?
-    /// About how many bytes it takes in memory at most.
+    /// An estimate of its maximum memory in bytes.
     var size = 0
-    /// Reads at most so many bytes of the body.
+    /// Reads the body, up to `limit` bytes.
     let body: (_ limit: Int) -> Body
-    /// When nginx forwarded it, in seconds since 1970; nil where it sends no stamp.
+    /// The time when nginx forwarded it, in seconds since 1970. Nil if nginx sends no timestamp.
     var handedOver: Double?
 }
 
 extension Incoming {
-    /// The request as an endpoint sees it. The audit's texts are bounded here, since the database stores them.
+    /// The input of the endpoint. Texts for the audit are bounded here, because the database stores them directly.
     func call(organization: String, patientID: String?, body: [UInt8], claims: Claims) -> Call {
         var call = Call(
             organization: organization, subject: claims.subject, patientID: patientID, request: request, body: body)
@@ -49,8 +49,8 @@ extension Incoming {
         return call
     }
 
-    /// Whether a program on nginx's own machine sent it, and not a proxy there that forwards requests of others. A
-    /// proxy shows in a header, or in the Host that its client used (nginx/snippets/security/passed-on.conf).
+    /// True if a program on nginx's machine sent it, and not a proxy there for another client. A proxy is recognized by
+    /// a header, or by the Host that its client used (nginx/snippets/security/passed-on.conf).
     var isFromThisMachine: Bool {
         guard let address, !isPassedOn, Self.isLoopback(address) else { return false }
         guard let name = host?.split(separator: ":", omittingEmptySubsequences: false), let first = name.first else {
@@ -60,7 +60,7 @@ extension Incoming {
             || name.count <= 2 && (first == "localhost" || Self.isLoopback(String(first)))
     }
 
-    /// Checks all digits, since a name may begin with 127 too.
+    /// Checks every character, because a host name may begin with 127 too.
     private static func isLoopback(_ address: String) -> Bool {
         let mapped = "::ffff:"
         let plain = address.hasPrefix(mapped) ? address.dropFirst(mapped.count) : address[...]

@@ -1,14 +1,14 @@
 import CSystem
 import Glibc
 
-/// Starts the server from the process's environment and reports in the operator's terms.
+/// Starts the server from the process's environment and reports its errors to the operator.
 public enum Launcher {
-    /// The exit status for a bad configuration: `EX_CONFIG` of sysexits.h, after which systemd need not retry.
+    /// The exit status for an invalid configuration: `EX_CONFIG` of sysexits.h. systemd need not restart after it.
     private static let invalidConfiguration: Int32 = 78
 
-    /// Serves until stopped; returns the exit status.
+    /// Serves until stopped. Returns the exit status.
     public static func serve() -> Int32 {
-        // Before anything secret is read.
+        // Before any secret is read.
         guard forbidDumps() else { return 1 }
         ProcessSettings.apply()
         let signals = OperatorSignals()
@@ -23,7 +23,7 @@ public enum Launcher {
         }
     }
 
-    /// Only checks the environment; returns the exit status.
+    /// Only checks the environment. Returns the exit status.
     public static func checkConfiguration() -> Int32 {
         guard let configuration = configuration() else { return invalidConfiguration }
         print(configuration.verdict)
@@ -31,8 +31,9 @@ public enum Launcher {
         return 0
     }
 
-    /// Keeps password, tokens and patients' data out of core dumps, and out of the reach of this user's other processes
-    /// (`prctl(2)`, `PR_SET_DUMPABLE`). A limit of size does not do it where dumps are piped to a program (`core(5)`).
+    /// Keeps secrets and patient data out of core dumps, and hides the process's memory from this user's other
+    /// processes (`prctl(2)`, `PR_SET_DUMPABLE`). A size limit does not apply to dumps that are piped to a program
+    /// (`core(5)`).
     private static func forbidDumps() -> Bool {
         guard reengagement_forbid_dumps() == 0 else {
             complain("the system does not let this process forbid core dumps (errno \(errno))")
@@ -41,11 +42,11 @@ public enum Launcher {
         return true
     }
 
-    /// Opens those of standard input, output and error that the parent process closed. Otherwise a connection could get
-    /// the number 1 and receive the log.
+    /// Opens standard input, output and error if the parent process closed them. Otherwise a connection could get
+    /// descriptor 1 and receive the log.
     private static func keepStandardDescriptors() {
         for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
-            // The lowest free number is this one. Without /dev/null nothing better can be done.
+            // `open` returns the lowest free number, which is this one. It cannot be helped if /dev/null is missing.
             _ = open("/dev/null", O_RDWR)
         }
     }
@@ -62,7 +63,7 @@ public enum Launcher {
 
     private static func complain(_ line: String) {
         let bytes = Array("reengagement-api: \(line)\n".utf8)
-        // An error of standard error cannot be reported.
+        // A failure to write to standard error cannot be reported.
         _ = write(STDERR_FILENO, bytes, bytes.count)
     }
 

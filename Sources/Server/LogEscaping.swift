@@ -1,10 +1,10 @@
 import Text
 
-/// Escapes the characters of a log line that a terminal or an editor does not show as they are.
+/// Escapes characters in a log line that a terminal or an editor does not show as they are.
 ///
-/// They move the cursor, change the terminal's state, the order of the text or the line, or are invisible: controls,
-/// C1 among them (ECMA-48), controls of direction (Unicode Standard Annex 9), separators of lines and paragraphs, other
-/// invisible characters, and unassigned ones.
+/// Such characters move the cursor, change the terminal's state, the order of the text or the line, or are invisible.
+/// They are controls (with C1, ECMA-48), controls of direction (Unicode Standard Annex 9), separators of lines and
+/// paragraphs, other invisible characters, and unassigned ones.
 enum LogEscaping {
     static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
         guard scalar.value > 0x7E else { return scalar.value >= 0x20 }
@@ -14,7 +14,7 @@ enum LogEscaping {
         }
     }
 
-    /// The line with `escape` of each other character; a line of ASCII is returned unchanged.
+    /// Replaces each unprintable character by its `escape`. A line of ASCII is returned unchanged.
     ///
     /// - Parameter line: UTF-8 without control characters of ASCII.
     static func line(_ line: [UInt8], _ escape: (Unicode.Scalar) -> String) -> [UInt8] {
@@ -26,7 +26,7 @@ enum LogEscaping {
         return Array(shown.utf8)
     }
 
-    /// As Swift spells it in a string.
+    /// Swift's escape in a string literal.
     static func textEscape(_ scalar: Unicode.Scalar) -> String {
         "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
     }

@@ -1,7 +1,7 @@
 public import Logging
 import Synchronization
 
-/// The level from which on lines are written: one for the process, changed while it runs.
+/// The minimum level of log lines. It is shared by the process and can change while it runs.
 public final class LogLevel: Sendable {
     private let index: Atomic<Int>
 
@@ -9,7 +9,7 @@ public final class LogLevel: Sendable {
 
     public var current: Logger.Level { Logger.Level.allCases[index.load(ordering: .relaxed)] }
 
-    /// Moves one level towards `trace` or, with `moreVerbose` false, towards `critical`.
+    /// Moves one level towards `trace`, or towards `critical` if `moreVerbose` is false.
     ///
     /// Only one thread may call it.
     func step(moreVerbose: Bool) {
@@ -18,7 +18,7 @@ public final class LogLevel: Sendable {
     }
 
     private static func index(of level: Logger.Level) -> Int {
-        // The cases are listed from `trace` to `critical`, and hold every value.
+        // The cases are ordered from `trace` to `critical`. Each level is among them, so 0 is never used.
         Logger.Level.allCases.firstIndex(of: level) ?? 0
     }
 }

@@ -1,13 +1,13 @@
 import Glibc
 import JSON
 
-/// How a log line looks.
+/// The format of log lines.
 public enum LogFormat: String, CaseIterable, Sendable {
     case json
     case text
 }
 
-/// One log line in the making, in either format.
+/// Builds one log line in either format.
 struct LogLine: ~Copyable {
     private let format: LogFormat
     private var json = JSONWriter(capacity: 512)
@@ -48,7 +48,7 @@ struct LogLine: ~Copyable {
         }
     }
 
-    /// Adds a field whose name is known only at run time.
+    /// Adds a field whose name is not a constant.
     mutating func add(escaping name: String, _ value: String) {
         switch format {
         case .json:
@@ -58,7 +58,7 @@ struct LogLine: ~Copyable {
         }
     }
 
-    /// A value cannot pass for another field.
+    /// Quotes a value that could otherwise look like another field.
     private static func quoted(_ value: String) -> String {
         let isPlain = value.unicodeScalars.allSatisfy {
             LogEscaping.isPrintable($0) && !$0.properties.isWhitespace && $0 != "\"" && $0 != "="
@@ -66,7 +66,7 @@ struct LogLine: ~Copyable {
         return isPlain && !value.isEmpty ? value : value.debugDescription
     }
 
-    /// Keeps a line in one line.
+    /// Escapes a message that would otherwise break the line.
     private static func escaped(_ value: String) -> String {
         value.unicodeScalars.allSatisfy(LogEscaping.isPrintable) ? value : value.debugDescription
     }

@@ -2,22 +2,22 @@ import Glibc
 import Synchronization
 public import Threads
 
-/// Writes log lines to standard output, whole and in their order, on a thread of its own.
+/// Writes log lines to standard output, whole and in order, on its own thread.
 ///
-/// No request waits for the log's reader. A log that cannot be written, because its disk is full or its reader is gone
-/// or stuck, never stops the service: lines are lost then and counted, and standard error reports it once.
+/// No request waits for the log's reader, and a log that cannot be written never stops the service. If its disk is full,
+/// or its reader has ended or does not read, lines are dropped and counted, and standard error has one message.
 public final class LogSink: Sendable {
     private struct State {
         var pending: [UInt8] = []
         var lines = 0
         var isWriting = false
-        /// Whether the thread waits for a line and has to be woken.
+        /// True if the thread waits for lines and has to be woken.
         var isAsleep = true
     }
 
-    /// Lines of some seconds under full load.
+    /// The maximum bytes of waiting lines: some seconds under full load.
     private static let mostPending = 1 << 20
-    /// How long lines are collected, so that the thread is woken once for many of them.
+    /// How long lines are collected, so that one wake-up writes many of them.
     private static let gathering = Duration.milliseconds(20)
 
     private let writer: LogWriter
@@ -28,12 +28,12 @@ public final class LogSink: Sendable {
     /// - Parameter descriptor: standard output, except in tests.
     public init(descriptor: CInt = 1) { writer = LogWriter(descriptor: descriptor) }
 
-    /// Lines that could not be written, since the start.
+    /// The number of lines that could not be written since the start.
     var lostLines: Int { lost.load(ordering: .relaxed) }
 
-    /// Starts the thread; earlier lines wait for it.
+    /// Starts the thread. Lines that were logged before wait for it.
     public func start() throws(Thread.StartError) {
-        // A reader that is gone shows as an error of the write.
+        // If the reader has closed the pipe, the write fails with EPIPE instead.
         signal(SIGPIPE, SIG_IGN)
         try loop.start(for: "the log") { [self] in
             while let batch = nextBatch() { write(batch) }
@@ -41,7 +41,7 @@ public final class LogSink: Sendable {
         }
     }
 
-    /// Appends `line`, which ends with a line feed.
+    /// Queues `line`, which must end with a line feed.
     func write(_ line: [UInt8]) {
         let (isTaken, wakes) = state.withLock { state in
             guard state.pending.count + line.count <= Self.mostPending else { return (false, false) }
@@ -54,13 +54,13 @@ public final class LogSink: Sendable {
         if wakes { loop.wake() }
     }
 
-    /// Waits until all earlier lines have been written; false where that took too long.
+    /// Waits until all earlier lines are written. False if that takes longer than `limit`.
     @discardableResult
     public func flush(within limit: Duration) -> Bool {
         state.wait(until: .now + limit) { $0.pending.isEmpty && !$0.isWriting ? true : nil } ?? false
     }
 
-    /// Ends the thread after the earlier lines, if they can be written in time.
+    /// Ends the thread, after it has written the earlier lines if `limit` allows it.
     public func stop(within limit: Duration) {
         loop.stop()
         flush(within: limit)
@@ -68,7 +68,7 @@ public final class LogSink: Sendable {
 
     private typealias Batch = (bytes: [UInt8], lines: Int)
 
-    /// The lines that have been collected; nil if there are none.
+    /// The collected lines. Nil if there are none.
     private func nextBatch() -> Batch? {
         let isEmpty = state.withLock { state in
             state.isAsleep = state.pending.isEmpty

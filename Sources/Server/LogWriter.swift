@@ -1,24 +1,24 @@
 import Glibc
 
-/// Writes lines to a descriptor that may fail or be full, and reports each such time once on standard error.
-// @unchecked: only the log's one thread calls it.
+/// Writes lines to a descriptor. Each failure or stall is reported once on standard error.
+// @unchecked: only the log's thread uses it.
 final class LogWriter: @unchecked Sendable {
     private let descriptor: CInt
     private var hasFailed = false
-    /// Whether the last line written is not whole.
+    /// True if the last line was written only in part.
     private var isTorn = false
 
-    /// `PIPE_BUF` of Linux: a write of that size to a pipe is atomic, so two servers may share one, and does not block
-    /// on a pipe that `poll` reports as ready.
+    /// `PIPE_BUF` of Linux. A write of at most this size to a pipe is atomic, so two servers may share a pipe. It does
+    /// not block either if `poll` reports the pipe as writable.
     private static let pieceSize = 4096
-    /// Milliseconds that a reader may not read before that is reported.
+    /// The milliseconds without reading after which the reader is reported.
     private static let readerTimeout: CInt = 500
 
     init(descriptor: CInt) { self.descriptor = descriptor }
 
-    /// Writes whole lines; returns how many of them could be written.
+    /// Writes whole lines, and returns the number of lines that were written.
     ///
-    /// - Parameter stopsWaiting: whether to drop the rest while the reader does not read.
+    /// - Parameter stopsWaiting: whether to drop the rest if the reader does not read.
     func write(_ bytes: [UInt8], stopsWaiting: () -> Bool) -> Int {
         bytes.withUnsafeBytes { buffer in
             var rest = buffer[...]
@@ -33,14 +33,14 @@ final class LogWriter: @unchecked Sendable {
         }
     }
 
-    /// The lines of the next write: at least one.
+    /// The whole lines that fit in one write. At least one line.
     private static func wholeLines(_ rest: Slice<UnsafeRawBufferPointer>) -> Slice<UnsafeRawBufferPointer> {
         let isEnd = { (byte: UInt8) in byte == UInt8(ascii: "\n") }
         let end = rest.prefix(pieceSize).lastIndex(where: isEnd) ?? rest.firstIndex(where: isEnd) ?? rest.endIndex - 1
         return rest[...end]
     }
 
-    /// Counts without a branch, so that the compiler takes many bytes at once.
+    /// Counts the lines without a branch, so that the compiler can use vector instructions.
     private static func lines(_ piece: Slice<UnsafeRawBufferPointer>) -> Int {
         UnsafeRawBufferPointer(rebasing: piece).reduce(0) { $0 &+ ($1 == UInt8(ascii: "\n") ? 1 : 0) }
     }
@@ -55,7 +55,7 @@ final class LogWriter: @unchecked Sendable {
     }
 
     private func write(_ piece: Slice<UnsafeRawBufferPointer>, _ stopsWaiting: () -> Bool) -> Bool {
-        // Ends the torn line, so that the next one is whole.
+        // Ends a partial line, so that the next one begins on its own line.
         if isTorn { isTorn = Glibc.write(descriptor, "\n", 1) != 1 }
         var rest = piece
         while !rest.isEmpty {
@@ -85,7 +85,7 @@ final class LogWriter: @unchecked Sendable {
         complain("the log can be written again")
     }
 
-    /// Drops the text where standard error is full, as it may be the same pipe.
+    /// Writes to standard error. The text is dropped if that is full, because it may be the same pipe as the log.
     private func complain(_ text: String) {
         var state = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
         guard poll(&state, 1, 0) == 1 else { return }

@@ -94,7 +94,7 @@ final class Maintenance: Sendable {
         }
     }
 
-    /// Gives every organization with a pending change its turn; returns how long to pause then.
+    /// Gives every organization with a pending change its turn. Returns how long to pause then.
     private func refreshAll() -> Duration {
         let waiting = refreshes.waiting()
         let due: [String]

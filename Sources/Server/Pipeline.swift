@@ -101,7 +101,7 @@ struct Pipeline: Sendable {
         }
     }
 
-    /// Does all checks of a call that precede the database; returns the rest.
+    /// Does all checks of a call that precede the database. Returns the rest.
     private func prepare(
         _ incoming: Incoming, _ match: Router.Match, _ endpoint: any Endpoint.Type, _ claims: Claims,
         _ record: inout RequestRecord

@@ -29,7 +29,7 @@ extension Pipeline {
         finish(pending, send: send)
     }
 
-    /// Does the first stage; returns the request if that sent no response.
+    /// Does the first stage. Returns the request if that sent no response.
     func begin(_ incoming: Incoming, started: ContinuousClock.Instant, send: (Response) -> Void) -> Pending? {
         var record = RequestRecord()
         var pending: (isRead: Bool, rest: Rest)?

@@ -10,7 +10,7 @@ struct ProcessFigures {
     /// Seconds since 1970.
     let startTime: Double
 
-    /// - Returns: nil where `/proc` is not mounted.
+    /// - Returns: nil if `/proc` is not mounted.
     static func current() -> ProcessFigures? {
         guard let memory = numbers(inFile: "/proc/self/statm"), memory.count >= 2, let descriptors = openDescriptors(),
             let startTime

@@ -5,7 +5,7 @@ import API
 /// Without it a queue that has once grown would never shrink: each request would be served, and each too late. nginx
 /// stamps a request as it forwards it, by the clock of the machine that both run on.
 struct QueueTimeout: Sendable {
-    /// Nil where nginx may run on another machine, whose clock differs.
+    /// Nil if nginx may run on another machine, whose clock differs.
     let longest: Duration?
 
     /// nginx itself abandons a request after 20 s. A longer wait, or a negative one, means that the clock was set
@@ -13,7 +13,7 @@ struct QueueTimeout: Sendable {
     private static let plausible = 0.0..<20.0
 
     /// - Parameters:
-    ///   - handedOver: when nginx forwarded the request, in seconds since 1970; nil where it sends no stamp.
+    ///   - handedOver: when nginx forwarded the request, in seconds since 1970. Nil if it sends no stamp.
     ///   - now: the same machine's wall clock.
     func check(handedOver: Double?, now: Double) throws(Problem) {
         guard let longest, let handedOver else { return }

@@ -11,10 +11,10 @@ import Threads
 final class Readiness: Sendable {
     /// Runs the queries on one of the pool's connections.
     typealias Pooled = @Sendable (_ queries: [Query]) throws(PostgreSQLError) -> Void
-    /// Runs them in a session that is opened for them; returns false where none could be opened.
+    /// Runs them in a session that is opened for them. Returns false if none could be opened.
     typealias Anew = @Sendable (_ queries: [Query]) throws(PostgreSQLError) -> Bool
 
-    /// A known trouble of another part of the server; nil if there is none.
+    /// A known trouble of another part of the server. Nil if there is none.
     typealias Cause = @Sendable () -> PostgreSQLError?
 
     /// No id is empty (definitions.md section 1).

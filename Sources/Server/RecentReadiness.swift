@@ -61,7 +61,7 @@ final class RecentReadiness: Sendable {
     /// Has the thread end.
     func stop() { loop.stop() }
 
-    /// Whether a recent result is there; false where the caller has to ``wait()``.
+    /// Whether a recent result is there. False if the caller has to ``wait()``.
     ///
     /// - Throws: why the endpoints could not be answered.
     func answers() throws(PostgreSQLError) -> Bool {

@@ -36,7 +36,7 @@ final class Refreshes: Sendable {
         return failed.withLock { $0.errors.first { $0.cause == .diskFull } }
     }
 
-    /// The statement that binds a transaction to an organization whose pause is not over; nil where it is.
+    /// The statement that binds a transaction to an organization whose pause is not over. Nil if it is.
     func plainBinding(_ organization: String) -> Statement? {
         guard count.load(ordering: .relaxed) > 0 else { return nil }
         return failed.withLock { $0.isWaiting(organization, now: .now) } ? Self.bindPlainly : nil

@@ -36,7 +36,7 @@ struct RefusedAttempt: Sendable {
 /// kinds of a minute are limited, and those of one address more so. Beyond that, attempts are counted with fewer
 /// details. So no single address can hide the attempts of another.
 final class RefusedAttempts: Sendable {
-    /// Accepts an entry; false if it has no room at present.
+    /// Accepts an entry. False if it has no room at present.
     typealias Audit = @Sendable (AuditEntry) -> Bool
 
     private let audit: Audit
@@ -156,7 +156,7 @@ struct RefusalTally {
 }
 
 extension RefusedAttempt {
-    /// The attempt that a response has refused; nil if it has refused none.
+    /// The attempt that a response has refused. Nil if it has refused none.
     init?(_ response: Response, _ incoming: Incoming, _ record: RequestRecord) {
         guard response.status == 401, let route = record.route, let problem = record.problem else { return nil }
         kind = Kind(

@@ -4,7 +4,7 @@ import JWT
 struct RequestHooks: Sendable {
     /// Called once the client is known, before anything is done for it; throws to refuse the request.
     let admit: @Sendable (Claims) throws -> Void
-    /// Records a response before it is sent; false where that failed, so that it must not be sent.
+    /// Records a response before it is sent. False if that failed, so that it must not be sent.
     let record: @Sendable (AuditEntry) -> Bool
     /// Called for each event after the response was sent.
     let report: @Sendable (RequestEvent) -> Void

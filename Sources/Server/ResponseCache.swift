@@ -14,7 +14,7 @@ import Threads
 /// The proof requires two things of this file. The state is read in the transaction that computes the response, in a
 /// statement before it. And the key contains everything that the response depends on.
 final class ResponseCache: Sendable {
-    /// Runs ``probe``, and a query after it in the same transaction; returns the rows of each.
+    /// Runs ``probe``, and a query after it in the same transaction. Returns the rows of each.
     typealias Database =
         @Sendable (_ probe: Statement, _ query: Query?, _ organization: String) throws(PostgreSQLError) -> [QueryResult]
 

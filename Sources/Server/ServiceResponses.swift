@@ -9,7 +9,7 @@ struct ServiceResponses: Sendable {
     let metrics: @Sendable () -> String
     /// Nil without a contact to report security holes to.
     var securityText: SecurityText?
-    /// The readiness for clients on other machines; nil where they cause a check of their own.
+    /// The readiness for clients on other machines. Nil if they cause a check of their own.
     var recentReadiness: RecentReadiness?
 
     /// - Parameter idleLogoffMinutes: minutes after which the dashboard page signs its reader out.

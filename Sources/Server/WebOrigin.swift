@@ -91,7 +91,7 @@ struct WebOrigin {
 
 /// The address in `iss`: that of Clerk's frontend API, which may be a proxy with a path.
 enum Issuer {
-    /// Why tokens of a valid issuer are for development, as a verb and without the text; nil if they are for
+    /// Why tokens of a valid issuer are for development, as a verb and without the text. Nil if they are for
     /// production.
     static func development(_ text: String) -> String? {
         let origin = text.firstRange(of: "://").map {
@@ -104,7 +104,7 @@ enum Issuer {
         return origin.host.hasSuffix(".accounts.dev") ? "is a development instance of Clerk's" : nil
     }
 
-    /// Why `text` cannot be the issuer of a token, as a verb and without the text; nil if it can.
+    /// Why `text` cannot be the issuer of a token, as a verb and without the text. Nil if it can.
     static func problem(in text: String) -> String? {
         let example = "it is written as in the tokens' iss, such as https://clerk.example.com"
         guard let mark = text.firstRange(of: "://") else { return "does not begin with https://; \(example)" }

@@ -1,18 +1,19 @@
-/// Hexadecimal digits, written in lower case and read in either.
+/// Hexadecimal digits. They are written in lower case and read in either case.
 public enum Hexadecimal {
     private static let digits = Array("0123456789abcdef".utf8)
 
-    /// Two digits for each byte.
+    /// Returns two digits for each byte.
     public static func text(_ bytes: [UInt8]) -> String { bytes.withUnsafeBytes { text($0) } }
 
-    /// All digits of a number, with leading zeros.
+    /// Returns all digits of a number, with leading zeros.
     @inlinable
     public static func text(_ number: some FixedWidthInteger & UnsignedInteger) -> String {
         withUnsafeBytes(of: number.bigEndian) { text($0) }
     }
 
-    /// Two digits for each byte of a buffer.
-    // Not generic: each request has an id, and unspecialized code in another module costs more than /health itself.
+    /// Returns two digits for each byte of a buffer.
+    // A generic function here would not be specialized for other modules. Each request has an id, and writing it would
+    // then cost more than all of /health.
     public static func text(_ bytes: UnsafeRawBufferPointer) -> String {
         String(unsafeUninitializedCapacity: 2 * bytes.count) { text in
             for (index, byte) in bytes.enumerated() {
@@ -23,7 +24,7 @@ public enum Hexadecimal {
         }
     }
 
-    /// The value of a digit; nil where `byte` is none.
+    /// Returns the value of a digit. Nil if `byte` is not one.
     public static func value(_ byte: UInt8) -> UInt8? {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")

@@ -1,9 +1,9 @@
 extension String {
-    /// The text that `bytes` encode in UTF-8; nil where they do not.
+    /// Decodes UTF-8. Nil if `bytes` are not valid UTF-8.
     ///
-    /// `String(validating:as:)` decodes scalar by scalar. Decoding all at once replaces invalid bytes, so that the
-    /// result differs from `bytes`.
-    // Inlinable, so that it is specialized: the segments of each path go through it.
+    /// `String(validating:as:)` decodes scalar by scalar and is slower. `String(decoding:as:)` replaces invalid bytes,
+    /// so a result that differs from `bytes` shows them.
+    // Inlinable, so that other modules specialize it: each segment of a path is decoded here.
     @inlinable
     public init?(utf8 bytes: some Collection<UInt8>) {
         var text = String(decoding: bytes, as: UTF8.self)

@@ -1,6 +1,6 @@
-/// When to try again after failures in a row: each pause is twice the one before, up to a longest.
+/// The time of the next attempt after failures in a row. Each pause is twice as long as the one before, up to a limit.
 ///
-/// It reads no clock and throws no dice, so that tests need no sleep.
+/// Time and jitter are arguments, so tests need no sleep.
 ///
 ///     var backOff = BackOff(first: .seconds(1), longest: .seconds(60))
 ///     backOff.failed(now: .now, jitter: .random(in: 0..<1))  // next attempt after 0.5 to 1 s
@@ -12,7 +12,7 @@ public struct BackOff: Sendable {
     private let first: Duration
     private let longest: Duration
     private var failures = 0
-    /// When the next attempt may be made; nil while none has failed.
+    /// The earliest time of the next attempt. Nil if the last attempt did not fail.
     public private(set) var nextAttempt: Instant?
 
     public init(first: Duration, longest: Duration) { (self.first, self.longest) = (first, longest) }
@@ -23,9 +23,9 @@ public struct BackOff: Sendable {
     /// Whether it is too early for the next attempt.
     public func isWaiting(_ now: Instant) -> Bool { nextAttempt.map { now < $0 } ?? false }
 
-    /// Notes a failure; returns the pause after it.
+    /// Records a failure and returns the pause after it.
     ///
-    /// - Parameter jitter: from 0 for half of the pause to 1 for the whole, so that many servers do not retry in step.
+    /// - Parameter jitter: from 0 (half of the pause) to 1 (all of it), so that many servers do not retry in step.
     @discardableResult
     public mutating func failed(now: Instant, jitter: Double = 1) -> Duration {
         let pause = min(first * (1 << min(failures, 16)), longest) * (0.5 + jitter / 2)

@@ -1,14 +1,14 @@
 import Glibc
 
-/// A value behind a lock, with a condition to wait for its changes until a deadline.
+/// A value behind a lock, with a condition variable to wait for its changes until a deadline.
 ///
-/// The standard library's `Mutex` has no condition variable, which waiting for a connection or a key needs, and
-/// ThreadSanitizer does not see its lock on Linux.
-// @unchecked: `value` is touched only while `mutex` is held, and the pointers are freed by deinit alone.
+/// The standard library's `Mutex` has no condition variable, which waiting for a connection or a key needs.
+/// ThreadSanitizer does not see its lock on Linux either.
+// @unchecked: `value` is accessed only while `mutex` is held, and only deinit frees the pointers.
 public final class Monitor<Value>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
-    /// Behind a pointer, since the lock ensures exclusive access, which the runtime would check again for a property.
+    /// A pointer, because the runtime would check exclusive access to a property, which the lock already ensures.
     @usableFromInline let value: UnsafeMutablePointer<Value>
 
     public init(_ value: sending Value) {
@@ -36,7 +36,7 @@ public final class Monitor<Value>: @unchecked Sendable {
 
     /// Runs `body` with exclusive access to the value.
     ///
-    /// Inlinable, since generic code would run several times a request.
+    /// Inlinable, because each request calls it several times and unspecialized generic code is slow.
     @inlinable
     public func withLock<Result, Failure: Error>(
         _ body: (inout Value) throws(Failure) -> sending Result
@@ -52,9 +52,9 @@ public final class Monitor<Value>: @unchecked Sendable {
     @usableFromInline
     func unlock() { pthread_mutex_unlock(mutex) }
 
-    /// Asks `attempt` again after every ``notifyAll()`` until it returns a value; nil once `deadline` has passed.
+    /// Calls `attempt` now and after every ``notifyAll()`` until it returns a value. Nil once `deadline` has passed.
     ///
-    /// - Parameter deadline: nil waits without one.
+    /// - Parameter deadline: nil waits without a limit.
     @inlinable
     public func wait<Result>(
         until deadline: ContinuousClock.Instant?, _ attempt: (inout Value) -> sending Result?
@@ -67,7 +67,7 @@ public final class Monitor<Value>: @unchecked Sendable {
         }
     }
 
-    /// Releases the lock until ``notifyAll()`` and takes it again; false once `deadline` has passed.
+    /// Releases the lock until ``notifyAll()`` and acquires it again. False once `deadline` has passed.
     @usableFromInline
     func sleep(until deadline: ContinuousClock.Instant?) -> Bool {
         guard let deadline else {

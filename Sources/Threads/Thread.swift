@@ -2,22 +2,22 @@ import Glibc
 
 /// A POSIX thread that runs one closure.
 public struct Thread: Sendable {
-    /// The system refused a new thread.
+    /// The error if the system refuses a new thread.
     public struct StartError: Error, CustomStringConvertible {
         /// The purpose of the thread, such as "the log".
         public let purpose: String
         /// The system's `errno`.
         public let code: CInt
 
-        /// One line for the operator.
+        /// One line of text for the operator.
         public var description: String { "the system refuses a thread for \(purpose) (errno \(code))" }
     }
 
     private let handle: pthread_t
 
-    /// Starts `body` on a thread of its own.
+    /// Starts a thread that runs `body`.
     ///
-    /// - Parameter purpose: names the thread in the error.
+    /// - Parameter purpose: the work of the thread, for the error's text.
     public static func start(
         for purpose: String = "its work", _ body: @escaping @Sendable () -> Void
     ) throws(StartError) -> Thread {
@@ -31,13 +31,13 @@ public struct Thread: Sendable {
         return Thread(handle: handle)
     }
 
-    /// Waits until the closure has returned; to be called once.
+    /// Waits until the closure has returned. Call it once.
     public func join() { pthread_join(handle, nil) }
 
-    /// Has the thread free itself when the closure has returned; instead of `join`.
+    /// Lets the thread free itself when the closure has returned. Call it instead of `join`.
     public func detach() { pthread_detach(handle) }
 
-    /// Sleeps for the whole duration, also where a signal interrupts it.
+    /// Sleeps for the whole duration, even if a signal interrupts it.
     public static func sleep(_ duration: Duration) {
         let (seconds, attoseconds) = duration.components
         var remaining = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))

@@ -1,7 +1,7 @@
-/// A thread that runs one piece of work again and again, until it is stopped.
+/// A thread that runs the same work again and again, until it is stopped.
 ///
-/// The work returns when it is to run next. A stop ends a pause and lets the run under way finish. If ``wake()`` was
-/// called before, the work runs one more time, so that nothing that was announced is lost.
+/// The work returns the time of its next run. A stop ends a pause and lets the current run finish. If ``wake()`` was
+/// called before the stop, the work runs one more time, so that it processes all that was queued.
 ///
 ///     let loop = ThreadLoop()
 ///     try loop.start(for: "the settings") { readSettings() ? .after(.seconds(20)) : .after(.seconds(2)) }
@@ -10,9 +10,9 @@
 public final class ThreadLoop: Sendable {
     public typealias Instant = ContinuousClock.Instant
 
-    /// When the work is to run next.
+    /// The time of the next run.
     public enum Next: Sendable {
-        /// Earlier if ``ThreadLoop/wake()`` is called.
+        /// At this time, or earlier if ``ThreadLoop/wake()`` is called.
         case at(Instant)
         /// Only after ``ThreadLoop/wake()``.
         case whenWoken
@@ -33,17 +33,17 @@ public final class ThreadLoop: Sendable {
 
     public init() {}
 
-    /// A thread that was not joined frees itself.
+    /// Detaches a thread that was not joined, so that it frees itself.
     deinit { state.withLock { $0.thread }?.detach() }
 
     /// Whether ``stop()`` was called.
     public var isStopped: Bool { state.withLock { $0.isStopped } }
 
-    /// Starts the thread; to be called once.
+    /// Starts the thread. Call it once.
     ///
     /// - Parameters:
-    ///   - purpose: names the thread in the error, such as "the log".
-    ///   - first: when the work runs for the first time.
+    ///   - purpose: the work of the thread for the error's text, such as "the log".
+    ///   - first: the time of the first run.
     public func start(
         for purpose: String, first: Next = .after(.zero), _ work: @escaping @Sendable () -> Next
     ) throws(Thread.StartError) {
@@ -56,25 +56,25 @@ public final class ThreadLoop: Sendable {
         state.withLock { $0.thread = thread }
     }
 
-    /// Has the work run at once, or again after the run under way.
+    /// Makes the work run at once, or again after the current run.
     public func wake() {
         state.withLock { $0.isWoken = true }
         state.notifyAll()
     }
 
-    /// Has the thread end; returns at once.
+    /// Ends the thread after the current run. It returns at once.
     public func stop() {
         state.withLock { $0.isStopped = true }
         state.notifyAll()
     }
 
-    /// Waits until the thread has ended; false at the deadline.
+    /// Waits until the thread has ended. False if the deadline passes first.
     @discardableResult
     public func waitUntilEnded(_ deadline: Instant) -> Bool {
         state.wait(until: deadline) { $0.hasEnded ? true : nil } ?? false
     }
 
-    /// Waits without a deadline until the thread and all that it has allocated are gone, if it was started.
+    /// Waits without a deadline until the thread has ended and freed its memory. Returns at once if it never started.
     public func join() {
         let thread = state.withLock { state in
             defer { state.thread = nil }
@@ -83,7 +83,7 @@ public final class ThreadLoop: Sendable {
         thread?.join()
     }
 
-    /// Pauses within the work, until the time is over, ``wake()`` or ``stop()``. False once stopped.
+    /// Pauses within the work until the time is over or ``wake()`` or ``stop()`` is called. False once stopped.
     @discardableResult
     public func pause(_ duration: Duration) -> Bool {
         _ = state.wait(until: .now + duration) { state in
@@ -93,7 +93,7 @@ public final class ThreadLoop: Sendable {
         return !isStopped
     }
 
-    /// Waits until the work is to run; false where the thread is to end.
+    /// Waits until the next run is due. False if the thread has to end.
     private func wait(for next: Next) -> Bool {
         let deadline: Instant?
         switch next {

@@ -1,14 +1,14 @@
 import Glibc
 
-/// A sum of durations for each thread, such as its waiting for connections.
+/// A sum of durations for each thread, such as its wait for connections.
 ///
-/// The difference of two readings on one thread is the share of the work between them. `Server-Timing` and the access
-/// log report the wait for a connection separately from the database (`pool`, `pool_us`). The pool measures that wait, and
-/// `Pipeline` needs it also if the query fails. Without a sum for each thread it would be an `inout` parameter of every
-/// function between them. It costs no measurable processor time.
+/// The difference of two readings on one thread is the time spent between them. `Server-Timing` and the access log
+/// report the wait for a connection separately from the database (`pool`, `pool_us`). The pool measures that wait, and
+/// `Pipeline` needs it even if the query fails. Without a sum for each thread, every function between the two would
+/// need an `inout` parameter. The sum costs no measurable processor time.
 ///
-/// It must live as long as the threads that use it. A thread frees its own sum when it ends.
-// @unchecked: the key is set once, and each thread has a value of its own.
+/// An instance must live as long as the threads that use it. A thread frees its own sum when it ends.
+// @unchecked: the key is set once, and each thread has its own value.
 public final class ThreadTime: @unchecked Sendable {
     private var key = pthread_key_t()
 
@@ -16,12 +16,12 @@ public final class ThreadTime: @unchecked Sendable {
 
     deinit { pthread_key_delete(key) }
 
-    /// What the calling thread has spent so far.
+    /// The sum of the calling thread so far.
     public var spent: Duration {
         pthread_getspecific(key)?.assumingMemoryBound(to: Duration.self).pointee ?? .zero
     }
 
-    /// Adds what the calling thread has spent.
+    /// Adds to the sum of the calling thread.
     public func add(_ duration: Duration) {
         if let sum = pthread_getspecific(key)?.assumingMemoryBound(to: Duration.self) {
             sum.pointee += duration

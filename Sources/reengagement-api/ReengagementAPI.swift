@@ -1,7 +1,7 @@
 import ArgumentParser
 import Server
 
-/// The program: reads its configuration from the environment and serves until a signal stops it.
+/// The program. It reads its configuration from the environment and serves until a signal stops it.
 @main
 struct ReengagementAPI: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
 import JSON
 import PostgreSQL
 
-/// `GET …/dashboard`: the levels with their scores, and the ten patients to contact first.
+/// `GET …/dashboard`: the number and average score of patients at each level, and the ten to contact first.
 struct Dashboard: Endpoint {
     static let path: StaticString = "/api/v1/reengagement/{org_id}/dashboard"
 

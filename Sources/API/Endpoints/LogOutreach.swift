@@ -5,7 +5,7 @@ import PostgreSQL
 struct LogOutreach: Endpoint {
     static let method = Method.post
     static let path: StaticString = "/api/v1/reengagement/{org_id}/log-outreach"
-    /// The attempt may have been stored when the connection broke.
+    /// False, because the attempt may have been stored before the connection broke.
     static let isRepeatable = false
 
     enum Channel: String, Choice {
@@ -27,7 +27,7 @@ struct LogOutreach: Endpoint {
     let notes: String
     let idempotencyKey: String?
     private let isKeyInHeader: Bool
-    /// The values that the database records for the audit.
+    /// Values about the request that the database stores in the audit.
     private let recorded: [String?]
 
     private static let longestNotes = 4000
@@ -53,7 +53,7 @@ struct LogOutreach: Endpoint {
         recorded = [call.sessionID, call.role, call.actor, call.address, call.requestID, call.serverRequestID]
     }
 
-    /// The key of the header or of the body, which must be the same where both are there.
+    /// The key in the header or in the body. If both have one, they must be equal.
     private static func key(_ call: Call, _ keyInBody: String?, _ errors: inout FieldErrors) -> String? {
         guard let bytes = call.idempotencyKey else { return keyInBody }
         guard !call.repeatedHeaders.contains(.idempotencyKey) else {

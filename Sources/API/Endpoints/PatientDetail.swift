@@ -1,7 +1,7 @@
 import JSON
 import PostgreSQL
 
-/// `GET …/patients/{patient_id}`: everything about one patient, with the last outreach.
+/// `GET …/patients/{patient_id}`: all fields of one patient, with the last 20 outreach attempts.
 struct PatientDetail: Endpoint {
     static let path: StaticString = "/api/v1/reengagement/{org_id}/patients/{patient_id}"
 

@@ -1,4 +1,4 @@
-/// The members of a patient in the prioritized list, which the detail extends.
+/// The fields of a patient in the prioritized list. The detail has them too.
 let patientFields: [Field] = [
     .text("id"), .text("name"), .text("phone"), .text("email"), .text("risk_level"), .number("risk_score"),
     .number("days_since_last_contact"), .text("last_appointment_date"), .text("next_scheduled_appointment"),

@@ -1,7 +1,7 @@
 import JSON
 import PostgreSQL
 
-/// `GET …/performance`: the results of the outreach of the last days, with the industry's figures.
+/// `GET …/performance`: the results of recent outreach, compared with the industry's benchmarks.
 struct Performance: Endpoint {
     static let path: StaticString = "/api/v1/reengagement/{org_id}/performance"
 

@@ -1,7 +1,7 @@
 import JSON
 import PostgreSQL
 
-/// `GET …/risk-metrics`: how many patients are at each level, and what needs attention now.
+/// `GET …/risk-metrics`: the number of patients at each risk level, and the alerts.
 struct RiskMetrics: Endpoint {
     static let path: StaticString = "/api/v1/reengagement/{org_id}/risk-metrics"
 
@@ -38,7 +38,7 @@ struct RiskMetrics: Endpoint {
     }
 }
 
-/// The five levels, as counts (definitions.md section 3).
+/// The five risk levels, as columns of counts (definitions.md section 3).
 let riskLevels: [Field] = [
     .number("critical"), .number("high"), .number("medium"), .number("low"), .number("engaged"),
 ]

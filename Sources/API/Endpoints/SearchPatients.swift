@@ -1,4 +1,4 @@
-/// `POST …/patients/search`: the same list with its parameters in a body, so that no name is part of an address.
+/// `POST …/patients/search`: the same list. Its parameters are in the body, so that no address contains a name.
 struct SearchPatients: PatientList {
     static let method = Method.post
     static let path: StaticString = "/api/v1/reengagement/{org_id}/patients/search"

@@ -1,7 +1,7 @@
 import JSON
 import PostgreSQL
 
-/// `GET …/trends`: the last days, one entry a day.
+/// `GET …/trends`: one entry for each day of a period that ends today.
 struct Trends: Endpoint {
     static let path: StaticString = "/api/v1/reengagement/{org_id}/trends"
 
@@ -23,7 +23,7 @@ struct Trends: Endpoint {
         }
     }
 
-    /// The groups that `metrics` may add to every day.
+    /// The groups of fields that the parameter `metrics` adds to each day.
     enum Metric: String, Choice {
         case riskLevels = "risk_levels"
         case successRates = "success_rates"
@@ -100,8 +100,8 @@ struct Trends: Endpoint {
     }
 }
 
-/// The columns of `re.trends`, which returns a row for each day. The last ones compare the period, the same in every
-/// row.
+/// The columns of `re.trends`, which returns one row per day. The last groups compare the period's beginning and end.
+/// They are the same in every row.
 private enum TrendColumns {
     static let day = Columns([
         .text("date"), .number("new_at_risk"), .number("reengaged_successfully"), .number("outreach_attempts"),
