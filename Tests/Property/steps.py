@@ -92,7 +92,8 @@ LEVELS = ("critical", "high", "medium", "low", "engaged")
 STATUSES = ("active", "dormant", "stale")
 TIERS = ("high", "medium", "low")
 SORTS = ("priority", "name", "last_contact")
-# Priority, score, days, name and id of the last patient before the page. The order by name uses the name, else the numbers.
+# Priority, score, days, name and id of the last patient before the page. The order by name uses the name, the others
+# use the numbers.
 FIRST = (None, None, None, None, None)
 PAIRS = [endpoint for endpoint in registry.READS if endpoint.has_flat]
 
