@@ -1,4 +1,4 @@
-"""Calls each method of the client that openapi-python-client made, by the Python that has its libraries."""
+"""Calls each method of the client that openapi-python-client generated. Runs in the environment with its libraries."""
 
 import datetime
 import importlib
@@ -17,7 +17,7 @@ client = AuthenticatedClient(base_url=setting["base"], token=setting["token"],
 here, key = {"org_id": setting["organization"]}, str(uuid.uuid4())
 attempt = models.OutreachRequest(patient_id=setting["patient"], method=models.Channel.SMS,
                                  outcome=models.Outcome.FAILED)
-# One metric: this generator sends several as several parameters, whatever `explode` says, and that is a 422.
+# Only one metric: this generator ignores `explode: false` and sends several as separate parameters, which is a 422.
 ARGUMENTS = {
     "getRiskMetrics": here, "getDashboard": here,
     "getPerformance": {**here, "timeframe": models.Timeframe.LAST_7_DAYS},
@@ -32,7 +32,7 @@ ARGUMENTS = {
 
 
 def functions():
-    """Each generated module, under the name of its operation."""
+    """Yields the operation's name and the module of each generated function."""
     for module in pkgutil.walk_packages(generated.api.__path__, "generated.api."):
         if not module.ispkg:
             name = "".join(word.capitalize() for word in module.name.rpartition(".")[2].split("_"))

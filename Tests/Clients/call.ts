@@ -1,4 +1,4 @@
-// Calls each method of the client that openapi-generator made, type-checked under strict.
+// Calls each method of the client that openapi-generator generated. It is type-checked with `strict`.
 import * as client from './index.ts';
 
 // deno-lint-ignore no-explicit-any
@@ -32,18 +32,18 @@ const results = {
   getPageSettings: await service.getPageSettings(),
   getProblem: await service.getProblem({ problem: client.ProblemName.NoSuchPatient }),
 };
-must(Object.keys(results).sort().join() === setting.operations.join(), `not all are called: ${setting.operations}`);
+must(Object.keys(results).sort().join() === setting.operations.join(), `the called methods are not all of ${setting.operations}`);
 
 const patient: client.PatientDetail = results.getPatient;
-must(patient.createdAt instanceof Date && !Number.isNaN(patient.createdAt.getTime()), 'created_at is no time');
-must(results.getTrends.dailyTrends.length === 7 && results.getTrends.dailyTrends[6].date instanceof Date, 'a day is no date');
+must(patient.createdAt instanceof Date && !Number.isNaN(patient.createdAt.getTime()), 'created_at is not a time');
+must(results.getTrends.dailyTrends.length === 7 && results.getTrends.dailyTrends[6].date instanceof Date, 'a day of the trends is not a date');
 const first: client.Patient = results.listPrioritizedPatients.patients[0];
 const level: client.RiskLevel = first.riskLevel;
-must(Object.values(client.RiskLevel).includes(level), 'no level');
-must(results.logOutreach.success === true && typeof results.getProblem === 'string', 'not what it should be');
+must(Object.values(client.RiskLevel).includes(level), 'risk_level is not one of the levels');
+must(results.logOutreach.success === true && typeof results.getProblem === 'string', 'logOutreach or getProblem returned a wrong type');
 try {
   await patients.getPatient({ orgId, patientId: 'nobody at all' });
-  must(false, 'found nobody');
+  must(false, 'getPatient of an unknown id did not fail');
 } catch (error) {
   if (!(error instanceof client.ResponseError)) throw error;
   const problem: client.Problem = client.ProblemFromJSON(await error.response.json());

@@ -1,4 +1,4 @@
-"""Generated clients: the names that their users read, strict compilers, and every method called."""
+"""Generates clients from /openapi.json, checks their type names, compiles them strictly and calls every method."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def stack(directory):
 
 @pytest.fixture(scope="module")
 def document(stack, directory):
-    """As somebody saves it who wants to generate a client."""
+    """The document as a developer downloads it to generate a client."""
     file = directory / "openapi.json"
     file.write_bytes(stack.client.request("GET", "/openapi.json").body)
     return file
@@ -39,7 +39,7 @@ def run(*command, cwd, **environment):
 
 
 def must_have_good_names(models, document):
-    """Each model is a component under its own name, and all that have fields or words are there."""
+    """Each model has the name of a component, and each component with fields or values has a model."""
     names = {re.sub("[^a-z]", "", file.stem.lower()) for file in models if file.stem not in ("__init__", "index")}
     assert not [file.name for file in models if "inner" in file.stem.lower()
                 or re.search(r"\d$|_item$|response", file.stem.lower())]
@@ -79,8 +79,8 @@ def test_openapi_generators_typescript_fetch(stack, directory, document):
     must_have_good_names(list((folder / "models").glob("*.ts")), document)
     assert f'BASE_PATH = "https://localhost:{stack.settings["HTTPS_PORT"]}"' in (folder / "runtime.ts").read_text()
     shutil.copy(HERE / "call.ts", folder)
-    # Deno takes no certificate that is its own authority. Its own default, which the generator's runtime does not keep,
-    # is no part of --strict.
+    # Deno refuses a certificate that is its own authority. `noImplicitOverride` is a default of Deno that the
+    # generator's runtime violates. It is not a part of TypeScript's `strict`.
     (folder / "deno.json").write_text(
         '{"compilerOptions": {"strict": true, "noImplicitOverride": false, "lib": ["deno.window", "dom"]}}'
     )

@@ -1,4 +1,4 @@
-"""The answers over HTTP as rows of the plain functions that they are to equal, column by column."""
+"""Turns HTTP responses into rows that can be compared with those of the plain functions, column by column."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ PATHS = {(question.endpoint.function, question.values()): question.path() for qu
 
 
 def path_of(organization, question):
-    """None where it cannot be asked over HTTP."""
+    """Returns the path of the request, or None if the HTTP interface cannot express the question."""
     name, arguments = question.function, question.arguments
     if name == "trends":
         return f"trends?period={DAYS[arguments[0]]}&metrics={METRICS}"
@@ -32,13 +32,13 @@ def path_of(organization, question):
 
 
 def list_of(question):
-    """What is wanted, the limit and the place."""
+    """Returns the filter, the limit and the position after which the page begins."""
     number = len(Wanted._fields)
     return Wanted(*question.arguments[:number]), question.arguments[number], tuple(question.arguments[number + 1:])
 
 
 def filters_of(wanted):
-    """The parameters that are given: none that is the default."""
+    """Returns the query's parameters, without those that have their default."""
     given = {"risk_level": wanted.level, "engagement_status": wanted.status, "action_priority": wanted.priority, "risk_tier": wanted.tier,
              "q": wanted.q, "sort": None if wanted.sort == "priority" else wanted.sort, "include": "notes" if wanted.notes else None}
     return {name: value for name, value in given.items() if value is not None}
@@ -53,7 +53,7 @@ def base64url(data):
 
 
 def cursor_of(organization, wanted, place):
-    """As the server writes them; None where it could not have."""
+    """Returns a cursor in the server's notation, or None for a position that the server never writes."""
     if place == FIRST:
         return ""
     *numbers, name, id = place
@@ -65,7 +65,7 @@ def cursor_of(organization, wanted, place):
 
 
 def plain_arguments(question):
-    """One patient more than a page shows tells whether another page follows."""
+    """Returns the plain function's arguments: for the list one patient more, which shows whether a page follows."""
     if question.function == "prioritized_patients":
         wanted, limit, place = list_of(question)
         return (*wanted, limit + 1, *place)
@@ -73,13 +73,13 @@ def plain_arguments(question):
 
 
 def rows_of(question, answer):
-    """The rows that an answer is made of, and what else it says of them."""
+    """Returns the rows of a response, and its data that are not in rows."""
     known = globals().get("rows_of_" + question.function)
     return known(answer, *question.arguments) if known else (rows_of_any(answer), None)
 
 
 def expected(question, rows):
-    """The same of the plain rows, which come as JSON."""
+    """Returns the same as rows_of from the plain function's rows, which are JSON objects."""
     if question.function == "prioritized_patients":
         wanted, limit, _ = list_of(question)
         aside = {"total", "sort_name"} if wanted.notes else {"total", "sort_name", "treatment_notes"}
@@ -97,7 +97,7 @@ def by_channel(figures):
 
 
 def rows_of_any(answer):
-    """Where an object's members are the columns, and a list's elements, if there is a list, the rows."""
+    """Returns a row for each element of the response's list, or one row. Members of objects become its columns."""
     columns, listed = {}, [{}]
     inner = [answer]
     while inner:

@@ -1,4 +1,4 @@
-"""Asks for an answer, flat or plain, as text."""
+"""Runs a flat or a plain query and returns its result as text."""
 
 import json
 from itertools import zip_longest
@@ -7,7 +7,7 @@ import psycopg2
 
 from steps import registry
 
-# What the server asks, as one text, and for the list the place of its last patient.
+# The result of a query as one text. For the list, also the position of the page's last patient.
 TEXT = "SELECT string_agg(f::text, E'\\n'), NULL FROM re.{name}({parameters}) f"
 PAGE = ("SELECT string_agg(f::text, E'\\n'), (array_agg(CASE WHEN f.sort_name IS NULL "
         "THEN json_build_array(f.action_priority, f.risk_score, f.days_since_last_contact, NULL, f.id) "
@@ -22,7 +22,7 @@ class Mismatch(Exception):
 
 
 def difference(flat, plain, most=10):
-    """Both answers; of long ones, the rows that differ."""
+    """Returns both results, or only the rows that differ if the results are long."""
     if max(str(flat).count("\n"), str(plain).count("\n")) < most:
         return f"flat:  {flat}\nplain: {plain}"
     pairs = list(zip_longest(str(flat).split("\n"), str(plain).split("\n"), fillvalue="(nothing)"))
@@ -32,7 +32,7 @@ def difference(flat, plain, most=10):
 
 
 def ask(session, prefix, organization, question):
-    """The answer as text, and the place of the last patient on a page."""
+    """Returns the result as text, and the position of the last patient on a page."""
     types = TYPES[question.function]
     name = prefix + question.function
     body = (PAGE if question.function == "prioritized_patients" else TEXT).format(
@@ -45,7 +45,7 @@ def ask(session, prefix, organization, question):
 
 
 def ask_both(session, organization, question):
-    """Whether the derived rows are current, the flat and the plain answer, in one statement and so in one snapshot."""
+    """Returns whether the derived rows are current, the flat and the plain result, in one statement and snapshot."""
     types = TYPES[question.function]
     parameters = ", ".join(f"${i + 1}" for i in range(len(types)))
     body = "SELECT re.is_current($1), " + ", ".join(

@@ -1,11 +1,11 @@
-"""Which attempt a booking is attributed to, and when."""
+"""Cases of attribution: to which attempt a booking is attributed, and when."""
 
 from instants import DAY, HOUR, instant
 from rows import uuid
 from script import NOW, around, case
 
 
-@case("of two successes at one instant, the greater id gets the booking")
+@case("a booking is attributed to the greater id of two successes at one instant")
 def tie(s):
     for first, second in ((1, 2), (4, 3)):
         s.sql("TRUNCATE public.organizations CASCADE")
@@ -19,7 +19,7 @@ def tie(s):
         s.check()
 
 
-@case("a booking is attributed up to exactly 336 hours after the attempt, whatever summer time does")
+@case("a booking is attributed for exactly 336 hours after the attempt, across changes of summer time too")
 def hours(s):
     for zone, after_change in (("America/New_York", "2025-03-20T12:00:00"), ("America/New_York", "2024-11-10T12:00:00"),
                                ("Europe/London", "2025-04-08T12:00:00")):
@@ -37,7 +37,7 @@ def hours(s):
     s.session_zone("UTC")
 
 
-@case("a later success takes the bookings after it, and a cancelled one gives them back")
+@case("a later success takes over later bookings, and a cancelled one returns them")
 def later_success(s):
     s.clinic()
     s.outreach(NOW - 9 * DAY, method="email", number=1)
@@ -56,7 +56,7 @@ def later_success(s):
     s.check()
 
 
-@case("a booking, an attempt, an appointment or a conversation stamped after now comes with its instant, and goes again")
+@case("rows with a time after now count from that time on, and no longer when now moves back")
 def stamps_to_come(s):
     s.clinic("Australia/Sydney")
     s.outreach(NOW - DAY, method="phone")

@@ -1,4 +1,4 @@
-"""Windows of days, midnights and zones."""
+"""Cases of windows of days, of midnights and of time zones."""
 
 import rows
 from instants import DAY, HOUR, SECOND, day_of, instant, midnight
@@ -6,7 +6,7 @@ from script import ID, NOW, around, case
 from steps import ALL, SUMMARIES, TRENDS, USUAL
 
 
-@case("a missed appointment leaves its 14 and its 90 days, and comes back with time")
+@case("a missed appointment leaves the windows of 14 and 90 days, and is in them again when now moves back")
 def misses_leave(s):
     for zone in ("Europe/London", "Australia/Lord_Howe"):
         s.sql("TRUNCATE public.organizations CASCADE")
@@ -19,7 +19,7 @@ def misses_leave(s):
             s.look_at(*around(midnight(day_of(NOW, zone) + days, zone)))
 
 
-@case("a completed appointment leaves the attendance rate's 90 days, and comes back with time")
+@case("a completed appointment leaves the attendance rate's 90 days, and is in them again when now moves back")
 def visits_leave(s):
     for zone in ("Europe/London", "Australia/Lord_Howe"):
         s.sql("TRUNCATE public.organizations CASCADE")
@@ -32,7 +32,7 @@ def visits_leave(s):
             s.look_at(*around(midnight(day_of(NOW, zone) + days, zone)))
 
 
-@case("the first and last instants of the 7, 14, 30 and 90 days")
+@case("rows at the first and last instants of the windows of 7, 14, 30 and 90 days")
 def windows(s):
     for zone in ("America/New_York", "Asia/Kolkata"):
         s.sql("TRUNCATE public.organizations CASCADE")
@@ -46,7 +46,7 @@ def windows(s):
         s.look_at(*around(s.midnight(1)), *around(s.midnight(-1)))
 
 
-@case("the same attempt counts in performance by its own day and in trends by the booking's")
+@case("performance counts an attempt on its own day, trends on the day of the booking")
 def two_days(s):
     s.clinic("Pacific/Apia")
     s.outreach(s.midnight(-2) - 1, method="phone")
@@ -57,9 +57,7 @@ def two_days(s):
     s.check(ALL)
 
 
-# Days and zones.
-
-@case("each midnight, where summer time begins or ends, a day is left out or comes twice")
+@case("midnights where summer time begins or ends, a zone skips a day or has a day twice")
 def midnights(s):
     for zone, about in (("Europe/London", "2025-03-30T00:00:00"), ("America/New_York", "2024-11-03T12:00:00"),
                         ("Australia/Lord_Howe", "2025-04-05T12:00:00"), ("Australia/Sydney", "2024-10-06T00:00:00"),
@@ -83,7 +81,7 @@ def midnights(s):
             s.check(SUMMARIES + TRENDS[:1])
 
 
-@case("a contact of tomorrow, on the day that ran backwards")
+@case("a contact dated tomorrow, on a day whose clocks went back across midnight")
 def tomorrow(s):
     fold = instant("2010-11-07T02:30:30")
     s.clinic("America/St_Johns", fold, ("p1", "p2", "p3"))
@@ -94,7 +92,7 @@ def tomorrow(s):
         s.look_at(now, questions=USUAL)
 
 
-@case("the first and the last instant of the calendar")
+@case("rows at the first and the last instant that a timestamp may have")
 def calendar(s):
     first, last = instant("0001-01-01T00:00:00"), instant("9999-12-31T23:59:59.999999")
     for zone in ("America/New_York", "Pacific/Kiritimati"):
@@ -108,7 +106,7 @@ def calendar(s):
         s.look_at(NOW, last, last - 1, first, NOW, questions=ALL)
 
 
-@case("a changed time zone moves every day")
+@case("a changed time zone moves the borders of all days")
 def zones(s):
     s.clinic("UTC")
     for days in (0, 6, 7, 13, 14, 30, 45, 90):

@@ -1,4 +1,4 @@
-"""Patients who come, go, or pass from level to level."""
+"""Cases of patients who are created, archived or deleted, or change their level."""
 
 import rows
 from instants import DAY, HOUR, SECOND, day_of, literal, midnight
@@ -6,7 +6,7 @@ from script import ID, NOW, around, case
 from steps import ALL, LEVELS, SORTS, STATUSES, SUMMARIES, TIERS, TRENDS, USUAL, Wanted, walk
 
 
-@case("a patient is archived, now or with time, and restored")
+@case("a patient is archived, at once or at a later instant, and restored")
 def archive(s):
     s.clinic()
     s.outreach(NOW - 3 * DAY, "failed")
@@ -28,7 +28,7 @@ def archive(s):
     s.check(ALL)
 
 
-@case("a patient who is not created yet has outreach that counts, and comes with the instant")
+@case("a patient created in the future counts from that instant on, the outreach to the patient at once")
 def not_yet(s):
     created = NOW + 2 * HOUR
     s.clinic()
@@ -43,7 +43,7 @@ def not_yet(s):
     s.check(ALL)
 
 
-@case("a contact before intake is the first day a patient is counted on")
+@case("a patient counts from a contact before intake on")
 def before_intake(s):
     s.clinic()
     s.sql(rows.patient(ID, "old", NOW - 10 * DAY), rows.patient(ID, "new", NOW - 10 * DAY))
@@ -55,7 +55,7 @@ def before_intake(s):
     s.check(ALL)
 
 
-@case("nobody, and nothing but patients")
+@case("a database without organizations, and organizations without rows")
 def empty(s):
     s.at(NOW)
     s.check(ALL)
@@ -71,7 +71,7 @@ def empty(s):
     s.check(ALL)
 
 
-@case("every day from contact to oblivion, for every class, in the order of priority")
+@case("every day since the last contact, for every class of patients, in the order of priority")
 def every_day(s):
     s.at(NOW)
     s.sql(rows.organization(ID, "Europe/London"))
@@ -97,7 +97,7 @@ def every_day(s):
                 *(Wanted(tier=tier, sort="last_contact") for tier in TIERS), *(Wanted(tier=tier, sort="name") for tier in TIERS))), *TRENDS))
 
 
-@case("equal patients stand in the order of their ids by byte, those of one name too")
+@case("equal patients are sorted by the bytes of their ids, also those of one name")
 def equal(s):
     s.clinic(patients=())
     for id in ("a", "B", "b", "é", "e\u0301", "Z", "10", "9"):
@@ -105,7 +105,7 @@ def equal(s):
     s.check(tuple(walk(Wanted(q=q, sort=sort), limit, 20) for sort in SORTS for q in (None, "NAME") for limit in (1, 3, 200)))
 
 
-@case("a patient who is renamed is found by the new name alone, and stands where it says")
+@case("a renamed patient is found by the new name alone and sorted by it")
 def rename(s):
     s.clinic(patients=tuple(f"p{number}" for number in range(12)))
     questions = tuple(walk(Wanted(q=q, sort=sort), 1, 20) for q in ("soren", "A patient", "5550199") for sort in SORTS) + (
@@ -117,7 +117,7 @@ def rename(s):
         s.check(questions)
 
 
-@case("several contacts on one day, and the one in the middle goes")
+@case("several contacts on one day are deleted one by one")
 def contacts(s):
     s.clinic("Asia/Kolkata")
     for days in (50, 30, 30, 9):
@@ -129,7 +129,7 @@ def contacts(s):
         s.check(ALL)
 
 
-@case("a contact on the very day on which a level begins, the day before and the day after")
+@case("a contact on the day on which a level begins, the day before and the day after")
 def gaps(s):
     s.clinic("Europe/London")
     for days in (7, 14, 30, 45):

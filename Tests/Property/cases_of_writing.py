@@ -1,4 +1,4 @@
-"""Every way to write, and not to."""
+"""Cases of every kind of write, also of those that are rolled back or refused."""
 
 import rows
 from instants import DAY, literal
@@ -7,7 +7,7 @@ from script import COUNTS, ID, NOW, case
 from steps import ALL, SUMMARIES, USUAL, Advance, Check
 
 
-@case("a row moves to another patient, another organization, another id")
+@case("a row moves to another patient, organization or id")
 def moves(s):
     s.clinic()
     s.sql(rows.organization("elsewhere", "Asia/Kolkata"), rows.patient("elsewhere", "p1", NOW - 50 * DAY))
@@ -25,7 +25,7 @@ def moves(s):
     s.check()
 
 
-@case("what is rolled back, whole or to a savepoint, and what a constraint refuses")
+@case("writes that are rolled back, entirely or to a savepoint, or refused by a constraint")
 def rollbacks(s):
     s.clinic()
     s.check()
@@ -50,7 +50,7 @@ def rollbacks(s):
     s.check()
 
 
-@case("a transaction of another session, open while others read and advance, ends at last")
+@case("a writer's transaction stays open while other sessions read and refresh")
 def open_transaction(s):
     s.clinic()
     s.second("BEGIN", rows.conversation(ID, "c1", "p1", NOW - DAY), rows.outreach(ID, uuid(1), "p2", "sms", "failed", NOW - DAY))
@@ -63,7 +63,7 @@ def open_transaction(s):
     s.check()
     s.second("ROLLBACK")
     s.check()
-    # The mark of the first is there when the second writes, and gone when the second commits.
+    # The pending change of the first writer exists when the second writes, and is processed before the second commits.
     s.conversation(NOW - 5 * DAY)
     s.second("BEGIN", rows.conversation(ID, "c9", "p1", NOW))
     s.check()
@@ -71,7 +71,7 @@ def open_transaction(s):
     s.check()
 
 
-@case("a reader does not wait for another's advance, and is exact all the same")
+@case("a reader does not wait for a refresh by another session, and its result is exact")
 def locked(s):
     s.clinic()
     s.check()
@@ -95,7 +95,7 @@ CHANGES = (
     "appointments SET patient_id = 'p2'", "conversations SET sentiment = NULL")
 
 
-@case("each column that an answer shows")
+@case("each column of the responses is updated")
 def columns(s):
     s.clinic()
     s.appointment(NOW - 20 * DAY, "completed")
@@ -106,7 +106,7 @@ def columns(s):
         s.check()
 
 
-@case("TRUNCATE of each table, with and without a build before")
+@case("TRUNCATE of each table, with and without derived rows")
 def truncations(s):
     for table in ("conversations", "outreach_log", "appointments", "patients CASCADE", "organizations CASCADE"):
         for checked in (True, False):
@@ -123,7 +123,7 @@ def truncations(s):
             s.check()
 
 
-@case("TRUNCATE by a transaction whose snapshot is older than the organization it empties")
+@case("TRUNCATE by a transaction whose snapshot is older than the organization")
 def old_snapshot(s):
     s.at(NOW)
     s.second("BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM pg_class")
@@ -134,7 +134,7 @@ def old_snapshot(s):
     s.check()
 
 
-@case("an organization goes and comes again, in another zone, with the same generation never twice")
+@case("an organization is deleted and inserted again, in another zone, and never repeats a generation")
 def again(s):
     for zone in ("Europe/London", "Asia/Kolkata", "Europe/London"):
         s.clinic(zone)
@@ -147,7 +147,7 @@ def again(s):
     s.check()
 
 
-@case("bulk writes are worked off in odd chunks, with looks in between")
+@case("bulk writes are processed in chunks of odd sizes, with reads in between")
 def chunks(s):
     s.clinic(patients=[f"p{n}" for n in range(1, 30)])
     s.sql("INSERT INTO public.conversations (organization_id, id, patient_id, occurred_at) SELECT organization_id, 'c' || id || i, id, "
@@ -164,7 +164,7 @@ def chunks(s):
     s.steps.append(Check(ID, "deep", ()))
 
 
-@case("time leaps far ahead and far back")
+@case("now moves far ahead and far back")
 def leaps(s):
     s.clinic("America/New_York")
     s.conversation(NOW - DAY)

@@ -1,8 +1,8 @@
-# Sourced by the scripts that run the property test: a private PostgreSQL for as long as they run.
+# Sourced by the scripts that run the property test. Starts a private PostgreSQL, and stops it when the script ends.
 
 . "${BASH_SOURCE[0]%/*}/../../scripts/lib/common.bash"
 
-# What the caller has set up for a stack of his own is not meant for this one.
+# The caller's settings are for another stack.
 unset "${!PG@}" "${!STACK_@}" DATABASE_URL DATABASE_ROLE
 export PYTHONDONTWRITEBYTECODE=1
 
@@ -11,10 +11,10 @@ start_cluster() {
     trap stop_cluster EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
-    # As root, PostgreSQL runs as a user of its own, who passes through here.
+# For root, the stack runs PostgreSQL as another user, who must be able to enter this directory.
     chmod 755 -- "$temporary"
     stack postgres-start
-    # Nothing here has to outlive a power cut.
+    # The data need not survive a power failure.
     psql_of postgres --command='ALTER SYSTEM SET fsync = off' --command='SELECT pg_reload_conf()' >/dev/null
 }
 
@@ -38,14 +38,16 @@ psql_of() { # database, options…
     psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$url" "${@:2}" </dev/null
 }
 
-# A database made by one sql/ folder, whose own collation is not the order by byte that answers are in.
+# Creates a database by the migrations of one sql/ folder. Its default collation must not be the order by byte, which
+# the responses have: a forgotten COLLATE "C" would not show otherwise.
 create_database() { # name, sql folder
     psql_of postgres --command="CREATE DATABASE $1 TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
     DATABASE_URL=$(url_of "$1") timeout 120 "$2/migrate"
 }
 
-# In the background, so that a signal to this script is heard at once. The deadline is for what hangs in spite of the
-# sessions' own: minutes, the directed cases (on a slow machine) and a search for a shorter sequence.
+# Runs in the background, because bash handles a signal only between commands. The sessions have timeouts of their own:
+# this one, in seconds, ends a test that hangs in spite of them. It allows for the random part (MINUTES), the directed
+# cases on a slow machine, and the search for a shorter sequence.
 run_property() { # database, sql folder, MINUTES, SEED, SHRINK_SECONDS
     local seconds test=property.py
     [[ ${OVER_HTTP-} != 1 ]] || test=over_http.py

@@ -1,4 +1,4 @@
-"""Flat answers against plain ones."""
+"""Compares the results of flat queries with those of plain ones."""
 
 import json
 import time
@@ -9,7 +9,7 @@ from asking import Mismatch, ask
 from steps import FIRST, Question
 
 ADVANCES = 10_000
-# All that answers are made of; what a patient's own page shows is included.
+# A digest of all data that responses contain, those of a patient's own page too.
 GENERATION = """SELECT re.now(), (SELECT generation FROM re.organization_state WHERE organization_id = $1), md5(concat(
     (SELECT string_agg(m::text, E'\\n' ORDER BY patient_id) FROM public.patient_reengagement_master_view m WHERE organization_id = $1),
     (SELECT string_agg(a::text, E'\\n' ORDER BY id) FROM re.attempt a WHERE organization_id = $1),
@@ -17,39 +17,37 @@ GENERATION = """SELECT re.now(), (SELECT generation FROM re.organization_state W
 
 
 class Comparer:
-    """Compares in the sessions' state of the moment, which nobody else is changing meanwhile."""
+    """Compares in the sessions' current state, which no other thread may change during a comparison."""
 
     def __init__(self, sessions):
         self.sessions, self.comparisons = sessions, 0
         self.reset()
 
     def reset(self):
-        self.kept, self.seen = {}, {}
+        self.recorded, self.seen = {}, {}
 
     def check(self, check):
         getattr(self, check.way)(check)
 
-    # The ways to compare.
-
     def dispatcher(self, check):
-        """What the server would answer now, whatever is pending."""
+        """Compares the dispatcher's result, which the server would return, with changes pending or not."""
         self.sessions.reader.bind(check.organization)
         self.compare(check, self.sessions.reader, ("",))
 
     def flat(self, check):
-        # Of an organization that there has never been, nothing is derived.
+        # For an organization that has never existed, there are no derived rows.
         if self.advance_all(check.organization, 1000):
             self.compare(check, self.sessions.reader, ("flat_",))
             self.check_generation(check.organization)
 
     def both(self, check):
-        """As the server would answer; then from the derived rows, which must be current now."""
+        """Compares the dispatcher's result, then the flat query's after a refresh, which must be current."""
         self.sessions.reader.bind(check.organization)
         self.compare(check, self.sessions.reader, ("",))
         self.flat(check)
 
     def operator(self, check):
-        """By a superuser, who is not bound to the organization that his setting names."""
+        """Compares as a superuser, whom the setting does not bind to an organization."""
         self.sessions.writer.run("SET reengagement.organization = 'elsewhere'")
         self.compare(check, self.sessions.writer, ("",))
 
@@ -60,11 +58,11 @@ class Comparer:
         self.in_transaction(check, self.sessions.reader, "BEGIN READ ONLY")
 
     def one_transaction(self, check):
-        """Several answers in one transaction, as the server's pipeline."""
+        """Compares several results in one transaction, as in the server's pipeline."""
         self.in_transaction(check, self.sessions.reader, "BEGIN")
 
     def uncommitted(self, check):
-        """By a writer who has not committed yet, and may not."""
+        """Compares in a writer's transaction before it commits or rolls back."""
         *statements, end = check.within
         self.sessions.writer.run("BEGIN")
         try:
@@ -74,7 +72,7 @@ class Comparer:
             self.sessions.writer.try_to(end)
 
     def deep(self, check):
-        """The derived rows against those that a build from nothing gives."""
+        """Compares the derived rows with those that a rebuild makes."""
         organization, writer = check.organization, self.sessions.writer
         self.advance_all(organization, 1000)
         grown = self.derived_rows(organization)
@@ -93,10 +91,8 @@ class Comparer:
             writer.run("ROLLBACK")
         self.comparisons += 1
         if grown != built:
-            raise Mismatch(organization, "deep", Question("derived rows, grown and built anew"),
+            raise Mismatch(organization, "deep", Question("derived rows, refreshed and rebuilt"),
                            "\n".join(sorted(grown - built)), "\n".join(sorted(built - grown)))
-
-    # What they are made of.
 
     def in_transaction(self, check, session, begin):
         if session is self.sessions.reader:
@@ -112,21 +108,21 @@ class Comparer:
         for question in check.questions:
             if question.function == "walk":
                 self.walk(check, session, prefixes, *question.arguments)
-            elif question.function == "from_kept":
+            elif question.function == "from_recorded":
                 wanted, limit, which = question.arguments
-                kept = self.kept.get((check.organization, wanted.sort == "name"), [FIRST])
-                self.compare_one(check, session, prefixes, wanted.page(limit, kept[which % len(kept)]))
+                places = self.recorded.get((check.organization, wanted.sort == "name"), [FIRST])
+                self.compare_one(check, session, prefixes, wanted.page(limit, places[which % len(places)]))
             else:
                 self.compare_one(check, session, prefixes, question)
 
     def walk(self, check, session, prefixes, wanted, limit, most_pages):
-        """From page to page, whose ends are kept as places to go on from at another time."""
+        """Compares page after page, and records their ends as positions for later questions."""
         place = FIRST
         for _ in range(most_pages):
             place = self.compare_one(check, session, prefixes, wanted.page(limit, place))
             if place is None or place[-1] is None:
                 break
-            self.kept.setdefault((check.organization, wanted.sort == "name"), []).append(tuple(place))
+            self.recorded.setdefault((check.organization, wanted.sort == "name"), []).append(tuple(place))
 
     def compare_one(self, check, session, prefixes, question):
         plain, place = ask(session, "plain_", check.organization, question)
@@ -138,7 +134,10 @@ class Comparer:
         return place
 
     def advance_all(self, organization, most):
-        """Works off all there is. Whether the derived rows are current now, as those of an organization that exists must be."""
+        """Processes all pending changes, and returns whether the derived rows are current.
+
+        They must be, if the organization exists.
+        """
         reader = self.sessions.reader
         known = self.sessions.writer.run(f"SELECT FROM public.organizations WHERE id = '{organization}'")
         for _ in range(ADVANCES):
@@ -147,23 +146,23 @@ class Comparer:
                 break
             time.sleep(0.001 if busy else 0)
         else:
-            raise Mismatch(organization, "advance", Question("advance"), "something remains for ever", "an end")
+            raise Mismatch(organization, "advance", Question("advance"), "changes remain pending", "no pending change")
         current = reader.execute_prepared("is_current", "SELECT re.is_current($1)", "(text)", (organization,))[0][0]
         if not current and known:
             raise Mismatch(organization, "advance", Question("is_current"), "not current, though nothing remains", "current")
         return current
 
     def check_generation(self, organization):
-        """At one now, another answer has another generation."""
+        """At the same now, a changed response must have a changed generation."""
         [(now, generation, answers)] = self.sessions.writer.execute_prepared("generation", GENERATION, "(text)", (organization,))
         before = self.seen.setdefault((organization, now, generation), answers)
         self.comparisons += 1
         if before != answers:
             raise Mismatch(organization, "generation", Question("generation"),
-                           f"generation {generation} again", "another generation, since some answer has changed")
+                           f"generation {generation} again", "another generation, since a response has changed")
 
     def derived_rows(self, organization):
-        """All but the bounds of validity, which may differ, and counters at nought."""
+        """Returns the derived rows without their validity intervals, which may differ, and without counters of 0."""
         rows = set()
         for table in self.sessions.derived:
             if table in ("pending_change", "organization_state"):

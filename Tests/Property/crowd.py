@@ -1,4 +1,4 @@
-"""Writers, rollbacks, background work and readers at once, each in a thread and a session of its own."""
+"""Runs writers, rollbacks, background refreshes and readers at once, each in its own thread and session."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ WRITERS, ADVANCERS, READERS = 4, 2, 3
 
 
 class Round:
-    """What the threads share."""
+    """State that the threads share."""
 
     def __init__(self, url, role, seed):
         self.url, self.role, self.seed = url, role, seed
@@ -55,12 +55,12 @@ class Crowd:
         self.url, self.sessions, self.player = url, sessions, player
 
     def round(self, seed, seconds):
-        """What went wrong, or None."""
+        """Returns the errors, or None."""
         random, shared = Random(seed), Round(self.url, self.sessions.role, seed)
         self.player.begin()
         for step in beginning():
             self.player.run(step)
-        # Now and then a reader whose clock is another.
+        # Sometimes one reader has another now.
         clocks = [NOW] * (READERS - 1) + [random.choice((NOW, NOW, NOW + DAY, NOW - 1))]
         jobs = [(writing, number) for number in range(WRITERS)] + [(advancing, number) for number in range(ADVANCERS)] + \
             [(Reading.loop, clock) for clock in clocks]
@@ -83,7 +83,7 @@ class Crowd:
         return "\n".join(shared.failures) or None
 
     def look_in(self, shared, random, seconds):
-        """Every now and then the writers pause; the background work does not, nor readers with other clocks."""
+        """Pauses the writers from time to time to compare. Refreshes and readers with another now continue."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and not shared.over.wait(0.2):
             with shared.gate.shut():
@@ -94,12 +94,12 @@ class Crowd:
             self.check(shared, Check(organization, "both", ALL))
             self.check(shared, Check(organization, "deep", ()))
         if shared.current == 0:
-            shared.fail("in no snapshot of the whole round were the derived rows current")
+            shared.fail("the derived rows were current in no snapshot of the round")
 
     def check(self, shared, check):
         error = self.player.failure(check)
         if error:
-            shared.fail(f"writers held off: {error}\n{difference(getattr(error, 'flat', ''), getattr(error, 'plain', ''))}")
+            shared.fail(f"with paused writers: {error}\n{difference(getattr(error, 'flat', ''), getattr(error, 'plain', ''))}")
 
 
 def beginning():

@@ -1,4 +1,4 @@
-"""Readers and background work of a crowd."""
+"""Readers and background refreshes that run at the same time as the writers."""
 
 import time
 
@@ -8,7 +8,7 @@ from steps import EVERYBODY, FIRST, LISTS, PERFORMANCE, SUMMARIES, TRENDS, Wante
 
 QUESTIONS = SUMMARIES + PERFORMANCE + TRENDS[:2] + LISTS[:1] + (
     EVERYBODY.page(3, FIRST), Wanted(sort="name", notes=True).page(5, FIRST), Wanted(status="active", q="pat", sort="last_contact").page(200, FIRST))
-# Each figure twice, from different derived rows.
+# Each figure has two queries, which read different derived rows.
 FIGURES = (("attempts", "SELECT outreach_attempts FROM re.performance($1, 'last_90_days')"),
            ("attempts", "SELECT sum(outreach_attempts)::bigint FROM re.trends($1, 90)"),
            ("patients", "SELECT max(total_patients) FROM re.dashboard($1)"),
@@ -30,7 +30,7 @@ class Reading:
             time.sleep(random.choice((0, 0, 0.002)))
 
     def acknowledged(self):
-        """What was acknowledged before the read began is in it, and nothing that begins after it has ended."""
+        """A read must include each write acknowledged before it began, and no write that began after it ended."""
         self.reader.bind(BUSY)
         number = self.random.randrange(len(FIGURES))
         figure, body = FIGURES[number]
@@ -40,10 +40,10 @@ class Reading:
         least, most = tally.range_since(before)
         self.shared.count("comparisons")
         if not least <= value <= most:
-            self.shared.fail(f"{body} gives {value}; what is acknowledged and what has begun allow {least} to {most}")
+            self.shared.fail(f"{body} returns {value}, but the acknowledged and begun writes allow {least} to {most}")
 
     def one_piece(self):
-        """An answer is of one moment in all its parts, whatever is written meanwhile."""
+        """All parts of a result must be from one moment, during writes too."""
         self.reader.bind(BUSY)
         total, levels, listed = self.reader.execute_prepared("piece", """
             SELECT max(total_patients), max(critical_count + high_count + medium_count + low_count + engaged_count), count(id)
@@ -61,7 +61,7 @@ class Reading:
             self.shared.count("current")
 
     def in_one_snapshot(self):
-        """A transaction with one snapshot, where the server's own function must answer from it too."""
+        """Compares in a transaction with one snapshot, from which the dispatcher must read too."""
         organization = self.random.choice((BUSY, QUIET))
         self.reader.advance(organization, self.random.choice((1, 1000)))
         self.reader.run("BEGIN ISOLATION LEVEL REPEATABLE READ")
@@ -81,7 +81,7 @@ class Reading:
 
 
 def advancing(shared, number, random):
-    """As a server's background thread, but in odd chunks."""
+    """Refreshes like a server's background thread, but in chunks of odd sizes."""
     reader = shared.reader()
     while not shared.over.is_set():
         for organization, in reader.execute_prepared("due", "SELECT d FROM re.organizations_due($1) d", "(integer)", (10,)):

@@ -1,4 +1,4 @@
-"""Writers of a crowd. Each knows by how much a write changes the three figures that readers watch."""
+"""Writers that run at the same time. Each records by how much it changes the three figures that readers check."""
 
 import time
 from contextlib import ExitStack
@@ -13,7 +13,7 @@ from steps import quoted
 BUSY, QUIET = "busy", "quiet"
 NOW = instant("2025-06-30T12:00:00.5")
 PATIENTS = tuple(f"p{number}" for number in range(12))
-# Constraints, and what writers do to each other.
+# Errors that are expected: violated constraints, and conflicts with other writers.
 REFUSED = ("23", "40", "55P03")
 
 
@@ -38,7 +38,7 @@ class Writer:
         self.shared.count("writes")
 
     def commit(self, *statements, **changes):
-        """In one transaction; whether it happened."""
+        """Runs the statements in one transaction, and returns whether it committed."""
         isolation = self.random.choice(("READ COMMITTED",) * 6 + ("REPEATABLE READ", "SERIALIZABLE"))
         begin = [f"BEGIN ISOLATION LEVEL {isolation}"] if len(statements) > 1 else []
         try:
@@ -68,8 +68,6 @@ class Writer:
     def an_attempt(self, id):
         r = self.random
         return rows.outreach(BUSY, uuid(id), self.some(), r.choice(METHODS), r.choice(OUTCOMES), self.past(), r.random() < 0.5)
-
-    # What it does.
 
     def attempt(self):
         id = self.id()
@@ -140,7 +138,7 @@ class Writer:
             self.attempts.append(id)
 
     def slowly(self):
-        """Long enough for others to read and advance in between."""
+        """Keeps a transaction open long enough for other sessions to read and refresh."""
         at = NOW - DAY
         self.commit(self.an_attempt(self.id()), f"SELECT pg_sleep({self.random.choice((0.002, 0.01, 0.05))})",
                     rows.appointment(BUSY, f"a{self.id()}", self.some(), at, "no_show", at - HOUR), attempts=1, missed=1)
@@ -150,7 +148,7 @@ class Writer:
         self.commit(f"UPDATE public.organizations SET {change} WHERE id = '{BUSY}'")
 
     def quiet(self):
-        """The other organization has no figures to watch: there, anything goes."""
+        """Writes to the organization without watched figures, where any change is allowed."""
         r, here = self.random, f"WHERE organization_id = '{QUIET}'"
         self.commit(r.choice((
             f"UPDATE public.organizations SET time_zone = '{r.choice(('UTC', 'Europe/London', 'Australia/Lord_Howe'))}' WHERE id = '{QUIET}'",

@@ -1,6 +1,6 @@
-"""The cases that random steps miss, or meet too seldom."""
+"""Cases that random steps never or rarely produce."""
 
-# Each registers its cases as it is imported.
+# Each module registers its cases when it is imported.
 import cases_of_attribution  # noqa: F401
 import cases_of_days  # noqa: F401
 import cases_of_patients  # noqa: F401

@@ -1,13 +1,13 @@
-"""Random instants of one organization, as likely as not on an edge of the definitions."""
+"""Random instants for one organization. About half of them are on a border that the definitions set."""
 
 from instants import DAY, HOUR, SECOND, changes_of_clock, day_of, midnight
 
-# Days ago at which a level, a score, a window or a period begins or ends.
+# Ages in days at which a level, a score, a window or a period begins or ends.
 AGES = (0, 0, 1, 2, 5, 6, 6, 7, 7, 8, 12, 13, 13, 14, 14, 15, 29, 29, 30, 30, 31, 44, 45, 46, 59, 60, 75, 88, 89, 89, 90, 90, 91,
         120, 181, 182, 364, 365, 366, 400)
 WAITS = (-1, 0, 1, SECOND, HOUR, 5 * DAY, 14 * DAY - HOUR, 336 * HOUR - 1, 336 * HOUR, 336 * HOUR, 336 * HOUR + 1, 14 * DAY + HOUR)
 NEAR = (-1, 0, 0, 1)
-# How long after an event a day begins on which it counts otherwise.
+# Numbers of days after an event at whose midnight the event begins to count differently.
 LATER = (0, 1, 6, 7, 13, 14, 15, 29, 30, 31, 44, 45, 89, 90, 91)
 
 
@@ -24,7 +24,7 @@ class Edges:
         return midnight(day_of(self.now, self.zone) - age, self.zone)
 
     def event(self, chance_of_future=0.1):
-        """When something happened, or will."""
+        """Returns the time of an event, in the past or in the future."""
         return self.keep(self.future() if self.random.random() < chance_of_future else self.past())
 
     def past(self):
@@ -47,7 +47,7 @@ class Edges:
                          self.now + r.randrange(1, 60 * DAY)))
 
     def booking(self):
-        """When an appointment was booked: often just so long after a successful attempt."""
+        """Returns when an appointment was booked, often at a border of the time after a successful attempt."""
         if self.successes and self.random.random() < 0.6:
             return self.keep(self.random.choice(self.successes[-30:]) + self.random.choice(WAITS))
         return self.event()
@@ -59,7 +59,7 @@ class Edges:
         return at
 
     def jump(self):
-        """Another now: at an event, at a midnight on which it counts otherwise, near by, or back to the beginning."""
+        """Returns another now: at an event, at a midnight that changes how one counts, near now, or the first now."""
         r, kind = self.random, self.random.random()
         if kind < 0.35:
             to = r.choice(self.known) + r.choice((-1, 0, 1))

@@ -1,4 +1,4 @@
-"""Random steps on several organizations. The same seed gives the same steps, whatever the database answers."""
+"""Random steps on several organizations. They depend on the seed alone, not on results of the database."""
 
 from random import Random
 
@@ -17,7 +17,7 @@ from steps import (
     Everywhere,
     Wanted,
     Write,
-    from_kept,
+    from_recorded,
     quoted,
     walk,
 )
@@ -34,8 +34,6 @@ class Generator(Writes):
         self.clinics = [Clinic(r, f"o{i + 1}", zone, now) for i, zone in enumerate(zones)]
         self.is_other_busy = False
 
-    # Steps.
-
     def beginning(self):
         r = self.random
         yield self.to(self.clinics[0].edges.now)
@@ -46,7 +44,7 @@ class Generator(Writes):
                 yield Write("writer", (write(clinic),))
 
     def steps(self, number):
-        """So many steps of writing and moving, with looks in between."""
+        """Yields this number of random steps that write or move now, with comparisons in between."""
         yield from self.beginning()
         kinds = (self.write, self.write, self.write, self.write, self.write, self.jump, self.jump, self.transaction, self.second_session,
                  self.background, self.post, self.rare)
@@ -88,7 +86,7 @@ class Generator(Writes):
         return self.random.choice(("COMMIT", "COMMIT", "ROLLBACK"))
 
     def second_session(self, clinic):
-        """A transaction that stays open over other steps."""
+        """Opens a transaction that stays open during other steps, or ends it."""
         if self.is_other_busy:
             self.is_other_busy = False
             yield Write("other", (self.end(),))
@@ -117,7 +115,7 @@ class Generator(Writes):
                         (6, 6, 4, 1, 1, 1, 1, 1, 0.6))[0]
         if way == "deep":
             return Check(clinic.id, way, ())
-        questions = tuple(r.sample(USUAL + ALL, 4)) + (self.random_page(clinic), from_kept(self.wanted(), r.choice((1, 3, 200)), r.randrange(1000)),
+        questions = tuple(r.sample(USUAL + ALL, 4)) + (self.random_page(clinic), from_recorded(self.wanted(), r.choice((1, 3, 200)), r.randrange(1000)),
                                                        walk(self.wanted(), r.choice((1, 2, 3, 5)), 6))
         within = (*self.some_writes(clinic), self.end()) if way == "uncommitted" else ()
         return Check(clinic.id, way, tuple(r.sample(questions, 5)), within)
@@ -130,7 +128,7 @@ class Generator(Writes):
                       sort=r.choice(SORTS), notes=r.random() < 0.3)
 
     def random_page(self, clinic):
-        """After a place where perhaps nobody is, or can be."""
+        """Returns a page after a position at which there may be no patient, or cannot be one."""
         r = self.random
         wanted, id = self.wanted(), r.choice(PATIENTS + ("", "zz"))
         place = (None, None, None, r.choice(SEARCHES + ("", "john", "l")), id) if wanted.sort == "name" else (
@@ -139,14 +137,14 @@ class Generator(Writes):
         return wanted.page(r.choice((1, 2, 10, 200)), place)
 
     def rare(self, clinic):
-        """What one does to a whole table or organization."""
+        """Yields writes to a whole table or organization."""
         r, id = self.random, quoted(clinic.id)
         bulk = (self.bulk_appointments, self.bulk_patients, self.copy)
         kind = r.choice((*bulk, None, None))
         if kind:
             yield Write("writer", (kind(clinic),))
             return
-        # A TRUNCATE waits for every reader and writer: not beside an open transaction.
+        # A TRUNCATE waits for every reader and writer, so the other session's transaction must end first.
         yield Write("other", ("COMMIT",) if self.is_other_busy else ())
         self.is_other_busy = False
         yield Write("writer", (r.choice((

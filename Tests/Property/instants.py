@@ -1,4 +1,4 @@
-"""Instants as whole microseconds since 1970 in UTC, and the edges at which answers change."""
+"""Instants as whole microseconds since 1970 in UTC, and functions for days and changes of the clocks."""
 
 from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
@@ -12,7 +12,7 @@ DAY = 24 * HOUR
 ZONES = ("Australia/Sydney", "America/New_York", "Europe/London", "Asia/Kolkata", "Australia/Lord_Howe",
          "Pacific/Apia", "America/St_Johns", "UTC", "Pacific/Kiritimati", "America/Sao_Paulo")
 
-# Each is an edge somewhere: see the comment.
+# The comment tells why each is an edge case.
 NOWS = (
     "2025-06-30T12:00:00.500000",
     "2025-01-01T00:00:00",           # a year begins in UTC and London
@@ -30,7 +30,7 @@ def instant(text):
 
 
 def literal(at):
-    """As PostgreSQL reads it, whatever the session's time zone."""
+    """Returns a literal for PostgreSQL that does not depend on the session's time zone."""
     return f"'{(EPOCH + timedelta(microseconds=at)).replace(tzinfo=None).isoformat(' ', 'microseconds')}+00'"
 
 
@@ -43,14 +43,14 @@ def day_of(at, zone):
 
 
 def midnight(day, zone):
-    """An instant at which the day begins: any of them, where it begins twice."""
+    """Returns the instant at which the day begins, or one of them if it begins twice."""
     begin = datetime.combine(date.fromordinal(day), datetime.min.time(), ZoneInfo(zone))
     return (begin.astimezone(timezone.utc) - EPOCH) // timedelta(microseconds=1)
 
 
 @lru_cache(maxsize=1000)
 def changes_of_clock(day, zone):
-    """The instants, from a year before this day of the epoch to two months after, at which the zone's offset changes."""
+    """Returns the instants at which the zone's offset changes, from 370 days before this day to 60 days after it."""
     found = []
     for low in range((day - 370) * DAY, (day + 60) * DAY, DAY):
         high = low + DAY

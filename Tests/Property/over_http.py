@@ -1,7 +1,7 @@
-"""Answers of servers that keep them equal plain ones, whatever is written and whenever it is asked.
+"""Compares the HTTP responses of servers that cache them with the results of plain queries.
 
-The same sequences as ./property plays, asked of two servers on one database, each question more than once, so that
-what can be kept is, and what was kept is asked for again. Run by ./run with OVER_HTTP=1.
+Plays the same sequences as ./property on two servers with one database. Each question is asked more than once, so that
+the servers cache responses and return cached ones. ./run starts this with OVER_HTTP=1.
 """
 
 import itertools
@@ -25,7 +25,7 @@ from sessions import Sessions
 from steps import EVERYBODY, FIRST, PERFORMANCE, SUMMARIES, TRENDS, Check, Everywhere, Question
 
 STEPS = 40
-# Asked at every look, hence kept from the one before wherever nothing has changed.
+# Questions of every comparison. The servers return cached responses to them if nothing has changed since the last one.
 ALWAYS = SUMMARIES + PERFORMANCE[1:2] + TRENDS[:1] + (
     EVERYBODY.page(2, FIRST), Question("patient_detail", ("p1",)),
     Question("patient_detail", ("p2",)))
@@ -41,7 +41,7 @@ class HTTPPlayer(Player):
         return self.asked
 
     def begin(self):
-        # The servers' background work goes on, and may have its locks the other way round.
+        # The servers' background refreshes continue, and may lock the same tables in another order.
         for attempt in range(5):
             try:
                 super().begin()
@@ -61,21 +61,21 @@ class HTTPPlayer(Player):
         super().run(step)
         if isinstance(step, Everywhere) and step.statement.startswith("SET reengagement.now = "):
             self.servers.set_now(step.statement.partition(" = ")[2])
-            # What was kept before, with nothing written since: the hands of the clock alone decide.
+            # Nothing is written in between, so the moved now alone must invalidate the cached responses.
             if self.last:
                 self.look(self.last._replace(questions=()), times=1)
 
     def look(self, check, times=3):
-        # After a write the first may be what brings the organization up to date: each has its turn.
+        # After a write, the first question refreshes the organization. So another question is the first each time.
         turn = self.steps % len(ALWAYS)
-        others = [q for q in check.questions if q.function not in ("walk", "from_kept")]
+        others = [q for q in check.questions if q.function not in ("walk", "from_recorded")]
         others = Random(self.steps).sample(others, min(2, len(others)))
         for question in dict.fromkeys([*ALWAYS[turn:], *ALWAYS[:turn], *others]):
             path = path_of(check.organization, question)
             if path is None:
                 continue
             plain = self.plain(check.organization, question)
-            # The first of them by turns; twice, then as it was kept.
+            # The servers take turns to be the first. The first is asked again, for its cached response.
             first = self.asked % len(self.servers.running)
             for which in (first, 1 - first, first)[:times]:
                 self.compare(check, question, path, plain, which)
@@ -108,7 +108,7 @@ def text(answer):
 
 
 def play(player, seed, seconds):
-    """Directed cases, the short ones first, so that most have their turn; between them, and afterwards, random sequences."""
+    """Yields directed cases, the short ones first so that most are played, and random sequences between and after them."""
     random, end = Random(seed), time.monotonic() + seconds
     cases = sorted(directed.cases(), key=lambda case: len(case[1]), reverse=True)
     for turn in itertools.count(1):
@@ -141,10 +141,10 @@ def main():
             hits, misses = (servers.figure(f"reengagement_kept_answers_{name}_total") for name in ("hits", "misses"))
         finally:
             servers.stop()
-    # What is never kept is never wrong either.
+    # A cache that is never used passes every comparison.
     if not 0.2 < hits / (hits + misses):
-        sys.exit(f"of {hits + misses} answers only {hits} were kept ones: nothing is proved")
-    print(f"{player.steps} steps, {player.comparisons} answers, {hits} of them kept, no mismatch in {time.monotonic() - began:.0f} s")
+        sys.exit(f"only {hits} of {hits + misses} responses were cached ones, which is too few to test the cache")
+    print(f"{player.steps} steps, {player.comparisons} responses, {hits} of them cached, no mismatch in {time.monotonic() - began:.0f} s")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Flat answers equal plain ones, whatever is written and whenever it is. Run by ./run, on a database of its own."""
+"""Compares flat results with plain ones after random writes and at random times. ./run starts it on a new database."""
 
 import itertools
 import os
@@ -25,7 +25,7 @@ class Run:
         self.url, self.sql, self.seed, self.seconds, self.shrinking = url, sql, seed, seconds, shrinking
         self.sessions = Sessions(url)
         if self.sessions.writer.run("SELECT FROM public.organizations LIMIT 1"):
-            raise SystemExit("this database is not empty, and would be")
+            raise SystemExit("this database has organizations, and the test would delete them")
         self.player = Player(self.sessions)
         self.crowd = Crowd(url, self.sessions, self.player)
         self.began = time.monotonic()
@@ -76,9 +76,8 @@ class Run:
         self.verify()
         self.say("a concurrent round is done")
 
-
     def verify(self):
-        """The operator's own comparison, of every state and counter, on what is there now; at the same now."""
+        """Runs the operator's comparison of every state and counter, with the same now."""
         now = self.sessions.writer.run("SELECT re.now()::text")[0][0]
         environment = {**os.environ, "DATABASE_URL": self.url, "PGOPTIONS": f"-c reengagement.now={now.replace(' ', chr(92) + ' ')}"}
         done = subprocess.run([f"{self.sql}/verify"], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)

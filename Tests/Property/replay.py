@@ -1,4 +1,4 @@
-"""Runs a sequence of steps and, where it fails, looks for the shortest part of it that still does."""
+"""Runs a sequence of steps. If it fails, searches for its shortest part that still fails."""
 
 import time
 
@@ -41,14 +41,14 @@ class Player:
             self.comparer.check(step)
 
     def failure(self, step):
-        """None where the step went well."""
+        """Returns the step's error, or None."""
         try:
             self.run(step)
         except (Mismatch, Unexpected, psycopg2.Error) as error:
             return error
 
     def first_failure(self, steps, until=None):
-        """The steps up to the first that fails, and how it fails."""
+        """Returns the steps up to the first that fails, and its error."""
         self.begin()
         for number, step in enumerate(steps):
             if until and time.monotonic() > until:
@@ -60,7 +60,7 @@ class Player:
 
 
 def shorten(player, steps, error, seconds):
-    """Leaves out halves, quarters, … single steps, then single statements, as long as something still fails."""
+    """Leaves out halves, quarters, … of the steps and then single statements, as long as the sequence still fails."""
     until = time.monotonic() + seconds
     shortest = (steps, error)
 
@@ -88,14 +88,14 @@ def shorten(player, steps, error, seconds):
 
 
 def kind_of(error):
-    """So that no other failure is taken for a shorter way to the same one."""
+    """Returns the kind of an error: a shorter sequence must fail by the same kind."""
     if isinstance(error, Mismatch):
         return error.question.function, error.way.startswith("re.")
     return type(error), getattr(error, "pgcode", None)
 
 
 def only_what_failed(step, error):
-    """A check of the one question, without the pages on the way to it."""
+    """Returns a check of only the question that failed, without the pages before it."""
     if isinstance(step, Check) and isinstance(error, Mismatch) and isinstance(error.question, Question) and step.questions:
         return step._replace(questions=(error.question,))
     return step

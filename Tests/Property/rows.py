@@ -9,7 +9,7 @@ METHODS = ("sms", "email", "phone")
 
 
 def insert(table, conflict="", **values):
-    """Instants are given as at_…, the rest as itself."""
+    """Returns an INSERT. Arguments named at_… are instants in microseconds."""
     columns = [name.removeprefix("at_") for name in values]
     literals = [literal(value) if name.startswith("at_") and value is not None else quoted(value) for name, value in values.items()]
     return f"INSERT INTO public.{table} ({', '.join(columns)}) VALUES ({', '.join(literals)}){conflict}"

@@ -1,4 +1,4 @@
-"""How the directed cases are written: small sequences about one organization, compared after each step that matters."""
+"""The notation of directed cases: short sequences about one organization, compared after each important step."""
 
 import rows
 from instants import DAY, day_of, instant, literal, midnight
@@ -25,7 +25,7 @@ class Script:
         self.steps, self.zone, self.count = [], "UTC", 0
 
     def clinic(self, zone="UTC", now=NOW, patients=("p1", "p2")):
-        """With patients who came 100 days before."""
+        """Inserts the organization, and patients created 100 days before now."""
         self.zone = zone
         self.at(now)
         self.sql(rows.organization(ID, zone), *(rows.patient(ID, id, now - 100 * DAY) for id in patients))
@@ -57,7 +57,7 @@ class Script:
     def midnight(self, days_from_now):
         return midnight(day_of(self.now, self.zone) + days_from_now, self.zone)
 
-    # Rows, numbered as they come.
+    # Rows are numbered in the order in which they are inserted.
 
     def next(self):
         self.count += 1

@@ -1,4 +1,4 @@
-"""Servers of the real binary on the test's database, asked over their own sockets."""
+"""Starts servers on the test's database and sends them requests over their own FastCGI sockets."""
 
 import os
 import subprocess
@@ -17,11 +17,11 @@ ISSUER = "https://clerk.test"
 
 
 class NotAsPromised(Exception):
-    """An answer that is neither 200 nor what else was to be expected."""
+    """An unexpected response or behaviour of a server."""
 
 
 class Servers:
-    """So many servers on one database, each with kept answers of its own; all see the same now."""
+    """Several servers on one database. Each has its own cache, and all have the same now."""
 
     def __init__(self, binary, url, database, directory, number, writer):
         self.database, self.writer, self.tokens = database, writer, {}
@@ -41,22 +41,22 @@ class Servers:
         return server
 
     def set_now(self, literal):
-        """The setting holds for sessions opened afterwards; the servers, and what they have kept, stay."""
+        """Changes now for sessions opened from now on. The servers and their caches continue."""
         self.writer.run(f'ALTER DATABASE "{self.database}" SET reengagement.now = {literal}')
-        # None may serve on by the old now: the sessions are gone when this returns. First those are waited for that are
-        # just being opened, which are not listed yet, but hold a lock on the database while they read its settings.
+        # No session may serve with the old now, so all are closed when this returns. Sessions that are being opened are
+        # not in pg_stat_activity yet, but hold a lock on the database while they read its settings: wait for them first.
         self.until("sessions that do not open", lambda: self.writer.run("""
             SELECT pid FROM pg_locks WHERE locktype = 'object' AND classid = 'pg_database'::regclass AND pid <> pg_backend_pid()
                 AND objid = (SELECT oid FROM pg_database WHERE datname = current_database())"""))
         theirs = set(self.sessions())
         for pid in theirs:
             self.writer.run(f"SELECT pg_terminate_backend({pid})")
-        # Looked for again here: the function's own waiting does so ten times a second.
+        # pg_terminate_backend could wait itself, but checks only ten times a second.
         self.until("sessions that do not end", lambda: theirs & set(self.sessions()))
 
     @staticmethod
     def until(complaint, left):
-        """Waits until nothing is left."""
+        """Waits until `left` returns nothing."""
         deadline = time.monotonic() + 60
         while rest := left():
             if time.monotonic() > deadline:
@@ -74,7 +74,7 @@ class Servers:
         return self.running[which].get(uri, HTTP_AUTHORIZATION=f"Bearer {self.tokens[organization]}")
 
     def figure(self, name):
-        """A metric, added up over all of them."""
+        """Returns the sum of a metric over all servers."""
         texts = [server.get("/metrics")[1].decode() for server in self.running]
         return sum(int(line.split()[1]) for text in texts for line in text.splitlines() if line.startswith(name + " "))
 
@@ -93,7 +93,7 @@ class Server:
         self.socket, self.log, self.process = socket, log, process
 
     def get(self, uri, **parameters):
-        """Status and body."""
+        """Returns the response's status and body."""
         with fastcgi.Connection(self.socket, timeout=30) as connection:
             connection.send(fastcgi.request(fastcgi.environment("GET", uri, **parameters)))
             output = connection.answer()

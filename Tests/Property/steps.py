@@ -1,4 +1,4 @@
-"""What a sequence is made of: plain values, so that a sequence can be replayed, cut down and printed as SQL."""
+"""The steps of a sequence. They are plain values, so that a sequence can be replayed, shortened and printed as SQL."""
 
 import sys
 from pathlib import Path
@@ -18,7 +18,7 @@ def quoted(value):
 
 
 class Write(NamedTuple):
-    """Statements in one of the two superuser sessions; an error is a write that did not happen."""
+    """Statements in one of the two superuser sessions. A statement may fail: then it has no effect."""
     session: str
     statements: tuple
 
@@ -28,7 +28,7 @@ class Write(NamedTuple):
 
 
 class Everywhere(NamedTuple):
-    """A setting of the writer's and the reader's session: now, the session's time zone."""
+    """A setting of the writer's and the reader's session: now, or the time zone."""
     statement: str
 
     def __str__(self):
@@ -36,7 +36,7 @@ class Everywhere(NamedTuple):
 
 
 class Advance(NamedTuple):
-    """The background work, so many times at most."""
+    """Background refreshes, `times` at most."""
     organization: str
     most: int
     times: int
@@ -46,7 +46,10 @@ class Advance(NamedTuple):
 
 
 class Check(NamedTuple):
-    """Flat against plain; the ways are in comparison.py. What is in `within` is written first, in the same transaction."""
+    """A comparison of flat with plain results, in one of the ways of comparison.py.
+
+    The statements in `within` are executed first in the same transaction.
+    """
     organization: str
     way: str
     questions: tuple
@@ -69,7 +72,7 @@ class Question(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What the list is asked for, apart from the page."""
+    """The filter and the order of the list."""
     level: str = None
     status: str = None
     priority: int = None
@@ -89,20 +92,21 @@ LEVELS = ("critical", "high", "medium", "low", "engaged")
 STATUSES = ("active", "dormant", "stale")
 TIERS = ("high", "medium", "low")
 SORTS = ("priority", "name", "last_contact")
-# Priority, score, days, name and id of the last patient; the name in its own order, else the numbers.
+# Priority, score, days, name and id of the last patient before the page. The order by name uses the name, the others
+# use the numbers.
 FIRST = (None, None, None, None, None)
 PAIRS = [endpoint for endpoint in registry.READS if endpoint.has_flat]
 
 
 def sampled(endpoints):
-    """The registry's questions."""
+    """Returns the registry's questions of these endpoints."""
     return tuple(Question(question.endpoint.function, question.values()) for question in registry.questions(endpoints))
 
 
 PERFORMANCE = sampled(endpoint for endpoint in PAIRS if endpoint.function == "performance")
 TRENDS = sampled(endpoint for endpoint in PAIRS if endpoint.function == "trends")
 SUMMARIES = sampled(endpoint for endpoint in PAIRS if endpoint.function not in ("performance", "trends", "prioritized_patients"))
-# The list has more questions than the registry, and pages.
+# The list is asked more questions than the registry has, and by pages.
 EVERYBODY = Wanted()
 LISTS = tuple(Wanted(level).page(200, FIRST) for level in (None, *LEVELS))
 OTHER_LISTS = tuple(wanted.page(200, FIRST) for wanted in (
@@ -112,13 +116,13 @@ OTHER_LISTS = tuple(wanted.page(200, FIRST) for wanted in (
 
 
 def walk(wanted, limit, most_pages):
-    """From page to page by the cursors that the pages give."""
+    """Returns a question for page after page, each from the cursor of the one before."""
     return Question("walk", (wanted, limit, most_pages))
 
 
-def from_kept(wanted, limit, which):
-    """One page, from a place that an earlier page has shown."""
-    return Question("from_kept", (wanted, limit, which))
+def from_recorded(wanted, limit, which):
+    """Returns a question for one page from a position that an earlier page ended with."""
+    return Question("from_recorded", (wanted, limit, which))
 
 
 USUAL = SUMMARIES + PERFORMANCE + (TRENDS[0], TRENDS[1], TRENDS[4], LISTS[0], walk(EVERYBODY, 1, 20))

@@ -1,19 +1,19 @@
-"""What a figure may be while writers are at work, and a gate that holds them off."""
+"""The range that a figure may have while writers are active, and a gate that pauses them."""
 
 import threading
 from contextlib import contextmanager
 
 
 class Tally:
-    """A read shows every write acknowledged before it began, and none that begins after it ends."""
+    """The range in which a read must be: it shows each write acknowledged before it, and none begun after it."""
 
     def __init__(self, initial):
         self.lock = threading.Lock()
-        self.begun, self.acknowledged = [initial, 0], [initial, 0]    # what adds, what takes away
+        self.begun, self.acknowledged = [initial, 0], [initial, 0]    # additions, removals
 
     @contextmanager
     def change(self, by):
-        """Around a write; an exception says that it did not happen."""
+        """Encloses a write. An exception means that it was not committed."""
         side = by < 0
         with self.lock:
             self.begun[side] += by
@@ -36,7 +36,7 @@ class Tally:
 
 
 class Gate:
-    """Any number pass, or one has it for himself."""
+    """A lock that many threads share, or that one holds alone."""
 
     def __init__(self):
         self.condition, self.inside, self.closed = threading.Condition(), 0, False

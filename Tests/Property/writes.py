@@ -1,4 +1,4 @@
-"""Random statements that write, on what there may or may not be."""
+"""Random statements that write rows, which may or may not exist."""
 
 import rows
 from edges import Edges
@@ -8,7 +8,7 @@ from steps import quoted
 
 NAMES = ("John Smith", "Liam O'Brien", "陳美玲", "👩‍⚕️🐨", "back\\slash", "line\nbreak", " ", "ŠMITH", "Óbríen 100%", "Smi\u0301th",
          "smith" * 60, "smith" * 60 + " jr", "Ἀθηνᾶ Σμιθ_ς", "(030) 555-01 99", "+1 555 0199 77", "SMITH@example.com")
-# As the server hands them on: without blanks around them, and something is left of each.
+# As the server forwards them: without blanks around them, and not empty without accents.
 SEARCHES = ("smith", "SMÍTH", "o'b", "陳美玲", "ck\\", "ne\nb", "00%", "%", "___", "σμιθ_Σ", "mith jr", "0199", "555-01", "+1 (555)", "example.com",
             "line", "a patient")
 PATIENTS = ("p1", "p2", "p3", "p4", "p5", "p10", "P1", "é", "e\u0301", "🐨", "a/b", "\uffff")
@@ -18,14 +18,14 @@ STAMPS = {"patients": ("created_at", "archived_at"), "appointments": ("starts_at
 
 
 class Clinic:
-    """One organization, and what has been put into it: what exists is only guessed at."""
+    """One organization, and the ids that have been inserted into it. Later steps may have deleted their rows."""
 
     def __init__(self, random, id, zone, now):
         self.random, self.id, self.zone, self.edges = random, id, zone, Edges(random, zone, now)
         self.patients, self.numbers = list(PATIENTS[:3]), {table: 0 for table in TABLES}
 
     def new(self, table):
-        """A number for a row: mostly the next, sometimes one that may be there already."""
+        """Returns the number of a row: mostly the next one, sometimes one that may exist already."""
         if self.numbers[table] and self.random.random() < 0.15:
             return self.old(table)
         self.numbers[table] += 1
@@ -42,7 +42,7 @@ class Clinic:
 
 
 class Writes:
-    """Each gives one statement; self.random and self.clinics are the generator's."""
+    """Methods that return one statement each. The generator sets self.random and self.clinics."""
 
     def one_write(self, clinic):
         return self.random.choices(
@@ -72,7 +72,7 @@ class Writes:
                              clinic.edges.attempt(outcome), r.random() < 0.4, r.choice(("", *NAMES)), conflict)
 
     def change(self, clinic, table):
-        """A random SET of one column."""
+        """Returns a random SET of one column."""
         r = self.random
         column = r.choice({"patients": ("name", "name", "phone", "email", "treatment_notes", "created_at", "archived_at"),
                            "appointments": ("starts_at", "created_at", "status", "status", "value"),
@@ -99,7 +99,7 @@ class Writes:
         return f"DELETE FROM public.{table} WHERE {self.one_row(clinic, table)}"
 
     def move(self, clinic):
-        """To another patient; now and then of another organization, or to another id."""
+        """Moves a row to another patient, sometimes one of another organization, or changes its id."""
         r, table, to = self.random, self.random.choice(TABLES[1:]), self.random.choice(self.clinics)
         if r.random() < 0.75:
             change = f"patient_id = {quoted(clinic.some_patient())}"
@@ -132,7 +132,7 @@ class Writes:
                                             "created_at = excluded.created_at")
 
     def many(self, clinic):
-        """Several rows in one statement."""
+        """Returns one statement that writes several rows."""
         r, here, table = self.random, f"organization_id = {quoted(clinic.id)}", self.random.choice(TABLES)
         one, two = quoted(clinic.some_patient()), quoted(clinic.some_patient())
         stamp = r.choice([name for name in STAMPS[table]])

@@ -1,5 +1,7 @@
-"""What a schema cannot say of two values: without it, no request with them could be expected to be taken."""
+"""Repairs relations between two values, which a schema cannot express.
 
+Without this, the server would refuse nearly every generated request with a key, a search text or a cursor.
+"""
 import base64
 import hashlib
 import re
@@ -12,7 +14,7 @@ from schemathesis.core.parameters import ParameterLocation
 @schemathesis.hook
 def before_call(context, case, kwargs):
     query, body = case.query or {}, case.body if isinstance(case.body, dict) else {}
-    # A key stands for one attempt: with another body it is refused, and one of the header is that of the body.
+    # The server refuses a key that it knows with another body, and a header that differs from the body's key.
     key = uuid.uuid4().hex
     if "Idempotency-Key" in (case.headers or {}) and is_sound(case, ParameterLocation.HEADER):
         case.headers["Idempotency-Key"] = key
@@ -25,16 +27,16 @@ def before_call(context, case, kwargs):
 
 
 def repair(values, path_parameters):
-    """Values of the list that are meant to be taken."""
+    """Makes the search text and the cursor of a request for the list valid."""
     if isinstance(values.get("q"), str) and not re.sub("[\u0300-\u036f]", "", values["q"]).strip(" "):
-        values["q"] = "smith"       # no letter is left of it without accents
+        values["q"] = "smith"       # without its accents, the generated text is empty
     if isinstance(values.get("cursor"), str):
-        # Opaque, and of this organization, filter and order alone.
+        # A cursor is opaque, and valid for one organization, filter and order.
         values["cursor"] = cursor(path_parameters["org_id"], values)
 
 
 def is_sound(case, location):
-    """Whether these values are meant to be taken."""
+    """Returns whether the values at this location are meant to be valid."""
     return case.meta is None or not case.meta.is_negative_at(location)
 
 
@@ -56,7 +58,7 @@ def encoded(data):
 
 
 def written(values):
-    """JSON as the server writes it."""
+    """Returns JSON in the server's notation: a cursor contains a digest of it."""
     def one(value):
         if isinstance(value, str):
             return '"' + re.sub(r'[\x00-\x1f"\\]', escape, value) + '"'
