@@ -1,4 +1,4 @@
-"""A stack for all, which each test leaves as it found it; load that runs while a fault is caused; what was measured."""
+"""One stack for all tests, restored before each one. Load that runs during a fault. The collected figures."""
 
 import os
 import tempfile
@@ -16,13 +16,13 @@ from stack import Stack
 
 @pytest.fixture(scope="session")
 def long():
-    """Whether the repeats are many and the outages as long as they can be."""
+    """True if each fault is repeated many times and each outage is as long as possible."""
     return os.environ.get("FAULTS") == "long"
 
 
 @pytest.fixture(scope="session")
 def deadlines(long):
-    """The server's own where there is time; shorter ones show the same sooner."""
+    """The server's default timeouts in a long run. Shorter ones show the same behaviour sooner."""
     return Deadlines(2.0, 5.0) if long else Deadlines(1.0, 2.0)
 
 
@@ -34,7 +34,7 @@ def shared(directory, deadlines):
 
 @pytest.fixture
 def stack(shared):
-    """Up, with the environment it was started with, whatever the test before did to it."""
+    """The shared stack, running, with its original environment, regardless of the previous test."""
     restore(shared)
     return shared
 
@@ -59,7 +59,7 @@ def folder(directory):
 
 @pytest.fixture
 def load(stack, clinic):
-    """Clients that read and write without pause until the test is over."""
+    """Clients that read and write without pause until the test ends."""
     made = Load(stack, clinic)
     with made:
         made.warm_up()
@@ -76,7 +76,7 @@ def all_figures():
 
 @pytest.fixture
 def figures(all_figures):
-    """Notes a figure under the row of docs/reliability.md that it belongs to."""
+    """Records a figure under a row of docs/reliability.md."""
 
     def note(row, **values):
         assert row in figures_of.ROWS, row

@@ -1,4 +1,4 @@
-"""Writes what the tests measured into the tables of docs/reliability.md."""
+"""Writes the measured figures into the tables of docs/reliability.md."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ ROWS = ("database gone", "database hangs", "lock on outreach_log", "kill -9", "S
 
 
 def save(collected):
-    """Rows that were not measured this time stay as they are, with their own date."""
+    """Rows without a new measurement stay as they are, with their own date."""
     commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout
     measured, text = f"{date.today().isoformat()}, {commit.strip()}", DOCUMENT.read_text()
     for row, values in collected.items():
@@ -35,7 +35,7 @@ def shown(value):
 
 
 def title(name):
-    """`slowest_answer_s` is "slowest answer, s"."""
+    """Turns `slowest_answer_s` into "slowest answer, s"."""
     units = ("s", "ms", "kb")
     words = name.split("_")
     if words[-1] in units:

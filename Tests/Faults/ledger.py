@@ -1,4 +1,4 @@
-"""A clinic to write into, and whether what was acknowledged is there."""
+"""An organization to write to, and a check that every acknowledged entry is stored."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ class Clinic:
 
 
 def rows(url, organization):
-    """How often each idempotency key is there, and under which ids."""
+    """Maps each idempotency key to the ids of its rows."""
     connection = stacks.connect(url)
     try:
         with connection.cursor() as cursor:
@@ -42,15 +42,15 @@ def rows(url, organization):
 
 
 def check(load, url=None):
-    """Every acknowledged key exactly once, under the id that was told; no key twice, whatever it was told.
+    """Checks that each acknowledged key is stored once, under the id in its response, and that no key is stored twice.
 
-    Returns how many were acknowledged.
+    Returns the number of acknowledged keys.
     """
     found = rows(url or load.stack.settings["DATABASE_URL"], load.clinic.organization)
     acknowledged = load.acknowledged()
-    assert acknowledged, "no write was acknowledged: the test would prove nothing"
+    assert acknowledged, "no write was acknowledged, so the test would prove nothing"
     wrong = {key: found.get(key) for key, identifier in acknowledged.items() if found.get(key) != [identifier]}
-    assert not wrong, f"acknowledged, but not there once under its id: {list(wrong.items())[:5]} of {len(wrong)}"
+    assert not wrong, f"acknowledged, but not stored once under its id: {list(wrong.items())[:5]} of {len(wrong)}"
     twice = {key: ids for key, ids in found.items() if len(ids) != 1}
-    assert not twice, f"counted twice: {list(twice.items())[:5]}"
+    assert not twice, f"stored twice: {list(twice.items())[:5]}"
     return len(acknowledged)

@@ -1,4 +1,4 @@
-"""Clients that read and write through nginx while a fault is caused, and remember what each of them was told."""
+"""Clients that read and write through nginx during a fault, and record each response."""
 
 import http.client
 import itertools
@@ -11,7 +11,7 @@ from collections import Counter, namedtuple
 import registry
 from client import API, Client
 
-# `status` is 0 where there was no answer; `began` and `ended` are seconds of the monotonic clock.
+# `status` is 0 if there was no response. `began` and `ended` are seconds of the monotonic clock.
 Answer = namedtuple("Answer", "kind began ended status retry_after key identifier detail")
 
 READS = [endpoint.questions[0].path("p7") for endpoint in registry.READS]
@@ -19,11 +19,11 @@ BROKEN = (OSError, http.client.HTTPException)
 
 
 class Deadlines(namedtuple("Deadlines", "acquire statement")):
-    """Of the server, in seconds, and what follows from them."""
+    """The server's timeouts in seconds, and the limits that follow from them."""
 
-    # What nginx, a machine busy with other things and a Python client may add; who hangs, nginx gives up after 20 s.
+    # Allowance for nginx, a busy machine and a Python client. nginx's own timeout is 20 s.
     MARGIN = 8
-    # Within which service is to be full after the database's return. How long it took stands in docs/reliability.md.
+    # Full service must resume this soon after the database's return. docs/reliability.md has the measured times.
     BACK = 5
 
     def variables(self):
@@ -34,12 +34,12 @@ class Deadlines(namedtuple("Deadlines", "acquire statement")):
 
     @property
     def gap(self):
-        """The longest that a request takes while the database is away."""
+        """The longest time for a request while the database is away."""
         return self.acquire + self.MARGIN
 
     @property
     def longest(self):
-        """The longest that a request takes whatever happens."""
+        """The longest time for any request."""
         return self.acquire + self.statement + self.MARGIN
 
 
@@ -78,7 +78,7 @@ class Load:
             time.sleep(self.pause)
 
     def write(self):
-        """Sends each entry until it is acknowledged, always under its key, as the contract tells a client to."""
+        """Repeats each entry under the same key until it is acknowledged, as the contract asks of a client."""
         client, target = self.client(), API(None, None).target(self.clinic.organization, "log-outreach")
         for number in itertools.count():
             key = str(uuid.uuid4())
@@ -117,8 +117,8 @@ class Load:
         return [answer for answer in self.under_way_since(instant) if answer.began >= instant]
 
     def under_way_since(self, instant):
-        """Those that were not over by then."""
-        # They were noted as they ended: only the latest are looked at.
+        """The requests that had not ended at that instant."""
+        # They are appended when they end, so only the latest ones can match.
         with self.lock:
             late = list(itertools.takewhile(lambda answer: answer.ended >= instant - 1, reversed(self.answers)))
         return [answer for answer in reversed(late) if answer.ended >= instant]
@@ -127,18 +127,18 @@ class Load:
         return {answer.key: answer.identifier for answer in self.all() if answer.identifier}
 
     def warm_up(self, count=60, seconds=120):
-        self.until(lambda: sum(a.status in (200, 201) for a in self.all()) >= count, seconds, "no load gets through")
+        self.until(lambda: sum(a.status in (200, 201) for a in self.all()) >= count, seconds, "the clients get no responses")
 
-    def until(self, question, seconds, complaint):
-        """Waits until it is so, on a busy machine four times as long; returns how long that took."""
+    def until(self, condition, seconds, complaint):
+        """Waits until the condition is true (four times as long, for a busy machine), and returns the seconds."""
         began, seconds = time.monotonic(), 4 * seconds
-        while not question():
+        while not condition():
             assert time.monotonic() - began < seconds, f"{complaint}: {Counter(a.status for a in self.all()[-50:])}"
             time.sleep(0.01)
         return time.monotonic() - began
 
     def until_served_again(self, since, seconds, of=("GET", "POST")):
-        """Waits for each kind of request to be answered well; returns how long after `since` they were."""
+        """Waits for a success of each kind of request, and returns the seconds from `since` to the last of them."""
         ended = {}
 
         def served():
@@ -147,23 +147,23 @@ class Load:
                     ended.setdefault(answer.kind, answer.ended)
             return all(kind in ended for kind in of)
 
-        self.until(served, seconds, "no service")
+        self.until(served, seconds, "no successful response")
         return max(ended.values()) - since
 
 
 def refused_properly(answers, within, also=()):
-    """Each was answered well, or with a 503 that says when to come again, in time.
+    """Checks that each response is a success, or a 503 with Retry-After, within the time limit.
 
-    Returns how long the slowest took, and how many were refused.
+    Returns the slowest time and the number of refused requests.
     """
     allowed = {200, 201, 503, *also}
     odd = [answer for answer in answers if answer.status not in allowed]
-    assert not odd, f"{len(odd)} of {len(answers)} answered otherwise, such as {odd[0]}"
+    assert not odd, f"{len(odd)} of {len(answers)} have another status, such as {odd[0]}"
     refused = [answer for answer in answers if answer.status not in (200, 201)]
     mute = [answer for answer in refused if answer.status and int(answer.retry_after or 0) < 1]
     assert not mute, f"no Retry-After: {mute[0]}"
     slowest = max((answer.ended - answer.began for answer in answers), default=0)
-    assert slowest <= within, f"an answer took {slowest:.2f} s, more than {within}"
+    assert slowest <= within, f"a response took {slowest:.2f} s, more than {within}"
     return slowest, len(refused)
 
 
@@ -173,7 +173,7 @@ def percentile(values, share):
 
 
 def latencies(stack, clinic, count=250):
-    """Of one request after the other, each answered well."""
+    """The seconds of successive requests, each of which succeeded."""
     found = []
     for _ in range(count):
         began = time.monotonic()

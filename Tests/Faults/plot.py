@@ -1,4 +1,4 @@
-"""Samples as an SVG: four curves over one time, with a line for each fault."""
+"""Draws the samples as an SVG: four curves over a common time axis, with a line for each fault."""
 
 WIDTH, HEIGHT, LEFT, TOP, GAP = 860, 110, 70, 30, 34
 CURVES = (("answers", "answers a second"), ("memory", "resident memory, MB"), ("descriptors", "open descriptors"),

@@ -1,4 +1,4 @@
-"""Ways to kill, stop and copy what a stack is made of."""
+"""Kills, stops and copies the parts of a stack."""
 
 import os
 import random
@@ -20,8 +20,8 @@ AS_ROOT = os.geteuid() == 0
 
 
 def ports():
-    """Two that are free and stay so: below those that the kernel gives to callers, and none that another stack takes
-    first. An nginx that was killed comes back on the same ones, where the clients look for it."""
+    """Two free ports below the kernel's ephemeral range, which no other stack uses. An nginx that was killed is
+    started again on the same ports, where the clients expect it."""
     found = []
     while len(found) < 2:
         port = random.randrange(20000, 32000)
@@ -51,7 +51,7 @@ def children(pid):
 
 
 def backends(connection):
-    """The server's own sessions."""
+    """The server's sessions."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'reengagement-api'")
         return [row[0] for row in cursor.fetchall()]
@@ -67,7 +67,7 @@ def kill_server(stack):
 
 
 def kill_postgres(stack):
-    """The postmaster itself; its children end when they notice, and the next start waits for that."""
+    """Kills the postmaster. Its children end when they notice, and the next start waits for that."""
     stack.look()
     pid = int(stack.settings["POSTGRES_PID"])
     kill(pid)
@@ -77,7 +77,7 @@ def kill_postgres(stack):
 
 
 def kill_backend(stack):
-    """One session, upon which PostgreSQL ends all others and recovers; as it may be doing still from the last time."""
+    """Kills one session. PostgreSQL then ends all others and recovers, possibly still from the previous time."""
     deadline = time.monotonic() + 60
     while True:
         try:
@@ -118,7 +118,7 @@ KILLS = {
 
 
 def descriptors(stack):
-    """By the server's own count, at its socket: nobody else may look into it but root."""
+    """The server's own count, read at its socket. Only root could count the descriptors from outside."""
     with fastcgi.Connection(stack.socket) as connection:
         connection.send(fastcgi.request(fastcgi.environment("GET", "/metrics")))
         return int(re.search(rb"^process_open_fds (\d+)", connection.answer(), re.MULTILINE)[1])
@@ -132,7 +132,7 @@ def resident_kilobytes(pid):
 
 
 class Wrapped:
-    """The server's binary, started by way of a shell script that does something to it first."""
+    """The server's binary, started by a shell script that prepares something first."""
 
     def __init__(self, stack, folder, how, **variables):
         self.path = Path(folder) / "server"
@@ -154,7 +154,7 @@ def as_postgres(*command, prefix=(), check=True):
 
 
 class Copy:
-    """A second cluster: a copy of a stack's, following it as a standby or going its own way."""
+    """A second cluster: a copy of a stack's cluster, as a standby or independent."""
 
     def __init__(self, stack, directory, standby=False, options=(), prefix=()):
         self.directory, self.data = Path(directory), Path(directory) / "data"

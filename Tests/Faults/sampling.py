@@ -1,4 +1,4 @@
-"""What a server holds, second by second."""
+"""Samples the resources of a server once a second."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ Sample = namedtuple("Sample", "at memory descriptors connections answers")
 
 
 class Sampler:
-    """Takes a sample each second until it is left."""
+    """Takes a sample each second until the context ends."""
 
     def __init__(self, stack, load):
         self.stack, self.load, self.samples = stack, load, []
@@ -40,7 +40,7 @@ class Sampler:
             self.failure = error
 
     def connections(self):
-        """To the database; while that is away, the number before."""
+        """Connections to the database, or the previous number while it is away."""
         try:
             connection = self.stack.connect()
             try:
@@ -52,7 +52,7 @@ class Sampler:
 
 
 def slope(samples, name):
-    """Per second, by least squares."""
+    """The slope per second, by least squares."""
     pairs = [(sample.at, getattr(sample, name)) for sample in samples]
     mean_at = sum(at for at, _ in pairs) / len(pairs)
     mean = sum(value for _, value in pairs) / len(pairs)

@@ -1,7 +1,7 @@
-"""Mixed load for a while, with faults from the table at random: is it flat, and is every acknowledged write there?
+"""Mixed load with random faults: checks that resource use is constant and that every acknowledged write is stored.
 
-MINUTES (1) is how long, SEED (the day's) which faults come when. SAVE=1 keeps the figures and draws
-docs/bench/soak.svg.
+MINUTES (1) is the duration. SEED (default: the day's) selects the faults and their times. SAVE=1 saves the figures and
+draws docs/bench/soak.svg.
 """
 
 import os
@@ -26,7 +26,7 @@ from processes import KILLS, backends, kill, ports  # noqa: E402
 from sampling import Sampler, slope  # noqa: E402
 from stack import Stack  # noqa: E402
 
-# What may be left of growth after the warm-up, for the whole of the run: a leak in a soak of half an hour is more.
+# The growth allowed after the warm-up, for the whole run. A leak exceeds it in half an hour.
 MEMORY_KB, DESCRIPTORS, CONNECTIONS = 8192, 16, 4
 
 
@@ -69,7 +69,7 @@ def restart_nginx(stack):
     stack.call("nginx-start")
 
 
-# The server itself lives through all of these: its memory is what is looked at. Its own death is Tests/Faults'.
+# The server survives all of these, because the test observes its memory. Tests/Faults kills the server.
 FAULTS = {
     "sessions ended": end_sessions, "database stopped": stop_database, "log locked": lock_log,
     "sessions frozen": freeze_sessions, "nginx restarted": restart_nginx, "backend killed": KILLS["backend"],
@@ -84,7 +84,7 @@ def run(stack, minutes, seed):
     with Load(stack, clinic, readers=4, writers=2) as load:
         load.warm_up()
         with Sampler(stack, load) as sampler:
-            # A third in peace first: what the server needs for its work is no leak.
+            # The first third is without faults: the server's working memory is not a leak.
             time.sleep(min(20, 20 * minutes))
             while (left := ends - time.monotonic()) > 12:
                 name = chance.choice(sorted(FAULTS))
@@ -93,24 +93,24 @@ def run(stack, minutes, seed):
                 load.until_served_again(time.monotonic(), 30)
                 time.sleep(min(chance.uniform(2, 12), max(0, left - 12)))
             time.sleep(max(0, ends - time.monotonic()))
-    assert stack.server_pid == pid and stack.is_running(pid), "the server did not live through it"
+    assert stack.server_pid == pid and stack.is_running(pid), "the server was restarted or has ended"
     return load, sampler.samples, events
 
 
 def verdict(load, samples, events):
-    """What was measured, and what of it is no good."""
-    # After the warm-up, and at moments of peace: during a fault connections come and go as they must.
+    """Returns the violated limits and the measured figures."""
+    # Excludes the warm-up and the faults, during which connections close and open.
     calm = [s for s in samples[len(samples) // 4:] if not any(e - 1 <= s.at <= e + 6 for e, _ in events)]
     calm = calm if len(calm) >= 8 else samples[len(samples) // 4:]
     seconds = samples[-1].at
     growth = {name: slope(calm, name) * seconds for name in ("memory", "descriptors", "connections")}
     bounds = {"memory": MEMORY_KB, "descriptors": DESCRIPTORS, "connections": CONNECTIONS}
-    # Over a long run the slope decides; over a short one its noise would, scaled up.
+    # The slope decides over a long run. Over a short run its noise would be scaled up.
     wrong = [f"{name} grows by {growth[name]:.0f} in the run" for name in bounds if growth[name] > bounds[name]]
     odd = [a for a in load.all() if a.status not in (0, 200, 201, 502, 503, 504)]
-    wrong += [f"an answer of {odd[0]}"] if odd else []
+    wrong += [f"an unexpected response: {odd[0]}"] if odd else []
     slow = [a for a in load.all() if a.ended - a.began > 15]
-    wrong += [f"an answer took {slow[0].ended - slow[0].began:.1f} s"] if slow else []
+    wrong += [f"a response took {slow[0].ended - slow[0].began:.1f} s"] if slow else []
     written = ledger.check(load)
     answers = load.all()
     good = [a.ended - a.began for a in answers if a.status in (200, 201)]
@@ -128,7 +128,7 @@ def main():
     print(f"soak: {minutes:g} minutes, SEED={seed}", flush=True)
     directory = Path(tempfile.mkdtemp(prefix="soak."))
     directory.chmod(0o755)
-    # With the server's own deadlines.
+    # The server's default timeouts.
     stack = Stack(directory / "main", WORKER_THREADS="4", DB_ACQUIRE_TIMEOUT_MS="2000", DB_STATEMENT_TIMEOUT_MS="5000",
                   **ports())
     try:

@@ -1,4 +1,4 @@
-"""The server's clock is set back or forward while it runs: no token lives longer for it, and no deadline hangs."""
+"""The system clock is set back or forward while the server runs: tokens still expire and no timeout is missed."""
 
 import time
 from pathlib import Path
@@ -15,7 +15,7 @@ LEEWAY = 5
 
 
 class Clock:
-    """libfaketime reads its offset anew each time; the monotonic clock is nobody's to set."""
+    """libfaketime rereads its offset from a file. It leaves the monotonic clock alone, which no program can set."""
 
     def __init__(self, folder):
         self.file = folder / "offset"
@@ -35,7 +35,7 @@ class Clock:
 def clock(stack, folder):
     assert LIBRARY, "libfaketime is not installed: scripts/install test"
     made = Clock(folder)
-    # A clock set back by days puts each token's end too far ahead, which is refused; here it is deadlines that matter.
+    # With a clock set back by days, `exp` is beyond TOKEN_MAX_LIFETIME. This test is about timeouts, so that limit is off.
     stack.restart_server(TOKEN_MAX_LIFETIME="0",
                          **Wrapped(stack, folder, "exec BINARY", **made.variables()).environment())
     yield made
@@ -53,20 +53,20 @@ def test_no_token_outlives_its_end(stack, clinic, clock, figures):
     assert [ask(stack, clinic, t) for t in (lasting, ended)] == [200, 401]
 
     def used():
-        """A token that has been of use, and its end; on a busy machine one may be over before."""
+        """A token that was accepted, and its expiry. On a busy machine a token may expire before its first use."""
         end = int(time.time()) + 10
         token = stack.signer.token(clinic.organization, exp=end)
         return (token, end) if ask(stack, clinic, token) == 200 else None
 
     ending, end = eventually(used)
-    # Back by two hours: what has ended stays so, remembered or not, and what is good stays good.
+    # Two hours back: an expired token stays refused, cached or not, and a valid one stays accepted.
     clock.set("-2h")
     assert [ask(stack, clinic, t) for t in (lasting, ended)] == [200, 401]
     deadline = end + LEEWAY
     while time.time() <= deadline:
         time.sleep(0.1)
-    assert ask(stack, clinic, ending) == 401, "it outlived its exp by more than the leeway"
-    # Forward by two hours: a token of an hour has ended; set right, it is good again.
+    assert ask(stack, clinic, ending) == 401, "it was accepted after its exp and the leeway"
+    # Two hours forward: a token of one hour has expired. When the clock is right again, the token is valid again.
     clock.set("+2h")
     eventually(lambda: ask(stack, clinic, lasting) == 401)
     clock.set("+0")
@@ -77,7 +77,7 @@ def test_no_token_outlives_its_end(stack, clinic, clock, figures):
 
 @pytest.mark.nightly
 def test_no_deadline_hangs(stack, clinic, clock, deadlines, figures):
-    """A lock makes statements run into theirs, while the clock jumps by days in both directions."""
+    """A lock makes statements time out while the clock jumps by days in both directions."""
     with Load(stack, clinic, readers=2, writers=2) as load:
         load.warm_up()
         connection = stack.connect()

@@ -1,4 +1,4 @@
-"""The database is there and says nothing: each request ends in time, and nobody is used up for good."""
+"""The database accepts connections and does not respond: each request ends in time, and no worker is lost."""
 
 import ipaddress
 import random
@@ -27,12 +27,12 @@ def test_stopped_backends(stack, load, deadlines, figures):
         for pid in frozen:
             kill(pid, signal.SIGSTOP)
         assert frozen
-        # Others are opened in their place while these still hang. Not for every post: one that was stopped within
-        # its transaction goes on holding its locks.
+        # New sessions are opened while the stopped ones hang. Some posts still fail: a session that was stopped
+        # within its transaction keeps its locks.
         served = load.until_served_again(began + 0.5, 15, of=("GET", ))
-        # One that was stopped with PostgreSQL's log of changes in its hands lets nobody write, the audit included: then
-        # every post takes a worker for as long as a statement may, and reads are refused. But none for good: those who
-        # come later are answered too, each in time, as is asserted of all below.
+        # A session that was stopped while it held a lock of the write-ahead log blocks all writes, including the
+        # audit's. Each post then occupies a worker until the statement timeout, and reads are refused. No worker is
+        # lost: later requests get responses too, each in time, as the checks below assert.
         load.until(lambda: len(load.begun_since(began + served + 0.5)) > 50, 4 * deadlines.longest,
                    "the workers did not recover")
     finally:
@@ -53,8 +53,8 @@ def ip(*arguments, **how):
 
 
 def free_addresses():
-    """Two of a network of four addresses that this machine neither has nor has a way to, but for
-    the way to everywhere."""
+    """Two addresses of a network of four to which this machine has no interface and no route but the default
+    one."""
     known = ip("-4", "-o", "route", "show", "table", "all", text=True).stdout.split()
     taken = [ipaddress.ip_network(word, strict=False) for word in known
              if re.fullmatch(r"[0-9]+(\.[0-9]+){3}(/[0-9]+)?", word)]
@@ -63,7 +63,7 @@ def free_addresses():
         chosen = ipaddress.ip_network((number, 30))
         if not any(chosen.overlaps(each) for each in taken if each.prefixlen > 0):
             return tuple(str(address) for address in chosen.hosts())
-    return pytest.skip("no network of this machine's is free")
+    return pytest.skip("this machine uses all candidate networks")
 
 
 Namespace = namedtuple("Namespace", "name here there")
@@ -71,7 +71,7 @@ Namespace = namedtuple("Namespace", "name here there")
 
 @pytest.fixture
 def namespace():
-    """A network of its own behind a pair of virtual cables, with an address at each end."""
+    """A network namespace behind a pair of virtual cables, with an address at each end."""
     own = uuid.uuid4().hex[:8]
     name, here, there = f"faults{own}", f"fa{own}", f"fb{own}"
     if not AS_ROOT:
@@ -99,7 +99,7 @@ def namespace():
 
 @pytest.mark.nightly
 def test_blackholed_connection(stack, clinic, deadlines, directory, folder, namespace, figures):
-    """Packets arrive there and nothing comes back: no error, no end, only silence."""
+    """Packets arrive and no reply is sent: neither an error nor a close."""
     access = folder / "pg_hba.conf"
     access.write_text(f"local all all trust\nhost all all {namespace.here}/32 trust\n")
     access.chmod(0o644)

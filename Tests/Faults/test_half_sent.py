@@ -1,4 +1,4 @@
-"""FastCGI records of which only a part comes: each holds a worker for a second at most, and everything recovers."""
+"""Incomplete FastCGI records: each holds a worker for at most a second, and the service recovers."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ import fastcgi
 from load import latencies, percentile
 
 ROW = "half-sent FastCGI records"
-# The second, and the machine's share; without the second it would be as long as the records' sender likes.
+# The second, and an allowance for a busy machine. Without the limit, the sender would decide.
 HELD = 1 + 9
 
 HALVES = {
@@ -24,7 +24,7 @@ HALVES = {
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("title", HALVES)
 def test_half_sent_records_hold_a_worker_for_a_second_at_most(stack, clinic, figures, title):
-    """As many as there are workers, at once: the next request waits for no more than that second."""
+    """With one such record for each worker, the next request waits for at most that second."""
     held = []
     try:
         for _ in range(4):
@@ -45,8 +45,8 @@ def test_half_sent_records_hold_a_worker_for_a_second_at_most(stack, clinic, fig
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("through", ["parameters", "body"])
-def test_who_trickles_a_record_holds_a_worker_no_longer(stack, clinic, figures, through):
-    """A byte each 0.4 s never lets a read time out; the second is one for all of it."""
+def test_a_trickled_record_holds_a_worker_no_longer(stack, clinic, figures, through):
+    """A byte every 0.4 s never lets a single read time out. The second limits all reads together."""
     values = fastcgi.environment("POST", f"/api/v1/reengagement/{clinic.organization}/log-outreach",
                                  CONTENT_LENGTH="400", CONTENT_TYPE="application/json",
                                  HTTP_AUTHORIZATION=stack.api.authorization(clinic.organization)["Authorization"])

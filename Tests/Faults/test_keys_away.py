@@ -1,4 +1,4 @@
-"""The server of keys is down, slow, says nonsense or has other keys: known ones go on, new ones are taken up."""
+"""The JWKS server is down, slow, broken or rotates its keys: cached keys stay valid, new keys are fetched."""
 
 import http.server
 import socket
@@ -16,14 +16,14 @@ from client import API
 from tokens import Signer
 
 ROW = "JWKS server"
-# Longer than a request may wait for a fetch, so that one which does would show.
+# Longer than a request may wait for a fetch, so that a waiting request is detected.
 SLOW = 20
-# The longest that a request with an unknown key waits for a fetch that may bring it (2 s), and the machine's share.
+# The longest that a request with an unknown key waits for a fetch (2 s), and an allowance for a busy machine.
 FETCH_WAIT = 2 + 10
 
 
 class KeyServer:
-    """HTTPS with an answer that the test chooses from one request to the next."""
+    """An HTTPS server whose response the test can change at any time."""
 
     def __init__(self, certificate):
         self.body, self.delay, self.fetched = b"", 0, 0
@@ -43,7 +43,7 @@ class KeyServer:
                 pass
 
         self.make, self.certificate = Handler, certificate
-        # Kept, so that nobody else is given the port while the server is down.
+        # Stays bound, so that no other program gets the port while the server is down.
         self.place = socket.socket()
         self.place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.place.bind(("127.0.0.1", 0))
@@ -62,7 +62,7 @@ class KeyServer:
         self.server.server_close()
 
     def settings(self, stack):
-        """Of a server that takes its keys from here; with keys of one's own the issuer is to be named."""
+        """Variables for a server that fetches its keys here. With other keys the issuer must be named."""
         return {"CLERK_JWKS_URL": self.url, "CLERK_JWKS_CA_FILE": str(self.certificate),
                 "CLERK_ISSUER": stack.signer.issuer}
 
@@ -73,7 +73,7 @@ class KeyServer:
 
 @contextmanager
 def asking(stack, clinic, signer):
-    """Readers with tokens of one key, each answer noted; a new token each time, so that none is remembered."""
+    """Readers with tokens of one key. Each request has a new token, so that the token cache never has it."""
     stopping, seen = threading.Event(), []
 
     def ask():
@@ -111,10 +111,10 @@ def ask(stack, clinic, signer):
     return status, time.monotonic() - began
 
 
-def test_known_keys_go_on_and_new_ones_are_taken_up(stack, clinic, keyed, figures):
+def test_cached_keys_stay_valid_and_new_keys_are_fetched(stack, clinic, keyed, figures):
     old, new, issuer = tokens.generate_key(), tokens.generate_key(), stack.signer.issuer
     keyed.body = tokens.jwks({"old": old}).encode()
-    # The stack would bring a key of its own where a variable for one is empty or not there.
+    # The stack sets its own key if the variable is empty or missing.
     stack.restart_server(**keyed.settings(stack))
     known, rotated = Signer(old, issuer, "old"), Signer(new, issuer, "new")
     deadline = time.monotonic() + 60
@@ -122,12 +122,12 @@ def test_known_keys_go_on_and_new_ones_are_taken_up(stack, clinic, keyed, figure
         assert time.monotonic() < deadline, "the first key was not fetched"
     slowest = 0
     with asking(stack, clinic, known) as seen:
-        # Garbage, and a token that makes the server fetch it.
+        # The JWKS server returns garbage, and a token with an unknown key makes the server fetch it.
         keyed.body = b"<html>" + bytes(range(256)) * 50
         status, took = ask(stack, clinic, rotated)
         assert status == 401 and took < FETCH_WAIT
         slowest = max(slowest, took)
-        # Down altogether.
+        # The JWKS server is down.
         keyed.down()
         status, took = ask(stack, clinic, rotated)
         assert status == 401 and took < FETCH_WAIT
@@ -137,18 +137,18 @@ def test_known_keys_go_on_and_new_ones_are_taken_up(stack, clinic, keyed, figure
     assert len(seen) > 10
     undisturbed = max(took for _, took in seen)
     assert undisturbed < FETCH_WAIT
-    # Slow from the start: a server without keys yet says so, and waits for none of it.
+    # The JWKS server is slow from the start. A server that has no keys yet responds 503 without waiting.
     keyed.body, keyed.delay = tokens.jwks({"old": old, "new": new}).encode(), SLOW
     stack.call("server-stop")
     stack.call("server-start", **keyed.settings(stack))
     stack.look()
     status, took = ask(stack, clinic, known)
     assert status == 503 and took < FETCH_WAIT
-    # At its usual speed again: both are taken up, the new one under load of the old.
+    # The JWKS server is fast again: both keys are accepted.
     keyed.delay = 0
     deadline = time.monotonic() + 60
     while ask(stack, clinic, known)[0] != 200:
-        assert time.monotonic() < deadline, "keys were not taken up after the server of keys had recovered"
+        assert time.monotonic() < deadline, "no key was accepted after the JWKS server had recovered"
         time.sleep(0.05)
     assert ask(stack, clinic, rotated)[0] == 200
     figures(ROW, slowest_with_unknown_key_s=round(slowest, 2), known_keys_slowest_s=round(undisturbed, 2),
@@ -169,9 +169,9 @@ def test_keys_rotated_under_load(stack, clinic, keyed, figures):
         began = time.monotonic()
         status, took = ask(stack, clinic, rotated)
         assert took < FETCH_WAIT
-        # On a busy machine what it has the server fetch may come after that request's two seconds.
+        # On a busy machine the fetch may end after the two seconds of the request that started it.
         while status != 200:
-            assert time.monotonic() - began < 60, "a key that was published is fetched when the first token names it"
+            assert time.monotonic() - began < 60, "a published key was not fetched for the first token that names it"
             status, _ = ask(stack, clinic, rotated)
         took = time.monotonic() - began
     assert {status for status, _ in seen} == {200}

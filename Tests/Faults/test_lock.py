@@ -1,4 +1,4 @@
-"""Somebody holds a lock on outreach_log: posts are refused in time, and written once when they are sent again."""
+"""Another session locks outreach_log: posts are refused in time, and stored once when they are retried."""
 
 import time
 

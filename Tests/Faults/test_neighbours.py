@@ -1,4 +1,4 @@
-"""Slow clients, garbage, idle connections: the other requests do not notice."""
+"""Slow clients, garbage and idle connections do not slow down other requests."""
 
 import resource
 import socket
@@ -13,14 +13,14 @@ import fastcgi
 from load import latencies, percentile
 
 ROW = "slow clients, garbage, idle connections"
-# Twice nothing is nothing: below this a machine busy with other things decides. Who holds a worker up does so for a
+# Below this, the noise of a busy machine decides, not the factor of two. An incomplete record holds a worker for a
 # second.
 FLOOR = 0.9
 
 
 @contextmanager
 def repeatedly(*actions):
-    """Each action on a thread of its own, again and again."""
+    """Repeats each action on a thread of its own."""
     stopping, failures = threading.Event(), []
 
     def run(action):
@@ -28,7 +28,7 @@ def repeatedly(*actions):
             try:
                 action(stopping)
             except (OSError, ssl.SSLError):
-                time.sleep(0.01)  # the other end had enough of it, as it should
+                time.sleep(0.01)  # the server has closed the connection, as it should
             except Exception as error:  # noqa: BLE001
                 failures.append(error)
                 return
@@ -54,7 +54,7 @@ def http_port(stack):
 
 
 def trickle(stack):
-    """A client that sends a byte now and then."""
+    """A client that sends a byte from time to time."""
 
     def action(stopping):
         with socket.create_connection(("127.0.0.1", http_port(stack)), timeout=5) as channel:
@@ -67,7 +67,7 @@ def trickle(stack):
 
 
 def never_reading(stack, clinic):
-    """A client that asks for much and takes none of it."""
+    """A client that requests much and reads nothing."""
     token = stack.api.authorization(clinic.organization)["Authorization"]
     text = (f"GET /api/v1/reengagement/{clinic.organization}/patients/prioritized?limit=200 HTTP/1.1\r\n"
             f"Host: localhost\r\nAuthorization: {token}\r\n\r\n").encode()
@@ -83,7 +83,7 @@ def never_reading(stack, clinic):
 
 
 def garbage(address):
-    """What is no HTTP, no TLS and no FastCGI."""
+    """A client that sends neither HTTP nor TLS nor FastCGI."""
 
     def action(stopping):
         kind = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
@@ -102,7 +102,7 @@ def disturbed(stack, clinic, figures, name, what):
     undisturbed = percentile(latencies(stack, clinic), 0.99)
     with what:
         time.sleep(0.3)
-        # A neighbour who is felt is felt each time; what else the machine does is not.
+        # A disturbance by these clients shows in each of the rounds. Other load of the machine does not.
         for _ in range(5):
             with_it = percentile(latencies(stack, clinic), 0.99)
             if with_it <= max(2 * undisturbed, FLOOR):

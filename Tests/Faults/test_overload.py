@@ -1,4 +1,4 @@
-"""More than it can carry: the excess is refused early, what is accepted is answered in time, memory stays bounded."""
+"""Overload: the excess is refused early, accepted requests are served in time, and memory is bounded."""
 
 import json
 import time
@@ -11,13 +11,13 @@ from wrk import Wrk
 
 ROW = "overload"
 CONNECTIONS = 1000
-# With four workers, no more than 160 answers a second on any machine: each of a thousand would wait for six.
+# Four workers then serve at most 160 requests a second on any machine: each of a thousand clients would wait for 6 s.
 STATEMENT = 0.025
 
 
 @pytest.fixture
 def slow_statement(stack):
-    """risk-metrics takes as long in the database on every machine."""
+    """Makes risk-metrics take the same time in the database on every machine."""
     connection = stack.connect()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_get_function_result('re.risk_metrics(text)'::regprocedure)")
@@ -27,7 +27,7 @@ def slow_statement(stack):
             CREATE FUNCTION re.risk_metrics(organization text) RETURNS {result} LANGUAGE sql AS
             $$ SELECT r.* FROM pg_sleep({STATEMENT}), re.risk_metrics_at_once($1) r $$""")
         cursor.execute("GRANT EXECUTE ON FUNCTION re.risk_metrics(text) TO reengagement_api")
-    # A kept answer would need no such statement.
+    # A cached response would not run the statement.
     stack.restart_server(ANSWER_CACHE_BYTES="0")
     yield
     with connection.cursor() as cursor:
@@ -52,7 +52,7 @@ def test_the_excess_is_refused_early_and_the_rest_is_in_time(stack, clinic, dead
     with Wrk(stack, clinic, folder, seconds=6, connections=CONNECTIONS, statuses=True) as wrk:
         while wrk.process.poll() is None:
             highest = max(highest, resident_kilobytes(stack.server_pid))
-            # The answers about the service itself are never refused, if only they are asked for.
+            # Requests for the service's own state are never refused.
             assert stack.plain.request("GET", "/health").status == 200
             time.sleep(0.5)
         done = wrk.result()
@@ -66,11 +66,11 @@ def test_the_excess_is_refused_early_and_the_rest_is_in_time(stack, clinic, dead
     p99 = percentile(accepted, 0.99)
     assert p99 < deadlines.longest, f"{p99:.2f} s"
     assert percentile(refused, 0.99) < deadlines.acquire + deadlines.MARGIN, "refused late"
-    # Nothing per waiting request but its descriptor and its few bytes.
+    # A waiting request costs its descriptor and a few bytes only.
     assert highest - before < 64 * 1024, f"from {before} to {highest} kB"
     figures(ROW, connections=CONNECTIONS, accepted=len(accepted), refused=len(refused),
             p99_of_accepted_s=round(p99, 2), p99_of_refused_s=round(percentile(refused, 0.99), 2),
             memory_before_kb=before, memory_at_most_kb=highest)
     began = time.monotonic()
     while stack.api.get(clinic.organization, "dashboard").status != 200:
-        assert time.monotonic() - began < 60, "it does not recover from the overload"
+        assert time.monotonic() - began < 60, "the server does not recover from the overload"

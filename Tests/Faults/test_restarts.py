@@ -1,4 +1,4 @@
-"""SIGTERM and restarts under load: what was accepted is answered, and a rolling restart fails no request at all."""
+"""SIGTERM and restarts under load: accepted requests are served, and a rolling restart fails no request."""
 
 import os
 import signal
@@ -8,14 +8,14 @@ import pytest
 
 import ledger
 from processes import AS_ROOT, Wrapped, gone
-from stack import PATIENCE, Server, is_running
+from stack import LONG_TIMEOUTS, Server, is_running
 from wrk import Wrk
 
 ROW = "SIGTERM and restarts"
 
 
 def test_sigterm_under_load_drops_nothing_that_was_accepted(stack, load, figures):
-    """Whoever has been answered with a 201 is in the table; who was not accepted gets nginx's 502 with Retry-After."""
+    """Each entry with a 201 is in the table. A request that was not accepted gets nginx's 502 with Retry-After."""
     stack.look()
     pid, began = stack.server_pid, time.monotonic()
     os.kill(pid, signal.SIGTERM)
@@ -42,25 +42,25 @@ def test_restart_under_load(stack, load):
     ledger.check(load)
 
 
-def taken_over(path, before):
-    """The path leads to the new server once it is another file; until then the old one answers there."""
+def wait_until_taken_over(path, before):
+    """Waits until the path belongs to the new server, which renames its own socket file over the old one."""
     deadline = time.monotonic() + 60
     while (now := os.stat(path)).st_ino == before.st_ino and now.st_ctime_ns == before.st_ctime_ns:
-        assert time.monotonic() < deadline, "the new server did not take the path over"
+        assert time.monotonic() < deadline, "the new server did not take over the path"
         time.sleep(0.005)
 
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("kind", ["GET", "POST"])
 def test_a_rolling_restart_fails_no_request(stack, clinic, folder, long, figures, kind):
-    """The new server takes the socket's path over, then the old one is told to go, during one run of wrk."""
+    """During one run of wrk, the new server takes over the socket's path and the old one gets SIGTERM."""
     rounds, started = 6 if long else 1, []
     group = {"group": "reengagement-socket", "extra_groups": []} if AS_ROOT else {}
-    # On a busy machine nobody is to be refused for having waited.
-    stack.restart_server(**Wrapped(stack, folder, "exec BINARY", **PATIENCE).environment())
+    # Long timeouts, so that no request is refused for having waited on a busy machine.
+    stack.restart_server(**Wrapped(stack, folder, "exec BINARY", **LONG_TIMEOUTS).environment())
     leaving = stack.server_pid
     path, key = ("log-outreach", "roll") if kind == "POST" else ("risk-metrics", None)
-    # Longer than the restarts take on any machine: it is ended after them.
+    # Longer than the restarts take on any machine. The test ends wrk after them.
     seconds = 300 + 60 * rounds
     try:
         with Wrk(stack, clinic, folder, path, seconds, key=key, statuses=True) as wrk:
@@ -71,7 +71,7 @@ def test_a_rolling_restart_fails_no_request(stack, clinic, folder, long, figures
                 own.mkdir()
                 before = os.stat(stack.socket)
                 started.append(Server(stack, own, FCGI_LISTEN=stack.socket, WORKER_THREADS="4").start(**group))
-                taken_over(stack.socket, before)
+                wait_until_taken_over(stack.socket, before)
                 began = time.monotonic()
                 os.kill(leaving, signal.SIGTERM)
                 if number == 0:
@@ -83,7 +83,7 @@ def test_a_rolling_restart_fails_no_request(stack, clinic, folder, long, figures
             assert is_running(leaving)
             assert wrk.process.poll() is None, "the load ended before the restarts did"
             time.sleep(1)
-            # It tells what it has found by then.
+            # wrk prints its results so far.
             wrk.process.send_signal(signal.SIGINT)
             done = wrk.result()
         assert done.requests > 100

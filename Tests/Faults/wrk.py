@@ -1,4 +1,4 @@
-"""wrk: more load than Python can make, and a second opinion on what fails."""
+"""wrk: more load than Python can make, and an independent count of failures."""
 
 import re
 import subprocess
@@ -34,7 +34,7 @@ def seconds_of(text):
 
 
 class Wrk:
-    """Starts at once; `result()` waits for it."""
+    """Starts wrk immediately. `result()` waits for its end."""
 
     def __init__(self, stack, clinic, folder, path="risk-metrics", seconds=5, connections=32, key=None, statuses=False):
         script = (POST % key if key else "") + (STATUSES if statuses else "")

@@ -1,4 +1,4 @@
-"""Asking the binary alone, as some tests do that start it with variables of their own."""
+"""Requests to the binary alone, for tests that start it with their own variables."""
 
 import json
 import time
@@ -23,12 +23,12 @@ def post(server, stack, organization, **fields):
 
 
 def lines_of(log):
-    """The lines of a log that are there whole: it is written by a thread of its own, while this reads."""
+    """The complete lines of a log, which the server may be writing at the moment."""
     return log.read_text().rpartition("\n")[0].splitlines()
 
 
 def eventually(question, seconds=60, every=0.1):
-    """Waits until the question is answered with something true, and returns that."""
+    """Waits until the question returns a true value, and returns that value."""
     deadline = time.monotonic() + seconds
     while not (answer := question()) and time.monotonic() < deadline:
         time.sleep(every)

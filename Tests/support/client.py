@@ -1,4 +1,4 @@
-"""HTTP as the tests need it: targets sent as they are written, nothing retried, answers parsed strictly."""
+"""An HTTP client for tests: sends targets unchanged, never retries, and parses responses strictly."""
 
 import http.client
 import json
@@ -14,7 +14,7 @@ PREFIX = "/api/v1/reengagement"
 
 def only_once(pairs):
     names = [name for name, _ in pairs]
-    assert len(names) == len(set(names)), f"a name twice in one object: {names}"
+    assert len(names) == len(set(names)), f"a duplicate name in one object: {names}"
     return dict(pairs)
 
 
@@ -35,9 +35,9 @@ class Response:
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
     def header(self, name):
-        """The value of a header that may be there once at most."""
+        """The value of a header that must not be repeated."""
         values = self.all(name)
-        assert len(values) <= 1, f"{name} is there {len(values)} times"
+        assert len(values) <= 1, f"{name} is repeated {len(values)} times"
         return values[0] if values else None
 
     def json(self):
@@ -48,13 +48,13 @@ class Response:
 
 
 def is_open(connection):
-    """Whether one that was kept is good for a POST, which is not sent again: nginx closes what is
-    idle for long, and says so."""
+    """True if an idle connection can be reused for a POST, which is not sent again: nginx closes a connection that is
+    idle for long."""
     return connection is not None and connection.sock is not None and not select.select([connection.sock], [], [], 0)[0]
 
 
 class Client:
-    """Keeps one connection per thread, as a browser would."""
+    """Reuses one connection per thread, as a browser does."""
 
     def __init__(self, port, authority=None, timeout=60):
         self.port, self.timeout, self.local = port, timeout, threading.local()
@@ -66,7 +66,7 @@ class Client:
         return http.client.HTTPConnection("localhost", self.port, timeout=self.timeout)
 
     def request(self, method, target, headers=(), body=None, fresh=False):
-        """`headers` are pairs, so that one may be sent twice; `fresh` asks for a connection of its own."""
+        """`headers` are pairs, so that one can be sent twice. `fresh` opens a new connection."""
         pairs = list(headers.items()) if isinstance(headers, dict) else list(headers)
         if not fresh and is_open(getattr(self.local, "connection", None)):
             try:
@@ -74,7 +74,7 @@ class Client:
             except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
                 if method not in ("GET", "HEAD", "OPTIONS"):
                     raise
-                self.local.connection = None  # it was kept, and nginx had closed it meanwhile
+                self.local.connection = None  # it was idle, and nginx has closed it meanwhile
         connection = self.open()
         try:
             return self.exchange(connection, method, target, pairs, body)
@@ -105,7 +105,7 @@ class Client:
         return Response(answer.status, answer.getheaders(), received)
 
     def raw(self, data, timeout=60, half_close=False):
-        """Sends bytes as they are and returns everything that comes back until the other end closes."""
+        """Sends the bytes unchanged, and returns everything received until the server closes the connection."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as plain:
             with (self.context.wrap_socket(plain, server_hostname="localhost") if self.context else plain) as channel:
                 try:
@@ -113,7 +113,7 @@ class Client:
                     if half_close and not self.context:
                         channel.shutdown(socket.SHUT_WR)
                 except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
-                    pass  # refused before it was all sent; the answer may be there
+                    pass  # refused before all was sent, possibly with a response
                 received = b""
                 try:
                     while chunk := channel.recv(65536):
@@ -124,7 +124,7 @@ class Client:
 
 
 class API:
-    """The endpoints, asked with a token for the organization in the path unless told otherwise."""
+    """The endpoints, called with a token for the organization in the path by default."""
 
     def __init__(self, client, signer):
         self.client, self.signer = client, signer
@@ -140,7 +140,7 @@ class API:
         return self.client.request(method, self.target(organization, path), headers, fresh=fresh)
 
     def post(self, organization, body, key=None, headers=None, subject="user_test", more=None, fresh=False):
-        """Posts to log-outreach; `body` may be bytes, text or a value to be written as JSON."""
+        """Posts to log-outreach. `body` is bytes, text or a value to encode as JSON."""
         if headers is None:
             headers = {**self.authorization(organization, sub=subject), "Content-Type": "application/json"}
         if key is not None:
@@ -151,7 +151,7 @@ class API:
                                    fresh)
 
     def search(self, organization, body, headers=None, query="", fresh=False):
-        """Posts to patients/search; `body` may be bytes, text or a value to be written as JSON."""
+        """Posts to patients/search. `body` is bytes, text or a value to encode as JSON."""
         if headers is None:
             headers = {**self.authorization(organization), "Content-Type": "application/json"}
         if not isinstance(body, (bytes, str, type(None))):
@@ -168,7 +168,7 @@ class API:
 
 
 def difference(expected, got, path="$"):
-    """The first place where an answer is not what it should be, or None; numbers are equal by value."""
+    """The first difference between two responses, or None. Numbers are compared by value."""
     if isinstance(expected, dict) and isinstance(got, dict):
         if set(expected) != set(got):
             return f"{path}: missing {sorted(set(expected) - set(got))}, unexpected {sorted(set(got) - set(expected))}"

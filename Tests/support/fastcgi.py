@@ -1,4 +1,4 @@
-"""FastCGI records, well and badly made, for the server's own socket."""
+"""Correct and incorrect FastCGI records for the server's socket."""
 
 import socket
 import struct
@@ -48,7 +48,7 @@ def request(values, body=b"", keep=False):
 class Connection:
 
     def __init__(self, address, timeout=60):
-        """The address as FCGI_LISTEN has it: a path, or host:port."""
+        """The address has FCGI_LISTEN's form: a path, or host:port."""
         host, _, port = address.rpartition(":")
         self.socket = socket.socket(socket.AF_INET if host else socket.AF_UNIX)
         self.socket.settimeout(timeout)
@@ -61,7 +61,7 @@ class Connection:
         self.socket.close()
 
     def send(self, data):
-        """False where the other end has closed already."""
+        """False if the server has already closed the connection."""
         try:
             self.socket.sendall(data)
             return True
@@ -78,7 +78,7 @@ class Connection:
         return data
 
     def answer(self):
-        """The standard output of one request, or None where the connection was closed first."""
+        """The standard output of one request, or None if the connection was closed first."""
         output = b""
         try:
             while header := self.exactly(8):
@@ -95,7 +95,7 @@ class Connection:
         return None
 
     def closed_within(self, seconds):
-        """Reads what comes until the other end closes."""
+        """True if the server closes the connection in time. Discards its output."""
         self.socket.settimeout(seconds)
         try:
             while self.socket.recv(65536):
@@ -108,7 +108,7 @@ class Connection:
 
 
 def status_of(output):
-    """200 where no Status line says otherwise, as CGI has it."""
+    """The status of CGI output: 200 if it has no Status line."""
     for line in output.partition(b"\r\n\r\n")[0].split(b"\r\n"):
         if line.lower().startswith(b"status:"):
             return int(line.split()[1])

@@ -1,4 +1,4 @@
-"""The source tables as plain rows: read from a database, from the contract's example, or made up."""
+"""The source tables as plain rows: read from a database, parsed from the contract's example, or generated."""
 
 import io
 import re
@@ -22,7 +22,7 @@ INSTANTS = {"created_at", "archived_at", "starts_at", "occurred_at"}
 
 
 class Rows:
-    """All five tables; instants are microseconds since 1970 UTC."""
+    """All five tables. Instants are microseconds since 1970 UTC."""
 
     def __init__(self):
         self.organizations, self.patients, self.appointments = [], [], []
@@ -61,7 +61,7 @@ def read(connection, organization_id):
 
 
 def write(connection, rows):
-    """Loads made-up rows by COPY, in one transaction; the database must be in autocommit."""
+    """Loads generated rows by COPY, in one transaction. The connection must be in autocommit."""
     with connection.cursor() as cursor:
         cursor.execute("BEGIN; SET LOCAL TIME ZONE 'UTC'")
         for table, kind in TABLES.items():
@@ -84,7 +84,7 @@ def copy_field(name, value):
 
 
 def timestamp(instant):
-    """A literal PostgreSQL takes for exactly this instant."""
+    """A literal that PostgreSQL reads as exactly this instant."""
     return f"{rfc3339(instant)[:-1]}.{instant % 1_000_000:06d}+00"
 
 

@@ -1,4 +1,4 @@
-"""A whole stack of its own — PostgreSQL, server, nginx — driven through scripts/stack as a person would."""
+"""A complete private stack (PostgreSQL, server, nginx), started by scripts/stack."""
 
 import contextlib
 import os
@@ -24,20 +24,20 @@ VARIABLES = frozenset(subprocess.run(
     stdout=subprocess.PIPE, text=True, check=True).stdout.split())
 
 
-# The usual 2 s and 5 s are soon over on a busy machine; a test that is about deadlines names its own.
-PATIENCE = {"DB_ACQUIRE_TIMEOUT_MS": "10000", "DB_STATEMENT_TIMEOUT_MS": "60000"}
+# The defaults of 2 s and 5 s can pass on a busy machine. A test about timeouts sets its own.
+LONG_TIMEOUTS = {"DB_ACQUIRE_TIMEOUT_MS": "10000", "DB_STATEMENT_TIMEOUT_MS": "60000"}
 
 
 def clean_environment(**changes):
-    """The caller's, without what would change the stack."""
-    kept = {name: value for name, value in os.environ.items() if name not in VARIABLES and not name.startswith("PG")}
-    return {**kept, "SWIFT_BACKTRACE": "interactive=no", **changes}
+    """The caller's environment without the variables that would change the stack."""
+    inherited = {name: value for name, value in os.environ.items() if name not in VARIABLES and not name.startswith("PG")}
+    return {**inherited, "SWIFT_BACKTRACE": "interactive=no", **changes}
 
 
 def is_running(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):  # the latter where it goes between opening and reading
+    except (FileNotFoundError, ProcessLookupError):  # the second if it ends between opening and reading
         return False
 
 
@@ -47,8 +47,8 @@ class Stack:
         self.directory = Path(directory)
         self.environment = {
             "STACK_DIR": str(directory), "RATE_LIMIT": "0", "CORS_ALLOWED_ORIGINS": ",".join(ORIGINS),
-            # What these tests sign with is the development key, whatever database and nginx they use.
-            "DEV_SIGN_IN": "1", **PATIENCE, **environment
+            # The tests sign with the development key, on any database and nginx configuration.
+            "DEV_SIGN_IN": "1", **LONG_TIMEOUTS, **environment
         }
         self.settings = {}
 
@@ -74,7 +74,7 @@ class Stack:
         return self.attach()
 
     def attach(self):
-        """Learns where everything is, for those who ask."""
+        """Reads the stack's settings, and makes a client for it."""
         self.look()
         self.signer = Signer.from_file(self.settings["PRIVATE_KEY"], self.settings["ISSUER"], self.settings["KEY_ID"])
         self.client = Client(int(self.settings["HTTPS_PORT"]), self.settings["CA_FILE"])
@@ -116,7 +116,7 @@ class Stack:
         return self.settings["DATABASE_URL"].replace("///reengagement?", f"///{name}?")
 
     def connect(self):
-        """As the superuser, each statement by itself."""
+        """A connection of the superuser in autocommit."""
         return connect(self.settings["DATABASE_URL"])
 
     def plain_on_tls_port(self, data):
@@ -144,7 +144,7 @@ def run_sql(script, url):
 
 
 class Frozen:
-    """A second stack on the first one's PostgreSQL, whose now is where it is put."""
+    """A second stack on the first one's PostgreSQL, with a settable current time."""
 
     def __init__(self, main, directory):
         connection = main.connect()
@@ -155,7 +155,7 @@ class Frozen:
         self.api = self.stack.api
 
     def at(self, now):
-        """The setting holds for sessions opened afterwards: the server starts again."""
+        """Sets the current time. It applies to new sessions only, so the server is restarted."""
         if now != self.now:
             with self.database.cursor() as cursor:
                 cursor.execute(f"ALTER DATABASE frozen SET reengagement.now = '{timestamp(now)}'")
@@ -164,14 +164,14 @@ class Frozen:
 
 
 class Server:
-    """The binary alone, with an environment of its own, asked over its own socket."""
+    """The server alone, with its own environment, called through its own socket."""
 
     def __init__(self, stack, directory, **environment):
         self.socket = str(Path(directory) / "api.sock")
         defaults = {
             "DATABASE_URL": stack.settings["DATABASE_URL"], "FCGI_LISTEN": self.socket,
             "CLERK_ISSUER": stack.settings["ISSUER"], "CLERK_JWT_KEY": Path(stack.settings["PUBLIC_KEY"]).read_text(),
-            "RATE_LIMIT": "0", "DATABASE_LOGIN": "any", **PATIENCE
+            "RATE_LIMIT": "0", "DATABASE_LOGIN": "any", **LONG_TIMEOUTS
         }
         self.environment = {name: value for name, value in {**defaults, **environment}.items() if value is not None}
         self.socket = self.environment["FCGI_LISTEN"]
@@ -190,13 +190,13 @@ class Server:
     def wait(self, seconds=60):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.log.read_text()}"
+            assert self.process.poll() is None, f"the server ended with {self.process.returncode}: {self.log.read_text()}"
             try:
                 if self.get("/health").status == 200:
                     return self
             except OSError:
                 time.sleep(0.02)
-        raise AssertionError(f"not there after {seconds} s: {self.log.read_text()}")
+        raise AssertionError(f"the server is not up after {seconds} s: {self.log.read_text()}")
 
     def request(self, method, uri, headers=None, body=b"", timeout=60):
         values = fastcgi.environment(method, uri, CONTENT_LENGTH=str(len(body)) if body else "")
@@ -207,22 +207,22 @@ class Server:
             connection.send(fastcgi.request(values, body))
             output = connection.answer()
         if output is None:
-            raise ConnectionResetError("closed without an answer")
+            raise ConnectionResetError("closed without a response")
         return response_of(output)
 
     def get(self, uri, headers=None, **how):
         return self.request("GET", uri, headers, **how)
 
     def log_lines(self, text=""):
-        """The lines of its log that hold a text, so far."""
+        """The lines of the log so far that contain the text."""
         return [line for line in lines_of(self.log) if text in line]
 
     def logged(self, text):
-        """The same once there is one: the log comes a little later than what it tells of."""
+        """The same, after a wait for the first one: the log is written a little after the event."""
         return eventually(lambda: self.log_lines(text))
 
     def stop(self, sign=signal.SIGTERM, within=60):
-        """Returns the exit code; whatever happens, no process stays."""
+        """Stops the process in every case, and returns its exit code."""
         try:
             if self.process.poll() is None:
                 self.process.send_signal(sign)

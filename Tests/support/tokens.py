@@ -1,4 +1,4 @@
-"""Clerk session tokens, well made; what may be wrong with them is written by the tests."""
+"""Correct Clerk session tokens. The tests make the incorrect ones themselves."""
 
 import base64
 import json
