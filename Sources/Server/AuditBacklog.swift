@@ -38,7 +38,7 @@ struct AuditBacklog {
     /// Counts an entry that was refused.
     mutating func refuse() { refused += 1 }
 
-    /// Removes and returns all waiting entries. They count as being written until ``release(bytes:count:)``.
+    /// Removes and returns all waiting entries. They still count until ``settle(bytes:count:)``.
     mutating func takeAll() -> [AuditEntry] {
         let taken = waiting
         waiting = []

@@ -12,8 +12,8 @@ final class AuditSeals: Sendable {
     static let pause = Duration.seconds(5)
     static let pauseAfterFailure = Duration.seconds(60)
 
-    /// At the stop, the time for the last seals and the pause between two attempts. An entry can be sealed only when the
-    /// cluster has no older open transaction.
+    /// At the stop, the time for the last seals and the pause between two attempts. An entry can be sealed only once
+    /// the cluster has no older open transaction.
     private static let longestAtEnd = Duration.seconds(1)
     private static let pauseAtEnd = Duration.milliseconds(50)
 

@@ -2,7 +2,7 @@ import PostgreSQL
 
 /// The users with a refused audit entry. Their later entries are written before the responses are sent.
 ///
-/// So at most one response per user is sent that the audit cannot record. It has no clock and no lock.
+/// So a response that the audit cannot record is not sent again. It has no clock and no lock.
 struct AuditSuspects {
     private struct Person: Hashable {
         let organization: String

@@ -39,7 +39,8 @@ struct CORS: Sendable {
 
 /// A preflight request, which a browser sends before a page's request (WHATWG Fetch, section 4.8).
 struct Preflight: Sendable {
-    /// The headers that the page wants to send. Nil if they are not a list of tokens (RFC 9110 section 5.6.1) or too long.
+    /// The headers that the page wants to send. Nil if they are too long or not a list of tokens (RFC 9110
+    /// section 5.6.1).
     let names: String?
     /// True if the page is from a more public network than this server (Private Network Access, section 3.1).
     let isOfPrivateNetwork: Bool

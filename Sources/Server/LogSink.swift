@@ -4,8 +4,8 @@ public import Threads
 
 /// Writes log lines to standard output, whole and in order, on its own thread.
 ///
-/// No request waits for the log's reader, and a log that cannot be written never stops the service. If its disk is full,
-/// or its reader has ended or does not read, lines are dropped and counted, and standard error has one message.
+/// No request waits for the log's reader, and a log that cannot be written never stops the service. If its disk is
+/// full, or its reader has ended or does not read, lines are dropped and counted, and standard error has one message.
 public final class LogSink: Sendable {
     private struct State {
         var pending: [UInt8] = []

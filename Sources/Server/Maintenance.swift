@@ -5,10 +5,10 @@ import Threads
 /// The background thread that refreshes each organization's derived data and maintains the audit.
 ///
 /// Responses do not depend on it: a request that finds a pending change refreshes the data itself, or reads the source
-/// tables. Several servers may run it at once. An organization whose refresh fails is retried after a pause and delays
-/// no other.
+/// tables. Several servers may run this thread at once. An organization whose refresh fails is retried after a pause,
+/// and does not delay the others.
 final class Maintenance: Sendable {
-    /// Runs a query bound to an organization; "" for queries across all of them.
+    /// Runs a query bound to an organization. "" is for queries across all of them.
     typealias Database = @Sendable (_ query: Query, _ organization: String) throws(PostgreSQLError) -> QueryResult
 
     private let database: Database
@@ -18,17 +18,17 @@ final class Maintenance: Sendable {
     private let rest = Monitor<Int?>(nil)
     private let partitionsDue = Monitor(ContinuousClock.now)
     private let seals: AuditSeals
-    /// The pause before the next query for work, where nothing is left to do.
+    /// The pause before the next query for pending changes, if none is left.
     private let pause: Duration
-    /// How long one organization may take before the next one has its turn.
+    /// The maximum time for one organization before the next one.
     private let turn: Duration
 
-    /// After a failed query: the database is away, or its schema is older than the server.
+    /// The pause after a failed query: the database is unreachable, or its schema is older than the server.
     private static let pauseAfterFailure = Duration.seconds(10)
-    /// Patients in one transaction, few enough that readers never wait long for its lock.
+    /// Patients per transaction. Few, so that readers never wait long for its lock.
     private static let chunk = 1000
     private static let organizationsAtOnce = 100
-    /// How often the audit's monthly partitions are created, three months ahead.
+    /// How often the audit's monthly partitions are checked. They are created three months ahead.
     private static let betweenPartitions = Duration.seconds(300)
 
     private static let due = Statement(
@@ -63,19 +63,19 @@ final class Maintenance: Sendable {
         }
     }
 
-    /// Has the thread end after the chunk under way.
+    /// Ends the thread after the current chunk.
     func stop() { loop.stop() }
 
-    /// Seals the last entries of the audit, once nothing more is written.
+    /// Seals the last entries of the audit. Call it after the last entry has been written.
     func sealRest(by deadline: ContinuousClock.Instant) { seals.finish(by: deadline) }
 
-    /// How many entries of the audit are in no monthly partition, as last counted (docs/audit.md); nil before that.
+    /// The number of audit entries outside the monthly partitions, as last counted (docs/audit.md). Nil before that.
     var auditRest: Int? { rest.withLock { $0 } }
 
-    /// For how long the oldest entry of the audit has been without a seal.
+    /// The time that the oldest audit entry has been without a seal.
     var auditUnsealed: Duration { seals.age }
 
-    /// Runs also after other failures, since without its next partition the audit fills the default one permanently.
+    /// Runs even after other failures, because entries without a monthly partition stay in the default one for ever.
     private func makePartitionsIfDue() {
         guard partitionsDue.withLock({ $0 <= .now }) else { return }
         let pause = makePartitions() ? Self.betweenPartitions : Self.pauseAfterFailure
@@ -94,7 +94,7 @@ final class Maintenance: Sendable {
         }
     }
 
-    /// Gives every organization with a pending change its turn. Returns how long to pause then.
+    /// Refreshes every organization with a pending change. Returns the pause before the next run.
     private func refreshAll() -> Duration {
         let waiting = refreshes.waiting()
         let due: [String]
@@ -105,7 +105,7 @@ final class Maintenance: Sendable {
         } catch {
             return cannotGoOn(error)
         }
-        // A full page may leave others out.
+        // A full page may not contain all organizations with a pending change.
         if due.count < Self.organizationsAtOnce { refreshes.keep(due: due + waiting) }
         var isLeft = false
         for organization in due {
@@ -126,7 +126,7 @@ final class Maintenance: Sendable {
         return Self.pauseAfterFailure
     }
 
-    /// Returns whether patients are left whose turn comes later.
+    /// Refreshes one organization. Returns whether patients are left for a later turn.
     private func bringUpToDate(_ organization: String) throws(PostgreSQLError) -> Bool {
         let started = ContinuousClock.now
         var refreshed = 0
@@ -135,12 +135,12 @@ final class Maintenance: Sendable {
             let row = try database(Query(Self.advance, [organization, String(Self.chunk)]), organization)[0]
             refreshed += row.int(0) ?? 0
             isLeft = row.text(1) == "t"
-            // No organization waits for another's backlog. The next query for work begins with those that have waited
-            // longest.
+            // Each organization has a time limit, so that none waits for another's backlog. The next query for pending
+            // changes begins with the organizations that have waited longest.
             guard isLeft, started.duration(to: .now) < turn else { break }
         }
         guard refreshed > 0 else { return isLeft }
-        // Single patients are usual, a backlog is worth a line.
+        // Single patients are usual. Only a backlog is logged at `info`.
         logger.log(
             level: refreshed >= Self.chunk ? .info : .debug, "derived data brought up to date",
             metadata: [
@@ -152,14 +152,14 @@ final class Maintenance: Sendable {
 }
 
 extension PostgreSQLError {
-    /// Whether the next organization would probably fail in the same way.
+    /// True if the next organization would probably fail in the same way.
     fileprivate var isOfTheDatabase: Bool {
         switch cause {
         case .connectionLost, .unavailable, .acquireTimeout, .connectionLimit, .loginRefused, .outOfResources,
             .readOnly:
             true
-        // A time zone belongs to one organization, a conflict passes, a full disk may have room for a smaller change,
-        // and a refresh writes no audit entry.
+        // A time zone belongs to one organization, a conflict is temporary, a full disk may have room for a smaller
+        // change, and a refresh writes no audit entry.
         case .timeZoneUnknown, .conflict, .statementTimeout, .diskFull, .refused, .unexpectedResult, .auditUnavailable:
             false
         }

@@ -4,7 +4,7 @@ import Threads
 
 /// Counts responses by route, method and status, and writes them in Prometheus' text format.
 ///
-/// One lock for all threads, which a request holds for less than a microsecond.
+/// All threads share one lock. A request holds it for less than a microsecond.
 final class Metrics: Sendable {
     private struct Series: Hashable {
         let route: String
@@ -35,21 +35,21 @@ final class Metrics: Sendable {
         var databaseErrors: [String: Int] = [:]
     }
 
-    /// Writes a part's own figures, read when `/metrics` is requested.
+    /// Writes the metrics of another part of the server. It is called for each request of `/metrics`.
     typealias Reading = @Sendable (inout PrometheusText) -> Void
 
     /// The histogram's upper bounds, in seconds.
     private static let bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-    /// The methods that may be a label. All others count as `other`, so that a client cannot add series.
+    /// The methods with their own label. All others count as `other`, so that a client cannot add series.
     private static let methods: Set<String> = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"]
 
     private let counts = Monitor(Counts())
     private let inFlight = Atomic<Int>(0)
 
-    /// A request has been read.
+    /// Counts a request that has been read.
     func requestBegan() { inFlight.add(1, ordering: .relaxed) }
 
-    /// It has been answered.
+    /// Counts that its response has been sent.
     func requestEnded() { inFlight.subtract(1, ordering: .relaxed) }
 
     func record(_ observation: Observation) {
@@ -63,7 +63,7 @@ final class Metrics: Sendable {
         }
     }
 
-    /// All figures as text, those of `readings` at the end.
+    /// Returns all metrics as text. Those of `readings` are last.
     func render(_ readings: [Reading]) -> String {
         let counts = counts.withLock { $0 }
         var text = PrometheusText()
@@ -74,7 +74,7 @@ final class Metrics: Sendable {
             inFlight.load(ordering: .relaxed))
         text.family(
             "reengagement_db_errors_total", .counter, "Requests that failed in the database, by class.",
-            // All classes from the start: a rate needs the 0 before the first error.
+            // All classes from the start, because a rate needs the 0 before the first error.
             DatabaseCause.allCases.map { ([("class", $0.rawValue)], counts.databaseErrors[$0.rawValue] ?? 0) })
         for reading in readings { reading(&text) }
         return text.text

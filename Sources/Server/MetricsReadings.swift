@@ -1,7 +1,7 @@
 import JWT
 import PostgreSQL
 
-/// The figures of the server's parts, as readings of ``Metrics``.
+/// The metrics of the server's parts, as readings of ``Metrics``.
 extension PrometheusText {
     mutating func add(_ requests: WaitingRequests.Statistics) {
         gauge("reengagement_workers", "Worker threads for requests that ask the database.", requests.permits)
@@ -36,7 +36,7 @@ extension PrometheusText {
             isClockFrozen ? 1 : 0)
     }
 
-    /// A counter by class, all classes from the start: a rate needs the 0 before the first error.
+    /// A counter by class. All classes are present from the start, because a rate needs the 0 before the first error.
     private mutating func family(_ name: String, _ help: String, _ counts: [DatabaseCause: Int]) {
         family(name, .counter, help, DatabaseCause.allCases.map { ([("class", $0.rawValue)], counts[$0] ?? 0) })
     }
@@ -53,7 +53,7 @@ extension PrometheusText {
             loginFaults)
     }
 
-    /// All protections, since an alert needs the 0 too.
+    /// All protections are present, because an alert needs the 0 too.
     mutating func add(protectionsOff: [ProtectionOff]) {
         let off = Set(protectionsOff.map(\.protection))
         family(
@@ -132,7 +132,7 @@ extension PrometheusText {
             Int(auditUnsealed / .seconds(1)))
     }
 
-    /// The names that Prometheus' client libraries use for the process.
+    /// Process metrics, under the names that Prometheus' client libraries use.
     mutating func add(_ process: ProcessFigures) {
         counter("process_cpu_seconds_total", "Processor time, of user and system, in seconds.", process.cpuSeconds)
         gauge("process_resident_memory_bytes", "Memory in RAM, in bytes.", process.residentBytes)

@@ -1,30 +1,30 @@
 import Glibc
 
-/// The operator's signals, received by a thread that waits for them instead of by a handler.
+/// The operator's signals. A thread waits for them, so there is no signal handler.
 ///
-/// It has to be created before any thread, as threads inherit the mask, so that no signal interrupts one of them.
+/// Create it before any thread. Threads inherit the signal mask, so no signal then interrupts one of them.
 ///
-/// Any other signal that would end the process is ignored, so that none loses unwritten data. SIGABRT and the errors of
-/// the process itself stay deadly.
+/// Other signals that would end the process are ignored, so that none loses unwritten data. SIGABRT and the errors of
+/// the process itself still end it.
 struct OperatorSignals {
     enum Event: Equatable {
         case stop
-        /// SIGHUP asks for the signing keys to be read again.
+        /// SIGHUP: read the signing keys again.
         case readKeys
-        /// SIGUSR1 asks for one level more of the log, SIGUSR2 for one less.
+        /// SIGUSR1: make the log one level more verbose. SIGUSR2: one level less.
         case logLevel(moreVerbose: Bool)
     }
 
     private static let events: [(signal: CInt, name: String, event: Event)] = [
         (SIGTERM, "SIGTERM", .stop), (SIGINT, "SIGINT", .stop), (SIGQUIT, "SIGQUIT", .stop),
-        // An init sends the first when the power fails. The second is a limit on processor time, whose hard end is
-        // SIGKILL.
+        // init sends SIGPWR when the power fails. SIGXCPU is the soft limit of processor time. SIGKILL follows at the
+        // hard limit.
         (SIGPWR, "SIGPWR", .stop), (SIGXCPU, "SIGXCPU", .stop),
         (SIGHUP, "SIGHUP", .readKeys),
         (SIGUSR1, "SIGUSR1", .logLevel(moreVerbose: true)), (SIGUSR2, "SIGUSR2", .logLevel(moreVerbose: false)),
     ]
 
-    /// SIGPIPE (a closed reader) and SIGXFSZ (a full file) show as the write's own error.
+    /// After SIGPIPE (a closed reader) and SIGXFSZ (a full file) the write itself fails with an error.
     private static let ignored =
         [SIGPIPE, SIGXFSZ, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGSTKFLT]
         + Array(__libc_current_sigrtmin()...__libc_current_sigrtmax())
@@ -40,13 +40,13 @@ struct OperatorSignals {
         self.set = set
     }
 
-    /// Whether it has no handler: a profiler that is loaded into the process keeps its own.
+    /// True if the signal has no handler. A profiler in the process must keep its own.
     private static func isDeadly(_ number: CInt) -> Bool {
         var current = sigaction()
         return sigaction(number, nil, &current) == 0 && current.__sigaction_handler.sa_handler == nil
     }
 
-    /// Waits for the next of them.
+    /// Waits for the next signal.
     func wait() -> (name: String, event: Event) {
         var set = set
         while true {

@@ -3,11 +3,11 @@ import JWT
 import Logging
 import PostgreSQL
 
-/// The way of a request from its headers to its response: the one place that defines the order of the checks.
+/// Processes a request from its headers to its response. It is the only place that defines the order of the checks.
 struct Pipeline: Sendable {
     let authenticator: Authenticator
     let database: RequestDatabase
-    /// Nil disables caching.
+    /// The cache. Nil disables caching.
     let responseCache: ResponseCache?
     let hooks: RequestHooks
     let service: ServiceResponses
@@ -15,28 +15,28 @@ struct Pipeline: Sendable {
     var queueTimeout = QueueTimeout(longest: .seconds(1))
     let logger: Logger
 
-    /// The most bytes of a body (definitions.md section 8).
+    /// The maximum size of a body in bytes (definitions.md section 8).
     static let bodyLimit = 64 * 1024
 
-    /// The most bytes of one header. nginx accepts longer ones over HTTP/2, only to have them refused here
-    /// (nginx/snippets/limits/limits.conf).
+    /// The maximum length of one header in bytes. Over HTTP/2 nginx also forwards longer ones, so that the server can
+    /// refuse them with a problem (nginx/snippets/limits/limits.conf).
     static let headerLimit = 8 * 1024
 
-    /// The result of the checks that wait for neither the database nor a key.
+    /// The result of the checks that do not wait for the database or a key.
     enum Step {
         case answer(Response)
-        /// A thread that may wait has to do the rest; `isRead` where nothing more is read of the request.
+        /// A thread that may wait has to do the rest. `isRead` is true if the rest reads no more of the request.
         case rest(isRead: Bool, Rest)
     }
 
-    /// The part of a request's work that queries the database or waits for a key.
+    /// The part of the work that queries the database or waits for a key.
     typealias Rest = (inout RequestRecord) throws -> Response
 
-    /// Checks a request in the order that definitions.md section 8 gives to the errors.
+    /// Checks a request in the order of errors that definitions.md section 8 defines.
     func answer(_ incoming: Incoming, _ record: inout RequestRecord) throws -> Step {
         let request = incoming.request
         guard !incoming.hasLongHeader else { throw Problem.headersTooLarge }
-        // Before the path is checked, since a browser would hide a 404 to a preflight from its page.
+        // Before the path is checked, because a browser hides a preflight's 404 from the page.
         if request.method == "OPTIONS", let headers = cors.preflightHeaders(incoming.preflight, origin: incoming.origin)
         {
             return .answer(Response(status: 204, contentType: nil, headers: headers, body: []))
@@ -58,7 +58,7 @@ struct Pipeline: Sendable {
         }
     }
 
-    /// The response to OPTIONS, except for a page of an allowed origin (RFC 9110 section 9.3.7).
+    /// The response to OPTIONS without a preflight of an allowed origin (RFC 9110 section 9.3.7).
     private func options(_ match: Router.Match) -> Response {
         Response(status: 204, contentType: nil, headers: [Header("Allow", match.allowedMethods)], body: [])
     }
@@ -85,7 +85,7 @@ struct Pipeline: Sendable {
         }
     }
 
-    /// Any client may ask, as often as nginx lets it, so only a program of this machine causes a check of its own.
+    /// Any client may send it, as often as nginx allows. So only a program on this machine causes its own check.
     private func readiness(_ incoming: Incoming) throws -> Step {
         guard let recent = service.recentReadiness, !incoming.isFromThisMachine else {
             return .rest(isRead: true) { record in
@@ -101,7 +101,7 @@ struct Pipeline: Sendable {
         }
     }
 
-    /// Does all checks of a call that precede the database. Returns the rest.
+    /// Does all checks of a call that precede the database, and returns the remaining work.
     private func prepare(
         _ incoming: Incoming, _ match: Router.Match, _ endpoint: any Endpoint.Type, _ claims: Claims,
         _ record: inout RequestRecord
@@ -110,7 +110,7 @@ struct Pipeline: Sendable {
         try hooks.admit(claims)
         guard let organization = match.organization, claims.isActive(in: organization) else {
             record.filter = [("org_id", match.organization ?? "")]
-            // A body that cannot be read names no patient.
+            // The audit stores the patient of a refused body too. A body that cannot be read has none.
             record.patientSought = record.patientSought ?? endpoint.patientSought { try? readBody(incoming) }
             throw claims.organization == nil ? Problem.noActiveOrganization : .otherOrganization
         }
@@ -125,7 +125,7 @@ struct Pipeline: Sendable {
     }
 
     private func readBody(_ incoming: Incoming) throws(Problem) -> [UInt8] {
-        // A repeated Content-Type is ambiguous and not wrong: a 422, as for each header that may be sent once.
+        // A repeated Content-Type is ambiguous but not wrong: a 422, like other headers that may be sent once.
         guard incoming.request.hasJSONBody || incoming.request.repeatedHeaders.contains(.contentType) else {
             throw .notJSONType
         }
@@ -154,7 +154,7 @@ struct Pipeline: Sendable {
         return try record.timings.measure(\.encoding) { try value.respond(to: rows) }
     }
 
-    /// Runs `body`, which queries the database, and has the endpoint interpret a refusal.
+    /// Runs `body`, which queries the database. The endpoint converts its own SQLSTATEs to problems.
     private func runQuery<Result>(
         _ endpoint: some Endpoint, _ record: inout RequestRecord, _ body: () throws -> Result
     ) throws -> Result {

@@ -2,7 +2,7 @@ import API
 import JWT
 import PostgreSQL
 
-/// Connects the pipeline with the other parts of the server.
+/// Builds the pipeline from the other parts of the server.
 struct PipelineAssembly {
     let configuration: Configuration
     let log: ServerLog
@@ -73,7 +73,7 @@ struct PipelineAssembly {
             })
     }
 
-    /// The readings of other parts, in the order in which `/metrics` lists them.
+    /// The readings of other parts, in the order of `/metrics`.
     private func readings(_ verifier: Verifier, _ responseCache: ResponseCache?) -> [Metrics.Reading] {
         let (parts, waiting, sink, database) = (parts, waiting, log.sink, parts.database)
         let (isAudited, protectionsOff) = (configuration.isAudited, configuration.protectionsOff)

@@ -2,9 +2,9 @@ import API
 import Logging
 import PostgreSQL
 
-/// The one place that turns errors into responses, and logs those that a client does not cause.
+/// The only place that turns errors into responses, and that logs the errors that no client has caused.
 extension Pipeline {
-    /// Runs `body`; an error becomes its response.
+    /// Runs `body`, and turns an error into its response.
     func respond(
         _ incoming: Incoming, _ record: inout RequestRecord, with body: (inout RequestRecord) throws -> Response?
     ) -> Response? {

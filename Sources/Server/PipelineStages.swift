@@ -1,6 +1,6 @@
 import API
 
-/// A request in two stages: one that waits for nothing, and the rest, which needs a thread that may wait.
+/// A request has two stages. The first one never waits. The rest needs a thread that may wait.
 extension Pipeline {
     /// A request after its first stage.
     struct Pending {
@@ -8,14 +8,14 @@ extension Pipeline {
         fileprivate let started: ContinuousClock.Instant
         fileprivate let record: RequestRecord
         fileprivate let rest: Rest
-        /// Whether nothing more is read of the request.
+        /// True if no more of the request has to be read.
         let isRead: Bool
         fileprivate let since = ContinuousClock.now
 
-        /// About how many bytes it takes while it waits. libfcgi stores all headers of a request that is not read.
+        /// An estimate of its memory in bytes while it waits. libfcgi stores all headers of a request that is unread.
         var size: Int { incoming.size + (isRead ? 0 : 128 << 10) }
 
-        /// The record, with the time that it has waited until now.
+        /// The record, with the time that the request has waited so far.
         fileprivate var recordNow: RequestRecord {
             var record = record
             record.timings.pool += since.duration(to: .now)
@@ -23,13 +23,13 @@ extension Pipeline {
         }
     }
 
-    /// Does both stages of a request on a thread that may wait.
+    /// Runs both stages of a request, on a thread that may wait.
     func serve(_ incoming: Incoming, started: ContinuousClock.Instant, send: (Response) -> Void) {
         guard let pending = begin(incoming, started: started, send: send) else { return }
         finish(pending, send: send)
     }
 
-    /// Does the first stage. Returns the request if that sent no response.
+    /// Runs the first stage. Returns the rest of the work, or nil if the stage has sent a response.
     func begin(_ incoming: Incoming, started: ContinuousClock.Instant, send: (Response) -> Void) -> Pending? {
         var record = RequestRecord()
         var pending: (isRead: Bool, rest: Rest)?
@@ -47,20 +47,20 @@ extension Pipeline {
         }
     }
 
-    /// Does the rest of a request, and sends its response.
+    /// Runs the second stage, and sends the response.
     func finish(_ pending: Pending, send: (Response) -> Void) {
         var record = pending.recordNow
         guard let response = respond(pending.incoming, &record, with: pending.rest) else { return }
         conclude(response, pending.incoming, record, pending.started, send)
     }
 
-    /// Answers a request that waited too long for a thread.
+    /// Sends a 503 for a request that waited too long for a thread.
     func refuse(_ pending: Pending, send: (Response) -> Void) {
         let response = Problem.serverBusy.response(requestID: pending.incoming.requestID)
         conclude(response, pending.incoming, pending.recordNow, pending.started, send)
     }
 
-    /// Sends a response, then reports it.
+    /// Records a response in the audit, sends it, and then reports it.
     private func conclude(
         _ answer: Response, _ incoming: Incoming, _ record: RequestRecord, _ started: ContinuousClock.Instant,
         _ send: (Response) -> Void
@@ -68,7 +68,7 @@ extension Pipeline {
         var response = recorded(answer, incoming, record)
         response.headers += [
             Header("X-Request-Id", incoming.requestID), Header("Cache-Control", "no-store"),
-            // For nginx's log; nginx removes it (nginx/snippets/logging/request-id.conf).
+            // nginx logs this header and removes it (nginx/snippets/logging/request-id.conf).
             Header("X-Server-Request-Id", incoming.serverRequestID),
             Header("Server-Timing", record.timings.header),
         ]
@@ -84,7 +84,7 @@ extension Pipeline {
         hooks.report(.answered(observation))
     }
 
-    /// The response once the audit has recorded it; without that no patient's data is sent.
+    /// The response, or a 503 if the audit could not record it. No patient's data are sent without a record.
     private func recorded(_ response: Response, _ incoming: Incoming, _ record: RequestRecord) -> Response {
         guard let entry = AuditEntry(response, incoming, record), !hooks.record(entry), response.status < 300 else {
             return response

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The kernel's figures of this process, read from `/proc/self` alone, since a hardened unit hides the rest.
+/// The kernel's metrics of this process. They are in `/proc/self`, because a hardened unit hides the rest of `/proc`.
 struct ProcessFigures {
     let cpuSeconds: Double
     let residentBytes: Int
@@ -24,10 +24,10 @@ struct ProcessFigures {
             startTime: startTime)
     }
 
-    /// Found once: the wall clock may be set later, and the start must not move with it.
+    /// Computed once. If the wall clock is set later, the start time must not change.
     private static let startTime: Double? = {
         guard let text = text(ofFile: "/proc/self/stat"),
-            // The name, in parentheses, may hold anything: count from behind it.
+            // The name is in parentheses and may contain anything, so fields are counted after it.
             let fields = text.split(separator: ")").last?.split(separator: " "), fields.count > 19,
             let ticks = Double(fields[19])
         else { return nil }
@@ -40,7 +40,7 @@ struct ProcessFigures {
         defer { closedir(directory) }
         var count = 0
         while readdir(directory) != nil { count += 1 }
-        // Neither the two dots nor the descriptor of the directory itself.
+        // Without `.`, `..` and the descriptor of this directory.
         return count - 3
     }
 

@@ -1,7 +1,7 @@
 import CSystem
 import Glibc
 
-/// Settings of the whole process, which the parts of the server rely on.
+/// Settings of the whole process, which the server's parts rely on.
 enum ProcessSettings {
     static func apply() {
         raiseDescriptorLimit()
@@ -19,12 +19,12 @@ enum ProcessSettings {
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
-    /// Keeps the memory of a long response in the process when it is freed, for the next one.
+    /// Makes glibc reuse the freed memory of a long response for the next one.
     ///
-    /// By default glibc returns blocks above 128 KiB to the system and gets them again page by page
-    /// (`mallopt(3)`, `M_MMAP_THRESHOLD` and `M_TRIM_THRESHOLD`). With that the server takes 1.08 times the processor
-    /// time for a list of 200 patients and 1.17 times for a year of trends (measured in pairs). Each arena of glibc keeps
-    /// up to 2 MiB.
+    /// By default glibc returns blocks above 128 KiB to the system and gets them again page by page (`mallopt(3)`,
+    /// `M_MMAP_THRESHOLD` and `M_TRIM_THRESHOLD`). With that the server takes 1.08 times the processor time for
+    /// a list of 200 patients and 1.17 times for a year of trends (measured in pairs). Each arena of glibc keeps up to
+    /// 2 MiB.
     private static func keepFreedMemory() {
         mallopt(M_MMAP_THRESHOLD, 4 << 20)
         mallopt(M_TRIM_THRESHOLD, 2 << 20)

@@ -1,9 +1,8 @@
-/// Lines of Prometheus' text format 0.0.4, a family after the other.
+/// Text in Prometheus' format 0.0.4, one family after another.
 struct PrometheusText {
     private(set) var text = ""
 
-    /// - Parameters:
-    ///   - samples: the labels and the value of each series; none where the family has no series yet.
+    /// - Parameter samples: the labels and the value of each series. Empty for a family without a series.
     mutating func family(
         _ name: String, _ type: FamilyType, _ help: String,
         _ samples: [(labels: [(String, String)], value: any CustomStringConvertible)]
@@ -18,7 +17,7 @@ struct PrometheusText {
         text += "# HELP \(name) \(help)\n# TYPE \(name) \(type.rawValue)\n"
     }
 
-    /// Label values are names of this server's own: templates, numbers, classes; none needs escaping.
+    /// The label values are the server's own templates, numbers and classes, so none of them needs escaping.
     mutating func sample(_ name: String, _ labels: [(String, String)], _ value: any CustomStringConvertible) {
         let list = labels.map { "\($0.0)=\"\($0.1)\"" }.joined(separator: ",")
         text += list.isEmpty ? "\(name) \(value)\n" : "\(name){\(list)} \(value)\n"

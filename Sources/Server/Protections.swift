@@ -1,12 +1,12 @@
 import FastCGI
 import PostgreSQL
 
-/// A protection that some variable turns off, by its name in the metric.
+/// A protection that a variable can turn off. Its raw value is its name in the metric.
 enum Protection: String, CaseIterable, Sendable {
     case audit
     case rateLimit = "rate_limit"
     case issuerTLS = "issuer_tls"
-    /// Tokens that count are signed by a real issuer.
+    /// Tokens are accepted only from a production issuer.
     case productionIssuer = "production_issuer"
     case databaseTLS = "database_tls"
     case login
@@ -14,7 +14,7 @@ enum Protection: String, CaseIterable, Sendable {
     case listenAll = "listen_all"
 }
 
-/// A protection that is off, and why, in one line for the log and the operator.
+/// A protection that is off, with its reason as one line for the log and the operator.
 struct ProtectionOff: Equatable, Sendable {
     let protection: Protection
     let text: String
@@ -23,7 +23,7 @@ struct ProtectionOff: Equatable, Sendable {
 }
 
 extension Configuration {
-    /// All protections that are off, for the start, `--check-config` and a metric (running.md, "Environment").
+    /// All protections that are off, for the start, `--check-config` and a metric (docs/running.md, "Environment").
     var protectionsOff: [ProtectionOff] {
         var off: [ProtectionOff] = []
         if !isAudited { off.append(.init(.audit, "AUDIT is off: nothing but outreach attempts is recorded")) }

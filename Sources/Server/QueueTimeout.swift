@@ -1,19 +1,18 @@
 import API
 
-/// Refuses requests that have waited so long for a worker thread that the client may have gone.
+/// Refuses requests that have waited so long for a worker thread that the client may have disconnected.
 ///
-/// Without it a queue that has once grown would never shrink: each request would be served, and each too late. nginx
-/// stamps a request as it forwards it, by the clock of the machine that both run on.
+/// Without it a long queue would never shrink, because each request would be served too late. nginx adds a timestamp
+/// when it forwards a request. It is comparable only if both run on one machine.
 struct QueueTimeout: Sendable {
-    /// Nil if nginx may run on another machine, whose clock differs.
+    /// The timeout. Nil if nginx may run on another machine, whose clock differs.
     let longest: Duration?
 
-    /// nginx itself abandons a request after 20 s. A longer wait, or a negative one, means that the clock was set
-    /// meanwhile.
+    /// nginx abandons a request after 20 s. A longer wait, or a negative one, means that the clock was set meanwhile.
     private static let plausible = 0.0..<20.0
 
     /// - Parameters:
-    ///   - handedOver: when nginx forwarded the request, in seconds since 1970. Nil if it sends no stamp.
+    ///   - handedOver: the time when nginx forwarded the request, in seconds since 1970. Nil without a timestamp.
     ///   - now: the same machine's wall clock.
     func check(handedOver: Double?, now: Double) throws(Problem) {
         guard let longest, let handedOver else { return }

@@ -2,10 +2,10 @@ import API
 import JWT
 import Threads
 
-/// The limit of requests for each subject, by the generic cell rate algorithm; the caller passes the time.
+/// Limits the requests of each subject by the generic cell rate algorithm. The caller passes the time.
 ///
-/// It stores one instant for each subject: the end of its requests so far if they were spread out at the allowed rate.
-/// A request may be early by as much as the burst allows.
+/// It stores one instant per subject: the end of its requests so far if they had been spread out at the allowed rate.
+/// A request is allowed before that instant by as much as the burst permits.
 struct RateLimit {
     private let interval: Duration
     private let tolerance: Duration
@@ -13,16 +13,16 @@ struct RateLimit {
     private var sweepAt = 10_000
 
     /// - Parameters:
-    ///   - rate: requests a second, at least 1.
-    ///   - burst: requests at once.
+    ///   - rate: requests per second, at least 1.
+    ///   - burst: the number of requests that may be made at once.
     init(rate: Int, burst: Int) {
         interval = .seconds(1) / rate
         tolerance = interval * burst
     }
 
-    /// Counts a request, unless it is one too many; then returns how long to wait.
+    /// Counts a request. If it exceeds the limit, it is not counted and the time to wait is returned.
     ///
-    /// - Parameter subject: its bytes are compared, since `==` of strings ignores normalization.
+    /// - Parameter subject: it is compared by bytes, because `==` of strings ignores normalization.
     mutating func take(_ subject: String, now: ContinuousClock.Instant) -> Duration? {
         let wait = Self.spread(&spreadUntil[Array(subject.utf8), default: now], interval, tolerance, now)
         if spreadUntil.count >= sweepAt { sweep(now) }
@@ -42,14 +42,14 @@ struct RateLimit {
 
     var subjects: Int { spreadUntil.count }
 
-    /// Removes the subjects that have the whole burst again, so that memory depends on the active ones alone.
+    /// Removes subjects whose whole burst is available again, so that memory depends only on the active ones.
     private mutating func sweep(_ now: ContinuousClock.Instant) {
         spreadUntil = spreadUntil.filter { $0.value > now }
         sweepAt = max(10_000, 2 * spreadUntil.count)
     }
 }
 
-/// The limit for all worker threads together; called after authentication.
+/// The rate limit of all worker threads together, applied after authentication.
 final class RateLimiter: Sendable {
     private let limit: Monitor<RateLimit>
 

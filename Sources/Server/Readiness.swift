@@ -2,28 +2,28 @@ import API
 import PostgreSQL
 import Threads
 
-/// Whether the database can answer the endpoints' queries (running.md, "Outside the API's own paths").
+/// Checks that the database can execute the endpoints' queries (docs/running.md, "Outside the API's own paths").
 ///
-/// It runs these queries, as the server's role, for an organization that cannot exist. An old session may answer
-/// queries that a new one cannot, as it has loaded its objects earlier, so a new session is checked every few seconds.
-/// An entry of the audit is written with it and rolled back, since no response is sent that cannot be recorded. More
-/// than one check in a second costs the database only one query each.
+/// It runs these queries in the server's role, for an organization that cannot exist. An old session may still execute
+/// queries that fail in a new one, because it has loaded its objects earlier. So a new session is checked every few
+/// seconds. That check also writes an audit entry and rolls it back, because no response is sent that cannot be
+/// recorded. Further checks within a second cost the database only one query each.
 final class Readiness: Sendable {
     /// Runs the queries on one of the pool's connections.
     typealias Pooled = @Sendable (_ queries: [Query]) throws(PostgreSQLError) -> Void
-    /// Runs them in a session that is opened for them. Returns false if none could be opened.
+    /// Runs the queries in a new session. False if none could be opened.
     typealias Anew = @Sendable (_ queries: [Query]) throws(PostgreSQLError) -> Bool
 
-    /// A known trouble of another part of the server. Nil if there is none.
+    /// The known error of another part of the server. Nil if there is none.
     typealias Cause = @Sendable () -> PostgreSQLError?
 
-    /// No id is empty (definitions.md section 1).
+    /// An id that cannot exist (definitions.md section 1).
     static let organization = ""
 
     private struct State {
         var nextNewSession: ContinuousClock.Instant?
         var failure: PostgreSQLError?
-        /// When the pool is to be asked everything again.
+        /// The time from which all queries run on a pooled connection again.
         var nextWhole: ContinuousClock.Instant?
     }
 
@@ -34,10 +34,10 @@ final class Readiness: Sendable {
     private let state = Monitor(State())
 
     private static let pause = Duration.seconds(10)
-    /// The same where the last new session has failed.
+    /// The pause if the last new session has failed.
     private static let pauseAfterFailure = Duration.seconds(1)
     private static let pauseOfPool = Duration.seconds(1)
-    /// Writes an entry and takes it back, in the database's own function.
+    /// Writes an audit entry and rolls it back, in the database's function.
     static let proof = Query(Statement(name: "prove_audit", sql: "SELECT re.prove_audit()"))
 
     init(
@@ -57,7 +57,7 @@ final class Readiness: Sendable {
             })
     }
 
-    /// - Throws: why the endpoints could not be answered now.
+    /// - Throws: the reason why the endpoints' queries could not be executed now.
     func check(now: ContinuousClock.Instant = .now) throws(PostgreSQLError) {
         if takeTurn(now) { try checkNewSession(now) }
         if let failure = state.withLock({ $0.failure }) { throw failure }
@@ -65,7 +65,7 @@ final class Readiness: Sendable {
         do throws(PostgreSQLError) {
             try pooled(isWhole ? queries : Array(queries.prefix(1)))
         } catch {
-            // The pool's next session may succeed where this one failed. A new session shows which is the rule.
+            // The pool's next session may succeed where this one failed. The next call checks with a new session.
             state.withLock { ($0.nextNewSession, $0.nextWhole) = (nil, nil) }
             throw error
         }
@@ -73,7 +73,7 @@ final class Readiness: Sendable {
         if isWhole { state.withLock { $0.nextWhole = now + Self.pauseOfPool } }
     }
 
-    /// Whether the caller is to check a new session. Other callers use the last result meanwhile.
+    /// True if the caller has to check a new session. Other callers use the last result meanwhile.
     private func takeTurn(_ now: ContinuousClock.Instant) -> Bool {
         state.withLock { state in
             if let next = state.nextNewSession, now < next { return false }
@@ -84,7 +84,7 @@ final class Readiness: Sendable {
 
     private func checkNewSession(_ now: ContinuousClock.Instant) throws(PostgreSQLError) {
         do throws(PostgreSQLError) {
-            // If none can be opened, the open ones go on serving; if there are none, the pool's query fails.
+            // If no session can be opened, the open ones still serve. If there are none, the pool's query fails.
             _ = try anew(queries)
             try pooled([Self.proof])
             state.withLock { $0.failure = nil }

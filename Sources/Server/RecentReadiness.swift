@@ -1,10 +1,10 @@
 import PostgreSQL
 import Threads
 
-/// The result of ``Readiness`` for clients on other machines: at most a second old, found by a thread of its own.
+/// The result of ``Readiness`` for clients on other machines, at most a second old and found by its own thread.
 ///
-/// However many clients ask, the database is checked about twice a second at most, and not at all while no client asks.
-/// A request waits only where no result is recent enough: for the check that it causes.
+/// However many clients send requests, the database is checked at most about twice a second, and not at all without
+/// requests. A request waits only if no result is recent enough, and then for the check that it causes.
 final class RecentReadiness: Sendable {
     typealias Check = @Sendable () throws(PostgreSQLError) -> Void
     typealias Instant = ContinuousClock.Instant
@@ -14,9 +14,9 @@ final class RecentReadiness: Sendable {
         /// When the last check ended.
         var ended: Instant?
         var began: Instant?
-        /// The earliest beginning of the next check.
+        /// The earliest start of the next check.
         var next = Instant.now
-        /// Whether a request has asked since the last check began.
+        /// True if a request has needed a result since the last check began.
         var isWanted = false
         var waiting = 0
 
@@ -26,7 +26,7 @@ final class RecentReadiness: Sendable {
             return Found(failure: failure)
         }
 
-        /// Whether a check takes so long that no further request is to wait for it.
+        /// True if the current check takes so long that no further request should wait for it.
         func isSlow(_ now: Instant) -> Bool { began.map { $0.duration(to: now) > RecentReadiness.longestAge } ?? false }
     }
 
@@ -37,7 +37,7 @@ final class RecentReadiness: Sendable {
     }
 
     private static let longestAge = Duration.seconds(1)
-    /// From the beginning of one check to the next, where a client has asked meanwhile.
+    /// The time from the start of one check to the next, if a client has sent a request meanwhile.
     private static let interval = Duration.milliseconds(500)
 
     private let check: Check
@@ -47,8 +47,8 @@ final class RecentReadiness: Sendable {
     private let loop = ThreadLoop()
 
     /// - Parameters:
-    ///   - longestWait: how long a request waits for a check.
-    ///   - mostWaiting: how many requests wait for a slow one, each of which occupies a worker.
+    ///   - longestWait: the maximum wait of a request for a check.
+    ///   - mostWaiting: the maximum number of requests that wait for a slow check. Each occupies a worker.
     init(longestWait: Duration, mostWaiting: Int, check: @escaping Check) {
         (self.check, self.longestWait, self.mostWaiting) = (check, longestWait, mostWaiting)
     }
@@ -58,12 +58,12 @@ final class RecentReadiness: Sendable {
         try loop.start(for: "the readiness", first: .whenWoken) { [self] in run() }
     }
 
-    /// Has the thread end.
+    /// Ends the thread.
     func stop() { loop.stop() }
 
-    /// Whether a recent result is there. False if the caller has to ``wait()``.
+    /// True if a recent result is available. False if the caller has to ``wait()``.
     ///
-    /// - Throws: why the endpoints could not be answered.
+    /// - Throws: the error of the recent result.
     func answers() throws(PostgreSQLError) -> Bool {
         let found = state.withLock { state in
             state.isWanted = true

@@ -5,22 +5,22 @@ import Threads
 
 /// The organizations whose derived data could not be refreshed.
 ///
-/// Their responses come from the plain queries (`sql/flat/60_refresh_on_read.sql`). Requests and the background work do not
-/// try again before the organization's pause is over, so that no response waits for a refresh that fails anyway.
+/// Their responses are computed by the plain queries (`sql/flat/60_refresh_on_read.sql`). Requests and the background
+/// thread do not try again during the organization's pause, so that no response waits for a refresh that would fail.
 final class Refreshes: Sendable {
-    /// The state at one moment, and the failures since the start.
+    /// The number of organizations now, and of failures since the start.
     struct Statistics {
         var organizations = 0
         var failures: [DatabaseCause: Int] = [:]
     }
 
-    /// Binds a transaction to an organization that is not to be refreshed. It may run in the place of a probe, as its
-    /// first columns are those of a probe that finds no state.
+    /// Binds a transaction to an organization and disables the refresh. It can replace a probe, because its first
+    /// columns are those of a probe that finds no state.
     private static let bindPlainly = Statement.binding(
         "bind_plainly", columns: ["NULL AS state", "NULL AS now"], settings: ["reengagement.catch_up": "off"])
 
     private let failed = Monitor(FailedOrganizations())
-    // Outside the lock, since every request reads it.
+    // Outside the lock, because every request reads it.
     private let count = Atomic<Int>(0)
     private let logger: Logger
 
@@ -30,19 +30,19 @@ final class Refreshes: Sendable {
         failed.withLock { Statistics(organizations: $0.count, failures: $0.attempts) }
     }
 
-    /// Why the database cannot store derived data, where that concerns all organizations.
+    /// The error of a refresh if it concerns all organizations: the database's disk is full.
     var trouble: PostgreSQLError? {
         guard count.load(ordering: .relaxed) > 0 else { return nil }
         return failed.withLock { $0.errors.first { $0.cause == .diskFull } }
     }
 
-    /// The statement that binds a transaction to an organization whose pause is not over. Nil if it is.
+    /// The statement that binds a transaction to an organization in its pause. Nil if the organization is in none.
     func plainBinding(_ organization: String) -> Statement? {
         guard count.load(ordering: .relaxed) > 0 else { return nil }
         return failed.withLock { $0.isWaiting(organization, now: .now) } ? Self.bindPlainly : nil
     }
 
-    /// The organizations whose pause is not over.
+    /// The organizations that are in their pause.
     func waiting() -> [String] { failed.withLock { $0.waiting(now: .now) } }
 
     func failed(_ organization: String, _ error: PostgreSQLError) {
@@ -62,7 +62,7 @@ final class Refreshes: Sendable {
 
     /// Forgets organizations without a pending change.
     ///
-    /// - Parameter due: the organizations with one.
+    /// - Parameter due: the organizations with a pending change.
     func keep(due: [String]) {
         guard count.load(ordering: .relaxed) > 0 else { return }
         change { $0.keep(due: due, now: .now) }

@@ -2,18 +2,18 @@ import API
 import JWT
 import Threads
 
-/// A request that was answered 401, so that its client is unknown.
+/// A request with a 401 response. Its client is unknown.
 struct RefusedAttempt: Sendable {
-    /// The values that attempts are counted together by.
+    /// The values by which attempts are grouped.
     struct Kind: Hashable, Sendable {
         let problem: String
-        /// The error of the token, in one of the verifier's sentences.
+        /// The error of the token, in the verifier's words.
         var reason: String?
         var address: String?
         var organization: String?
         var patient: String?
 
-        /// Compared byte by byte, since `String`'s own `==` equates composed and decomposed letters.
+        /// The values as bytes, because `==` of strings treats composed and decomposed letters as equal.
         private var texts: [[UInt8]?] {
             [problem, reason, address, organization, patient].map { $0.map { Array($0.utf8) } }
         }
@@ -29,21 +29,21 @@ struct RefusedAttempt: Sendable {
     let route: String
 }
 
-/// Records responses 401 in the audit, counted together by the minute, so that a client without a token cannot fill a
+/// Records 401 responses in the audit. They are counted by the minute, so that a client without a token cannot fill a
 /// disk.
 ///
 /// The first attempt of a kind is recorded within a second, and the others of its minute at that minute's end. The
-/// kinds of a minute are limited, and those of one address more so. Beyond that, attempts are counted with fewer
-/// details. So no single address can hide the attempts of another.
+/// number of kinds per minute is limited, with a lower limit per address. Beyond the limits, attempts are counted with
+/// fewer details. So no single address can hide the attempts of another.
 final class RefusedAttempts: Sendable {
-    /// Accepts an entry. False if it has no room at present.
+    /// Accepts an entry. False if there is no room for it at present.
     typealias Audit = @Sendable (AuditEntry) -> Bool
 
     private let audit: Audit
     private let tally = Monitor(RefusalTally())
     private let loop = ThreadLoop()
 
-    /// How long attempts are counted before those of a new kind are recorded.
+    /// How long attempts are counted before a new kind is recorded.
     private static let linger = Duration.seconds(1)
 
     init(audit: @escaping Audit) { self.audit = audit }
@@ -66,7 +66,7 @@ final class RefusedAttempts: Sendable {
         }
     }
 
-    /// Records all that has been counted, and has the thread end.
+    /// Records all counted attempts, and ends the thread.
     func stop() {
         loop.stop()
         record(atEnd: true)
@@ -80,7 +80,7 @@ final class RefusedAttempts: Sendable {
     }
 }
 
-/// Attempts of one minute by their kind, without a lock or a thread.
+/// The attempts of one minute by their kind. It has no lock and no thread.
 struct RefusalTally {
     struct Count {
         var attempts = 0
@@ -88,19 +88,19 @@ struct RefusalTally {
         var last: Double
     }
 
-    /// The most kinds in a minute, and the most of one address among them.
+    /// The maximum number of kinds in a minute, and of kinds of one address.
     static let mostKinds = 100
     static let mostOfAddress = 50
     private static let minute = Duration.seconds(60)
 
     private var counts: [RefusedAttempt.Kind: (attempt: RefusedAttempt, count: Count)] = [:]
-    /// The kinds of this minute, and how many of them each address has.
+    /// The kinds of this minute. ``ofAddress`` has their number for each address.
     private var kinds: Set<RefusedAttempt.Kind> = []
     private var recorded: Set<RefusedAttempt.Kind> = []
     private var ofAddress: [String: Int] = [:]
     private var began: ContinuousClock.Instant?
 
-    /// Whether nothing waits to be recorded.
+    /// True if no attempt waits to be recorded.
     var isEmpty: Bool { counts.isEmpty }
 
     mutating func note(_ attempt: RefusedAttempt, at time: Double, now: ContinuousClock.Instant) {
@@ -110,7 +110,7 @@ struct RefusalTally {
         add(attempt, Count(attempts: 1, first: time, last: time))
     }
 
-    /// The kind, with as many of its values as there is room for.
+    /// The kind, reduced to fewer values if a limit is reached.
     private mutating func admitted(_ kind: RefusedAttempt.Kind) -> RefusedAttempt.Kind {
         if kinds.contains(kind) { return kind }
         let address = kind.address ?? ""
@@ -122,12 +122,12 @@ struct RefusalTally {
         var less = kind
         (less.reason, less.organization, less.patient) = (nil, nil, nil)
         if !kinds.contains(less), kinds.count >= Self.mostKinds { less.address = nil }
-        // As many more as there are problems with tokens.
+        // Reduced kinds exceed the limit at most by the number of token problems.
         kinds.insert(less)
         return less
     }
 
-    /// The attempts to record now: kinds that are new in their minute, and all at its end.
+    /// Removes and returns the attempts to record now: kinds that are new in their minute, and all at its end.
     mutating func due(now: ContinuousClock.Instant, atEnd: Bool) -> [(RefusedAttempt, Count)] {
         let isOver = atEnd || (began.map { $0.duration(to: now) >= Self.minute } ?? false)
         let due = counts.filter { isOver || !recorded.contains($0.key) }
@@ -137,7 +137,7 @@ struct RefusalTally {
         return due.values.map { ($0.attempt, $0.count) }
     }
 
-    /// Counts attempts again that could not be recorded.
+    /// Adds attempts again that could not be recorded.
     mutating func putBack(_ attempt: RefusedAttempt, _ count: Count) {
         kinds.insert(attempt.kind)
         add(attempt, count)
@@ -156,7 +156,7 @@ struct RefusalTally {
 }
 
 extension RefusedAttempt {
-    /// The attempt that a response has refused. Nil if it has refused none.
+    /// The attempt behind a 401 response. Nil for other responses.
     init?(_ response: Response, _ incoming: Incoming, _ record: RequestRecord) {
         guard response.status == 401, let route = record.route, let problem = record.problem else { return nil }
         kind = Kind(
@@ -171,7 +171,7 @@ extension RefusedAttempt {
 }
 
 extension AuditEntry {
-    /// The entry of attempts of one kind, with the data of the first.
+    /// The entry for attempts of one kind, with the ids of the first.
     convenience init(_ attempt: RefusedAttempt, _ count: RefusalTally.Count) {
         let kind = attempt.kind
         var filter: [(name: StaticString, value: String)] = [
@@ -187,6 +187,6 @@ extension AuditEntry {
 }
 
 extension Claims {
-    /// Those of a client without a valid token.
+    /// The claims of a client without a valid token.
     static let unknown = Claims(subject: "", expiresAt: 0)
 }

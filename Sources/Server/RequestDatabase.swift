@@ -1,12 +1,12 @@
 import PostgreSQL
 
-/// The database as the pipeline uses it, which tests replace.
+/// The database as the pipeline uses it. Tests replace it.
 struct RequestDatabase: Sendable {
-    /// Runs a query bound to an organization, again after a broken connection if it is repeatable.
+    /// Runs a query bound to an organization. If it is repeatable, it is retried once the connection broke.
     let run:
         @Sendable (_ query: Query, _ organization: String, _ repeatable: Bool) throws(PostgreSQLError) -> QueryResult
-    /// Throws the reason where the endpoints could not be answered.
+    /// Throws the reason why the endpoints' queries could not be executed now.
     let checkReadiness: @Sendable () throws(PostgreSQLError) -> Void
-    /// How long the calling thread has waited for connections since it was started.
+    /// The calling thread's total wait for connections.
     let timeWaited: @Sendable () -> Duration
 }

@@ -1,9 +1,9 @@
 import Text
 
-/// The ids of a request: the client's, if it sends one, and the server's own, which joins logs and audit
+/// The ids of a request: the client's own, if it sends one, and the server's, which is in the logs and in the audit
 /// (definitions.md section 8).
 enum RequestID {
-    /// The client's, if it is 1–128 of `[A-Za-z0-9._-]`, else a new one.
+    /// The client's id if it is 1–128 characters of `[A-Za-z0-9._-]`, or else a random one.
     static func from(_ bytes: [UInt8]?) -> String {
         guard let bytes, (1...128).contains(bytes.count), bytes.allSatisfy(isAllowed) else { return random() }
         return String(decoding: bytes, as: UTF8.self)

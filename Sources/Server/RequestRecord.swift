@@ -1,17 +1,17 @@
 import API
 import JWT
 
-/// The data of a request so far, for the audit, the log and the metrics.
+/// The data collected about a request, for the audit, the log and the metrics.
 struct RequestRecord {
     var route: String?
     var claims: Claims?
     var filter: [(name: StaticString, value: String)] = []
-    /// The organization and the patient that the request is about, also where it is refused.
+    /// The organization and the patient that the request is about, even if it is refused.
     var organizationSought: String?
     var patientSought: String?
-    /// The length of its body, once that has been read.
+    /// The length of the body, once it has been read.
     var received = 0
-    /// The problem that it is answered with.
+    /// The problem in the response, if it is an error.
     var problem: Problem?
     var databaseError: String?
     var statement: String?

@@ -4,21 +4,21 @@ import PostgreSQL
 import Synchronization
 import Threads
 
-/// A cache of responses, each of which is valid as long as its organization's state is the same.
+/// A cache of responses. A response is valid as long as its organization's state is unchanged.
 ///
-/// Every request queries the database. If a response to the same request is cached, the query is ``probe``: it reads the
-/// organization's state by an index. If that is the state in which the response was computed, the response is sent, with
-/// the probe's clock as its time of answering. Otherwise the response is computed. `sql/flat/95_probe.sql` has the proof
-/// that this is exact, with several servers too. Nothing expires by time.
+/// Every request queries the database. If a response to the same request is cached, the query is ``probe``, which reads
+/// the organization's state by an index. If the response was computed from that state, it is sent with the probe's
+/// time. Otherwise a new response is computed. Nothing expires by time. `sql/flat/95_probe.sql` proves that this is
+/// exact, also with several servers.
 ///
-/// The proof requires two things of this file. The state is read in the transaction that computes the response, in a
-/// statement before it. And the key contains everything that the response depends on.
+/// The proof has two conditions for this file. The state is read in the transaction that computes the response, in a
+/// statement before it. The key contains everything else that the response depends on.
 final class ResponseCache: Sendable {
-    /// Runs ``probe``, and a query after it in the same transaction. Returns the rows of each.
+    /// Runs ``probe`` and then a query in the same transaction. Returns the rows of each.
     typealias Database =
         @Sendable (_ probe: Statement, _ query: Query?, _ organization: String) throws(PostgreSQLError) -> [QueryResult]
 
-    /// The contents now, and the counts since the start.
+    /// The current contents, and the counts since the start.
     struct Statistics {
         var hits = 0
         var misses = 0
@@ -27,7 +27,7 @@ final class ResponseCache: Sendable {
         var bytes = 0
     }
 
-    /// Reads the state of an organization. It also binds the transaction to the organization, which saves a statement.
+    /// Reads an organization's state. It also binds the transaction to the organization, which saves a statement.
     static let probe = Statement(
         name: "probe",
         sql: """
@@ -44,7 +44,7 @@ final class ResponseCache: Sendable {
     private let misses = Atomic<Int>(0)
     private let evictions = Atomic<Int>(0)
 
-    /// - Parameter capacity: the most bytes of all responses together.
+    /// - Parameter capacity: the maximum size of all responses together, in bytes.
     init(capacity: Int, database: @escaping Database) {
         store = Monitor(Store(mostBytes: capacity))
         self.database = database
@@ -57,21 +57,21 @@ final class ResponseCache: Sendable {
             evictions: evictions.load(ordering: .relaxed), responses: responses, bytes: bytes)
     }
 
-    /// The result of asking the database: a cached response that is valid, or the rows for a new one.
+    /// The result of a lookup: a valid cached response, or the rows for a new one.
     enum Finding {
         case cached(CachedResponse, State)
         case computed(QueryResult, ResponseKey, State?)
     }
 
-    /// Reads the state alone if a response is cached, and state and rows if none is or its state has changed.
+    /// Queries the state if a response is cached. Queries state and rows if none is cached or the state has changed.
     ///
-    /// - Parameter cacheKey: what the response contains beyond the organization and the rows of the query.
+    /// - Parameter cacheKey: the content of the response beyond the organization and the query's rows.
     func find(_ query: Query, cacheKey: String, organization: String) throws(PostgreSQLError) -> Finding {
         let key = ResponseKey(organization: organization, query: query, cacheKey: cacheKey)
         if let cached = store.withLock({ $0.find(key) }) {
             let state = State(try database(Self.probe, nil, organization))
             if let state, state.text == cached.state { return .cached(cached, state) }
-            // An old state never returns. Without the response the next request needs one query instead of two.
+            // An old state never returns. Without this response the next request needs one query instead of two.
             _ = store.withLock { $0.remove(key) { $0 === cached } }
         }
         let results = try database(Self.probe, query, organization)
@@ -79,7 +79,7 @@ final class ResponseCache: Sendable {
         return .computed(results[1], key, State(results))
     }
 
-    /// The response of `endpoint`, for whose query and cache key ``find(_:cacheKey:organization:)`` was called.
+    /// The response of `endpoint` to the result of ``find(_:cacheKey:organization:)`` for its query and cache key.
     func response(_ finding: Finding, to endpoint: some Endpoint) throws -> Response {
         switch finding {
         case .cached(let cached, let state):
@@ -90,14 +90,14 @@ final class ResponseCache: Sendable {
             let response = try endpoint.respond(to: rows)
             guard response.status == 200, let state else { return response }
             let cached = CachedResponse(key: key, state: state.text, response: response)
-            // The responses that are removed are freed after the lock.
+            // Removed responses are freed after the lock is released.
             let (_, removed) = store.withLock { $0.insert(cached, for: key, size: cached.size) }
             evictions.add(removed.count, ordering: .relaxed)
             return response
         }
     }
 
-    /// The result of a probe; nil unless the organization's derived data is up to date.
+    /// The result of a probe. Nil if the organization's derived data is not up to date.
     struct State {
         let text: [UInt8]
         let now: [UInt8]

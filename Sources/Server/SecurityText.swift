@@ -1,18 +1,18 @@
 import API
 
-/// The address for reports of security holes (RFC 9116; running.md, `SECURITY_CONTACT`).
+/// The contact for security reports (RFC 9116; docs/running.md, `SECURITY_CONTACT`).
 public struct SecurityText: Sendable, Equatable {
     /// A URI: `mailto:`, `tel:` or `https://`.
     let contact: String
-    /// The origin that people reach this under, where it is known and is https.
+    /// The public origin of the service, if it is known and https.
     let site: String?
 
     static let path = "/.well-known/security.txt"
 
-    /// Seconds for which a copy is valid. RFC 9116, section 2.5.5, recommends less than a year.
+    /// The validity of a copy in seconds. RFC 9116, section 2.5.5, recommends less than a year.
     private static let validity = 180.0 * 86400
 
-    /// Expires that long after the day of the request, so that it is always valid when it is sent.
+    /// It expires that long after the day of the request, so that it is always valid when it is sent.
     func response(now: Double) -> Response {
         let midnight = (now / 86400).rounded(.down) * 86400
         var lines = ["Contact: \(contact)", "Expires: \(secondsTimestamp(midnight + Self.validity))"]
@@ -22,9 +22,9 @@ public struct SecurityText: Sendable, Equatable {
             body: Array(lines.map { $0 + "\n" }.joined().utf8))
     }
 
-    /// The URI of the operator's setting, which may be a bare address of e-mail.
+    /// The URI of the operator's setting, which may also be a bare e-mail address. Nil if it is not valid.
     static func contact(_ text: String) -> String? {
-        // Of RFC 3986: nothing that would begin another line or end the value.
+        // Only RFC 3986's characters, so that the value cannot begin another line or end early.
         guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !#"<>"\^`{|}"#.utf8.contains($0) }) else {
             return nil
         }

@@ -1,20 +1,20 @@
 import Glibc
 import JWT
 
-/// The start or the end of a server in the audit, and whether it records responses. So a time without records is
-/// visible in the audit, for each of several servers.
+/// The audit entries of a server's start and stop, with its audit setting. They make a time without records visible in
+/// the audit, for each of several servers.
 struct ServerEntry {
     enum Event: String {
         case begins, ends
     }
 
-    /// Both entries of one run have it as the id of the server's own.
+    /// The server request id of both entries of one run.
     private let run = RequestID.random()
     let isAudited: Bool
-    /// The socket, which with the host's name identifies the server.
+    /// The listening socket. Together with the host's name it identifies the server.
     let listen: String
 
-    /// No request has this method, so no request's entry can be confused with it.
+    /// No request has this method, so its entry cannot be confused with a request's.
     static let method = "SERVER"
 
     func entry(_ event: Event) -> AuditEntry {

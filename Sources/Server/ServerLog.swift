@@ -1,6 +1,6 @@
 import Logging
 
-/// The server's log: where lines are written, in which format, and from which level on.
+/// The server's log: its destination, format and minimum level.
 struct ServerLog: Sendable {
     let sink: LogSink
     let format: LogFormat
@@ -15,7 +15,7 @@ struct ServerLog: Sendable {
         }
     }
 
-    /// Changes the level by one step, and logs the change at any level.
+    /// Changes the level by one step. The change is logged at any level.
     func stepLevel(moreVerbose: Bool, signal: String) {
         let before = level.current
         level.step(moreVerbose: moreVerbose)

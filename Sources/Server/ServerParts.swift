@@ -3,7 +3,7 @@ import JWT
 import Logging
 import PostgreSQL
 
-/// The parts of a running server that live as long as it, most of them with a thread of their own.
+/// The parts of the server that live as long as it does. Most have their own thread.
 struct ServerParts: Sendable {
     let keys: KeySet
     /// Nil without `TOKEN_DENY_FILE`.
@@ -15,8 +15,8 @@ struct ServerParts: Sendable {
     let readiness: Readiness
     let recentReadiness: RecentReadiness
 
-    /// Starts all of them. Nothing listens before the login is known to be bound, so that until then an earlier server
-    /// keeps the socket.
+    /// Starts all parts. The socket is opened only after the login has been checked, so that an earlier server keeps it
+    /// until then.
     init(configuration: Configuration, logger: Logger) throws {
         keys = try KeySet(source: configuration.keys, maxAge: configuration.keysMaxAge, logger: logger)
         try keys.start()
@@ -85,7 +85,7 @@ struct ServerParts: Sendable {
         let watch = FoundationWatch(
             .login(policy),
             database: { (query) throws(PostgreSQLError) in try pool.run(query, organization: "") }, logger: logger)
-        // While the database is away nothing is known of the login, and requests wait for the first check.
+        // While the database is unreachable the login cannot be checked, and requests wait for the first check.
         if policy == .bound, watch.check() == nil, let trouble = watch.trouble {
             throw StartError(
                 description:

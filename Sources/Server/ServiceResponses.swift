@@ -1,18 +1,18 @@
 import API
 import JSON
 
-/// The responses outside the API's own paths (running.md).
+/// The responses outside the API's own paths (docs/running.md).
 struct ServiceResponses: Sendable {
     /// Settings for the dashboard page.
     let pageSettings: Response
     /// The text of `/metrics`.
     let metrics: @Sendable () -> String
-    /// Nil without a contact to report security holes to.
+    /// The contact for security reports. Nil if none is set.
     var securityText: SecurityText?
-    /// The readiness for clients on other machines. Nil if they cause a check of their own.
+    /// The readiness for clients on other machines. Nil if they cause their own checks.
     var recentReadiness: RecentReadiness?
 
-    /// - Parameter idleLogoffMinutes: minutes after which the dashboard page signs its reader out.
+    /// - Parameter idleLogoffMinutes: minutes without input after which the dashboard page signs the user out.
     init(
         idleLogoffMinutes: Int, securityText: SecurityText? = nil, recentReadiness: RecentReadiness? = nil,
         metrics: @escaping @Sendable () -> String
@@ -21,7 +21,7 @@ struct ServiceResponses: Sendable {
         (self.securityText, self.recentReadiness, self.metrics) = (securityText, recentReadiness, metrics)
     }
 
-    /// The version is for this machine alone, since it would tell others which known errors to try.
+    /// Only this machine receives the version, because it would show others which known errors to try.
     static func health(toThisMachine isOurs: Bool) -> Response {
         json { writer in
             writer.member("status", string: "ok")

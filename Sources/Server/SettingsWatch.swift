@@ -2,10 +2,10 @@ import Logging
 import PostgreSQL
 import Threads
 
-/// Watches the settings that the login and the database give to new sessions, on a thread of its own.
+/// Watches the settings that the login and the database give to new sessions, on its own thread.
 ///
-/// A session keeps the settings that it began with. When they change, the pool's connections are replaced, so that the
-/// change takes effect within a minute. A clock that an operator has left frozen is logged.
+/// A session keeps the settings of its start. When they change, the pool's connections are replaced, so that the change
+/// takes effect within a minute. A clock that an operator has left frozen is logged.
 final class SettingsWatch: Sendable {
     /// Runs a query that is bound to no organization.
     typealias Database = @Sendable (_ query: Query) throws(PostgreSQLError) -> QueryResult
@@ -16,10 +16,10 @@ final class SettingsWatch: Sendable {
     }
 
     private static let pause = Duration.seconds(20)
-    /// After a failed query, when the database may be back soon.
+    /// The pause after a failed query. It is short, because the database may soon be available again.
     private static let pauseAfterFailure = Duration.seconds(2)
 
-    /// The settings of PostgreSQL's login, which is not the role that the server becomes.
+    /// The settings of PostgreSQL's login. The role that the server switches to does not matter for them.
     private static let statement = Statement(
         name: "settings",
         sql: """
@@ -44,7 +44,7 @@ final class SettingsWatch: Sendable {
         (self.database, self.renew, self.logger) = (database, renew, logger)
     }
 
-    /// Whether all responses are as of an instant that an operator has set (definitions.md section 2).
+    /// True if all responses are for a fixed time that an operator has set (definitions.md section 2).
     var isClockFrozen: Bool { state.withLock { $0.clock != nil } }
 
     /// Starts the thread.
@@ -52,17 +52,17 @@ final class SettingsWatch: Sendable {
         try loop.start(for: "the settings") { [self] in .after(readSettings() ? Self.pause : Self.pauseAfterFailure) }
     }
 
-    /// Has the thread end.
+    /// Ends the thread.
     func stop() { loop.stop() }
 
-    /// Returns whether the database has answered.
+    /// Reads the settings. False if the database did not answer.
     func readSettings() -> Bool {
         do throws(PostgreSQLError) {
             let row = try database(Query(Self.statement))[0]
             note(settings: row.text(0) ?? "", clock: row.text(1))
             return true
         } catch {
-            // A request that meets the same error logs it at a higher level.
+            // A request with the same error logs it at a higher level.
             logger.debug("the settings of new sessions could not be looked at", metadata: ["reason": "\(error)"])
             return false
         }

@@ -1,6 +1,6 @@
 import Logging
 
-/// Writes a warning for each slow request, with the name of its statement, after the response.
+/// Writes a warning for each slow request after its response, with the name of its statement.
 struct SlowRequestLog: Sendable {
     let sink: LogSink
     let format: LogFormat
@@ -17,7 +17,7 @@ struct SlowRequestLog: Sendable {
                 line.add("method", observation.method)
                 line.add("route", observation.route ?? "none")
                 if let organization = observation.principal?.organization { line.add("organization", organization) }
-                // Only the name: the statement's parameters are health data.
+                // Only the name, because the statement's parameters are health data.
                 if let statement = observation.statement { line.add("statement", statement) }
                 line.add("status", observation.status)
                 line.add("duration_us", observation.duration.microseconds)

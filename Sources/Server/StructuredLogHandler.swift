@@ -1,15 +1,15 @@
 public import Logging
 
-/// swift-log's lines in the server's own format.
+/// Writes swift-log's events in the server's own format.
 public struct StructuredLogHandler: LogHandler {
     private let sink: LogSink
     private let format: LogFormat
     private let level: LogLevel
-    /// Set where one logger has a level of its own.
+    /// The level of one logger, if it was set.
     private var ownLevel: Logger.Level?
     public var metadata: Logger.Metadata = [:]
 
-    /// - Parameter level: followed as it changes.
+    /// - Parameter level: the process's level, which may change.
     public init(sink: LogSink, format: LogFormat, level: LogLevel) {
         self.sink = sink
         self.format = format

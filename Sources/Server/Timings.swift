@@ -1,11 +1,11 @@
 import JSON
 
-/// The durations of the parts of one request.
+/// The durations of a request's parts.
 public struct Timings: Sendable {
     public var authentication = Duration.zero
-    /// Waiting for a connection to the database, or opening one.
+    /// The wait for a database connection, or for opening one.
     public var pool = Duration.zero
-    /// From sending the statement to having its rows.
+    /// From sending the statement to receiving its rows.
     public var database = Duration.zero
     /// From the rows to the bytes of the response.
     public var encoding = Duration.zero
@@ -21,10 +21,10 @@ public struct Timings: Sendable {
         return try body()
     }
 
-    /// Runs `body`, which queries the database, and adds its waiting for a connection to ``pool`` and the rest to
+    /// Runs `body`, which queries the database. The wait for a connection is added to ``pool``, and the rest to
     /// ``database``.
     ///
-    /// - Parameter waited: how long this thread has waited for connections since it was started.
+    /// - Parameter waited: the calling thread's total wait for connections.
     mutating func measureDatabase<Result>(
         waited: () -> Duration, _ body: () throws -> Result
     ) rethrows -> Result {
@@ -37,7 +37,7 @@ public struct Timings: Sendable {
         return try body()
     }
 
-    /// The value of `Server-Timing` (W3C Server Timing, section 3): milliseconds, to the microsecond.
+    /// The value of `Server-Timing` (W3C Server Timing, section 3), in milliseconds with three decimals.
     var header: String {
         var header = ByteBuffer(capacity: 80)
         header.append("auth;dur=")
@@ -62,7 +62,7 @@ extension ByteBuffer {
 }
 
 extension Duration {
-    /// Whole microseconds, rounded down, as every log line and `Server-Timing` have them.
+    /// Whole microseconds, rounded down. All log lines and `Server-Timing` use it.
     var microseconds: Int {
         let (seconds, attoseconds) = components
         return Int(seconds) * 1_000_000 + Int(attoseconds / 1_000_000_000_000)

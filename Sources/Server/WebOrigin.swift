@@ -1,20 +1,19 @@
 import Glibc
 
-/// Why a text is not an origin, as a verb and without the text.
+/// The reason why a text is not an origin, as a predicate without the text itself.
 struct OriginError: Error {
     let text: String
 }
 
-/// The origin of a web page as browsers write it: in lower case, without a path and without a default port.
+/// The origin of a web page in the form that browsers write: lower case, without a path or a default port.
 ///
-/// Only in this form can it equal an `Origin` header or a token's `azp` (WHATWG URL, sections 3.5 and 4.7; HTML,
-/// 7.1.1).
+/// Only this form can equal an `Origin` header or a token's `azp` (WHATWG URL, sections 3.5 and 4.7; HTML, 7.1.1).
 struct WebOrigin {
     let scheme: String
     /// An IPv6 address without its brackets.
     let host: String
 
-    /// Pages, browser extensions, and the shells that apps for phones and desks are made with.
+    /// The schemes of pages, browser extensions, and frameworks for mobile and desktop apps.
     private static let schemes = [
         "https", "http", "chrome-extension", "moz-extension", "safari-web-extension", "capacitor", "ionic", "tauri",
     ]
@@ -40,7 +39,7 @@ struct WebOrigin {
         try Self.check(port: rest[end...], defaultPort: Self.defaultPorts[scheme])
     }
 
-    /// Whether it is this machine, regardless of name servers (RFC 6761, section 6.3).
+    /// True if it is this machine without any name server (RFC 6761, section 6.3).
     var isLoopback: Bool {
         host == "localhost" || host.hasSuffix(".localhost") || host == "::1"
             || host.hasPrefix("127.") && Self.isAddress(host, AF_INET)
@@ -65,7 +64,7 @@ struct WebOrigin {
         guard labels.allSatisfy({ !$0.isEmpty }) else {
             throw OriginError(text: "has no host, or one with an empty part")
         }
-        // Browsers read a name that ends with a number as an address, and write it with four numbers.
+        // Browsers parse a name that ends with a number as an IPv4 address.
         let isNumber = labels.last.map { Int($0) != nil || $0.hasPrefix("0x") } ?? false
         guard !isNumber || isAddress(host, AF_INET) else {
             throw OriginError(text: "has a host that ends with a number and is no IPv4 address")
@@ -89,10 +88,11 @@ struct WebOrigin {
     }
 }
 
-/// The address in `iss`: that of Clerk's frontend API, which may be a proxy with a path.
+/// The checks of the issuer in `iss`: the address of Clerk's frontend API, which may be a proxy with a path.
 enum Issuer {
-    /// Why tokens of a valid issuer are for development, as a verb and without the text. Nil if they are for
-    /// production.
+    /// The reason why a valid issuer is for development, as a predicate without the issuer.
+    ///
+    /// Nil if it is for production.
     static func development(_ text: String) -> String? {
         let origin = text.firstRange(of: "://").map {
             text[..<$0.upperBound] + text[$0.upperBound...].prefix { $0 != "/" }
@@ -104,7 +104,7 @@ enum Issuer {
         return origin.host.hasSuffix(".accounts.dev") ? "is a development instance of Clerk's" : nil
     }
 
-    /// Why `text` cannot be the issuer of a token, as a verb and without the text. Nil if it can.
+    /// The reason why `text` cannot be an issuer, as a predicate without the text. Nil if it can.
     static func problem(in text: String) -> String? {
         let example = "it is written as in the tokens' iss, such as https://clerk.example.com"
         guard let mark = text.firstRange(of: "://") else { return "does not begin with https://; \(example)" }

@@ -3,17 +3,17 @@ import FastCGI
 import Glibc
 import JSON
 
-/// One thread's loop: reads a request, has it answered, sends the response.
+/// The loop of one thread: it reads a request, processes it and sends the response.
 ///
-/// Any thread reads requests. Only as many requests use the database at once as there are permits
-/// (``WaitingRequests``). A thread with a permit takes the waiting requests before it reads another one.
+/// Any thread reads requests. At most as many requests use the database as there are permits (``WaitingRequests``). A
+/// thread with a permit processes the waiting requests before it reads another one.
 struct Worker: Sendable {
     let acceptor: Acceptor
     let pipeline: Pipeline
     let waiting: WaitingRequests
     let metrics: Metrics
 
-    /// Returns once the acceptor has stopped.
+    /// Returns after the acceptor has stopped.
     func run() {
         while let exchange = acceptor.accept(between: refuseLate) { serve(exchange) }
         waiting.close().forEach(refuse)
@@ -34,7 +34,7 @@ struct Worker: Sendable {
         }
     }
 
-    /// With a permit: answers the request, and then those that wait.
+    /// Processes a request that has a permit, and then the waiting ones.
     private func finish(_ request: WaitingRequests.Entry) {
         var next: WaitingRequests.Entry? = request
         while let request = next {
@@ -66,7 +66,7 @@ extension Incoming {
             idempotencyKey: exchange.parameter("HTTP_IDEMPOTENCY_KEY"),
             repeatedHeaders: SingleHeader.allCases.filter(exchange.repeats))
         requestID = RequestID.from(exchange.parameter("HTTP_X_REQUEST_ID"))
-        // The dashboard page sends it (pages/dashboard/js/api.js). Any client may, and its requests are recorded too.
+        // The dashboard page sends it (pages/dashboard/js/api.js). Other clients may send it, and are recorded too.
         isAutomatic = exchange.text("HTTP_X_ASKED_BY") == "timer"
         authorization = exchange.parameter("HTTP_AUTHORIZATION")
         origin = exchange.parameter("HTTP_ORIGIN")
@@ -77,14 +77,14 @@ extension Incoming {
         }
         handedOver = exchange.text("REQUEST_MSEC").flatMap { Double($0) }
         address = exchange.text("REMOTE_ADDR")
-        // Headers that the server reads have rules of their own. Over HTTP/2, nginx joins all cookies to one header.
+        // Headers that the server reads have their own rules. Over HTTP/2, nginx joins all cookies into one header.
         hasLongHeader = exchange.hasHeader(
             longerThan: Pipeline.headerLimit,
             butFor: [
                 "HTTP_AUTHORIZATION", "HTTP_IDEMPOTENCY_KEY", "HTTP_ORIGIN", "HTTP_X_REQUEST_ID", "HTTP_CONTENT_TYPE",
                 "HTTP_CONTENT_ENCODING", "HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "HTTP_COOKIE",
             ])
-        // HTTP/1.0 is the default of nginx's proxy_pass, which adds no header by default.
+        // HTTP/1.0 is the default of nginx's proxy_pass, which by default adds no header either.
         isPassedOn =
             exchange.text("SERVER_PROTOCOL") == "HTTP/1.0"
             || [
@@ -108,8 +108,8 @@ extension Incoming {
 }
 
 extension Exchange {
-    /// Whether a header was sent in two lines. nginx joins them from 1.23 on, so that a joined value cannot be
-    /// distinguished from one with a comma and a blank in it, which is then refused too.
+    /// True if a header was sent more than once. nginx joins such lines from 1.23 on. A value with a comma and a blank
+    /// in it looks joined, so it is refused too.
     fileprivate func repeats(_ header: SingleHeader) -> Bool {
         let name = header.parameter
         guard count(of: name) <= 1 else { return true }
@@ -126,7 +126,7 @@ extension Exchange {
 }
 
 extension SingleHeader {
-    /// Its name among nginx's parameters.
+    /// The name of nginx's parameter.
     fileprivate var parameter: StaticString {
         switch self {
         case .contentType: "HTTP_CONTENT_TYPE"
@@ -137,7 +137,7 @@ extension SingleHeader {
 }
 
 extension Response {
-    /// The head in CGI's form (RFC 3875 section 6.2).
+    /// The header block in CGI's format (RFC 3875 section 6.2).
     fileprivate var head: [UInt8] {
         var head = ByteBuffer(capacity: 640)
         head.append("Status: ")
