@@ -79,7 +79,7 @@ extension ProblemKind {
             )
         case .notFromOutside:
             .init(
-                403, "Not from outside", "This path accepts requests only from the machine that the service runs on.",
+                403, "Not from outside", "This path answers only to the machine that the service runs on.",
                 "Send the request from that machine, for example through ssh.")
         case .httpsRequired:
             .init(
