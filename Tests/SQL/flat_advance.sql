@@ -141,7 +141,7 @@ SELECT pg_temp.work_off(10);
 SELECT is((pg_temp.state('m')).risk_group, 7::smallint, 'after its start, the appointment is not upcoming');
 SELECT given.now('2025-08-29T03:59:59.999999Z');
 SELECT is(re.is_current('clinic'), true, 'a microsecond before midnight, the state is current');
-SELECT is((SELECT missed_appointments_last_90d FROM re.flat_prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'priority', false, 1, NULL, NULL, NULL, NULL, NULL)), 1, 'the list counts the missed appointment');
+SELECT is((SELECT missed_appointments_last_90d FROM re.flat_prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'priority', false, 1, NULL, NULL, NULL, NULL, NULL)), 1, 'the list counts it');
 SELECT given.now('2025-08-29T04:00:00Z');
 SELECT is(re.is_current('clinic'), false, 'from midnight on, the state is not current');
 SELECT pg_temp.work_off(10);
