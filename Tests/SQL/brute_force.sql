@@ -1,4 +1,4 @@
--- Random clinics with nasty histories, compared with the definitions word by word, while now moves back and forth.
+-- Random clinics with difficult histories, compared with the brute-force definitions while now moves back and forth.
 BEGIN;
 \ir support/given.sql
 \ir support/brute_force.sql
@@ -7,8 +7,8 @@ SELECT plan(14);
 SELECT given.clinic(zone, zone, 99.95) FROM unnest(ARRAY['UTC', 'Australia/Sydney', 'America/New_York', 'Asia/Kolkata',
     'Australia/Lord_Howe', 'America/Havana', 'Pacific/Apia']) zone;
 
--- Instants gather where they hurt: at local midnights and half a year of each other's, a microsecond off, 336 hours
--- apart.
+-- Many instants are at borders: at local midnights, at whole weeks and so 336 hours apart, and a microsecond before
+-- or after these.
 CREATE FUNCTION pg_temp.instant(zone text) RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
     SELECT CASE floor(random() * 4)
         WHEN 0 THEN ('2025-11-12'::date - floor(random() * 40)::integer)::timestamp AT TIME ZONE $1
@@ -40,7 +40,7 @@ SELECT count(*) FROM (
         (ARRAY['sms', 'email', 'phone'])[1 + floor(random() * 3)::integer], random() < 0.4, organization => o.id)
     FROM organizations o JOIN patients p ON p.organization_id = o.id, generate_series(1, 8) n
     WHERE random() < 0.6) made;
--- Bookings soon after successes, so that attribution has work to do.
+-- Bookings soon after successes, so that some attempts are converted.
 SELECT count(*) FROM (
     SELECT given.appointment(l.patient_id, l.created_at + interval '20 days', 'scheduled',
         l.created_at + (ARRAY[0, 1, 1209600000000, 1209600000001, 86400000000,
@@ -54,12 +54,12 @@ UPDATE patients
     FROM (SELECT (ARRAY['O''Brien', E'Zoe\u0301 o\u0301brigh', 'obri', '', 'ÓBRIEN',
         'x%y_z'])[1 + floor(random() * 6)::integer] AS name WHERE patients.id <> '') n);
 
--- Statistics left over from other tests' rolled-back rows would mislead the planner.
+-- Statistics of rows that other tests have rolled back would mislead the planner.
 ANALYZE organizations, patients, appointments, conversations, outreach_log;
 
--- Without this the comparison below might compare nothing.
-SELECT cmp_ok((SELECT count(*) FROM patient_reengagement_master_view), '>', 150::bigint, 'there are patients');
-SELECT cmp_ok((SELECT count(converted_at) FROM re.attempt), '>', 150::bigint, 'there are conversions');
+-- Without patients and conversions, the comparison below would compare nothing.
+SELECT cmp_ok((SELECT count(*) FROM patient_reengagement_master_view), '>', 150::bigint, 'there are patients to compare');
+SELECT cmp_ok((SELECT count(converted_at) FROM re.attempt), '>', 150::bigint, 'there are conversions to compare');
 
 CREATE FUNCTION pg_temp.differences_at(at text) RETURNS text LANGUAGE sql AS $$
     SELECT given.now($1);

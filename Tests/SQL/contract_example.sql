@@ -1,4 +1,4 @@
--- The example of the contract: one small clinic at 2025-06-30 12:00 UTC, 22:00 in Sydney.
+-- The example of the definitions: one small clinic at 2025-06-30 12:00 UTC, which is 22:00 in Sydney.
 BEGIN;
 \ir support/given.sql
 SELECT plan(16);
@@ -53,7 +53,7 @@ INSERT INTO outreach_log (organization_id, id, patient_id, method, outcome, open
  ('org_2abc123', '00000000-0000-4000-8000-000000000006', 'patient_504', 'sms',   'failed',      false,
      'archived, counted in performance alone', 'user_1', '2025-06-22T01:00:00Z');
 
--- All that follows is asked as the server asks it.
+-- The queries run as the server's role, bound to the organization.
 SET LOCAL ROLE reengagement_api;
 SET LOCAL reengagement.organization = 'org_2abc123';
 
@@ -98,13 +98,13 @@ SELECT results_eq(
         ('patient_502', 'Mei Chen', '+61400000502', 'mei@example.com', 0, 0, 'stale', 'high', NULL, 0.0),
         ('patient_500', 'Ana Ōtaki', NULL, 'ana@example.com', 1, 0, 'active', 'low', 100.0, 120.0),
         ('patient_503', 'Noah Williams', '+61400000503', 'noah@example.com', 1, 0, 'active', 'low', 100.0, 140.0)
-    $$, 'prioritized: the rest of each row');
+    $$, 'prioritized: the other columns');
 
 SELECT results_eq(
     $$ SELECT DISTINCT "timestamp"
         FROM re.prioritized_patients('org_2abc123', NULL, NULL, NULL, NULL, NULL, 'priority', false, 50, NULL, NULL,
             NULL, NULL, NULL) $$,
-    ARRAY['2025-06-30T12:00:00Z'], 'prioritized: every row carries now');
+    ARRAY['2025-06-30T12:00:00Z'], 'prioritized: every row contains now');
 
 SELECT is(
     (SELECT (total_patients, critical_count, critical_avg_score, high_count, high_avg_score, medium_count,
@@ -135,7 +135,7 @@ SELECT is(
     '[{"outreach_id": "00000000-0000-4000-8000-000000000001", "method": "sms", "outcome": "no_response", "opened": false,
        "notes": "", "logged_by": "user_1", "logged_at": "2025-06-19T01:00:00Z"}]'::jsonb, 'patient detail: outreach');
 
-SELECT is_empty($$ SELECT FROM re.patient_detail('org_2abc123', 'patient_504') $$, 'patient detail: archived is none');
+SELECT is_empty($$ SELECT FROM re.patient_detail('org_2abc123', 'patient_504') $$, 'patient detail: an archived patient has none');
 
 SELECT results_eq(
     $$ SELECT date, new_at_risk, reengaged_successfully, outreach_attempts, appointments_scheduled, critical, high,
@@ -176,9 +176,9 @@ SELECT results_eq(
         ('2025-06-22', 0, 0, 1, 0),
         ('2025-06-28', 0, 0, 1, 0),
         ('2025-06-29', 1, 0, 0, 1)
-    $$, 'trends, 30d: the days on which something happened');
+    $$, 'trends, 30d: the days with events');
 
-SELECT is((SELECT count(*) FROM re.trends('org_2abc123', 30)), 30::bigint, 'trends, 30d: one row a day');
+SELECT is((SELECT count(*) FROM re.trends('org_2abc123', 30)), 30::bigint, 'trends, 30d: one row for each day');
 
 SELECT results_eq(
     $$ SELECT DISTINCT sms_success_rate_trend, sms_change_pct, email_success_rate_trend, email_change_pct,

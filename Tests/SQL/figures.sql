@@ -1,4 +1,4 @@
--- The formulas: each breakpoint of the risk score worked out by hand, each row of the action table, each rounding.
+-- The formulas: each breakpoint of the risk score (calculated by hand), each row of the action table, each rounding.
 BEGIN;
 \ir support/given.sql
 SELECT plan(101);
@@ -62,16 +62,16 @@ FROM (VALUES
     ('active', 'low', false, '4 ENGAGED: Continue current care plan')
 ) AS by_hand(status, tier, upcoming, action);
 
--- Half away from zero.
+-- Rounding is half away from zero.
 SELECT is(re.rate(part, whole)::text, rate, format('%s of %s', part, whole))
 FROM (VALUES (1, 16, '6.3'), (1, 8, '12.5'), (3, 16, '18.8'), (1, 3, '33.3'), (2, 3, '66.7'), (0, 5, '0.0'),
     (5, 5, '100.0'),
     (0, 0, '0.0'), (1, 2000, '0.1'), (1, 2001, '0.0'), (61449999, 100000000, '61.4'), (61450000, 100000000, '61.5')
 ) AS by_hand(part, whole, rate);
-SELECT is(re.rate_or_null(0, 0), NULL, 'nothing of nothing, where null is named');
-SELECT is(re.average(0.15 * 3, 3)::text, '0.2', 'an average of exactly 0.15');
-SELECT is(re.average(0.449999, 3)::text, '0.1', 'an average just below');
-SELECT is(re.average(NULL, 0)::text, '0.0', 'an average of nothing');
+SELECT is(re.rate_or_null(0, 0), NULL, 're.rate_or_null of a whole of 0 is null');
+SELECT is(re.average(0.15 * 3, 3)::text, '0.2', 'an average of exactly 0.15 is rounded up');
+SELECT is(re.average(0.449999, 3)::text, '0.1', 'an average just below is rounded down');
+SELECT is(re.average(NULL, 0)::text, '0.0', 'an average of no values is 0.0');
 
 SELECT * FROM finish();
 ROLLBACK;
