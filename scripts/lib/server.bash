@@ -44,7 +44,7 @@ check_server_configuration() {
     ) >/dev/null </dev/null 9>&- || fail "the server refuses its environment, as it says above"
 }
 
-# Changes with everything that a new start of the server would pick up.
+# A digest of everything that a restart of the server would reread.
 server_fingerprint() {
     (
         set_server_environment
