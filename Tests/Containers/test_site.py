@@ -142,7 +142,7 @@ def logs(*names):
     return "".join(docker("logs", name) for name in names)
 
 
-def test_tokens_of_the_keys_at_that_address_are_let_in(site, around, token):
+def test_tokens_of_the_keys_at_that_address_are_accepted(site, around, token):
     answer = site.ask(RISK, token=token)
     assert answer.status == 200 and ORGANIZATION in answer.body
     assert answer.headers["strict-transport-security"]
@@ -157,7 +157,7 @@ def test_only_origins_of_the_list_may_ask(site):
         assert site.ask("/health", "-H", f"Origin: {origin}").headers.get("access-control-allow-origin") == allowed
 
 
-def test_nobody_signs_in_without_a_token(site):
+def test_no_client_signs_in_without_a_token(site):
     assert site.ask("/").status == 200
     for path in "/dev/tokens", "/dev-tokens.json", "/site/dev-tokens.json":
         assert site.ask(path).status == 404, path
@@ -170,7 +170,7 @@ def test_plain_http_leads_to_the_port_of_https(site):
     assert site.ask(RISK, scheme="http").status == 403
 
 
-def test_metrics_are_for_those_inside(site, clients):
+def test_metrics_are_refused_from_outside(site, clients):
     for client in None, clients[0]:
         for host in NAME, "localhost", "127.0.0.1":
             assert site.ask("/metrics", "-H", f"Host: {host}", client=client).status == 403
@@ -198,7 +198,7 @@ def test_a_client_counts_and_is_recorded_by_its_own_address(site, around, client
     assert site.ask("/health", client=clients[1]).status == 200
 
 
-def test_what_comes_over_ipv6_is_not_taken_for_the_engine(site, clients):
+def test_ipv6_is_refused(site, clients):
     """The engine would forward it from its own address, so that all clients would count as one."""
     refused = run(*clients[0].within, "curl", "-sS", "-k", "--noproxy", "*",
                   f"https://[{clients[0].at6}]:{site.https}/health", status=7)
@@ -227,7 +227,7 @@ def test_the_end_of_a_line_is_no_part_of_a_password(site, around):
     around.database.login("reengagement_api", SERVER_PASSWORD)
 
 
-def test_no_secret_is_where_somebody_sees_it(site, around):
+def test_no_secret_is_in_a_configuration_a_log_or_a_command_line(site, around):
     names = docker("ps", "-aq").split()
     for seen in site.compose("config"), docker("inspect", *names), logs(*names):
         assert not [secret for secret in SECRETS if secret in seen]
@@ -255,7 +255,7 @@ REQUIRED = sorted(set(re.findall(r"\$\{([A-Z_]+):?\?",
 
 @pytest.mark.parametrize("other", engines(), ids=" ".join)
 @pytest.mark.parametrize("name", REQUIRED)
-def test_what_is_missing_is_named(another, other, name):
+def test_a_missing_variable_is_named(another, other, name):
     site = another(command=other, **{name: None})
     assert name in site.compose("config", status=1 if other == ("docker-compose",) else 15)
     if name != "CLERK_JWKS_URL":

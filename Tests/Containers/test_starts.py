@@ -44,7 +44,7 @@ def test_demo_data_wait_for_the_tables(project):
     eventually("there are demo data", lambda: containers.sql("SELECT count(*) FROM organizations") == "3")
 
 
-def test_what_a_wrong_password_is_told(project):
+def test_a_wrong_password_is_reported(project):
     containers = project()
     containers.up()
     said = containers.compose("run", "--rm", "-T", "--no-deps", "-e", "PGPASSWORD=wrong", "-e",
@@ -129,7 +129,7 @@ def test_monitoring_scrapes_by_one_word(project):
     assert containers.get("/api/v1/rules", address).json()["data"]["groups"]
 
 
-def test_what_a_site_forgets_is_named(built, command):
+def test_a_missing_setting_of_a_site_is_named(built, command):
     said = run(*command, "-f", "nginx/containers/compose.site.yaml", "config", status=None, cwd=built)
     assert "DATABASE_URL" in said or "required" in said
 

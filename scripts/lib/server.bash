@@ -41,7 +41,7 @@ check_server_configuration() {
     (
         set_server_environment
         exec "$binary" --check-config
-    ) >/dev/null </dev/null 9>&- || fail "the server refuses its environment, as it says above"
+    ) >/dev/null </dev/null 9>&- || fail "the server refuses its environment, as reported above"
 }
 
 # A digest of everything that a restart of the server would reread.
