@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT / "Tests/Browser"))
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory):
-    """As somebody may have made it: with line ends of another system, and readable by himself alone."""
+    """A clone with the line ends of Windows that only its owner can read."""
     folder = tmp_path_factory.mktemp("clone") / "reengagement-api"
     run("bash", "-c", f"umask 077; git clone --quiet -c core.autocrlf=true '{ROOT}' '{folder}'",
         env={**os.environ, "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"})
@@ -20,7 +20,7 @@ def clone(tmp_path_factory):
 
 
 def engines():
-    """Each compose that is there."""
+    """The compose commands of this machine."""
     found = []
     for command in (("docker", "compose"), ("docker-compose",)):
         if subprocess.run([*command, "version"], capture_output=True, check=False).returncode == 0:
@@ -30,17 +30,17 @@ def engines():
 
 @pytest.fixture(scope="session")
 def command():
-    """COMPOSE names one."""
+    """The compose command to test. COMPOSE selects it."""
     return tuple(os.environ.get("COMPOSE", "").split()) or engines()[0]
 
 
 @pytest.fixture(scope="session")
 def built(clone, command):
-    """The images, built once; IMAGES_BUILT=1 says that they are there already."""
+    """The images, built once. IMAGES_BUILT=1 skips the build."""
     if os.environ.get("IMAGES_BUILT"):
         return clone
     if PODMAN:
-        # In OCI's format, which carries no health check.
+        # In OCI's format, which has no health check.
         run("podman-compose", "-p", "reengagement", "-f", "nginx/containers/compose.yaml", "build", "migrate", "server",
             "nginx", cwd=clone)
     else:
@@ -61,7 +61,7 @@ def up(built, command):
 
 @pytest.fixture
 def project(built, command):
-    """Makes projects of a test's own, which end with it."""
+    """Makes projects for one test, and removes them at its end."""
     made = []
 
     def make(**options):

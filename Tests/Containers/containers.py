@@ -1,4 +1,4 @@
-"""The containers of nginx/, driven through compose as a person would."""
+"""The containers of nginx/, managed with compose."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from registry import paths  # noqa: E402
 
 ENDPOINTS = paths("patient_1")
 API = "/api/v1/reengagement/org_demo_1/"
-# Figures that are told at the end and not judged.
+# Figures that are printed at the end and have no limit.
 told = []
 PODMAN = os.environ.get("ENGINE") == "podman"
 
@@ -40,7 +40,7 @@ def inspect(name):
 
 
 def health(name):
-    """Docker asks by itself. Podman has systemd ask, which is not here."""
+    """Docker runs health checks itself. Podman needs systemd for that, which is absent here, so this runs the check."""
     if PODMAN:
         run("podman", "healthcheck", "run", name, status=None)
     return inspect(name)["State"]["Health"]["Status"]
@@ -53,7 +53,7 @@ def log_limit(name):
 
 
 def capabilities(name):
-    """What any process of it could ever have, by number."""
+    """The bounding set of a container's processes, as numbers of capabilities."""
     status = Path(f"/proc/{inspect(name)['State']['Pid']}/status").read_text()
     mask = int(next(line.split()[1] for line in status.splitlines() if line.startswith("CapBnd")), 16)
     return {number for number in range(64) if mask >> number & 1}
@@ -76,7 +76,7 @@ def free_ports(count):
 
 
 def eventually(what, question, patience=PATIENCE):
-    """The first true answer; what fails meanwhile is no answer."""
+    """Returns the first true value of the question. An exception counts as false."""
     deadline, last = time.monotonic() + patience, None
     while time.monotonic() < deadline:
         try:
@@ -90,7 +90,7 @@ def eventually(what, question, patience=PATIENCE):
 
 
 class Containers:
-    """A project of compose: its own containers, volumes and ports."""
+    """A compose project with its own containers, volumes and ports."""
 
     def __init__(self, folder, command=("docker", "compose"), file="nginx/containers/compose.yaml", project=None,
                  **environment):
@@ -131,7 +131,7 @@ class Containers:
         return requests.get((address or self.plain) + path, headers=headers, verify=False, timeout=30)
 
     def sign_in(self):
-        """What the page gets by itself."""
+        """The tokens that the page fetches for itself."""
         tokens = eventually("the page is signed in", lambda: self.get("/dev/tokens").json()["organizations"])
         return {"Authorization": f"Bearer {tokens[0]['token']}"}
 

@@ -1,5 +1,4 @@
-"""A site, and what it has around it: an authority, a database with TLS, somebody who issues tokens,
-clients elsewhere."""
+"""A site and its surroundings: a certificate authority, a database with TLS, a token issuer and remote clients."""
 
 import json
 import os
@@ -18,14 +17,14 @@ from containers import Containers, docker, eventually, run
 NAME = "api.site.test"
 ISSUER = "https://clerk.site.test"
 ORGANIZATION = "org_site"
-# With all that a URL, a shell, SQL or compose could take for something else. The first words are looked for in logs.
+# With all characters that are special in a URL, a shell, SQL or compose. The logs are searched for the first words.
 OWNER_PASSWORD = "the-owners-secret p@ss/w%rd: #'\"\\ $HOME ?& "
 SERVER_PASSWORD = "the-servers-secret p@ss/w%rd: #'\"\\ ${X} ?&"
 SECRETS = ("the-owners-secret", "the-servers-secret")
 
 
 def gateway():
-    """This machine, as a container finds it."""
+    """The address of this machine inside a container."""
     return docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}").strip()
 
 
@@ -40,7 +39,7 @@ class Authority:
         self.certificate.chmod(0o644)
 
     def issue(self, folder, *names, chain="fullchain.pem", key="privkey.pem", days=90):
-        """The chain and the key, in a folder; returns the serial number as openssl tells it."""
+        """Writes the chain and the key to a folder, and returns the serial number in openssl's form."""
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o755)
         extensions = folder / "extensions"
@@ -59,7 +58,7 @@ class Authority:
 
 
 class Database:
-    """PostgreSQL outside of the project, reached at an address of this machine, by TLS alone."""
+    """A PostgreSQL outside the project, which listens on an address of this machine and requires TLS."""
 
     def __init__(self, folder, authority, image):
         authority.issue(folder, "db.site.test", gateway(), chain="server.pem", key="server.key")
@@ -83,7 +82,7 @@ class Database:
                "-c", "SELECT 1")
 
     def url(self, user, host="db.site.test", **others):
-        """The name is checked against the certificate; where it leads to, `hostaddr` says in the place of a DNS."""
+        """The host name is checked against the certificate. `hostaddr` replaces its lookup in a DNS."""
         address = {} if re.fullmatch(r"[\d.]+", host) else {"hostaddr": gateway()}
         parts = {"host": host, **address, "port": self.port, "dbname": "reengagement", "user": user,
                  "sslmode": "verify-full",
@@ -92,7 +91,7 @@ class Database:
 
 
 class Clerk:
-    """Issues tokens, and has its keys at an https address."""
+    """Issues tokens, and serves its keys over https."""
 
     def __init__(self, folder, authority, image):
         authority.issue(folder, gateway())
@@ -129,7 +128,7 @@ class Clerk:
 
 
 class Client:
-    """A machine elsewhere: a network namespace with an address of its own, at the other end of a cable."""
+    """A remote machine: a network namespace with its own address, connected by a virtual cable."""
 
     def __init__(self, number):
         self.process = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
@@ -165,7 +164,7 @@ class Answer:
 
 
 def filled_in(example, settings):
-    """The example with what a person has put in; each variable has to be there."""
+    """The example with an operator's values. Each variable must be in it exactly once."""
     for name, value in settings.items():
         example, count = re.subn(rf"(?m)^#?{name}=.*$", lambda _: f"{name}={shlex.quote(value)}", example)
         assert count == 1, f"{name} is {count} times in nginx/containers/.env.example"
@@ -182,7 +181,7 @@ class Site(Containers):
         self.write()
 
     def write(self, line_end="\n", **changed):
-        """A value of None takes the line away."""
+        """A value of None removes the line."""
         self.settings.update(changed)
         text = filled_in((self.folder / "nginx/containers/.env.example").read_text(),
                          {name: value for name, value in self.settings.items() if value is not None})
@@ -206,7 +205,7 @@ class Site(Containers):
         eventually("the site is ready", lambda: self.ask("/ready").status == 200)
 
     def ask(self, path, *options, token=None, client=None, scheme="https", address=None):
-        """By curl, of this machine or of a client's."""
+        """A request with curl, from this machine or from a client."""
         port = self.https if scheme == "https" else self.http
         address = address or (client.at if client else "127.0.0.1")
         said = subprocess.run([*(client.within if client else ()), "curl", "-sS", "-i", "--noproxy", "*", "--max-time",
@@ -219,7 +218,7 @@ class Site(Containers):
         return Answer(said.stdout)
 
     def serial(self):
-        """Of the certificate that a new connection is shown."""
+        """The serial number of the certificate in a new connection."""
         shown = run("openssl", "s_client", "-connect", f"127.0.0.1:{self.https}", "-servername", NAME, status=None)
         return subprocess.run(["openssl", "x509", "-noout", "-serial"], input=shown, capture_output=True, text=True,
                               check=True).stdout.strip()

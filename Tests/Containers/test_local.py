@@ -1,4 +1,4 @@
-"""What `docker compose -f nginx/containers/compose.yaml up` gives is what `make run` gives, and it goes on."""
+"""The containers of nginx/containers/compose.yaml work like `make run`, and survive failures."""
 
 import json
 import os
@@ -105,19 +105,19 @@ def test_images_have_labels_and_versions(up):
         assert config["Image"].endswith(":" + version) and re.fullmatch(r"\d+\.\d+\.\d+", version)
 
 
-def test_nobody_asks_when_nobody_asks(up):
-    """Health checks are no line of nginx's log nor of PostgreSQL's, and few of the server's."""
+def test_health_checks_stay_out_of_the_logs(up):
+    """Health checks write no line to the logs of nginx and PostgreSQL, and few to the server's."""
     time.sleep(2)
     since = str(time.time())
     time.sleep(35)
     said = {service: docker("logs", "--since", since, up.name(service)).splitlines() for service in SERVICES}
-    # PostgreSQL writes down what was written before.
+    # PostgreSQL's checkpoints belong to earlier writes.
     said["postgres"] = [line for line in said["postgres"] if "checkpoint" not in line]
     assert len(said.pop("server")) <= 2 and not any(said.values()), said
 
 
-def test_up_waits_until_all_is_there(up):
-    """Nothing that has ended is taken for something that has failed."""
+def test_up_waits_until_all_services_are_ready(up):
+    """A container that has completed does not count as failed."""
     if up.command != ("docker", "compose"):
         pytest.skip("docker-compose 1.29 cannot wait")
     up.compose("down", "-v")
@@ -134,7 +134,7 @@ def test_demo_data_of_another_size_replace_the_former(up):
 
 
 def test_signals_reach_the_server(up):
-    """As the chapter has them: keys again, and the log's level."""
+    """As docs/containers.md describes: one signal rereads the keys, another one changes the log's level."""
     since = str(time.time())
     for name in ("HUP", "USR1", "USR2"):
         up.compose("exec", "-T", "server", "sh", "-c", f"kill -{name} 1")
@@ -143,7 +143,7 @@ def test_signals_reach_the_server(up):
     assert inspect(up.name("server"))["RestartCount"] == 0
 
 
-def test_what_is_in_an_image(up):
+def test_the_bill_of_materials_of_an_image(up):
     listed = json.loads(subprocess.run([ROOT / "scripts/sbom-image", inspect(up.name("server"))["Config"]["Image"]],
                                        check=True,
                                        capture_output=True, text=True).stdout)
@@ -165,7 +165,7 @@ def test_the_configuration_is_checked_and_nothing_started(up):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_one_that_is_killed_comes_back(up, service):
+def test_a_killed_service_is_restarted(up, service):
     state = inspect(up.name(service))["State"]
     os.kill(state["Pid"], signal.SIGKILL)
     eventually(f"{service} runs again", lambda: inspect(up.name(service))["State"]["StartedAt"] != state["StartedAt"]
@@ -174,7 +174,7 @@ def test_one_that_is_killed_comes_back(up, service):
     eventually("answers", lambda: up.ask("risk-metrics").status_code == 200)
 
 
-def test_a_server_that_hangs_comes_back(up):
+def test_a_hanging_server_is_restarted(up):
     name = up.name("server")
     state = inspect(name)["State"]
     started = state["StartedAt"]
@@ -187,9 +187,9 @@ def test_down_and_up_keep_what_was_logged(up):
     up.log_outreach("to be kept")
     rows = up.sql("SELECT count(*) FROM outreach_log")
     up.down()
-    # As on the next day: demo data are never loaded a second time.
+    # The same as on the next day: demo data are never loaded again.
     up.up()
-    eventually("the demo has had its say", lambda: "no demo data are loaded" in up.compose("logs", "demo"))
+    eventually("the demo data are reported", lambda: "no demo data are loaded" in up.compose("logs", "demo"))
     assert up.sql("SELECT count(*) FROM outreach_log") == rows
     assert up.sql("SELECT count(*) FROM outreach_log WHERE notes = 'to be kept'") == "1"
 

@@ -1,5 +1,4 @@
-"""The profile `monitoring` as its user sees it: rules that are evaluated, and a dashboard whose
-queries have answers."""
+"""The profile `monitoring`: Prometheus evaluates the rules, and each query of the dashboard returns data."""
 
 import json
 import time
@@ -10,12 +9,12 @@ import pytest
 from containers import ROOT, Containers, docker, eventually
 
 DASHBOARD = json.loads((ROOT / "docs/monitoring/dashboard.json").read_text())
-# What has happened to nobody here has no line in /metrics.
+# These events have not occurred here, so /metrics has no line for them.
 EMPTY_AT_FIRST = {"Errors by class"}
 
 
 def queries():
-    """Of each panel, as Grafana fills them in."""
+    """The queries of each panel, with Grafana's variables replaced."""
     for panel in DASHBOARD["panels"]:
         for target in panel.get("targets", ()):
             yield panel["title"], target["expr"].replace("$__rate_interval", "1m").replace("$instance", ".*")
@@ -51,14 +50,14 @@ def test_each_rule_is_evaluated(prometheus):
 
     rules = eventually("all rules are well", evaluated)
     assert len(rules) == (ROOT / "docs/monitoring/alerts.yml").read_text().count("- alert:")
-    # The containers' own switches: nothing that a protection's alert is for is off by accident.
+    # The local containers turn some protections off on purpose, so only that alert may fire.
     firing = {rule["name"] for rule in rules if rule["state"] != "inactive"}
     assert firing <= {"ReengagementProtectionOff"}, firing
 
 
 def test_each_query_of_the_dashboard_has_an_answer(prometheus):
     def answers(expression):
-        """As the panel asks: over a span."""
+        """A range query, as a panel sends it."""
         now = time.time()
         return asked(prometheus, "query_range", query=expression, start=now - 300, end=now, step=15)["result"]
 

@@ -1,4 +1,4 @@
-"""Podman: with images of OCI's format, with each compose that speaks to its socket, and with podman-compose."""
+"""Podman: with images in OCI's format, with each compose command on its socket, and with podman-compose."""
 
 import json
 import re
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(not PODMAN, reason="the engine is not Podman")
 
 
 class PodmanCompose(Containers):
-    """It knows no profiles, its `ps` no services, and it ends with 0 whatever happened."""
+    """podman-compose has no profiles, its `ps` lists no services, and it always exits with 0."""
 
     def __init__(self, folder, project):
         super().__init__(folder, ("podman-compose", "-p", project), project=project)

@@ -1,5 +1,5 @@
-"""A site as docs/containers.md tells it, step by step: a database elsewhere, certificates and keys
-of its own, secrets as files."""
+"""A site set up by the steps of docs/containers.md: an external database, its own certificates and keys, and secrets as
+files."""
 
 import json
 import os
@@ -31,7 +31,7 @@ RISK = API.replace("org_demo_1", ORGANIZATION) + "risk-metrics"
 
 
 class Around:
-    """What a site has before it begins."""
+    """The prerequisites of a site."""
 
     def __init__(self, folder, built):
         self.folder, self.authority = folder, Authority(folder / "authority")
@@ -45,14 +45,14 @@ class Around:
         self.serial = self.authority.issue(folder / "tls", NAME, "localhost")
 
     def make_owner(self):
-        """By hand, as step 1 has it."""
+        """Creates the owner by hand, as step 1 describes."""
         quoted = OWNER_PASSWORD.replace("'", "''")
         self.database.sql(f"CREATE ROLE reengagement_owner LOGIN CREATEROLE PASSWORD '{quoted}'", "postgres")
         self.database.sql("CREATE DATABASE reengagement OWNER reengagement_owner ENCODING 'UTF8' TEMPLATE template0",
                           "postgres")
 
     def write_secrets(self):
-        """As an editor leaves them on Windows."""
+        """Writes the secrets with the line ends of an editor on Windows."""
         for name, content in ("owner-password", OWNER_PASSWORD), ("database-password", SERVER_PASSWORD):
             (self.folder / name).write_bytes(f"{content}\r\n".encode())
         run("install", "-d", "-m", "700", self.folder / "secrets")
@@ -103,7 +103,7 @@ def site(built, command, around):
 
 @pytest.fixture
 def another(built, command, around, site):  # pylint: disable=unused-argument
-    """A site with other settings, beside the first, which has migrated."""
+    """A site with other settings next to the first one, which has run the migrations."""
     made = []
 
     def make(**settings):
@@ -116,7 +116,7 @@ def another(built, command, around, site):  # pylint: disable=unused-argument
 
     yield make
     for each in made:
-        # By their label: some of these compose itself refuses.
+        # Selected by label, because compose itself refuses some of these projects.
         of = "label=com.docker.compose.project=" + each.settings["COMPOSE_PROJECT_NAME"]
         for kind, *more in ("container", "-f", "-v"), ("network",), ("volume",):
             left = docker(kind, "ls", "-q", *(["-a"] if kind == "container" else ()), "--filter", of).split()
@@ -142,7 +142,7 @@ def logs(*names):
     return "".join(docker("logs", name) for name in names)
 
 
-def test_tokens_of_the_keys_at_that_address_are_let_in(site, around, token):
+def test_tokens_of_the_keys_at_that_address_are_accepted(site, around, token):
     answer = site.ask(RISK, token=token)
     assert answer.status == 200 and ORGANIZATION in answer.body
     assert answer.headers["strict-transport-security"]
@@ -157,7 +157,7 @@ def test_only_origins_of_the_list_may_ask(site):
         assert site.ask("/health", "-H", f"Origin: {origin}").headers.get("access-control-allow-origin") == allowed
 
 
-def test_nobody_signs_in_without_a_token(site):
+def test_no_client_signs_in_without_a_token(site):
     assert site.ask("/").status == 200
     for path in "/dev/tokens", "/dev-tokens.json", "/site/dev-tokens.json":
         assert site.ask(path).status == 404, path
@@ -170,7 +170,7 @@ def test_plain_http_leads_to_the_port_of_https(site):
     assert site.ask(RISK, scheme="http").status == 403
 
 
-def test_metrics_are_for_those_inside(site, clients):
+def test_metrics_are_refused_from_outside(site, clients):
     for client in None, clients[0]:
         for host in NAME, "localhost", "127.0.0.1":
             assert site.ask("/metrics", "-H", f"Host: {host}", client=client).status == 403
@@ -198,8 +198,8 @@ def test_a_client_counts_and_is_recorded_by_its_own_address(site, around, client
     assert site.ask("/health", client=clients[1]).status == 200
 
 
-def test_what_comes_over_ipv6_is_not_taken_for_the_engine(site, clients):
-    """The engine would pass it on, and everybody there would be one client."""
+def test_ipv6_is_refused(site, clients):
+    """The engine would forward it from its own address, so that all clients would count as one."""
     refused = run(*clients[0].within, "curl", "-sS", "-k", "--noproxy", "*",
                   f"https://[{clients[0].at6}]:{site.https}/health", status=7)
     assert "refused" in refused or "connect" in refused
@@ -207,7 +207,7 @@ def test_what_comes_over_ipv6_is_not_taken_for_the_engine(site, clients):
 
 @pytest.mark.parametrize("service", ["server", "nginx"])
 def test_limits_of_memory_and_processes_hold(site, service):
-    """Whoever takes too much is refused or killed, and the service goes on."""
+    """A process above the limit is refused or killed, and the service continues."""
     name = site.name(service)
     limits = inspect(name)["HostConfig"]
     forks = docker("exec", name, "perl", "-e",
@@ -227,7 +227,7 @@ def test_the_end_of_a_line_is_no_part_of_a_password(site, around):
     around.database.login("reengagement_api", SERVER_PASSWORD)
 
 
-def test_no_secret_is_where_somebody_sees_it(site, around):
+def test_no_secret_is_in_a_configuration_a_log_or_a_command_line(site, around):
     names = docker("ps", "-aq").split()
     for seen in site.compose("config"), docker("inspect", *names), logs(*names):
         assert not [secret for secret in SECRETS if secret in seen]
@@ -244,7 +244,7 @@ def test_a_migration_that_fails_leaves_the_server_alone(site, around):
         around.database.sql("ALTER ROLE reengagement_owner CREATEROLE", "postgres")
     assert "permission denied" in said
     assert site.ask("/ready").status == 200 and inspect(site.name("server"))["Id"] == before
-    # The statement that failed is in the database's log, and nothing secret with it.
+    # The database's log has the statement that failed, and no secret.
     assert not [secret for secret in SECRETS if secret in said + logs(around.database.name)]
     site.migrate()
 
@@ -255,7 +255,7 @@ REQUIRED = sorted(set(re.findall(r"\$\{([A-Z_]+):?\?",
 
 @pytest.mark.parametrize("other", engines(), ids=" ".join)
 @pytest.mark.parametrize("name", REQUIRED)
-def test_what_is_missing_is_named(another, other, name):
+def test_a_missing_variable_is_named(another, other, name):
     site = another(command=other, **{name: None})
     assert name in site.compose("config", status=1 if other == ("docker-compose",) else 15)
     if name != "CLERK_JWKS_URL":
@@ -273,7 +273,7 @@ def test_each_compose(another, other, token):
 
 
 def test_a_file_of_another_system(another):
-    """Each line ends with a carriage return. A shell takes it for a part of the value: then nothing is started."""
+    """Each line ends with a carriage return. A shell would read it as part of the value, so nothing is started."""
     site = another()
     site.write(line_end="\r\n")
     assert "\\r" not in json.dumps(site.compose("config"))
@@ -309,13 +309,13 @@ def test_a_database_with_another_certificate_is_refused(another, around, tmp_pat
 
 
 def test_a_database_by_its_address(another, around):
-    """libpq 15 finds an address among the certificate's names."""
+    """libpq 15 compares an address with the certificate's names."""
     address = around.database.url("x").split("hostaddr=")[1].split()[0]
     another(OWNER_DATABASE_URL=around.database.url("reengagement_owner", address)).migrate()
 
 
 def certbot(folder, authority, number):
-    """As certbot keeps them: numbered files, and what leads to them. Returns the serial number, and what switches."""
+    """Numbered files and links to them, like certbot's. Returns the serial number and a function that moves the links."""
     archive, live = folder / "archive" / NAME, folder / "live" / NAME
     live.mkdir(parents=True, exist_ok=True)
     serial = authority.issue(archive, NAME, "localhost", chain=f"fullchain{number}.pem", key=f"privkey{number}.pem")
@@ -330,7 +330,7 @@ def certbot(folder, authority, number):
 
 
 def test_a_renewed_certificate_is_read(another, around, tmp_path, monkeypatch):
-    """Without a request lost. The key that has no certificate yet is told of, and waited with."""
+    """No request is lost. A new key whose certificate is still missing is logged, and the reload waits."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(around.authority.certificate))
     folder = tmp_path / "letsencrypt"
     first, switch = certbot(folder, around.authority, 1)
@@ -355,7 +355,7 @@ def test_a_renewed_certificate_is_read(another, around, tmp_path, monkeypatch):
         for name in "fullchain.pem", "privkey.pem":
             (replaced / name).replace(folder / "live" / NAME / name)
         eventually("the third", lambda: site.serial() == third)
-        # The next look is a minute off.
+        # The next check is a minute away.
         fourth = around.authority.issue(folder / "live" / NAME, NAME, "localhost")
         docker("kill", "-s", "HUP", site.name("nginx"))
         eventually("the fourth", lambda: site.serial() == fourth, patience=30)
@@ -399,7 +399,7 @@ def test_another_password_for_the_server(another, around, tmp_path, token):
 
 
 def test_over_ipv6_all_clients_are_one(another, around, clients, token):
-    """As the chapter says of it."""
+    """The limitation that docs/containers.md describes."""
     site = another(PUBLISH_ADDRESS="[::]")
     site.compose("up", "-d")
     eventually("an answer", lambda: site.ask("/health", client=clients[0], address=clients[0].at6).status == 200)
@@ -408,14 +408,14 @@ def test_over_ipv6_all_clients_are_one(another, around, clients, token):
 
 
 def test_prometheus_of_a_site(another, around, tmp_path):
-    """As the chapter has it, with the scrape and the rules of docs/monitoring."""
+    """As docs/containers.md describes, with the scrape job and the rules of docs/monitoring."""
     documents = Path(__file__).parents[2] / "docs"
     [block] = re.findall(r"```yaml\n(services:\n.*?)```", (documents / "containers.md").read_text(), re.DOTALL)
     folder = tmp_path / "prometheus"
     folder.mkdir()
     (tmp_path / "monitoring.yaml").write_text(block.replace("/etc/reengagement/prometheus", str(folder)))
     shutil.copy(documents / "monitoring/alerts.yml", folder)
-    # The only difference to a site: who has issued its certificate.
+    # The only difference from a real site is the issuer of its certificate.
     scrape = (documents / "monitoring/prometheus.yml").read_text().replace("api.example.com", NAME)
     (folder / "prometheus.yml").write_text(scrape.replace("tls_config:", "tls_config:\n      ca_file: authority.pem"))
     shutil.copy(around.authority.certificate, folder)

@@ -1,4 +1,4 @@
-"""Starts that go wrong, or that somebody means in another way."""
+"""Starts that fail, and starts with unusual settings."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def test_a_schema_of_a_later_version_is_served(project):
 
 
 def test_demo_data_wait_for_the_tables(project):
-    """podman-compose starts them beside `migrate`."""
+    """podman-compose starts them in parallel with `migrate`."""
     containers = project()
     containers.compose("up", "-d", "postgres")
     containers.compose("up", "-d", "--no-deps", "demo")
@@ -44,7 +44,7 @@ def test_demo_data_wait_for_the_tables(project):
     eventually("there are demo data", lambda: containers.sql("SELECT count(*) FROM organizations") == "3")
 
 
-def test_what_a_wrong_password_is_told(project):
+def test_a_wrong_password_is_reported(project):
     containers = project()
     containers.up()
     said = containers.compose("run", "--rm", "-T", "--no-deps", "-e", "PGPASSWORD=wrong", "-e",
@@ -92,7 +92,7 @@ def test_a_test_or_a_script_compiles_nothing(built, command):
 
 @pytest.mark.parametrize("local", [True, False])
 def test_nginx_starts_without_ipv6(built, tmp_path, local):
-    """As on a kernel without it, which makes no such socket."""
+    """A kernel without IPv6 makes no such socket."""
     profile = tmp_path / "seccomp.json"
     profile.write_text(json.dumps({
         "defaultAction": "SCMP_ACT_ALLOW",
@@ -129,7 +129,7 @@ def test_monitoring_scrapes_by_one_word(project):
     assert containers.get("/api/v1/rules", address).json()["data"]["groups"]
 
 
-def test_what_a_site_forgets_is_named(built, command):
+def test_a_missing_setting_of_a_site_is_named(built, command):
     said = run(*command, "-f", "nginx/containers/compose.site.yaml", "config", status=None, cwd=built)
     assert "DATABASE_URL" in said or "required" in said
 
@@ -145,7 +145,7 @@ def inspect_size(image):
 
 
 def test_a_port_that_is_taken_replaces_nothing(project):
-    """Neither by `up` nor by `make compose-up`: nginx goes on where it was, and the next start mends all."""
+    """Neither `up` nor `make compose-up` replaces it: nginx continues on its old port, and the next start succeeds."""
     containers = project(COMPOSE_PROFILES="")
     containers.up()
     make = [containers.folder / "scripts/containers", "up"]
@@ -164,7 +164,7 @@ def test_a_port_that_is_taken_replaces_nothing(project):
 
 
 def test_a_first_start_that_was_broken_off_is_named(project):
-    """PostgreSQL's image takes what it began for complete, and cannot go on with it."""
+    """PostgreSQL's image mistakes an incomplete cluster for a complete one, and cannot continue."""
     containers = project(COMPOSE_PROFILES="")
     containers.compose("up", "-d", "postgres")
     eventually("PostgreSQL", lambda: docker("exec", containers.name("postgres"), "pg_isready", "-h", "127.0.0.1"))

@@ -1,4 +1,4 @@
-"""Another version in the place of one that runs, with a request every 50 ms; and how fast the containers are."""
+"""Replaces a running version while a client sends a request every 50 ms, and measures the speed of the containers."""
 
 import os
 import re
@@ -16,7 +16,7 @@ GIT = {**os.environ, "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.director
 
 
 class Asking:
-    """Asks every 50 ms, on a new connection each time, and notes when it was answered 200."""
+    """Sends a request every 50 ms, each on a new connection, and records the times of the 200s."""
 
     def __init__(self, address, headers=None):
         self.address, self.headers, self.answered, self.others = address, headers or {}, [], []
@@ -49,7 +49,7 @@ class Asking:
 
 
 def former_version(tmp_path):
-    """A clone of 0.3.0, if this repository has its history."""
+    """A clone of 0.3.0, if this repository's history has it."""
     commit = run("git", "log", "-1", "--format=%H", "-SserverVersion = \"0.3.0\"", "--", "Sources/Server/Version.swift",
                  cwd=ROOT, env=GIT).strip()
     if not commit:
@@ -61,7 +61,7 @@ def former_version(tmp_path):
 
 
 def bring_up(containers):
-    """As `make compose-up` does."""
+    """Runs the script of `make compose-up`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("COMPOSE_", "HTTP"))}
     return run(containers.folder / "scripts/containers", "up", cwd=containers.folder,
                     env={**kept, "DOCKER_BUILDKIT": "1", "COMPOSE": " ".join(containers.command),
@@ -78,7 +78,7 @@ def test_another_environment_with_a_request_every_50_ms(project, other):
     with Asking(containers.plain + API + "risk-metrics", headers) as asking:
         said = bring_up(containers)
         time.sleep(1)
-    # Made once, and not made again by the `up` for all the rest.
+    # The following `up` for all services must not recreate them.
     assert not re.search("(server|nginx).[0-9] +Recreate", said), said
     after = serving(containers)
     assert not after & before
@@ -119,7 +119,7 @@ def test_an_upgrade_from_0_3_0(built, command, tmp_path):
         told.append(f"from 0.3.0: {asking}")
         assert after.sql("SELECT count(*) FROM outreach_log") == rows
         assert after.ask("risk-metrics").status_code == 200
-        # As docs/containers.md has it for whoever wants another name of the project.
+        # docs/containers.md describes this for another name of the project.
         after.down()
         docker("run", "--rm", "-v", "upgraded_postgres:/from", "-v", "copied_postgres:/to", "debian:bookworm-slim",
                "cp", "-a", "/from/.", "/to")
@@ -132,7 +132,7 @@ def test_an_upgrade_from_0_3_0(built, command, tmp_path):
 
 
 def test_wrk_beside_make_up(project, tmp_path):
-    """A ratio, told and not judged: a busy machine gives any."""
+    """Prints a ratio without a limit, since a busy machine can give any."""
     containers = project(RATE_LIMIT="0")
     containers.up()
     https, http = free_ports(2)

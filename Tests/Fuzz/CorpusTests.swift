@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-/// What a fuzzer has found to reach far, and what once broke a target, fed to each of them again. A trap here is told by
-/// Tests/Fuzz/run with the input's name, and under the address sanitizer.
+/// Replays the corpus: inputs that reach deep into the code, and inputs that once broke a target. Tests/Fuzz/run
+/// reports a trap with the input's name, under the address sanitizer.
 @Suite("The fuzzer's targets")
 struct CorpusTests {
     private static let corpus = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "corpus")
@@ -10,7 +10,7 @@ struct CorpusTests {
     @Test("hold for every input of their corpus", arguments: targets.keys.sorted())
     func corpus(name: String) throws {
         let target = try #require(targets[name])
-        // An input a line, in Base64; an empty line is the empty input.
+        // Each line is an input in Base64. An empty line is the empty input.
         let lines = try String(contentsOf: Self.corpus.appending(path: name), encoding: .utf8)
             .split(separator: "\n", omittingEmptySubsequences: false).dropLast()
         #expect(!lines.isEmpty)

@@ -1,6 +1,6 @@
 import Glibc
 
-/// FUZZ_TARGET chooses, so that all targets are built and linked once.
+/// FUZZ_TARGET selects the target, so that one build and link serves all of them.
 private let target: Target = {
     guard let name = getenv("FUZZ_TARGET").map({ String(cString: $0) }), let target = targets[name] else {
         preconditionFailure("FUZZ_TARGET has to be one of \(targets.keys.sorted().joined(separator: ", "))")

@@ -1,10 +1,10 @@
-# What images are built on where no registry is asked: Debian from debootstrap.
+# The base images for machines without a registry: Debian from debootstrap.
 
-limit=45 # MB of the server on top of its base
+limit=45 # MB that the server's image adds to its base
 build=$(realpath -m -- "$root/${BUILD_DIR:-.build}")
 base=$build/images/base.tar
 
-# From where this machine gets its own packages; kept for a month.
+# Uses this machine's own mirror. A base is reused for a month.
 make_base() {
     local mirror
     [[ -z $(find "$base" -mtime -30 2>/dev/null) ]] || return 0
@@ -13,10 +13,10 @@ make_base() {
     mkdir -p -- "$build/images"
     debootstrap --variant=minbase bookworm "$work/base" "$mirror" >"$work/debootstrap.log" 2>&1 ||
         fail_with_log "$work/debootstrap.log" "debootstrap failed"
-    # As the slim images are: what is not in the base cannot make it look larger.
+    # Like the slim images, without documentation, which would make the base look larger.
     (
         cd -- "$work/base" || exit
-        # Nor does dpkg wait for the disk there.
+        # dpkg does not sync files in those images either.
         echo force-unsafe-io >etc/dpkg/dpkg.cfg.d/docker-apt-speedup
         rm -rf var/cache/apt/* var/lib/apt/lists/* usr/share/{doc,man,info,locale}/*
     )

@@ -41,10 +41,10 @@ check_server_configuration() {
     (
         set_server_environment
         exec "$binary" --check-config
-    ) >/dev/null </dev/null 9>&- || fail "the server refuses its environment, as it says above"
+    ) >/dev/null </dev/null 9>&- || fail "the server refuses its environment, as reported above"
 }
 
-# Changes with everything that a new start of the server would pick up.
+# A digest of everything that a restart of the server would reread.
 server_fingerprint() {
     (
         set_server_environment

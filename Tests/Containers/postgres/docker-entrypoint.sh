@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Does what the official image's does, as far as compose.yaml rests on it: an empty volume becomes a cluster of PGDATA, with
-# a server on its socket alone meanwhile; without a password for the superuser that is refused; over the socket nobody is
-# asked for one, over the network everybody is.
+# Does the part of the official entry point that compose.yaml depends on. An empty volume becomes a cluster in PGDATA,
+# whose server listens only on its socket during the set-up. A superuser's password is required. Connections over the
+# socket need no password, connections over the network do.
 set -euo pipefail
 
 [[ ${1-} == postgres ]] || exec "$@"

@@ -1,6 +1,6 @@
 @testable import API
 
-/// The body of a search: what is taken of it is what the list may be asked.
+/// The body of a search: an accepted one has valid arguments for the list.
 private func fuzzSearch(_ call: Call) {
     do throws(Problem) {
         let search = try SearchPatients(call)

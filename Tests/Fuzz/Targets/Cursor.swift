@@ -2,7 +2,7 @@ import JSON
 
 @testable import API
 
-/// A cursor: raw, and as the bytes that one would spell. What is taken is what the server itself would write.
+/// A cursor, as raw text and Base64-encoded. The server writes each accepted cursor identically.
 @Sendable func fuzzCursor(_ input: [UInt8]) {
     for text in [String(decoding: input, as: UTF8.self), Base64URL.encode(input)] {
         guard let cursor = Cursor(text) else { continue }

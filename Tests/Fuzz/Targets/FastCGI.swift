@@ -2,13 +2,13 @@ import FastCGI
 import Glibc
 import Threads
 
-/// Records on the server's socket, through the acceptor, libfcgi and the exchange, up to a whole answer.
+/// Records on the server's socket, through acceptor, libfcgi and exchange, up to a complete response.
 @Sendable func fuzzFastCGI(_ input: [UInt8]) {
-    // What does not fit into the socket's buffer would need a second thread to send it.
+    // An input that exceeds the socket's buffer would need a second thread to send it.
     let connection = responder.connect()
     defer { close(connection) }
     _ = input.prefix(65_536).withUnsafeBytes { send(connection, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
-    // Half a record ends here, instead of holding the worker for a second.
+    // Ends an incomplete record, which would otherwise hold the worker for a second.
     shutdown(connection, CInt(SHUT_WR))
     var buffer = [UInt8](repeating: 0, count: 65_536)
     while recv(connection, &buffer, buffer.count, 0) > 0 {}
@@ -16,7 +16,7 @@ import Threads
 
 private let responder = Responder()
 
-/// A worker like the server's, which looks at everything that a request has.
+/// A worker like the server's, which reads all parts of a request.
 private final class Responder: Sendable {
     private let path: String
 
@@ -49,7 +49,7 @@ private final class Responder: Sendable {
 private func answer(_ exchange: Exchange) {
     for name in ["REQUEST_METHOD", "REQUEST_URI", "HTTP_AUTHORIZATION", "CONTENT_LENGTH"] as [StaticString] {
         _ = exchange.text(name)
-        // Its value ends at a zero byte, which a C string cannot hold.
+        // A value ends at its first zero byte, since libfcgi holds it as a C string.
         precondition(!(exchange.parameter(name) ?? []).contains(0))
     }
     if case .complete(let body) = exchange.body(limit: 4096) { precondition(body.count <= 4096) }

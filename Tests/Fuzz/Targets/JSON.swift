@@ -1,6 +1,6 @@
 @testable import JSON
 
-/// The parser: what it takes is written again and read back as the same value.
+/// The parser: an accepted value is written and parsed again, and must be equal.
 @Sendable func fuzzJSON(_ input: [UInt8]) {
     guard let value = try? JSONValue.parse(input) else { return }
     var writer = JSONWriter()
@@ -9,7 +9,7 @@
 }
 
 extension JSONWriter {
-    /// Writes any value; false where a string is no text, which has no spelling of its own.
+    /// Writes any value. False if a string has a lone surrogate, which the writer cannot encode.
     fileprivate mutating func write(_ value: JSONValue) -> Bool {
         switch value {
         case .null: null()

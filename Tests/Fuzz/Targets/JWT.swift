@@ -5,7 +5,7 @@ import JSON
 private let issuer = "https://clerk.example.test"
 private let now = 1_750_000_000.0
 
-// A public key whose private half nobody kept: no input can be signed with it.
+// The private half of this key was not stored, so no input can have a valid signature.
 private let pem = """
     -----BEGIN PUBLIC KEY-----
     MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAxFTa5lGLulqi1bl5ersb
@@ -27,11 +27,11 @@ private let verifier: Verifier = {
     }
 }()
 
-/// A whole token, as it stands in the header. Nothing ever passes.
+/// A complete token, as in the header. No input is ever accepted.
 @Sendable func fuzzToken(_ input: [UInt8]) { refuse(input) }
 
-/// Header and payload as JSON, a line break between them, and spelt as a token with a signature of the right
-/// length: what libjwt and jansson get to see, and the reading of the claims by itself.
+/// Header and payload as JSON, separated by a line break and encoded as a token with a signature of the right length.
+/// This reaches libjwt, jansson and the reading of the claims.
 @Sendable func fuzzClaims(_ input: [UInt8]) {
     let parts = input.split(separator: UInt8(ascii: "\n"), maxSplits: 1, omittingEmptySubsequences: false)
     let header = Array(parts[0])
@@ -54,7 +54,7 @@ private func refuse(_ token: [UInt8]) {
     }
 }
 
-/// A JWKS: the keys taken are fit, and none of them is without a name.
+/// A JWKS: each accepted key is usable and has a name.
 @Sendable func fuzzJWKS(_ input: [UInt8]) {
     guard let set = try? JWKS(input) else { return }
     guard case .named(let keys) = set.keys else { preconditionFailure("keys without names") }
@@ -62,7 +62,7 @@ private func refuse(_ token: [UInt8]) {
     precondition(keys.values.joined().allSatisfy { $0.pem.starts(with: "-----BEGIN PUBLIC KEY-----\n".utf8) })
 }
 
-/// The value of CLERK_JWT_KEY, down to OpenSSL's reading of the DER.
+/// The value of CLERK_JWT_KEY, including OpenSSL's parsing of the DER.
 @Sendable func fuzzPEM(_ input: [UInt8]) {
     let text = String(decoding: input, as: UTF8.self)
     guard let set = try? KeySource.pem(text).initialKeys() else { return }

@@ -1,12 +1,12 @@
 @testable import API
 @testable import PostgreSQL
 
-/// A request's target, from the path's segments through the query to the endpoint's own checks.
+/// A request's target, from the path and the query to the endpoint's own checks.
 @Sendable func fuzzRequest(_ input: [UInt8]) {
     let request = Request(method: "GET", target: input, contentType: String(decoding: input, as: UTF8.self))
     _ = request.hasJSONBody
     for segment in request.path ?? [] { precondition(!segment.isEmpty && !segment.utf8.contains(0)) }
-    // Every endpoint reads the query, whatever the path; and the one that the path names.
+    // Every endpoint reads the query for any path, and so does the endpoint of this path.
     for route in Route.all { ask(route, request, organization: "org", patientID: "patient") }
     guard let match = try? Router.match(request) else { return }
     ask(match.route, request, organization: match.organization ?? "", patientID: match.patientID)
@@ -23,12 +23,12 @@ private func ask(_ route: Route, _ request: Request, organization: String, patie
     }
 }
 
-/// What reaches PostgreSQL is text that it can hold.
+/// PostgreSQL can store each parameter as text.
 func check(_ query: Query) {
     for value in query.parameters { precondition(value.map { !$0.utf8.contains(0) } ?? true) }
 }
 
-/// A problem is JSON, and says which field is at fault where it is one.
+/// A problem is JSON, and only a 422 lists fields.
 func check(_ problem: Problem) {
     let response = problem.response(requestID: "fuzz")
     precondition(response.status == problem.status && !problem.detail.isEmpty)
