@@ -33,7 +33,7 @@ extension PatientList {
     func problem(for state: SQLState) -> Problem? {
         guard state.code == "RE422" else { return nil }
         let error = FieldError(
-            field: "q", message: "is made of nothing but accents or other marks; give some letters or digits")
+            field: "q", message: "has only accents or other marks; send letters or digits")
         return .unprocessable([error], Self.method == .post ? .badField : .badParameter)
     }
 

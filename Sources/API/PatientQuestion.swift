@@ -68,7 +68,7 @@ struct PatientQuestion: Sendable {
         let trimmed = given.unicodeScalars.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
         guard textLength.contains(trimmed.count) else {
             let range = "\(textLength.lowerBound) to \(textLength.upperBound)"
-            values.errors.add("q", "must be \(range) characters, the blanks around it aside")
+            values.errors.add("q", "must be \(range) characters, without leading and trailing blanks")
             return nil
         }
         return String(String.UnicodeScalarView(trimmed))

@@ -29,7 +29,7 @@ extension ProblemKind {
         case .bodyTooDeep:
             .init(
                 400, "The body nests too deep", "The body has more levels of nesting than the service accepts.",
-                "Send the documented fields alone.")
+                "Send only the documented fields.")
         case .bodyNotAnObject:
             .init(
                 400, "The body is not an object", "The body is JSON, but not an object.",
@@ -40,16 +40,16 @@ extension ProblemKind {
         case .requestMalformed:
             .init(
                 400, "The request is not valid HTTP",
-                "The first line, the Host header or the percent-encoding of the path is malformed, a header that may be there once is there twice, or the body is not as long as Content-Length says; detail names which.",
-                "Send the request with an HTTP library; encode ids with encodeURIComponent.")
+                "The first line, the Host header or the percent-encoding of the path is malformed, a header that is allowed once was sent twice, or the length of the body differs from Content-Length. The field detail has the reason.",
+                "Send the request with an HTTP library, and encode ids with encodeURIComponent.")
         case .tokenMissing:
             .init(
                 401, "No token", "The request has no Authorization header with a Bearer token.",
-                "Send a Clerk session token: Authorization: Bearer, then what getToken() returns.")
+                "Send the header Authorization: Bearer with the Clerk session token that getToken() returns.")
         case .tokenExpired:
             .init(
                 401, "The token has expired", "The token was valid once. Its exp is in the past.",
-                "Ask Clerk for a fresh token (getToken()) and send the request again. Tokens live for a minute: ask before each request."
+                "Get a fresh token with getToken() and send the request again. A token is valid for a minute, so get one before each request."
             )
         case .tokenNotYetValid:
             .init(
@@ -59,18 +59,18 @@ extension ProblemKind {
         case .sessionPending:
             .init(
                 401, "The session is pending",
-                "The user has signed in, but has a task left, such as choosing an organization (sts).",
-                "Let the user finish the task in Clerk's component, then ask for a fresh token.")
+                "The user has signed in, but must still complete a task, such as choosing an organization (the claim sts).",
+                "Let the user complete the task in Clerk's component, then get a fresh token.")
         case .tokenInvalid:
             .init(
-                401, "The token is not valid", "The token fails a check; detail names which.",
-                "Send what getToken() returns as it is. If that is refused, the issuer, the key or the authorized parties that the server is configured with are not those of this Clerk instance."
+                401, "The token is not valid", "The token fails a check. The field detail names it.",
+                "Send the token of getToken() unchanged. If it is refused, the server is configured with the issuer, key or authorized parties of another Clerk instance."
             )
         case .otherOrganization:
             .init(
                 403, "Another organization",
-                "The token is valid, and its active organization is not the one in the path.",
-                "Put the token's own organization into the path, or switch with setActive({organization}) and ask for a new token."
+                "The token is valid, but its active organization is not the one in the path.",
+                "Use the token's organization in the path, or switch with setActive({organization}) and get a new token."
             )
         case .noActiveOrganization:
             .init(
@@ -85,25 +85,25 @@ extension ProblemKind {
             .init(
                 403, "HTTPS is required",
                 "The API was asked over plain HTTP, where anyone on the network path can read the token and the notes.",
-                "Use https:// in the address. Treat the token that was sent as known to others: end its session.")
+                "Use https:// in the address. Others may have read the token, so end its session.")
         case .noSuchRoute:
             .init(
                 404, "No such route",
-                "The service has nothing at this path: it is misspelt, has a trailing or a doubled slash, or is not UTF-8.",
-                "Compare the path with those of /openapi.json.")
+                "The service has no such path. It may be misspelt, have a trailing or doubled slash, or not be UTF-8.",
+                "Compare the path with the paths in /openapi.json.")
         case .noSuchPatient:
             .init(
                 404, "No such patient",
                 "The organization of the path has no patient with this id, or the patient is archived.",
-                "Ask for the list again. Ids are compared byte by byte and belong to one organization.")
+                "Request the list again. Ids are compared byte by byte and belong to one organization.")
         case .methodNotAllowed:
             .init(
-                405, "Method not allowed", "The path is there and does not answer this method.",
-                "Use one of the methods in the header Allow.")
+                405, "Method not allowed", "The path exists, but does not support this method.",
+                "Use a method that the header Allow lists.")
         case .bodyTooLarge:
             .init(
                 413, "The body is too large", "The body is larger than 64 KiB.",
-                "Shorten it; notes have at most 4,000 characters.")
+                "Shorten it. Notes have at most 4,000 characters.")
         case .contentTypeNotJSON:
             .init(
                 415, "The content type is not JSON", "The body is not declared as application/json.",
@@ -111,31 +111,31 @@ extension ProblemKind {
         case .contentEncodingNotIdentity:
             .init(
                 415, "The body is encoded",
-                "The header Content-Encoding names a coding, such as gzip. No body is decoded here.",
-                "Send the body as it is, without Content-Encoding.")
+                "The header Content-Encoding names an encoding, such as gzip. The server does not decode bodies.",
+                "Send the body unencoded, without Content-Encoding.")
         case .badParameter:
             .init(
                 422, "A parameter is not valid",
-                "A parameter of the address has a value that it cannot have; errors lists each.",
+                "A query parameter has a value that is not allowed. The field errors lists each.",
                 "Send one of the documented values, in lower case, once. Leave a parameter out for its default.")
         case .badField:
             .init(
                 422, "A field is not valid",
-                "A field of the body or a header has a value that it cannot have, or a required field is missing; errors lists each.",
-                "Correct the fields that errors names.")
+                "A field of the body or a header has a value that is not allowed, or a required field is missing. The field errors lists each.",
+                "Correct the fields that are listed in errors.")
         case .idempotencyKeyUsed:
             .init(
                 422, "The idempotency key is used", "This organization has already used the key for another attempt.",
-                "Make a new key for each attempt, with crypto.randomUUID(), and keep it only to repeat that same attempt."
+                "Create a new key for each attempt with crypto.randomUUID(). Send a key again only to retry the same attempt."
             )
         case .rateLimited:
             .init(
-                429, "Too many requests of this user", "One user sends more requests a second than are allowed.",
+                429, "Too many requests of this user", "One user sends more requests a second than the limit.",
                 "Wait the number of seconds in Retry-After, and ask less often.")
         case .addressRateLimited:
             .init(
                 429, "Too many requests from this address",
-                "One network address sends more requests than are allowed, or holds too many connections.",
+                "One network address sends more requests than the limit, or has too many open connections.",
                 "Wait the number of seconds in Retry-After, and ask less often.")
         case .internalError:
             .init(
@@ -143,7 +143,7 @@ extension ProblemKind {
                 "Report it with its request_id.")
         case .serverBusy:
             .init(
-                503, "The server is busy", "More requests wait than can be answered in time.",
+                503, "The server is busy", "Too many requests are waiting.",
                 "Wait the number of seconds in Retry-After. A POST was not carried out.")
         case .databaseAway:
             .init(
@@ -153,7 +153,7 @@ extension ProblemKind {
         case .databaseBusy:
             .init(
                 503, "The database is busy",
-                "All connections to the database were in use, or others held what the request needs, for as long as it may wait.",
+                "All connections to the database were in use, or another transaction held a lock, until the timeout.",
                 "Wait the number of seconds in Retry-After. A POST was not carried out.")
         case .databaseAtLimit:
             .init(
@@ -162,13 +162,13 @@ extension ProblemKind {
                 "Wait the number of seconds in Retry-After. A POST was not carried out.")
         case .databaseDiskFull:
             .init(
-                503, "The database's disk is full", "The database has no room left to write what the request needs.",
+                503, "The database's disk is full", "The database has no disk space left for the request.",
                 "The operator has to free disk space. Repeat a POST with the same idempotency key then: it was not carried out."
             )
         case .databaseReadOnly:
             .init(
                 503, "The database takes no writes",
-                "The database is a standby, or is set to be read only. Reads are answered.",
+                "The database is a standby, or is read only. Reads still work.",
                 "Wait the number of seconds in Retry-After. Repeat a POST with the same idempotency key: it was not carried out."
             )
         case .databaseRefusesLogin:
@@ -189,7 +189,7 @@ extension ProblemKind {
         case .keysUnavailable:
             .init(
                 503, "No signing key yet",
-                "The keys that tokens are checked with have not been fetched from Clerk yet, or not for too long.",
+                "The keys that verify tokens have not been fetched from Clerk yet, or are too old.",
                 "Wait the number of seconds in Retry-After; if this continues, the server cannot reach Clerk.")
         case .timeZoneUnknown:
             .init(
@@ -201,7 +201,7 @@ extension ProblemKind {
                 503, "The audit takes nothing", "The response could not be recorded in the audit, so it was not sent.",
                 "Wait the number of seconds in Retry-After.")
         case .requestTooSlow:
-            .init(408, "The request took too long", "The request did not arrive whole in time.", "Send it again.")
+            .init(408, "The request took too long", "The request did not arrive completely before the timeout.", "Send it again.")
         case .lengthRequired:
             .init(
                 411, "The length is missing", "The request has a body without a length.",
@@ -216,19 +216,19 @@ extension ProblemKind {
                 "Shorten the address.")
         case .rangeNotSatisfiable:
             .init(
-                416, "No such range", "The part of the file that the request asks for is not there.",
+                416, "No such range", "The file does not have the requested part.",
                 "Send the request without the header Range.")
         case .otherHost:
             .init(
                 421, "Another host", "This server does not answer for the host that the request names.",
-                "Use the address that the service was published under.")
+                "Use the published address of the service.")
         case .headersTooLarge:
             .init(
                 431, "The headers are too large",
-                "A header is longer than 8 KiB, or all together are longer than 32 KiB.",
-                "Usually the token is the reason: leave large claims out of it.")
+                "A header is longer than 8 KiB, or all headers together are longer than 32 KiB.",
+                "Usually the token is too large: remove large claims from it.")
         case .plainHTTP:
-            .init(497, "Plain HTTP on the port of HTTPS", "This port speaks HTTPS.", "Use https:// in the address.")
+            .init(497, "Plain HTTP on the port of HTTPS", "This port accepts only HTTPS.", "Use https:// in the address.")
         case .notImplemented:
             .init(
                 501, "Not implemented",

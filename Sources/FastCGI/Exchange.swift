@@ -95,8 +95,8 @@ public final class Exchange {
     public func count(of name: StaticString) -> Int { isFinished ? 0 : parameters.count(of: name) }
 
     /// True if a header has more than `limit` bytes, name and value together. The headers `names` are exempt.
-    public func hasHeader(longerThan limit: Int, butFor names: [StaticString]) -> Bool {
-        !isReleased && parameters.hasHeader(longerThan: limit, butFor: names)
+    public func hasHeader(longerThan limit: Int, except names: [StaticString]) -> Bool {
+        !isReleased && parameters.hasHeader(longerThan: limit, except: names)
     }
 
     /// A parameter as text. Nil if nginx sent none or it is not UTF-8.
@@ -122,7 +122,7 @@ public final class Exchange {
     /// Sends the response and gives the connection back to the acceptor. Only the first call has an effect.
     ///
     /// - Parameter head: the head in CGI's form (RFC 3875 section 6).
-    public func answer(head: [UInt8], body: [UInt8]) {
+    public func respond(head: [UInt8], body: [UInt8]) {
         guard !isFinished else { return }
         isFinished = true
         endReading()
@@ -186,7 +186,7 @@ private struct Parameters {
 
     func count(of name: StaticString) -> Int { entries.count { Self.isEqual($0.name, name) } }
 
-    func hasHeader(longerThan limit: Int, butFor names: [StaticString]) -> Bool {
+    func hasHeader(longerThan limit: Int, except names: [StaticString]) -> Bool {
         entries.contains { entry in
             entry.name.count + entry.value.count > limit && entry.name.starts(with: "HTTP_".utf8)
                 && !names.contains { Self.isEqual(entry.name, $0) }

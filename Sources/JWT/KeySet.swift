@@ -89,7 +89,7 @@ public final class KeySet: Sendable {
     /// An unknown key is fetched if the schedule allows it. The call waits for that fetch if `mayWait`.
     func keys(named keyID: [UInt8]?, mayWait: Bool) throws(TokenError) -> ([PublicKey], generation: UInt64) {
         if let found = try knownKeys(named: keyID) { return found }
-        if !mayWait, let refresher, refresher.wouldWaitForUnknownKey { throw .keyNotThereYet }
+        if !mayWait, let refresher, refresher.wouldWaitForUnknownKey { throw .keyNotYetFetched }
         // A second attempt is needed if the first fetch began before the key was published.
         for _ in 0..<2 {
             guard let refresher, refresher.awaitFetchForUnknownKey() else { break }

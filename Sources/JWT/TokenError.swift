@@ -5,7 +5,7 @@ public enum TokenError: Error, Equatable, Sendable {
     /// No token can be verified, because no signing key has been fetched yet or the keys are too old (503).
     case keysUnavailable
     /// The token's key may become available, but the caller does not allow a wait for it.
-    case keyNotThereYet
+    case keyNotYetFetched
 
     /// The rule that a token failed.
     ///

@@ -39,7 +39,7 @@ public final class Verifier: Sendable {
     /// Verifies `token`, the credential without its scheme, and returns its claims.
     ///
     /// - Parameter mayWait: whether to wait for a key that is being fetched. If false, the call throws
-    ///   ``TokenError/keyNotThereYet`` instead.
+    ///   ``TokenError/keyNotYetFetched`` instead.
     public func verify(_ token: [UInt8], at time: TokenTime, mayWait: Bool = true) throws(TokenError) -> Claims {
         guard token.count <= CompactToken.maximumLength else { throw .invalid(.tooLong) }
         if let claims = cache.claims(

@@ -20,7 +20,7 @@ extension Statement {
     /// Such changes are another role, another clock, and locks that outlive their transaction. NULL sets the value that
     /// the session began with. The columns are part of the statement that binds a transaction, so that they cost no
     /// round trip.
-    public static let afresh = """
+    public static let sessionReset = """
         set_config('role', NULL, false), set_config('reengagement.now', NULL, false), pg_advisory_unlock_all()
         """
 
@@ -33,7 +33,7 @@ extension Statement {
         _ name: String, columns: [String] = [], settings: KeyValuePairs<String, String> = [:]
     ) -> Statement {
         let settings = settings.map { "set_config('\($0.key)', '\($0.value)', true)" }
-        let all = columns + ["set_config('reengagement.organization', $1, true)"] + settings + [afresh]
+        let all = columns + ["set_config('reengagement.organization', $1, true)"] + settings + [sessionReset]
         return Statement(name: name, sql: "SELECT " + all.joined(separator: ", "))
     }
 }

@@ -38,7 +38,7 @@ struct AuditBacklog {
     /// Counts an entry that was refused.
     mutating func refuse() { refused += 1 }
 
-    /// Removes and returns all waiting entries. They still count until ``settle(bytes:count:)``.
+    /// Removes and returns all waiting entries. They still count until ``release(bytes:count:)``.
     mutating func takeAll() -> [AuditEntry] {
         let taken = waiting
         waiting = []
@@ -48,7 +48,7 @@ struct AuditBacklog {
     }
 
     /// Subtracts entries that have been written or isolated from the counts.
-    mutating func settle(bytes: Int, count: Int) {
+    mutating func release(bytes: Int, count: Int) {
         self.bytes -= bytes
         self.count -= count
     }

@@ -116,7 +116,7 @@ final class AuditTrail: Sendable {
     private func writeUntilDone(_ batch: ArraySlice<AuditEntry>) -> Bool {
         var (isFirstFailure, attemptsAlone) = (true, 0)
         while let error = tryToWrite(batch) {
-            if takesOthers(error) {
+            if acceptsOtherEntries(error) {
                 // So the error is about these entries, or it was temporary.
                 guard let entry = batch.first, batch.count == 1 else { return writeApart(batch, error) }
                 attemptsAlone += 1
@@ -128,7 +128,7 @@ final class AuditTrail: Sendable {
             }
             guard pauseAfterFailure() else { return false }
         }
-        settle(batch) { $0.written += batch.count }
+        release(batch) { $0.written += batch.count }
         return true
     }
 
@@ -145,7 +145,7 @@ final class AuditTrail: Sendable {
     }
 
     /// True if the audit accepts another entry after an error. Then the error is not about the audit itself.
-    private func takesOthers(_ error: PostgreSQLError) -> Bool {
+    private func acceptsOtherEntries(_ error: PostgreSQLError) -> Bool {
         do throws(PostgreSQLError) {
             _ = try database(Readiness.proof)
             state.withLock { $0.trouble = nil }
@@ -172,14 +172,14 @@ final class AuditTrail: Sendable {
         ]
         do throws(PostgreSQLError) {
             _ = try database(AuditBatch.refusal(of: entry, error))
-            settle([entry]) { state in
+            release([entry]) { state in
                 state.isolated += 1
                 state.suspects.add(entry, now: .now)
             }
-            logger.error("an audit entry was refused and is kept in re.audit_refused_entry", metadata: metadata)
+            logger.error("the database refused an audit entry, which is now in re.audit_refused_entry", metadata: metadata)
         } catch {
-            guard takesOthers(error) else { return false }
-            settle([entry]) { state in
+            guard acceptsOtherEntries(error) else { return false }
+            release([entry]) { state in
                 state.lost += 1
                 state.suspects.add(entry, now: .now)
             }
@@ -189,10 +189,10 @@ final class AuditTrail: Sendable {
         return true
     }
 
-    private func settle(_ batch: ArraySlice<AuditEntry>, _ count: (inout State) -> Void) {
+    private func release(_ batch: ArraySlice<AuditEntry>, _ count: (inout State) -> Void) {
         let bytes = batch.reduce(0) { $0 + $1.size }
         state.withLock { state in
-            state.backlog.settle(bytes: bytes, count: batch.count)
+            state.backlog.release(bytes: bytes, count: batch.count)
             count(&state)
         }
     }

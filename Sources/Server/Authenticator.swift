@@ -15,7 +15,7 @@ struct Authenticator: Sendable {
         guard let token = Self.bearerToken(authorization) else { throw .tokenMissing }
         do throws(TokenError) {
             return try verifier.verify(token, at: clock.now(), mayWait: mayWait)
-        } catch .keyNotThereYet {
+        } catch .keyNotYetFetched {
             return nil
         } catch {
             throw Problem(error)

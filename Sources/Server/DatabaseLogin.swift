@@ -14,8 +14,8 @@ extension FoundationWatch.Subject {
         Self(
             statement: Statement(name: "login_faults", sql: "SELECT f FROM re.login_faults(session_user) f"),
             code: .unboundLogin, pause: .seconds(10), purpose: "the login",
-            wrong: "the login of DATABASE_URL could lay DATABASE_ROLE aside and see every organization",
+            wrong: "the login of DATABASE_URL could leave DATABASE_ROLE and see every organization",
             rightAgain: "the login of DATABASE_URL is bound again",
-            unseen: "whether the login of DATABASE_URL is bound could not be looked at", isEnforced: policy == .bound)
+            unseen: "the login of DATABASE_URL could not be checked", isEnforced: policy == .bound)
     }
 }

@@ -8,7 +8,7 @@ extension Problem {
     init(_ error: TokenError) {
         switch error {
         case .invalid(let rule): self = .unauthorized(rule.kind, rule.text)
-        case .keysUnavailable, .keyNotThereYet:
+        case .keysUnavailable, .keyNotYetFetched:
             self = .unavailable(
                 .keysUnavailable, "No signing key of Clerk's has been fetched yet, or none for too long.", retryAfter: 5
             )

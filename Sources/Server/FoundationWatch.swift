@@ -37,10 +37,10 @@ final class FoundationWatch: Sendable {
         /// Compares the database with its state after the last migration (`sql/foundation`).
         static let foundation = Subject(
             statement: Statement(name: "foundation_faults", sql: "SELECT fault FROM re.foundation_faults()"),
-            code: SQLState("REFND"), pause: .seconds(60), purpose: "what answers rest on",
-            wrong: "what answers and isolation rest on is not as migrate has left it: run migrate",
-            rightAgain: "what answers and isolation rest on is there again",
-            unseen: "what answers rest on could not be looked at")
+            code: SQLState("REFND"), pause: .seconds(60), purpose: "the foundation",
+            wrong: "the foundation of responses and isolation differs from the state after migrate: run migrate",
+            rightAgain: "the foundation of responses and isolation is complete again",
+            unseen: "the foundation could not be checked")
     }
 
     /// Binds the transaction of a check, with a `lock_timeout` of one second.

@@ -24,7 +24,7 @@ struct Incoming {
     /// Whether a header that the server does not read is longer than ``Pipeline/headerLimit``.
     var hasLongHeader = false
     /// Whether a header shows that a proxy in front of nginx forwarded the request.
-    var isPassedOn = false
+    var isForwarded = false
     /// The scheme and the Host header that the client used.
     var scheme: String?
     var host: String?
@@ -33,7 +33,7 @@ struct Incoming {
     /// Reads the body, up to `limit` bytes.
     let body: (_ limit: Int) -> Body
     /// The time when nginx forwarded it, in seconds since 1970. Nil if nginx sends no timestamp.
-    var handedOver: Double?
+    var forwardedAt: Double?
 }
 
 extension Incoming {
@@ -52,7 +52,7 @@ extension Incoming {
     /// True if a program on nginx's machine sent it, and not a proxy there for another client. A proxy is recognized by
     /// a header, or by the Host that its client used (nginx/snippets/security/passed-on.conf).
     var isFromThisMachine: Bool {
-        guard let address, !isPassedOn, Self.isLoopback(address) else { return false }
+        guard let address, !isForwarded, Self.isLoopback(address) else { return false }
         guard let name = host?.split(separator: ":", omittingEmptySubsequences: false), let first = name.first else {
             return true
         }

@@ -48,7 +48,7 @@ final class LogWriter: @unchecked Sendable {
     private func waitForReader(_ stopsWaiting: () -> Bool) -> Bool {
         var state = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         while poll(&state, 1, Self.readerTimeout) == 0 {
-            report("nobody reads it")
+            report("no process reads it")
             if stopsWaiting() { return false }
         }
         return true

@@ -89,7 +89,7 @@ final class Maintenance: Sendable {
             _ = try database(Query(Self.makePartitions), "")
             return true
         } catch {
-            logger.warning("the audit's months could not be looked after", metadata: ["reason": "\(error)"])
+            logger.warning("the audit's partitions could not be maintained", metadata: ["reason": "\(error)"])
             return false
         }
     }
@@ -103,7 +103,7 @@ final class Maintenance: Sendable {
                 .rows
                 .compactMap { $0.text(0) }
         } catch {
-            return cannotGoOn(error)
+            return reportFailure(error)
         }
         // A full page may not contain all organizations with a pending change.
         if due.count < Self.organizationsAtOnce { refreshes.keep(due: due + waiting) }
@@ -113,16 +113,16 @@ final class Maintenance: Sendable {
                 if try bringUpToDate(organization) { isLeft = true }
                 refreshes.succeeded(organization)
             } catch {
-                if error.isOfTheDatabase { return cannotGoOn(error) }
+                if error.isOfTheDatabase { return reportFailure(error) }
                 refreshes.failed(organization, error)
             }
         }
         return isLeft ? .zero : pause
     }
 
-    private func cannotGoOn(_ error: PostgreSQLError) -> Duration {
+    private func reportFailure(_ error: PostgreSQLError) -> Duration {
         logger.warning(
-            "the background work could not go on", metadata: ["class": "\(error.kind)", "reason": "\(error)"])
+            "the background work failed", metadata: ["class": "\(error.kind)", "reason": "\(error)"])
         return Self.pauseAfterFailure
     }
 

@@ -32,7 +32,7 @@ extension PrometheusText {
 
     mutating func add(isClockFrozen: Bool) {
         gauge(
-            "reengagement_clock_frozen", "Whether reengagement.now is set, so that answers are as of then.",
+            "reengagement_clock_frozen", "Whether reengagement.now is set, which fixes the time of all responses.",
             isClockFrozen ? 1 : 0)
     }
 
@@ -44,12 +44,12 @@ extension PrometheusText {
     mutating func add(foundationFaults: Int) {
         gauge(
             "reengagement_foundation_faults",
-            "Things that answers or isolation rest on and that are not as migrate has left them.", foundationFaults)
+            "Database objects that responses or isolation depend on and that differ from the state after migrate.", foundationFaults)
     }
 
     mutating func add(loginFaults: Int) {
         gauge(
-            "reengagement_login_faults", "Reasons why the login of DATABASE_URL could lay DATABASE_ROLE aside.",
+            "reengagement_login_faults", "Reasons why the login of DATABASE_URL could leave DATABASE_ROLE.",
             loginFaults)
     }
 
@@ -62,31 +62,31 @@ extension PrometheusText {
     }
 
     mutating func add(tokens: (hits: Int, misses: Int, evictions: Int, tokens: Int, bytes: Int)) {
-        gauge("reengagement_token_cache_tokens", "Verified tokens that are remembered.", tokens.tokens)
-        gauge("reengagement_token_cache_bytes", "Memory that remembered tokens take, about.", tokens.bytes)
-        counter("reengagement_token_cache_hits_total", "Tokens found verified.", tokens.hits)
-        counter("reengagement_token_cache_misses_total", "Tokens verified anew.", tokens.misses)
-        counter("reengagement_token_cache_evictions_total", "Verified tokens given up for others.", tokens.evictions)
+        gauge("reengagement_token_cache_tokens", "Verified tokens in the cache.", tokens.tokens)
+        gauge("reengagement_token_cache_bytes", "Approximate memory of the cached tokens.", tokens.bytes)
+        counter("reengagement_token_cache_hits_total", "Tokens found in the cache.", tokens.hits)
+        counter("reengagement_token_cache_misses_total", "Tokens that were verified because they were not in the cache.", tokens.misses)
+        counter("reengagement_token_cache_evictions_total", "Tokens evicted from the cache for others.", tokens.evictions)
     }
 
     mutating func add(keys: KeySet.Statistics) {
-        gauge("reengagement_keys", "Signing keys in force.", keys.keys)
-        gauge("reengagement_keys_age_seconds", "Since the signing keys were last read; 0 for CLERK_JWT_KEY.", keys.age)
-        counter("reengagement_keys_failures_total", "Readings of the signing keys that failed.", keys.failures)
+        gauge("reengagement_keys", "Signing keys in use.", keys.keys)
+        gauge("reengagement_keys_age_seconds", "Seconds since the signing keys were last read; 0 for CLERK_JWT_KEY.", keys.age)
+        counter("reengagement_keys_failures_total", "Failed attempts to read the signing keys.", keys.failures)
     }
 
     mutating func add(denied: DenyList.Statistics) {
         gauge("reengagement_denied_names", "Subjects and sessions that are refused.", denied.entries)
-        gauge("reengagement_deny_file_age_seconds", "Since TOKEN_DENY_FILE was last read.", denied.age)
-        counter("reengagement_deny_file_failures_total", "Readings of TOKEN_DENY_FILE that failed.", denied.failures)
+        gauge("reengagement_deny_file_age_seconds", "Seconds since TOKEN_DENY_FILE was last read.", denied.age)
+        counter("reengagement_deny_file_failures_total", "Failed attempts to read TOKEN_DENY_FILE.", denied.failures)
     }
 
     mutating func add(_ cache: ResponseCache.Statistics) {
-        gauge("reengagement_kept_answers", "Answers kept for as long as nothing changes.", cache.responses)
-        gauge("reengagement_kept_answers_bytes", "Memory that kept answers take, about.", cache.bytes)
-        counter("reengagement_kept_answers_hits_total", "Requests that a kept answer was sent to.", cache.hits)
-        counter("reengagement_kept_answers_misses_total", "Requests that an answer was computed for.", cache.misses)
-        counter("reengagement_kept_answers_evictions_total", "Kept answers given up for others.", cache.evictions)
+        gauge("reengagement_kept_answers", "Cached responses.", cache.responses)
+        gauge("reengagement_kept_answers_bytes", "Approximate memory of the cached responses.", cache.bytes)
+        counter("reengagement_kept_answers_hits_total", "Requests that received a cached response.", cache.hits)
+        counter("reengagement_kept_answers_misses_total", "Requests that received a computed response.", cache.misses)
+        counter("reengagement_kept_answers_evictions_total", "Responses evicted from the cache for others.", cache.evictions)
     }
 
     mutating func add(lostLogLines: Int) {
@@ -100,21 +100,21 @@ extension PrometheusText {
     mutating func add(audit: AuditTrail.Statistics) {
         gauge("reengagement_audit_waiting", "Audit entries not in the database yet.", audit.waiting)
         counter("reengagement_audit_written_total", "Audit entries written.", audit.written)
-        counter("reengagement_audit_refused_total", "Answers that the audit could not take in.", audit.refused)
-        counter("reengagement_audit_failures_total", "Attempts to write the audit that failed.", audit.failures)
+        counter("reengagement_audit_refused_total", "Responses that the audit could not record.", audit.refused)
+        counter("reengagement_audit_failures_total", "Failed attempts to write the audit.", audit.failures)
         counter(
             "reengagement_audit_isolated_total",
-            "Audit entries that were refused and are kept in a table of their own.",
+            "Audit entries that the database refused and that re.audit_refused_entry holds.",
             audit.isolated)
-        counter("reengagement_audit_lost_total", "Audit entries that were refused and could not be kept.", audit.lost)
+        counter("reengagement_audit_lost_total", "Audit entries that the database refused and that could not be stored.", audit.lost)
     }
 
     mutating func add(isAudited: Bool) {
-        gauge("reengagement_audit_on", "Whether what is answered is recorded.", isAudited ? 1 : 0)
+        gauge("reengagement_audit_on", "Whether requests are recorded in the audit.", isAudited ? 1 : 0)
     }
 
     mutating func add(_ volume: AuditVolume.Statistics) {
-        counter("reengagement_audit_bytes_total", "Bytes of audit entries taken in, about.", volume.ofEntries)
+        counter("reengagement_audit_bytes_total", "Approximate bytes of the audit entries.", volume.ofEntries)
         counter("reengagement_outreach_bytes_total", "Bytes of bodies whose attempts were logged.", volume.ofAttempts)
         gauge(
             "reengagement_audit_organizations_beyond_daily",
@@ -123,7 +123,7 @@ extension PrometheusText {
 
     mutating func add(auditRest: Int) {
         gauge(
-            "reengagement_audit_rest_entries", "Audit entries that no month has taken, counted up to 10000.", auditRest)
+            "reengagement_audit_rest_entries", "Audit entries in no month's partition, counted up to 10000.", auditRest)
     }
 
     mutating func add(auditUnsealed: Duration) {

@@ -66,7 +66,7 @@ struct Pipeline: Sendable {
     private func call(
         _ endpoint: any Endpoint.Type, _ incoming: Incoming, _ match: Router.Match, _ record: inout RequestRecord
     ) throws -> Step {
-        try queueTimeout.check(handedOver: incoming.handedOver, now: wallClock())
+        try queueTimeout.check(forwardedAt: incoming.forwardedAt, now: wallClock())
         if let claims = try authenticate(incoming, &record, mayWait: false) {
             return .rest(isRead: true, try prepare(incoming, match, endpoint, claims, &record))
         }

@@ -26,10 +26,10 @@ extension Configuration {
     /// All protections that are off, for the start, `--check-config` and a metric (docs/running.md, "Environment").
     var protectionsOff: [ProtectionOff] {
         var off: [ProtectionOff] = []
-        if !isAudited { off.append(.init(.audit, "AUDIT is off: nothing but outreach attempts is recorded")) }
-        if rateLimit == 0 { off.append(.init(.rateLimit, "RATE_LIMIT is 0: a token may ask without limit")) }
+        if !isAudited { off.append(.init(.audit, "AUDIT is off: only outreach attempts are recorded")) }
+        if rateLimit == 0 { off.append(.init(.rateLimit, "RATE_LIMIT is 0: the requests of a user are not limited")) }
         if tokenMaxLifetime == 0 {
-            off.append(.init(.tokenLifetime, "TOKEN_MAX_LIFETIME is 0: a token counts as long as it says itself"))
+            off.append(.init(.tokenLifetime, "TOKEN_MAX_LIFETIME is 0: the lifetime of tokens is not limited"))
         }
         if issuer.hasPrefix("http:") {
             off.append(.init(.issuerTLS, "CLERK_ISSUER is an http address: its tokens are for development"))
@@ -39,14 +39,14 @@ extension Configuration {
             off.append(
                 .init(
                     .databaseTLS,
-                    "DATABASE_URL leads over a network with sslmode=\(mode), which does not prove who the database is"))
+                    "DATABASE_URL leads over a network with sslmode=\(mode), which does not verify the identity of the database"))
         }
         if databaseLogin == .any {
-            off.append(.init(.login, "DATABASE_LOGIN is any: a login that could lay DATABASE_ROLE aside is accepted"))
+            off.append(.init(.login, "DATABASE_LOGIN is any: a login that could leave DATABASE_ROLE is accepted"))
         }
         if listensOnAllAddresses {
             off.append(
-                .init(.listenAll, "FCGI_LISTEN is every address of this machine: whoever reaches it can say who he is"))
+                .init(.listenAll, "FCGI_LISTEN is every address of this machine: a client that reaches it can send any caller's address"))
         }
         return off
     }

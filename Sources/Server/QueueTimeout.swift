@@ -12,11 +12,11 @@ struct QueueTimeout: Sendable {
     private static let plausible = 0.0..<20.0
 
     /// - Parameters:
-    ///   - handedOver: the time when nginx forwarded the request, in seconds since 1970. Nil without a timestamp.
+    ///   - forwardedAt: the time when nginx forwarded the request, in seconds since 1970. Nil without a timestamp.
     ///   - now: the same machine's wall clock.
-    func check(handedOver: Double?, now: Double) throws(Problem) {
-        guard let longest, let handedOver else { return }
-        let waited = now - handedOver
+    func check(forwardedAt: Double?, now: Double) throws(Problem) {
+        guard let longest, let forwardedAt else { return }
+        let waited = now - forwardedAt
         guard Self.plausible.contains(waited), waited > longest / .seconds(1) else { return }
         throw .serverBusy
     }

@@ -12,7 +12,7 @@ final class Readiness: Sendable {
     /// Runs the queries on one of the pool's connections.
     typealias Pooled = @Sendable (_ queries: [Query]) throws(PostgreSQLError) -> Void
     /// Runs the queries in a new session. False if none could be opened.
-    typealias Anew = @Sendable (_ queries: [Query]) throws(PostgreSQLError) -> Bool
+    typealias InNewSession = @Sendable (_ queries: [Query]) throws(PostgreSQLError) -> Bool
 
     /// The known error of another part of the server. Nil if there is none.
     typealias Cause = @Sendable () -> PostgreSQLError?
@@ -28,7 +28,7 @@ final class Readiness: Sendable {
     }
 
     private let pooled: Pooled
-    private let anew: Anew
+    private let inNewSession: InNewSession
     private let queries: [Query]
     private let causes: [Cause]
     private let state = Monitor(State())
@@ -42,9 +42,9 @@ final class Readiness: Sendable {
 
     init(
         queries: [Query] = Routes.harmlessQueries(organization: Readiness.organization), causes: [Cause] = [],
-        pooled: @escaping Pooled, anew: @escaping Anew
+        pooled: @escaping Pooled, inNewSession: @escaping InNewSession
     ) {
-        (self.queries, self.causes, self.pooled, self.anew) = (queries, causes, pooled, anew)
+        (self.queries, self.causes, self.pooled, self.inNewSession) = (queries, causes, pooled, inNewSession)
     }
 
     convenience init(pool: ConnectionPool, causes: [Cause]) {
@@ -52,7 +52,7 @@ final class Readiness: Sendable {
             causes: causes,
             pooled: { (queries) throws(PostgreSQLError) in try pool.run(queries, organization: Readiness.organization)
             },
-            anew: { (queries) throws(PostgreSQLError) in
+            inNewSession: { (queries) throws(PostgreSQLError) in
                 try pool.runInNewSession(queries, organization: Readiness.organization)
             })
     }
@@ -85,7 +85,7 @@ final class Readiness: Sendable {
     private func checkNewSession(_ now: ContinuousClock.Instant) throws(PostgreSQLError) {
         do throws(PostgreSQLError) {
             // If no session can be opened, the open ones still serve. If there are none, the pool's query fails.
-            _ = try anew(queries)
+            _ = try inNewSession(queries)
             try pooled([Self.proof])
             state.withLock { $0.failure = nil }
         } catch {

@@ -32,7 +32,7 @@ final class ResponseCache: Sendable {
         name: "probe",
         sql: """
             SELECT p.state, p.now
-            FROM (SELECT set_config('reengagement.organization', $1, true) AS organization, \(Statement.afresh) OFFSET 0) b
+            FROM (SELECT set_config('reengagement.organization', $1, true) AS organization, \(Statement.sessionReset) OFFSET 0) b
             CROSS JOIN LATERAL re.probe(b.organization) p
             """)
 

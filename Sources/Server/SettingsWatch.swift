@@ -63,7 +63,7 @@ final class SettingsWatch: Sendable {
             return true
         } catch {
             // A request with the same error logs it at a higher level.
-            logger.debug("the settings of new sessions could not be looked at", metadata: ["reason": "\(error)"])
+            logger.debug("the settings of new sessions could not be checked", metadata: ["reason": "\(error)"])
             return false
         }
     }

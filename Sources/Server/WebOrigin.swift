@@ -99,7 +99,7 @@ enum Issuer {
         }
         guard let origin = try? WebOrigin(String(origin ?? "")) else { return nil }
         if origin.isLoopback {
-            return "names this machine, so that whoever has its key, as `make up` makes one, signs in as anybody"
+            return "names this machine: with its key, which `make up` creates, anyone can sign in as any user"
         }
         return origin.host.hasSuffix(".accounts.dev") ? "is a development instance of Clerk's" : nil
     }

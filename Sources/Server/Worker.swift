@@ -24,7 +24,7 @@ struct Worker: Sendable {
         metrics.requestBegan()
         let incoming = Incoming(exchange)
         let isHead = incoming.request.method == "HEAD"
-        let pending = pipeline.begin(incoming, started: started) { exchange.answer($0, isHead: isHead) }
+        let pending = pipeline.begin(incoming, started: started) { exchange.respond($0, isHead: isHead) }
         guard let pending else { return metrics.requestEnded() }
         let request = WaitingRequests.Entry(exchange, pending, isHead: isHead)
         switch waiting.admit(request, started: started) {
@@ -38,7 +38,7 @@ struct Worker: Sendable {
     private func finish(_ request: WaitingRequests.Entry) {
         var next: WaitingRequests.Entry? = request
         while let request = next {
-            pipeline.finish(request.pending) { request.exchange.answer($0, isHead: request.isHead) }
+            pipeline.finish(request.pending) { request.exchange.respond($0, isHead: request.isHead) }
             metrics.requestEnded()
             next = waiting.next()
         }
@@ -47,13 +47,13 @@ struct Worker: Sendable {
     private func refuseLate() { waiting.takeLate().forEach(refuse) }
 
     private func refuse(_ request: WaitingRequests.Entry) {
-        pipeline.refuse(request.pending) { request.exchange.answer($0, isHead: request.isHead) }
+        pipeline.refuse(request.pending) { request.exchange.respond($0, isHead: request.isHead) }
         metrics.requestEnded()
     }
 }
 
 extension Exchange {
-    fileprivate func answer(_ response: Response, isHead: Bool) {
+    fileprivate func respond(_ response: Response, isHead: Bool) {
         answer(head: response.head, body: isHead ? [] : response.body)
     }
 }
@@ -75,17 +75,17 @@ extension Incoming {
                 requestedHeaders: exchange.parameter("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
                 privateNetwork: exchange.parameter("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK"))
         }
-        handedOver = exchange.text("REQUEST_MSEC").flatMap { Double($0) }
+        forwardedAt = exchange.text("REQUEST_MSEC").flatMap { Double($0) }
         address = exchange.text("REMOTE_ADDR")
         // Headers that the server reads have their own rules. Over HTTP/2, nginx joins all cookies into one header.
         hasLongHeader = exchange.hasHeader(
             longerThan: Pipeline.headerLimit,
-            butFor: [
+            except: [
                 "HTTP_AUTHORIZATION", "HTTP_IDEMPOTENCY_KEY", "HTTP_ORIGIN", "HTTP_X_REQUEST_ID", "HTTP_CONTENT_TYPE",
                 "HTTP_CONTENT_ENCODING", "HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "HTTP_COOKIE",
             ])
         // HTTP/1.0 is the default of nginx's proxy_pass, which by default adds no header either.
-        isPassedOn =
+        isForwarded =
             exchange.text("SERVER_PROTOCOL") == "HTTP/1.0"
             || [
                 "HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO",

@@ -10,7 +10,7 @@ struct ReengagementAPI: ParsableCommand {
         discussion: "It is configured by environment variables alone; the README lists them.",
         version: serverVersion)
 
-    @Flag(help: "Check the environment, say what is wrong with it, and start nothing.")
+    @Flag(help: "Check the environment, report each error, and exit.")
     var checkConfig = false
 
     func run() throws {

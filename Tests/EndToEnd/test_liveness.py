@@ -121,7 +121,7 @@ def test_blocked_background_work_takes_no_connection_from_requests(server_with, 
                 WORKERS)
             eventually(lambda: held(database) == WORKERS, 60)
             # The server reports the missed check instead of a fault, and repeats it after the lock.
-            server.logged("what answers rest on could not be looked at")
+            server.logged("the foundation could not be checked")
             assert figure(server.get("/metrics").body.decode(), "foundation_faults") == 0
         assert asking.all() == [200] * WORKERS
         eventually(lambda: server.get("/ready").status == 200)

@@ -61,7 +61,7 @@ struct AcceptorTests {
         let server = try UnixResponder { exchange in
             if exchange.text("SAY") == "wait" { gate.wait() }
             // This is more than the kernel buffers for a peer that does not read.
-            exchange.answer(
+            exchange.respond(
                 head: [], body: [UInt8](repeating: 1, count: exchange.text("SAY") == "" ? 0 : 2_000_000))
         }
         for _ in 0..<2 { try server.client().send(request(["SAY": "wait"])) }

@@ -113,7 +113,7 @@ struct ExchangeTests {
             guard let head = exchange.text("HEAD").flatMap({ Int($0) }),
                 let all = exchange.text("ALL").flatMap({ Int($0) })
             else { return }
-            exchange.answer(head: Array(bytes[..<head]), body: Array(bytes[head..<all]))
+            exchange.respond(head: Array(bytes[..<head]), body: Array(bytes[head..<all]))
         }
         let client = try server.client()
         for all in [0, 1, 7, 8, 9, 65_527, 65_528, 65_529, 65_536, 131_056, 131_057, 200_000, 1_100_000] {
@@ -143,7 +143,7 @@ struct ExchangeTests {
         let server = try UnixResponder { exchange in
             echo(exchange)
             #expect(exchange.parameter("SAY") == nil)
-            exchange.answer(head: [], body: [1, 2, 3])
+            exchange.respond(head: [], body: [1, 2, 3])
         }
         let client = try server.client()
         for round in 0..<10 { try #require(client.ask(["SAY": "\(round)"]) == echoed("\(round)")) }

@@ -82,7 +82,7 @@ struct UnixResponder {
 /// Responds with the parameter `SAY`.
 @Sendable func echo(_ exchange: Exchange) {
     let said = exchange.parameter("SAY") ?? []
-    exchange.answer(head: Array("Status: 200 OK\r\n\r\n".utf8), body: said)
+    exchange.respond(head: Array("Status: 200 OK\r\n\r\n".utf8), body: said)
 }
 
 /// The response of ``echo(_:)`` to a request with this `SAY`.

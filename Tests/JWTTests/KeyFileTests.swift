@@ -198,7 +198,7 @@ func eventually(_ condition: () -> Bool) -> Bool {
             }
         }
         #expect(reason(firstToken, mayWait: false) == nil)
-        #expect(reason(secondToken, mayWait: false) == .keyNotThereYet)
+        #expect(reason(secondToken, mayWait: false) == .keyNotYetFetched)
         #expect(reason(secondToken, mayWait: true) == .invalid(.keyUnknown))
         // No new key is available for a while, so no request would wait.
         #expect(reason(secondToken, mayWait: false) == .invalid(.keyUnknown))

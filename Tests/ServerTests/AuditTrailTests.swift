@@ -227,7 +227,7 @@ struct AuditTrailTests {
         #expect(taken.count == 31)
         let whileWriting = Self.add(large, to: &backlog, now)
         #expect(!whileWriting, "entries that are being written count")
-        backlog.settle(bytes: taken[0].size, count: 1)
+        backlog.release(bytes: taken[0].size, count: 1)
         let afterwards = Self.add(large, to: &backlog, now)
         #expect(afterwards)
     }
@@ -240,7 +240,7 @@ struct AuditTrailTests {
         var admitted = [now, now + AuditBacklog.longestDelay, later].map { Self.add(nil, to: &backlog, $0) }
         let taken = backlog.takeAll()
         admitted.append(Self.add(nil, to: &backlog, later))
-        backlog.settle(bytes: taken.reduce(0) { $0 + $1.size }, count: taken.count)
+        backlog.release(bytes: taken.reduce(0) { $0 + $1.size }, count: taken.count)
         backlog.finishWriting()
         admitted.append(Self.add(nil, to: &backlog, later))
         #expect(admitted == [true, true, false, false, true])

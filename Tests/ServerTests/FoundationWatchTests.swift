@@ -113,7 +113,7 @@ struct FoundationWatchTests {
         database.set(.success(["trigger a is missing"]))
         let readiness = Readiness(
             queries: [], causes: [{ watch.trouble }], pooled: { _ throws(PostgreSQLError) in },
-            anew: { _ throws(PostgreSQLError) in true })
+            inNewSession: { _ throws(PostgreSQLError) in true })
         #expect(throws: PostgreSQLError.self) { try readiness.check() }
         database.set(.success([]))
         watch.check()

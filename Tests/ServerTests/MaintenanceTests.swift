@@ -156,7 +156,7 @@ struct MaintenanceTests {
         Thread.sleep(.milliseconds(300))
         maintenance.stop()
         #expect(backlog.calls == 3)
-        #expect(log.text().contains("the background work could not go on"))
+        #expect(log.text().contains("the background work failed"))
     }
 
     @Test(

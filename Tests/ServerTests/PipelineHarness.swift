@@ -117,7 +117,7 @@ final class Harness: Sendable {
             body: { limit in
                 self.note("body")
                 return ask.body.count > limit ? .tooLarge : ask.breaksOff ? .incomplete : .complete(ask.body)
-            }, handedOver: ask.handedOver)
+            }, forwardedAt: ask.forwardedAt)
         incoming.isAutomatic = ask.isAutomatic
         pipeline.serve(incoming, started: .now) { response in
             self.note("sent")
@@ -141,7 +141,7 @@ struct Ask {
     var requestID = "request-1"
     var body: [UInt8] = []
     var breaksOff = false
-    var handedOver: Double?
+    var forwardedAt: Double?
     var isAutomatic = false
 
     /// A call of the API with a valid token.

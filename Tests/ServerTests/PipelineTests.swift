@@ -191,11 +191,11 @@ struct PipelineTests {
             ("::2", nil, false, false), ("12.7.0.0", nil, false, false), ("127.example", nil, false, false),
             ("", nil, false, false), (nil, nil, false, false),
         ] as [(String?, String?, Bool, Bool)])
-    func version(address: String?, host: String?, isPassedOn: Bool, isRevealed: Bool) throws {
+    func version(address: String?, host: String?, isForwarded: Bool, isRevealed: Bool) throws {
         let incoming = Incoming(
             request: Request(method: "GET", target: Array("/health".utf8)), requestID: "r", authorization: nil,
             origin: nil,
-            address: address, isPassedOn: isPassedOn, host: host, body: { _ in .complete([]) })
+            address: address, isForwarded: isForwarded, host: host, body: { _ in .complete([]) })
         let object = ServiceResponses.health(toThisMachine: incoming.isFromThisMachine).object
         #expect(object["version"] as? String == (isRevealed ? serverVersion : nil))
         #expect(object["status"] as? String == "ok")

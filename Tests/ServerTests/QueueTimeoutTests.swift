@@ -9,40 +9,40 @@ struct QueueTimeoutTests {
 
     @Test("A request that waited too long is refused with 503 and Retry-After")
     func refusal() throws {
-        try timeout.check(handedOver: 100, now: 101)
-        let problem = #expect(throws: Problem.self) { try timeout.check(handedOver: 100, now: 101.01) }
+        try timeout.check(forwardedAt: 100, now: 101)
+        let problem = #expect(throws: Problem.self) { try timeout.check(forwardedAt: 100, now: 101.01) }
         #expect(problem?.status == 503)
         #expect(problem?.headers.contains { $0.name == "Retry-After" } == true)
     }
 
     @Test("A clock that was set, or that of another machine, is not taken for a wait", arguments: [99.9, 120.5, 4000])
     func clocks(now: Double) throws {
-        try timeout.check(handedOver: 100, now: now)
+        try timeout.check(forwardedAt: 100, now: now)
     }
 
     @Test("Without the time of nginx, or with nginx on another machine, there is no limit")
     func unlimited() throws {
-        try timeout.check(handedOver: nil, now: 110)
-        try QueueTimeout(longest: nil).check(handedOver: 100, now: 110)
+        try timeout.check(forwardedAt: nil, now: 110)
+        try QueueTimeout(longest: nil).check(forwardedAt: 100, now: 110)
     }
 
     @Test("The timeout is checked before the token and the database")
     func order() throws {
         let harness = try Harness(answer: riskMetricsRow)
         var ask = try Ask.api("risk-metrics")
-        ask.handedOver = wallClock() - 5
+        ask.forwardedAt = wallClock() - 5
         ask.authorization = nil
         #expect(harness.serve(ask).status == 503)
         #expect(harness.questions == [])
         ask = try Ask.api("risk-metrics")
-        ask.handedOver = wallClock()
+        ask.forwardedAt = wallClock()
         #expect(harness.serve(ask).status == 200)
     }
 
     @Test("A health check has no timeout")
     func health() throws {
         var ask = Ask(target: "/health")
-        ask.handedOver = wallClock() - 5
+        ask.forwardedAt = wallClock() - 5
         #expect(try Harness().serve(ask).status == 200)
     }
 }

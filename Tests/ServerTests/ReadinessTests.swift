@@ -37,7 +37,7 @@ struct ReadinessTests {
             if fails { throw error }
         }
 
-        func anew() throws(PostgreSQLError) -> Bool {
+        func inNewSession() throws(PostgreSQLError) -> Bool {
             let (fails, room) = state.withLock { state in
                 if state.room { state.asked.append("new") }
                 return (state.newFails, state.room)
@@ -61,7 +61,7 @@ struct ReadinessTests {
         Readiness(
             queries: ["a", "b"].map { Query(Statement(name: $0, sql: "")) }, causes: causes,
             pooled: { [database] (queries) throws(PostgreSQLError) in try database.pooled(queries) },
-            anew: { [database] _ throws(PostgreSQLError) in try database.anew() })
+            inNewSession: { [database] _ throws(PostgreSQLError) in try database.inNewSession() })
     }
 
     @Test("A new session is checked every ten seconds, and the pool each time")

@@ -15,7 +15,7 @@ REQUESTS = 60
 PARTS = {
     "of it the worker": r"WorkerV3run", "reading the request": r"Acceptor.*accept.*Exchange", "of it libfcgi": r"FCGX_Accept_r",
     "its parameters": r"Server8IncomingV", "the token": r"Authenticator.*authenticate", "the database": r"ConnectionPoolC3run",
-    "the JSON of the response": r"respond2toAA8ResponseV", "sending it": r"Exchange.*answer", "the log line": r"AccessLogV5write",
+    "the JSON of the response": r"respond2toAA8ResponseV", "sending it": r"Exchange.*respond", "the log line": r"AccessLogV5write",
     "counting it": r"MetricsC6record"
 }
 

@@ -53,5 +53,5 @@ private func answer(_ exchange: Exchange) {
         precondition(!(exchange.parameter(name) ?? []).contains(0))
     }
     if case .complete(let body) = exchange.body(limit: 4096) { precondition(body.count <= 4096) }
-    exchange.answer(head: Array("Status: 200 OK\r\n\r\n".utf8), body: [UInt8](repeating: 7, count: 20_000))
+    exchange.respond(head: Array("Status: 200 OK\r\n\r\n".utf8), body: [UInt8](repeating: 7, count: 20_000))
 }
