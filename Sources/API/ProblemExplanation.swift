@@ -201,7 +201,9 @@ extension ProblemKind {
                 503, "The audit takes nothing", "The response could not be recorded in the audit, so it was not sent.",
                 "Wait the number of seconds in Retry-After.")
         case .requestTooSlow:
-            .init(408, "The request took too long", "The request did not arrive completely before the timeout.", "Send it again.")
+            .init(
+                408, "The request took too long", "The request did not arrive completely before the timeout.",
+                "Send it again.")
         case .lengthRequired:
             .init(
                 411, "The length is missing", "The request has a body without a length.",
@@ -228,7 +230,8 @@ extension ProblemKind {
                 "A header is longer than 8 KiB, or all headers together are longer than 32 KiB.",
                 "Usually the token is too large: remove large claims from it.")
         case .plainHTTP:
-            .init(497, "Plain HTTP on the port of HTTPS", "This port accepts only HTTPS.", "Use https:// in the address.")
+            .init(
+                497, "Plain HTTP on the port of HTTPS", "This port accepts only HTTPS.", "Use https:// in the address.")
         case .notImplemented:
             .init(
                 501, "Not implemented",

@@ -67,7 +67,8 @@ public struct Application: Sendable {
         let lost = parts.audit.stop(by: end + Self.longestAuditFlush)
         if lost > 0 {
             log.logger.error(
-                "audit entries are lost: the database accepted none before the server stopped", metadata: ["entries": "\(lost)"])
+                "audit entries are lost: the database accepted none before the server stopped",
+                metadata: ["entries": "\(lost)"])
         }
         parts.maintenance.sealRest(by: end + Self.longestAuditFlush)
         parts.keys.stop()

@@ -176,7 +176,8 @@ final class AuditTrail: Sendable {
                 state.isolated += 1
                 state.suspects.add(entry, now: .now)
             }
-            logger.error("the database refused an audit entry, which is now in re.audit_refused_entry", metadata: metadata)
+            logger.error(
+                "the database refused an audit entry, which is now in re.audit_refused_entry", metadata: metadata)
         } catch {
             guard acceptsOtherEntries(error) else { return false }
             release([entry]) { state in

@@ -44,7 +44,8 @@ extension PrometheusText {
     mutating func add(foundationFaults: Int) {
         gauge(
             "reengagement_foundation_faults",
-            "Database objects that responses or isolation depend on and that differ from the state after migrate.", foundationFaults)
+            "Database objects that responses or isolation depend on and that differ from the state after migrate.",
+            foundationFaults)
     }
 
     mutating func add(loginFaults: Int) {
@@ -65,13 +66,18 @@ extension PrometheusText {
         gauge("reengagement_token_cache_tokens", "Verified tokens in the cache.", tokens.tokens)
         gauge("reengagement_token_cache_bytes", "Approximate memory of the cached tokens.", tokens.bytes)
         counter("reengagement_token_cache_hits_total", "Tokens found in the cache.", tokens.hits)
-        counter("reengagement_token_cache_misses_total", "Tokens that were verified because they were not in the cache.", tokens.misses)
-        counter("reengagement_token_cache_evictions_total", "Tokens evicted from the cache for others.", tokens.evictions)
+        counter(
+            "reengagement_token_cache_misses_total", "Tokens that were verified because they were not in the cache.",
+            tokens.misses)
+        counter(
+            "reengagement_token_cache_evictions_total", "Tokens evicted from the cache for others.", tokens.evictions)
     }
 
     mutating func add(keys: KeySet.Statistics) {
         gauge("reengagement_keys", "Signing keys in use.", keys.keys)
-        gauge("reengagement_keys_age_seconds", "Seconds since the signing keys were last read; 0 for CLERK_JWT_KEY.", keys.age)
+        gauge(
+            "reengagement_keys_age_seconds", "Seconds since the signing keys were last read; 0 for CLERK_JWT_KEY.",
+            keys.age)
         counter("reengagement_keys_failures_total", "Failed attempts to read the signing keys.", keys.failures)
     }
 
@@ -86,7 +92,9 @@ extension PrometheusText {
         gauge("reengagement_kept_answers_bytes", "Approximate memory of the cached responses.", cache.bytes)
         counter("reengagement_kept_answers_hits_total", "Requests that received a cached response.", cache.hits)
         counter("reengagement_kept_answers_misses_total", "Requests that received a computed response.", cache.misses)
-        counter("reengagement_kept_answers_evictions_total", "Responses evicted from the cache for others.", cache.evictions)
+        counter(
+            "reengagement_kept_answers_evictions_total", "Responses evicted from the cache for others.", cache.evictions
+        )
     }
 
     mutating func add(lostLogLines: Int) {
@@ -106,7 +114,9 @@ extension PrometheusText {
             "reengagement_audit_isolated_total",
             "Audit entries that the database refused and that re.audit_refused_entry holds.",
             audit.isolated)
-        counter("reengagement_audit_lost_total", "Audit entries that the database refused and that could not be stored.", audit.lost)
+        counter(
+            "reengagement_audit_lost_total", "Audit entries that the database refused and that could not be stored.",
+            audit.lost)
     }
 
     mutating func add(isAudited: Bool) {

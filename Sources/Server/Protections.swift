@@ -39,14 +39,18 @@ extension Configuration {
             off.append(
                 .init(
                     .databaseTLS,
-                    "DATABASE_URL leads over a network with sslmode=\(mode), which does not verify the identity of the database"))
+                    "DATABASE_URL leads over a network with sslmode=\(mode), which does not verify the identity of the database"
+                ))
         }
         if databaseLogin == .any {
             off.append(.init(.login, "DATABASE_LOGIN is any: a login that could leave DATABASE_ROLE is accepted"))
         }
         if listensOnAllAddresses {
             off.append(
-                .init(.listenAll, "FCGI_LISTEN is every address of this machine: a client that reaches it can send any caller's address"))
+                .init(
+                    .listenAll,
+                    "FCGI_LISTEN is every address of this machine: a client that reaches it can send any caller's address"
+                ))
         }
         return off
     }

@@ -31,9 +31,12 @@ final class ResponseCache: Sendable {
     static let probe = Statement(
         name: "probe",
         sql: """
-            SELECT p.state, p.now
-            FROM (SELECT set_config('reengagement.organization', $1, true) AS organization, \(Statement.sessionReset) OFFSET 0) b
-            CROSS JOIN LATERAL re.probe(b.organization) p
+            SELECT probe.state, probe.now
+            FROM (
+                SELECT set_config('reengagement.organization', $1, true) AS organization, \(Statement.sessionReset)
+                OFFSET 0
+            ) bound
+            CROSS JOIN LATERAL re.probe(bound.organization) probe
             """)
 
     private let database: Database
