@@ -124,8 +124,8 @@ BEGIN
                 v.missed_appointments_last_90d) AS risk_group
             FROM public.patient_reengagement_master_view v WHERE v.organization_id = organization
         ), counter(name, number) AS (
-            SELECT format('cell %s %s', m.risk_group, m.last_contact_day), count(*) FROM member m GROUP BY m.risk_group, m.last_contact_day
-            UNION ALL SELECT format('cell %s -infinity', m.risk_group), count(*) FROM member m GROUP BY m.risk_group
+            SELECT format('patient_count %s %s', m.risk_group, m.last_contact_day), count(*) FROM member m GROUP BY m.risk_group, m.last_contact_day
+            UNION ALL SELECT format('patient_count %s -infinity', m.risk_group), count(*) FROM member m GROUP BY m.risk_group
             UNION ALL
             SELECT format('risk_day %s %s', c.day, c.kind), c.number
             FROM span s
@@ -148,7 +148,7 @@ BEGIN
                 (a.day, 'microseconds', extract(epoch FROM a.converted_at - a.created_at) * 1000000),
                 (a.converted_day, 'booked', (a.converted_at IS NOT NULL)::integer)) AS c(day, kind, number)
         ), kept(name, number) AS (
-            SELECT format('cell %s %s', c.risk_group, c.last_contact_day), c.number FROM re.cell c WHERE c.organization_id = organization
+            SELECT format('patient_count %s %s', c.risk_group, c.last_contact_day), c.number FROM re.patient_count c WHERE c.organization_id = organization
             UNION ALL
             SELECT format('risk_day %s %s', r.day, c.kind), c.number
             FROM re.risk_day r

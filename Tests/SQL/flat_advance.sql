@@ -63,7 +63,7 @@ SELECT is(re.is_current('clinic'), false, 'not current with a mark');
 SELECT is(re.is_valid_now('clinic'), true, 'but for whom later marks are none of its business');
 SELECT is(a::text, '(1,f,f)', 'one patient is refreshed') FROM re.advance('clinic', 10) a;
 SELECT is(((pg_temp.state('p')).risk_group, (pg_temp.state('p')).last_contact_day)::text, '(6,2025-01-01)', 'stale, last seen at intake');
-SELECT is((SELECT string_agg(format('%s %s %s', last_contact_day, risk_group, number), ', ' ORDER BY last_contact_day) FROM re.cell WHERE organization_id = 'clinic'),
+SELECT is((SELECT string_agg(format('%s %s %s', last_contact_day, risk_group, number), ', ' ORDER BY last_contact_day) FROM re.patient_count WHERE organization_id = 'clinic'),
     '-infinity 6 1, 2025-01-01 6 1', 'counted in its cell and in the total');
 SELECT is((SELECT string_agg(concat_ws(' ', day, d0, d7, d14, d45, new_at_risk, reengaged), ', ' ORDER BY day) FROM re.risk_day WHERE organization_id = 'clinic'),
     '2025-01-01 1 0 0 0 0 0, 2025-01-08 0 1 0 0 0 0, 2025-01-15 0 0 1 0 0 0, 2025-01-31 0 0 0 0 1 0, 2025-02-15 0 0 0 1 0 0', 'and the days on which it grows riskier');
@@ -73,7 +73,7 @@ SELECT is((SELECT concat_ws(' ', d0, d7, d14, d45, new_at_risk, reengaged) FROM 
     '0 -1 -1 -1 0 1', 'a contact takes all of it back and is a re-engagement');
 SELECT is((SELECT concat_ws(' ', d0, d7, d14, d45, new_at_risk, reengaged) FROM re.risk_day WHERE organization_id = 'clinic' AND day = '2025-07-20'),
     '0 0 0 0 1 0', 'days to come are written down');
-SELECT is((SELECT number FROM re.cell WHERE organization_id = 'clinic' AND last_contact_day = '2025-01-01' AND risk_group = 6), 0::bigint, 'the old cell is empty');
+SELECT is((SELECT number FROM re.patient_count WHERE organization_id = 'clinic' AND last_contact_day = '2025-01-01' AND risk_group = 6), 0::bigint, 'the old cell is empty');
 SELECT is_empty('SELECT pg_temp.differences()', 'and flat is plain');
 
 -- Every change, and every portion.
@@ -203,7 +203,7 @@ SELECT is_empty($$
 DELETE FROM organizations;
 SELECT pg_temp.work_off(10);
 SELECT is((SELECT count(*) FROM re.patient_state WHERE organization_id = 'clinic'), 0::bigint, 'a deleted organization keeps no state');
-SELECT is((SELECT coalesce(sum(abs(number)), 0) FROM re.cell WHERE organization_id = 'clinic'), 0::numeric, 'and counts nobody');
+SELECT is((SELECT coalesce(sum(abs(number)), 0) FROM re.patient_count WHERE organization_id = 'clinic'), 0::numeric, 'and counts nobody');
 SELECT is_empty('SELECT pg_temp.differences()', 'and is answered zeros');
 
 SELECT * FROM finish();

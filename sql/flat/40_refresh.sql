@@ -104,7 +104,7 @@ END $$;
 CREATE OR REPLACE FUNCTION re.count_patients(organization text, states re.signed_state[]) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    INSERT INTO re.cell AS counter (organization_id, last_contact_day, risk_group, number)
+    INSERT INTO re.patient_count AS counter (organization_id, last_contact_day, risk_group, number)
     SELECT organization, coalesce(state.last_contact_day, '-infinity'), state.risk_group, sum(state.sign)
     FROM unnest(states) AS state
     WHERE state.risk_group IS NOT NULL

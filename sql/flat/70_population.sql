@@ -29,9 +29,9 @@ BEGIN ATOMIC
         SELECT counter.risk_group, clock.today - counter.last_contact_day AS days, counter.number
         FROM re.flat_clock(organization) clock
         CROSS JOIN LATERAL (
-            SELECT cell.risk_group::integer AS risk_group, cell.last_contact_day, cell.number
-            FROM re.cell cell
-            WHERE cell.organization_id = organization AND cell.last_contact_day > clock.today - re.last_scored_day()
+            SELECT stored.risk_group::integer AS risk_group, stored.last_contact_day, stored.number
+            FROM re.patient_count stored
+            WHERE stored.organization_id = organization AND stored.last_contact_day > clock.today - re.last_scored_day()
             OFFSET 0
         ) counter
     ), recent_total AS (
@@ -42,7 +42,7 @@ BEGIN ATOMIC
         SELECT recent.risk_group, recent.days, recent.number FROM recent
         UNION ALL
         SELECT total.risk_group::integer, re.last_scored_day(), total.number - coalesce(recent_total.number, 0)
-        FROM re.cell total
+        FROM re.patient_count total
         LEFT JOIN recent_total ON recent_total.risk_group = total.risk_group
         WHERE total.organization_id = organization AND total.last_contact_day = '-infinity'
     ) counter
@@ -65,7 +65,7 @@ BEGIN
         FROM re.flat_population(organization) counter;
     ELSE
         SELECT coalesce(sum(total.number), 0) INTO patients
-        FROM re.cell total
+        FROM re.patient_count total
         WHERE total.organization_id = organization AND total.last_contact_day = '-infinity';
         fitting := patients;
     END IF;
