@@ -4,7 +4,7 @@
 \set registry `"${SQL_FOLDER:-.}/registry"`
 CREATE TEMPORARY TABLE question AS
 WITH function AS (
-    -- Of an endpoint with a plain and a flat query, the plain function; the three have the same parameters.
+    -- The plain function, if the endpoint has a plain and a flat query. All three functions have the same parameters.
     SELECT regexp_replace(p.proname, '^plain_', '') AS name, p.proname ~ '^plain_' AS has_flat, p.pronargs, p.proargnames, p.proargtypes
     FROM pg_proc p
     WHERE p.pronamespace = 're'::regnamespace

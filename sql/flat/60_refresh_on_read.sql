@@ -1,10 +1,10 @@
--- What a reader does that finds the derived data not current. The result is one of
+-- Called by a reader that finds the derived data outdated. The result is one of
 --
---   refreshed   they are current as of a moment after the read began, and this transaction holds the organization's
+--   refreshed   the data are current as of a moment after the read began, and this transaction holds the organization's
 --               lock
---   changed     another session has refreshed them meanwhile; try again
---   unavailable answer from the plain views: a refresh would take longer, is not allowed in this transaction, or has
---   failed
+--   changed     another session has refreshed them meanwhile, and the caller tries again
+--   unavailable the caller uses the plain query: a refresh would take longer, is not allowed in this transaction, or has
+--               failed
 --
 -- The plain query writes nothing. So an error that prevents a refresh, such as a full disk, a lock or a numeric
 -- overflow, does not prevent the response. A half-finished refresh is rolled back together with its lock. The caller
