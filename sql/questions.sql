@@ -1,6 +1,6 @@
 -- The sample questions of the registry (./registry), each with its call: the function's name and arguments, with %s for
--- the organization, which format() fills in. An argument that the registry does not name is null. SQL_FOLDER is this
--- folder, where psql is started in another one.
+-- the organization, which format() replaces. An argument that the registry does not name is null. SQL_FOLDER is this
+-- folder, if psql starts in another one.
 \set registry `"${SQL_FOLDER:-.}/registry"`
 CREATE TEMPORARY TABLE question AS
 WITH function AS (
