@@ -6,7 +6,7 @@
 #
 # Over a network the server's certificate is checked (sslmode=verify-full), unless DATABASE_URL, PGSSLMODE or a service
 # file sets another sslmode. The API's server has the same rule. Two details are simpler here. If one host of a list is
-# reached over a network, verify-full holds for all hosts. A service on loopback must set its own sslmode.
+# reached over a network, verify-full applies to all hosts. A service on loopback must set its own sslmode.
 
 declare -F fail > /dev/null || fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 

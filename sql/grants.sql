@@ -49,10 +49,10 @@ BEGIN
                 'public.outreach_log']) AS source
             UNION ALL
             SELECT 'reengagement_definer', derived, 'SELECT, INSERT, UPDATE, DELETE'
-            FROM unnest(ARRAY['re.patient_state', 're.patient_search', 're.cell', 're.risk_day', 're.outreach_day']) AS derived
+            FROM unnest(ARRAY['re.patient_state', 're.patient_search', 're.patient_count', 're.risk_day', 're.outreach_day']) AS derived
             UNION ALL
             SELECT server_role, derived, 'SELECT'
-            FROM unnest(ARRAY['re.foundation', 're.pending_change', 're.organization_state', 're.patient_state', 're.cell', 're.risk_day',
+            FROM unnest(ARRAY['re.foundation', 're.pending_change', 're.organization_state', 're.patient_state', 're.patient_count', 're.risk_day',
                 're.outreach_day']) AS derived
             UNION ALL
             VALUES ('reengagement_definer', 're.pending_change', 'SELECT, DELETE'),

@@ -141,7 +141,7 @@ BEGIN
     PERFORM set_config('re.done', current_setting('re.done') || format(E'put right (%s): %s%s\n', cardinality(done),
         array_to_string(done[:20], ', '), CASE WHEN cardinality(done) > 20 THEN ' …' ELSE '' END), true);
     IF is_due AND to_regclass('re.patient_search') IS NOT NULL THEN
-        TRUNCATE re.patient_state, re.patient_search, re.cell, re.risk_day, re.outreach_day;
+        TRUNCATE re.patient_state, re.patient_search, re.patient_count, re.risk_day, re.outreach_day;
         INSERT INTO re.organization_state (organization_id) SELECT o.id FROM public.organizations o
         WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = o.id);
         UPDATE re.organization_state SET building_after = '', built_at = NULL, generation = generation + 1;

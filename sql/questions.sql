@@ -1,10 +1,10 @@
 -- The sample questions of the registry (./registry), each with its call: the function's name and arguments, with %s for
--- the organization, which format() fills in. An argument that the registry does not name is null. SQL_FOLDER is this
--- folder, where psql is started in another one.
+-- the organization, which format() replaces. An argument that the registry does not name is null. SQL_FOLDER is this
+-- folder, if psql starts in another one.
 \set registry `"${SQL_FOLDER:-.}/registry"`
 CREATE TEMPORARY TABLE question AS
 WITH function AS (
-    -- Of an endpoint with a plain and a flat query, the plain function; the three have the same parameters.
+    -- The plain function, if the endpoint has a plain and a flat query. All three functions have the same parameters.
     SELECT regexp_replace(p.proname, '^plain_', '') AS name, p.proname ~ '^plain_' AS has_flat, p.pronargs, p.proargnames, p.proargtypes
     FROM pg_proc p
     WHERE p.pronamespace = 're'::regnamespace

@@ -56,7 +56,7 @@ BEGIN
     WHERE s.organization_id = organization;
     DELETE FROM re.patient_state s WHERE s.organization_id = organization;
     DELETE FROM re.patient_search p WHERE p.organization_id = organization;
-    DELETE FROM re.cell c WHERE c.organization_id = organization;
+    DELETE FROM re.patient_count c WHERE c.organization_id = organization;
     DELETE FROM re.risk_day d WHERE d.organization_id = organization;
     DELETE FROM re.outreach_day d WHERE d.organization_id = organization;
     COMMIT;

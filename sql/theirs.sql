@@ -1,6 +1,6 @@
--- Objects that a site has added to this project's tables exist before this run and are not in the list. They are not
--- recorded (note.sql), so that the site may drop them. A function in re belongs to the project, whoever created it, and
--- so does every right.
+-- The objects that a site has added to this project's tables exist before this run and are not in the list. They are not
+-- recorded (note.sql), so that the site may drop them. Every function in re and every right belongs to the project, even
+-- if the site has created it.
 CREATE TEMPORARY TABLE theirs ON COMMIT DROP AS
 SELECT n.kind, n.name FROM re.foundation_now() n
 WHERE n.kind IN ('table', 'column', 'not null', 'default', 'view', 'constraint', 'index', 'trigger', 'row security', 'owner')

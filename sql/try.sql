@@ -1,6 +1,6 @@
--- Calls each endpoint's functions once, plain, flat and dispatched, as the server does, so that one that fails is never
--- committed: for an organization that does not exist (its id is too long). Its derived data, which re.advance makes
--- here of nothing, let the flat answers reach what they are made of; none of it stays.
+-- Calls the functions of each endpoint once, plain, flat and dispatched, as the server does. If one fails, the migration
+-- is rolled back. The organization does not exist (its id is too long). re.advance creates its derived data, so that the
+-- flat queries run completely. All of it is rolled back.
 DO $$
 DECLARE
     nobody text := repeat('?', 201);

@@ -1,7 +1,7 @@
 -- One migration at a time, for the whole transaction. A waiting one reports it.
 --
--- Every role that may connect may hold any advisory lock, the server's role too. Therefore this locks a table to which
--- only its owner has a right. The advisory lock serves a database without that table.
+-- Every role that may connect may hold any advisory lock, and so may the server's role. Therefore this locks a table to
+-- which only its owner has a right. The advisory lock is for a database without that table.
 DO $$
 DECLARE
     deadline timestamptz := clock_timestamp() + interval '60 s';

@@ -1,5 +1,5 @@
--- One snapshot an organization: what is marked in it is worked off in the same transaction, so that writers need not
--- pause.
+-- Each organization is compared in one snapshot: its pending changes are applied in the same transaction, so writers
+-- need not pause.
 SET client_min_messages = notice;
 \i session.sql
 SET search_path = pg_catalog;
@@ -34,7 +34,7 @@ BEGIN
     END IF;
 END $$;
 
--- The whole list page by page beside the plain list in one piece, notes included. A cursor holds a name cut short.
+-- Compares the list, read page by page, with the plain list, notes included. A cursor may contain a truncated name.
 CREATE FUNCTION pg_temp.walk(organization text, sort text DEFAULT 'priority', level text DEFAULT NULL, status text DEFAULT NULL,
     priority integer DEFAULT NULL, tier text DEFAULT NULL, q text DEFAULT NULL) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -108,7 +108,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- Counters anew from the plain views, in the plainest way.
+-- Compares the counters with numbers from the plain views, computed in the simplest way.
 CREATE FUNCTION pg_temp.compare_counters(organization text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     difference text;
@@ -124,8 +124,8 @@ BEGIN
                 v.missed_appointments_last_90d) AS risk_group
             FROM public.patient_reengagement_master_view v WHERE v.organization_id = organization
         ), counter(name, number) AS (
-            SELECT format('cell %s %s', m.risk_group, m.last_contact_day), count(*) FROM member m GROUP BY m.risk_group, m.last_contact_day
-            UNION ALL SELECT format('cell %s -infinity', m.risk_group), count(*) FROM member m GROUP BY m.risk_group
+            SELECT format('patient_count %s %s', m.risk_group, m.last_contact_day), count(*) FROM member m GROUP BY m.risk_group, m.last_contact_day
+            UNION ALL SELECT format('patient_count %s -infinity', m.risk_group), count(*) FROM member m GROUP BY m.risk_group
             UNION ALL
             SELECT format('risk_day %s %s', c.day, c.kind), c.number
             FROM span s
@@ -148,7 +148,7 @@ BEGIN
                 (a.day, 'microseconds', extract(epoch FROM a.converted_at - a.created_at) * 1000000),
                 (a.converted_day, 'booked', (a.converted_at IS NOT NULL)::integer)) AS c(day, kind, number)
         ), kept(name, number) AS (
-            SELECT format('cell %s %s', c.risk_group, c.last_contact_day), c.number FROM re.cell c WHERE c.organization_id = organization
+            SELECT format('patient_count %s %s', c.risk_group, c.last_contact_day), c.number FROM re.patient_count c WHERE c.organization_id = organization
             UNION ALL
             SELECT format('risk_day %s %s', r.day, c.kind), c.number
             FROM re.risk_day r
@@ -173,7 +173,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- Pieces of a name, an e-mail address and a phone number that somebody has.
+-- Parts of the name, the e-mail address and the phone number of one patient.
 CREATE FUNCTION pg_temp.some_searches(organization text) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT DISTINCT s.piece
     FROM (SELECT * FROM public.patients p WHERE p.organization_id = organization ORDER BY md5(p.id) LIMIT 1) p
@@ -181,7 +181,7 @@ CREATE FUNCTION pg_temp.some_searches(organization text) RETURNS SETOF text LANG
     WHERE length(s.piece) >= 3 AND re.folded(s.piece) <> ''
 $$;
 
--- A login that sees less than there is would find nothing equal to nothing.
+-- A login that sees no patients would compare two empty results and find them equal.
 CREATE FUNCTION pg_temp.compare_sight(organization text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     there bigint := (SELECT count(*) FROM public.patients p WHERE p.organization_id = organization
@@ -219,7 +219,7 @@ BEGIN
     PERFORM pg_temp.compare_counters(organization);
 END $$;
 
--- One organization's error is its own: it is noted, and the others are compared. True: there is more to do.
+-- An error in one organization is recorded, and the others are compared. True: there are further pending changes.
 CREATE FUNCTION pg_temp.advance(organization text) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     RETURN (SELECT a.remaining AND NOT a.busy FROM re.advance(organization, 1000) a);
@@ -228,7 +228,7 @@ EXCEPTION WHEN OTHERS THEN
     RETURN NULL;
 END $$;
 
--- False: not caught up. Of an advance in a transaction with one snapshot: another's may have come in between.
+-- False: the data are not current. In a transaction with one snapshot another session's advance may have intervened.
 CREATE FUNCTION pg_temp.is_compared(organization text) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM re.advance(organization, 100000);
@@ -283,14 +283,14 @@ BEGIN
     IF current_setting('reengagement.now', true) <> '' THEN
         RAISE NOTICE 'reengagement.now is set to %: every answer is as of then', current_setting('reengagement.now');
     END IF;
-    -- Who only reads is told nothing of it.
+    -- Skipped without a message for a login that may only read.
     IF has_function_privilege('re.prove_audit()', 'EXECUTE') THEN
         PERFORM re.prove_audit();
     END IF;
 EXCEPTION WHEN OTHERS THEN
     PERFORM pg_temp.note('the audit', 'takes no entry: ' || SQLERRM);
 END $$;
--- Every sealed entry is there as it was, and every seal. Who may not read them all is told nothing of it.
+-- All sealed entries and seals exist unchanged. Skipped without a message for a login that may not read all of them.
 DO $$
 BEGIN
     IF has_table_privilege('re.audit', 'SELECT') AND has_table_privilege('re.audit_seal', 'SELECT')

@@ -17,7 +17,7 @@ final class Refreshes: Sendable {
     /// Binds a transaction to an organization and disables the refresh. It can replace a probe, because its first
     /// columns are those of a probe that finds no state.
     private static let bindPlainly = Statement.binding(
-        "bind_plainly", columns: ["NULL AS state", "NULL AS now"], settings: ["reengagement.catch_up": "off"])
+        "bind_plainly", columns: ["NULL AS state", "NULL AS now"], settings: ["reengagement.refresh_on_read": "off"])
 
     private let failed = Monitor(FailedOrganizations())
     // Outside the lock, because every request reads it.

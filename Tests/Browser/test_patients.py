@@ -74,7 +74,7 @@ def test_a_hundred_thousand_patients_are_a_page_at_a_time(page, api, clinic):
 
     def is_worked_off():
         with clinic.database.cursor() as cursor:
-            cursor.execute("SELECT built AND marks = 0 FROM re.status WHERE organization_id = %s", (clinic.id, ))
+            cursor.execute("SELECT built AND pending_changes = 0 FROM re.status WHERE organization_id = %s", (clinic.id, ))
             return cursor.fetchone()[0]
 
     # Before that a response takes seconds, and is 503 on a busy machine.

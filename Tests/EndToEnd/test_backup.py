@@ -180,7 +180,7 @@ def check(there, restored, original):
     assert content(restored) == content(original) and files(restored) == files(original)
     assert rights(restored, there.owner) == rights(original, "owner")
     for relation in ("patient_reengagement_master_view", "reengagement_performance_view", "re.patient_state",
-                     "re.cell"):
+                     "re.patient_count"):
         assert sees(restored, "org_demo_1", relation) == {"org_demo_1"}
         assert sees(restored, "", relation) == set()
 

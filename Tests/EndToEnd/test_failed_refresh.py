@@ -17,7 +17,7 @@ from registry import READS
 from stack import Server, connect, run_sql
 
 PATHS = [endpoint.path for endpoint in READS if endpoint.has_flat]
-DERIVED = ("patient_state", "patient_search", "cell", "risk_day", "outreach_day")
+DERIVED = ("patient_state", "patient_search", "patient_count", "risk_day", "outreach_day")
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def settled(cursor, server):
     """Waits until the derived data is current and no organization has a failure."""
 
     def done():
-        cursor.execute("SELECT built AND marks = 0 FROM re.status WHERE organization_id = 'clinic'")
+        cursor.execute("SELECT built AND pending_changes = 0 FROM re.status WHERE organization_id = 'clinic'")
         return cursor.fetchone()[0] and metric(server, "reengagement_refresh_failing") == 0
 
     eventually(done, seconds=90)
@@ -112,7 +112,7 @@ def test_a_refresh_does_not_wait_for_a_lock_on_a_derived_table(stack, folder, ow
     with Server(stack, folder, DATABASE_URL=own_database) as server, other.cursor() as lock:
         before = total(server, stack)
         settled(own, server)
-        lock.execute("BEGIN; LOCK TABLE re.cell IN SHARE MODE")
+        lock.execute("BEGIN; LOCK TABLE re.patient_count IN SHARE MODE")
         add(own, "new")
         assert total(server, stack) == before + 1
         lock.execute("ROLLBACK")

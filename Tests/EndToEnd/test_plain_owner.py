@@ -59,14 +59,14 @@ def test_a_database_is_migrated_served_and_verified_by_its_owner(stack, cluster,
             assert cursor.fetchall() == [("owner", )]
 
         # The owner changes rows, the background work refreshes them, and then verify succeeds.
-        def marks():
+        def pending_changes():
             with database.cursor() as cursor:
                 cursor.execute(
-                    "UPDATE patients SET archived_at = NULL WHERE archived_at > now(); SELECT sum(marks) FROM re.status"
+                    "UPDATE patients SET archived_at = NULL WHERE archived_at > now(); SELECT sum(pending_changes) FROM re.status"
                 )
                 return cursor.fetchone()[0] == 0
 
-        eventually(marks)
+        eventually(pending_changes)
         assert "one: equal" in sql("verify")
     database.close()
 

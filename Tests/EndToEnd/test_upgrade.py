@@ -20,7 +20,7 @@ ALTER TABLE re.outreach_day ADD COLUMN test integer;
 SELECT pg_sleep(0.1);
 ALTER TABLE re.risk_day ADD COLUMN test integer;
 SELECT pg_sleep(0.1);
-ALTER TABLE re.cell ADD COLUMN test integer;
+ALTER TABLE re.patient_count ADD COLUMN test integer;
 SELECT pg_sleep(0.1);
 ALTER TABLE re.organization_state ADD COLUMN test integer;
 """
@@ -84,7 +84,7 @@ def test_a_schema_is_upgraded_under_load(own_database, stack, folder):
 def test_the_former_version_refuses_to_go_back(own_database, folder):
     sql = folder / "sql"
     shutil.copytree(ROOT / "sql", sql)
-    (sql / "migrations/9999_test.sql").write_text("ALTER TABLE re.cell ADD COLUMN test integer;")
+    (sql / "migrations/9999_test.sql").write_text("ALTER TABLE re.patient_count ADD COLUMN test integer;")
     migrate(sql, own_database)
     (sql / "migrations/9999_test.sql").unlink()
     with pytest.raises(AssertionError, match="migrated by a later version"):
@@ -93,17 +93,19 @@ def test_the_former_version_refuses_to_go_back(own_database, folder):
 
 # Types of columns that the server reads, the columns of a function used by flat queries, and the columns of a view.
 CHANGED = (
-    ("endpoints/risk_metrics.sql", "    critical bigint,", "    critical integer,"),
-    ("endpoints/risk_metrics.sql", "SELECT m.critical, m.high", "SELECT m.critical::integer, m.high"),
+    ("endpoints/risk_metrics.sql", "    critical bigint, high", "    critical integer, high"),
+    ("endpoints/risk_metrics.sql", "SELECT patients.critical, patients.high", "SELECT patients.critical::integer, patients.high"),
     ("flat/80_answers.sql", "    critical bigint, high bigint", "    critical integer, high bigint"),
-    ("flat/80_answers.sql", "SELECT p.critical, p.high", "SELECT p.critical::integer, p.high"),
+    ("flat/80_answers.sql", "SELECT patients.critical, patients.high", "SELECT patients.critical::integer, patients.high"),
     ("endpoints/patient_detail.sql", "risk_score integer,", "risk_score bigint,"),
     ("endpoints/log_outreach.sql", "outreach_id uuid", "outreach_id text"),
     ("endpoints/log_outreach.sql", "NULL::uuid", "NULL::text"),
     ("endpoints/log_outreach.sql", "SELECT logged.result, logged.id", "SELECT logged.result, logged.id::text"),
     ("endpoints/log_outreach.sql", "SELECT 'created', logged.id", "SELECT 'created', logged.id::text"),
-    ("flat/70_population.sql", "(class integer, days integer, number bigint)", "(class integer, more text, days integer, number bigint)"),
-    ("flat/70_population.sql", "    SELECT c.class, c.days, c.number\n    FROM (", "    SELECT c.class, '', c.days, c.number\n    FROM ("),
+    ("flat/70_population.sql", "(risk_group integer, days integer, number bigint)",
+     "(risk_group integer, more text, days integer, number bigint)"),
+    ("flat/70_population.sql", "    SELECT counter.risk_group, counter.days, counter.number\n    FROM (",
+     "    SELECT counter.risk_group, '', counter.days, counter.number\n    FROM ("),
     ("views/30_master.sql", "VIEW public.patient_reengagement_master_view AS\nSELECT ", "VIEW public.patient_reengagement_master_view AS\nSELECT 1 AS more, "),
 )
 
@@ -146,8 +148,8 @@ FORMER_DASHBOARD = """SELECT total_patients, critical_count, critical_avg_score,
 def without_the_zone(sql):
     """Removes the clinic's zone from the dashboard."""
     (sql / "migrations/0300_zone_of_the_dashboard.sql").unlink()
-    for file, given in (("endpoints/dashboard.sql", " (SELECT c.time_zone FROM re.clock_of(organization) c),"),
-                        ("flat/80_answers.sql", "\n        (SELECT o.time_zone FROM re.organization_state o WHERE o.organization_id = organization),")):
+    for file, given in (("endpoints/dashboard.sql", " (SELECT clock.time_zone FROM re.clock_of(organization) clock),"),
+                        ("flat/80_answers.sql", "\n        (SELECT newest.time_zone FROM re.state_of(organization) newest),")):
         text = (sql / file).read_text()
         assert text.count(given) == text.count(" time_zone text,") == 1
         (sql / file).write_text(text.replace(given, "").replace(" time_zone text,", ""))

@@ -63,8 +63,8 @@ SELECT is(re.is_current('clinic'), false, 'with a pending change, the organizati
 SELECT is(re.is_valid_now('clinic'), true, 'its derived data are valid for the earlier state');
 SELECT is(a::text, '(1,f,f)', 'one patient is refreshed') FROM re.advance('clinic', 10) a;
 SELECT is(((pg_temp.state('p')).risk_group, (pg_temp.state('p')).last_contact_day)::text, '(6,2025-01-01)', 'the patient is stale, last seen at intake');
-SELECT is((SELECT string_agg(format('%s %s %s', last_contact_day, risk_group, number), ', ' ORDER BY last_contact_day) FROM re.cell WHERE organization_id = 'clinic'),
-    '-infinity 6 1, 2025-01-01 6 1', 'the patient is counted in a cell and in the total');
+SELECT is((SELECT string_agg(format('%s %s %s', last_contact_day, risk_group, number), ', ' ORDER BY last_contact_day) FROM re.patient_count WHERE organization_id = 'clinic'),
+    '-infinity 6 1, 2025-01-01 6 1', 'the patient is counted for the group and day, and in the total');
 SELECT is((SELECT string_agg(concat_ws(' ', day, d0, d7, d14, d45, new_at_risk, reengaged), ', ' ORDER BY day) FROM re.risk_day WHERE organization_id = 'clinic'),
     '2025-01-01 1 0 0 0 0 0, 2025-01-08 0 1 0 0 0 0, 2025-01-15 0 0 1 0 0 0, 2025-01-31 0 0 0 0 1 0, 2025-02-15 0 0 0 1 0 0', 'the days on which the patient''s risk grows are counted');
 SELECT given.conversation('p', '2025-06-20T09:00Z');
@@ -73,7 +73,7 @@ SELECT is((SELECT concat_ws(' ', d0, d7, d14, d45, new_at_risk, reengaged) FROM 
     '0 -1 -1 -1 0 1', 'a contact reverses these days and counts as a re-engagement');
 SELECT is((SELECT concat_ws(' ', d0, d7, d14, d45, new_at_risk, reengaged) FROM re.risk_day WHERE organization_id = 'clinic' AND day = '2025-07-20'),
     '0 0 0 0 1 0', 'future days are counted too');
-SELECT is((SELECT number FROM re.cell WHERE organization_id = 'clinic' AND last_contact_day = '2025-01-01' AND risk_group = 6), 0::bigint, 'the old cell is empty');
+SELECT is((SELECT number FROM re.patient_count WHERE organization_id = 'clinic' AND last_contact_day = '2025-01-01' AND risk_group = 6), 0::bigint, 'the old count is 0');
 SELECT is_empty('SELECT pg_temp.differences()', 'flat and plain agree after the contact');
 
 -- All kinds of changes, in several portions.
@@ -203,7 +203,7 @@ SELECT is_empty($$
 DELETE FROM organizations;
 SELECT pg_temp.work_off(10);
 SELECT is((SELECT count(*) FROM re.patient_state WHERE organization_id = 'clinic'), 0::bigint, 'a deleted organization has no state');
-SELECT is((SELECT coalesce(sum(abs(number)), 0) FROM re.cell WHERE organization_id = 'clinic'), 0::numeric, 'a deleted organization counts no patient');
+SELECT is((SELECT coalesce(sum(abs(number)), 0) FROM re.patient_count WHERE organization_id = 'clinic'), 0::numeric, 'a deleted organization counts no patient');
 SELECT is_empty('SELECT pg_temp.differences()', 'flat and plain agree on a deleted organization');
 
 SELECT * FROM finish();

@@ -2,7 +2,7 @@
 -- always.
 BEGIN;
 \ir support/given.sql
-SELECT plan(55);
+SELECT plan(56);
 SELECT given.now('2025-06-30T12:00:00Z');
 SELECT given.clinic();
 SELECT given.patient(format('p%s', i), '2025-06-30T12:00Z'::timestamptz - i * interval '3 days') FROM generate_series(1, 40) i;
@@ -11,8 +11,8 @@ SELECT given.outreach(format('p%s', i), '2025-06-29T12:00Z'::timestamptz - i * i
 -- Whether the next answer comes from the counters is told by a counter that is wrong.
 CREATE FUNCTION pg_temp.total() RETURNS bigint LANGUAGE sql AS $$ SELECT DISTINCT total_patients FROM re.dashboard('clinic') $$;
 CREATE FUNCTION pg_temp.miscount(by integer) RETURNS void LANGUAGE sql AS $$
-    UPDATE re.cell SET number = number + by WHERE organization_id = 'clinic' AND last_contact_day = '-infinity'
-        AND risk_group = (SELECT min(risk_group) FROM re.cell WHERE organization_id = 'clinic')
+    UPDATE re.patient_count SET number = number + by WHERE organization_id = 'clinic' AND last_contact_day = '-infinity'
+        AND risk_group = (SELECT min(risk_group) FROM re.patient_count WHERE organization_id = 'clinic')
 $$;
 
 SELECT is(re.is_current('clinic'), false, 'not current');
@@ -54,7 +54,7 @@ SELECT pg_temp.total();
 -- Much is due: the reader leaves it to the background work.
 SELECT given.patient(format('q%s', i), '2025-06-01T12:00Z') FROM generate_series(1, 201) i;
 SELECT is(pg_temp.total(), 241::bigint, 'a reader with 201 patients due');
-SELECT is((SELECT marks FROM re.status WHERE organization_id = 'clinic'), 201::bigint, 'does none of it');
+SELECT is((SELECT pending_changes FROM re.status WHERE organization_id = 'clinic'), 201::bigint, 'does none of it');
 DELETE FROM re.pending_change WHERE patient_id = 'q1';
 SELECT given.patient('q1b', '2025-06-01T12:00Z');
 DELETE FROM re.pending_change WHERE patient_id = 'q2';
@@ -63,14 +63,14 @@ INSERT INTO re.pending_change (organization_id, patient_id) VALUES ('clinic', 'q
 SELECT is(pg_temp.total(), 242::bigint, 'exactly');
 UPDATE organizations SET time_zone = 'Asia/Kolkata';
 SELECT is(pg_temp.total(), 242::bigint, 'a changed zone with more than 200 patients');
-SELECT is((SELECT marks FROM re.status WHERE organization_id = 'clinic'), 1::bigint, 'is left to the background work too');
+SELECT is((SELECT pending_changes FROM re.status WHERE organization_id = 'clinic'), 1::bigint, 'is left to the background work too');
 DELETE FROM patients WHERE id LIKE 'q%';
 SELECT is((SELECT count(*) FROM re.prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'priority', false, 200, NULL, NULL, NULL, NULL, NULL)),
     40::bigint, 'so are the states of deleted patients');
 SET LOCAL reengagement.organization = 'clinic';
 SELECT is(a::text, '(200,t,f)', 'which does 200') FROM re.advance('clinic', 200) a;
 SELECT is(pg_temp.total(), 40::bigint, 'and the next reader the rest');
-SELECT is((built, marks)::text, '(t,0)', 'so that it is built') FROM re.status WHERE organization_id = 'clinic';
+SELECT is((built, pending_changes)::text, '(t,0)', 'so that it is built') FROM re.status WHERE organization_id = 'clinic';
 
 -- A refresh that fails is no reader's trouble, whatever it fails with.
 SELECT given.conversation('p6', '2025-06-29T12:00Z');
@@ -83,20 +83,25 @@ SET LOCAL client_min_messages = error;
 SELECT is(pg_temp.total(), 40::bigint, 'a refresh that fails with ' || f.code)
 FROM (VALUES ('53100'), ('54000'), ('22003'), ('23514'), ('55P03'), ('40P01'), ('XX000')) AS f(code)
 CROSS JOIN LATERAL set_config('given.failure', f.code, true);
-SELECT is((SELECT marks FROM re.status WHERE organization_id = 'clinic'), 1::bigint, 'leaves its mark');
+SELECT is((SELECT pending_changes FROM re.status WHERE organization_id = 'clinic'), 1::bigint, 'leaves its mark');
 DROP TRIGGER fails ON re.patient_state;
+SET LOCAL reengagement.refresh_on_read = 'off';
+SELECT pg_temp.total();
+SELECT is((SELECT pending_changes FROM re.status WHERE organization_id = 'clinic'), 1::bigint, 'reengagement.refresh_on_read = off prevents the refresh');
+SET LOCAL reengagement.refresh_on_read = '';
 SET LOCAL reengagement.catch_up = 'off';
 SELECT pg_temp.total();
-SELECT is((SELECT marks FROM re.status WHERE organization_id = 'clinic'), 1::bigint, 'whoever would rather not catch up does not');
+SELECT is((SELECT pending_changes FROM re.status WHERE organization_id = 'clinic'), 1::bigint, 'and so does its former name');
 SET LOCAL reengagement.catch_up = '';
 SELECT pg_temp.total();
-SELECT is((SELECT marks FROM re.status WHERE organization_id = 'clinic'), 0::bigint, 'and the next reader does');
+SELECT is((SELECT pending_changes FROM re.status WHERE organization_id = 'clinic'), 0::bigint, 'and the next reader does');
 SET LOCAL client_min_messages = warning;
 
 -- Status.
 SELECT is((SELECT patients FROM re.status WHERE organization_id = 'clinic'), 40::bigint, 'the status counts the patients');
 SELECT given.conversation('p5', '2025-06-29T12:00Z');
-SELECT is((marks, oldest_mark = now(), oldest_mark_age)::text, '(1,t,00:00:00)', 'and tells how much is marked and for how long') FROM re.status WHERE organization_id = 'clinic';
+SELECT is((pending_changes, oldest_pending_change = now(), oldest_pending_change_age)::text, '(1,t,00:00:00)',
+    'and reports the pending changes and the age of the oldest') FROM re.status WHERE organization_id = 'clinic';
 SELECT is(generation, (SELECT s.generation FROM re.organization_state s WHERE s.organization_id = 'clinic'), 'and the generation') FROM re.status WHERE organization_id = 'clinic';
 
 -- Cursors that nobody was given.
@@ -131,7 +136,7 @@ SELECT is((SELECT DISTINCT total_patients FROM re.dashboard('other')), 0::bigint
 SELECT is(a::text, '(0,f,t)', 'and advances nothing') FROM re.advance('other', 10) a;
 SELECT is(re.refresh_on_read('other'), 'unavailable', 'nor catches up');
 SELECT is((SELECT string_agg(DISTINCT organization_id, ' ') FROM (
-        SELECT organization_id FROM re.patient_state UNION SELECT organization_id FROM re.cell UNION SELECT organization_id FROM re.risk_day
+        SELECT organization_id FROM re.patient_state UNION SELECT organization_id FROM re.patient_count UNION SELECT organization_id FROM re.risk_day
         UNION SELECT organization_id FROM re.outreach_day UNION SELECT organization_id FROM re.organization_state UNION SELECT organization_id FROM re.pending_change
         UNION SELECT organization_id FROM re.status) seen), 'clinic', 'it sees one organization in every derived table and in the status');
 SELECT is('other' IN (SELECT re.organizations_due(1000000)), true, 'it learns that another has work to do');

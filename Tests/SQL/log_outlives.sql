@@ -11,7 +11,7 @@ BEGIN
     UPDATE re.organization_state SET building_after = '' WHERE organization_id = 'clinic';
     DELETE FROM re.patient_state;
     DELETE FROM re.patient_search;
-    DELETE FROM re.cell;
+    DELETE FROM re.patient_count;
     DELETE FROM re.risk_day;
     DELETE FROM re.outreach_day;
 END $$;

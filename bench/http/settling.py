@@ -16,7 +16,7 @@ def settle(operator, server_role, sizes):
                          (organization, SUBJECT))
         make_current(server_role, organization)
     # Replaces autovacuum, so that it does not run during a measurement.
-    for table in ("public.outreach_log", "re.pending_change", "re.patient_state", "re.outreach_day", "re.cell", "re.risk_day"):
+    for table in ("public.outreach_log", "re.pending_change", "re.patient_state", "re.outreach_day", "re.patient_count", "re.risk_day"):
         operator.execute(f"VACUUM (ANALYZE) {table}")
 
 

@@ -1,5 +1,5 @@
--- No response without its entry: every cause that keeps an entry out of the table has one error code, which ends when
--- an operator has repaired the audit.
+-- A response is sent only with its entry in the table. All causes that prevent an entry have one error code. The errors
+-- end when an operator has repaired the audit.
 CREATE OR REPLACE FUNCTION re.refuse_unrecorded(reason text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -23,7 +23,7 @@ BEGIN
     END IF;
 
     PERFORM re.require_known_zone(organization);
-    -- Excludes a concurrent deletion of a patient's attempts; the lookups below come after it
+    -- Excludes a concurrent deletion of a patient's attempts. The lookups below must follow it
     -- (../flat/23_forgotten_attempts.sql).
     PERFORM pg_advisory_xact_lock_shared(hashtext('re.attempts_lock'), re.attempts_lock(organization));
     FOR try IN 1..10 LOOP

@@ -20,7 +20,7 @@
 */
 -- The page after a cursor: after the given numbers and id in the order of priority or of the last contact, after the
 -- given folded name and id in the order of names. Without a cursor all are null. The caller may truncate the name. It
--- then stands for the whole name of that patient, as long as that begins with it.
+-- then means that patient's whole name, if that begins with it.
 CREATE OR REPLACE FUNCTION re.plain_prioritized_patients(
     organization text, wanted_level text, wanted_status text, wanted_priority integer, wanted_tier text,
     wanted_text text, sort_by text, with_notes boolean, row_limit integer,

@@ -1,6 +1,6 @@
--- Functions that an earlier version calls, for as long as one may run beside this one. The next release drops them.
--- This file is the first, so that no later one finds two candidates for re.is_current(organization). The bodies are
--- plpgsql, which does not look up the later files' functions before a call.
+-- Functions that servers of an earlier version call. The next release drops them. This file is the first, so that no
+-- later one finds two candidates for re.is_current(organization). The bodies are plpgsql, which does not look up the
+-- later files' functions before a call. A former name of a setting is in 60_refresh_on_read.
 
 -- A server of 0.3.0 runs until the next one takes over its socket. It calls the list with these parameters, and names
 -- the columns that it reads.

@@ -1,10 +1,10 @@
--- A patient's risk group. With the day of the last contact it determines the score, the engagement status, the
--- recommended action and the position in the list. So the counters need no other key.
+-- A patient's risk group. Together with the day of the last contact it determines the score, the engagement status, the
+-- recommended action and the position in the list. The counters need no other key.
 --
---   risk groups | appointment to come | any contact so far | missed appointments in 90 days
---   0, 1, 2     | yes                 | not asked          | 0, 1, 2 or more
---   3, 4, 5     | no                  | yes                | 0, 1, 2 or more
---   6, 7, 8     | no                  | no                 | 0, 1, 2 or more
+--   risk groups | upcoming appointment | any contact so far | missed appointments in 90 days
+--   0, 1, 2     | yes                  | not relevant       | 0, 1, 2 or more
+--   3, 4, 5     | no                   | yes                | 0, 1, 2 or more
+--   6, 7, 8     | no                   | no                 | 0, 1, 2 or more
 
 CREATE OR REPLACE FUNCTION re.risk_group(has_appointment boolean, engagement_status text, missed_in_90_days integer)
 RETURNS smallint
@@ -29,9 +29,9 @@ CREATE OR REPLACE FUNCTION re.group_status(risk_group integer, days integer) RET
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN re.engagement_status(risk_group BETWEEN 0 AND 2, risk_group BETWEEN 3 AND 5, days);
 
--- The arrays below have one element for each risk group with each number of days since the last contact from 0 to 90.
--- From 90 days on neither score nor priority changes. The planner computes an array once for each plan and keeps it as
--- a constant. A row then costs one subscript; the formulas themselves took more time than all other work on the row.
+-- The arrays below have one element for each risk group and number of days since the last contact, from 0 to 90. After
+-- 90 days neither the score nor the priority changes. The planner evaluates an array once for each plan, as a constant.
+-- A row then costs one subscript. Evaluating the formulas for each row took more time than all other work on it.
 CREATE OR REPLACE FUNCTION re.array_index(risk_group integer, days integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (re.last_scored_day() + 1) * risk_group + least(days, re.last_scored_day()) + 1;
@@ -83,14 +83,14 @@ BEGIN ATOMIC
     FROM re.risk_groups_by_days() AS risk;
 END;
 
--- The order key of a patient in the list. The lower key comes first; among equal keys the lower id does. It is one
--- number, since a page compares about a hundred times as many patients as it shows.
+-- The list is sorted by this order key and then by id, both rising. The key is one number, since a page compares about
+-- a hundred times as many patients as it shows.
 --
 --   sort=priority      4,000,000 × urgency - days          by rising urgency, then by falling days
 --   sort=last_contact  urgency + 1,000 - 10,000 × days     by falling days, then by rising urgency
 --
 -- Each factor is greater than any value of the part after it: the calendar has fewer than 4 million days, and
--- urgency + 1,000 lies between 0 and 9,999, for a cursor too.
+-- urgency + 1,000 is between 0 and 9,999, for a cursor too.
 CREATE OR REPLACE FUNCTION re.order_key(by_contact boolean, urgency integer, days integer) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
@@ -123,8 +123,8 @@ BEGIN ATOMIC
     FROM re.risk_groups_by_days() AS risk;
 END;
 
--- The fewest days with which a patient of the risk group has that order key or a lower one: within a risk group a
--- patient with more days never comes later. The result is at most most_days, since the key may be lower than any
+-- The fewest days with which a patient of the risk group has this order key or a lower one. Within a risk group the
+-- order key falls or stays equal as the days rise. The result is at most most_days, since the key may be lower than any
 -- patient's.
 CREATE OR REPLACE FUNCTION re.fewest_days(risk_group integer, order_key bigint, most_days integer, by_contact boolean)
 RETURNS integer

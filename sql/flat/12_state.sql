@@ -1,7 +1,7 @@
--- The organization's row of re.organization_state. A snapshot contains at most one version of it, the newest of those
--- that it could contain. The index has the greatest generation first, so the first visible version is the one, and the
--- versions before it are not read. Without ORDER BY a lookup would visit every version that an old snapshot keeps from
--- vacuum. xmin and tableoid identify the version (95_probe).
+-- The organization's row of re.organization_state. A snapshot contains at most one version of it. The index has the
+-- greatest generation first, so the first visible version is the row, and older versions are not read. Without ORDER BY
+-- a lookup would visit every version that an old snapshot protects from vacuum. xmin and tableoid identify the version
+-- (95_probe).
 CREATE OR REPLACE FUNCTION re.state_of(organization text)
 RETURNS TABLE (
     organization_id text, generation bigint, building_after text, time_zone text, appointment_value numeric,
@@ -18,8 +18,8 @@ BEGIN ATOMIC
     LIMIT 1;
 END;
 
--- The same row, if the build is finished and now and today lie within the validity interval of every patient; else no
--- row. A zone that PostgreSQL no longer knows gives no today, and so no row.
+-- The same row, if the build is finished, and now and today are within the validity interval of every patient. Otherwise
+-- there is no row. An unknown time zone gives no today, and so no row either.
 CREATE OR REPLACE FUNCTION re.valid_state(organization text)
 RETURNS TABLE (
     organization_id text, generation bigint, floor_xid xid8, floor_patient text, floor_running xid8[],

@@ -1,6 +1,6 @@
--- Where the search for an organization's pending changes begins. The index entries of deleted rows remain until a
--- vacuum removes them, and no vacuum can while any session holds an old snapshot. A search from the beginning of the
--- index would visit all of them.
+-- The floor: the position at which the search for an organization's pending changes begins. The index entries of deleted
+-- rows remain until a vacuum removes them, and no vacuum can while any session holds an old snapshot. A search from the
+-- beginning of the index would visit all of them.
 --
 -- An organization's pending changes are ordered by (xid, patient), where xid is the transaction that inserted them. The
 -- organization's row contains a floor in that order, and a few transactions that were running when the floor was
@@ -52,8 +52,8 @@ BEGIN ATOMIC
     FROM snapshot;
 END;
 
--- The pending changes at or above a floor, in their order. The limit makes the planner use the index whatever number of
--- rows it estimates.
+-- The pending changes at or above a floor, in their order. With the limit the planner uses the index, regardless of its
+-- row estimate.
 CREATE OR REPLACE FUNCTION re.pending_changes_from(organization text, floor_xid xid8, floor_patient text, most bigint)
 RETURNS TABLE (xid xid8, patient_id text, responses_only boolean, recorded_at timestamptz)
 LANGUAGE sql STABLE
@@ -93,9 +93,9 @@ BEGIN ATOMIC
     WHERE state.organization_id = organization;
 END;
 
--- The organization's row, if the derived data are current in the snapshot of the calling statement; else no row. They
--- are current if they are valid (12_state) and there is no pending change. The first index entry decides, whatever
--- number of rows the planner estimates.
+-- The organization's row, if the derived data are current in the snapshot of the calling statement. They are if they are
+-- valid (12_state) and there is no pending change. The search stops at the first index entry, regardless of the
+-- planner's row estimate.
 CREATE OR REPLACE FUNCTION re.current_state(organization text)
 RETURNS TABLE (generation bigint, xmin xid, tableoid oid, now timestamptz, today date)
 LANGUAGE sql STABLE

@@ -1,9 +1,9 @@
--- A statement that changes a source table inserts pending changes in the same transaction; the triggers that do so are
+-- A statement that changes a source table records pending changes in the same transaction. The triggers that do so are
 -- called mark_…. They are AFTER triggers for each statement, so a million rows cost one INSERT. It inserts in the order
--- of the index, which halves its cost. Old and new rows both count: a row that moves to another patient marks both
--- patients. An update marks only the patients whose responses may change. An import that rewrites all rows then costs
--- as much as it changes. The functions run as a role that has no other right. So a writer needs no right on
--- re.pending_change.
+-- of the index, which halves its cost. Old and new rows both count: a row that moves to another patient records a
+-- pending change for both patients. An update records only the patients whose responses may change, so the cost of an
+-- import that rewrites all rows depends on the rows that it changes. The functions run as a role that has no other
+-- right. A writer therefore needs no right on re.pending_change.
 
 CREATE OR REPLACE FUNCTION re.mark_patients() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -54,8 +54,9 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- TRUNCATE has no transition table, so it marks every organization that has ever existed. It also removes rows that are
--- not in the transaction's snapshot. A transaction with an older snapshot could therefore not list all organizations.
+-- TRUNCATE has no transition table, so it records a pending change for every organization that has ever existed. It also
+-- removes rows that are not in the transaction's snapshot. A transaction with an older snapshot could therefore not
+-- list all organizations.
 CREATE OR REPLACE FUNCTION re.mark_everything() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -56,7 +56,7 @@ BEGIN
 END $$;
 
 -- The time zone is checked here too, as the other constraints are. A refused row stops the subscription with an error
--- that names the reason. Listing PostgreSQL's zones is slow, so each zone is looked up once in a transaction; the
+-- that contains the reason. Listing PostgreSQL's zones is slow, so each zone is checked once in a transaction. The
 -- initial copy is one transaction.
 CREATE OR REPLACE FUNCTION re.check_replicated_time_zone() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

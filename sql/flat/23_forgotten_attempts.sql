@@ -3,14 +3,14 @@
 -- import may delete all patients and insert them again. TRUNCATE deletes no row and so leaves the log as it is.
 --
 -- The functions run as the tables' owner, as those of a foreign key do. A writer of patients then needs no right on the
--- log, none of his settings can hide an attempt from the deletion, and the lookup for each patient pays nothing for
--- row-level security. The triggers fire for replayed rows too: a subscriber's log need not be the publisher's.
+-- log, and no setting of the writer can hide an attempt from the deletion. The lookup for each patient also avoids the
+-- cost of row-level security. The triggers fire for replayed rows too: a subscriber's log need not be the publisher's.
 --
 -- re.log_outreach runs concurrently and must not leave an attempt without a patient. It holds a shared advisory lock
--- while it looks for the patient and writes the attempt; a deletion takes the lock exclusively. So either the attempt
+-- while it looks for the patient and writes the attempt. A deletion takes the lock exclusively. So either the attempt
 -- has been committed when this function searches the log, or re.log_outreach looks for the patient after the deletion
--- has committed. (This holds under READ COMMITTED. A deletion in a transaction with an older snapshot does not see the
--- attempt and leaves it, as an attempt of an unknown patient.) An import takes the lock only at its commit, and only if
+-- has committed. (This is true under READ COMMITTED. A deletion in a transaction with an older snapshot does not see the
+-- attempt, which remains as an attempt of an unknown patient.) An import takes the lock only at its commit, and only if
 -- a patient is missing then.
 --
 -- The lock has 1024 keys, so that a deletion of all organizations cannot fill PostgreSQL's lock table.

@@ -1,6 +1,6 @@
 -- The states of some patients, computed from the source rows through the plain views. A patient who is archived, not
--- yet created or only in the outreach log has attempts and a validity interval and nothing else. A patient who is
--- nowhere in the source has no row.
+-- yet created or only in the outreach log has only attempts and a validity interval. A patient without any source row
+-- has no state.
 --
 -- Each OFFSET 0 keeps a subquery from being merged into the query around it. Merged, its expressions would be computed
 -- once for each column that uses them: the master view's row 7 times, the folded texts twice.
@@ -77,9 +77,9 @@ BEGIN ATOMIC
         ) compared
     ) instant
     CROSS JOIN LATERAL (
-        -- What the date alone changes. A missed appointment leaves its 90 days. And where a zone has put its clocks
-        -- back across midnight, a day can be later than today; it is reached then. The lower limit counts if now goes
-        -- back.
+        -- The changes that the date alone causes. A missed appointment leaves the 90 days. Where a zone has put its
+        -- clocks back across midnight, a day can be later than today, and today reaches it later. The lower limit
+        -- matters if now is set back.
         SELECT greatest(max(change.day) FILTER (WHERE change.day <= clock.today),
                 max(change.left_on) FILTER (WHERE change.left_on <= clock.today)) AS day_from,
             least(min(change.day) FILTER (WHERE change.day > clock.today),

@@ -1,13 +1,13 @@
--- Refreshes some patients' states and what they add to the counters. To be run under the lock of the organization's
--- row.
+-- Refreshes some patients' states and their contribution to the counters. The caller holds the lock of the
+-- organization's row.
 --
 -- The first statement reads the source, deletes the pending changes and looks for others. It has to be one statement: a
 -- pending change may be deleted only in the snapshot in which the source was read. The states are written by the same
 -- statement, since it already holds the rows.
 --
--- The counters are updated by further statements of the same transaction, one function for each table. They may be
--- separate, since they read neither the source nor the pending changes. Their input is what the states add now and what
--- they added before, as signed states. The sums of equal ones are 0, so it does not matter what has changed.
+-- Further statements of the same transaction update the counters, one function for each table. They may be separate,
+-- since they read neither the source nor the pending changes. Their input is the new states with the sign 1 and the old
+-- states with the sign -1. Equal states add up to 0, so unchanged counters are not written.
 --
 -- The planner settings apply to those functions too. They keep the plan of each statement at lookups by index, whatever
 -- the statistics, which may be from an empty table.
@@ -78,9 +78,9 @@ BEGIN
         re.count_outreach_days(organization, states);
 END $$;
 
--- True if no pending change of other patients is in the snapshot of the calling statement, which a STABLE function
--- shares. As re.pending_changes, but without its LIMIT: the first entries may be those that the calling statement
--- deletes.
+-- True if the snapshot of the calling statement, which a STABLE function shares, has no pending change of other
+-- patients. It cannot call re.pending_changes because of its LIMIT: the first entries may be those that the calling
+-- statement deletes.
 CREATE OR REPLACE FUNCTION re.has_no_other_change(organization text, patients text[]) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -104,7 +104,7 @@ END $$;
 CREATE OR REPLACE FUNCTION re.count_patients(organization text, states re.signed_state[]) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    INSERT INTO re.cell AS counter (organization_id, last_contact_day, risk_group, number)
+    INSERT INTO re.patient_count AS counter (organization_id, last_contact_day, risk_group, number)
     SELECT organization, coalesce(state.last_contact_day, '-infinity'), state.risk_group, sum(state.sign)
     FROM unnest(states) AS state
     WHERE state.risk_group IS NOT NULL
@@ -113,8 +113,8 @@ BEGIN
     ON CONFLICT (organization_id, last_contact_day, risk_group) DO UPDATE SET number = counter.number + excluded.number;
 END $$;
 
--- What changes on each day. From a contact day on a patient counts in d0; if the next contact is later than 7 days
--- after it, from then on in d7; likewise for 14, 30 and 45 days. With the next contact the patient leaves them all.
+-- The changes of each day. From a contact day on a patient counts in d0. If the next contact is more than 7 days later,
+-- the patient also counts in d7 from the 7th day on. The same is true of 14, 30 and 45 days. The next contact ends all.
 CREATE OR REPLACE FUNCTION re.count_risk_days(organization text, states re.signed_state[]) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
@@ -208,7 +208,7 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL unnest(history.attempts) AS attempt;
 END;
 
--- Attempts by day and method; a booking counts on the day of the booking.
+-- Attempts by day and method. A booking counts on the day of the booking.
 CREATE OR REPLACE FUNCTION re.count_outreach_days(organization text, states re.signed_state[]) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN

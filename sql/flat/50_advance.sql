@@ -19,7 +19,7 @@ END $$;
 
 -- At most `most` patients who have a pending change or whose state is not valid now. Each branch reads the first
 -- entries of one index. today is computed in the zone of the states. The pending changes are read from the first one
--- on, so that the floor rises as they are applied; four times as many as patients, since a patient may have several.
+-- on, so that the floor rises as they are applied. A patient may have several, so four times as many are read.
 CREATE OR REPLACE FUNCTION re.due_patients(organization text, most integer) RETURNS text[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
@@ -81,7 +81,7 @@ BEGIN
 END $$;
 
 -- Refreshes at most `most` of the patients that are due. remaining: others are due, or have become due meanwhile. busy:
--- another session holds the lock of the organization's row, or there is no such organization; nothing was done.
+-- another session holds the lock of the organization's row, or the organization does not exist. Then there is no change.
 CREATE OR REPLACE FUNCTION re.advance(
     organization text, most integer, OUT refreshed integer, OUT remaining boolean, OUT busy boolean)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

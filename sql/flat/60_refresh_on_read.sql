@@ -1,15 +1,16 @@
--- What a reader does that finds the derived data not current. The result is one of
+-- Called by a reader that finds the derived data outdated. The result is one of
 --
---   refreshed   they are current as of a moment after the read began, and this transaction holds the organization's
+--   refreshed   the data are current as of a moment after the read began, and this transaction holds the organization's
 --               lock
---   changed     another session has refreshed them meanwhile; try again
---   unavailable answer from the plain views: a refresh would take longer, is not allowed in this transaction, or has
---   failed
+--   changed     another session has refreshed them meanwhile, and the caller tries again
+--   unavailable the caller uses the plain query: a refresh would take longer, is not allowed in this transaction, or has
+--               failed
 --
 -- The plain query writes nothing. So an error that prevents a refresh, such as a full disk, a lock or a numeric
 -- overflow, does not prevent the response. A half-finished refresh is rolled back together with its lock. The caller
 -- receives a warning with an SQLSTATE of its own, and the error's SQLSTATE in the detail. After a failure a server sets
--- reengagement.catch_up to off for such an organization, for a while.
+-- reengagement.refresh_on_read to off for such an organization, for a while. Servers of the version before set
+-- reengagement.catch_up, which the next release no longer reads.
 CREATE OR REPLACE FUNCTION re.refresh_on_read(organization text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -18,7 +19,8 @@ DECLARE
 BEGIN
     -- With one snapshot for the whole transaction, a lock that another session has released is an error (40001).
     IF current_setting('transaction_read_only') = 'on' OR current_setting('transaction_isolation') <> 'read committed'
-        OR current_setting('reengagement.catch_up', true) = 'off' THEN
+        OR 'off' IN (current_setting('reengagement.refresh_on_read', true), current_setting('reengagement.catch_up', true))
+    THEN
         RETURN 'unavailable';
     END IF;
     IF bound_to <> organization AND re.is_bound() THEN
@@ -56,7 +58,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET lock_timeout = '200ms' AS $$
 DECLARE
-    patients bigint := (SELECT sum(counter.number) FROM re.cell counter
+    patients bigint := (SELECT sum(counter.number) FROM re.patient_count counter
         WHERE counter.organization_id = organization AND counter.last_contact_day = '-infinity');
     most integer := least(greatest(200, patients / 20), 5000);
     attempts integer := least(greatest(3, patients / 400), 250);
@@ -125,18 +127,19 @@ BEGIN
     LIMIT most;
 END $$;
 
--- For operators: the progress of each organization. marks: its pending changes.
+-- For operators: the progress of each organization.
 CREATE OR REPLACE VIEW re.status AS
 SELECT state.organization_id, state.generation,
     state.building_after IS NULL AS built, state.building_after,
-    pending.marks, pending.oldest_mark, now() - pending.oldest_mark AS oldest_mark_age,
+    pending.number AS pending_changes, pending.oldest AS oldest_pending_change,
+    now() - pending.oldest AS oldest_pending_change_age,
     state.advanced_at, state.built_at, state.time_zone, total.patients
 FROM re.organization_state state
 CROSS JOIN LATERAL (
-    SELECT count(*) AS marks, min(change.recorded_at) AS oldest_mark
+    SELECT count(*) AS number, min(change.recorded_at) AS oldest
     FROM re.pending_changes(state.organization_id, NULL) change
 ) pending
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(counter.number), 0)::bigint AS patients FROM re.cell counter
+    SELECT coalesce(sum(counter.number), 0)::bigint AS patients FROM re.patient_count counter
     WHERE counter.organization_id = state.organization_id AND counter.last_contact_day = '-infinity'
 ) total;

@@ -1,4 +1,4 @@
--- The patients who match a search (25_search_pieces), and those who come next in the order of names.
+-- The patients who match a search (25_search_pieces), and the next ones in the order of names.
 
 CREATE OR REPLACE FUNCTION re.matches(
     folded_name text, folded_email text, phone_digits text, term text, digits text) RETURNS boolean
@@ -58,7 +58,7 @@ BEGIN
     LIMIT most;
 END $$;
 
--- The same by reading all patients whose last contact lies in the intervals. Without a term all of them match.
+-- The same, read from all patients whose last contact is within the intervals. Without a term all of them match.
 CREATE OR REPLACE FUNCTION re.flat_matches(
     organization text, term text, digits text, first_days date[], last_days date[], most integer)
 RETURNS TABLE (patient_id text, risk_group smallint, last_contact_day date)
@@ -86,7 +86,7 @@ BEGIN
 END $$;
 
 -- The next patients in the order of names, read from the index of that order, at most `budget` patients far. Names of
--- more than 200 characters are in a second index, by their first 200 characters; they are rare.
+-- more than 200 characters are rare. They are in a second index, by their first 200 characters.
 CREATE OR REPLACE FUNCTION re.flat_names(
     organization text, term text, digits text, first_days date[], last_days date[], row_limit integer, budget integer,
     from_name text, from_id text)

@@ -62,7 +62,7 @@ BEGIN
     -- A null row_limit asks for all patients.
     few := coalesce(least(ceil(sqrt(row_limit::double precision * patients)), 500000), patients);
     IF by_name THEN
-        -- The whole name of the cursor's patient; the cursor may contain only its beginning.
+        -- The whole name of the cursor's patient. The cursor may contain only its beginning.
         from_name := CASE WHEN after_id IS NULL THEN '' ELSE coalesce((
             SELECT state.folded_name FROM re.patient_state state
             WHERE state.organization_id = organization AND state.patient_id = after_id AND state.risk_group IS NOT NULL

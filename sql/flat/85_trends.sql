@@ -30,8 +30,8 @@ BEGIN
     RETURN QUERY SELECT * FROM re.trends_of(daily, before);
 END $$;
 
--- How many patients were at least so many days from their last contact, day by day: today's numbers, less what has
--- changed since that day. new_at_risk and reengaged are the changes for 30 days.
+-- The number of patients with at least so many days since their last contact, on each day: today's numbers minus the
+-- changes after that day. new_at_risk and reengaged are the changes for 30 days.
 CREATE OR REPLACE FUNCTION re.flat_levels_by_day(organization text, first_day date, today date)
 RETURNS TABLE (day date, new_at_risk bigint, reengaged bigint,
     days_0 bigint, days_7 bigint, days_14 bigint, days_30 bigint, days_45 bigint)

@@ -1,14 +1,13 @@
--- The endpoints' functions: the flat answer, in the statement and so in the snapshot that also finds it current; where
--- it is not, caught up with; and where that is not to be had quickly, the plain answer, exact at any time and at worst
--- slow.
+-- The endpoints' functions. Each runs the flat query if the derived data are current in the snapshot of the same
+-- statement. Otherwise it refreshes the data and tries again. If a refresh would take too long, it runs the plain query,
+-- which is always exact but slow.
 --
--- This file runs on every migration, whatever has changed: for each pair re.plain_x and re.flat_x that the database
--- holds it makes re.x, with the plain twin's parameters and columns. A call waits for a migration's end before it looks
--- at any other function, and then names its columns, so that it gives those that its caller expects by the functions
--- that are there by then. A function that is planned while a migration goes on would lead to others that have been
--- dropped since.
+-- This file runs on every migration. For each pair re.plain_x and re.flat_x in the database it creates re.x, with the
+-- parameters and columns of the plain query. A call of re.x first waits for a running migration. Then it selects columns
+-- by name from the functions that exist after the migration, and so returns the columns that its caller expects. A
+-- statement that was planned during the migration would call functions that have been dropped since.
 
-CREATE TEMPORARY TABLE twin ON COMMIT DROP AS
+CREATE TEMPORARY TABLE counterpart ON COMMIT DROP AS
 WITH obsolete AS MATERIALIZED (
     SELECT o.name FROM pg_temp.obsolete() AS o(name)
 ), function AS MATERIALIZED (
@@ -22,13 +21,13 @@ FROM (SELECT substr(f.proname, length('plain_') + 1) AS name, f.* FROM function 
 FULL JOIN (SELECT substr(f.proname, length('flat_') + 1) AS name, f.* FROM function f WHERE f.proname ~ '^flat_') f
     USING (name, proargtypes);
 
--- A flat function that has no plain twin is a part of others; one that nothing calls lacks its twin.
-CREATE FUNCTION pg_temp.twin_faults() RETURNS SETOF text LANGUAGE sql AS $$
+-- A flat function without a plain counterpart is a part of others. If no function calls it, its counterpart is missing.
+CREATE FUNCTION pg_temp.counterpart_faults() RETURNS SETOF text LANGUAGE sql AS $$
     SELECT format('%s has no re.flat_%s with the same parameters', t.plain::regprocedure, t.name)
-    FROM pg_temp.twin t WHERE t.flat IS NULL
+    FROM pg_temp.counterpart t WHERE t.flat IS NULL
     UNION ALL
     SELECT format('%s has no re.plain_%s with the same parameters, and nothing else calls it', t.flat::regprocedure, t.name)
-    FROM pg_temp.twin t
+    FROM pg_temp.counterpart t
     WHERE t.plain IS NULL
         AND NOT EXISTS (SELECT FROM pg_depend d WHERE (d.refclassid, d.refobjid) = ('pg_proc'::regclass, t.flat))
         AND NOT EXISTS (SELECT FROM pg_proc p
@@ -36,7 +35,7 @@ CREATE FUNCTION pg_temp.twin_faults() RETURNS SETOF text LANGUAGE sql AS $$
                 AND strpos(p.prosrc, format('re.flat_%s(', t.name)) > 0)
     UNION ALL
     SELECT format('%s and %s give different columns', t.plain::regprocedure, t.flat::regprocedure)
-    FROM pg_temp.twin t
+    FROM pg_temp.counterpart t
     WHERE pg_get_function_result(t.plain) <> pg_get_function_result(t.flat)
 $$;
 
@@ -54,7 +53,7 @@ WITH pair AS (
                 WHERE y.oid = p.prorettype),
             't.*') AS columns,
         ARRAY['search_path=pg_catalog, pg_temp', 'plan_cache_mode=force_generic_plan', 'jit=off', 'enable_seqscan=off'] AS settings
-    FROM pg_temp.twin t JOIN pg_proc p ON p.oid = t.plain
+    FROM pg_temp.counterpart t JOIN pg_proc p ON p.oid = t.plain
     WHERE t.flat IS NOT NULL
 ), dispatcher AS (
     SELECT p.*, format($format$
@@ -90,7 +89,7 @@ ORDER BY d.object;
 
 DO $$
 DECLARE
-    faults text := (SELECT string_agg(f, '; ') FROM pg_temp.twin_faults() f);
+    faults text := (SELECT string_agg(f, '; ') FROM pg_temp.counterpart_faults() f);
     dispatcher record;
     generated text[] := '{}';
 BEGIN

@@ -16,9 +16,9 @@
 --      today (30_fresh_state), which is part of the state. A response and its probe have the same now, that of their
 --      transaction. So now may go back and forth.
 --
--- No time-out is involved, and no memory of a server: each server's next probe sees what another server has written. A
--- row that is not current gives no row here. A migration rewrites every row, so a new definition of a number changes
--- the state.
+-- The check needs neither a timeout nor a server's memory: each server's next probe sees the writes of the others. A row
+-- that is not current gives no row here. A migration rewrites every row, so a new definition of a number changes the
+-- state.
 --
 -- A caller may set reengagement.organization in the same statement: FROM (SELECT set_config(…) AS organization OFFSET
 -- 0) bound CROSS JOIN LATERAL re.probe(bound.organization). Both tables are then read by the value that set_config

@@ -127,7 +127,7 @@ RETURN CASE
     ELSE 4
 END;
 
--- How far the success rate moved from the period before, s0 of n0, to s1 of n1: from whole numbers, hence exact.
+-- The change of the success rate: s0 of n0 in the period before, s1 of n1 in this one. It is exact, from whole numbers.
 CREATE OR REPLACE FUNCTION re.change_pct(s1 bigint, n1 bigint, s0 bigint, n0 bigint) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
@@ -141,7 +141,7 @@ CREATE OR REPLACE FUNCTION re.rate_trend(change_pct numeric) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN change_pct > 5.0 THEN 'improving' WHEN change_pct < -5.0 THEN 'declining' ELSE 'stable' END;
 
--- By more than 5 %, in whole numbers; from 0 anything is a rise.
+-- A trend is a change of more than 5 %, computed in whole numbers. From 0 any number is an increase.
 CREATE OR REPLACE FUNCTION re.count_trend(before bigint, after bigint) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE

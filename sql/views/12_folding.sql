@@ -1,8 +1,8 @@
 -- Folding: the form of a text without case and accents, in which searches compare and names are sorted
 -- (docs/definitions.md, section 5). A database owner who is no superuser may create the extension unaccent. If it
--- exists in another schema, that one is used: the function depends on it and not on its name. The function is STABLE as
--- unaccent is, whose rules are a file of the server; other rules need a rebuild. Where PostgreSQL was built without
--- ICU, its own collation with Unicode's full case mapping gives the same lower case.
+-- exists in another schema, the function uses that one: it depends on the extension and not on its name. The function is
+-- STABLE, as unaccent is, whose rules are a file of the server. Other rules need a rebuild. If PostgreSQL was built
+-- without ICU, its own collation with Unicode's full case mapping gives the same lower case.
 CREATE EXTENSION IF NOT EXISTS unaccent SCHEMA public;
 
 DO $$
@@ -28,7 +28,7 @@ CREATE OR REPLACE FUNCTION re.digits(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN regexp_replace(value, '[^0-9]', '', 'g');
 
--- The folded text that a search looks for in names and e-mail addresses; null without a search.
+-- The folded text that a search looks for in names and e-mail addresses. Null without a search.
 CREATE OR REPLACE FUNCTION re.search_text(wanted text) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -40,7 +40,7 @@ BEGIN
     RETURN folded;
 END $$;
 
--- The digits that it looks for in phone numbers; null if the text cannot be part of one.
+-- The digits that a search looks for in phone numbers. Null if the text cannot be part of one.
 CREATE OR REPLACE FUNCTION re.search_digits(wanted text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN wanted ~ '^[-0-9 +().]*$' AND length(re.digits(wanted)) >= 3 THEN re.digits(wanted) END;

@@ -10,7 +10,7 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) clock;
 
--- The same for one organization; in UTC where it has no row.
+-- The same for one organization. If it has no row, the time zone is UTC.
 CREATE OR REPLACE FUNCTION re.clock_of(organization text)
 RETURNS TABLE (now timestamptz, today date, time_zone text)
 LANGUAGE sql STABLE

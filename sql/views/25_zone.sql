@@ -1,7 +1,7 @@
 -- PostgreSQL may no longer know a zone that it knew when the zone was set: a new release of the zone database drops a
 -- name or moves it to a package that is not installed. Only the organizations with that zone are affected.
 
--- The day, or null if the zone is unknown; for queries over several organizations, and for a zone stored earlier.
+-- The day, or null if the zone is unknown. For queries over several organizations, and for a zone stored earlier.
 CREATE OR REPLACE FUNCTION re.day_or_null(at timestamptz, time_zone text) RETURNS date
 LANGUAGE plpgsql STABLE AS $$
 BEGIN

@@ -44,9 +44,9 @@ BEGIN
     ORDER BY day.day;
 END $$;
 
--- How many patients were at least so many days from their last contact, on each day on which that changed, and day by
--- day from there on. The numbers are sums of changes: an interval with the same last contact reaches each number of
--- days at most once and ends at most once. So no day counts all patients.
+-- The number of patients with at least so many days since their last contact: on each day on which it changed, and then
+-- day by day. The numbers are sums of changes. An interval with the same last contact reaches each number of days at
+-- most once and ends at most once, so all patients need not be counted for each day.
 CREATE OR REPLACE FUNCTION re.levels_by_day(organization text, first_day date, today date)
 RETURNS TABLE (day date, new_at_risk bigint, reengaged bigint,
     days_0 bigint, days_7 bigint, days_14 bigint, days_30 bigint, days_45 bigint)
@@ -118,7 +118,7 @@ BEGIN ATOMIC
     WINDOW so_far AS (ORDER BY total.day);
 END;
 
--- The attempts of each day that has any, and how many of them have converted.
+-- The attempts of each day that has any, and the number of them that have converted.
 CREATE OR REPLACE FUNCTION re.outreach_by_day(organization text, first_day date, last_day date)
 RETURNS TABLE (day date, sms bigint, email bigint, phone bigint,
     sms_successes bigint, email_successes bigint, phone_successes bigint, converted bigint)

@@ -1,16 +1,18 @@
--- Why a login could lay the server's role aside, one row a reason; none where it is bound whatever it does.
+-- The reasons why a login could leave the server's role and read more than one organization, one row for each. A login
+-- that remains bound in any case has none.
 --
--- Who runs a statement as the server may say SET ROLE: NONE, which makes it the login itself, or any role that the
--- login is a member of. So each of these must be bound (re.is_bound), or have no right on anything of ours. Nor may any
--- of them, bound or not, read a site's view of ours: policies do not hold for the tables' owner, whose view it may be,
--- nor in a materialized view, which is a copy. By the catalogs of this moment, which are everybody's to read; that a
--- membership gives nothing (INHERIT FALSE, SET FALSE) is not looked at where its role is nobody's to be a member of.
+-- A statement that runs as the server can execute SET ROLE NONE, which makes it the login itself, or SET ROLE to any
+-- role that the login is a member of. Each of these roles must therefore be bound (re.is_bound), or have no right on
+-- any object of this project. None of them, bound or not, may read a site's view of these tables: policies do not apply
+-- to the tables' owner, who may own that view, nor to a materialized view, which is a copy. The current catalogs decide,
+-- which every role may read. A membership counts even if it grants nothing (INHERIT FALSE, SET FALSE), except one in
+-- reengagement_bound.
 CREATE OR REPLACE FUNCTION re.login_faults(login name) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 WITH RECURSIVE self AS MATERIALIZED (
     SELECT r.* FROM pg_roles r WHERE r.rolname = login
 ), reach AS MATERIALIZED (
-    -- A superuser is a member of all, which says no more.
+    -- A superuser is a member of every role, so its memberships show nothing further.
     SELECT r.*, r.oid = s.oid AS is_self, EXISTS (
         -- As in re.is_bound.
         SELECT FROM pg_auth_members m
@@ -23,7 +25,7 @@ WITH RECURSIVE self AS MATERIALIZED (
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm') AND (n.nspname = 're' OR n.nspname = 'public' AND c.relname = ANY (re.public_names()))
 ), reader (oid) AS (
-    -- What reads ours, and what reads that.
+    -- The views that read the tables, and the views that read those.
     SELECT oid FROM relation
     UNION
     SELECT w.ev_class
