@@ -182,3 +182,15 @@ def test_links_lead_somewhere(document):
         if not target.exists() or anchor and anchor not in anchors(target.resolve().relative_to(Path(ROOT).resolve())):
             broken.add(link)
     assert not broken
+
+
+def test_headings_that_are_named_exist():
+    """A comment or a document names a section as `page.md, "Heading"`."""
+    pages = {Path(name).name: name for name in DOCUMENTS}
+    broken = set()
+    for path in TRACKED:
+        text = re.sub(r"\s*\n\s*(?:///?|#|--)?\s*", " ", (ROOT / path).read_text(errors="ignore"))
+        for page, heading in re.findall(r'([\w-]+\.md)(?:`|\]\([^)]*\))?, "([^"]+)"', text):
+            if page in pages and slug(heading) not in anchors(pages[page]):
+                broken.add(f'{path}: {page}, "{heading}"')
+    assert not broken
