@@ -6,7 +6,7 @@ import Threads
 /// Checks at the start and periodically that the database objects behind responses and isolation are intact.
 ///
 /// A database function lists the errors (``Subject``). Changes are logged, the errors are counted, and the server is
-/// not ready while there are any (definitions.md, "What answers rest on").
+/// not ready while there are any (definitions.md, "The foundation").
 final class FoundationWatch: Sendable {
     /// Runs a query that is bound to no organization.
     typealias Database = @Sendable (_ query: Query) throws(PostgreSQLError) -> QueryResult
