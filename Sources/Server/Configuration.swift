@@ -65,7 +65,7 @@ public struct Configuration: Sendable {
     /// The maximum size of the response cache in bytes. It is also the default.
     private static let largestAnswerCache = 16 * 1024 * 1024
 
-    /// Reads the variables that the README lists.
+    /// Reads the variables of docs/running.md, "Environment".
     ///
     /// - Parameters:
     ///   - cores: the number of processors, which defaults depend on.

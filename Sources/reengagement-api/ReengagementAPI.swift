@@ -7,7 +7,7 @@ struct ReengagementAPI: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reengagement-api",
         abstract: "Answers the Reengagement API behind nginx, over FastCGI.",
-        discussion: "It is configured by environment variables alone; the README lists them.",
+        discussion: "It is configured by environment variables alone; docs/running.md lists them.",
         version: serverVersion)
 
     @Flag(help: "Check the environment, report each error, and exit.")

@@ -5,6 +5,7 @@ import re
 
 import yaml
 
+from documents import SERVER_VARIABLES, documented_variables
 from stack import ROOT
 
 HERE = ROOT / "nginx/containers"
@@ -78,19 +79,9 @@ def test_every_setting_is_in_the_example():
         assert used <= example | set(SETTINGS), (file, used - example)
 
 
-def readme_variables():
-    """Yields the variables of the README's table with their defaults, one per name."""
-    table = re.search(r"\| variable \| meaning \| default \|\n(.*?)\n\n", (ROOT / "README.md").read_text(),
-                      re.DOTALL)[1]
-    for line in table.splitlines()[1:]:
-        names, _, default = re.fullmatch(r"\| (.*?) \| (.*) \| ?(.*) \|", line).groups()
-        names, defaults = re.findall(r"`([A-Z_]+)`", names), [text.strip("`") for text in default.split(", ")]
-        yield from zip(names, defaults if len(defaults) == len(names) else [default] * len(names))
-
-
 def test_the_example_documents_the_actual_defaults():
     example = dict(re.findall(r"^#?([A-Z][A-Z_]+)=(.*)$", (HERE / ".env.example").read_text(), re.MULTILINE))
-    readme, compared = dict(readme_variables()), set()
+    compared = set()
     for file in ("compose.yaml", "compose.site.yaml"):
         for name, default in re.findall(r"(?<!\$)\$\{([A-Z_]+):?-([^}]+)\}", (HERE / file).read_text()):
             if name in SETTINGS or "example.com" in example[name] or (file,
@@ -98,8 +89,8 @@ def test_the_example_documents_the_actual_defaults():
                 continue
             assert example[name] == default, (file, name)
             compared.add(name)
-    for name, default in readme.items():
-        if re.fullmatch(r"\d+|on|info|json", default.replace(",", "")):
+    for name, default in documented_variables().items():
+        if name in SERVER_VARIABLES | {"HTTPS_PORT", "HTTP_PORT"} and re.fullmatch(r"\d+|on|info|json", default):
             assert example[name] == default, name
             compared.add(name)
     assert len(compared) > 20, compared
@@ -116,20 +107,16 @@ def test_copied_files_exist_and_scripts_are_executable():
 
 
 def test_exactly_the_servers_variables_can_be_set():
-    known = set(re.findall(r"\b[A-Z][A-Z_]+\b", re.search(r"server_variables=\((.*?)\)", (
-        ROOT / "scripts/lib/variables.bash").read_text(), re.DOTALL)[1]))
     for name, services in (("local", LOCAL), ("site", SITE)):
         used = set(services["server"]["environment"])
         assert {variable.removesuffix("_FILE")
-                for variable in used - known} <= {"PGPASSWORD", "CLERK_JWT_KEY"}, used - known
+                for variable in used - SERVER_VARIABLES} <= {"PGPASSWORD", "CLERK_JWT_KEY"}, used - SERVER_VARIABLES
         # The image fixes the socket's path. The local set-up has its own database and role.
-        assert known - used == {"FCGI_LISTEN"} | ({"DATABASE_ROLE"} if name == "local" else set()), name
+        assert SERVER_VARIABLES - used == {"FCGI_LISTEN"} | ({"DATABASE_ROLE"} if name == "local" else set()), name
         fixed = {variable for variable, value in services["server"]["environment"].items()
                  if value is not None and "${" not in str(value)}
         assert fixed == {"PGPASSWORD_FILE"} | ({"DATABASE_URL", "CLERK_JWT_KEY_FILE"}
                                                if name == "local" else set()), name
-    # The list is the README's table without the ports, which belong to nginx.
-    assert known == {variable for variable, _ in readme_variables()} - {"HTTPS_PORT", "HTTP_PORT"}
 
 
 def test_the_runtime_has_the_libraries_of_the_build():

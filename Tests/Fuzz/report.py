@@ -2,12 +2,14 @@
 
 import re
 import sys
+from datetime import date
 from pathlib import Path
 
 HEAD = """# Results of the fuzzers
 
 Written by `make fuzz` (`SAVE=1`). [security-tests.md](../security-tests.md) describes each target and the findings.
-Coverage-guided inputs (libFuzzer) under the address sanitizer, {hours} of fuzzing in total, at commit {commit}.
+Coverage-guided inputs (libFuzzer) under the address sanitizer, {hours} of fuzzing in total, on {today}, at commit
+{commit}.
 
 """
 COLUMNS = ("target", "seconds", "inputs", "inputs a second", "edges reached", "inputs in the corpus", "slowest, s",
@@ -44,7 +46,7 @@ def main(logs, document=None, commit="unknown"):
     inputs, finds = sum(row["inputs"] for row in rows), sum(row["finds"] for row in rows)
     if document:
         hours = f"{total / 60:.0f} minutes"
-        Path(document).write_text(HEAD.format(hours=hours, commit=commit) + table(rows))
+        Path(document).write_text(HEAD.format(hours=hours, today=date.today(), commit=commit) + table(rows))
     print(f"{inputs:,} inputs in {total} s of fuzzing, {finds} finds")
 
 

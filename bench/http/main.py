@@ -13,7 +13,6 @@ import cold_start
 import contestants
 import grow
 import loading
-import locks
 import measure
 import plots
 import report
@@ -142,11 +141,9 @@ def measured(run):
         say("== by connections and workers")
         result["connections"] = grow.by_connections(bench)
         result["workers"] = grow.by_workers(bench, lambda workers: run.restart(bench, workers))
-    say("== the token's check and the locks")
+    say("== the token's check and the cold start")
     result["token_check_us"] = token_check.microseconds(bench)
     result["cold_start_ms"] = cold_start.milliseconds(run.where)
-    # Last, because it ends the server.
-    result["locks"] = locks.measured(run.stack, run.directory, bench)
     result["targets"] = targets(plan.first, run.lengths, result)
     return result
 
@@ -186,7 +183,6 @@ def main(directory):
             run.others.stop()
     print(report.main_table(plan, result["found"]), "\n")
     print(report.targets_table(result["targets"]), "\n")
-    print(report.locks_table(result["locks"]), "\n")
     save(plan, result)
     for error in result["errors"]:
         print(f"ERRORS: {error}")

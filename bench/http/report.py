@@ -1,6 +1,7 @@
 """The tables, as Markdown and as JSON."""
 
 from cells import COMPARED, COMPUTED, OTHERS, PATHS, SERVERS
+from machine import occasion
 from markdown import number, paragraph, rounded, short, table
 from plan import CONNECTIONS
 from targets import web_cpu
@@ -39,23 +40,6 @@ def memory_table(memory):
     lines = [[f"{each[who]['requests']:,}", who, f"{each[who]['mb'][0]:.1f}", f"{each[who]['mb'][1]:.1f}"]
              for each in memory for who in each]
     return table(["requests", "", "resident MB", "proportional MB"], lines)
-
-
-def locks_table(found):
-    rows = [[each["lock"], each["threads"], number(each["per_request"]), f"{each['waited']:.2%}",
-             f"{each['interrupted']:.2%}", f"{each['mean_ns']:,.0f}", f"{each['most_below_ns']:,}"]
-            for each in found["locks"]]
-    return table(["lock", "threads", "a request", "waited for", "interrupted", "mean ns", "99 of 100 below, ns"], rows)
-
-
-def locks_aid(found):
-    return paragraph(
-        f"From {found['requests']:,} requests of mixed kind, writes included, to a server with a library that measures each "
-        "mutex. Mutexes of Swift and the libraries would be in the table too if one request in a hundred took them. "
-        "*lock* is the source file that takes it, and *threads* the number of threads that take the same mutex. The mean is "
-        "over holds that began without a wait and in which the thread was not interrupted. In *interrupted* holds the thread "
-        f"lost its core. The mean excludes the {found['empty_ns']:.0f} ns of an empty hold, and the last column includes "
-        "them.")
 
 
 def facts(plan, result):
@@ -108,7 +92,7 @@ def closing_line(result):
 
 def markdown(plan, result):
     lines = ["# Requests a second, and the CPU of each", "",
-             paragraph("Made by `make bench`. [performance.md](../performance.md) explains where the time goes. "
+             paragraph(f"Written by `make bench` {occasion()}. [performance.md](../performance.md) explains where the time goes. "
                        + facts(plan, result)), "",
              "![CPU of a request](http.svg)", "",
              "## Compared with FastAPI and php-fpm", "",
@@ -116,7 +100,6 @@ def markdown(plan, result):
              ratios(plan, result["found"]), "",
              "## Targets", "", closing_line(result) + ".", "", targets_table(result["targets"]), "",
              "## Everything", "", reading_aid(result), "", main_table(plan, result["found"]), "",
-             "## Locks", "", locks_aid(result["locks"]), "", locks_table(result["locks"]), "",
              "## Memory", "", memory_table(result["memory"]), ""]
     if result.get("connections"):
         lines += ["## By connections and workers", "",

@@ -1,14 +1,12 @@
 """The targets, as ratios within the run, and the measured values."""
 
 from cells import COMPARED, COMPUTED, CONSTANT, FASTAPI, GETS, LOOKUP, PHP, POST, SERVERS, SMALL_BODY, STATEMENT, UNCHANGED, Cell
-from locks import worst
 
 ENOUGH = 1_000_000  # requests before the memory is compared
 MOST_MEMORY = 40.0  # MB
 MOST_GROWTH = 2.0  # MB from the first round's end to the last
 LONGEST_START = 200.0  # ms
 LONGEST_TOKEN_CHECK = 3  # µs
-LONGEST_HOLD = 1.0  # µs
 
 
 def web_cpu(found):
@@ -79,17 +77,9 @@ def memory_targets(memory):
                           last["mb"][0] - memory[1][who]["mb"][0], MOST_GROWTH)
 
 
-def lock_targets(found):
-    longest = worst(found)
-    yield at_most(f"mean hold of a lock that all workers use, µs; the longest is {longest['lock']}",
-                  longest["mean_ns"] / 1000, LONGEST_HOLD)
-
-
 def targets(size, bodies, result):
     found = result["found"]
     return [*cpu_targets(size, found), *computed_targets(size, found), *unchanged_targets(size, found, bodies),
             *spread_targets(found), *memory_targets(result["memory"]),
             at_most("from the start of the process to the first response, ms", result["cold_start_ms"], LONGEST_START),
-            at_most("check of a cached token, median, µs", result["token_check_us"],
-                    LONGEST_TOKEN_CHECK),
-            *lock_targets(result["locks"])]
+            at_most("check of a cached token, median, µs", result["token_check_us"], LONGEST_TOKEN_CHECK)]

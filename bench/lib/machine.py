@@ -1,10 +1,18 @@
-"""The machine of a run, and the versions."""
+"""The machine of a run, its date, and the versions."""
 
 import subprocess
+from datetime import date
+from pathlib import Path
 
 
 def first_word_after(text, marker):
     return text.split(marker, 1)[1].split()[0] if marker in text else "unknown"
+
+
+def occasion():
+    commit = subprocess.run(["git", "-C", Path(__file__).parent, "rev-parse", "--short", "HEAD"], capture_output=True,
+                            text=True).stdout.strip()
+    return f"on {date.today()}, at commit {commit or 'unknown'}"
 
 
 def machine(operator, settings):

@@ -1,5 +1,6 @@
 """The tables, as Markdown and as JSON."""
 
+from machine import occasion
 from markdown import number, paragraph, rounded, short, table
 from targets import ratio
 
@@ -115,7 +116,8 @@ def markdown(plan, asked, result):
     rates = "; ".join(f"{name} {rate:,.0f}" for name, rate in result["reads_per_second"].items())
     return "\n".join([
         "# Reads and writes by the size of the clinic", "",
-        paragraph("Made by `make bench-scale`. [scaling.md](../scaling.md) explains the figures. " + facts(result["machine"])), "",
+        paragraph(f"Written by `make bench-scale` {occasion()}. [scaling.md](../scaling.md) explains the figures. "
+                  + facts(result["machine"])), "",
         paragraph("Left: GET through nginx over HTTPS, one client on a persistent connection, alternating between the sizes. "
                   "Right: the plain views, which count the same figures from the source rows, as prepared statements in the "
                   "database alone. Each plain result was compared with the counters in one snapshot. The sign `>` means that "

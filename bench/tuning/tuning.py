@@ -3,11 +3,11 @@
 import os
 import statistics
 import sys
-from datetime import date
 from pathlib import Path
 
 import protocol
 from instructions import instructions
+from machine import occasion
 from variants import ENDPOINTS, EXPERIMENTS, ROOT, Variant, bench_stack
 
 ROUNDS, DURATION = int(os.environ.get("ROUNDS", "5")), float(os.environ.get("DURATION", "3"))
@@ -68,7 +68,7 @@ def main():
     if os.environ.get("SAVE"):
         name = "instructions" if os.environ.get("INSTRUCTIONS") else "tuning"
         title = "Instructions of a request" if name == "instructions" else "The effect of each setting"
-        head = f"# {title}\n\nWritten by `bench/tuning/run` on {date.today()}.\n\n"
+        head = f"# {title}\n\nWritten by `bench/tuning/run` {occasion()}.\n\n"
         Path(ROOT / f"docs/bench/{name}.md").write_text(head + text)
 
 

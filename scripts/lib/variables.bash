@@ -1,6 +1,6 @@
-# The variables that change what a stack does. Tests and benchmarks start without those of their caller.
+# The variables that change a stack. Tests and benchmarks start without those of their caller.
 
-# The server's variables (README, "Configuration").
+# Read by the server (docs/running.md, "Environment").
 server_variables=(
     DATABASE_URL DATABASE_ROLE DATABASE_LOGIN DB_POOL_SIZE DB_ACQUIRE_TIMEOUT_MS DB_STATEMENT_TIMEOUT_MS
     FCGI_LISTEN WORKER_THREADS CLERK_JWT_KEY CLERK_JWKS_FILE CLERK_JWKS_URL CLERK_JWKS_CA_FILE
@@ -9,7 +9,7 @@ server_variables=(
     TOKEN_DENY_FILE KEYS_MAX_AGE IDLE_LOGOFF_MIN
 )
 
-# The further variables of scripts/stack and scripts/token, and those that a supervisor sets for the server.
+# Read by scripts/stack and scripts/token in addition. A supervisor sets the last two for the server.
 stack_variables=(
     STACK_DIR STACK_DEMO STACK_NGINX STACK_PAGES DEV_SIGN_IN HTTPS_PORT HTTP_PORT ORG TOKEN_TTL SUBJECTS
     LISTEN_FDS LISTEN_PID
