@@ -81,7 +81,7 @@ public final class Exchange {
 
     deinit {
         // nginx waits for the end of every request that it began.
-        answer(head: [], body: [])
+        respond(head: [], body: [])
         request.deallocate()
     }
 
