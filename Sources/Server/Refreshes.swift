@@ -17,7 +17,8 @@ final class Refreshes: Sendable {
     /// Binds a transaction to an organization that is not to be refreshed. It may run in the place of a probe, as its
     /// first columns are those of a probe that finds no state.
     private static let bindPlainly = Statement.binding(
-        "bind_plainly", columns: ["NULL AS state", "NULL AS now"], settings: ["reengagement.catch_up": "off"])
+        "bind_plainly", columns: ResponseCache.Column.names.map { "NULL AS \($0)" },
+        settings: ["reengagement.catch_up": "off"])
 
     private let failed = Monitor(FailedOrganizations())
     // Outside the lock, since every request reads it.

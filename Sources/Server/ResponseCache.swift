@@ -16,7 +16,7 @@ import Threads
 final class ResponseCache: Sendable {
     /// Runs ``probe``, and a query after it in the same transaction. Returns the rows of each.
     typealias Database =
-        @Sendable (_ probe: Statement, _ query: Query?, _ organization: String) throws(PostgreSQLError) -> [QueryResult]
+        @Sendable (_ probe: Statement, _ query: Query?, _ organization: String) throws(PostgreSQLError) -> BoundResults
 
     /// The contents now, and the counts since the start.
     struct Statistics {
@@ -27,11 +27,16 @@ final class ResponseCache: Sendable {
         var bytes = 0
     }
 
+    /// The columns of ``probe``, and the first ones of a statement that may run in its place.
+    enum Column: Int, SelectedColumn {
+        case state, now
+    }
+
     /// Reads the state of an organization. It also binds the transaction to the organization, which saves a statement.
     static let probe = Statement(
         name: "probe",
         sql: """
-            SELECT p.state, p.now
+            SELECT \(Column.selected)
             FROM (SELECT set_config('reengagement.organization', $1, true) AS organization, \(Statement.afresh) OFFSET 0) b
             CROSS JOIN LATERAL re.probe(b.organization) p
             """)
@@ -75,8 +80,7 @@ final class ResponseCache: Sendable {
             _ = store.withLock { $0.remove(key) { $0 === cached } }
         }
         let results = try database(Self.probe, query, organization)
-        guard results.count == 2 else { throw .unexpectedResult("\(results.count) results") }
-        return .computed(results[1], key, State(results))
+        return .computed(try results.rows(), key, State(results))
     }
 
     /// The response of `endpoint`, for whose query and cache key ``find(_:cacheKey:organization:)`` was called.
@@ -102,10 +106,10 @@ final class ResponseCache: Sendable {
         let text: [UInt8]
         let now: [UInt8]
 
-        init?(_ results: [QueryResult]) {
-            guard let rows = results.first, rows.rowCount == 1 else { return nil }
-            let field = { (column: Int) in rows[0].withBytes(column) { $0.map(Array.init) } }
-            guard let text = field(0), let now = field(1) else { return nil }
+        init?(_ results: BoundResults) {
+            guard results.binding.rowCount == 1 else { return nil }
+            let row = results.binding[0]
+            guard let text = row.bytes(Column.state), let now = row.bytes(Column.now) else { return nil }
             self.text = text
             self.now = now
         }
