@@ -33,6 +33,11 @@ public protocol Endpoint: Sendable {
     init(_ call: Call) throws(Problem)
 
     var query: Query { get }
+    /// A query that `/ready` runs, and that writes nothing. Nil is an error that the tests find. An endpoint that writes,
+    /// or that has a required parameter, defines its own.
+    ///
+    /// - Parameter organization: an id that does not exist.
+    static func readinessQuery(organization: String) -> Query?
     /// Cache key for the content of the response beyond the rows of ``query``. Nil disables caching.
     ///
     /// A cached response is reused until data of its organization change. The time at ``Response/answeredAt`` is
@@ -58,11 +63,24 @@ public protocol Endpoint: Sendable {
 extension Endpoint {
     public static var method: Method { .get }
     public static var isRepeatable: Bool { true }
+    public static func readinessQuery(organization: String) -> Query? {
+        isRepeatable ? query(organization: organization, body: "{}") : nil
+    }
     public var cacheKey: String? { nil }
     public var filter: [(name: StaticString, value: String)] { [] }
     public var patientSought: String? { nil }
     public static func patientSought(in body: () -> [UInt8]?) -> String? { nil }
     public func problem(for state: SQLState) -> Problem? { nil }
+}
+
+extension Endpoint {
+    /// The query of a request without parameters and with this body; nil if it is refused.
+    static func query(organization: String, body: String) -> Query? {
+        let request = Request(method: method.rawValue, target: Array("/".utf8))
+        let call = Call(
+            organization: organization, subject: "", patientID: "none", request: request, body: Array(body.utf8))
+        return try? Self(call).query
+    }
 }
 
 /// The method of an endpoint. Each path also accepts OPTIONS, and each path with GET also HEAD.

@@ -61,22 +61,16 @@ public struct Route: Sendable {
     ]
 }
 
-/// The queries of the endpoints, for a check that they can be executed.
+/// The routes, for the parts of the server that need all endpoints.
 public enum Routes {
-    /// Returns the queries of all endpoints that only read, and of ``LogOutreach``, which looks up its patient before
-    /// it writes.
+    /// A query of every endpoint, by which `/ready` finds out whether the database can answer it.
     ///
-    /// - Parameter organization: an id that does not exist.
-    public static func harmlessQueries(organization: String) -> [Query] {
-        let request = Request(method: "GET", target: Array("/".utf8))
-        let call = Call(
-            organization: organization, subject: "", patientID: "none", request: request,
-            body: Array(#"{"patient_id": "none", "method": "sms", "outcome": "failed"}"#.utf8))
-        return Route.all.compactMap { route in
-            guard case .endpoint(let endpoint) = route.target, endpoint.isRepeatable || endpoint == LogOutreach.self
-            else { return nil }
-            // An endpoint with a required parameter has no query here.
-            return try? endpoint.init(call).query
-        }
+    /// - Parameter organization: one that does not exist.
+    public static func readinessQueries(organization: String) -> [Query] {
+        endpoints.compactMap { $0.readinessQuery(organization: organization) }
+    }
+
+    static var endpoints: [any Endpoint.Type] {
+        Route.all.compactMap { if case .endpoint(let endpoint) = $0.target { endpoint } else { nil } }
     }
 }

@@ -85,9 +85,10 @@ public final class ConnectionPool: Sendable {
     /// - Returns: the rows of the binding statement and of the query.
     public func run(
         binding: Statement, then query: Query?, organization: String
-    ) throws(PostgreSQLError) -> [QueryResult] {
+    ) throws(PostgreSQLError) -> BoundResults {
         try run(repeatable: true) { connection throws(PostgreSQLError) in
-            try connection.run(binding: binding, query.map { [$0] } ?? [], organization: organization)
+            let results = try connection.run(binding: binding, query.map { [$0] } ?? [], organization: organization)
+            return BoundResults(binding: results[0], query: results.dropFirst().first)
         }
     }
 

@@ -17,11 +17,16 @@ final class AuditSeals: Sendable {
     private static let longestAtEnd = Duration.seconds(1)
     private static let pauseAtEnd = Duration.milliseconds(50)
 
+    private enum Column: Int, SelectedColumn {
+        case number, digest, entries, remaining, age
+    }
+
     private static let seal = Statement(
         name: "seal_audit",
-        sql:
-            "SELECT number, digest, entries, remaining, ceil(unsealed_seconds)::bigint FROM re.seal_audit($1::interval)"
-    )
+        sql: """
+            SELECT \(Column.selected)
+            FROM re.seal_audit($1::interval) CROSS JOIN LATERAL (SELECT ceil(unsealed_seconds)::bigint AS age) unsealed
+            """)
 
     private let database: Database
     private let logger: Logger
@@ -71,14 +76,16 @@ final class AuditSeals: Sendable {
         let asked = ContinuousClock.now
         let row = try database(Query(Self.seal, [pause]))[0]
         // NULL while another server seals. That server reports the age.
-        if let age = row.int(4) {
+        if let age = row.int(Column.age) {
             allSealedBy.withLock { $0 = max($0 ?? asked - .seconds(age), asked - .seconds(age)) }
         }
-        if let number = row.int(0), let digest = row.text(1) {
+        if let number = row.int(Column.number), let digest = row.text(Column.digest) {
             logger.info(
                 "the audit has been sealed",
-                metadata: ["number": "\(number)", "digest": "\(digest)", "entries": "\(row.int(2) ?? 0)"])
+                metadata: [
+                    "number": "\(number)", "digest": "\(digest)", "entries": "\(row.int(Column.entries) ?? 0)",
+                ])
         }
-        return (row.text(3) == "t", row.int(4) == 0)
+        return (row.bool(Column.remaining) ?? false, row.int(Column.age) == 0)
     }
 }

@@ -36,18 +36,13 @@ struct Database: Sendable {
         guard let binding = refreshes.plainBinding(organization) else {
             return try pool.run(query, organization: organization)
         }
-        return try last(of: pool.run(binding: binding, then: query, organization: organization))
+        return try pool.run(binding: binding, then: query, organization: organization).rows()
     }
 
     /// Runs a probe, which binds the transaction, and then a query in it. Returns the rows of each.
-    func run(probe: Statement, then query: Query?, organization: String) throws(PostgreSQLError) -> [QueryResult] {
+    func run(probe: Statement, then query: Query?, organization: String) throws(PostgreSQLError) -> BoundResults {
         if let error = login.troubleBeforeProof { throw error }
         return try pool.run(
             binding: refreshes.plainBinding(organization) ?? probe, then: query, organization: organization)
-    }
-
-    private func last(of results: [QueryResult]) throws(PostgreSQLError) -> QueryResult {
-        guard let last = results.last else { throw .unexpectedResult("no results") }
-        return last
     }
 }

@@ -12,7 +12,9 @@ extension FoundationWatch.Subject {
     /// The check that row-level security applies to the login in any role (`sql/views/40_login.sql`).
     static func login(_ policy: DatabaseLogin) -> Self {
         Self(
-            statement: Statement(name: "login_faults", sql: "SELECT f FROM re.login_faults(session_user) f"),
+            statement: Statement(
+                name: "login_faults",
+                sql: "SELECT \(FoundationWatch.Column.selected) FROM re.login_faults(session_user) AS fault"),
             code: .unboundLogin, pause: .seconds(10), purpose: "the login",
             wrong: "the login of DATABASE_URL could leave DATABASE_ROLE and see every organization",
             rightAgain: "the login of DATABASE_URL is bound again",

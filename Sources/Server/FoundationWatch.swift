@@ -16,6 +16,11 @@ final class FoundationWatch: Sendable {
         var faults: [String]?
     }
 
+    /// The columns of a check's statement.
+    enum Column: Int, SelectedColumn {
+        case fault
+    }
+
     /// A check: its statement and its log messages.
     struct Subject: Sendable {
         /// Returns a row for each error.
@@ -36,7 +41,8 @@ final class FoundationWatch: Sendable {
 
         /// Compares the database with its state after the last migration (`sql/foundation`).
         static let foundation = Subject(
-            statement: Statement(name: "foundation_faults", sql: "SELECT fault FROM re.foundation_faults()"),
+            statement: Statement(
+                name: "foundation_faults", sql: "SELECT \(Column.selected) FROM re.foundation_faults()"),
             code: SQLState("REFND"), pause: .seconds(60), purpose: "the foundation",
             wrong: "the foundation of responses and isolation differs from the state after migrate: run migrate",
             rightAgain: "the foundation of responses and isolation is complete again",
@@ -109,7 +115,7 @@ final class FoundationWatch: Sendable {
     }
 
     private func ask() throws(PostgreSQLError) -> [String] {
-        try database(Query(subject.statement)).rows.compactMap { $0.text(0) }
+        try database(Query(subject.statement)).rows.compactMap { $0.text(Column.fault) }
     }
 
     private func note(_ faults: [String]) {

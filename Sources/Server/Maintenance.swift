@@ -31,14 +31,27 @@ final class Maintenance: Sendable {
     /// How often the audit's monthly partitions are checked. They are created three months ahead.
     private static let betweenPartitions = Duration.seconds(300)
 
+    private enum DueColumn: Int, SelectedColumn {
+        case organization
+    }
+
+    private enum RestColumn: Int, SelectedColumn {
+        case entries
+    }
+
+    private enum AdvanceColumn: Int, SelectedColumn {
+        case refreshed, remaining
+    }
+
     private static let due = Statement(
-        name: "organizations_due", sql: "SELECT * FROM re.organizations_due($1::int, $2::text[])")
+        name: "organizations_due",
+        sql: "SELECT \(DueColumn.selected) FROM re.organizations_due($1::int, $2::text[]) AS organization")
     private static let makePartitions = Statement(
         name: "make_audit_partitions", sql: "SELECT re.make_audit_partitions()")
     private static let countRest = Statement(
-        name: "audit_rest_entries", sql: "SELECT re.audit_rest_entries()")
+        name: "audit_rest_entries", sql: "SELECT \(RestColumn.selected) FROM re.audit_rest_entries() AS entries")
     private static let advance = Statement(
-        name: "advance", sql: "SELECT refreshed, remaining FROM re.advance($1, $2::int)")
+        name: "advance", sql: "SELECT \(AdvanceColumn.selected) FROM re.advance($1, $2::int)")
 
     init(
         database: @escaping Database, refreshes: Refreshes, logger: Logger, pause: Duration = .seconds(1),
@@ -84,7 +97,7 @@ final class Maintenance: Sendable {
 
     private func makePartitions() -> Bool {
         do throws(PostgreSQLError) {
-            let entries = try database(Query(Self.countRest), "")[0].int(0)
+            let entries = try database(Query(Self.countRest), "")[0].int(RestColumn.entries)
             rest.withLock { $0 = entries }
             _ = try database(Query(Self.makePartitions), "")
             return true
@@ -101,7 +114,7 @@ final class Maintenance: Sendable {
         do throws(PostgreSQLError) {
             due = try database(Query(Self.due, [String(Self.organizationsAtOnce), ArrayLiteral.text(of: waiting)]), "")
                 .rows
-                .compactMap { $0.text(0) }
+                .compactMap { $0.text(DueColumn.organization) }
         } catch {
             return reportFailure(error)
         }
@@ -133,8 +146,8 @@ final class Maintenance: Sendable {
         var isLeft = false
         while !loop.isStopped {
             let row = try database(Query(Self.advance, [organization, String(Self.chunk)]), organization)[0]
-            refreshed += row.int(0) ?? 0
-            isLeft = row.text(1) == "t"
+            refreshed += row.int(AdvanceColumn.refreshed) ?? 0
+            isLeft = row.bool(AdvanceColumn.remaining) ?? false
             // Each organization has a time limit, so that none waits for another's backlog. The next query for pending
             // changes begins with the organizations that have waited longest.
             guard isLeft, started.duration(to: .now) < turn else { break }

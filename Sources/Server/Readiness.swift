@@ -41,7 +41,7 @@ final class Readiness: Sendable {
     static let proof = Query(Statement(name: "prove_audit", sql: "SELECT re.prove_audit()"))
 
     init(
-        queries: [Query] = Routes.harmlessQueries(organization: Readiness.organization), causes: [Cause] = [],
+        queries: [Query] = Routes.readinessQueries(organization: Readiness.organization), causes: [Cause] = [],
         pooled: @escaping Pooled, inNewSession: @escaping InNewSession
     ) {
         (self.queries, self.causes, self.pooled, self.inNewSession) = (queries, causes, pooled, inNewSession)

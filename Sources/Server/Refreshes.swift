@@ -17,7 +17,8 @@ final class Refreshes: Sendable {
     /// Binds a transaction to an organization and disables the refresh. It can replace a probe, because its first
     /// columns are those of a probe that finds no state.
     private static let bindPlainly = Statement.binding(
-        "bind_plainly", columns: ["NULL AS state", "NULL AS now"], settings: ["reengagement.refresh_on_read": "off"])
+        "bind_plainly", columns: ResponseCache.Column.names.map { "NULL AS \($0)" },
+        settings: ["reengagement.refresh_on_read": "off"])
 
     private let failed = Monitor(FailedOrganizations())
     // Outside the lock, because every request reads it.

@@ -16,7 +16,7 @@ import Threads
 final class ResponseCache: Sendable {
     /// Runs ``probe`` and then a query in the same transaction. Returns the rows of each.
     typealias Database =
-        @Sendable (_ probe: Statement, _ query: Query?, _ organization: String) throws(PostgreSQLError) -> [QueryResult]
+        @Sendable (_ probe: Statement, _ query: Query?, _ organization: String) throws(PostgreSQLError) -> BoundResults
 
     /// The current contents, and the counts since the start.
     struct Statistics {
@@ -27,11 +27,16 @@ final class ResponseCache: Sendable {
         var bytes = 0
     }
 
+    /// The columns of ``probe``, and the first ones of a statement that may replace it.
+    enum Column: Int, SelectedColumn {
+        case state, now
+    }
+
     /// Reads an organization's state. It also binds the transaction to the organization, which saves a statement.
     static let probe = Statement(
         name: "probe",
         sql: """
-            SELECT probe.state, probe.now
+            SELECT \(Column.selected)
             FROM (
                 SELECT set_config('reengagement.organization', $1, true) AS organization, \(Statement.sessionReset)
                 OFFSET 0
@@ -78,8 +83,7 @@ final class ResponseCache: Sendable {
             _ = store.withLock { $0.remove(key) { $0 === cached } }
         }
         let results = try database(Self.probe, query, organization)
-        guard results.count == 2 else { throw .unexpectedResult("\(results.count) results") }
-        return .computed(results[1], key, State(results))
+        return .computed(try results.rows(), key, State(results))
     }
 
     /// The response of `endpoint` to the result of ``find(_:cacheKey:organization:)`` for its query and cache key.
@@ -105,10 +109,10 @@ final class ResponseCache: Sendable {
         let text: [UInt8]
         let now: [UInt8]
 
-        init?(_ results: [QueryResult]) {
-            guard let rows = results.first, rows.rowCount == 1 else { return nil }
-            let field = { (column: Int) in rows[0].withBytes(column) { $0.map(Array.init) } }
-            guard let text = field(0), let now = field(1) else { return nil }
+        init?(_ results: BoundResults) {
+            guard results.binding.rowCount == 1 else { return nil }
+            let row = results.binding[0]
+            guard let text = row.bytes(Column.state), let now = row.bytes(Column.now) else { return nil }
             self.text = text
             self.now = now
         }

@@ -99,7 +99,7 @@ struct ServerParts: Sendable {
     private static func startFoundationWatch(_ pool: ConnectionPool, _ logger: Logger) throws -> FoundationWatch {
         let watch = FoundationWatch(
             database: { (query) throws(PostgreSQLError) in
-                try pool.run(binding: FoundationWatch.binding, then: query, organization: "")[1]
+                try pool.run(binding: FoundationWatch.binding, then: query, organization: "").rows()
             }, logger: logger)
         try watch.start()
         return watch

@@ -19,18 +19,25 @@ final class SettingsWatch: Sendable {
     /// The pause after a failed query. It is short, because the database may soon be available again.
     private static let pauseAfterFailure = Duration.seconds(2)
 
+    private enum Column: Int, SelectedColumn {
+        case settings, clock
+    }
+
     /// The settings of PostgreSQL's login. The role that the server switches to does not matter for them.
     private static let statement = Statement(
         name: "settings",
         sql: """
-            SELECT coalesce((
+            SELECT \(Column.selected)
+            FROM (
+                SELECT coalesce((
                     SELECT hashtextextended(string_agg(s.setrole || ' ' || s.setconfig::text, ' '
                         ORDER BY s.setdatabase, s.setrole), 0)
                     FROM pg_db_role_setting s
                     WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
                         AND s.setrole IN (0, (SELECT r.oid FROM pg_roles r WHERE r.rolname = session_user))
-                ), 0),
-                nullif(current_setting('reengagement.now', true), '')
+                ), 0) AS settings,
+                nullif(current_setting('reengagement.now', true), '') AS clock
+            ) login
             """)
 
     private let database: Database
@@ -59,7 +66,7 @@ final class SettingsWatch: Sendable {
     func readSettings() -> Bool {
         do throws(PostgreSQLError) {
             let row = try database(Query(Self.statement))[0]
-            note(settings: row.text(0) ?? "", clock: row.text(1))
+            note(settings: row.text(Column.settings) ?? "", clock: row.text(Column.clock))
             return true
         } catch {
             // A request with the same error logs it at a higher level.

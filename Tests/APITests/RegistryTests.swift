@@ -105,6 +105,15 @@ struct RegistryTests {
         }
     }
 
+    @Test(
+        "Each endpoint has a query for the readiness check, which calls the declared function",
+        arguments: DeclaredEndpoint.all)
+    func readiness(declared: DeclaredEndpoint) throws {
+        let query = try #require(try declared.type().readinessQuery(organization: ""))
+        #expect(query.statement.sql.contains("re.\(declared.function)("))
+        #expect(query.parameters.first == "")
+    }
+
     @Test("The server has one statement for each declared function")
     func statements() throws {
         let statements = try DeclaredEndpoint.all.map {

@@ -1,12 +1,13 @@
 """Calls each method of the client that openapi-python-client generated. Runs in the environment with its libraries."""
 
 import datetime
+import enum
 import importlib
 import json
 import pkgutil
 import ssl
 import sys
-import uuid
+import typing
 
 import generated.api
 from generated import AuthenticatedClient, models
@@ -14,21 +15,26 @@ from generated import AuthenticatedClient, models
 setting = json.loads(sys.argv[1])
 client = AuthenticatedClient(base_url=setting["base"], token=setting["token"],
                              verify_ssl=ssl.create_default_context(cafile=setting["ca"]))
-here, key = {"org_id": setting["organization"]}, str(uuid.uuid4())
-attempt = models.OutreachRequest(patient_id=setting["patient"], method=models.Channel.SMS,
-                                 outcome=models.Outcome.FAILED)
-# Only one metric: this generator ignores `explode: false` and sends several as separate parameters, which is a 422.
-ARGUMENTS = {
-    "getRiskMetrics": here, "getDashboard": here,
-    "getPerformance": {**here, "timeframe": models.Timeframe.LAST_7_DAYS},
-    "getTrends": {**here, "period": models.Period.SEVEN_DAYS, "metrics": [models.TrendMetric.RISK_LEVELS]},
-    "listPrioritizedPatients": {**here, "risk_level": models.LevelFilter.ALL, "limit": 3},
-    "searchPatients": {**here, "body": models.PatientSearch(risk_level=models.LevelFilter.ALL,
-                                                            sort=models.PatientOrder.NAME, limit=3)},
-    "getPatient": {**here, "patient_id": setting["patient"]},
-    "logOutreach": {**here, "body": attempt, "idempotency_key": key},
-    "getProblem": {"problem": models.ProblemName.NO_SUCH_PATIENT},
-}
+
+
+def converted(value, hint):
+    """Returns the value as the type that the generated function requires."""
+    for each in typing.get_args(hint) or (hint,):
+        if typing.get_origin(each) is list:
+            # Only one item: this generator ignores `explode: false` and sends several as separate parameters, which is
+            # a 422.
+            return [converted(item, *typing.get_args(each)) for item in value[:1]]
+        if hasattr(each, "from_dict"):
+            return each.from_dict(value)
+        if isinstance(each, type) and issubclass(each, (int, enum.Enum)):
+            return each(value)
+    return value
+
+
+def arguments(name, module):
+    hints = typing.get_type_hints(module.sync_detailed)
+    given = {argument.replace("-", "_").lower(): value for argument, value in setting["arguments"][name].items()}
+    return {argument: converted(value, hints[argument]) for argument, value in given.items()}
 
 
 def functions():
@@ -44,7 +50,7 @@ def functions():
 
 called = {}
 for name, module in functions():
-    answer = module.sync_detailed(client=client, **ARGUMENTS.get(name, {}))
+    answer = module.sync_detailed(client=client, **arguments(name, module))
     assert answer.status_code in (200, 201), (name, answer)
     assert (
         name in ("getMetrics", "getProblem")
@@ -60,11 +66,10 @@ assert type(patient.last_contact_day) is datetime.date and type(day.date) is dat
 assert isinstance(patient.risk_level,
                   models.RiskLevel) and isinstance(patient.engagement_status, models.EngagementStatus)
 assert isinstance(called["listPrioritizedPatients"].patients[0], models.Patient)
-again = importlib.import_module("generated.api.outreach.log_outreach").sync_detailed(
-    client=client, **ARGUMENTS["logOutreach"]
-)
+log_outreach = importlib.import_module("generated.api.outreach.log_outreach")
+again = log_outreach.sync_detailed(client=client, **arguments("logOutreach", log_outreach))
 assert again.status_code == 200 and again.parsed.outreach_id == called["logOutreach"].outreach_id
 wrong = importlib.import_module("generated.api.patients.get_patient").sync(
-    client=client, **here, patient_id="nobody at all"
+    client=client, org_id=setting["organization"], patient_id="nobody at all"
 )
 assert isinstance(wrong, models.Problem) and wrong.type_ == f"/problems/{models.ProblemName.NO_SUCH_PATIENT}"

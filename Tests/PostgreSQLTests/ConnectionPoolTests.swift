@@ -86,9 +86,12 @@ struct ConnectionPoolTests {
         let read = query("SELECT current_setting('reengagement.organization'), now()")
         for organization in ["org_a", "org_b"] {
             let results = try pool.run(binding: binding, then: read, organization: organization)
-            #expect(results.map { $0[0].text(0) } == [organization, organization])
-            #expect(results[0][0].text(1) == results[1][0].text(1))
-            #expect(try pool.run(binding: binding, then: nil, organization: organization).count == 1)
+            let (bound, rows) = (results.binding[0], try results.rows()[0])
+            #expect([bound.text(0), rows.text(0)] == [organization, organization])
+            #expect(bound.text(1) == rows.text(1))
+            let alone = try pool.run(binding: binding, then: nil, organization: organization)
+            #expect(alone.binding.rowCount == 1)
+            #expect(throws: PostgreSQLError.self) { try alone.rows() }
             #expect(try pool.run(query("SELECT 1"), organization: "")[0].int(0) == 1)
         }
         #expect(throws: PostgreSQLError.self) {

@@ -30,7 +30,7 @@ struct ResponseCacheTests {
             }
         }
 
-        func run(_ probe: Statement, _ query: Query?, _ organization: String) throws(PostgreSQLError) -> [QueryResult] {
+        func run(_ probe: Statement, _ query: Query?, _ organization: String) throws(PostgreSQLError) -> BoundResults {
             let now = content.withLock { content in
                 content.asked.append("p" + (query.map { " \($0.statement.name)" } ?? ""))
                 return (content.state, content.now, content.critical)
@@ -42,7 +42,7 @@ struct ResponseCacheTests {
                 let rows = QueryResult.make(
                     columns: row.map { "c\($0)" }, rows: query?.statement.name == "patient_detail" ? [] : [row])
             else { throw .unexpectedResult("no memory") }
-            return query == nil ? [probed] : [probed, rows]
+            return BoundResults(binding: probed, query: query == nil ? nil : rows)
         }
     }
 

@@ -20,6 +20,8 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field
 
 STATEMENTS = json.loads(Path(os.environ["STATEMENTS"]).read_text())
+# The fields of the response, which come from the OpenAPI document.
+RISK_METRICS = json.loads(Path(os.environ["RISK_METRICS"]).read_text())
 SETTINGS = json.loads(os.environ["DATABASE_SETTINGS"])
 PUBLIC_KEY = Path(os.environ["PUBLIC_KEY"]).read_text()
 ISSUER = os.environ["ISSUER"]
@@ -96,20 +98,16 @@ def answer(content, status=200):
 
 Principal = Annotated[dict, Depends(principal)]
 PREFIX = "/api/v1/reengagement/{org_id}"
-LEVELS = ("critical", "high", "medium", "low", "engaged")
-ALERTS = ("missed_appointments_14d", "failed_communications", "no_future_appointments")
+
+
+def filled(fields, row):
+    return {name: filled(inner, row) if isinstance(inner, dict) else row[name] for name, inner in fields.items()}
 
 
 @app.get(PREFIX + "/risk-metrics")
 async def risk_metrics(request: Request, org_id: str, claims: Principal):
     row = (await run(request, org_id, "risk_metrics", org_id))[0]
-    return answer({
-        "organization_id": org_id,
-        "risk_summary": {name: row[name] for name in LEVELS},
-        "alerts": {name: row[name] for name in ALERTS},
-        "immediate_actions_required": row["immediate_actions_required"],
-        "last_updated": row["last_updated"],
-    })
+    return answer(filled(RISK_METRICS, {**row, "organization_id": org_id}))
 
 
 def base64url(value):

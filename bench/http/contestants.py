@@ -35,6 +35,20 @@ def accepts(path):
             return False
 
 
+def fields(schema, document):
+    """Returns a response's fields by name: the type of a field, or the fields of an inner object."""
+    while "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    if "properties" not in schema:
+        return schema["type"]
+    return {name: fields(inner, document) for name, inner in schema["properties"].items()}
+
+
+def fields_of(name):
+    document = json.loads((ROOT / "Sources/API/openapi.json").read_text())
+    return fields(document["components"]["schemas"][name], document)
+
+
 class Others:
     """Starts and stops FastAPI and php-fpm."""
 
@@ -49,6 +63,8 @@ class Others:
             os.chown(self.sockets, 0, grp.getgrnam("reengagement-socket").gr_gid)
         self.statements = self.directory / "statements.json"
         self.statements.write_text(json.dumps(statements))
+        self.risk_metrics = self.directory / "risk_metrics.json"
+        self.risk_metrics.write_text(json.dumps(fields_of("RiskMetrics")))
         self.processes = {}
 
     def socket(self, name):
@@ -96,8 +112,8 @@ class Others:
                 "POOL_SIZE": str(UVICORN_CONNECTIONS), **self.common()}
 
     def common(self):
-        return {"STATEMENTS": str(self.statements), "PUBLIC_KEY": self.where["PUBLIC_KEY"],
-                "ISSUER": self.where["ISSUER"]}
+        return {"STATEMENTS": str(self.statements), "RISK_METRICS": str(self.risk_metrics),
+                "PUBLIC_KEY": self.where["PUBLIC_KEY"], "ISSUER": self.where["ISSUER"]}
 
     def php_fpm(self):
         connection = (f"{self.where['DATABASE_URL']}&application_name=php"

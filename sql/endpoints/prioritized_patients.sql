@@ -81,3 +81,68 @@ BEGIN ATOMIC
     ) page ON true
     ORDER BY page.sort_name, page.by_days, page.by_priority, page.by_score, page.then_by_days, page.patient_id;
 END;
+
+CREATE OR REPLACE FUNCTION re.flat_prioritized_patients(
+    organization text, wanted_level text, wanted_status text, wanted_priority integer, wanted_tier text,
+    wanted_text text, sort_by text, with_notes boolean, row_limit integer,
+    after_priority integer, after_score integer, after_days integer, after_name text, after_id text)
+RETURNS SETOF re.list_row
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH page AS MATERIALIZED (
+        SELECT list.*
+        FROM re.flat_list(organization, wanted_level, wanted_status, wanted_priority, wanted_tier, wanted_text, sort_by,
+            row_limit, after_priority, after_score, after_days, after_name, after_id) list
+    )
+    SELECT re.rfc3339(clock.now), patient.id, patient.name, patient.phone, patient.email, patient.level, patient.score,
+        patient.days, patient.last_appointment, patient.next_appointment, patient.action, patient.priority,
+        patient.previous_response_rate, patient.completed, patient.missed, patient.status, patient.tier,
+        patient.attendance, patient.lifetime_value, CASE WHEN with_notes THEN notes.treatment_notes END, page.total,
+        page.sort_name
+    FROM re.flat_clock(organization) clock
+    CROSS JOIN page
+    CROSS JOIN LATERAL (
+        SELECT newest.appointment_value
+        FROM re.state_of(organization) newest
+        WHERE newest.organization_id = organization
+        OFFSET 0
+    ) clinic
+    LEFT JOIN LATERAL (
+        SELECT state.patient_id AS id, state.name, state.phone, state.email, re.risk_level(page.days) AS level,
+            page.days, risk.score, risk.priority, risk.status, risk.tier,
+            re.recommended_action(risk.status, risk.tier, re.has_appointment(page.risk_group)) AS action,
+            re.rfc3339(state.last_appointment_date) AS last_appointment,
+            re.rfc3339(state.next_scheduled_appointment) AS next_appointment,
+            state.previous_response_rate, cardinality(state.completed_days) AS completed, recent.missed,
+            re.rate_or_null(recent.completed, recent.completed + recent.missed) AS attendance,
+            state.known_value + state.without_value * clinic.appointment_value AS lifetime_value
+        FROM re.listed_state(organization, page.risk_group, clock.today - page.days, page.patient_id) state
+        CROSS JOIN LATERAL (
+            SELECT known.score, known.priority, re.group_status(page.risk_group, page.days) AS status,
+                re.risk_tier(known.score) AS tier
+            FROM (
+                SELECT re.group_score(page.risk_group, page.days) AS score,
+                    re.group_priority(page.risk_group, page.days) AS priority
+                OFFSET 0
+            ) known
+            OFFSET 0
+        ) risk
+        CROSS JOIN LATERAL (
+            SELECT
+                re.number_of_days(state.completed_days, clock.today - re.attendance_days() + 1, clock.today)
+                    AS completed,
+                re.number_of_days(state.missed_days, clock.today - re.attendance_days() + 1, clock.today) AS missed
+            OFFSET 0
+        ) recent
+        OFFSET 0
+    ) patient ON true
+    LEFT JOIN LATERAL (
+        SELECT stored.treatment_notes FROM re.patient stored
+        WHERE with_notes AND stored.organization_id = organization AND stored.id = page.patient_id
+        OFFSET 0
+    ) notes ON true
+    -- Notes are read from the source, which may be of a later moment than the derived rows. So no pending change is
+    -- admitted.
+    WHERE NOT with_notes OR re.is_current(organization)
+    ORDER BY page.number;
+END;

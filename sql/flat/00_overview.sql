@@ -1,6 +1,7 @@
 -- Queries whose cost does not grow with the clinic, and why they are exact.
 --
--- The plain queries (endpoints/, over views/) read every patient. The flat queries read counters by day and risk group.
+-- The plain queries (../endpoints, over ../views) read every patient. The flat queries, in the same files, read counters
+-- by day and risk group.
 -- The counters follow the source in three steps:
 --
 --   20_pending_changes  A statement that changes a source table inserts rows into re.pending_change: which patients
@@ -35,7 +36,8 @@
 -- writers that never pause could keep it waiting for ever. This is exact: the refresh has seen a moment with no other
 -- pending changes, and that moment is after the read began. The derived rows are of that moment, and no other session
 -- changes them while the reader holds the lock. They contain everything that a response shows, names included, except
--- the notes in a list. Notes are read from the source, so a list with notes admits no pending change (80_answers).
+-- the notes in a list. Notes are read from the source, so a list with notes admits no pending change
+-- (prioritized_patients).
 --
 -- The plain query answers if much is due, if another session's refresh takes long, if the transaction is read-only or
 -- has one snapshot for all its statements, or if the refresh fails.

@@ -1,12 +1,16 @@
 -- The parts of the flat queries. They read only the derived tables, which may be of an earlier moment than the snapshot.
 --
+-- The flat query of an endpoint is in the file of its plain query, ../endpoints/NAME.sql. It has the same parameters and
+-- columns, and reads the counters and, for a page, its patients' states. It returns at least one row, so that no row
+-- means that the data are not current (90_dispatch).
+--
 -- The functions of this folder set plan_cache_mode = force_generic_plan. Without it the first 5 calls of a session plan
 -- their statements again: at 65,000 patients the dashboard took 17 ms instead of 3, a list of 200 took 118 ms instead
 -- of 31, and one in the order of names 60 ms instead of 2.
 --
--- OFFSET 0 keeps a subquery apart from the query around it. In this file it has two reasons. Row-level security admits
--- only plain comparisons with a column to an index; today, computed in a subquery of its own, is a parameter there. And
--- an expression that several columns use is computed once.
+-- OFFSET 0 keeps a subquery apart from the query around it. Here and in the flat queries it has two reasons. Row-level
+-- security admits only plain comparisons with a column to an index; today, computed in a subquery of its own, is a
+-- parameter there. And an expression that several columns use is computed once.
 
 CREATE OR REPLACE FUNCTION re.flat_clock(organization text) RETURNS TABLE (now timestamptz, today date)
 LANGUAGE sql STABLE

@@ -89,6 +89,11 @@ struct LogOutreach: Endpoint {
             ] + recorded)
     }
 
+    /// It looks for its patient before it writes, and there is none.
+    static func readinessQuery(organization: String) -> Query? {
+        query(organization: organization, body: #"{"patient_id": "none", "method": "sms", "outcome": "failed"}"#)
+    }
+
     var filter: [(name: StaticString, value: String)] {
         [("patient_id", patientID), ("method", channel.rawValue), ("outcome", outcome.rawValue)]
     }
