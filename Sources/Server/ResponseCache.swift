@@ -8,8 +8,8 @@ import Threads
 ///
 /// Every request queries the database. If a response to the same request is cached, the query is ``probe``, which reads
 /// the organization's state by an index. If the response was computed from that state, it is sent with the probe's
-/// time. Otherwise a new response is computed. Nothing expires by time. `sql/flat/95_probe.sql` proves that this is
-/// exact, also with several servers.
+/// time. Otherwise a new response is computed. Nothing expires by time. The proof that this is exact, also with several
+/// servers, is in docs/design.md, "Why an equal state is enough".
 ///
 /// The proof has two conditions for this file. The state is read in the transaction that computes the response, in a
 /// statement before it. The key contains everything else that the response depends on.
