@@ -49,8 +49,7 @@ END $$;
 -- The trends from the counters.
 CREATE OR REPLACE FUNCTION re.flat_trends(organization text, days integer) RETURNS SETOF re.trends_row
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
-SET enable_seqscan = off AS $$
+SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     today date := (SELECT clock.today FROM re.flat_clock(organization) clock);
     first_day date := today - days + 1;

@@ -9,13 +9,11 @@
 -- since they read neither the source nor the pending changes. Their input is the new states with the sign 1 and the old
 -- states with the sign -1. Equal states add up to 0, so unchanged counters are not written.
 --
--- The planner settings apply to those functions too. They keep the plan of each statement at lookups by index, whatever
--- the statistics, which may be from an empty table.
+-- All of them inherit the planner settings of re.advance (50_advance).
 CREATE OR REPLACE FUNCTION re.refresh(
     organization text, patients text[], OUT time_zone text, OUT appointment_value numeric, OUT complete boolean)
 LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     states re.signed_state[];

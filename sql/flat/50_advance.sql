@@ -22,8 +22,7 @@ END $$;
 -- on, so that the floor rises as they are applied. A patient may have several, so four times as many are read.
 CREATE OR REPLACE FUNCTION re.due_patients(organization text, most integer) RETURNS text[]
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashagg = off AS $$
+SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     now timestamptz := re.now();
     today date := (SELECT re.day_or_null(re.now(), state.time_zone) FROM re.state_of(organization) state);
@@ -59,8 +58,7 @@ END $$;
 -- are no longer in the source.
 CREATE OR REPLACE FUNCTION re.patients_after(organization text, patient text, most integer) RETURNS text[]
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashagg = off AS $$
+SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN ARRAY(
         SELECT next.id
@@ -82,10 +80,14 @@ END $$;
 
 -- Refreshes at most `most` of the patients that are due. remaining: others are due, or have become due meanwhile. busy:
 -- another session holds the lock of the organization's row, or the organization does not exist. Then there is no change.
+--
+-- The planner settings apply to all functions that it calls. They keep each plan at lookups by index, whatever the
+-- statistics. Without any setting, an advance of 500 patients took more than 25 s instead of 0.6 s in an organization
+-- of 20,000 that had just been filled, while the statistics were those of 200 patients.
 CREATE OR REPLACE FUNCTION re.advance(
     organization text, most integer, OUT refreshed integer, OUT remaining boolean, OUT busy boolean)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     state re.organization_state;
@@ -146,8 +148,7 @@ END $$;
 -- the ends of four indexes, and the floor of the pending changes (15_floor).
 CREATE OR REPLACE FUNCTION re.record_advance(organization text, zone text, value numeric, built_up_to text) RETURNS void
 LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     written_by xid;
     written bigint;

@@ -53,10 +53,11 @@ END $$;
 -- patients is faster than the plain query. Another session's advance is awaited about as long as the plain query would
 -- take. The wait is a loop, since a queue for the lock would make every waiter write. lock_timeout limits the wait for
 -- a lock on a table, which a session that builds an index may hold for hours.
+-- The planner settings are those of re.advance: a session that reads and advances keeps one plan of each statement.
 CREATE OR REPLACE FUNCTION re.refresh_in_time(organization text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off SET lock_timeout = '200ms' AS $$
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
+SET enable_seqscan = off SET enable_bitmapscan = off SET lock_timeout = '200ms' AS $$
 DECLARE
     patients bigint := (SELECT sum(counter.number) FROM re.patient_count counter
         WHERE counter.organization_id = organization AND counter.last_contact_day = '-infinity');
@@ -83,7 +84,7 @@ END $$;
 -- False for an organization that has never existed too: its responses are empty, and no row is to be written for it.
 CREATE OR REPLACE FUNCTION re.is_due_for_at_most(organization text, most integer) RETURNS boolean
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     building_after text;
 BEGIN

@@ -17,8 +17,7 @@ CREATE OR REPLACE FUNCTION re.search(
     organization text, term text, digits text, first_days date[], last_days date[], most integer)
 RETURNS TABLE (patient_id text, risk_group smallint, last_contact_day date)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
-SET enable_seqscan = off AS $$
+SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     of_term integer[] := re.search_pieces(organization, term, NULL, NULL);
     of_digits integer[] := re.search_pieces(organization, NULL, NULL, digits);
@@ -63,8 +62,7 @@ CREATE OR REPLACE FUNCTION re.flat_matches(
     organization text, term text, digits text, first_days date[], last_days date[], most integer)
 RETURNS TABLE (patient_id text, risk_group smallint, last_contact_day date)
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
-SET enable_seqscan = off AS $$
+SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
     SELECT patient.patient_id, patient.risk_group, patient.last_contact_day
@@ -92,8 +90,7 @@ CREATE OR REPLACE FUNCTION re.flat_names(
     from_name text, from_id text)
 RETURNS TABLE (patient_id text, risk_group smallint, last_contact_day date, sort_name text)
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
-SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
+SET search_path = pg_catalog, pg_temp SET enable_bitmapscan = off SET enable_sort = off AS $$
 BEGIN
     RETURN QUERY
     SELECT named.*

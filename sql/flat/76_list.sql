@@ -13,8 +13,7 @@ CREATE OR REPLACE FUNCTION re.flat_list(
     after_priority integer, after_score integer, after_days integer, after_name text, after_id text)
 RETURNS TABLE (number bigint, patient_id text, risk_group integer, days integer, sort_name text, total bigint)
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
-SET enable_seqscan = off AS $$
+SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     by_name boolean := sort_by = 'name';
@@ -139,8 +138,7 @@ CREATE OR REPLACE FUNCTION re.flat_gathered(
     organization text, is_indexed boolean, term text, digits text, first_days date[], last_days date[], most integer)
 RETURNS re.found_patients
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
-SET enable_seqscan = off AS $$
+SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     matches re.found_patients;
 BEGIN
@@ -163,8 +161,7 @@ CREATE OR REPLACE FUNCTION re.flat_walk(
     after_priority integer, after_score integer, after_days integer, from_name text, after_id text)
 RETURNS TABLE (number bigint, patient_id text, risk_group integer, days integer, sort_name text)
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
-SET enable_seqscan = off AS $$
+SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     size integer := least(greatest(row_limit, 200), budget);

@@ -6,6 +6,10 @@
 -- parameters and columns of the plain query. A call of re.x first waits for a running migration. Then it selects columns
 -- by name from the functions that exist after the migration, and so returns the columns that its caller expects. A
 -- statement that was planned during the migration would call functions that have been dropped since.
+--
+-- The planner settings apply to all functions that are called from here. Without plan_cache_mode the first 5 calls of a
+-- session plan their statements again. At 65,000 patients the dashboard took 17 ms instead of 3, a list of 200 took
+-- 118 ms instead of 31, and one in the order of names 60 ms instead of 2.
 
 CREATE TEMPORARY TABLE counterpart ON COMMIT DROP AS
 WITH obsolete AS MATERIALIZED (
