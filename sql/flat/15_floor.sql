@@ -2,29 +2,7 @@
 -- rows remain until a vacuum removes them, and no vacuum can while any session holds an old snapshot. A search from the
 -- beginning of the index would visit all of them.
 --
--- An organization's pending changes are ordered by (xid, patient), where xid is the transaction that inserted them. The
--- organization's row contains a floor in that order, and a few transactions that were running when the floor was
--- written (floor_running). In each snapshot that contains this row
---
---   each pending change of the organization is at or above the floor, or was inserted by one of those transactions.
---
--- An advance writes the floor (re.record_advance) in one statement, and so from one snapshot T, after it has deleted
--- the pending changes that it has applied:
---
---   1. All transactions below the horizon had ended in T, except those in floor_running. No transaction at or above the
---      horizon (the advance's own is one) inserts a pending change below the floor. Those in floor_running are searched
---      for separately.
---   2. The floor is the first pending change in T below the horizon, or else the horizon. So no pending change of a
---      transaction that had ended in T is below the floor: it was rolled back, or applied by this advance or an earlier
---      one.
---   3. A snapshot that contains the row contains the advance's commit. So it contains all that T contained, the
---      deletions, and everything that had ended by then. This holds on a standby too, which replays commits in order.
---      Prepared transactions count as running.
---
--- A transaction number has a meaning only in the cluster that assigned it. A row that was restored from a dump, written
--- by hand or rewritten by a migration was written by another transaction than floor_written_by. Its floor is 0. (Should
--- both numbers be equal by chance, later pending changes are still above the floor.) A physical copy, a promoted
--- standby and pg_upgrade continue the numbers.
+-- docs/design.md ("The floor") has the proof that no search misses a pending change.
 
 CREATE OR REPLACE FUNCTION re.floor_of(xmin xid, floor_written_by xid, floor_xid xid8) RETURNS xid8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -8,7 +8,7 @@ BEGIN
 END $$;
 
 -- The same without regard to pending changes. It suffices for a caller that has refreshed the data and still holds the
--- lock of the organization's row: later pending changes may wait for later readers (00_overview).
+-- lock of the organization's row: later pending changes may wait for later readers (docs/design.md).
 CREATE OR REPLACE FUNCTION re.is_valid_now(organization text) RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
