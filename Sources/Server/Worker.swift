@@ -54,7 +54,7 @@ struct Worker: Sendable {
 
 extension Exchange {
     fileprivate func respond(_ response: Response, isHead: Bool) {
-        answer(head: response.head, body: isHead ? [] : response.body)
+        respond(head: response.head, body: isHead ? [] : response.body)
     }
 }
 
