@@ -12,6 +12,7 @@ from client import PREFIX, strict_json
 from openapi import FILE, OPERATIONS, QUERY, description, filled, nodes, schema_of
 from outreach import accepted
 from registry import ENDPOINTS
+from stack import ROOT
 
 API, EXAMPLE = FILE.parent, Path(__file__).parent / "example"
 ANSWERS = [(path, method, status) for path, method, operation in description.operations()
@@ -134,6 +135,16 @@ def test_every_endpoint_of_the_registry_is_documented_and_no_other():
     """Tests/APITests/RegistryTests.swift compares both with the server's routes."""
     documented = {(path, method) for path, method in OPERATIONS if path.startswith(PREFIX)}
     assert documented == {(endpoint.template, endpoint.method.lower()) for endpoint in ENDPOINTS}
+
+
+def test_the_definitions_name_every_endpoint_and_every_field_that_the_guide_lacks():
+    definitions = (ROOT / "docs/definitions.md").read_text()
+    guide = "".join(file.read_text() for file in (Path(__file__).parent / "guide").glob("*.json"))
+    known = set(re.findall(r"\w+", definitions + guide))
+    for endpoint in ENDPOINTS:
+        assert f"`{endpoint.path}`" in definitions
+        fields = description.properties(schema_of(endpoint.template, endpoint.method.lower(), "200"))
+        assert {name for field in fields for name in re.findall(r"\w+", field)} <= known, endpoint
 
 
 def test_the_documented_parameters_and_fields_are_exactly_those_that_the_server_reads():

@@ -9,13 +9,10 @@ import Testing
 struct AuditPipelineTests {
     /// A page of the list with these ids.
     private static func page(_ ids: [String]) -> Harness.Answer {
-        { _ throws(PostgreSQLError) in
-            let rows = ids.map { id in ["2025-06-30T12:00:00Z", id] + (2..<17).map { "\($0)" } }
-            let columns = (0..<17).map { "c\($0)" }
-            guard let result = QueryResult.make(columns: columns, rows: rows) else {
-                throw .unexpectedResult("no memory")
+        { query throws(PostgreSQLError) in
+            try query.result(rows: ids.count) { column, row in
+                column == "timestamp" ? "2025-06-30T12:00:00Z" : column == "id" ? ids[row] : "2"
             }
-            return result
         }
     }
 
@@ -146,13 +143,7 @@ struct AuditPipelineTests {
     }
 
     /// The row of one patient.
-    private static let detail: Harness.Answer = { _ throws(PostgreSQLError) in
-        let columns = (0..<24).map { "c\($0)" }
-        guard let result = QueryResult.make(columns: columns, rows: [columns.map { _ in "1" }]) else {
-            throw .unexpectedResult("no memory")
-        }
-        return result
-    }
+    private static let detail: Harness.Answer = { query throws(PostgreSQLError) in try query.result { _, _ in "1" } }
 
     @Test("A request without a known user, and one that read no data, has no entry")
     func none() throws {

@@ -184,31 +184,47 @@ extension Response {
     var text: String { String(decoding: body, as: UTF8.self) }
 }
 
+extension Query {
+    /// The columns that the statement selects, in order.
+    private var columns: [String] {
+        let words = statement.sql.split { $0.isWhitespace || $0 == "," }.map(String.init)
+        return Array(words.drop { $0 != "SELECT" }.dropFirst().prefix { $0 != "FROM" })
+    }
+
+    /// A result with the value that `value` returns for each column. Nil is NULL.
+    func result(rows: Int = 1, _ value: (_ column: String, _ row: Int) -> String?) throws(PostgreSQLError)
+        -> QueryResult
+    {
+        let columns = columns
+        let values = (0..<rows).map { row in columns.map { value($0, row) } }
+        guard let result = QueryResult.make(columns: columns, rows: values) else {
+            throw .unexpectedResult("no memory")
+        }
+        return result
+    }
+}
+
+private let time = "2025-06-30T12:00:00Z"
+
 /// The row that the database returns for risk-metrics.
 @Sendable func riskMetricsRow(_ query: Query) throws(PostgreSQLError) -> QueryResult {
-    let values = (1...9).map { "\($0)" } + ["2025-06-30T12:00:00Z"]
-    guard let result = QueryResult.make(columns: values.map { "c\($0)" }, rows: [values]) else {
-        throw .unexpectedResult("no memory")
-    }
-    return result
+    try query.result { column, _ in column == "last_updated" ? time : "1" }
 }
 
 /// The row of an empty page of the list.
 @Sendable func emptyList(_ query: Query) throws(PostgreSQLError) -> QueryResult {
-    let row = ["2025-06-30T12:00:00Z"] + [String?](repeating: nil, count: 19) + ["0", nil]
-    guard let result = QueryResult.make(columns: row.indices.map { "c\($0)" }, rows: [row]) else {
-        throw .unexpectedResult("no memory")
-    }
-    return result
+    try query.result { column, _ in column == "timestamp" ? time : column == "total" ? "0" : nil }
 }
 
 /// The row that the database returns for log-outreach.
 func outreachRow(_ result: String) -> Harness.Answer {
-    { _ throws(PostgreSQLError) in
-        let row = [result, "00000000-0000-4000-8000-000000000001", "2025-06-30T12:00:00Z"]
-        guard let made = QueryResult.make(columns: ["result", "outreach_id", "logged_at"], rows: [row]) else {
-            throw .unexpectedResult("no memory")
+    { query throws(PostgreSQLError) in
+        try query.result { column, _ in
+            switch column {
+            case "result": result
+            case "outreach_id": "00000000-0000-4000-8000-000000000001"
+            default: time
+            }
         }
-        return made
     }
 }

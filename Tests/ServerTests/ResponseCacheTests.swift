@@ -37,12 +37,14 @@ struct ResponseCacheTests {
             }
             if now.0 == "away" { throw .connectionLost("gone") }
             let states = now.0.map { [["\(organization) \($0)", now.1] as [String?]] } ?? []
-            let row = ["\(now.2)"] + (2...9).map { "\($0)" } + [now.1]
-            guard let probed = QueryResult.make(columns: ["state", "now"], rows: states),
-                let rows = QueryResult.make(
-                    columns: row.map { "c\($0)" }, rows: query?.statement.name == "patient_detail" ? [] : [row])
-            else { throw .unexpectedResult("no memory") }
-            return BoundResults(binding: probed, query: query == nil ? nil : rows)
+            guard let probed = QueryResult.make(columns: ResponseCache.Column.names, rows: states) else {
+                throw .unexpectedResult("no memory")
+            }
+            guard let query else { return BoundResults(binding: probed, query: nil) }
+            let rows = try query.result(rows: query.statement.name == "patient_detail" ? 0 : 1) { column, _ in
+                column == "critical" ? "\(now.2)" : column == "last_updated" ? now.1 : "2"
+            }
+            return BoundResults(binding: probed, query: rows)
         }
     }
 
