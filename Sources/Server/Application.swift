@@ -28,7 +28,8 @@ public struct Application: Sendable {
         let parts = try ServerParts(configuration: configuration, logger: log.logger)
         let workers = try startWorkers(parts)
         log.logger.info("listening", metadata: ["version": "\(serverVersion)", "workers": "\(configuration.workers)"])
-        // Outside the log statement, whose arguments are evaluated only if its level is enabled.
+        // This call must not be an argument of the log statement, which evaluates its arguments only if the level is
+        // enabled.
         let signal = waitForStop(signals, parts)
         log.logger.info("stopping", metadata: ["signal": "\(signal)"])
         stop(parts, workers)
@@ -41,7 +42,7 @@ public struct Application: Sendable {
             configuration: configuration, log: log, parts: parts, metrics: metrics, waiting: waiting)
         let worker = Worker(
             acceptor: parts.acceptor, pipeline: assembly.pipeline(), waiting: waiting, metrics: metrics)
-        // One thread more than permits, so that one can read requests while the others wait for the database.
+        // There is one thread more than permits. It can read requests while the others wait for the database.
         return try WorkerThreads(count: configuration.workers + 1) { worker.run() }
     }
 

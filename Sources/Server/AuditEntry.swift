@@ -23,7 +23,7 @@ final class AuditEntry: Sendable {
     let filter: [(name: StaticString, value: String)]
     /// The ids of the patients in the response, as the text of a PostgreSQL array. Nil without any.
     let patients: [UInt8]?
-    /// The patient that the request was about, if the response contains none.
+    /// The patient that the request was about, if the response contains no patient.
     let patientSought: String?
     let problem: String?
 
@@ -67,8 +67,8 @@ final class AuditEntry: Sendable {
 }
 
 extension AuditEntry {
-    /// The entry of a response. Nil for an unknown client, for a response without any work (429, 503), and if the
-    /// database has recorded the response already.
+    /// The entry of a response. Nil for an unknown client, for a request that was refused unprocessed (429, 503), and
+    /// if the database has already recorded the response.
     convenience init?(_ response: Response, _ incoming: Incoming, _ record: RequestRecord) {
         guard let claims = record.claims, let route = record.route, response.status != 429, response.status != 503
         else { return nil }

@@ -117,7 +117,7 @@ final class AuditTrail: Sendable {
         var (isFirstFailure, attemptsAlone) = (true, 0)
         while let error = tryToWrite(batch) {
             if acceptsOtherEntries(error) {
-                // So the error is about these entries, or it was temporary.
+                // The audit works for another entry. The error is about these entries, or it was temporary.
                 guard let entry = batch.first, batch.count == 1 else { return writeApart(batch, error) }
                 attemptsAlone += 1
                 let isSure = error.isAboutTheData || loop.isStopped || attemptsAlone >= Self.mostAttemptsAlone
@@ -158,7 +158,7 @@ final class AuditTrail: Sendable {
 
     /// Writes the entries in smaller batches, so that one that the database refuses does not block the others.
     private func writeApart(_ batch: ArraySlice<AuditEntry>, _ error: PostgreSQLError) -> Bool {
-        // By halves, every half with an entry that hangs would take a whole timeout.
+        // A statement with an entry that hangs takes the whole timeout. Halving would run several of them.
         if case .statementTimeout = error { return batch.indices.allSatisfy { writeUntilDone(batch[$0...$0]) } }
         let middle = batch.startIndex + batch.count / 2
         return writeUntilDone(batch[..<middle]) && writeUntilDone(batch[middle...])

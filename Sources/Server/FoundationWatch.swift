@@ -74,7 +74,7 @@ final class FoundationWatch: Sendable {
     /// The number of errors that the last check found.
     var count: Int { state.withLock { $0.faults?.count ?? 0 } }
 
-    /// The error that makes the server not ready. Before the first check, the caller runs it.
+    /// The error that makes the server not ready. It runs the check if none has succeeded yet.
     var trouble: PostgreSQLError? {
         guard subject.isEnforced else { return nil }
         if state.withLock({ $0.faults }) == nil, let error = check() { return error }
@@ -82,7 +82,7 @@ final class FoundationWatch: Sendable {
         return .refused(subject.code, Self.text(faults))
     }
 
-    /// The same until one check has found no error. From then on requests are processed even if errors appear.
+    /// The error for which requests are refused. Nil once a check has found no error, even if errors appear later.
     var troubleBeforeProof: PostgreSQLError? { isProven.load(ordering: .relaxed) ? nil : trouble }
 
     /// Starts the thread.

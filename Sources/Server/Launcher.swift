@@ -8,7 +8,7 @@ public enum Launcher {
 
     /// Serves until stopped. Returns the exit status.
     public static func serve() -> Int32 {
-        // Before any secret is read.
+        // This is first, so that no secret has been read yet.
         guard forbidDumps() else { return 1 }
         ProcessSettings.apply()
         let signals = OperatorSignals()
@@ -46,7 +46,8 @@ public enum Launcher {
     /// descriptor 1 and receive the log.
     private static func keepStandardDescriptors() {
         for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
-            // `open` returns the lowest free number, which is this one. It cannot be helped if /dev/null is missing.
+            // `open` returns the lowest free number, which is this one. A failure is ignored: without /dev/null there
+            // is nothing else to open.
             _ = open("/dev/null", O_RDWR)
         }
     }

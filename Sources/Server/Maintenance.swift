@@ -88,7 +88,9 @@ final class Maintenance: Sendable {
     /// The time that the oldest audit entry has been without a seal.
     var auditUnsealed: Duration { seals.age }
 
-    /// Runs even after other failures, because entries without a monthly partition stay in the default one for ever.
+    /// Creates the audit's next monthly partitions, if the check is due.
+    ///
+    /// It runs even after other failures, because an entry without a monthly partition stays in the default partition.
     private func makePartitionsIfDue() {
         guard partitionsDue.withLock({ $0 <= .now }) else { return }
         let pause = makePartitions() ? Self.betweenPartitions : Self.pauseAfterFailure

@@ -74,7 +74,7 @@ final class Metrics: Sendable {
             inFlight.load(ordering: .relaxed))
         text.family(
             "reengagement_db_errors_total", .counter, "Requests that failed in the database, by class.",
-            // All classes from the start, because a rate needs the 0 before the first error.
+            // All classes are present from the start, because a rate needs the 0 before the first error.
             DatabaseCause.allCases.map { ([("class", $0.rawValue)], counts.databaseErrors[$0.rawValue] ?? 0) })
         for reading in readings { reading(&text) }
         return text.text

@@ -36,7 +36,7 @@ struct Pipeline: Sendable {
     func answer(_ incoming: Incoming, _ record: inout RequestRecord) throws -> Step {
         let request = incoming.request
         guard !incoming.hasLongHeader else { throw Problem.headersTooLarge }
-        // Before the path is checked, because a browser hides a preflight's 404 from the page.
+        // The path is checked later, because a browser hides a preflight's 404 from the page.
         if request.method == "OPTIONS", let headers = cors.preflightHeaders(incoming.preflight, origin: incoming.origin)
         {
             return .answer(Response(status: 204, contentType: nil, headers: headers, body: []))
@@ -85,7 +85,9 @@ struct Pipeline: Sendable {
         }
     }
 
-    /// Any client may send it, as often as nginx allows. So only a program on this machine causes its own check.
+    /// Responds to `/ready`, which any client may request as often as nginx allows.
+    ///
+    /// Only requests from this machine run their own check. Other clients get a recent result.
     private func readiness(_ incoming: Incoming) throws -> Step {
         guard let recent = service.recentReadiness, !incoming.isFromThisMachine else {
             return .rest(isRead: true) { record in

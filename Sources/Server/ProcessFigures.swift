@@ -40,7 +40,7 @@ struct ProcessFigures {
         defer { closedir(directory) }
         var count = 0
         while readdir(directory) != nil { count += 1 }
-        // Without `.`, `..` and the descriptor of this directory.
+        // `.`, `..` and the descriptor of this directory do not count.
         return count - 3
     }
 

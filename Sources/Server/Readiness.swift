@@ -84,7 +84,7 @@ final class Readiness: Sendable {
 
     private func checkNewSession(_ now: ContinuousClock.Instant) throws(PostgreSQLError) {
         do throws(PostgreSQLError) {
-            // If no session can be opened, the open ones still serve. If there are none, the pool's query fails.
+            // If no new session can be opened, the pool's open sessions still work. If it has none, its query fails.
             _ = try inNewSession(queries)
             try pooled([Self.proof])
             state.withLock { $0.failure = nil }

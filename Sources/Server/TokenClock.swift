@@ -10,8 +10,8 @@ struct TokenClock: Sendable {
     private let offsetAtStart: Double
 
     init() {
-        // In this order, so that a delay between the readings sets this clock ahead and not behind. Then no token stays
-        // valid beyond its end.
+        // The steady clock is read first. A delay between the readings then sets this clock ahead and not behind, so
+        // that no token stays valid after it has expired.
         let steady = seconds(of: CLOCK_MONOTONIC)
         self.init(wall: wallClock(), steady: steady)
     }
@@ -23,7 +23,7 @@ struct TokenClock: Sendable {
 
     func now() -> TokenTime { now(wall: wallClock(), steady: seconds(of: CLOCK_MONOTONIC)) }
 
-    /// Only the wall clock limits how far ahead a token's end may be. If it is set back, an end may become too far
-    /// ahead.
+    /// The limit on a token's remaining lifetime is checked by the wall clock alone. If that clock is set back, tokens
+    /// may be refused because their `exp` is too far in the future.
     func now(wall: Double, steady: Double) -> TokenTime { TokenTime(max(wall, steady + offsetAtStart), wall: wall) }
 }

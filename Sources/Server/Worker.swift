@@ -66,7 +66,8 @@ extension Incoming {
             idempotencyKey: exchange.parameter("HTTP_IDEMPOTENCY_KEY"),
             repeatedHeaders: SingleHeader.allCases.filter(exchange.repeats))
         requestID = RequestID.from(exchange.parameter("HTTP_X_REQUEST_ID"))
-        // The dashboard page sends it (pages/dashboard/js/api.js). Other clients may send it, and are recorded too.
+        // The dashboard page sends this header (pages/dashboard/js/api.js). Requests of other clients that send it are
+        // recorded too.
         isAutomatic = exchange.text("HTTP_X_ASKED_BY") == "timer"
         authorization = exchange.parameter("HTTP_AUTHORIZATION")
         origin = exchange.parameter("HTTP_ORIGIN")
@@ -84,7 +85,7 @@ extension Incoming {
                 "HTTP_AUTHORIZATION", "HTTP_IDEMPOTENCY_KEY", "HTTP_ORIGIN", "HTTP_X_REQUEST_ID", "HTTP_CONTENT_TYPE",
                 "HTTP_CONTENT_ENCODING", "HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "HTTP_COOKIE",
             ])
-        // HTTP/1.0 is the default of nginx's proxy_pass, which by default adds no header either.
+        // By default, nginx's proxy_pass uses HTTP/1.0 and adds none of these headers. A proxy is recognized by either.
         isForwarded =
             exchange.text("SERVER_PROTOCOL") == "HTTP/1.0"
             || [

@@ -22,9 +22,9 @@ final class WorkerThreads: Sendable {
         }
     }
 
-    /// Waits until all of them have ended; false at the deadline.
+    /// Waits until all threads have ended, and joins them. Returns false if the deadline passes first.
     ///
-    /// Joins them, since OpenSSL frees memory as a thread ends, and must not do so while the process ends.
+    /// OpenSSL frees memory when a thread ends. That must not happen while the process exits.
     func waitUntilDone(_ deadline: ContinuousClock.Instant) -> Bool {
         let ended = state.wait(until: deadline) { state -> [Thread]? in
             guard state.running == 0 else { return nil }
