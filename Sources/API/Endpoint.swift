@@ -33,8 +33,9 @@ public protocol Endpoint: Sendable {
     init(_ call: Call) throws(Problem)
 
     var query: Query { get }
-    /// A query that `/ready` runs, and that writes nothing. Nil is an error that the tests find. An endpoint that writes,
-    /// or that has a required parameter, defines its own.
+    /// The query by which `/ready` checks that the database can serve this endpoint. It writes nothing.
+    ///
+    /// An endpoint that writes, or that has a required parameter, defines its own. Nil is a bug that the tests find.
     ///
     /// - Parameter organization: an id that does not exist.
     static func readinessQuery(organization: String) -> Query?
@@ -49,7 +50,7 @@ public protocol Endpoint: Sendable {
 
     /// The id of the one patient that the request is about, for the audit.
     var patientSought: String? { get }
-    /// The same for a request that is refused before its body is validated. Nil if the body contains no id.
+    /// The patient's id in the body of a request that is refused before its body is validated. Nil if it has none.
     static func patientSought(in body: () -> [UInt8]?) -> String?
 
     /// The response if the query failed with one of the project's own SQLSTATEs. Nil for other codes.
@@ -74,7 +75,7 @@ extension Endpoint {
 }
 
 extension Endpoint {
-    /// The query of a request without parameters and with this body; nil if it is refused.
+    /// The query of a request with this body and without parameters. Nil if the request is invalid.
     static func query(organization: String, body: String) -> Query? {
         let request = Request(method: method.rawValue, target: Array("/".utf8))
         let call = Call(
@@ -123,7 +124,7 @@ public struct Call: Sendable {
     }
 }
 
-/// The error if rows do not have the shape of their query. It is a bug of the server or the schema: 500.
+/// The rows of a query do not have the expected shape. This is a bug of the server or the schema (500).
 public struct EndpointError: Error, CustomStringConvertible {
     public let description: String
 }

@@ -106,7 +106,7 @@ extension JSONWriter {
 }
 
 extension Field.Kind {
-    /// The JSON of a value in PostgreSQL's text format. For a text it is the content between the quotes.
+    /// The JSON of a value in PostgreSQL's text format, without the quotes of a text.
     fileprivate func json(of bytes: UnsafeRawBufferPointer?) -> UnsafeRawBufferPointer {
         guard let bytes else { return Self.literal("null") }
         guard self == .boolean else { return bytes }

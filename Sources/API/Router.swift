@@ -47,7 +47,7 @@ public enum Router {
             case "{patient_id}": patientID = segment
             case "{problem}": problem = segment
             default:
-                // String == ignores normalization. Equal byte counts make it exact for an ASCII template.
+                // `==` equates differently normalized strings. Equal byte counts make it exact for an ASCII template.
                 guard segment.utf8.count == expected.utf8.count, segment == expected else { return nil }
             }
         }

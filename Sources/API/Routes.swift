@@ -40,8 +40,10 @@ public struct Route: Sendable {
         return (names + ["OPTIONS"]).joined(separator: ", ")
     }
 
-    /// All routes. The order matters: no id may be `prioritized`, so that list precedes the patient. A patient's id may
-    /// be `search`, so GET matches the patient there, and only POST the search.
+    /// All routes, in the order in which they are tried.
+    ///
+    /// `/patients/prioritized` precedes the patient, because no id may be `prioritized`. A patient's id may be
+    /// `search`, so `GET /patients/search` is the patient and `POST` is the search.
     static let all: [Route] = [
         Route(RiskMetrics.self),
         Route(Performance.self),
@@ -63,9 +65,9 @@ public struct Route: Sendable {
 
 /// The routes, for the parts of the server that need all endpoints.
 public enum Routes {
-    /// A query of every endpoint, by which `/ready` finds out whether the database can answer it.
+    /// The queries by which `/ready` checks that the database can serve every endpoint.
     ///
-    /// - Parameter organization: one that does not exist.
+    /// - Parameter organization: an id that does not exist.
     public static func readinessQueries(organization: String) -> [Query] {
         endpoints.compactMap { $0.readinessQuery(organization: organization) }
     }

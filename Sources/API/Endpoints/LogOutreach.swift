@@ -89,7 +89,7 @@ struct LogOutreach: Endpoint {
             ] + recorded)
     }
 
-    /// It looks for its patient before it writes, and there is none.
+    /// It writes nothing, because the database looks for the patient first and this one does not exist.
     static func readinessQuery(organization: String) -> Query? {
         query(organization: organization, body: #"{"patient_id": "none", "method": "sms", "outcome": "failed"}"#)
     }

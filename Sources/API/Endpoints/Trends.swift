@@ -100,8 +100,9 @@ struct Trends: Endpoint {
     }
 }
 
-/// The columns of `re.trends`, which returns one row per day. The last groups compare the period's beginning and end.
-/// They are the same in every row.
+/// The columns of `re.trends`, which returns one row per day.
+///
+/// The last groups compare the period's beginning and end. They are the same in every row.
 private enum TrendColumns {
     static let day = Columns([
         .text("date"), .number("new_at_risk"), .number("reengaged_successfully"), .number("outreach_attempts"),
