@@ -31,7 +31,7 @@ public struct ConnectionParameters: Sendable {
             // statement_timeout is the one deadline of a statement, and the pool manages idle sessions.
             ("lock_timeout", "0"),
             ("idle_session_timeout", "0"),
-            // If two posts have one key, the one that waited must see the row of the other.
+            // Of two POST requests with the same idempotency key, the second waits and must see the first one's row.
             ("default_transaction_isolation", "read committed"),
             ("row_security", "on"),
             ("standard_conforming_strings", "on"),
@@ -90,8 +90,8 @@ public struct ConnectionParameters: Sendable {
 
     /// The settings by which the kernel closes the connection to a host that does not respond.
     ///
-    /// It does so once sent data was unacknowledged for as long as a statement may take, or after half a minute without
-    /// traffic.
+    /// It closes the connection if sent data are unacknowledged for the statement timeout, or if the host does not
+    /// respond for half a minute without traffic.
     private static func deadPeer(after statementTimeout: Duration) -> HostList.Keywords {
         [
             ("keepalives_idle", "15"), ("keepalives_interval", "5"), ("keepalives_count", "3"),

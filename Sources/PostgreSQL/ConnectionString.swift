@@ -61,7 +61,7 @@ struct ConnectionString {
 
     /// Checks values that libpq reads only when it connects.
     ///
-    /// A wrong value would then look like a database that is away.
+    /// Without this check, the error would look like an unreachable database.
     private func checkNumbers() throws(InvalidConnectionString) {
         guard list("port").allSatisfy({ $0.isEmpty || UInt16($0).map { $0 > 0 } ?? false }) else {
             throw InvalidConnectionString("has a port that is not a number from 1 to 65535")

@@ -32,9 +32,9 @@ public enum DatabaseCause: String, Sendable, CaseIterable {
 
 /// The one table from PostgreSQL's error codes to statuses and causes.
 ///
-/// The codes are in PostgreSQL's documentation, appendix A, the statuses in docs/definitions.md, section 8. The status
-/// is 503 for an error that passes by itself, or once an operator has made room, allowed the login or corrected a row.
-/// The same request may then succeed. The status of all other codes is 500.
+/// The codes are in PostgreSQL's documentation, appendix A, and the statuses in docs/definitions.md, section 8. The
+/// status is 503 if the same request may succeed later: after a temporary error, or after an operator has made room,
+/// allowed the login or corrected a row. The status of all other codes is 500.
 enum SQLStateTable {
     struct Line: Sendable {
         /// The whole code, or its first two characters for the remaining codes of a class.

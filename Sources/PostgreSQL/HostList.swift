@@ -1,7 +1,7 @@
 /// The hosts of a connection string, each as a connection string of its own.
 ///
-/// libpq tries the hosts of a list in turn. But with its calls that do not block, it stays at a host that does not
-/// respond until the kernel's timeout, minutes later.
+/// libpq tries the hosts of a list in turn. Its non-blocking calls wait for a host that does not respond until the
+/// kernel's timeout, which is minutes.
 struct HostList {
     typealias Keywords = [(keyword: String, value: String)]
 
@@ -40,7 +40,7 @@ struct HostList {
     private static func sessions(_ attribute: String?, hosts: Int) -> [String?] {
         switch attribute {
         case "prefer-standby": ["standby", "any"]
-        // Of several hosts, the one that accepts writes is meant. A standby that is not promoted yet would refuse them.
+        // With several hosts, only one that accepts writes is used. A standby that is not promoted yet refuses them.
         case nil where hosts > 1: ["read-write"]
         default: [attribute]
         }

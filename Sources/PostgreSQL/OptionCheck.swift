@@ -143,7 +143,7 @@ final class OptionCheck {
     private func answersTLSRequest(_ peer: CInt) -> Bool {
         var bytes = [UInt8](repeating: 0, count: 16)
         let count = recv(peer, &bytes, bytes.count, CInt(MSG_DONTWAIT))
-        // Another attempt may follow one that has ended.
+        // libpq has closed this connection. It may try again with another one.
         guard count > 0 else { return true }
         guard bytes.prefix(count) == [0, 0, 0, 8, 0x04, 0xD2, 0x16, 0x2F] else { return false }
         return send(peer, "S", 1, CInt(MSG_NOSIGNAL)) == 1

@@ -13,9 +13,9 @@ import Threads
 /// A caller takes a ticket and calls ``lease(_:now:)`` until it may use or open a connection, or it leaves the queue by
 /// ``timeOut(_:)``. Tickets are served in order.
 ///
-/// While the database is away, one caller at a time tries to connect, with pauses between the attempts (``BackOff``).
-/// The others wait for its result. If no connection is in use or being opened, they are refused at once, since a worker
-/// thread that waits for an absent database serves no other request.
+/// While the database is unreachable, one caller at a time tries to connect, with pauses between the attempts
+/// (``BackOff``). The others wait for its result. If no connection is in use or being opened, they are refused at once,
+/// since a worker thread that waits for an unreachable database serves no other request.
 struct PoolState<Connection: Sendable> {
     typealias Instant = ContinuousClock.Instant
 
@@ -97,7 +97,7 @@ struct PoolState<Connection: Sendable> {
         return closedAt.duration(to: now) < .seconds(1)
     }
 
-    /// - Parameter first: whether the holder has had its turn already, and so is served before the others.
+    /// - Parameter first: whether the holder has already had its turn, and is therefore served before the others.
     mutating func takeTicket(first: Bool = false) -> Ticket {
         defer { nextNumber += 1 }
         let ticket = Ticket(number: nextNumber)

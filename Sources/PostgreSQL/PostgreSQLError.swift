@@ -16,7 +16,8 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
 
     /// True if a statement prepared before a migration may fail with this code and succeed once it is prepared again.
     ///
-    /// The columns or parameters of its function have other types then, or an object of its plan was dropped.
+    /// The migration may have changed the types of a function's columns or parameters, or dropped an object that the
+    /// plan uses.
     var mayBeOfAnOutdatedPlan: Bool { ["0A000", "42883", "XX000"].contains(code) }
 
     public static let readOnlyTransaction = SQLState("25006")
@@ -112,7 +113,7 @@ extension PostgreSQLError: CustomStringConvertible {
 }
 
 extension PostgreSQLError {
-    /// The same error, as one of a statement that was prepared earlier.
+    /// The error of a statement that was prepared earlier.
     var ofPreparedStatement: PostgreSQLError {
         guard case .refused(let state, let message) = self, state.mayBeOfAnOutdatedPlan else { return self }
         return .outdatedPlan(state, message)

@@ -16,7 +16,7 @@ struct TransportSecurity {
         let completed = Self.completed(given)
         func value(_ keyword: String) -> String? { completed.first { $0.keyword == keyword }?.value }
         let named = given.first { $0.keyword == "sslmode" }?.value ?? getenv("PGSSLMODE").map { String(cString: $0) }
-        // libpq's default cannot be distinguished from the same value in a service file.
+        // `prefer` in a service file cannot be distinguished from libpq's default.
         let ofService = value("sslmode").flatMap { $0 == "prefer" ? nil : $0 }
         asked = named.flatMap { $0.isEmpty ? nil : $0 } ?? ofService
         standardHosts = value("hostaddr") ?? value("host") ?? ""
