@@ -5,10 +5,10 @@ import Threads
 
 /// Distributes the requests of all of nginx's connections to worker threads.
 ///
-/// libfcgi's own loop is not used. It binds a thread to a connection for as long as nginx holds the connection open, so
-/// that as many idle connections as threads block the next request. Here all workers share one epoll, which watches the
-/// listening socket and all connections. A worker reads one request, responds and returns the connection to the epoll.
-/// EPOLLONESHOT ensures that only one worker has a connection at a time.
+/// libfcgi's own loop is not used. It binds a thread to a connection for as long as nginx holds the connection open. If
+/// every thread has an idle connection, the next request is blocked. Here all workers share one epoll, which watches
+/// the listening socket and all connections. A worker reads one request, responds and returns the connection to the
+/// epoll. EPOLLONESHOT ensures that only one worker has a connection at a time.
 ///
 /// A worker never waits for a client. nginx sends a typical request in one piece, which libfcgi reads from the socket.
 /// If only a part of a request has arrived, that part is stored, and the connection is returned to the epoll until the

@@ -9,9 +9,9 @@ public final class Exchange {
     /// The body of a request.
     public enum Body: Sendable, Equatable {
         case complete([UInt8])
-        /// Longer than the limit.
+        /// The body is longer than the limit.
         case tooLarge
-        /// Incomplete, because the connection broke or the reading has been ended.
+        /// The connection broke, or ``endReading()`` was called before the body was read.
         case incomplete
     }
 
@@ -27,8 +27,8 @@ public final class Exchange {
     private var isReleased = false
     /// True if the connection is closed after this response.
     ///
-    /// This is decided when the request is read. After the response, nginx may already have sent its next request, which
-    /// must not be lost with the connection.
+    /// This is decided when the request is read. After the response, nginx may already have sent its next request,
+    /// which must not be lost with the connection.
     private let isLast: Bool
 
     /// How long the peer may take for each mebibyte of a response.
@@ -56,7 +56,7 @@ public final class Exchange {
 
     private static func accept(from descriptor: CInt) -> UnsafeMutablePointer<FCGX_Request>? {
         let request = UnsafeMutablePointer<FCGX_Request>.allocate(capacity: 1)
-        // -1 is no listening socket. With one, libfcgi would accept a connection itself after a broken request.
+        // -1 means no listening socket. With a socket, libfcgi would accept a connection itself after a broken request.
         FCGX_InitRequest(request, -1, 0)
         request.pointee.ipcFd = descriptor
         // With 0, FCGX_Accept_r would first finish a "previous" request and close the connection.
