@@ -20,7 +20,7 @@ public final class KeySet: Sendable {
         }
     }
 
-    /// The same with another pace, another client and another report of events.
+    /// Reads the keys as ``init(source:maxAge:logger:)`` does, with a given pace, client and event handler.
     init(
         source: KeySource, pace: FetchSchedule.Pace, client: HTTPSClient, maxAge: Duration = KeySet.usualMaxAge,
         report: @escaping @Sendable (KeyEvent) -> Void
@@ -41,7 +41,7 @@ public final class KeySet: Sendable {
     /// Starts the thread that fetches keys that may change.
     public func start() throws(Thread.StartError) { try refresher?.start() }
 
-    /// Checks `source` as ``init(source:logger:)`` does.
+    /// Checks `source` as ``init(source:maxAge:logger:)`` does.
     public static func check(_ source: KeySource) throws(KeySourceError) { _ = try source.initialKeys() }
 
     /// How long keys stay valid by default while they cannot be read again.

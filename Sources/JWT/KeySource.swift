@@ -59,7 +59,7 @@ extension KeySource {
         }
     }
 
-    /// - Throws: also if the set has keys of which none can be used. A set without any key is valid.
+    /// - Throws: a ``KeyError`` if the file cannot be read, or if none of its keys can be used. An empty set is valid.
     private static func keys(inFile path: String) throws(KeyError) -> JWKS {
         let set = try JWKS.load(file: path)
         guard set.keys.count == 0, !set.skipped.isEmpty else { return set }

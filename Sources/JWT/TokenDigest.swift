@@ -1,4 +1,4 @@
 internal import Digest
 
-/// The key of a token in the cache, which cannot be used as a token.
+/// The key of a token in the cache. A digest, unlike the token, gives no access if it leaks.
 typealias TokenDigest = SHA256

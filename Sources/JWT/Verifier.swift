@@ -56,7 +56,7 @@ public final class Verifier: Sendable {
         return claims
     }
 
-    /// True if a cached token is valid without the full check. From its `exp` on, it never is.
+    /// True if a cached token is still valid without the full check. An expired one always gets the full check.
     private func isCurrent(_ claims: Claims, at time: TokenTime) -> Bool {
         guard time.now < claims.expiresAt, !keys.isTooOld, denied.map({ !$0.refuses(claims) }) ?? true else {
             return false
