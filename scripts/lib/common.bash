@@ -23,7 +23,7 @@ fail() {
     exit 1
 }
 
-# The end of a log is usually the reason.
+# Prints the end of a log, which usually contains the reason.
 show_end() { # log, message, how many lines
     printf 'error: %s; the end of %s:\n' "$2" "$1" >&2
     grep -Ev '^\[[0-9]+/[0-9]+\] ' -- "$1" | tail -n "${3:-15}" | sed 's/^/    /' >&2 || true

@@ -1,10 +1,10 @@
-# The base images for machines without a registry: Debian from debootstrap.
+# Makes Debian's base image with debootstrap, for machines without access to a container registry.
 
 limit=45 # MB that the server's image adds to its base
 build=$(realpath -m -- "$root/${BUILD_DIR:-.build}")
 base=$build/images/base.tar
 
-# Uses this machine's own mirror. A base is reused for a month.
+# Uses the mirror that apt uses on this machine. A base is reused for 30 days.
 make_base() {
     local mirror
     [[ -z $(find "$base" -mtime -30 2>/dev/null) ]] || return 0
@@ -13,10 +13,10 @@ make_base() {
     mkdir -p -- "$build/images"
     debootstrap --variant=minbase bookworm "$work/base" "$mirror" >"$work/debootstrap.log" 2>&1 ||
         fail_with_log "$work/debootstrap.log" "debootstrap failed"
-    # Like the slim images, without documentation, which would make the base look larger.
+    # The official slim images have no documentation either.
     (
         cd -- "$work/base" || exit
-        # dpkg does not sync files in those images either.
+        # As in the official images, dpkg does not sync its files to the disk, which makes installations faster.
         echo force-unsafe-io >etc/dpkg/dpkg.cfg.d/docker-apt-speedup
         rm -rf var/cache/apt/* var/lib/apt/lists/* usr/share/{doc,man,info,locale}/*
     )

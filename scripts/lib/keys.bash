@@ -33,12 +33,12 @@ make_key_pair() {
         mkdir -p -- "$keys"
         openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$keys/private.pem"
         openssl pkey -in "$keys/private.pem" -pubout -out "$keys/public.pem"
-        # Written last: its presence means that all files are complete.
+        # This file is written last, so its existence shows that all files are complete.
         openssl pkey -pubin -in "$keys/public.pem" -outform DER | sha256sum | cut -c 1-16 >"$keys/key-id"
     ) || fail "openssl could not make a key pair in $keys"
 }
 
-# Valid for a year, and renewed in its last two weeks.
+# The certificate is valid for a year, and is renewed in its last two weeks.
 make_certificate() {
     local key=$STACK_DIR/tls/localhost.key
     if [[ -s $certificate && -s $key ]] &&

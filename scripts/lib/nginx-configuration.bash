@@ -58,7 +58,7 @@ write_places() { # site directory
     } >"$1/process.conf"
     {
         printf '%s\n' "error_log log/nginx-error.log $level;" 'access_log log/nginx-access.log json;'
-        # The compiled-in folders belong to root.
+        # Only root may write to nginx's compiled-in temporary folders.
         for name in client_body fastcgi proxy scgi uwsgi; do
             printf '%s_temp_path %s/nginx-temporary/%s;\n' "$name" "$workspace" "$name"
         done

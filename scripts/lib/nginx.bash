@@ -3,7 +3,7 @@
 nginx_log=$STACK_DIR/log/nginx-error.log
 
 nginx_run() {
-    # Names the log: only root may open the compiled-in one.
+    # Without -e, nginx opens its compiled-in log, which only root may write.
     nginx -p "$STACK_DIR/" -c "$nginx_configuration" -e "$nginx_log" "$@" </dev/null 9>&-
 }
 
@@ -102,7 +102,7 @@ nginx_stop() {
     rm -f -- "$state/nginx.pid"
 }
 
-# If this script was killed right after a start, only nginx's own pid file names the process.
+# Records a running nginx of which this script was killed right after the start. Only nginx's pid file names it then.
 adopt_nginx() {
     local pid
     ! is_running nginx || return 0

@@ -68,9 +68,9 @@ postgres_start() {
         psql_cluster --command="CREATE DATABASE $database"
 }
 
-# A killed PostgreSQL leaves its pid in two files. PostgreSQL refuses to start while a process has that pid, be it a
-# zombie or another program. The files also protect the data from child processes that are still ending, so wait for
-# these.
+# A killed PostgreSQL leaves its pid in two files. PostgreSQL refuses to start while any process has that pid, even a
+# zombie or another program. The files also protect the data from child processes that have not ended yet, so they are
+# removed only after those.
 clear_after_kill() { # directory
     local deadline=$((EPOCHSECONDS + 20))
     while has_process_within "$1/data"; do
@@ -107,7 +107,7 @@ apply_sql() { on_database "$STACK_DIR/log/migrate.log" "applying sql/" "$root/sq
 
 load_demo() { on_database "$STACK_DIR/log/demo.log" "loading demo data" "$root/sql/demo"; }
 
-# Names the caller's own database before changing it.
+# Runs a command that changes a database. The caller's own database is named in the output first.
 on_database() { # log, what it does, command
     local log=$1 what=$2 VERBOSE=${VERBOSE-}
     shift 2
@@ -115,8 +115,8 @@ on_database() { # log, what it does, command
     DATABASE_URL=$(database_url) quietly "$log" "$what" "$@" 9>&- || exit
 }
 
-# Demo data are loaded once a day, because their dates are relative to now, and again for another size. Contacts logged
-# on the same day stay.
+# Demo data are loaded again on another day, because their dates are relative to now, and for another size. Contacts
+# that were logged on the same day stay.
 refresh_demo() {
     local made=$workspace/postgres/demo wanted
     wanted="$(date -u +%F) ${ORGANIZATIONS-} ${PATIENTS-} $(cat "$root"/sql/demo* 2>/dev/null | sha256sum)"

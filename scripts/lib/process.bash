@@ -1,12 +1,12 @@
-# Processes that outlive the script that started them. The record is the pid with the start tick. So a reused pid, also
-# after a reboot, does not match.
+# Records processes that outlive the script that started them, by pid and start tick. A reused pid does not match the
+# record, even after a reboot.
 
 # Prints the start tick of a running process. A zombie does not run.
 start_tick() { # pid
     local line fields
     # Not $(<…): bash 5.2 ends the whole script if the file does not exist.
     line=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
-    # The name in parentheses may contain anything, so count from behind it.
+    # The name in parentheses may contain anything, so the fields are counted after it.
     read -ra fields <<<"${line##*) }"
     [[ ${fields[0]} != [ZX] ]] && printf '%s' "${fields[19]}"
 }

@@ -31,7 +31,7 @@ set_server_environment() {
     export DATABASE_URL=$url FCGI_LISTEN=$address CLERK_JWT_KEY=${CLERK_JWT_KEY-}
     export CLERK_ISSUER=${CLERK_ISSUER-} DATABASE_LOGIN=${DATABASE_LOGIN:-any}
     export CORS_ALLOWED_ORIGINS=${CORS_ALLOWED_ORIGINS-$default_origins}
-    # Without this, a crashed Swift program waits at a prompt.
+    # Without this, a crashed Swift program waits for input on a terminal.
     export SWIFT_BACKTRACE=${SWIFT_BACKTRACE:-interactive=no}
     [[ $CLERK_JWT_KEY ]] || unset CLERK_JWT_KEY
 }
@@ -68,7 +68,7 @@ server_start() {
     before=$(socket_identity "$address")
     state_set serves "$(is_private_cluster && printf 'the private cluster' || printf 'a database of the caller')"
     launch_server &
-    # This script reports its end, not the shell.
+    # The shell must not report the end of the process. This script does.
     disown
     wait_for_server "$!" "$address" "$before"
     state_set server-fingerprint "$fingerprint"

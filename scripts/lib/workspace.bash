@@ -76,8 +76,7 @@ close_workspace() {
     rm -rf -- "$state"
 }
 
-# Moves a directory, also to another filesystem. If killed, it leaves a complete copy under one of the two names, or
-# both.
+# Moves a directory, also to another filesystem. If it is killed, at least one of the two directories is complete.
 bring_home() { # from, to
     [[ $1 != "$2" && -d $1 ]] || return 0
     rm -rf -- "$2" "$2.incoming" "$1.outgoing"
