@@ -1,5 +1,4 @@
-# The commands of this repository; each is a script in scripts/. Variables given to
-# make (`make token ORG=org_2`) reach it as its environment.
+# Each command runs a script. Variables given to make (`make token ORG=org_2`) are in the script's environment.
 
 .DEFAULT_GOAL := help
 .PHONY: help run up down test lint test-sanitizers nightly build check-config compose-up compose-down images migrate demo verify rebuild token sbom load property mutants fuzz soak bench bench-scale bench-rls
@@ -32,7 +31,7 @@ nightly: ## Runs all tests, also on a busy machine, mutants, images, long proper
 check-config: build ## Reports errors in the environment's variables, and starts nothing
 	@exec "$${BUILD_DIR:-.build}/release/reengagement-api" --check-config
 
-compose-up: ## Like `up`, in containers: builds, migrates and replaces the running ones
+compose-up: ## Starts everything in containers: builds, migrates and replaces those that run
 	@exec scripts/containers up
 
 compose-down: ## Stops the containers (their data stay in volumes)
@@ -45,13 +44,13 @@ images: ## Builds the images on a container engine of its own, and tests the con
 build: ## Builds the release binary
 	@scripts/install
 	@scripts/build
-	@scripts/docs >/dev/null || echo 'going on without /docs' >&2
+	@scripts/docs >/dev/null || echo 'the page /docs is not available' >&2
 
 migrate: ## Applies sql/ to DATABASE_URL (default: the private cluster)
 	@scripts/install database
 	@exec scripts/stack migrate
 
-demo: ## Loads demo data into it (ORGANIZATIONS and PATIENTS set the size)
+demo: ## Loads demo data into that database (ORGANIZATIONS and PATIENTS set the size)
 	@scripts/install database
 	@exec scripts/stack demo
 
@@ -84,7 +83,7 @@ soak: ## Runs mixed load with random faults for MINUTES, and checks that nothing
 	@scripts/install test
 	@exec scripts/test soak
 
-bench: ## Measures requests per second and their cost, next to alternatives
+bench: ## Measures requests per second and their cost, compared with alternatives
 	@exec bench/http/run
 
 fuzz: ## Fuzzes the parsers for MINUTES (SAVE=1 writes docs/bench/fuzz.md)
