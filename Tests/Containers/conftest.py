@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from containers import PODMAN, ROOT, Containers, docker, eventually, run, told
+from containers import PODMAN, ROOT, Containers, docker, eventually, figures, run
 
 sys.path.insert(0, str(ROOT / "Tests/Browser"))
 
@@ -36,11 +36,11 @@ def command():
 
 @pytest.fixture(scope="session")
 def built(clone, command):
-    """The images, built once. IMAGES_BUILT=1 skips the build."""
+    """The clone whose images have been built. IMAGES_BUILT=1 skips the build."""
     if os.environ.get("IMAGES_BUILT"):
         return clone
     if PODMAN:
-        # In OCI's format, which has no health check.
+        # podman-compose builds images in OCI's format, which has no health checks.
         run("podman-compose", "-p", "reengagement", "-f", "nginx/containers/compose.yaml", "build", "migrate", "server",
             "nginx", cwd=clone)
     else:
@@ -82,5 +82,5 @@ def nothing_left():
 
 
 def pytest_terminal_summary(terminalreporter):
-    for line in told:
+    for line in figures:
         terminalreporter.write_line(line)

@@ -11,14 +11,14 @@ from pathlib import Path
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 240
+TIMEOUT = 240
 sys.path.insert(0, str(ROOT / "Tests/support"))
 from registry import paths  # noqa: E402
 
 ENDPOINTS = paths("patient_1")
 API = "/api/v1/reengagement/org_demo_1/"
 # Figures that are printed at the end and have no limit.
-told = []
+figures = []
 PODMAN = os.environ.get("ENGINE") == "podman"
 
 
@@ -75,9 +75,9 @@ def free_ports(count):
     return ports
 
 
-def eventually(what, question, patience=PATIENCE):
+def eventually(what, question, timeout=TIMEOUT):
     """Returns the first true value of the question. An exception counts as false."""
-    deadline, last = time.monotonic() + patience, None
+    deadline, last = time.monotonic() + timeout, None
     while time.monotonic() < deadline:
         try:
             last = question()
@@ -86,7 +86,7 @@ def eventually(what, question, patience=PATIENCE):
         except (requests.RequestException, AssertionError, OSError, ValueError, LookupError) as error:
             last = error
         time.sleep(0.2)
-    raise AssertionError(f"{what}: not within {patience} s; at last {last!r}")
+    raise AssertionError(f"{what}: not within {timeout} s; at last {last!r}")
 
 
 class Containers:

@@ -17,7 +17,8 @@ from containers import Containers, docker, eventually, run
 NAME = "api.site.test"
 ISSUER = "https://clerk.site.test"
 ORGANIZATION = "org_site"
-# With all characters that are special in a URL, a shell, SQL or compose. The logs are searched for the first words.
+# The passwords have all characters that are special in a URL, a shell, SQL or compose. The logs are searched for the
+# first words.
 OWNER_PASSWORD = "the-owners-secret p@ss/w%rd: #'\"\\ $HOME ?& "
 SERVER_PASSWORD = "the-servers-secret p@ss/w%rd: #'\"\\ ${X} ?&"
 SECRETS = ("the-owners-secret", "the-servers-secret")
@@ -69,7 +70,7 @@ class Database:
                            "postgres", "-c", "ssl=on", "-c", "ssl_cert_file=/tls/server.pem", "-c",
                            "ssl_key_file=/tls/server.key",
                            "-c", "hba_file=/tls/pg_hba.conf").strip()
-        eventually("PostgreSQL", lambda: docker("exec", self.name, "pg_isready", "-h", "127.0.0.1"))
+        eventually("PostgreSQL accepts connections", lambda: docker("exec", self.name, "pg_isready", "-h", "127.0.0.1"))
         self.port = docker("port", self.name, "5432").split(":")[-1].strip()
 
     def sql(self, statement, database="reengagement"):
@@ -135,7 +136,7 @@ class Client:
         self.at, self.address = f"198.51.100.{4 * number + 1}", f"198.51.100.{4 * number + 2}"
         self.at6, self.address6 = f"fd00:5173:{number}::1", f"fd00:5173:{number}::2"
         own = Path("/proc/self/ns/net").readlink()
-        eventually("a namespace", lambda: Path(f"/proc/{self.process.pid}/ns/net").readlink() != own)
+        eventually("the network namespace exists", lambda: Path(f"/proc/{self.process.pid}/ns/net").readlink() != own)
         self.cable = f"elsewhere{number}"
         run("ip", "link", "add", self.cable, "type", "veth", "peer", "name", "eth0", "netns", self.process.pid)
         for within, device, *addresses in ((), self.cable, self.at,
@@ -181,7 +182,7 @@ class Site(Containers):
         self.write()
 
     def write(self, line_end="\n", **changed):
-        """A value of None removes the line."""
+        """Writes the env file with changed settings. A value of None removes the setting."""
         self.settings.update(changed)
         text = filled_in((self.folder / "nginx/containers/.env.example").read_text(),
                          {name: value for name, value in self.settings.items() if value is not None})
@@ -208,14 +209,14 @@ class Site(Containers):
         """A request with curl, from this machine or from a client."""
         port = self.https if scheme == "https" else self.http
         address = address or (client.at if client else "127.0.0.1")
-        said = subprocess.run([*(client.within if client else ()), "curl", "-sS", "-i", "--noproxy", "*", "--max-time",
+        done = subprocess.run([*(client.within if client else ()), "curl", "-sS", "-i", "--noproxy", "*", "--max-time",
                                "30",
                                "--cacert", str(self.authority.certificate), "--resolve", f"{NAME}:{port}:[{address}]"
                                if ":" in address else f"{NAME}:{port}:{address}",
                                *(["-H", f"Authorization: Bearer {token}"] if token else ()), *options,
                                f"{scheme}://{NAME}:{port}{path}"], capture_output=True, text=True, check=False)
-        assert said.returncode == 0, said.stderr
-        return Answer(said.stdout)
+        assert done.returncode == 0, done.stderr
+        return Answer(done.stdout)
 
     def serial(self):
         """The serial number of the certificate in a new connection."""

@@ -42,7 +42,7 @@ def test_it_is_the_local_configuration(up):
 
 def test_the_audit_has_the_address_of_this_machine(up):
     assert up.ask("risk-metrics").status_code == 200
-    eventually("an entry", lambda: up.sql("SELECT count(*) FROM re.audit") != "0")
+    eventually("the audit has an entry", lambda: up.sql("SELECT count(*) FROM re.audit") != "0")
     addresses = up.sql("SELECT DISTINCT a.address FROM re.audit a").splitlines()
     assert addresses == ["127.0.0.1"], addresses
 
@@ -58,7 +58,7 @@ def test_the_page_signs_itself_in(up, tmp_path):
     driver = browser.chromium(tmp_path)
     try:
         driver.get(up.plain + "/")
-        eventually("figures of the demo clinic",
+        eventually("the page shows the demo clinic",
                    lambda: "patients" in driver.find_element("tag name", "main").text.lower()
                    and "token" not in driver.find_element("tag name", "main").text.lower())
     finally:
@@ -110,10 +110,10 @@ def test_health_checks_stay_out_of_the_logs(up):
     time.sleep(2)
     since = str(time.time())
     time.sleep(35)
-    said = {service: docker("logs", "--since", since, up.name(service)).splitlines() for service in SERVICES}
-    # PostgreSQL's checkpoints belong to earlier writes.
-    said["postgres"] = [line for line in said["postgres"] if "checkpoint" not in line]
-    assert len(said.pop("server")) <= 2 and not any(said.values()), said
+    lines = {service: docker("logs", "--since", since, up.name(service)).splitlines() for service in SERVICES}
+    # PostgreSQL logs checkpoints on its own schedule. A health check does not cause them.
+    lines["postgres"] = [line for line in lines["postgres"] if "checkpoint" not in line]
+    assert len(lines.pop("server")) <= 2 and not any(lines.values()), lines
 
 
 def test_up_waits_until_all_services_are_ready(up):
@@ -138,7 +138,7 @@ def test_signals_reach_the_server(up):
     since = str(time.time())
     for name in ("HUP", "USR1", "USR2"):
         up.compose("exec", "-T", "server", "sh", "-c", f"kill -{name} 1")
-        eventually(f"{name} is told of", lambda: f"SIG{name}" in docker("logs", "--since", since, up.name("server")))
+        eventually(f"SIG{name} is logged", lambda: f"SIG{name}" in docker("logs", "--since", since, up.name("server")))
     assert up.get("/ready").status_code == 200
     assert inspect(up.name("server"))["RestartCount"] == 0
 
@@ -154,12 +154,13 @@ def test_the_bill_of_materials_of_an_image(up):
     assert {"pkg:deb/debian/libpq5", "pkg:deb/debian/libc6"} <= names
 
 
-@pytest.mark.skipif(PODMAN, reason="Podman refuses docker-compose's run beside a container of the service")
+@pytest.mark.skipif(PODMAN, reason="Podman refuses docker-compose's `run` next to a container of the service")
 def test_the_configuration_is_checked_and_nothing_started(up):
     started = inspect(up.name("server"))["State"]["StartedAt"]
     up.compose("run", "--rm", "-T", "--no-deps", "server", "--check-config")
-    said = up.compose("run", "--rm", "-T", "--no-deps", "-e", "RATE_LIMIT=much", "server", "--check-config", status=78)
-    assert "RATE_LIMIT" in said
+    output = up.compose("run", "--rm", "-T", "--no-deps", "-e", "RATE_LIMIT=much", "server", "--check-config",
+                        status=78)
+    assert "RATE_LIMIT" in output
     assert inspect(up.name("server"))["State"]["StartedAt"] == started
     up.wait()
 
@@ -171,7 +172,7 @@ def test_a_killed_service_is_restarted(up, service):
     eventually(f"{service} runs again", lambda: inspect(up.name(service))["State"]["StartedAt"] != state["StartedAt"]
                and inspect(up.name(service))["State"]["Running"])
     up.wait()
-    eventually("answers", lambda: up.ask("risk-metrics").status_code == 200)
+    eventually("the server responds", lambda: up.ask("risk-metrics").status_code == 200)
 
 
 def test_a_hanging_server_is_restarted(up):
@@ -179,7 +180,7 @@ def test_a_hanging_server_is_restarted(up):
     state = inspect(name)["State"]
     started = state["StartedAt"]
     os.kill(int(run("pgrep", "--parent", state["Pid"], "--exact", "reengagement-ap")), signal.SIGSTOP)
-    eventually("it was started again", lambda: inspect(name)["State"]["StartedAt"] != started)
+    eventually("the server was started again", lambda: inspect(name)["State"]["StartedAt"] != started)
     up.wait()
 
 
@@ -187,7 +188,7 @@ def test_down_and_up_keep_what_was_logged(up):
     up.log_outreach("to be kept")
     rows = up.sql("SELECT count(*) FROM outreach_log")
     up.down()
-    # The same as on the next day: demo data are never loaded again.
+    # Demo data are never loaded again, not even on another day.
     up.up()
     eventually("the demo data are reported", lambda: "no demo data are loaded" in up.compose("logs", "demo"))
     assert up.sql("SELECT count(*) FROM outreach_log") == rows
@@ -220,8 +221,8 @@ def test_a_backup_is_restored(up, project, image):
                        stdout=file, check=True, cwd=up.folder, env={**os.environ, **up.environment})
     other = project(COMPOSE_PROFILES="", **({"POSTGRES_IMAGE": image} if image else {}))
     other.compose("up", "-d", "postgres")
-    eventually("PostgreSQL", lambda: other.sql("SELECT 1") == "1")
-    eventually("over TCP too", lambda: docker("exec", other.name("postgres"), "pg_isready", "-h", "127.0.0.1"))
+    eventually("PostgreSQL accepts connections", lambda: other.sql("SELECT 1") == "1")
+    eventually("PostgreSQL accepts TCP", lambda: docker("exec", other.name("postgres"), "pg_isready", "-h", "127.0.0.1"))
     other.compose("run", "--rm", "-T", "--no-deps", "--entrypoint", "/opt/reengagement/sql/migrate", "migrate",
                   "--roles")
     with dump.open("rb") as file:

@@ -48,14 +48,14 @@ def test_each_rule_is_evaluated(prometheus):
         assert not [rule for rule in rules if rule.get("lastError")]
         return rules and {rule["health"] for rule in rules} == {"ok"} and rules
 
-    rules = eventually("all rules are well", evaluated)
+    rules = eventually("all rules are healthy", evaluated)
     assert len(rules) == (ROOT / "docs/monitoring/alerts.yml").read_text().count("- alert:")
     # The local containers turn some protections off on purpose, so only that alert may fire.
     firing = {rule["name"] for rule in rules if rule["state"] != "inactive"}
     assert firing <= {"ReengagementProtectionOff"}, firing
 
 
-def test_each_query_of_the_dashboard_has_an_answer(prometheus):
+def test_each_query_of_the_dashboard_returns_data(prometheus):
     def answers(expression):
         """A range query, as a panel sends it."""
         now = time.time()
@@ -68,7 +68,7 @@ def test_each_query_of_the_dashboard_has_an_answer(prometheus):
 
     for _, expression in queries():
         answers(expression)
-    eventually("each panel shows something", complete)
+    eventually("each panel has data", complete)
 
 
 def test_the_instances_can_be_chosen(prometheus):

@@ -19,8 +19,8 @@ class PodmanCompose(Containers):
         super().__init__(folder, ("podman-compose", "-p", project), project=project)
 
     def up(self):
-        said = self.compose("up", "-d", "nginx", "demo", "tokens")
-        assert not re.search("exit code: [1-9]", said), said
+        output = self.compose("up", "-d", "nginx", "demo", "tokens")
+        assert not re.search("exit code: [1-9]", output), output
         self.wait()
 
     def down(self, *arguments):
@@ -58,8 +58,9 @@ def test_podman_compose(built):
         containers.up()
         must_work(containers)
         containers.log_outreach("to be kept")
-        said = containers.compose("run", "--rm", "-T", "--no-deps", "-e", "RATE_LIMIT=much", "server", "--check-config")
-        assert "RATE_LIMIT must be" in said and "exit code: 78" in said
+        output = containers.compose("run", "--rm", "-T", "--no-deps", "-e", "RATE_LIMIT=much", "server",
+                                    "--check-config")
+        assert "RATE_LIMIT must be" in output and "exit code: 78" in output
         containers.down()
         containers.up()
         assert containers.sql("SELECT count(*) FROM outreach_log WHERE notes = 'to be kept'") == "1"

@@ -188,18 +188,18 @@ def test_a_client_counts_and_is_recorded_by_its_own_address(site, around, client
     assert f'"client":"{clients[0].address}"' in logs(site.name("nginx"))
 
     def flood():
-        said = run(*clients[0].within, "curl", "-s", "--parallel", "--parallel-max", "100", "--noproxy", "*",
+        output = run(*clients[0].within, "curl", "-s", "--parallel", "--parallel-max", "100", "--noproxy", "*",
                    "--cacert",
                    site.authority.certificate, "--resolve", f"{NAME}:{site.https}:{clients[0].at}", "-o", "/dev/null",
                    "-w", "%{http_code}\n", f"https://{NAME}:{site.https}/health?[1-500]", status=None)
-        return "429" in said.split()
+        return "429" in output.split()
 
     eventually("the flood is refused", flood)
     assert site.ask("/health", client=clients[1]).status == 200
 
 
 def test_ipv6_is_refused(site, clients):
-    """The engine would forward it from its own address, so that all clients would count as one."""
+    """The engine would forward IPv6 from its own address, so that all clients would count as one."""
     refused = run(*clients[0].within, "curl", "-sS", "-k", "--noproxy", "*",
                   f"https://[{clients[0].at6}]:{site.https}/health", status=7)
     assert "refused" in refused or "connect" in refused
@@ -217,7 +217,7 @@ def test_limits_of_memory_and_processes_hold(site, service):
     megabytes = limits["Memory"] * 2 // 1_000_000
     held = docker("exec", name, "bash", "-c", f"head -c {megabytes}m /dev/zero | tail -c {megabytes}m | wc -c").strip()
     assert held == "0"
-    eventually("it answers", lambda: site.ask("/ready").status == 200)
+    eventually("the site is ready", lambda: site.ask("/ready").status == 200)
     assert inspect(name)["RestartCount"] == 0
     usage = json.loads(docker("stats", "--no-stream", "--format", "{{json .}}", name))
     assert usage["MemUsage"].endswith("/ 512MiB") and int(usage["PIDs"]) < limits["PidsLimit"]
@@ -239,13 +239,13 @@ def test_a_migration_that_fails_leaves_the_server_alone(site, around):
     before = inspect(site.name("server"))["Id"]
     around.database.sql("ALTER ROLE reengagement_owner NOCREATEROLE", "postgres")
     try:
-        said = site.migrate(status=1)
+        output = site.migrate(status=1)
     finally:
         around.database.sql("ALTER ROLE reengagement_owner CREATEROLE", "postgres")
-    assert "permission denied" in said
+    assert "permission denied" in output
     assert site.ask("/ready").status == 200 and inspect(site.name("server"))["Id"] == before
-    # The database's log has the statement that failed, and no secret.
-    assert not [secret for secret in SECRETS if secret in said + logs(around.database.name)]
+    # The database logs the failed statement, but no secret.
+    assert not [secret for secret in SECRETS if secret in output + logs(around.database.name)]
     site.migrate()
 
 
@@ -295,8 +295,8 @@ def test_a_secret_that_is_missing_is_named(another, around, tmp_path):
     for name in "owner-password", "database-password":
         (tmp_path / name).chmod(0o400)
     assert "may not read /run/secrets/owner-password" in site.migrate(status=1)
-    said = site.compose("run", "--rm", "-T", "--no-deps", "server", "--check-config", status=1)
-    assert "may not read /run/secrets/database-password" in said
+    output = site.compose("run", "--rm", "-T", "--no-deps", "server", "--check-config", status=1)
+    assert "may not read /run/secrets/database-password" in output
 
 
 def test_a_database_with_another_certificate_is_refused(another, around, tmp_path):
@@ -309,7 +309,7 @@ def test_a_database_with_another_certificate_is_refused(another, around, tmp_pat
 
 
 def test_a_database_by_its_address(another, around):
-    """libpq 15 compares an address with the certificate's names."""
+    """libpq 15 compares the address with the IP addresses in the certificate."""
     address = around.database.url("x").split("hostaddr=")[1].split()[0]
     another(OWNER_DATABASE_URL=around.database.url("reengagement_owner", address)).migrate()
 
@@ -346,37 +346,37 @@ def test_a_renewed_certificate_is_read(another, around, tmp_path, monkeypatch):
     with Asking(f"https://localhost:{site.https}/health") as asking:
         second, switch = certbot(folder, around.authority, 2)
         switch("privkey")
-        eventually("it is told of", lambda: "do not belong together" in logs(site.name("nginx")))
+        eventually("nginx logs the mismatch", lambda: "do not belong together" in logs(site.name("nginx")))
         assert site.serial() == first
         switch("fullchain")
-        eventually("the second", lambda: site.serial() == second)
+        eventually("nginx uses the second certificate", lambda: site.serial() == second)
         replaced = tmp_path / "replaced"
         third = around.authority.issue(replaced, NAME, "localhost")
         for name in "fullchain.pem", "privkey.pem":
             (replaced / name).replace(folder / "live" / NAME / name)
-        eventually("the third", lambda: site.serial() == third)
-        # The next check is a minute away.
+        eventually("nginx uses the third certificate", lambda: site.serial() == third)
+        # Without the signal, nginx would read the certificate up to a minute later.
         fourth = around.authority.issue(folder / "live" / NAME, NAME, "localhost")
         docker("kill", "-s", "HUP", site.name("nginx"))
-        eventually("the fourth", lambda: site.serial() == fourth, patience=30)
+        eventually("nginx uses the fourth certificate", lambda: site.serial() == fourth, timeout=30)
     assert not asking.others and len(asking.answered) > 1000
     assert logs(site.name("nginx")).count("do not belong together") == 1
 
 
 def test_a_certificate_that_cannot_be_taken_is_named(another, around, tmp_path):
-    def said(**settings):
+    def refusal(**settings):
         return another(**settings).compose("run", "--rm", "-T", "--no-deps", "nginx", status=1)
 
     _, switch = certbot(tmp_path, around.authority, 1)
-    assert "there is no /etc/nginx/tls/fullchain.pem" in said(CERTIFICATES=str(tmp_path))
+    assert "there is no /etc/nginx/tls/fullchain.pem" in refusal(CERTIFICATES=str(tmp_path))
     switch("fullchain"), switch("privkey")
-    assert "a link that leads out of what is mounted" in said(CERTIFICATES=str(tmp_path / "live" / NAME))
+    assert "a link that leads out of what is mounted" in refusal(CERTIFICATES=str(tmp_path / "live" / NAME))
     around.authority.issue(tmp_path / "archive" / NAME, NAME, chain="x", key="privkey1.pem")
     path = f"live/{NAME}"
-    assert "do not belong together" in said(CERTIFICATES=str(tmp_path), CERTIFICATE_PATH=path)
+    assert "do not belong together" in refusal(CERTIFICATES=str(tmp_path), CERTIFICATE_PATH=path)
     run("chown", "-R", "12345", tmp_path / "archive")
-    assert "there is no /etc/nginx/tls/live" in said(CERTIFICATES=str(tmp_path), CERTIFICATE_PATH=path)
-    assert "is not a path within" in said(CERTIFICATES=str(tmp_path), CERTIFICATE_PATH="a|b")
+    assert "there is no /etc/nginx/tls/live" in refusal(CERTIFICATES=str(tmp_path), CERTIFICATE_PATH=path)
+    assert "is not a path within" in refusal(CERTIFICATES=str(tmp_path), CERTIFICATE_PATH="a|b")
 
 
 def test_another_password_for_the_server(another, around, tmp_path, token):
@@ -402,7 +402,7 @@ def test_over_ipv6_all_clients_are_one(another, around, clients, token):
     """The limitation that docs/containers.md describes."""
     site = another(PUBLISH_ADDRESS="[::]")
     site.compose("up", "-d")
-    eventually("an answer", lambda: site.ask("/health", client=clients[0], address=clients[0].at6).status == 200)
+    eventually("the site responds", lambda: site.ask("/health", client=clients[0], address=clients[0].at6).status == 200)
     inside = next(iter(inspect(site.name("nginx"))["NetworkSettings"]["Networks"].values()))["Gateway"]
     assert f'"client":"{inside}"' in logs(site.name("nginx"))
 

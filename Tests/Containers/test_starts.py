@@ -35,11 +35,11 @@ def test_a_schema_of_a_later_version_is_served(project):
 
 
 def test_demo_data_wait_for_the_tables(project):
-    """podman-compose starts them in parallel with `migrate`."""
+    """podman-compose starts `demo` in parallel with `migrate`."""
     containers = project()
     containers.compose("up", "-d", "postgres")
     containers.compose("up", "-d", "--no-deps", "demo")
-    eventually("PostgreSQL", lambda: containers.sql("SELECT 1") == "1")
+    eventually("PostgreSQL accepts connections", lambda: containers.sql("SELECT 1") == "1")
     containers.compose("run", "--rm", "-T", "--no-deps", "migrate")
     eventually("there are demo data", lambda: containers.sql("SELECT count(*) FROM organizations") == "3")
 
@@ -47,10 +47,10 @@ def test_demo_data_wait_for_the_tables(project):
 def test_a_wrong_password_is_reported(project):
     containers = project()
     containers.up()
-    said = containers.compose("run", "--rm", "-T", "--no-deps", "-e", "PGPASSWORD=wrong", "-e",
+    output = containers.compose("run", "--rm", "-T", "--no-deps", "-e", "PGPASSWORD=wrong", "-e",
                               "DATABASE_URL=host=postgres user=reengagement_api dbname=reengagement sslmode=disable",
                               "migrate", status=1)
-    assert "password authentication failed" in said
+    assert "password authentication failed" in output
 
 
 @pytest.mark.parametrize("buildkit", "01")
@@ -81,10 +81,10 @@ def test_a_test_or_a_script_compiles_nothing(built, command):
         with (built / file).open("a") as text:
             text.write("\n# changed\n")
     try:
-        said = containers.compose("build", "server")
-        step = re.search(r"^#(\d+) \[[^\]]*built[^\]]*\] RUN --mount", said, re.MULTILINE)
-        assert step and f"\n#{step[1]} CACHED" in said, said
-        assert re.search(r"^#\d+ \[[^\]]*runtime[^\]]*\] COPY deploy/start-server", said, re.MULTILINE), said
+        output = containers.compose("build", "server")
+        step = re.search(r"^#(\d+) \[[^\]]*built[^\]]*\] RUN --mount", output, re.MULTILINE)
+        assert step and f"\n#{step[1]} CACHED" in output, output
+        assert re.search(r"^#\d+ \[[^\]]*runtime[^\]]*\] COPY deploy/start-server", output, re.MULTILINE), output
     finally:
         run("git", "-c", "safe.directory=*", "checkout", "--quiet", ".", cwd=built)
         containers.compose("build", "server")
@@ -92,7 +92,7 @@ def test_a_test_or_a_script_compiles_nothing(built, command):
 
 @pytest.mark.parametrize("local", [True, False])
 def test_nginx_starts_without_ipv6(built, tmp_path, local):
-    """A kernel without IPv6 makes no such socket."""
+    """A seccomp profile refuses IPv6 sockets with the error of a kernel without IPv6."""
     profile = tmp_path / "seccomp.json"
     profile.write_text(json.dumps({
         "defaultAction": "SCMP_ACT_ALLOW",
@@ -130,14 +130,14 @@ def test_monitoring_scrapes_by_one_word(project):
 
 
 def test_a_missing_setting_of_a_site_is_named(built, command):
-    said = run(*command, "-f", "nginx/containers/compose.site.yaml", "config", status=None, cwd=built)
-    assert "DATABASE_URL" in said or "required" in said
+    output = run(*command, "-f", "nginx/containers/compose.site.yaml", "config", status=None, cwd=built)
+    assert "DATABASE_URL" in output or "required" in output
 
 
-def test_a_size(up_size=45):
-    own, whole = (inspect_size(image) for image in (
+def test_the_server_adds_at_most_45_mb_to_its_base_image():
+    base, whole = (inspect_size(image) for image in (
         setting(ROOT, "DEBIAN_IMAGE"), "reengagement-api:" + setting(ROOT, "REENGAGEMENT_VERSION")))
-    assert whole - own <= up_size * 1_000_000
+    assert whole - base <= 45 * 1_000_000
 
 
 def inspect_size(image):
@@ -145,16 +145,16 @@ def inspect_size(image):
 
 
 def test_a_port_that_is_taken_replaces_nothing(project):
-    """Neither `up` nor `make compose-up` replaces it: nginx continues on its old port, and the next start succeeds."""
+    """nginx continues on its old port, and the next `make compose-up` succeeds."""
     containers = project(COMPOSE_PROFILES="")
     containers.up()
     make = [containers.folder / "scripts/containers", "up"]
     environment = {**os.environ, "DOCKER_BUILDKIT": "1", "COMPOSE": " ".join(containers.command),
                    **containers.environment}
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        said = run(*make, status=1, cwd=containers.folder,
+        output = run(*make, status=1, cwd=containers.folder,
                    env={**environment, "HTTP_PORT": str(taken.getsockname()[1])})
-        assert "HTTP_PORT" in said
+        assert "HTTP_PORT" in output
         assert containers.get("/ready").status_code == 200
     run(*make, cwd=containers.folder, env=environment)
     assert containers.get("/ready").status_code == 200
@@ -167,7 +167,7 @@ def test_a_first_start_that_was_broken_off_is_named(project):
     """PostgreSQL's image mistakes an incomplete cluster for a complete one, and cannot continue."""
     containers = project(COMPOSE_PROFILES="")
     containers.compose("up", "-d", "postgres")
-    eventually("PostgreSQL", lambda: docker("exec", containers.name("postgres"), "pg_isready", "-h", "127.0.0.1"))
+    eventually("PostgreSQL accepts TCP", lambda: docker("exec", containers.name("postgres"), "pg_isready", "-h", "127.0.0.1"))
     docker("exec", containers.name("postgres"), "psql", "-U", "postgres", "-c", "DROP DATABASE reengagement")
     containers.compose("up", "-d", status=1)
     assert "down -v" in containers.compose("logs", "migrate")

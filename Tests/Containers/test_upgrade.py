@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from conftest import engines
-from containers import API, ROOT, Containers, docker, free_ports, inspect, run, told
+from containers import API, ROOT, Containers, docker, figures, free_ports, inspect, run
 
 GIT = {**os.environ, "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
 
@@ -45,7 +45,7 @@ class Asking:
 
     def __str__(self):
         gap = max(later - earlier for earlier, later in zip(self.answered, self.answered[1:]))
-        return f"the longest gap between two answers was {gap:.2f} s, refused were {dict(Counter(self.others))}"
+        return f"the longest gap between two responses was {gap:.2f} s, other results were {dict(Counter(self.others))}"
 
 
 def former_version(tmp_path):
@@ -76,17 +76,17 @@ def test_another_environment_with_a_request_every_50_ms(project, other):
     containers.environment.update(RATE_LIMIT="0", CORS_ALLOWED_ORIGINS="https://app.example.com")
     before = serving(containers)
     with Asking(containers.plain + API + "risk-metrics", headers) as asking:
-        said = bring_up(containers)
+        output = bring_up(containers)
         time.sleep(1)
     # The following `up` for all services must not recreate them.
-    assert not re.search("(server|nginx).[0-9] +Recreate", said), said
+    assert not re.search("(server|nginx).[0-9] +Recreate", output), output
     after = serving(containers)
     assert not after & before
-    told.append(f"another environment, {' '.join(other)}: {asking}")
+    figures.append(f"another environment, {' '.join(other)}: {asking}")
     assert len(asking.answered) > 10
     bring_up(containers)
     containers.up("--no-build")
-    assert serving(containers) == after, "replaced, though nothing has changed"
+    assert serving(containers) == after, "containers were replaced although nothing had changed"
 
 
 def serving(containers):
@@ -116,10 +116,10 @@ def test_an_upgrade_from_0_3_0(built, command, tmp_path):
         with Asking(former.plain + "/health") as asking:
             bring_up(after)
             time.sleep(1)
-        told.append(f"from 0.3.0: {asking}")
+        figures.append(f"from 0.3.0: {asking}")
         assert after.sql("SELECT count(*) FROM outreach_log") == rows
         assert after.ask("risk-metrics").status_code == 200
-        # docs/containers.md describes this for another name of the project.
+        # docs/containers.md describes this copy, for a project with another name.
         after.down()
         docker("run", "--rm", "-v", "upgraded_postgres:/from", "-v", "copied_postgres:/to", "debian:bookworm-slim",
                "cp", "-a", "/from/.", "/to")
@@ -131,8 +131,8 @@ def test_an_upgrade_from_0_3_0(built, command, tmp_path):
         after.down("-v")
 
 
-def test_wrk_beside_make_up(project, tmp_path):
-    """Prints a ratio without a limit, since a busy machine can give any."""
+def test_wrk_compared_with_make_up(project, tmp_path):
+    """Prints the ratio of both rates. It has no limit, since a busy machine distorts it."""
     containers = project(RATE_LIMIT="0")
     containers.up()
     https, http = free_ports(2)
@@ -147,14 +147,14 @@ def test_wrk_beside_make_up(project, tmp_path):
     finally:
         run(ROOT / "scripts/stack", "down", env=stack)
     assert all(all(pair) for pair in pairs)
-    ratios = sorted(through / beside for through, beside in pairs)
-    told.append(
-        f"wrk through the containers beside make up: {ratios[2]:.2f} as many answers, "
+    ratios = sorted(in_containers / local for in_containers, local in pairs)
+    figures.append(
+        f"wrk through the containers, compared with make up: {ratios[2]:.2f} times as many responses, "
         f"from {ratios[0]:.2f} to {ratios[-1]:.2f}"
     )
 
 
 def rate(address, token):
-    said = run("wrk", "-t1", "-c8", "-d3s", "-H", f"Authorization: {token}", address + API + "risk-metrics")
-    assert "Non-2xx" not in said, said
-    return float(re.search(r"Requests/sec:\s+([0-9.]+)", said)[1])
+    output = run("wrk", "-t1", "-c8", "-d3s", "-H", f"Authorization: {token}", address + API + "risk-metrics")
+    assert "Non-2xx" not in output, output
+    return float(re.search(r"Requests/sec:\s+([0-9.]+)", output)[1])
