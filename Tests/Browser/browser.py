@@ -11,7 +11,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-PATIENCE = 60
+TIMEOUT = 60
 # Runs in every document before its own scripts. It records errors and requests. It wraps the browser's functions, so
 # that a test can drop a response or speed up the clock.
 RECORDER = """
@@ -113,7 +113,7 @@ class Page:
     def run(self, script, *arguments):
         return self.driver.execute_script(script, *arguments)
 
-    def until(self, question, seconds=PATIENCE, what=None):
+    def until(self, question, seconds=TIMEOUT, what=None):
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -180,9 +180,10 @@ class Page:
     def must_be_clean(self):
         """Asserts that the page had no error and requested nothing from another host."""
         wrongs = [each for each in self.run("return window.wrongs ?? []")]
-        told = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
-        wrongs += [each for each in told if not any(part in each for part in self.allowed)]
-        assert not wrongs, "the console or the policy complains:\n" + "\n".join(wrongs)
+        messages = [entry["message"] for entry in self.driver.get_log("browser")
+                    if entry["level"] in ("SEVERE", "WARNING")]
+        wrongs += [each for each in messages if not any(part in each for part in self.allowed)]
+        assert not wrongs, "errors in the console, or violations of the policy:\n" + "\n".join(wrongs)
         names = self.run("return performance.getEntriesByType('resource').map((each) => each.name)")
         assert all(name.startswith((self.address, "data:")) for name in names), names
 

@@ -153,11 +153,11 @@ def test_unused_docs_forget_the_token_and_the_responses(docs, api):
     assert page.run("return document.documentElement.dataset.mark") == "old"
     # Events created by a script do not count as input.
     page.run("dispatchEvent(new KeyboardEvent('keydown', { key: 'a' })); window.awake += 36000")
-    page.until(lambda: is_anew(page) and page.all(".btn.authorize.unlocked"))
+    page.until(lambda: has_new_frame(page) and page.all(".btn.authorize.unlocked"))
 
 
-def is_anew(page):
-    """Looks the frame up each time: while it is replaced, an earlier one leads nowhere."""
+def has_new_frame(page):
+    """Returns whether the frame was replaced. It looks the frame up at each call, because a replaced one is invalid."""
     page.driver.switch_to.default_content()
     page.driver.switch_to.frame(page.find("iframe"))
     return page.all(".opblock") and page.run("return document.documentElement.dataset.mark ?? null") is None
