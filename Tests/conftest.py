@@ -1,4 +1,4 @@
-"""Shared by all tests in Python: the end by a signal, a directory, and the marker of what only the nightly run has."""
+"""Settings of all tests in Python: signals, a directory per session, and the marker of the nightly tests."""
 
 import collections
 import shutil
@@ -10,7 +10,7 @@ import pytest
 
 
 def pytest_configure():
-    """Ended from outside, it must still stop what it started, as after Ctrl-C."""
+    """Handles the signals that end pytest like Ctrl-C, so that fixtures still stop the programs that they started."""
 
     def interrupt(*_):
         raise KeyboardInterrupt
@@ -21,7 +21,7 @@ def pytest_configure():
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Takes the marker from the first cases of a test that is marked `nightly(after=...)`, before -m looks at it."""
+    """Removes the marker `nightly(after=N)` from a test's first N cases, so that `-m 'not nightly'` runs these."""
     seen = collections.Counter()
     for item in items:
         mark = next((each for each in item.own_markers if each.name == "nightly"), None)
@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def directory():
-    """Short, so that sockets' paths fit, and open to the users that PostgreSQL and nginx run as."""
+    """A directory for stacks. Its path is short enough for sockets, and PostgreSQL's and nginx's users can enter it."""
     made = Path(tempfile.mkdtemp(prefix="stack."))
     made.chmod(0o755)
     yield made

@@ -113,9 +113,9 @@ def test_a_password_in_an_unsupported_place_is_refused(fresh_id, url):
 ])
 def test_a_possible_password_in_another_place_starts_no_program(folder, fresh_id, url):
     secret = fresh_id("secret")
-    status, said, errors = with_another_psql(folder, url.format(secret))
-    assert (status,
-            said) == (1, "") and errors.startswith("client: DATABASE_URL ") and errors.count("\n") == 1, said + errors
+    status, output, errors = with_another_psql(folder, url.format(secret))
+    assert (status, output) == (1, ""), output + errors
+    assert errors.startswith("client: DATABASE_URL ") and errors.count("\n") == 1, output + errors
     assert secret not in errors
 
 
@@ -130,8 +130,8 @@ def test_a_possible_password_in_another_place_starts_no_program(folder, fresh_id
 ])
 def test_a_url_that_libpq_accepts_is_accepted(folder, fresh_id, url, password, rest):
     secret = fresh_id("secret")
-    status, said, errors = with_another_psql(folder, url.format(secret))
-    assert status == 0 and said == f"{password.format(secret)} -X -q -d {rest} -c \n", said + errors
+    status, output, errors = with_another_psql(folder, url.format(secret))
+    assert status == 0 and output == f"{password.format(secret)} -X -q -d {rest} -c \n", output + errors
 
 
 def with_another_psql(folder, url):

@@ -282,8 +282,8 @@ def test_a_single_refused_entry_stops_no_other_user(stack, own_database, server_
     database = connect(own_database)
     organization = load_clinic(database, "clinic")
     # A stop has 9 s for two attempts.
-    patience = {"DB_STATEMENT_TIMEOUT_MS": "2500"} if "sleep" in harm else {}
-    server = server_with(DATABASE_URL=own_database, **patience)
+    settings = {"DB_STATEMENT_TIMEOUT_MS": "2500"} if "sleep" in harm else {}
+    server = server_with(DATABASE_URL=own_database, **settings)
     answered, bad = [], []
 
     def read(subject):
@@ -322,7 +322,7 @@ def test_a_single_refused_entry_stops_no_other_user(stack, own_database, server_
         eventually(lambda: f"\nreengagement_audit_isolated_total {number}\n" in server.get("/metrics").body.decode())
         assert "\nreengagement_audit_lost_total 0\n" in server.get("/metrics").body.decode()
         # The same for entries behind a refused one during a stop.
-        late = server_with(DATABASE_URL=own_database, **patience)
+        late = server_with(DATABASE_URL=own_database, **settings)
         assert server.stop() == 0
         server = late
         assert read("user_bad")[0].status == 200
@@ -388,12 +388,12 @@ def test_entries_outside_every_month_are_counted_and_moved_without_a_pause(stack
                        " FROM unnest(ARRAY['2099-01-15Z', '2098-01-15Z']::timestamptz[]) at")
     organization = load_clinic(database, "a_clinic")
 
-    def told(number):
+    def start_with_entries(number):
         server = server_with(DATABASE_URL=own_database)
         eventually(lambda: f"\nreengagement_audit_rest_entries {number}\n" in server.get("/metrics").body.decode())
         return server
 
-    server, answered = told(2), []
+    server, answered = start_with_entries(2), []
 
     def ask():
         while not answered or answered[-1] == 200 and not moved.is_set():
@@ -408,7 +408,7 @@ def test_entries_outside_every_month_are_counted_and_moved_without_a_pause(stack
     moved.set()
     asking.join()
     assert set(answered) == {200}
-    assert told(0).stop() == 0 and server.stop() == 0
+    assert start_with_entries(0).stop() == 0 and server.stop() == 0
     assert len(recorded(database, organization)) == len(answered)
     database.close()
 

@@ -195,8 +195,8 @@ def test_a_database_is_restored_in_another_cluster_by_its_owner(stack, there, or
     assert "CONNECT" in run("psql", "-d", there.url("reengagement", "visitor"), "-c", "", succeeds=False)
     assert "created role reengagement_definer" in sql("migrate", restored, "--roles")
     assert restore(restored, dumped) == ""
-    said = sql("migrate", restored)
-    assert "applied views/30_master.sql" in said and "applied migrations" not in said
+    output = sql("migrate", restored)
+    assert "applied views/30_master.sql" in output and "applied migrations" not in output
     sql("rebuild", restored)
     check(there, restored, original)
     assert answers(stack, folder / "there", there, restored) == answered
@@ -229,8 +229,8 @@ def test_migrate_repairs_a_restore_without_the_roles(there, original, dumped):
         for name in ("reengagement", "whole"):
             there.execute("postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         there.execute("postgres", f"DROP ROLE IF EXISTS reengagement_{role}")
-    said = run("pg_restore", "-d", restored, "-j", "4", str(dumped), succeeds=False)
-    assert 'role "reengagement_searcher" does not exist' in said
+    output = run("pg_restore", "-d", restored, "-j", "4", str(dumped), succeeds=False)
+    assert 'role "reengagement_searcher" does not exist' in output
     assert rows(restored, "SELECT count(*) FROM pg_policy WHERE polname = 'every_piece'") == [(0, )]
     sql("migrate", restored)
     sql("rebuild", restored)

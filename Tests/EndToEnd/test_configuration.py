@@ -85,8 +85,8 @@ def refused(done, variable):
     lines = [line for line in text.splitlines() if line.strip()]
     assert len([line for line in lines if re.search(rf"\b{variable}\b", line)]) == 1, text
     # Every start warns of features that are off, whether it succeeds or not.
-    said = [line for line in lines if '"level":"warning"' not in line]
-    assert len(said) <= 2 and all(len(line) < 600 for line in lines), text
+    errors = [line for line in lines if '"level":"warning"' not in line]
+    assert len(errors) <= 2 and all(len(line) < 600 for line in lines), text
     assert "Fatal error" not in text and "PRIVATE KEY-----\\n" not in text
 
 

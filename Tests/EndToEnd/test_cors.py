@@ -103,9 +103,9 @@ def test_nginx_and_the_server_answer_a_preflight_alike(api, alone, names):
     for response in answers:
         must_allow(response, ORIGINS[0], {each.strip().lower() for each in expected} - {""})
         assert response.header("Access-Control-Allow-Private-Network") == "true"
-    told = [{n.lower(): v for n, v in r.headers if n.lower().startswith("access-control") or n.lower() == "vary"}
+    permissions = [{n.lower(): v for n, v in r.headers if n.lower().startswith("access-control") or n.lower() == "vary"}
             for r in answers]
-    assert told[0] == told[1]
+    assert permissions[0] == permissions[1]
 
 
 def test_requested_headers_in_two_lines_are_one_list(api, alone):

@@ -79,7 +79,7 @@ def test_a_server_started_before_its_database_serves_once_the_database_is_up(sta
 
 
 def test_a_statement_past_its_deadline_is_503_and_the_next_is_served(server_with, stack, connection, clinic):
-    # Long enough that all of them wait before the first one ends, even on a busy machine.
+    # The timeouts are so long that all statements wait before the first one ends, even on a busy machine.
     server = server_with(WORKER_THREADS="4", DB_POOL_SIZE="1", DB_STATEMENT_TIMEOUT_MS="15000",
                          DB_ACQUIRE_TIMEOUT_MS="14000")
     headers = token_headers(stack, clinic)

@@ -49,7 +49,7 @@ def linked_elsewhere(path, text):
     os.replace(path.with_suffix(".link"), path)
 
 
-def mounted_anew(path, text):
+def mounted_again(path, text):
     """Replaces the file as Kubernetes does for a secret: the link to its folder points to another folder, in a sticky
     folder that all may write to."""
     path.parent.chmod(0o1777)
@@ -68,7 +68,7 @@ def written_in_place(path, text):
 
 
 @pytest.mark.nightly(after=2)
-@pytest.mark.parametrize("change", [replaced, linked_elsewhere, mounted_anew, written_in_place])
+@pytest.mark.parametrize("change", [replaced, linked_elsewhere, mounted_again, written_in_place])
 @pytest.mark.parametrize("name", ["user_test", "sess_test"])
 def test_a_denied_user_is_refused_despite_the_cache_until_taken_off_the_list(server_with, stack, folder, change, name):
     path = folder / "denied"

@@ -47,7 +47,7 @@ def blocks(text):
 
 
 def spans(document):
-    """The inline code of a document; a line break in it counts as a blank."""
+    """Returns the inline code of a document, with blanks for line breaks."""
     return [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", without_blocks(text_of(document)))]
 
 
@@ -93,7 +93,7 @@ ALERTS = (ROOT / "docs/monitoring/alerts.yml").read_text()
 
 
 def is_swift(name):
-    """Whether a type exists, or a member of a type."""
+    """Returns whether a type, or a member of a type, exists in the Swift code."""
     kind, _, member = name.partition(".")
     sources = [source for source, declared in zip(SWIFT, DECLARED) if kind in declared]
     form = r"\binit\(" if member == "init" else rf"\b(?:var|let|func|case)\s+(?:\w+, )*{member}\b"
@@ -118,7 +118,7 @@ ENDS_OF_PATHS = {path.split("/", depth)[-1] for path in {*TRACKED, *FOLDERS} for
 
 
 def is_file(name):
-    """Whether a path, or the end of one, is in the repository. `*` matches any characters."""
+    """Returns whether a path, or the end of one, is in the repository. `*` matches any characters."""
     name = name.rstrip("/")
     return name in ENDS_OF_PATHS or "*" in name and bool(fnmatch.filter(ENDS_OF_PATHS, name))
 

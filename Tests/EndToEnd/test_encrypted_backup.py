@@ -47,9 +47,9 @@ def test_a_dump_is_readable_for_its_recipient_alone_and_complete(stack, clinic, 
     subprocess.run(["bash", "-e", "-c", script], cwd=folder, check=True)
     dump = folder / "reengagement.dump"
     assert stat.S_IMODE(dump.stat().st_mode) == 0o600
-    told = subprocess.run(["pg_restore", "--data-only", "--table=outreach_log", "-f", "-", dump], capture_output=True,
-                          text=True, check=True)
-    assert "a secret note" in told.stdout
+    restored = subprocess.run(["pg_restore", "--data-only", "--table=outreach_log", "-f", "-", dump],
+                              capture_output=True, text=True, check=True)
+    assert "a secret note" in restored.stdout
 
 
 def test_a_failed_dump_leaves_no_file(key, folder):

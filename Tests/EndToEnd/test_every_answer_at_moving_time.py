@@ -7,7 +7,7 @@ from measures import SECOND
 from oracle import Oracle
 from registry import PATIENT, READS
 
-# The first two questions of each endpoint.
+# The registry's first two requests of each endpoint.
 PATHS = [question.path() for endpoint in READS if PATIENT not in endpoint.path for question in endpoint.questions[:2]]
 
 

@@ -64,7 +64,7 @@ def settled(cursor, server):
     eventually(done, seconds=90)
 
 
-def told(server, kind):
+def has_logged(server, kind):
     lines = [json.loads(line) for line in server.log_lines("could not be brought up")]
     return lines and all((line["organization"], line["class"], line["level"]) == ("clinic", kind, "warning")
                          and int(line["retry_after_s"]) >= 1 for line in lines)
@@ -82,7 +82,7 @@ def test_an_error_of_any_class_in_the_refresh(stack, folder, own, own_database, 
         for number in range(1, 4):
             add(own, f"new_{number}")
             assert total(server, stack) == before + number
-        eventually(lambda: told(server, kind))
+        eventually(lambda: has_logged(server, kind))
         assert metric(server, "reengagement_refresh_failures_total", **{"class": kind}) >= 1
         assert metric(server, "reengagement_refresh_failing") == 1
         if kind == "disk_full":
@@ -176,7 +176,7 @@ def test_a_full_tablespace_of_the_derived_tables(stack, folder, small_tablespace
             own.execute("INSERT INTO patients (organization_id, id, name) "
                         "SELECT 'clinic', 'new_' || i, 'New ' || i FROM generate_series(1, 180) i")
             assert total(server, stack) == before + 180
-            eventually(lambda: told(server, "disk_full"))
+            eventually(lambda: has_logged(server, "disk_full"))
             assert must_be_problem(server.get("/ready"), 503)["type"] == "/problems/database-disk-full"
             assert total(server, stack) == before + 180
             (place / "filler").unlink()

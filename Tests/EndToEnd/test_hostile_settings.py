@@ -80,7 +80,7 @@ def posts_with_one_key(server, stack, clinic, number=8):
     assert len({answer.json()["outreach_id"] for answer in results}) == 1
 
 
-def must_serve_as_ever(server, plain, stack, database, clinic):
+def must_serve_normally(server, plain, stack, database, clinic):
 
     def answers_are_equal():
         # A day of the clinic may end between the two responses, so the comparison has two attempts.
@@ -109,7 +109,7 @@ def test_a_setting_of_the_login(login, server_with, stack, database, clinic, nam
             pytest.skip(f"this PostgreSQL has no setting {name}")
         cursor.execute(f"ALTER ROLE {login} SET {name} = '{SETTINGS[name]}'")
     server = server_with(DATABASE_URL=url_of(stack, login), WORKER_THREADS="8")
-    must_serve_as_ever(server, server_with(), stack, database, clinic)
+    must_serve_normally(server, server_with(), stack, database, clinic)
 
 
 def test_settings_of_the_database(login, server_with, stack, database, clinic):
@@ -120,7 +120,7 @@ def test_settings_of_the_database(login, server_with, stack, database, clinic):
                 if name not in ("client_encoding", "statement_timeout") and is_known(cursor, name):
                     cursor.execute(f"ALTER DATABASE reengagement SET {name} = '{value}'")
             server = server_with(DATABASE_URL=url_of(stack, login), WORKER_THREADS="8")
-            must_serve_as_ever(server, server_with(), stack, database, clinic)
+            must_serve_normally(server, server_with(), stack, database, clinic)
         finally:
             cursor.execute("ALTER DATABASE reengagement RESET ALL")
 
@@ -130,7 +130,7 @@ def test_settings_of_the_database(login, server_with, stack, database, clinic):
 def test_a_setting_in_the_connection_string(login, server_with, stack, database, clinic, isolation):
     options = f"&options=-c%20default_transaction_isolation%3D{isolation}%20-c%20row_security%3Doff"
     server = server_with(DATABASE_URL=url_of(stack, login, options), WORKER_THREADS="8")
-    must_serve_as_ever(server, server_with(), stack, database, clinic)
+    must_serve_normally(server, server_with(), stack, database, clinic)
 
 
 def test_a_read_only_database_can_be_read(stack, folder, database, clinic, login):

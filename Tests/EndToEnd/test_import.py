@@ -11,7 +11,7 @@ from stack import ROOT, clean_environment
 from test_marks import Session, transaction
 
 # The timeout is a bound for a hang, not a demand for speed.
-PATIENCE = 60
+TIMEOUT = 60
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def session(url):
     made.connection.close()
 
 
-def post(session, patient, timeout=PATIENCE):
+def post(session, patient, timeout=TIMEOUT):
     """Logs an attempt in the way of the server."""
     session.run(f"SET statement_timeout = '{timeout}s'")
     session.run("SET ROLE reengagement_api")
@@ -57,7 +57,7 @@ class Beside(threading.Thread):
             self.result = error
 
     def wait_for_lock(self, observer):
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not observer.value(
             "SELECT count(*) FROM pg_locks WHERE pid = %s AND locktype = 'advisory' AND NOT granted", self.pid
         ):
@@ -66,7 +66,7 @@ class Beside(threading.Thread):
             time.sleep(0.02)
 
     def end(self):
-        self.join(PATIENCE)
+        self.join(TIMEOUT)
         assert not self.is_alive(), "it still waits"
         return self.result
 

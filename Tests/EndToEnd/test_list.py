@@ -129,7 +129,7 @@ def test_pages_contain_each_patient_once_in_any_mix_of_queries_and_bodies(api, p
         page = (api.search(people, asked)
                 if number % 2 else api.get(people, f"patients/prioritized?{urlencode(asked)}")).json()
         paged += [patient["id"] for patient in page["patients"]]
-        assert page["summary"]["total"] == len(everyone), "on every page"
+        assert page["summary"]["total"] == len(everyone), "the total differs between the pages"
         assert all(("treatment_notes" in patient) == ("include" in asked) for patient in page["patients"])
         cursor = page["summary"]["next_cursor"]
         if cursor is None:

@@ -15,7 +15,7 @@ from tokens import Signer, generate_key, jwks
 
 WORKERS = 2
 WAITING = 200
-# So long that no timeout ends anything during a test.
+# The timeouts are so long that none passes during a test.
 FOR_EVER = {"DB_ACQUIRE_TIMEOUT_MS": "300000", "DB_STATEMENT_TIMEOUT_MS": "300000", "WORKER_THREADS": str(WORKERS)}
 
 

@@ -134,16 +134,16 @@ def test_errors_are_listed_with_their_type_and_an_id(there):
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("changes, told", [
+@pytest.mark.parametrize("changes, message", [
     ({"TOKEN_COMMAND": ""}, "TOKEN is a session token, or TOKEN_COMMAND"),
     ({"TOKEN_COMMAND": "exit 3"}, "ended with 3"),
     ({"TOKEN_COMMAND": "echo nonsense"}, "no session token"),
     ({"DURATION": "soon"}, "DURATION"), ({"CONNECTIONS": "0"}, "CONNECTIONS"), ({"BASE_URL": "localhost"}, "BASE_URL"),
     ({"WRITES": "yes"}, "WRITES"), ({"CA_FILE": ""}, "certificate verify failed"), ({"CA_FILE": "/nowhere"}, "CA_FILE")
 ], ids=str)  # yapf: disable
-def test_impossible_settings_are_explained(there, changes, told):
+def test_impossible_settings_are_explained(there, changes, message):
     done = load(**asked(there, **changes))
-    assert done.returncode == 1 and told in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
 @pytest.mark.nightly

@@ -21,7 +21,7 @@ PROBLEMS = [(path, method, status) for path, method, operation in description.op
             for status in operation["responses"] if not status.startswith("2")]
 
 
-# Further questions besides the registry's, and the properties that none of them shows.
+# Requests in addition to the registry's, and the properties that no response to them has.
 MORE = {
     "trends": ["?metrics=risk_levels", "?metrics=success_rates", "?period=7d&metrics=channel_performance"],
     "patients/prioritized": ["?limit=1", "?risk_level=all",
@@ -176,8 +176,8 @@ def test_a_problem_of_each_documented_status_matches(api, plain_client, alone, c
     problem = must_fit(path, method, status, response)
     must_be_problem(response, 431 if status == "default" else int(status))
     content = description.response(path, method, status)["content"]["application/problem+json"]
-    told = ("type", "title", "status") if status in SEVERAL_REASONS else ("type", "title", "status", "detail")
-    assert {name: problem[name] for name in told} == {name: content["example"][name] for name in told}
+    members = ("type", "title", "status") if status in SEVERAL_REASONS else ("type", "title", "status", "detail")
+    assert {name: problem[name] for name in members} == {name: content["example"][name] for name in members}
     assert present(problem) == description.properties(schema_of(path, method, status)) - (
         set() if status == "422" else {".errors", ".errors[].field", ".errors[].message"}
     )

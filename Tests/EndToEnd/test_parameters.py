@@ -63,8 +63,8 @@ def test_each_valid_value_is_accepted_and_returned(api, clinic, path, name, valu
         assert answer[name] == value
     elif path == LIST:
         applied = answer["summary"]["filters_applied"]
-        told = int(value) if name in ("limit", "action_priority") else unquote(value).strip(" ")
-        assert applied == {"risk_level": "all", "limit": 50, name: told}
+        expected = int(value) if name in ("limit", "action_priority") else unquote(value).strip(" ")
+        assert applied == {"risk_level": "all", "limit": 50, name: expected}
     else:
         extra = {
             "risk_levels": {"risk_levels"}, "success_rates": {"contact_success_rate", "conversion_rate"},

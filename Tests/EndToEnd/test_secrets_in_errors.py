@@ -59,8 +59,8 @@ def test_an_error_of_the_database_is_500_and_quotes_no_patient(stack, broken, fr
     problem = must_be_problem(post(broken, stack, organization, notes=note), 500)
     # A separate thread writes the log.
     eventually(lambda: len(refusals()) > before)
-    said = broken.log.read_text() + json.dumps(problem) + broken.get("/metrics").body.decode()
-    assert note not in said
+    output = broken.log.read_text() + json.dumps(problem) + broken.get("/metrics").body.decode()
+    assert note not in output
     assert "refused (" in str(refusals()[-1]), "the log does not name the error"
 
 

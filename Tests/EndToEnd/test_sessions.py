@@ -34,7 +34,7 @@ def backends(database, login):
         return set(cursor.fetchone()[0] or [])
 
 
-def must_be_told(server, stack, clinic, name):
+def must_report(server, stack, clinic, name):
     for answer in (ask(server, stack, clinic), server.get("/ready"), post(server, stack, clinic)):
         assert must_be_problem(answer, 503)["type"] == f"/problems/{name}"
 
@@ -57,7 +57,7 @@ def test_a_login_without_connections_is_reported(stack, folder, database, clinic
     with database.cursor() as cursor:
         cursor.execute(f"ALTER ROLE {login} CONNECTION LIMIT 0")
         with Server(stack, folder, DATABASE_URL=url_of(stack, login)) as server:
-            must_be_told(server, stack, clinic, "database-at-limit")
+            must_report(server, stack, clinic, "database-at-limit")
             assert metric(server, "reengagement_db_errors_total", **{"class": "connection_limit"}) >= 1
             assert metric(server, "reengagement_db_errors_total", **{"class": "connection_lost"}) == 0
             cursor.execute(f"ALTER ROLE {login} CONNECTION LIMIT -1")
@@ -71,7 +71,7 @@ def test_a_refused_login_is_reported(stack, folder, database, clinic, login):
         cursor.execute(f"ALTER ROLE {login} NOLOGIN")
         end_sessions(database, login)
         eventually(lambda: ask(server, stack, clinic).status == 503)
-        must_be_told(server, stack, clinic, "database-refuses-login")
+        must_report(server, stack, clinic, "database-refuses-login")
         assert metric(server, "reengagement_db_open_failures_total", **{"class": "login_refused"}) >= 1
         cursor.execute(f"ALTER ROLE {login} LOGIN")
         eventually(lambda: server.get("/ready").status == 200)

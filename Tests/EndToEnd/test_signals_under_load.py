@@ -114,8 +114,8 @@ def test_sighup_reads_the_keys_of_a_file_again_and_logs_the_result(server_with, 
         return eventually(lambda: lines(server, message)[before:])[0]
 
     assert (status(signers[0]), status(signers[1])) == (200, 401)
-    told = hang_up()
-    assert (told["keys"], told["changed"], told["source"]) == ("1", "false", "CLERK_JWKS_FILE")
+    line = hang_up()
+    assert (line["keys"], line["changed"], line["source"]) == ("1", "false", "CLERK_JWKS_FILE")
     path.write_text(jwks(keys))
     hang_up()
     assert (status(signers[0]), status(signers[1])) == (200, 200)

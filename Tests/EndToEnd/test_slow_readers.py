@@ -86,11 +86,11 @@ def test_without_space_for_a_buffer_file_the_client_sees_an_error(stack, api, lo
         Path(stack.settings["NGINX_CONFIGURATION"]).parent / "site/http.conf").read_text())[1]
     away = folder + ".away"
     os.rename(folder, away)
-    said = len(open(stack.settings["NGINX_ERROR_LOG"], errors="replace").read())
+    before = len(open(stack.settings["NGINX_ERROR_LOG"], errors="replace").read())
     try:
         reader = Slow(api.client, target, headers)
         # nginx must first find that it cannot create the file.
-        eventually(lambda: folder in open(stack.settings["NGINX_ERROR_LOG"], errors="replace").read()[said:])
+        eventually(lambda: folder in open(stack.settings["NGINX_ERROR_LOG"], errors="replace").read()[before:])
         head, body = reader.rest()
         assert head.startswith(b"HTTP/1.1 200") and len(body) < announced(head)
         eventually(lambda: busy(stack) == 0)

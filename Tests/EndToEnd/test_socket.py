@@ -75,7 +75,7 @@ HOSTILE = {
     "half of params": begin() + record(fastcgi.PARAMS, b"x" * 10, length=5000),
     "params without an end": begin() + record(fastcgi.PARAMS, parameters(HEALTH)),
     "no stdin": begin() + record(fastcgi.PARAMS, parameters(HEALTH)) + record(fastcgi.PARAMS),
-    "a body shorter than said": request(
+    "a body shorter than its declared length": request(
         environment("POST",
                     "/api/v1/reengagement/o/log-outreach",
                     CONTENT_LENGTH="5000",

@@ -23,7 +23,7 @@ def test_a_command_fails_once_on_a_missing_database_and_creates_no_other(stack, 
     assert "creating a PostgreSQL cluster" not in done.stdout and not list(folder.rglob("PG_VERSION"))
 
 
-def stack_says(folder, stack, *arguments, **environment):
+def run_stack(folder, stack, *arguments, **environment):
     done = subprocess.run([ROOT / "scripts/stack", *arguments],
                           env=clean_environment(STACK_DIR=str(folder), SERVER_BINARY=stack.binary, **environment),
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -41,9 +41,9 @@ def key():
 @pytest.mark.parametrize("command", ["up", "run"])
 def test_a_given_database_is_not_changed_without_keys_and_an_issuer(stack, folder, own_database, key, command, missing):
     environment = {name: value for name, value in key.items() if name not in missing}
-    status, said = stack_says(folder, stack, command, DATABASE_URL=own_database, ORG="org_real", **environment)
-    assert status == 1 and "CLERK_ISSUER" in said, said
-    assert not list(folder.rglob("private.pem")) and "applying" not in said
+    status, output = run_stack(folder, stack, command, DATABASE_URL=own_database, ORG="org_real", **environment)
+    assert status == 1 and "CLERK_ISSUER" in output, output
+    assert not list(folder.rglob("private.pem")) and "applying" not in output
     with connect(own_database) as database, database.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname = 're'")
         assert cursor.fetchone() == (0, )
@@ -51,18 +51,18 @@ def test_a_given_database_is_not_changed_without_keys_and_an_issuer(stack, folde
 
 
 @pytest.mark.nightly(after=1)
-@pytest.mark.parametrize("said", ["yes", "true", "2"])
-def test_only_one_value_enables_the_development_sign_in(stack, folder, own_database, said):
-    status, answer = stack_says(folder, stack, "up", DATABASE_URL=own_database, DEV_SIGN_IN=said)
-    assert status == 1 and "DEV_SIGN_IN" in answer, answer
+@pytest.mark.parametrize("value", ["yes", "true", "2"])
+def test_only_one_value_enables_the_development_sign_in(stack, folder, own_database, value):
+    status, output = run_stack(folder, stack, "up", DATABASE_URL=own_database, DEV_SIGN_IN=value)
+    assert status == 1 and "DEV_SIGN_IN" in output, output
 
 
 @pytest.mark.nightly(after=1)
 @pytest.mark.parametrize("step", ["server-start", "nginx-start"])
 @pytest.mark.parametrize("environment", [{"STACK_NGINX": "production"}, {"DATABASE_URL": "dbname=x"}])
 def test_no_step_serves_with_the_development_key_unasked(stack, folder, step, environment):
-    status, said = stack_says(folder, stack, step, **environment)
-    assert status == 1 and "DEV_SIGN_IN=1" in said and not list(folder.rglob("private.pem")), said
+    status, output = run_stack(folder, stack, step, **environment)
+    assert status == 1 and "DEV_SIGN_IN=1" in output and not list(folder.rglob("private.pem")), output
 
 
 @pytest.mark.nightly(after=1)
@@ -72,19 +72,19 @@ def test_the_database_is_named_before_its_migration_and_the_page_signs_in_on_req
 ):
     secret = fresh_id("secret")
     environment = {"DEV_SIGN_IN": "1"} if signs_in else key
-    status, said = stack_says(folder, stack, "up", DATABASE_URL=f"{own_database}&password={secret}", **environment)
+    status, output = run_stack(folder, stack, "up", DATABASE_URL=f"{own_database}&password={secret}", **environment)
     try:
-        assert status == 0, said
+        assert status == 0, output
         place = re.match(r"postgresql:///(\w+)\?host=([^&]+)&port=(\d+)", own_database)
         named = f"{place[1]} on {place[2]}, port {place[3]}"
-        assert 0 < said.index(named) < said.index("applied migrations/0001") and secret not in said, said
+        assert 0 < output.index(named) < output.index("applied migrations/0001") and secret not in output, output
         made = Stack(folder)
         made.look()
         answer = Client(int(made.settings["HTTP_PORT"])).request("GET", "/dev/tokens")
         assert answer.status == (200 if signs_in else 404)
-        assert ("signed in by itself" in said) == signs_in
+        assert ("signed in by itself" in output) == signs_in
     finally:
-        stack_says(folder, stack, "down")
+        run_stack(folder, stack, "down")
 
 
 def test_a_development_key_is_not_called_valid_for_production(stack, folder, key):

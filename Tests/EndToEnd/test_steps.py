@@ -179,10 +179,10 @@ def test_a_whole_start_prints_one_line_per_step(stack, directory):
     """A second stack prints nothing else, except its announcement at the end."""
     other = type(stack)(directory / "lines", VERBOSE="", STACK_DEMO="1", PATIENTS="20")
     try:
-        told = other.call("up").partition("\nPage ")[0].splitlines()
-        assert told[:2] and len(told) < 15, told
+        lines = other.call("up").partition("\nPage ")[0].splitlines()
+        assert lines[:2] and len(lines) < 15, lines
         for step in ("starting PostgreSQL", "applying sql/", "loading demo data", "starting the server",
                      "starting nginx"):
-            assert told.count(step) == 1, told
+            assert lines.count(step) == 1, lines
     finally:
         other.down()

@@ -18,13 +18,13 @@ REQUIREMENTS = sorted(path for folder in ("Tests", "bench", "nginx", "scripts")
                       for path in (ROOT / folder).rglob("requirements.txt"))
 
 
-def told(*command, **options):
+def output_of(*command, **options):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **options).stdout
 
 
 @pytest.fixture(scope="module")
 def headers():
-    return told("readelf", "--wide", "--file-header", "--program-headers", "--dynamic", BINARY)
+    return output_of("readelf", "--wide", "--file-header", "--program-headers", "--dynamic", BINARY)
 
 
 def test_the_binary_is_hardened(headers):
@@ -92,7 +92,7 @@ def test_nothing_is_installed_without_its_digest(tmp_path):
 
 @pytest.fixture(scope="module")
 def bill():
-    return json.loads(told(ROOT / "scripts/sbom", BINARY))
+    return json.loads(output_of(ROOT / "scripts/sbom", BINARY))
 
 
 @pytest.mark.nightly
@@ -108,14 +108,14 @@ def test_the_bill_of_materials_is_of_this_binary_and_complete(bill, headers):
     assert all(re.fullmatch(r"pkg:[a-z]+/[\w.%/-]+@[\w.%:~-]+(\?[\w=]+)?", each["purl"]) for each in parts.values())
     assert bill["dependencies"][0]["dependsOn"] == [each["bom-ref"] for each in bill["components"]]
     needed = re.findall(r"\(NEEDED\)\s+Shared library: \[([^]]+)\]", headers)
-    loaded = dict(re.findall(r"(?:^|\s)(\S+) => (/\S+)", told("ldd", BINARY)))
+    loaded = dict(re.findall(r"(?:^|\s)(\S+) => (/\S+)", output_of("ldd", BINARY)))
     assert len(needed) > 8
     names = {Path(os.path.realpath(loaded[name])).name for name in set(needed) | set(loaded)
              if not name.startswith("ld-linux")}
-    found = told("dpkg-query", "--search", *(f"*/{name}" for name in names)).splitlines()
+    found = output_of("dpkg-query", "--search", *(f"*/{name}" for name in names)).splitlines()
     owners = {line.rpartition("/")[2]: line.partition(":")[0] for line in found}
     assert names <= set(owners)
-    installed = told("dpkg-query", "--show", "--showformat", "${Package}=${Version}\\n",
+    installed = output_of("dpkg-query", "--show", "--showformat", "${Package}=${Version}\\n",
                      *(owners[name] for name in names)).splitlines()
     assert set(installed) <= {f"{name}={each['version']}" for name, each in parts.items()}
     pins = json.loads((ROOT / "Package.resolved").read_text())["pins"]

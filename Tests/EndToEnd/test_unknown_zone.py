@@ -74,16 +74,16 @@ def test_the_background_work_continues_for_other_clinics_and_recovers(stack, api
     api.answer(clinic, "dashboard")
     api.answer(second_clinic, "dashboard")
     lose_zone(database, clinic)
-    told = lambda: [line for line in lines_of(log) if LINE in line and clinic in line]
-    wait_for(lambda: len(told()) >= 2, "the failure is told, and told again")
+    failures = lambda: [line for line in lines_of(log) if LINE in line and clinic in line]
+    wait_for(lambda: len(failures()) >= 2, "the failure is logged twice")
     before = generation(database, second_clinic)
     with database.cursor() as cursor:
         cursor.execute("UPDATE patients SET name = 'Another' WHERE organization_id = %s AND id = 'patient_123'",
                        (second_clinic, ))
-    wait_for(lambda: generation(database, second_clinic) > before, "the other is brought up to date")
+    wait_for(lambda: generation(database, second_clinic) > before, "the other clinic's data are refreshed")
     before = generation(database, clinic)
     correct(database, clinic)
-    wait_for(lambda: generation(database, clinic) > before, "the clinic is brought up to date without being asked for")
+    wait_for(lambda: generation(database, clinic) > before, "the corrected clinic's data are refreshed")
 
 
 @pytest.mark.nightly

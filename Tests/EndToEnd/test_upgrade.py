@@ -91,7 +91,8 @@ def test_the_former_version_refuses_to_go_back(own_database, folder):
         migrate(sql, own_database)
 
 
-# Types of columns that the server reads, the columns of a function used by flat queries, and the columns of a view.
+# The changes are other types of columns that the server reads, and other columns of a view and of a function that flat
+# queries use.
 CHANGED = (
     ("endpoints/risk_metrics.sql", "    critical bigint,", "    critical integer,"),
     ("endpoints/risk_metrics.sql", "SELECT patients.critical,", "SELECT patients.critical::integer,"),
