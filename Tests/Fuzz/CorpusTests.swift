@@ -17,7 +17,7 @@ struct CorpusTests {
         for line in lines { target([UInt8](try #require(Data(base64Encoded: String(line))))) }
     }
 
-    @Test("have a corpus each, and none is without its target")
+    @Test("each have a corpus, and each corpus has its target")
     func files() throws {
         #expect(try FileManager.default.contentsOfDirectory(atPath: Self.corpus.path).sorted() == targets.keys.sorted())
     }

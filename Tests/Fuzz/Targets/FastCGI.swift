@@ -26,7 +26,7 @@ private final class Responder: Sendable {
             let acceptor = try Acceptor(listener: try Listener.open(.unix(path: path)))
             try Thread.start { while let exchange = acceptor.accept() { answer(exchange) } }.detach()
         } catch {
-            preconditionFailure("no responder: \(error)")
+            preconditionFailure("the responder did not start: \(error)")
         }
         atexit { unlink("/tmp/reengagement-fuzz-\(getpid())") }
     }
@@ -41,7 +41,7 @@ private final class Responder: Sendable {
                 Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
             }
         }
-        precondition(result == 0, "it no longer listens")
+        precondition(result == 0, "the socket accepts no connection")
         return descriptor
     }
 }

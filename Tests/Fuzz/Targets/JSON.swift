@@ -5,7 +5,7 @@
     guard let value = try? JSONValue.parse(input) else { return }
     var writer = JSONWriter()
     guard writer.write(value) else { return }
-    precondition((try? JSONValue.parse(writer.bytes)) == value, "it reads its own writing differently")
+    precondition((try? JSONValue.parse(writer.bytes)) == value, "the written value is parsed as another value")
 }
 
 extension JSONWriter {

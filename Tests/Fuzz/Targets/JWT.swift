@@ -23,7 +23,7 @@ private let verifier: Verifier = {
         let keys = try KeySet(source: .pem(pem), pace: .file, client: HTTPSClient(), report: { _ in })
         return Verifier(keys: keys, policy: Policy(issuer: issuer))
     } catch {
-        preconditionFailure("the key is not one: \(error)")
+        preconditionFailure("the fixed key is not accepted: \(error)")
     }
 }()
 
@@ -48,7 +48,7 @@ private let verifier: Verifier = {
 private func refuse(_ token: [UInt8]) {
     do throws(TokenError) {
         _ = try verifier.verify(token, at: TokenTime(now))
-        preconditionFailure("a token passed")
+        preconditionFailure("a token without a valid signature was accepted")
     } catch {
         precondition(error != .keysUnavailable)
     }
@@ -57,7 +57,7 @@ private func refuse(_ token: [UInt8]) {
 /// A JWKS: each accepted key is usable and has a name.
 @Sendable func fuzzJWKS(_ input: [UInt8]) {
     guard let set = try? JWKS(input) else { return }
-    guard case .named(let keys) = set.keys else { preconditionFailure("keys without names") }
+    guard case .named(let keys) = set.keys else { preconditionFailure("a JWKS gave a key without a kid") }
     precondition(keys.allSatisfy { !$0.key.isEmpty && !$0.value.isEmpty })
     precondition(keys.values.joined().allSatisfy { $0.pem.starts(with: "-----BEGIN PUBLIC KEY-----\n".utf8) })
 }
@@ -66,6 +66,6 @@ private func refuse(_ token: [UInt8]) {
 @Sendable func fuzzPEM(_ input: [UInt8]) {
     let text = String(decoding: input, as: UTF8.self)
     guard let set = try? KeySource.pem(text).initialKeys() else { return }
-    guard case .one(let key) = set.keys else { preconditionFailure("not one key") }
+    guard case .one(let key) = set.keys else { preconditionFailure("a PEM gave more than one key") }
     precondition(key.pem.starts(with: "-----BEGIN PUBLIC KEY-----\n".utf8))
 }

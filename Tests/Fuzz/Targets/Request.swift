@@ -6,7 +6,7 @@
     let request = Request(method: "GET", target: input, contentType: String(decoding: input, as: UTF8.self))
     _ = request.hasJSONBody
     for segment in request.path ?? [] { precondition(!segment.isEmpty && !segment.utf8.contains(0)) }
-    // Every endpoint reads the query for any path, and so does the endpoint of this path.
+    // Each endpoint checks the query, whatever the path is. The path's own endpoint then also gets its ids.
     for route in Route.all { ask(route, request, organization: "org", patientID: "patient") }
     guard let match = try? Router.match(request) else { return }
     ask(match.route, request, organization: match.organization ?? "", patientID: match.patientID)
