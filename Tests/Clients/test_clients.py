@@ -116,10 +116,10 @@ def patient(stack):
 def test_openapi_python_client(stack, directory, document, patient):
     config = directory / "config.yml"
     config.write_text("post_hooks: []\n")
-    told = run(TOOLS / "openapi-python-client", "generate", "--path", document, "--output-path", "generated", "--meta",
+    output = run(TOOLS / "openapi-python-client", "generate", "--path", document, "--output-path", "generated", "--meta",
                "none", "--config", config,
                cwd=directory)
-    assert "arning" not in told, told
+    assert "arning" not in output, output
     must_have_good_names(list((directory / "generated/models").glob("*.py")), document)
     run(TOOLS / "python", HERE / "call.py", setting(stack, document, patient), cwd=directory, PYTHONPATH=str(directory))
 
@@ -152,9 +152,9 @@ def calls_in_typescript(operations, patient):
 
 def test_openapi_generators_typescript_fetch(stack, directory, document, patient):
     folder = directory / "typescript"
-    told = run(TOOLS / "openapi-generator-cli", "generate", "-i", document, "-g", "typescript-fetch", "-o", folder,
+    output = run(TOOLS / "openapi-generator-cli", "generate", "-i", document, "-g", "typescript-fetch", "-o", folder,
                "--additional-properties=importFileExtension=.ts", cwd=directory)
-    assert "nline schema created" not in told, told
+    assert "nline schema created" not in output, output
     must_have_good_names(list((folder / "models").glob("*.ts")), document)
     assert f'BASE_PATH = "https://localhost:{stack.settings["HTTPS_PORT"]}"' in (folder / "runtime.ts").read_text()
     shutil.copy(HERE / "call.ts", folder)

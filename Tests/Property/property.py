@@ -29,11 +29,11 @@ class Run:
         self.player = Player(self.sessions)
         self.crowd = Crowd(url, self.sessions, self.player)
         self.began = time.monotonic()
-        self.said = 0
+        self.printed = 0
 
     def say(self, text, always=True):
-        if always or time.monotonic() - self.said > 10:
-            self.said = time.monotonic()
+        if always or time.monotonic() - self.printed > 10:
+            self.printed = time.monotonic()
             elapsed, player = time.monotonic() - self.began, self.player
             print(f"{elapsed:7.1f} s  {player.steps} steps, {player.comparisons} comparisons; {text}", flush=True)
 

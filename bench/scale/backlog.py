@@ -14,7 +14,7 @@ from stack import say
 from writing import IMPORT, forget_import, import_size
 
 PAUSE = 0.01  # between two reads of the undisturbed clinic: a busy clinic, not a flood
-PATIENCE = 900  # seconds until a backlog must be processed
+TIMEOUT = 900  # seconds until a backlog must be processed
 LOOKS = 200  # probes for a pending change, of which the median counts
 
 
@@ -53,10 +53,10 @@ def has_marks(operator, organization):
 
 
 def wait_until_worked_off(operator, organization):
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while has_marks(operator, organization):
         if time.monotonic() > deadline:
-            raise Wrong(f"the backlog of {organization} is not processed in {PATIENCE} s")
+            raise Wrong(f"the backlog of {organization} is not processed in {TIMEOUT} s")
         time.sleep(0.1)
     return time.monotonic()
 
