@@ -1,4 +1,4 @@
--- Who sees what: the server's role one organization, other readers all that they may read.
+-- The server's role sees one organization. Other readers see everything that they may read.
 BEGIN;
 \ir support/given.sql
 SELECT plan(48);
@@ -8,7 +8,6 @@ SELECT given.clinic(o), given.patient('p_' || o, organization => o),
     given.conversation('p_' || o, '2025-06-24T10:00Z', o),
     given.outreach('p_' || o, '2025-06-23T10:00Z', organization => o)
 FROM unnest(ARRAY['a', 'b']) o;
--- The tests themselves are asked as these roles.
 GRANT USAGE ON SCHEMA given TO PUBLIC;
 CREATE ROLE test_view_reader NOLOGIN;
 GRANT SELECT ON public.patient_reengagement_master_view, public.patient_reengagement_master,
@@ -30,7 +29,7 @@ WHERE relkind IN ('r', 'p')
     ('organizations', 'patients', 'appointments', 'conversations', 'outreach_log', 'migration') ORDER BY relname;
 SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE relkind IN ('r', 'p')
     AND relnamespace = 're'::regnamespace AND NOT relrowsecurity $$,
-    'no table of schema re goes without');
+    'every table of schema re has row-level security');
 
 CREATE FUNCTION given.seen() RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws('; ',
@@ -43,45 +42,45 @@ $$;
 \set only_a '\'master p_a; alias p_a; performance a\''
 
 -- The views.
-SELECT is(given.seen(), :everything, 'a superuser sees all in the views');
+SELECT is(given.seen(), :everything, 'a superuser sees all organizations in the views');
 SET LOCAL reengagement.organization = 'a';
-SELECT is(given.seen(), :everything, 'whatever the setting');
+SELECT is(given.seen(), :everything, 'the setting does not restrict a superuser');
 SET LOCAL ROLE test_view_reader;
-SELECT is(given.seen(), :everything, 'a reader of the views alone sees all in them');
-SELECT throws_ok('SELECT FROM public.patients', '42501', NULL, 'and not the tables');
-SELECT throws_ok('SELECT FROM re.clock', '42501', NULL, 'nor schema re');
+SELECT is(given.seen(), :everything, 'a role that may read only the views sees all organizations in them');
+SELECT throws_ok('SELECT FROM public.patients', '42501', NULL, 'a role that may read only the views cannot read the tables');
+SELECT throws_ok('SELECT FROM re.clock', '42501', NULL, 'a role that may read only the views cannot read schema re');
 SET LOCAL ROLE reengagement_api;
 SELECT is(given.seen(), :only_a, 'the server''s role sees one organization in the views');
-SELECT is((SELECT string_agg(patient_id, ',') FROM re.attempt), 'p_a', 'in the inner ones too');
-SELECT is((SELECT string_agg(organization_id, ',') FROM re.clock), 'a', 'and one clock');
+SELECT is((SELECT string_agg(patient_id, ',') FROM re.attempt), 'p_a', 'the server''s role sees one organization in the inner views');
+SELECT is((SELECT string_agg(organization_id, ',') FROM re.clock), 'a', 'the server''s role sees one clock');
 SET LOCAL reengagement.organization = 'b';
 SELECT is((SELECT string_agg(patient_id, ',') FROM public.patient_reengagement_master_view), 'p_b',
-    'the setting decides at once');
+    'a changed setting applies at once');
 SET LOCAL reengagement.organization = '';
-SELECT is(given.seen(), '', 'nothing where it is empty');
-SELECT is_empty('SELECT FROM re.clock', 'not even a clock');
+SELECT is(given.seen(), '', 'the server''s role sees nothing with an empty setting');
+SELECT is_empty('SELECT FROM re.clock', 'the server''s role sees no clock with an empty setting');
 SET LOCAL reengagement.organization = 'A';
-SELECT is(given.seen(), '', 'nothing of another spelling');
+SELECT is(given.seen(), '', 'the server''s role sees nothing with another spelling of the id');
 SET LOCAL reengagement.organization = 'a';
 
--- An endpoint that forgot its filter, and one that is asked for another organization.
+-- Endpoints that lack a filter, or that are called for another organization.
 SELECT is((SELECT count(*)
     FROM re.prioritized_patients('b', NULL, NULL, NULL, NULL, NULL, 'priority', false, 200, NULL, NULL, NULL, NULL,
-        NULL) r WHERE r.id IS NOT NULL), 0::bigint, 'prioritized of another: nobody');
-SELECT is((SELECT DISTINCT total_patients FROM re.dashboard('b')), 0::bigint, 'dashboard of another: zero');
-SELECT is((SELECT engaged FROM re.risk_metrics('b')), 0::bigint, 'risk-metrics of another: zero');
+        NULL) r WHERE r.id IS NOT NULL), 0::bigint, 'prioritized patients of another organization: none');
+SELECT is((SELECT DISTINCT total_patients FROM re.dashboard('b')), 0::bigint, 'dashboard of another organization: zero');
+SELECT is((SELECT engaged FROM re.risk_metrics('b')), 0::bigint, 'risk metrics of another organization: zero');
 SELECT is((SELECT outreach_attempts FROM re.performance('b', 'last_30_days')), 0::bigint,
-    'performance of another: zero');
-SELECT is((SELECT sum(outreach_attempts + engaged) FROM re.trends('b', 30)), 0::numeric, 'trends of another: zero');
-SELECT is_empty($$ SELECT FROM re.patient_detail('b', 'p_b') $$, 'detail of another: none');
+    'performance of another organization: zero');
+SELECT is((SELECT sum(outreach_attempts + engaged) FROM re.trends('b', 30)), 0::numeric, 'trends of another organization: zero');
+SELECT is_empty($$ SELECT FROM re.patient_detail('b', 'p_b') $$, 'patient detail of another organization: none');
 SELECT is((SELECT result FROM re.log_outreach('b', 'p_b', 'sms', 'success', false, '', 'user_1', NULL)), 'no_patient',
-    'nothing is logged for another');
+    'no attempt is logged for another organization');
 SELECT throws_ok($$ INSERT INTO public.outreach_log (organization_id, patient_id, method, outcome, logged_by)
     VALUES ('b', 'p_b', 'sms', 'success', 'u') $$,
-    '42501', NULL, 'nor by a plain insert');
-SELECT is((SELECT count(*) FROM (SELECT id FROM public.outreach_log) o), 1::bigint, 'outreach_log shows its own');
+    '42501', NULL, 'a direct INSERT for another organization is refused');
+SELECT is((SELECT count(*) FROM (SELECT id FROM public.outreach_log) o), 1::bigint, 'outreach_log shows only the rows of the bound organization');
 
--- What the server's role may not do at all.
+-- Statements that the server's role may not run.
 SELECT throws_ok(statement, '42501', NULL, statement)
 FROM unnest(ARRAY['SELECT FROM public.patients', 'SELECT FROM public.organizations', 'SELECT FROM public.appointments',
     'SELECT FROM public.conversations',
@@ -95,18 +94,18 @@ RESET ROLE;
 -- Tables.
 SET LOCAL ROLE test_table_reader;
 SELECT is((SELECT string_agg(id, ',' ORDER BY id) FROM public.patients), 'p_a,p_b',
-    'a reader of one table sees all of it');
+    'a role that may read one table sees all of it');
 SET LOCAL ROLE test_bound_reader;
 SELECT is((SELECT string_agg(id, ',' ORDER BY id) FROM public.patients), 'p_a',
     'a direct member of reengagement_bound sees one organization');
-SELECT throws_ok($$ UPDATE public.patients SET organization_id = 'b' $$, '42501', NULL, 'and moves no row to another');
+SELECT throws_ok($$ UPDATE public.patients SET organization_id = 'b' $$, '42501', NULL, 'a bound role cannot move a row to another organization');
 SET LOCAL ROLE reengagement_definer;
 SELECT is((SELECT string_agg(id, ',' ORDER BY id) FROM public.patients), 'p_a',
-    'a function that runs as reengagement_definer is bound');
+    'a function of the owner reengagement_definer is bound');
 RESET ROLE;
 SET LOCAL ROLE test_indirect;
 SELECT is(given.seen(), :everything,
-    'whoever may merely become the server''s role, as the migrating login may, is not bound');
+    'a role that can only SET ROLE to the server''s role, like the migrating login, is not bound');
 RESET ROLE;
 SELECT is((SELECT count(*) FROM pg_class WHERE relowner = 'reengagement_definer'::regrole
     AND relkind IN ('r', 'p', 'm', 'f')), 0::bigint,

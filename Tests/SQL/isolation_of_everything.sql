@@ -1,6 +1,6 @@
--- Tenant isolation without a list to forget something in: everything that the server's role may read or call is asked
--- while bound to one organization, with the other's arguments, before that one has any rows and after. Nothing may
--- differ.
+-- Tenant isolation, without a list that could be incomplete. The server's role reads every relation and calls every
+-- function that it may, bound to one organization, with arguments of the other. It does so before and after the other
+-- organization has rows, and no result may differ.
 BEGIN;
 \ir support/given.sql
 \ir ../../sql/questions.sql
@@ -8,7 +8,7 @@ SELECT plan(9);
 SELECT given.now('2025-06-30T12:00:00Z');
 GRANT USAGE ON SCHEMA given TO PUBLIC;
 
--- Every relation that it may read, with the columns that it may read.
+-- Every relation that the role may read, with the columns that it may read.
 CREATE TEMPORARY VIEW relation AS
 SELECT 'relation ' || c.oid::regclass AS name,
     format('SELECT string_agg(x::text, E''\n'' ORDER BY x::text) FROM (SELECT %s FROM %s) x',
@@ -20,8 +20,8 @@ WHERE c.relnamespace IN ('public'::regnamespace, 're'::regnamespace) AND c.relki
     AND has_column_privilege('reengagement_api', c.oid, a.attnum, 'SELECT')
 GROUP BY c.oid;
 
--- Every function that it may call. An argument's name says what it is, else its type does; one of a type that is not
--- here makes the question an error, and the test fail.
+-- Every function that the role may call. The value of an argument depends on its name, or else on its type. An unknown
+-- type causes an error, which fails the test.
 CREATE TEMPORARY VIEW called AS
 SELECT 'function ' || p.oid::regprocedure AS name,
     format('SELECT string_agg(x::text, E''\n'' ORDER BY x::text) FROM %s(%s) x', p.oid::regproc, (
@@ -45,11 +45,11 @@ SELECT 'function ' || p.oid::regprocedure AS name,
         CROSS JOIN LATERAL (SELECT w.scalar) v)) AS question
 FROM pg_proc p
 WHERE p.pronamespace IN ('public'::regnamespace, 're'::regnamespace) AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype
-    -- It only repeats what it is given.
+    -- The function only repeats its arguments.
     AND p.proname <> 'refuse_unrecorded'
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
     AND has_function_privilege('reengagement_api', p.oid, 'EXECUTE')
-    -- It is there to name the organizations that have something to do: their ids, and nothing else of them.
+    -- The function returns the ids of the organizations that have work, and nothing else.
     AND p.oid <> 're.organizations_due(integer,text[])'::regprocedure;
 
 CREATE TEMPORARY TABLE everything AS SELECT * FROM relation UNION ALL SELECT * FROM called;
@@ -57,7 +57,7 @@ CREATE TEMPORARY TABLE answer (name text, bound_to text, stage text, answer text
 GRANT SELECT ON everything TO PUBLIC;
 GRANT SELECT, INSERT ON answer TO PUBLIC;
 
--- Each question in a subtransaction of its own that is rolled back, so that none sees what another wrote.
+-- A subtransaction of its own, which is rolled back, hides each call's writes from the others.
 CREATE FUNCTION given.answer_to(question text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     answer text;
@@ -88,7 +88,7 @@ BEGIN
     FROM unnest(ARRAY['p_' || o, 'p2_' || o]) p;
     PERFORM set_config('reengagement.organization', o, true);
     WHILE (SELECT remaining FROM re.advance(o, 1000)) LOOP END LOOP;
-    -- And something that is pending again.
+    -- One change is left pending.
     IF o = 'b' THEN PERFORM given.patient('p3_b', organization => o); END IF;
 END $$;
 
@@ -102,23 +102,23 @@ CREATE TEMPORARY VIEW changed AS
 SELECT bound_to, name, min(answer) FILTER (WHERE stage = 'without b') AS before, min(answer) FILTER (WHERE stage = 'with b') AS after
 FROM answer GROUP BY bound_to, name HAVING count(DISTINCT answer) > 1;
 
-SELECT cmp_ok((SELECT count(*) FROM everything WHERE name LIKE 'relation %'), '>=', 17::bigint, 'relations are asked');
-SELECT cmp_ok((SELECT count(*) FROM everything WHERE name LIKE 'function %'), '>=', 45::bigint, 'and functions');
+SELECT cmp_ok((SELECT count(*) FROM everything WHERE name LIKE 'relation %'), '>=', 17::bigint, 'at least 17 relations are read');
+SELECT cmp_ok((SELECT count(*) FROM everything WHERE name LIKE 'function %'), '>=', 45::bigint, 'at least 45 functions are called');
 SELECT is_empty($$ SELECT DISTINCT name, answer FROM answer WHERE answer LIKE 'ERROR %' AND answer NOT LIKE 'ERROR 42501 permission denied for table %' $$,
-    'and every question is answered, or refused for want of a right');
-SELECT is_empty($$ SELECT name, before, after FROM changed WHERE bound_to = 'a' $$, 'bound to a, nothing tells whether b has rows');
-SELECT is_empty($$ SELECT name, before, after FROM changed WHERE bound_to = '' $$, 'bound to none, neither');
+    'every call returns a result or lacks a privilege');
+SELECT is_empty($$ SELECT name, before, after FROM changed WHERE bound_to = 'a' $$, 'bound to a, no result depends on the rows of b');
+SELECT is_empty($$ SELECT name, before, after FROM changed WHERE bound_to = '' $$, 'bound to no organization, no result depends on the rows of b');
 SELECT is_empty($$ SELECT name, answer FROM answer WHERE bound_to <> 'b' AND answer ~ 'p[23]?_b' AND name NOT LIKE '%.record_access(%' $$,
-    'and nothing shows a patient of b');
--- That the questions could tell.
+    'no result shows a patient of b');
+-- The calls would notice a difference.
 SELECT is_empty($$ SELECT name FROM everything WHERE name LIKE 'relation %' AND name NOT IN (SELECT name FROM changed WHERE bound_to = 'b')
-    -- It holds nobody's rows.
+    -- The table contains no rows of an organization.
     AND name <> 'relation re.foundation' $$,
-    'bound to b, every relation tells');
+    'bound to b, the result of every relation depends on its rows');
 SELECT is_empty($$ SELECT name FROM everything WHERE substring(name FROM '^function re\.(?:plain_)?(\w+)\(') IN (SELECT q.name FROM pg_temp.question q)
-    AND name NOT IN (SELECT name FROM changed WHERE bound_to = 'b') $$, 'and every endpoint');
+    AND name NOT IN (SELECT name FROM changed WHERE bound_to = 'b') $$, 'bound to b, the result of every endpoint depends on its rows');
 SET LOCAL ROLE reengagement_api;
-SELECT results_eq($$ SELECT o.id FROM re.organizations_due(100) o(id) $$, ARRAY['b'], 'the one that was left out names organizations, no more');
+SELECT results_eq($$ SELECT o.id FROM re.organizations_due(100) o(id) $$, ARRAY['b'], 'the function that was left out returns only ids of organizations');
 RESET ROLE;
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,4 +1,4 @@
--- The list filtered, searched and sorted: right values by hand, and every order of pages beside the plain list.
+-- The filtered, searched and sorted list. Values are checked by hand, and every order of pages against the plain list.
 BEGIN;
 \ir support/given.sql
 SELECT no_plan();
@@ -6,7 +6,7 @@ SELECT given.now('2025-06-30T12:00:00Z');
 SELECT given.clinic();
 SELECT given.clinic('other');
 
--- The last contact so many days ago.
+-- A patient whose last contact was the given number of days ago.
 CREATE FUNCTION pg_temp.patient(id text, name text, email text DEFAULT NULL, phone text DEFAULT NULL,
     days integer DEFAULT 60, o text DEFAULT 'clinic')
 RETURNS void LANGUAGE sql AS $$
@@ -39,7 +39,7 @@ RETURNS text[] LANGUAGE sql AS $$
         FROM re.flat_prioritized_patients('clinic', level, status, priority, tier, q, sort, false, 200, NULL, NULL,
             NULL, NULL, NULL) f
 $$;
--- All pages of one twin, name cut to a few bytes as a server may: patients with everything that is said of them.
+-- All pages of the plain or the flat query, as whole rows. The cursor's name is cut short, as by the server.
 CREATE FUNCTION pg_temp.walk(twin text, size integer, q text, sort text, level text DEFAULT NULL,
     status text DEFAULT NULL, priority integer DEFAULT NULL, tier text DEFAULT NULL)
 RETURNS text[] LANGUAGE plpgsql AS $$
@@ -58,7 +58,7 @@ BEGIN
             name text, p integer, s integer, d integer, notes text, answer text);
         EXIT WHEN page.n = 0;
         walked := walked || page.answers;
-        -- More than there are: a page that comes again.
+        -- A limit, in case a page repeats.
         EXIT WHEN page.n < size OR size IS NULL OR cardinality(walked) > 3000;
         SELECT page.ps[size] AS priority, page.ss[size] AS score, page.ds[size] AS days,
             left(page.names[size], 40) AS name, page.ids[size] AS id INTO c;
@@ -66,7 +66,7 @@ BEGIN
     RETURN walked;
 END $$;
 
--- Case, accents, and how letters are composed.
+-- Case, accents and composed letters.
 SELECT is(re.folded(given), wanted, format('%s folds to %s', given, wanted))
 FROM (VALUES ('Ångström', 'angstrom'), (normalize('Ångström', NFD), 'angstrom'), ('STRASSE', 'strasse'),
     ('Straße', 'strasse'),
@@ -95,7 +95,7 @@ SELECT pg_temp.patient('angstrom', 'Åsa Ångström', 'asa@Example.com', '+46 8 
     pg_temp.patient('dup', 'Needle', 'needle@needle.needle');
 SELECT pg_temp.patient('elsewhere', 'Åsa Ångström', 'needle@other', '+46 8 123 45 67', o => 'other');
 SELECT pg_temp.build('other'), pg_temp.build('clinic');
-SELECT is(re.is_current('clinic'), true, 'the derived rows are built');
+SELECT is(re.is_current('clinic'), true, 'the derived data is built');
 
 SELECT is(pg_temp.ids(q), wanted::text[], format('%s finds %s', q, wanted))
 FROM (VALUES ('ÅNGSTRÖM', '{decomposed,plain,angstrom}'), ('angstrom', '{decomposed,plain,angstrom}'),
@@ -110,13 +110,13 @@ FROM (VALUES ('ÅNGSTRÖM', '{decomposed,plain,angstrom}'), ('angstrom', '{decom
     ('812345', '{angstrom}'), ('+46 (8) 12', '{angstrom}'), ('0199', '{quote}'), ('555-0', '{quote}'),
     ('9777', '{longer}'), ('456 8', '{}'), ('000', '{}'),
     ('ann', '{Ann0,ann1,ann2,anna}'), ('nobody at all', '{}')) AS v(q, wanted);
-SELECT is(pg_temp.ids(E'e\u0301x'), '{underscore,angstrom}', 'a term of two letters once it is composed');
+SELECT is(pg_temp.ids(E'e\u0301x'), '{underscore,angstrom}', 'a term of three code points that compose to two letters is valid');
 SELECT throws_ok(format('SELECT * FROM re.%sprioritized_patients(''clinic'', NULL, NULL, NULL, NULL, U&''\0301\0308\0301'', ''priority'', false, 2, NULL, NULL, NULL, NULL, NULL)', twin),
-    'RE422', NULL, 'nothing left to look for: ' || twin) FROM unnest(ARRAY['', 'flat_', 'plain_']) twin;
+    'RE422', NULL, 'a term that folds to nothing is refused: ' || twin) FROM unnest(ARRAY['', 'flat_', 'plain_']) twin;
 SELECT throws_ok('SELECT * FROM re.prioritized_patients(''nobody'', NULL, NULL, NULL, NULL, U&''\0301\0308\0301'', ''priority'', false, 2, NULL, NULL, NULL, NULL, NULL)',
-    'RE422', NULL, 'where there is nobody, too');
+    'RE422', NULL, 'a term that folds to nothing is refused in an unknown organization');
 
--- Orders: names by byte of what they fold to, then ids by byte.
+-- Orders: by the bytes of the folded name, then by the bytes of the id.
 SELECT is(pg_temp.ids(),
     ARRAY['empty', 'empty2', 'marks', 'percent', 'underscore', 'long', 'longer', 'decomposed', 'plain', 'short',
         'Ann0', 'ann1', 'ann2', 'anna', 'angstrom',
@@ -129,34 +129,34 @@ SELECT is(pg_temp.ids(status => 'stale'), '{}', 'stale');
 SELECT is(pg_temp.ids(priority => 3), '{Ann0}', 'action priority 3');
 SELECT is(pg_temp.ids(tier => 'low'), '{percent,ann2}', 'tier low');
 SELECT is(pg_temp.ids(status => 'dormant', level => 'critical', q => 'ang'), '{decomposed,angstrom}',
-    'all that are given must fit');
+    'a patient must match all filters');
 SELECT is(ARRAY(SELECT DISTINCT f.total
     FROM re.flat_prioritized_patients('clinic', NULL, 'active', NULL, NULL, NULL, 'name', false, 1, NULL, NULL, NULL,
-        'ann', 'ann1') f), '{3}', 'the total is that of all pages');
+        'ann', 'ann1') f), '{3}', 'the total counts all pages');
 SELECT is((SELECT (f.id, f.total, f.treatment_notes)::text
     FROM re.flat_prioritized_patients('clinic', NULL, 'stale', NULL, NULL, NULL, 'name', true, 1, NULL, NULL, NULL,
-        NULL, NULL) f), '(,0,)', 'of nobody, too');
+        NULL, NULL) f), '(,0,)', 'the total of no patients is zero');
 SELECT is((SELECT (f.id, f.total)::text
     FROM re.flat_prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'name', true, 1, NULL, NULL, NULL, 'zz',
-        'zz') f), '(odysseus,24)', 'behind a name that nobody has');
+        'zz') f), '(odysseus,24)', 'the total after a cursor with an unknown name');
 SELECT is((SELECT (f.id, f.total)::text
     FROM re.flat_prioritized_patients('clinic', NULL, NULL, NULL, NULL, 'needle', 'name', true, 1, NULL, NULL, NULL,
-        '😀', 'zz') f), '(,3)', 'on a page behind the last');
+        '😀', 'zz') f), '(,3)', 'the total on a page after the last');
 SELECT is((SELECT array_agg(f.treatment_notes)
     FROM re.flat_prioritized_patients('clinic', NULL, NULL, NULL, NULL, 'angstrom', 'name', notes, 5, NULL, NULL, NULL,
         NULL, NULL) f), wanted, format('notes: %s', notes))
 FROM (VALUES (true, ARRAY['Notes of decomposed', 'Notes of plain', 'Notes of angstrom']),
     (false, ARRAY[NULL, NULL, NULL])) AS v(notes, wanted);
--- Of two whose names are longer than a cursor may hold.
+-- Two patients whose names are longer than a cursor's.
 SELECT is((SELECT f.id
     FROM re.flat_prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'name', true, 1, NULL, NULL, NULL,
-        repeat('ab', 100), 'long') f), 'longer', 'a name cut short stands for the whole');
+        repeat('ab', 100), 'long') f), 'longer', 'a cursor with a shortened name continues after its patient');
 SELECT is((SELECT f.id
     FROM re.flat_prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'name', true, 1, NULL, NULL, NULL,
-        repeat('ab', 100), 'gone') f), 'long', 'unless its patient is gone');
+        repeat('ab', 100), 'gone') f), 'long', 'a cursor with a shortened name of a deleted patient begins at that name');
 
--- Enough for all ways of finding a page: 1,333 that a search finds too many of, names with long common beginnings,
--- ties.
+-- Enough patients for every way to find a page: 1,333 that are too many for the search index, names with long common
+-- prefixes, and ties.
 INSERT INTO patients (organization_id, id, name, email, phone, created_at)
 SELECT 'clinic', 'm' || n, CASE n % 13 WHEN 0 THEN 'Équal' WHEN 1 THEN repeat('ö', 199 + n % 3) || n % 7 WHEN 2
     THEN repeat('x', 250 + n % 2) ELSE 'Zoé ' || (n * 7919) % 1000 END,
@@ -185,27 +185,27 @@ FROM unnest(ARRAY['priority', 'name', 'last_contact']) sort,
         (NULL, NULL, 'active', NULL, NULL), (NULL, NULL, NULL, 2, NULL), (NULL, NULL, NULL, 4, 'low'),
         (NULL, NULL, NULL, NULL, 'medium'), ('ooo', 'critical', NULL, NULL, NULL),
         ('org', NULL, 'stale', NULL, NULL)) AS v(q, level, status, priority, tier)
--- The plain walks take long. Each order and each filter is enough, but for the nightly run.
+-- The plain pages take long. Outside the nightly run, each order and each filter is tested, not each pair.
 WHERE :'nightly' = '1' OR sort = 'name' OR coalesce(q, level, status, tier) IS NULL AND priority IS NULL;
--- Few at a time, where the cursor stands among equal and long names.
+-- Small pages, with cursors at equal and long names.
 SELECT is(pg_temp.walk('flat_', 25, NULL, 'name', 'high'), pg_temp.walk('plain_', NULL, NULL, 'name', 'high'),
     'small pages by name');
 SELECT is(pg_temp.walk('flat_', 20, 'xxx', 'name'), pg_temp.walk('plain_', NULL, 'xxx', 'name'),
     'small pages through long names');
 
--- Notes are read from the source: where a mark says that they may be newer than the rest, the flat twin does not
--- answer.
+-- Notes are read from the source. With a pending change they could be newer than the rest, so that the flat query
+-- returns nothing.
 UPDATE patients SET name = 'Ann Later',
     treatment_notes = 'Later notes' WHERE organization_id = 'clinic' AND id = 'ann1';
 SELECT is((SELECT count(*)
     FROM re.flat_prioritized_patients('clinic', NULL, NULL, NULL, NULL, 'ann', 'name', notes, 5, NULL, NULL, NULL,
-        NULL, NULL)), wanted, format('marked, with notes %s', notes))
+        NULL, NULL)), wanted, format('flat query with a pending change, notes %s', notes))
 FROM (VALUES (true, 0::bigint), (false, 4)) AS v(notes, wanted);
 SELECT is((SELECT (f.name, f.treatment_notes)::text
     FROM re.prioritized_patients('clinic', NULL, NULL, NULL, NULL, 'ann lat', 'name', true, 5, NULL, NULL, NULL, NULL,
-        NULL) f), '("Ann Later","Later notes")', 'both of one moment');
+        NULL) f), '("Ann Later","Later notes")', 'name and notes are of one moment');
 
--- A name that changes is found by the new one at once, and by the old one no more.
+-- A renamed patient is found at once by the new name, and no longer by the old one.
 UPDATE patients SET name = 'Renamed', email = NULL WHERE organization_id = 'clinic' AND id = 'angstrom';
 SELECT pg_temp.build('clinic');
 SELECT is(pg_temp.ids(q), wanted::text[], q || ' after the change')
@@ -213,12 +213,12 @@ SELECT is(pg_temp.ids(q), wanted::text[], q || ' after the change')
 UPDATE patients SET archived_at = '2025-06-01Z' WHERE organization_id = 'clinic' AND id = 'angstrom';
 DELETE FROM patients WHERE organization_id = 'clinic' AND id = 'plain';
 SELECT pg_temp.build('clinic');
-SELECT is(pg_temp.ids(q), wanted::text[], q || ' once it is archived or gone')
+SELECT is(pg_temp.ids(q), wanted::text[], q || ' after the patient is archived or deleted')
     FROM (VALUES ('renamed', '{}'), ('ångström', '{decomposed}')) AS v(q, wanted);
 SELECT is((SELECT count(*) FROM re.patient_search WHERE patient_id IN ('angstrom', 'plain')), 0::bigint,
-    'nothing is left to find them by');
+    'no search entry is left of them');
 
--- Who may search whom.
+-- Privileges of the search.
 SET LOCAL ROLE reengagement_api;
 SELECT set_config('reengagement.organization', 'clinic', true);
 SELECT is(ARRAY(SELECT s.patient_id
@@ -229,16 +229,16 @@ RESET ROLE;
 ALTER TABLE re.patient_state DISABLE ROW LEVEL SECURITY;
 SET LOCAL ROLE reengagement_api;
 SELECT is_empty('SELECT * FROM re.search(''other'', ''ngstrom'', NULL, array_fill(''-infinity''::date, ARRAY[9]), array_fill(''infinity''::date, ARRAY[9]), 10)',
-    'nobody of another, whatever the policies of the states');
+    'a search finds no patient of another organization, even without policies on the states');
 RESET ROLE;
 ALTER TABLE re.patient_state ENABLE ROW LEVEL SECURITY;
 SET LOCAL ROLE reengagement_api;
-SELECT throws_ok('SELECT count(*) FROM re.patient_search', '42501', NULL, 'the server reads no pieces');
+SELECT throws_ok('SELECT count(*) FROM re.patient_search', '42501', NULL, 'the server''s role cannot read the search index');
 SELECT set_config('reengagement.organization', '', true);
-SELECT is_empty('SELECT * FROM re.search(''clinic'', ''ngstrom'', NULL, array_fill(''-infinity''::date, ARRAY[9]), array_fill(''infinity''::date, ARRAY[9]), 10)', 'bound to none, nobody is found');
+SELECT is_empty('SELECT * FROM re.search(''clinic'', ''ngstrom'', NULL, array_fill(''-infinity''::date, ARRAY[9]), array_fill(''infinity''::date, ARRAY[9]), 10)', 'bound to no organization, a search finds no patient');
 RESET ROLE;
 SELECT set_config('reengagement.organization', '', true);
-SELECT is(pg_temp.ids('ångström'), '{decomposed}', 'an operator who is bound to none finds the same');
+SELECT is(pg_temp.ids('ångström'), '{decomposed}', 'an operator who is bound to no organization finds the same');
 
 SELECT * FROM finish();
 ROLLBACK;

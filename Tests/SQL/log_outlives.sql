@@ -1,5 +1,5 @@
--- An attempt of a patient who is not there counts as that of one not yet created: in outreach figures, nowhere else
--- (definitions.md, sections 1 and 3); in the flat answers as in the plain ones, and after a build as after an advance.
+-- An attempt for a missing patient counts like that of a patient who is not yet created: only in the outreach figures
+-- (definitions.md, sections 1 and 3). The flat and the plain queries agree, after a build and after an advance.
 BEGIN;
 \ir support/given.sql
 SELECT plan(17);
@@ -15,7 +15,7 @@ BEGIN
     DELETE FROM re.risk_day;
     DELETE FROM re.outreach_day;
 END $$;
--- Attempts and successes of a week and today's; failures and patients told by the alerts; patients listed.
+-- Attempts and successes of the week, attempts of today, failures and patients of the alerts, and listed patients.
 CREATE FUNCTION pg_temp.figures(kind text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     found text;
@@ -39,26 +39,26 @@ SELECT given.outreach('p1', '2025-06-30T09:00Z', 'success');
 SELECT given.outreach('p1', '2025-06-29T09:00Z', 'failed');
 SELECT given.outreach('p2', '2025-06-30T10:00Z', 'failed');
 SELECT given.outreach('p2', '2025-06-30T12:00:01Z', 'success');
-SELECT is(pg_temp.figures(kind), '3 1 2 2 2 2', kind || 'while the patients are there') FROM unnest(ARRAY['plain_', 'flat_']) kind;
+SELECT is(pg_temp.figures(kind), '3 1 2 2 2 2', kind || 'while the patients exist') FROM unnest(ARRAY['plain_', 'flat_']) kind;
 TRUNCATE patients CASCADE;
-SELECT is(pg_temp.figures(kind), '3 1 2 0 0 0', kind || 'when they are not') FROM unnest(ARRAY['plain_', 'flat_']) kind;
+SELECT is(pg_temp.figures(kind), '3 1 2 0 0 0', kind || 'after the patients are deleted by TRUNCATE') FROM unnest(ARRAY['plain_', 'flat_']) kind;
 SELECT is((SELECT string_agg(patient_id || ' ' || coalesce(risk_group::text, 'none') || cardinality(contact_days), ', ' ORDER BY patient_id) FROM re.patient_state),
-    'p1 none0, p2 none0', 'no state counts them');
-SELECT is((SELECT count(*) FROM re.patient_search), 0::bigint, 'and no search finds them');
-SELECT is(valid_until, '2025-06-30T12:00:01Z'::timestamptz, 'until the next attempt counts') FROM re.organization_state WHERE organization_id = 'clinic';
+    'p1 none0, p2 none0', 'no state counts the deleted patients');
+SELECT is((SELECT count(*) FROM re.patient_search), 0::bigint, 'no search entry is left of them');
+SELECT is(valid_until, '2025-06-30T12:00:01Z'::timestamptz, 'the data is valid until the next attempt counts') FROM re.organization_state WHERE organization_id = 'clinic';
 SELECT given.now('2025-06-30T12:00:01Z');
-SELECT is(pg_temp.figures(kind), '4 2 3 0 0 0', kind || 'which it does in time') FROM unnest(ARRAY['plain_', 'flat_']) kind;
+SELECT is(pg_temp.figures(kind), '4 2 3 0 0 0', kind || 'at the time of the next attempt') FROM unnest(ARRAY['plain_', 'flat_']) kind;
 SELECT pg_temp.build();
-SELECT is(pg_temp.figures('flat_'), '4 2 3 0 0 0', 'a build of log and patients comes to the same');
-SELECT is((SELECT sum(d0) FROM re.risk_day), NULL, 'and counts no contact');
+SELECT is(pg_temp.figures('flat_'), '4 2 3 0 0 0', 'a build from the log and the patients gives the same');
+SELECT is((SELECT sum(d0) FROM re.risk_day), NULL, 'a build without patients counts no contact');
 SELECT given.patient('p1');
-SELECT is(pg_temp.figures(kind), '4 2 3 1 1 1', kind || 'when one is there again') FROM unnest(ARRAY['plain_', 'flat_']) kind;
-SELECT is((given.row_of('p1')).last_contact_day, date '2025-06-30', 'with its contacts');
+SELECT is(pg_temp.figures(kind), '4 2 3 1 1 1', kind || 'with one patient created again') FROM unnest(ARRAY['plain_', 'flat_']) kind;
+SELECT is((given.row_of('p1')).last_contact_day, date '2025-06-30', 'the patient has the contacts again');
 SELECT pg_temp.build();
-SELECT is(pg_temp.figures('flat_'), '4 2 3 1 1 1', 'built');
+SELECT is(pg_temp.figures('flat_'), '4 2 3 1 1 1', 'a build gives the same');
 DELETE FROM patients;
 SET CONSTRAINTS ALL IMMEDIATE;
-SELECT is(pg_temp.figures(kind), '2 1 2 0 0 0', kind || 'and gone with them when it is deleted') FROM unnest(ARRAY['plain_', 'flat_']) kind;
+SELECT is(pg_temp.figures(kind), '2 1 2 0 0 0', kind || 'after a deleted patient''s attempts are deleted') FROM unnest(ARRAY['plain_', 'flat_']) kind;
 
 SELECT * FROM finish();
 ROLLBACK;

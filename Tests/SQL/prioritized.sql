@@ -11,7 +11,7 @@ CREATE FUNCTION pg_temp.seen(patient text, days integer) RETURNS void LANGUAGE s
     SELECT given.patient($1);
     SELECT given.appointment($1, '2025-06-30T11:00Z'::timestamptz - $2 * interval '1 day');
 $$;
--- Ids whose order by byte is not that of any dictionary: upper case before lower, é after z, a decomposed é before it.
+-- Ids whose order by byte differs from every dictionary's: upper case first, é after z, a decomposed é before z.
 SELECT pg_temp.seen(id, 60)
     FROM unnest(ARRAY['Z', 'a', 'B', 'z', E'\u00e9', E'e\u0301', '10', '9', E'\u00df', '😀', E'\uffee']) id;
 SELECT pg_temp.seen('score', 400);                                  -- 90
@@ -31,21 +31,21 @@ RETURNS text[] LANGUAGE sql AS $$
 $$;
 SELECT is(pg_temp.ids(NULL, 200),
     ARRAY['score', 'older', '10', '9', 'B', 'Z', 'a', E'e\u0301', 'z', E'\u00df', E'\u00e9', E'\uffee', '😀', 'second',
-        'personal', 'monitor', 'stale', 'engaged'], 'priority, score, days, then the id by byte');
-SELECT is(pg_temp.ids(NULL, 3), ARRAY['score', 'older', '10'], 'the limit');
+        'personal', 'monitor', 'stale', 'engaged'], 'the order is by priority, score, days, and then the id by byte');
+SELECT is(pg_temp.ids(NULL, 3), ARRAY['score', 'older', '10'], 'the limit applies');
 SELECT is(pg_temp.ids(level, 200), ids, 'filter ' || level)
 FROM (VALUES ('high', ARRAY['second', 'personal']), ('medium', ARRAY['monitor']),
     ('engaged', ARRAY['engaged'])) v(level, ids);
-SELECT is(pg_temp.ids('low', 200), ARRAY[NULL], 'a filter that none fits: one row without an id');
+SELECT is(pg_temp.ids('low', 200), ARRAY[NULL], 'a filter without matches returns one row without an id');
 SELECT is((SELECT r."timestamp"
     FROM re.prioritized_patients('clinic', 'low', NULL, NULL, NULL, NULL, 'priority', false, 50, NULL, NULL, NULL,
-        NULL, NULL) r), '2025-06-30T12:00:00Z', 'but with now');
+        NULL, NULL) r), '2025-06-30T12:00:00Z', 'that row contains the time');
 SELECT is((SELECT (r."timestamp", r.id)::text
     FROM re.prioritized_patients('nobody', NULL, NULL, NULL, NULL, NULL, 'priority', false, 50, NULL, NULL, NULL, NULL,
         NULL) r),
-    '(2025-06-30T12:00:00Z,)', 'no such organization');
+    '(2025-06-30T12:00:00Z,)', 'an unknown organization returns such a row');
 
--- Pages of every size, walked by the last row of each.
+-- Pages of every size. The last row of each is the cursor of the next.
 CREATE FUNCTION pg_temp.walk(level text, size integer) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
     last record;
@@ -68,23 +68,23 @@ BEGIN
 END $$;
 SELECT is(pg_temp.walk(level, size), pg_temp.ids(level, 200), format('pages of %s, %s', size, level))
 FROM (VALUES (NULL, 1), (NULL, 2), (NULL, 5), (NULL, 17), (NULL, 18), ('critical', 4)) v(level, size);
-SELECT is(pg_temp.ids(NULL, 2, 1, 79, 58, 'm'), ARRAY['second', 'personal'], 'after a place that no patient holds');
+SELECT is(pg_temp.ids(NULL, 2, 1, 79, 58, 'm'), ARRAY['second', 'personal'], 'a cursor that is no patient''s place continues after that place');
 
--- Times leave truncated to the second.
+-- Times are truncated to the second.
 SELECT given.appointment('engaged', '2025-06-30T11:59:59.999999Z');
 SELECT given.appointment('engaged', '2025-07-01T00:00:00.500000Z', 'scheduled');
 SELECT is((SELECT (r.last_appointment_date, r.next_scheduled_appointment)::text
     FROM re.prioritized_patients('clinic', 'engaged', NULL, NULL, NULL, NULL, 'priority', false, 1, NULL, NULL, NULL,
         NULL, NULL) r),
-    '(2025-06-30T11:59:59Z,2025-07-01T00:00:00Z)', 'seconds are cut off, not rounded');
+    '(2025-06-30T11:59:59Z,2025-07-01T00:00:00Z)', 'seconds are truncated, not rounded');
 
--- A server of before asks with other parameters until the new one takes over.
+-- During an upgrade, a server of the former version calls the function with other parameters.
 SELECT is(
     ARRAY(SELECT to_jsonb(f) FROM re.prioritized_patients('clinic', 'critical', 4, 1, 90, 400, 'score') f),
     ARRAY(SELECT to_jsonb(n) - ARRAY['treatment_notes', 'total', 'sort_name']
         FROM re.prioritized_patients('clinic', 'critical',
         NULL, NULL, NULL, NULL, 'priority', false, 4, 1, 90, 400, NULL, 'score') n),
-    'a server of before is answered the same');
+    'a server of the former version gets the same result');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,11 +1,11 @@
--- Everything there is in the two schemas, and what the server's role may do with it. A new object fails this test until
--- somebody has decided on it.
+-- All objects in the two schemas, and the privileges of the server's role on them. A new object fails this test until
+-- it is added here.
 BEGIN;
 \ir ../../sql/questions.sql
 SELECT plan(29);
 
 CREATE TEMPORARY VIEW ours AS
--- The audit's months stand as one.
+-- All monthly partitions of the audit count as one.
 SELECT c.oid, c.relname, c.relkind, c.relnamespace::regnamespace::text || '.' || regexp_replace(c.relname, '^audit_\d{4}_\d{2}$', 'audit_YYYY_MM') AS name FROM pg_class c
 WHERE c.relnamespace IN ('public'::regnamespace, 're'::regnamespace)
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e');
@@ -72,11 +72,11 @@ SELECT results_eq(
         'public.outreach_log.organization_id: SELECT INSERT',
         'public.outreach_log.outcome: SELECT INSERT',
         'public.outreach_log.patient_id: SELECT INSERT']) v $$,
-    'columns of tables that it has no right to as a whole');
+    'columns of the tables without a privilege on the whole table');
 
--- Functions. What only reads and runs with the rights of whoever calls it may be everybody's, since it shows no more
--- than the caller may read. Of an endpoint the server alone may call each function. All others are listed: who may call
--- them, and whether they run with rights of their own.
+-- Functions. A function may be executable by PUBLIC if it only reads and is SECURITY INVOKER, since it then shows only
+-- what the caller may read. Only the server may execute the functions of an endpoint. All others are listed, with their
+-- callers and whether they are SECURITY DEFINER.
 CREATE TEMPORARY VIEW function AS
 SELECT p.oid, p.proname, p.prosecdef, p.provolatile, ARRAY(
         SELECT CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END
@@ -86,9 +86,9 @@ FROM pg_proc p
 WHERE p.pronamespace IN ('public'::regnamespace, 're'::regnamespace)
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e');
 SELECT is_empty($$ SELECT oid::regprocedure FROM function WHERE 'PUBLIC' = ANY (callers) AND (prosecdef OR provolatile = 'v') $$,
-    'what everybody may call writes nothing and runs with the rights of the caller');
+    'a function that PUBLIC may execute writes nothing and is SECURITY INVOKER');
 SELECT is_empty($$ SELECT oid::regprocedure, callers FROM function WHERE is_endpoint AND (prosecdef OR callers <> '{reengagement_api}') $$,
-    'the functions of the endpoints are the server''s');
+    'only the server may execute the functions of the endpoints');
 SELECT results_eq(
     $$ SELECT concat_ws(' ', oid::regprocedure, CASE WHEN prosecdef THEN 'definer' END, nullif(array_to_string(callers, ' '), '')) COLLATE "C"
         FROM function WHERE NOT is_endpoint AND callers <> '{PUBLIC}' ORDER BY 1 $$,
@@ -151,11 +151,11 @@ SELECT results_eq(
         FROM pg_namespace WHERE nspname IN ('public', 're') ORDER BY 1 $$,
     $$ SELECT v COLLATE "C" FROM unnest(ARRAY['public USAGE', 're USAGE']) v $$,
     'schemas');
-SELECT is(has_schema_privilege('public', 're', 'USAGE'), false, 'schema re is not everybody''s');
+SELECT is(has_schema_privilege('public', 're', 'USAGE'), false, 'PUBLIC may not use schema re');
 SELECT is(has_schema_privilege(role, schema, 'CREATE'), false, role || ' creates nothing in ' || schema)
 FROM unnest(ARRAY['public', 're']) schema, unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler', 'reengagement_searcher']) role;
 
--- What the internal roles may do, which own what runs with rights of its own.
+-- The privileges of the internal roles, which own the SECURITY DEFINER functions.
 SELECT results_eq(
     $$ SELECT (r.role || ' ' || o.name || ': ' || string_agg(p, ' ' ORDER BY p)) COLLATE "C"
         FROM ours o, unnest(ARRAY['reengagement_definer', 'reengagement_marker', 'reengagement_scheduler', 'reengagement_searcher']) r(role),
@@ -183,7 +183,7 @@ SELECT results_eq(
         'reengagement_scheduler re.organization_state: SELECT',
         'reengagement_scheduler re.pending_change: INSERT SELECT',
         'reengagement_searcher re.patient_search: SELECT']) v $$,
-    'tables of the internal roles');
+    'the privileges of the internal roles on tables');
 SELECT results_eq(
     $$ SELECT (CASE WHEN p.proowner = (SELECT relowner FROM pg_class WHERE oid = 're.audit'::regclass) THEN 'the owner' ELSE p.proowner::regrole::text END
             || ' ' || p.proname) COLLATE "C" FROM pg_proc p WHERE p.prosecdef AND p.pronamespace = 're'::regnamespace ORDER BY 1 $$,
@@ -215,9 +215,9 @@ SELECT results_eq(
         'the owner forget_attempts_of_patient',
         'the owner make_audit_partitions',
         'the owner seal_audit']) v $$,
-    'what runs as whom');
+    'the owners of the SECURITY DEFINER functions');
 SELECT is_empty($$ SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 're'::regnamespace
-    AND NOT 'search_path=pg_catalog, pg_temp' = ANY (proconfig) $$, 'and all of that with a fixed search_path');
+    AND NOT 'search_path=pg_catalog, pg_temp' = ANY (proconfig) $$, 'every SECURITY DEFINER function has a fixed search_path');
 SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 're'::regnamespace
         AND c.relkind IN ('r', 'p')
         AND c.relname NOT IN ('migration', 'foundation', 'audit_refused_entry', 'audit_seal')
@@ -226,26 +226,26 @@ SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace =
 -- The views and their owner.
 SELECT is_empty($$ SELECT name FROM ours WHERE relkind = 'v' AND (SELECT relowner FROM pg_class c WHERE c.oid = ours.oid) <> 'reengagement_definer'::regrole $$,
     'every view belongs to reengagement_definer');
-SELECT is_empty($$ SELECT name FROM ours JOIN pg_class c USING (oid) WHERE c.relkind = 'v' AND c.reloptions IS NOT NULL $$, 'and none is security_invoker');
+SELECT is_empty($$ SELECT name FROM ours JOIN pg_class c USING (oid) WHERE c.relkind = 'v' AND c.reloptions IS NOT NULL $$, 'no view is security_invoker');
 SELECT is((SELECT string_agg(rolname || ' ' || concat_ws(' ', CASE WHEN rolsuper THEN 'superuser' END, CASE WHEN rolbypassrls THEN 'bypassrls' END,
         CASE WHEN rolcanlogin THEN 'login' END, CASE WHEN rolcreaterole THEN 'createrole' END), ',' ORDER BY rolname)
     FROM pg_roles WHERE rolname IN ('reengagement_api', 'reengagement_bound', 'reengagement_definer', 'reengagement_marker', 'reengagement_scheduler', 'reengagement_searcher')),
-    'reengagement_api ,reengagement_bound ,reengagement_definer ,reengagement_marker ,reengagement_scheduler ,reengagement_searcher ', 'the roles have no powers of their own');
+    'reengagement_api ,reengagement_bound ,reengagement_definer ,reengagement_marker ,reengagement_scheduler ,reengagement_searcher ', 'the roles have no attributes of their own');
 SELECT is_empty($$ SELECT r.rolname FROM pg_roles r WHERE pg_has_role('reengagement_api', r.oid, 'MEMBER')
-    AND r.rolname NOT IN ('reengagement_api', 'reengagement_bound') $$, 'the server''s role may become no other');
-SELECT is_member_of('reengagement_bound', ARRAY['reengagement_api', 'reengagement_definer', 'reengagement_searcher'], 'all that read patients are bound');
+    AND r.rolname NOT IN ('reengagement_api', 'reengagement_bound') $$, 'the server''s role is a member of no other role');
+SELECT is_member_of('reengagement_bound', ARRAY['reengagement_api', 'reengagement_definer', 'reengagement_searcher'], 'all roles that read patients are members of reengagement_bound');
 SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = 're.patient_state'::regclass AND a.attnum > 0
         AND NOT a.attisdropped AND has_column_privilege('reengagement_searcher', a.attrelid, a.attnum, 'SELECT')),
-    'folded_email folded_name last_contact_day organization_id patient_id phone_digits risk_group', 'the searcher reads of a state what is searched');
+    'folded_email folded_name last_contact_day organization_id patient_id phone_digits risk_group', 'the search role reads only the searched columns of a state');
 SELECT is((SELECT string_agg(p.polrelid::regclass || ' ' || p.polname, ', ' ORDER BY p.polname) FROM pg_policy p
     WHERE p.polroles <> '{0}' OR pg_get_expr(p.polqual, p.polrelid) !~ 'reengagement.organization'),
     're.patient_search every_piece, re.migration everybody, re.foundation everything, re.audit_refused_entry nobody_bound, re.audit_seal nobody_bound',
-    'and one policy alone is not that of the bound organization, but for the tables that know of none');
+    'all policies are those of the bound organization, except for the search index and the tables without an organization');
 SELECT is((SELECT string_agg(a.privilege_type, ' ') FROM pg_database d CROSS JOIN LATERAL aclexplode(d.datacl) a
-    WHERE d.datname = current_database() AND a.grantee = 0), NULL, 'the database lets nobody in unnamed');
+    WHERE d.datname = current_database() AND a.grantee = 0), NULL, 'PUBLIC has no privilege on the database');
 SELECT is(ARRAY(SELECT p FROM unnest(ARRAY['CONNECT', 'CREATE', 'TEMPORARY']) p
-    WHERE has_database_privilege('reengagement_api', current_database(), p)), '{CONNECT}', 'the server''s role makes no temporary tables');
+    WHERE has_database_privilege('reengagement_api', current_database(), p)), '{CONNECT}', 'the server''s role may only connect, and not create temporary tables');
 SELECT throws_ok($$ SET LOCAL ROLE reengagement_api; LOCK TABLE re.migration IN ACCESS SHARE MODE $$, '42501', NULL,
-    'and cannot hold the lock of migrations');
+    'the server''s role cannot take the lock of migrations');
 SELECT * FROM finish();
 ROLLBACK;

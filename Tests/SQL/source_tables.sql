@@ -1,11 +1,11 @@
--- Section 1: what the source tables take and what they refuse.
+-- Section 1 of the definitions: values that the source tables accept and refuse.
 BEGIN;
 \ir support/given.sql
 SELECT plan(90);
 SELECT given.clinic();
 SELECT given.patient('ana');
 
--- Columns, in the contract's words. ("C": compared byte by byte.)
+-- The columns in the contract's words. "C" is the collation that compares by byte.
 SELECT results_eq(
     $$ SELECT (c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
             || CASE WHEN a.attcollation = '"C"'::regcollation THEN ' C' ELSE '' END
@@ -57,57 +57,57 @@ SELECT results_eq(
     ], 'the columns of the five source tables');
 
 SELECT col_is_pk('organizations', 'id', 'organizations are keyed by id');
-SELECT col_is_pk(t, ARRAY['organization_id', 'id'], t || ' are keyed by organization first')
+SELECT col_is_pk(t, ARRAY['organization_id', 'id'], t || ' have a key that begins with the organization')
 FROM unnest(ARRAY['patients', 'appointments', 'conversations', 'outreach_log']) t;
 SELECT fk_ok(t, ARRAY['organization_id', 'patient_id'], 'patients', ARRAY['organization_id', 'id'])
 FROM unnest(ARRAY['appointments', 'conversations']) t;
-SELECT hasnt_fk('outreach_log', 'the staff''s log refers to nothing');
+SELECT hasnt_fk('outreach_log', 'outreach_log has no foreign key');
 SELECT fk_ok('patients', 'organization_id', 'organizations', 'id');
 SELECT col_is_unique('outreach_log', ARRAY['organization_id', 'idempotency_key'],
-    'a key is unique within its organization');
+    'an idempotency key is unique within its organization');
 
--- Patient ids.
+-- Ids and notes.
 SELECT throws_ok(format($$ SELECT given.patient(%L) $$, id), '23514', NULL,
-    'no patient id ' || quote_literal(left(id, 12)))
+    'refused patient id ' || quote_literal(left(id, 12)))
 FROM unnest(ARRAY['', '.', '..', 'prioritized', repeat('x', 201), repeat('é', 201), '../../x', './x', 'x/.', 'x/..',
     'x/../y', 'x/./y', '/..',
     E'x\n/..']) id;
-SELECT lives_ok(format($$ SELECT given.patient(%L) $$, id), 'a patient id ' || quote_literal(left(id, 12)))
+SELECT lives_ok(format($$ SELECT given.patient(%L) $$, id), 'accepted patient id ' || quote_literal(left(id, 12)))
 FROM unnest(ARRAY['...', 'Prioritized', 'x', repeat('x', 200), repeat('é', 200), 'a/b', ' ', E'e\u0301', E'\u00e9',
     '/', '//', 'x/.../y', 'x/..y', 'x../y', E'x\n..\ny', '..%2Fx', '..\x']) id;
 SELECT throws_ok(format($$ INSERT INTO organizations (id, name) VALUES (%L, 'Any') $$, id), '23514', NULL,
-    'no organization id ' || quote_literal(left(id, 12)))
+    'refused organization id ' || quote_literal(left(id, 12)))
 FROM unnest(ARRAY['', repeat('x', 201), repeat('é', 201)]) id;
 SELECT lives_ok(format($$ INSERT INTO organizations (id, name) VALUES (%L, 'Any') $$, id),
-    'an organization id ' || quote_literal(left(id, 12)))
+    'accepted organization id ' || quote_literal(left(id, 12)))
 FROM unnest(ARRAY['..', repeat('é', 200)]) id;
 SELECT throws_ok($$ UPDATE patients SET treatment_notes = repeat('é', 100001) $$, '23514', NULL,
-    'no notes of 100,001 characters');
-SELECT lives_ok($$ UPDATE patients SET treatment_notes = repeat('é', 100000) $$, 'notes of 100,000 characters');
-SELECT throws_ok($$ SELECT given.patient('ana') $$, '23505', NULL, 'a patient id once within an organization');
+    'notes of 100,001 characters are refused');
+SELECT lives_ok($$ UPDATE patients SET treatment_notes = repeat('é', 100000) $$, 'notes of 100,000 characters are accepted');
+SELECT throws_ok($$ SELECT given.patient('ana') $$, '23505', NULL, 'a patient id is unique within an organization');
 
--- Values of a few words.
+-- Columns with a list of values.
 SELECT throws_ok(format($$ SELECT given.appointment('ana', now(), %L) $$, status), '23514', NULL,
-    'no status ' || status)
+    'refused status ' || status)
 FROM unnest(ARRAY['done', 'Completed', '']) status;
-SELECT lives_ok(format($$ SELECT given.appointment('ana', now(), %L) $$, status), 'a status ' || status)
+SELECT lives_ok(format($$ SELECT given.appointment('ana', now(), %L) $$, status), 'accepted status ' || status)
 FROM unnest(ARRAY['scheduled', 'completed', 'cancelled', 'late_cancelled', 'no_show']) status;
-SELECT throws_ok($$ SELECT given.appointment('ana', now(), NULL) $$, '23502', NULL, 'no appointment without a status');
-SELECT throws_ok($$ SELECT given.outreach('ana', now(), 'answered') $$, '23514', NULL, 'no outcome answered');
-SELECT throws_ok($$ SELECT given.outreach('ana', now(), 'success', 'fax') $$, '23514', NULL, 'no method fax');
+SELECT throws_ok($$ SELECT given.appointment('ana', now(), NULL) $$, '23502', NULL, 'an appointment without a status is refused');
+SELECT throws_ok($$ SELECT given.outreach('ana', now(), 'answered') $$, '23514', NULL, 'the outcome answered is refused');
+SELECT throws_ok($$ SELECT given.outreach('ana', now(), 'success', 'fax') $$, '23514', NULL, 'the method fax is refused');
 SELECT throws_ok($$ INSERT INTO conversations VALUES ('clinic', 'c', 'ana', now(), 'happy') $$, '23514', NULL,
-    'no sentiment happy');
+    'the sentiment happy is refused');
 SELECT lives_ok($$ INSERT INTO conversations VALUES ('clinic', 'c' , 'ana', now(), NULL) $$,
-    'no sentiment at all is fine');
+    'a conversation without a sentiment is accepted');
 
 -- Money.
 SELECT throws_ok(format($$ SELECT given.appointment('ana', now(), value => %L) $$, value), '23514', NULL,
-    'no appointment value ' || value)
+    'refused appointment value ' || value)
 FROM unnest(ARRAY['-0.01', 'NaN']) value;
 SELECT throws_ok(format($$ SELECT given.clinic('other', 'UTC', %L) $$, value), '23514', NULL,
-    'no default value ' || value)
+    'refused default value ' || value)
 FROM unnest(ARRAY['-0.01', 'NaN']) value;
-SELECT lives_ok($$ SELECT given.appointment('ana', now(), value => 0) $$, 'an appointment may cost nothing');
+SELECT lives_ok($$ SELECT given.appointment('ana', now(), value => 0) $$, 'an appointment value of 0 is accepted');
 
 -- Timestamps.
 SELECT throws_ok(format(statement, at), '23514', NULL, format(title, at))
@@ -122,14 +122,14 @@ FROM (VALUES
 ) s(statement, title)
 CROSS JOIN unnest(ARRAY['infinity', '-infinity']) at;
 SELECT throws_ok($$ SELECT given.conversation('ana', '0001-12-31 23:59:59.999999+00 BC') $$, '23514', NULL,
-    'nothing before year 1');
+    'a time before year 1 is refused');
 SELECT throws_ok($$ SELECT given.conversation('ana', '10000-01-01 00:00:00+00') $$, '23514', NULL,
-    'nothing after year 9999');
-SELECT lives_ok($$ SELECT given.conversation('ana', '0001-01-01 00:00:00+00') $$, 'the first microsecond of year 1');
+    'a time after year 9999 is refused');
+SELECT lives_ok($$ SELECT given.conversation('ana', '0001-01-01 00:00:00+00') $$, 'the first microsecond of year 1 is accepted');
 SELECT lives_ok($$ SELECT given.conversation('ana', '9999-12-31 23:59:59.999999+00') $$,
-    'the last microsecond of year 9999');
+    'the last microsecond of year 9999 is accepted');
 
--- Deleting takes what hangs on it along.
+-- Deletion deletes the dependent rows.
 SELECT given.patient('ben');
 SELECT given.appointment('ben', now());
 SELECT given.conversation('ben', now());
@@ -138,9 +138,9 @@ SELECT lives_ok($$ DELETE FROM patients WHERE id = 'ben'; SET CONSTRAINTS ALL IM
 SELECT is(
     (SELECT (SELECT count(*) FROM appointments WHERE patient_id = 'ben') + (SELECT count(*) FROM conversations
         WHERE patient_id = 'ben')
-        + (SELECT count(*) FROM outreach_log WHERE patient_id = 'ben')), 0::bigint, 'with all that was theirs');
+        + (SELECT count(*) FROM outreach_log WHERE patient_id = 'ben')), 0::bigint, 'all rows of a deleted patient are deleted');
 SELECT lives_ok($$ DELETE FROM organizations $$, 'an organization can be deleted');
-SELECT is_empty($$ SELECT FROM patients $$, 'with its patients');
+SELECT is_empty($$ SELECT FROM patients $$, 'all patients of a deleted organization are deleted');
 
 SELECT * FROM finish();
 ROLLBACK;

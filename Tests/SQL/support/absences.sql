@@ -1,7 +1,7 @@
 /* endpoint
 [{"method": "GET", "path": "absences", "questions": [{"query": ""}]}]
 */
--- An endpoint for the test `changes`, which changes it in each way that a version may.
+-- An endpoint for the test `changes`, which changes it in each way that a new version may.
 CREATE OR REPLACE FUNCTION re.plain_absences(organization text)
 RETURNS TABLE (missed bigint, last_updated text)
 LANGUAGE sql STABLE

@@ -1,5 +1,5 @@
--- The definitions word by word, with no regard for speed: every patient on every day, every attempt for every booking.
--- Nothing of the product is used but re.now() and the source tables.
+-- The definitions word by word, without regard for speed: every patient on every day, every attempt for every booking.
+-- Of the product, only re.now() and the source tables are used.
 CREATE SCHEMA brute;
 
 CREATE VIEW brute.clock AS
@@ -28,7 +28,7 @@ CREATE FUNCTION brute.level(days integer) RETURNS text LANGUAGE sql IMMUTABLE AS
         WHEN days BETWEEN 30 AND 44 THEN 'high' WHEN days >= 45 THEN 'critical' END
 $$;
 
--- The day of every contact, per patient, once, since the days below ask for it hundreds of times.
+-- The days of every patient's contacts, computed once, since the days below need them hundreds of times.
 CREATE MATERIALIZED VIEW brute.history AS
 SELECT p.organization_id, p.id AS patient_id, p.intake_day,
     coalesce((SELECT array_agg(DISTINCT c.day) FROM brute.contact c WHERE c.organization_id = p.organization_id
@@ -36,7 +36,7 @@ SELECT p.organization_id, p.id AS patient_id, p.intake_day,
 FROM brute.patient p
 WITH NO DATA;
 
--- Every patient on every day of a year and one day more.
+-- Every patient on every day of a year and on the day before.
 CREATE MATERIALIZED VIEW brute.patient_day AS
 SELECT x.*, lag(x.since) OVER (PARTITION BY x.organization_id, x.patient_id ORDER BY x.day) AS before
 FROM (
@@ -50,7 +50,7 @@ FROM (
 WITH NO DATA;
 CREATE UNIQUE INDEX ON brute.patient_day (organization_id, patient_id, day);
 
--- An attempt is converted at the first booking whose latest successful attempt it is, if that is not too old.
+-- An attempt converts at the first booking for which it is the latest successful attempt and not too old.
 CREATE MATERIALIZED VIEW brute.attempt AS
 SELECT o.*, (o.created_at AT TIME ZONE c.time_zone)::date AS day, c.today, b.converted_at,
     (b.converted_at AT TIME ZONE c.time_zone)::date AS converted_day
@@ -75,7 +75,7 @@ LEFT JOIN (
 WHERE o.created_at <= c.now
 WITH NO DATA;
 
--- A rate to one decimal, half away from zero, in whole numbers.
+-- A rate with one decimal, computed in integers, with halves rounded away from zero.
 CREATE FUNCTION brute.rate(part bigint, whole bigint) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN whole = 0 THEN 0.0 ELSE div(2000 * part + whole, 2 * whole) * 0.1 END
 $$;
@@ -146,7 +146,7 @@ FROM (
 WHERE x.d IS NOT NULL
 WITH NO DATA;
 
--- The rates s₁/n₁ and s₀/n₀ compared in whole numbers; a rate of nothing is 0, as 0/1.
+-- The change from rate s₀/n₀ to s₁/n₁, computed in integers. A rate without attempts is 0, like 0/1.
 CREATE FUNCTION brute.change(organization text, method text, today date,
     days integer) RETURNS numeric LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN s0 = 0 AND s1 > 0 THEN 100.0 WHEN s0 = 0 THEN 0.0
@@ -264,14 +264,14 @@ CREATE FUNCTION brute.dashboard(organization text) RETURNS text LANGUAGE sql STA
     ) l
 $$;
 
--- As definitions.md, section 5, has it.
+-- Folding of names as in section 5 of definitions.md.
 DO $$
 BEGIN
     EXECUTE format($format$
         CREATE FUNCTION brute.folded(x text) RETURNS text LANGUAGE sql AS $body$
             SELECT translate(lower(public.unaccent(normalize(x, NFC)) COLLATE pg_catalog.%I), 'ς', 'σ')
         $body$ $format$,
-        -- PostgreSQL 18 has its own, where it was built without ICU.
+        -- A PostgreSQL 18 without ICU has a collation of its own.
         CASE WHEN to_regcollation('pg_catalog."und-x-icu"') IS NULL THEN 'pg_unicode_fast' ELSE 'und-x-icu' END);
 END $$;
 
@@ -284,7 +284,7 @@ BEGIN
     REFRESH MATERIALIZED VIEW brute.master;
 END $$;
 
--- The differences between the product and all this, over every organization: none.
+-- The differences between the product and these definitions in all organizations. There should be none.
 CREATE FUNCTION brute.differences() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
     o text;

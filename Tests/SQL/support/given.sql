@@ -1,9 +1,9 @@
--- Short ways to say what a test starts from. They go with the test's transaction.
+-- Short functions that create a test's rows. The rollback of the test's transaction removes them.
 \set QUIET on
 SET LOCAL client_min_messages = warning;
 -- Compiling a statement that runs once takes longer than running it.
 SET LOCAL jit = off;
--- A session's zone must not matter; this one has summer time.
+-- The session's time zone must not affect a result. This one has summer time.
 SET LOCAL TimeZone = 'Australia/Sydney';
 CREATE SCHEMA given;
 
@@ -12,7 +12,7 @@ RETURNS void LANGUAGE sql AS $$
     INSERT INTO public.organizations (id, name, time_zone, appointment_value) VALUES ($1, 'Clinic ' || $1, $2, $3)
 $$;
 
--- Intake long ago, so that a test names it only where it matters.
+-- The default intake is long ago, so that it affects no result.
 CREATE FUNCTION given.patient(id text, created_at timestamptz DEFAULT '2020-01-01T00:00Z',
     archived_at timestamptz DEFAULT NULL, organization text DEFAULT 'clinic')
 RETURNS void LANGUAGE sql AS $$
@@ -20,7 +20,7 @@ RETURNS void LANGUAGE sql AS $$
         VALUES ($4, $1, 'Patient ' || $1, $2, $3)
 $$;
 
--- Booked long ago, hence attributed to nothing unless a test says otherwise.
+-- The default booking is long ago, so that it is attributed to no attempt.
 CREATE FUNCTION given.appointment(patient text, starts_at timestamptz, status text DEFAULT 'completed',
     booked_at timestamptz DEFAULT '2000-01-01T00:00Z', value numeric DEFAULT NULL, organization text DEFAULT 'clinic')
 RETURNS void LANGUAGE sql AS $$
@@ -46,7 +46,7 @@ CREATE FUNCTION given.now(at text) RETURNS void LANGUAGE sql AS $$
     SELECT set_config('reengagement.now', $1, true)
 $$;
 
--- What the view says of one patient, null where it has no such row.
+-- The view's row of one patient, or null.
 CREATE FUNCTION given.row_of(patient text, organization text DEFAULT 'clinic')
 RETURNS public.patient_reengagement_master_view LANGUAGE sql AS $$
     SELECT v FROM public.patient_reengagement_master_view v WHERE v.organization_id = $2 AND v.patient_id = $1

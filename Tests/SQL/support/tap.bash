@@ -1,11 +1,11 @@
-# Sourced by the scripts beside this folder, which say where the databases are (maintenance), where sql/ is (sql), and
-# what directory is theirs (work).
+# The scripts in the parent folder source this file. They set maintenance (the connection string of the maintenance
+# database), sql (the path of sql/) and work (a temporary directory).
 
 failures=0 number=0
 # For ../../../sql/questions.sql.
 export SQL_FOLDER=$sql
 
-# The same server, another database, and if named, as another role.
+# The connection string of another database of the same server, optionally for another role.
 url() {
     local options=${2:+-c role=$2}
     case $maintenance in
@@ -19,7 +19,7 @@ url() {
 psql_in() { local db=$1; shift; psql -XqAt -v ON_ERROR_STOP=1 -d "$(url "$db")" "$@"; }
 admin() { psql -XqAt -v ON_ERROR_STOP=1 -d "$maintenance" "$@"; }
 create() { admin -c "CREATE DATABASE $1 TEMPLATE template0 ENCODING 'UTF8' ${2:-}"; }
-# pg_prove takes the name of a database, not any connection string.
+# pg_prove accepts only the name of a database, not a connection string.
 prove() {
     local db=$1; shift
     printf '#!/bin/sh\nexec psql -d "$PROVED_DATABASE" "$@"\n' > "$work/psql"; chmod +x "$work/psql"
@@ -31,7 +31,7 @@ ok() { number=$((number + 1)); printf 'ok %s - %s\n' $number "$1"; }
 not_ok() { number=$((number + 1)); failures=$((failures + 1)); printf 'not ok %s - %s\n' $number "$1"; shift; printf '#   %s\n' "$@"; }
 is() { if [[ $1 == "$2" ]]; then ok "$3"; else not_ok "$3" "have: $1" "want: $2"; fi; }
 succeeds() { local title=$1 output; shift; if output=$("$@" 2>&1); then ok "$title"; else not_ok "$title" "$output"; fi; }
-# Fails, and says one line that fits.
+# The command must fail with a single line of output, which matches the pattern.
 refuses() {
     local title=$1 pattern=$2 output; shift 2
     if output=$("$@" 2>&1); then not_ok "$title" 'it was accepted'
