@@ -67,8 +67,8 @@ final class AuditEntry: Sendable {
 }
 
 extension AuditEntry {
-    /// The entry of a response. Nil for an unknown client, for a request that was refused unprocessed (429, 503), and
-    /// if the database has already recorded the response.
+    /// The entry of a response. Nil for an unknown client, for a 429 or 503, and if the database has already recorded
+    /// the response.
     convenience init?(_ response: Response, _ incoming: Incoming, _ record: RequestRecord) {
         guard let claims = record.claims, let route = record.route, response.status != 429, response.status != 503
         else { return nil }

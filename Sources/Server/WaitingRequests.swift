@@ -52,8 +52,8 @@ final class WaitingRequests: Sendable {
     /// Requests a permit. A request that waits belongs to another thread afterwards.
     func admit(_ request: Entry, started: ContinuousClock.Instant) -> AdmissionQueue<Entry>.Admission {
         let deadline = started + longestWait
-        // The request may wait long, and libfcgi's buffers take many times its size. They are freed once all of it
-        // has been read.
+        // The request may wait long, and libfcgi's buffers take many times its size. They are freed if no more of the
+        // request has to be read.
         if request.pending.isRead { request.exchange.endReading() }
         return queue.withLock { queue in
             defer { waiting.store(queue.waiting, ordering: .relaxed) }
