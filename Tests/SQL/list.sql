@@ -216,7 +216,7 @@ SELECT pg_temp.build('clinic');
 SELECT is(pg_temp.ids(q), wanted::text[], q || ' after the patient is archived or deleted')
     FROM (VALUES ('renamed', '{}'), ('ångström', '{decomposed}')) AS v(q, wanted);
 SELECT is((SELECT count(*) FROM re.patient_search WHERE patient_id IN ('angstrom', 'plain')), 0::bigint,
-    'no search entry is left of them');
+    'no search entry of them remains');
 
 -- Privileges of the search.
 SET LOCAL ROLE reengagement_api;
