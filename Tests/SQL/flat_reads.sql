@@ -48,7 +48,8 @@ SELECT is((SELECT count(*) FROM re.flat_dashboard('clinic') d WHERE d.name = 'Re
 SELECT is((SELECT count(*) FROM re.prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'priority', false, 200, NULL, NULL, NULL, NULL, NULL) p WHERE p.name = 'Renamed'),
     40::bigint, 'a reader of the endpoint refreshes first and shows the changes');
 SELECT results_eq('SELECT f::text FROM re.prioritized_patients(''clinic'', NULL, NULL, NULL, NULL, NULL, ''priority'', false, 200, NULL, NULL, NULL, NULL, NULL) f',
-    'SELECT p::text FROM re.plain_prioritized_patients(''clinic'', NULL, NULL, NULL, NULL, NULL, ''priority'', false, 200, NULL, NULL, NULL, NULL, NULL) p', 'the refreshed list equals the plain list');
+    'SELECT p::text FROM re.plain_prioritized_patients(''clinic'', NULL, NULL, NULL, NULL, NULL, ''priority'', false, 200, NULL, NULL, NULL, NULL, NULL) p',
+    'the refreshed list equals the plain list');
 SELECT pg_temp.total();
 
 -- A reader leaves a large refresh to the background worker.

@@ -216,7 +216,7 @@ SELECT pg_temp.build('clinic');
 SELECT is(pg_temp.ids(q), wanted::text[], q || ' after the patient is archived or deleted')
     FROM (VALUES ('renamed', '{}'), ('ångström', '{decomposed}')) AS v(q, wanted);
 SELECT is((SELECT count(*) FROM re.patient_search WHERE patient_id IN ('angstrom', 'plain')), 0::bigint,
-    'no search entry is left of them');
+    'no search entry of them remains');
 
 -- Privileges of the search.
 SET LOCAL ROLE reengagement_api;
@@ -235,7 +235,8 @@ ALTER TABLE re.patient_state ENABLE ROW LEVEL SECURITY;
 SET LOCAL ROLE reengagement_api;
 SELECT throws_ok('SELECT count(*) FROM re.patient_search', '42501', NULL, 'the server''s role cannot read the search index');
 SELECT set_config('reengagement.organization', '', true);
-SELECT is_empty('SELECT * FROM re.search(''clinic'', ''ngstrom'', NULL, array_fill(''-infinity''::date, ARRAY[9]), array_fill(''infinity''::date, ARRAY[9]), 10)', 'bound to no organization, a search finds no patient');
+SELECT is_empty('SELECT * FROM re.search(''clinic'', ''ngstrom'', NULL, array_fill(''-infinity''::date, ARRAY[9]), array_fill(''infinity''::date, ARRAY[9]), 10)',
+    'bound to no organization, a search finds no patient');
 RESET ROLE;
 SELECT set_config('reengagement.organization', '', true);
 SELECT is(pg_temp.ids('ångström'), '{decomposed}', 'an operator who is bound to no organization finds the same');

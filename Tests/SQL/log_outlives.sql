@@ -44,7 +44,7 @@ TRUNCATE patients CASCADE;
 SELECT is(pg_temp.figures(kind), '3 1 2 0 0 0', kind || 'after the patients are deleted by TRUNCATE') FROM unnest(ARRAY['plain_', 'flat_']) kind;
 SELECT is((SELECT string_agg(patient_id || ' ' || coalesce(risk_group::text, 'none') || cardinality(contact_days), ', ' ORDER BY patient_id) FROM re.patient_state),
     'p1 none0, p2 none0', 'no state counts the deleted patients');
-SELECT is((SELECT count(*) FROM re.patient_search), 0::bigint, 'no search entry is left of them');
+SELECT is((SELECT count(*) FROM re.patient_search), 0::bigint, 'no search entry of them remains');
 SELECT is(valid_until, '2025-06-30T12:00:01Z'::timestamptz, 'the data is valid until the next attempt counts') FROM re.organization_state WHERE organization_id = 'clinic';
 SELECT given.now('2025-06-30T12:00:01Z');
 SELECT is(pg_temp.figures(kind), '4 2 3 0 0 0', kind || 'at the time of the next attempt') FROM unnest(ARRAY['plain_', 'flat_']) kind;

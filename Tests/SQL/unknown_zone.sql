@@ -30,7 +30,7 @@ FROM (
 SELECT is(pg_temp.due(), 'bad', 'the organization is due, so that the worker notices');
 SELECT is_empty($$ SELECT FROM re.organizations_due(1000000, '{bad}') o WHERE o = 'bad' $$, 'the organization is not due if it is excluded');
 SELECT pg_temp.bind('good');
-SELECT is(total_patients, 1::bigint, 'the other organization is answered') FROM re.dashboard('good') LIMIT 1;
+SELECT is(total_patients, 1::bigint, 'the dashboard of the other organization returns a result') FROM re.dashboard('good') LIMIT 1;
 SELECT given.conversation('p', '2025-06-29T12:00Z', 'good');
 SELECT is(pg_temp.due(), 'bad good', 'the other organization is due after a change');
 SELECT is((SELECT a.refreshed FROM re.advance('good', 10) a), 1, 'the other organization is refreshed');
@@ -40,13 +40,13 @@ UPDATE re.organization_state SET time_zone = 'Asia/Tokyo' WHERE organization_id 
 ALTER TABLE organizations DISABLE TRIGGER USER;
 UPDATE organizations SET time_zone = 'Asia/Tokyo' WHERE id = 'bad';
 SELECT pg_temp.bind('bad');
-SELECT is(total_patients, 1::bigint, 'a zone that is known again is answered') FROM re.dashboard('bad') LIMIT 1;
+SELECT is(total_patients, 1::bigint, 'the dashboard returns a result after the zone is known again') FROM re.dashboard('bad') LIMIT 1;
 ALTER TABLE organizations ENABLE TRIGGER USER;
 
 -- The zone is corrected.
 SELECT pg_temp.lose_zone();
 UPDATE organizations SET time_zone = 'Asia/Tokyo' WHERE id = 'bad';
-SELECT is(total_patients, 1::bigint, 'a corrected zone is answered') FROM re.dashboard('bad') LIMIT 1;
+SELECT is(total_patients, 1::bigint, 'the dashboard returns a result after the zone is corrected') FROM re.dashboard('bad') LIMIT 1;
 SELECT is((SELECT s.time_zone FROM re.organization_state s WHERE s.organization_id = 'bad'), 'Asia/Tokyo', 'the derived data has the corrected zone');
 SELECT is(re.is_current('bad'), true, 'the organization is current');
 SELECT is(pg_temp.due(), NULL, 'no organization is due');
