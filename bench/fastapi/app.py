@@ -173,7 +173,7 @@ async def log_outreach(request: Request, org_id: str, claims: Principal, attempt
                      attempt.opened, attempt.notes, claims["sub"], request.headers.get("idempotency-key"),
                      claims.get("sid"), role_of(claims), claims.get("act", {}).get("sub"), request.client.host
                      if request.client else None,
-                     request.headers.get("x-request-id")))[0]
+                     request.headers.get("x-request-id"), None))[0]
     if row["result"] == "no_patient":
         raise HTTPException(404)
     if row["result"] == "conflict":

@@ -23,7 +23,7 @@ PHP_CHILDREN = 8
 def kept_stack(directory, where):
     """A second server on the same database, with a response cache."""
     return Stack(Path(directory) / "unchanged", DATABASE_URL=where["DATABASE_URL"],
-                 CLERK_JWT_KEY=Path(where["PUBLIC_KEY"]).read_text())
+                 CLERK_JWT_KEY=Path(where["PUBLIC_KEY"]).read_text(), CLERK_ISSUER=where["ISSUER"])
 
 
 def accepts(path):

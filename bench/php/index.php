@@ -177,7 +177,7 @@ function log_outreach(string $organization, array $claims): void
     $row = pg_fetch_assoc(run($organization, 'log_outreach', [$organization, $patient, $attempt['method'],
         $attempt['outcome'], ($attempt['opened'] ?? false) ? 'true' : 'false', $notes, $claims['sub'],
         $_SERVER['HTTP_IDEMPOTENCY_KEY'] ?? null, $claims['sid'] ?? null, role_of($claims), $claims['act']['sub'] ?? null,
-        $_SERVER['REMOTE_ADDR'], $_SERVER['HTTP_X_REQUEST_ID'] ?? null]));
+        $_SERVER['REMOTE_ADDR'], $_SERVER['HTTP_X_REQUEST_ID'] ?? null, null]));
     if ($row['result'] === 'no_patient') refuse(404);
     if ($row['result'] === 'conflict') refuse(422);
     $wasCreated = $row['result'] === 'created';
