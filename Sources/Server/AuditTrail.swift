@@ -177,7 +177,7 @@ final class AuditTrail: Sendable {
                 state.suspects.add(entry, now: .now)
             }
             logger.error(
-                "the database refused an audit entry, which is now in re.audit_refused_entry", metadata: metadata)
+                "an audit entry was refused and is now in re.audit_refused_entry", metadata: metadata)
         } catch {
             guard acceptsOtherEntries(error) else { return false }
             release([entry]) { state in

@@ -59,7 +59,7 @@ def test_a_trigger_that_is_disabled_at_run_time_makes_the_server_unready(stack, 
         migrate(own_database)
         eventually(lambda: status(server) == 200)
         assert faults(server) == 0
-        eventually(lambda: "there again" in server.log.read_text())
+        eventually(lambda: "complete again" in server.log.read_text())
         answer = server.get(f"{PREFIX}/o/patients/p", token_headers(stack, "o"))
         assert (answer.status, answer.json()["days_since_last_contact"]) == (200, 0)
     connection.close()

@@ -168,5 +168,5 @@ def test_a_blocked_reader_stops_nothing_and_loses_log_lines_only(redirected):
     eventually(lambda: stuck.lost() > 0 or stuck.ask(1000))
     assert time.monotonic() - began < 120
     assert stuck.server.stop() == 0
-    assert stuck.process.stderr.read().count(b"nobody reads it") == 1
+    assert stuck.process.stderr.read().count(b"no process reads it") == 1
     os.close(reading)

@@ -144,7 +144,7 @@ def test_a_login_that_becomes_unbound_makes_the_server_unready_until_it_is_bound
         cursor.execute(made.format(name))
         eventually(lambda: server.get("/ready").status == 503, seconds=60)
         assert metric(server, "reengagement_login_faults") == 1
-        server.logged("could lay DATABASE_ROLE aside")
+        server.logged("could leave DATABASE_ROLE")
         cursor.execute(taken.format(name))
         eventually(lambda: server.get("/ready").status == 200, seconds=60)
     database.close()

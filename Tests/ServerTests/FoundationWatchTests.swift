@@ -56,7 +56,7 @@ struct FoundationWatchTests {
         database.set(.success([]))
         watch.check()
         #expect(watch.trouble == nil && watch.count == 0)
-        #expect(log.text().contains("there again"))
+        #expect(log.text().contains("complete again"))
     }
 
     @Test("Without a missing object there is no error, and the database is queried once")
@@ -95,7 +95,7 @@ struct FoundationWatchTests {
         database.set(.failure(.connectionLost("gone")))
         watch.check()
         #expect(watch.trouble?.description.contains("trigger a is missing") == true)
-        #expect(log.text().contains("could not be looked at"))
+        #expect(log.text().contains("could not be checked"))
     }
 
     @Test("The first check runs at the start")
