@@ -141,6 +141,10 @@ BEGIN
             SELECT master.last_contact_day, re.risk_group(master.next_scheduled_appointment IS NOT NULL,
                 master.engagement_status, master.missed_appointments_last_90d) AS risk_group
             FROM public.patient_reengagement_master_view master WHERE master.organization_id = organization
+        ), threshold(days, reached, ended, change) AS (
+            -- A span counts in a column from its day on. Its end takes it out again, or counts as a return.
+            VALUES (0, 'd0', 'd0', -1), (re.low_risk_days(), 'd7', 'd7', -1), (re.medium_risk_days(), 'd14', 'd14', -1),
+                (re.high_risk_days(), 'new_at_risk', 'reengaged', 1), (re.critical_risk_days(), 'd45', 'd45', -1)
         ), counter(name, number) AS (
             SELECT format('patient_count %s %s', member.risk_group, member.last_contact_day), count(*)
             FROM member GROUP BY member.risk_group, member.last_contact_day
@@ -150,13 +154,13 @@ BEGIN
             UNION ALL
             SELECT format('risk_day %s %s', counter.day, counter.kind), counter.number
             FROM span
+            CROSS JOIN threshold
             CROSS JOIN LATERAL (
-                SELECT span.from_day + threshold.days AS day, CASE threshold.days WHEN 30 THEN 'new_at_risk' ELSE 'd' || threshold.days END AS kind, 1 AS number
-                FROM unnest(ARRAY[0, 7, 14, 30, 45]) AS threshold(days) WHERE span.from_day + threshold.days < span.to_day
+                SELECT span.from_day + threshold.days AS day, threshold.reached AS kind, 1 AS number
                 UNION ALL
-                SELECT span.to_day, CASE threshold.days WHEN 30 THEN 'reengaged' ELSE 'd' || threshold.days END, CASE threshold.days WHEN 30 THEN 1 ELSE -1 END
-                FROM unnest(ARRAY[0, 7, 14, 30, 45]) AS threshold(days) WHERE span.from_day + threshold.days < span.to_day AND span.to_day < 'infinity'
+                SELECT span.to_day, threshold.ended, threshold.change WHERE span.to_day < 'infinity'
             ) counter
+            WHERE span.from_day + threshold.days < span.to_day
             UNION ALL
             SELECT format('risk_day %s missed', missed.day), 1
             FROM re.missed_appointment missed WHERE missed.organization_id = organization
