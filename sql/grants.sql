@@ -10,14 +10,15 @@ DECLARE
 BEGIN
     FOR statement IN
         WITH product_view AS (
-            SELECT c.oid, c.oid::regclass AS name, c.relowner, n.nspname = 're' AS internal
-            FROM pg_class c
-            JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relkind = 'v' AND (n.nspname = 're' OR (n.nspname = 'public' AND c.relname = ANY (re.public_names())))
+            SELECT relation.oid, relation.oid::regclass AS name, relation.relowner, namespace.nspname = 're' AS internal
+            FROM pg_class relation
+            JOIN pg_namespace namespace ON namespace.oid = relation.relnamespace
+            WHERE relation.relkind = 'v' AND (namespace.nspname = 're'
+                OR (namespace.nspname = 'public' AND relation.relname = ANY (re.public_names())))
         ), owned_function AS (
             -- Functions with rights of their own, and functions that only they call.
-            SELECT p.oid::regprocedure AS name, p.proowner, o.owner
-            FROM pg_proc p
+            SELECT function.oid::regprocedure AS name, function.proowner, owned.owner
+            FROM pg_proc function
             JOIN (VALUES
                 ('reengagement_definer', ARRAY['advance', 'refresh_in_time', 'refresh', 'count_patients', 'count_risk_days',
                     'count_outreach_days', 'record_advance']),
@@ -30,19 +31,20 @@ BEGIN
                     'check_replicated_time_zone']),
                 ('reengagement_scheduler', ARRAY['mark_everything', 'organizations_due']),
                 ('reengagement_searcher', ARRAY['search'])
-            ) AS o(owner, names) ON p.proname = ANY (o.names)
-            WHERE p.pronamespace = 're'::regnamespace
+            ) AS owned(owner, names) ON function.proname = ANY (owned.names)
+            WHERE function.pronamespace = 're'::regnamespace
         ), guarded_function AS (
             -- Endpoints, and all functions that write or run with rights of their own.
-            SELECT p.oid, p.oid::regprocedure AS name, p.proacl, p.proowner,
-                regexp_replace(p.proname, '^(plain|flat)_', '') = ANY (
+            SELECT function.oid, function.oid::regprocedure AS name, function.proacl, function.proowner,
+                regexp_replace(function.proname, '^(plain|flat)_', '') = ANY (
                     endpoints || ARRAY['advance', 'refresh_on_read', 'refresh_in_time', 'catch_up', 'organizations_due',
                         'record_access', 'record_attempt', 'keep_refused_entry', 'prove_audit', 'make_audit_partitions', 'audit_rest_entries',
                         'seal_audit', 'search']) AS for_server
-            FROM pg_proc p
-            WHERE p.pronamespace = 're'::regnamespace AND (p.provolatile = 'v' OR p.prosecdef
-                OR p.proname IN ('audit_entry_digest', 'audit_seal_digest', 'audit_digests', 'last_audit_seal', 'audit_faults')
-                OR regexp_replace(p.proname, '^(plain|flat)_', '') = ANY (endpoints))
+            FROM pg_proc function
+            WHERE function.pronamespace = 're'::regnamespace AND (function.provolatile = 'v' OR function.prosecdef
+                OR function.proname IN ('audit_entry_digest', 'audit_seal_digest', 'audit_digests', 'last_audit_seal',
+                    'audit_faults')
+                OR regexp_replace(function.proname, '^(plain|flat)_', '') = ANY (endpoints))
         ), table_right(role, relation, privileges) AS (
             SELECT 'reengagement_definer', source, 'SELECT'
             FROM unnest(ARRAY['public.organizations', 'public.patients', 'public.appointments', 'public.conversations',
@@ -86,13 +88,14 @@ BEGIN
         WHERE NOT has_table_privilege(server_role, oid, 'SELECT') AND oid <> ALL (
             ARRAY['public.audit_patient_access', 'public.audit_refused_attempts', 'public.audit_servers']::regclass[])
         UNION ALL
-        SELECT format('GRANT %s ON %s TO %I', r.privileges, r.relation, r.role)
-        FROM table_right r
-        WHERE EXISTS (SELECT FROM unnest(string_to_array(r.privileges, ', ')) AS privilege
-            WHERE NOT has_table_privilege(r.role, r.relation, privilege))
+        SELECT format('GRANT %s ON %s TO %I', table_right.privileges, table_right.relation, table_right.role)
+        FROM table_right
+        WHERE EXISTS (SELECT FROM unnest(string_to_array(table_right.privileges, ', ')) AS privilege
+            WHERE NOT has_table_privilege(table_right.role, table_right.relation, privilege))
         UNION ALL
-        SELECT format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', c.oid::regclass)
-        FROM pg_class c WHERE c.relnamespace = 're'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
+        SELECT format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation.oid::regclass)
+        FROM pg_class relation WHERE relation.relnamespace = 're'::regnamespace AND relation.relkind IN ('r', 'p')
+            AND NOT relation.relrowsecurity
         UNION ALL
         SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', name)
         FROM guarded_function
@@ -104,10 +107,11 @@ BEGIN
             SELECT FROM aclexplode(proacl) WHERE grantee = to_regrole(quote_ident(server_role)))
         UNION ALL
         -- Functions that the views call for their readers, in a database where PUBLIC may not execute new functions.
-        SELECT format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', p.oid::regprocedure)
-        FROM pg_proc p
-        WHERE p.pronamespace = 're'::regnamespace AND p.oid NOT IN (SELECT oid FROM guarded_function)
-            AND NOT EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) WHERE grantee = 0)
+        SELECT format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', function.oid::regprocedure)
+        FROM pg_proc function
+        WHERE function.pronamespace = 're'::regnamespace AND function.oid NOT IN (SELECT oid FROM guarded_function)
+            AND NOT EXISTS (SELECT FROM aclexplode(coalesce(function.proacl, acldefault('f', function.proowner)))
+                WHERE grantee = 0)
         UNION ALL
         SELECT format('GRANT USAGE ON SCHEMA %s TO %I', schema, role)
         FROM unnest(ARRAY['re', 'public']) AS schema, unnest(internal || server_role) AS role
@@ -138,10 +142,11 @@ BEGIN
     END IF;
 
     FOR statement IN
-        SELECT format('REVOKE CREATE ON SCHEMA %I FROM %I', n.nspname, a.grantee::regrole::text)
-        FROM pg_namespace n, aclexplode(n.nspacl) a
-        WHERE n.nspname IN ('re', 'public') AND a.privilege_type = 'CREATE'
-            AND a.grantee IN (SELECT to_regrole(role) FROM unnest(internal) AS role) AND pg_has_role(a.grantor, 'USAGE')
+        SELECT format('REVOKE CREATE ON SCHEMA %I FROM %I', namespace.nspname, access.grantee::regrole::text)
+        FROM pg_namespace namespace, aclexplode(namespace.nspacl) access
+        WHERE namespace.nspname IN ('re', 'public') AND access.privilege_type = 'CREATE'
+            AND access.grantee IN (SELECT to_regrole(role) FROM unnest(internal) AS role)
+            AND pg_has_role(access.grantor, 'USAGE')
     LOOP
         EXECUTE statement;
     END LOOP;
@@ -157,37 +162,45 @@ DECLARE
 BEGIN
     FOR statement IN
         WITH here AS MATERIALIZED (
-            SELECT d.oid, quote_ident(d.datname) AS name, d.datdba, coalesce(d.datacl, acldefault('d', d.datdba)) AS acl
-            FROM pg_database d WHERE d.datname = current_database()
+            SELECT database.oid, quote_ident(database.datname) AS name, database.datdba,
+                coalesce(database.datacl, acldefault('d', database.datdba)) AS acl
+            FROM pg_database database WHERE database.datname = current_database()
         ), public_right AS MATERIALIZED (
-            SELECT a.privilege_type AS privilege FROM here h CROSS JOIN LATERAL aclexplode(h.acl) a
-            WHERE a.grantee = 0 AND a.privilege_type IN ('CONNECT', 'TEMPORARY')
+            SELECT access.privilege_type AS privilege FROM here CROSS JOIN LATERAL aclexplode(here.acl) access
+            WHERE access.grantee = 0 AND access.privilege_type IN ('CONNECT', 'TEMPORARY')
         ), server AS MATERIALIZED (
-            SELECT r.oid FROM re.foundation_roles() r WHERE r.is_servers
+            SELECT role.oid FROM re.foundation_roles() role WHERE role.is_servers
             UNION SELECT to_regrole(quote_ident(current_setting('re.server_role')))
         ), concerned AS MATERIALIZED (
             -- Roles that own an object here or have a right to it, or may read everything.
-            SELECT d.refobjid AS oid FROM pg_shdepend d JOIN here h ON h.oid = d.dbid WHERE d.refclassid = 'pg_authid'::regclass
-            UNION SELECT r.oid FROM pg_roles r WHERE r.rolname IN ('pg_read_all_data', 'pg_write_all_data', 'pg_monitor')
+            SELECT dependency.refobjid AS oid FROM pg_shdepend dependency JOIN here ON here.oid = dependency.dbid
+            WHERE dependency.refclassid = 'pg_authid'::regclass
+            UNION SELECT role.oid FROM pg_roles role
+            WHERE role.rolname IN ('pg_read_all_data', 'pg_write_all_data', 'pg_monitor')
         ), login AS MATERIALIZED (
-            SELECT r.oid, quote_ident(r.rolname) AS name, EXISTS (SELECT FROM concerned c
-                    WHERE c.oid NOT IN (SELECT oid FROM server) AND pg_has_role(r.oid, c.oid, 'MEMBER')
-                        AND NOT EXISTS (SELECT FROM server s WHERE pg_has_role(s.oid, c.oid, 'MEMBER'))) AS has_more
-            FROM pg_roles r JOIN here h ON r.oid <> h.datdba
-            WHERE r.rolcanlogin AND NOT r.rolsuper
-                AND (EXISTS (SELECT FROM concerned c WHERE pg_has_role(r.oid, c.oid, 'MEMBER'))
-                    OR EXISTS (SELECT FROM server s WHERE pg_has_role(r.oid, s.oid, 'MEMBER')))
+            SELECT role.oid, quote_ident(role.rolname) AS name, EXISTS (SELECT FROM concerned
+                    WHERE concerned.oid NOT IN (SELECT oid FROM server)
+                        AND pg_has_role(role.oid, concerned.oid, 'MEMBER')
+                        AND NOT EXISTS (SELECT FROM server WHERE pg_has_role(server.oid, concerned.oid, 'MEMBER'))
+                ) AS has_more
+            FROM pg_roles role JOIN here ON role.oid <> here.datdba
+            WHERE role.rolcanlogin AND NOT role.rolsuper
+                AND (EXISTS (SELECT FROM concerned WHERE pg_has_role(role.oid, concerned.oid, 'MEMBER'))
+                    OR EXISTS (SELECT FROM server WHERE pg_has_role(role.oid, server.oid, 'MEMBER')))
         ), kept AS (
-            SELECT l.oid, l.name, p.privilege FROM login l CROSS JOIN public_right p WHERE p.privilege = 'CONNECT' OR l.has_more
+            SELECT login.oid, login.name, public_right.privilege FROM login CROSS JOIN public_right
+            WHERE public_right.privilege = 'CONNECT' OR login.has_more
             UNION
             -- Behind a pooler the role itself logs in.
-            SELECT s.oid, quote_ident(pg_get_userbyid(s.oid)), 'CONNECT' FROM server s
+            SELECT server.oid, quote_ident(pg_get_userbyid(server.oid)), 'CONNECT' FROM server
         )
-        SELECT format('GRANT %s ON DATABASE %s TO %s', k.privilege, h.name, k.name)
-        FROM kept k CROSS JOIN here h
-        WHERE NOT EXISTS (SELECT FROM aclexplode(h.acl) a WHERE a.grantee = k.oid AND a.privilege_type = k.privilege)
+        SELECT format('GRANT %s ON DATABASE %s TO %s', kept.privilege, here.name, kept.name)
+        FROM kept CROSS JOIN here
+        WHERE NOT EXISTS (SELECT FROM aclexplode(here.acl) access
+            WHERE access.grantee = kept.oid AND access.privilege_type = kept.privilege)
         UNION ALL
-        SELECT format('REVOKE %s ON DATABASE %s FROM PUBLIC', p.privilege, h.name) FROM public_right p CROSS JOIN here h
+        SELECT format('REVOKE %s ON DATABASE %s FROM PUBLIC', public_right.privilege, here.name)
+        FROM public_right CROSS JOIN here
         ORDER BY 1
     LOOP
         EXECUTE statement;

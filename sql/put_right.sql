@@ -10,11 +10,13 @@ SET LOCAL row_security = off;
 -- The number of relations and functions of others: a CASCADE must not drop one.
 CREATE FUNCTION pg_temp.others() RETURNS bigint LANGUAGE sql AS $$
     SELECT count(*) FROM (
-        SELECT 'view', c.oid::regclass::text FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
-        UNION ALL SELECT 'function', p.oid::regprocedure::text FROM pg_proc p
-    ) AS o (kind, name)
-    WHERE NOT EXISTS (SELECT FROM re.foundation f
-        WHERE f.name = o.name AND (f.kind = 'function') = (o.kind = 'function') AND f.kind IN ('function', 'view', 'table'))
+        SELECT 'view', relation.oid::regclass::text FROM pg_class relation
+        WHERE relation.relkind IN ('r', 'p', 'v', 'm', 'f')
+        UNION ALL SELECT 'function', function.oid::regprocedure::text FROM pg_proc function
+    ) AS other (kind, name)
+    WHERE NOT EXISTS (SELECT FROM re.foundation
+        WHERE foundation.name = other.name AND (foundation.kind = 'function') = (other.kind = 'function')
+            AND foundation.kind IN ('function', 'view', 'table'))
 $$;
 
 CREATE FUNCTION pg_temp.put_right(fault record, OUT problem text) LANGUAGE plpgsql AS $$
@@ -27,8 +29,8 @@ BEGIN
         problem := 'restore it from a backup';
     ELSIF fault.kind = 'table' AND fault.expected LIKE 'oid %' AND fault.found LIKE 'oid %' THEN
         -- Another table has its name. It is the table from now on.
-        UPDATE re.foundation f SET definition = regexp_replace(fault.found, ', not logged$', '')
-        WHERE (f.kind, f.name) = ('table', fault.name);
+        UPDATE re.foundation SET definition = regexp_replace(fault.found, ', not logged$', '')
+        WHERE (foundation.kind, foundation.name) = ('table', fault.name);
         IF fault.found LIKE '%, not logged' THEN
             EXECUTE format('ALTER TABLE %s SET LOGGED', fault.name);
         END IF;
@@ -65,34 +67,43 @@ DECLARE
 BEGIN
     FOR statement IN
         WITH missing AS (
-            SELECT f.kind, f.name, f.expected, l.relation::regclass AS relation,
-                CASE f.kind WHEN 'index' THEN split_part(f.name, '.', 2) ELSE substr(f.name, length(l.relation) + 2) END AS own_name
-            FROM re.foundation_faults() f
-            JOIN re.foundation l ON (l.kind, l.name) = (f.kind, f.name)
-            WHERE f.kind IN ('constraint', 'index') AND f.found IS NULL AND to_regclass(l.relation) IS NOT NULL
+            SELECT fault.kind, fault.name, fault.expected, foundation.relation::regclass AS relation,
+                CASE fault.kind WHEN 'index' THEN split_part(fault.name, '.', 2)
+                    ELSE substr(fault.name, length(foundation.relation) + 2) END AS own_name
+            FROM re.foundation_faults() fault
+            JOIN re.foundation ON (foundation.kind, foundation.name) = (fault.kind, fault.name)
+            WHERE fault.kind IN ('constraint', 'index') AND fault.found IS NULL
+                AND to_regclass(foundation.relation) IS NOT NULL
         )
-        SELECT format('ALTER INDEX %s RENAME TO %I', c.oid::regclass, left(c.relname, 40) || '_of_' || i.indrelid)
-        FROM missing m
-        JOIN pg_class r ON r.oid = m.relation
-        JOIN pg_class c ON c.relnamespace = r.relnamespace AND quote_ident(c.relname) = m.own_name
-        JOIN pg_index i ON i.indexrelid = c.oid AND i.indrelid <> m.relation
+        SELECT format('ALTER INDEX %s RENAME TO %I', holder.oid::regclass,
+            left(holder.relname, 40) || '_of_' || index.indrelid)
+        FROM missing
+        JOIN pg_class relation ON relation.oid = missing.relation
+        JOIN pg_class holder ON holder.relnamespace = relation.relnamespace
+            AND quote_ident(holder.relname) = missing.own_name
+        JOIN pg_index index ON index.indexrelid = holder.oid AND index.indrelid <> missing.relation
         UNION ALL
-        SELECT format('ALTER TABLE %s RENAME CONSTRAINT %I TO %s', m.relation, min(c.conname), m.own_name)
-        FROM missing m
-        JOIN pg_constraint c ON c.conrelid = m.relation
-            AND m.expected = format('ALTER TABLE %s ADD CONSTRAINT %s %s', m.relation, m.own_name, pg_get_constraintdef(c.oid))
-        WHERE m.kind = 'constraint'
-            AND NOT EXISTS (SELECT FROM re.foundation f WHERE f.kind = 'constraint' AND f.name = format('%s.%I', m.relation, c.conname))
-        GROUP BY m.relation, m.own_name
+        SELECT format('ALTER TABLE %s RENAME CONSTRAINT %I TO %s', missing.relation, min(present.conname),
+            missing.own_name)
+        FROM missing
+        JOIN pg_constraint present ON present.conrelid = missing.relation
+            AND missing.expected = format('ALTER TABLE %s ADD CONSTRAINT %s %s', missing.relation, missing.own_name,
+                pg_get_constraintdef(present.oid))
+        WHERE missing.kind = 'constraint'
+            AND NOT EXISTS (SELECT FROM re.foundation
+                WHERE foundation.kind = 'constraint'
+                    AND foundation.name = format('%s.%I', missing.relation, present.conname))
+        GROUP BY missing.relation, missing.own_name
         UNION ALL
-        SELECT format('ALTER INDEX %s RENAME TO %s', min(i.indexrelid)::regclass, m.own_name)
-        FROM missing m
-        JOIN pg_index i ON i.indrelid = m.relation AND i.indisvalid
-            AND regexp_replace(m.expected, ' INDEX \S+ ON ', ' INDEX ON ')
-                = regexp_replace(pg_get_indexdef(i.indexrelid), ' INDEX \S+ ON ', ' INDEX ON ')
-        WHERE m.kind = 'index'
-            AND NOT EXISTS (SELECT FROM re.foundation f WHERE f.kind = 'index' AND f.name = i.indexrelid::regclass::text)
-        GROUP BY m.name, m.own_name
+        SELECT format('ALTER INDEX %s RENAME TO %s', min(index.indexrelid)::regclass, missing.own_name)
+        FROM missing
+        JOIN pg_index index ON index.indrelid = missing.relation AND index.indisvalid
+            AND regexp_replace(missing.expected, ' INDEX \S+ ON ', ' INDEX ON ')
+                = regexp_replace(pg_get_indexdef(index.indexrelid), ' INDEX \S+ ON ', ' INDEX ON ')
+        WHERE missing.kind = 'index'
+            AND NOT EXISTS (SELECT FROM re.foundation
+                WHERE foundation.kind = 'index' AND foundation.name = index.indexrelid::regclass::text)
+        GROUP BY missing.name, missing.own_name
     LOOP
         EXECUTE statement;
     END LOOP;
@@ -130,20 +141,22 @@ BEGIN
                 problems := problems || format('%s (%s)', fault.fault, problem);
             END IF;
         END LOOP;
-        left_over := (SELECT string_agg(f.fault, ', ') FROM re.foundation_faults() f);
+        left_over := (SELECT string_agg(remaining.fault, ', ') FROM re.foundation_faults() remaining);
         EXIT WHEN left_over IS NULL OR left_over = before;
         before := left_over;
     END LOOP;
     IF problems <> '{}' THEN
         RAISE 'nothing has been changed, since this cannot be put right here: %', array_to_string(problems, '; ');
     END IF;
-    done := ARRAY(SELECT d.fault FROM unnest(done) WITH ORDINALITY AS d(fault, nr) GROUP BY d.fault ORDER BY min(d.nr));
+    done := ARRAY(SELECT repaired.fault
+        FROM unnest(done) WITH ORDINALITY AS repaired(fault, nr) GROUP BY repaired.fault ORDER BY min(repaired.nr));
     PERFORM set_config('re.done', current_setting('re.done') || format(E'put right (%s): %s%s\n', cardinality(done),
         array_to_string(done[:20], ', '), CASE WHEN cardinality(done) > 20 THEN ' …' ELSE '' END), true);
     IF is_due AND to_regclass('re.patient_search') IS NOT NULL THEN
         TRUNCATE re.patient_state, re.patient_search, re.patient_count, re.risk_day, re.outreach_day;
-        INSERT INTO re.organization_state (organization_id) SELECT o.id FROM public.organizations o
-        WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = o.id);
+        INSERT INTO re.organization_state (organization_id)
+        SELECT organization.id FROM public.organizations organization
+        WHERE NOT EXISTS (SELECT FROM re.organization_state state WHERE state.organization_id = organization.id);
         UPDATE re.organization_state SET building_after = '', built_at = NULL, generation = generation + 1;
         PERFORM set_config('re.done', current_setting('re.done')
             || E'derived data are rebuilt in the background; until then, responses come from the plain views\n', true);

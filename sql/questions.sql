@@ -5,22 +5,26 @@
 CREATE TEMPORARY TABLE question AS
 WITH function AS (
     -- The plain function, if the endpoint has a plain and a flat query. All three functions have the same parameters.
-    SELECT regexp_replace(p.proname, '^plain_', '') AS name, p.proname ~ '^plain_' AS has_flat, p.pronargs, p.proargnames, p.proargtypes
-    FROM pg_proc p
-    WHERE p.pronamespace = 're'::regnamespace
+    SELECT regexp_replace(function.proname, '^plain_', '') AS name, function.proname ~ '^plain_' AS has_flat,
+        function.pronargs, function.proargnames, function.proargtypes
+    FROM pg_proc function
+    WHERE function.pronamespace = 're'::regnamespace
 ), question AS (
-    SELECT r.name, coalesce(e.endpoint -> 'arguments', '{}') || coalesce(q.question -> 'arguments', '{}') AS arguments
-    FROM jsonb_each(:'registry') AS r(name, endpoints)
-    CROSS JOIN LATERAL jsonb_array_elements(r.endpoints) AS e(endpoint)
-    CROSS JOIN LATERAL jsonb_array_elements(e.endpoint -> 'questions') AS q(question)
+    SELECT registered.name,
+        coalesce(listed.endpoint -> 'arguments', '{}') || coalesce(sample.question -> 'arguments', '{}') AS arguments
+    FROM jsonb_each(:'registry') AS registered(name, endpoints)
+    CROSS JOIN LATERAL jsonb_array_elements(registered.endpoints) AS listed(endpoint)
+    CROSS JOIN LATERAL jsonb_array_elements(listed.endpoint -> 'questions') AS sample(question)
 )
-SELECT DISTINCT q.name, f.has_flat, format('%s(%s)', q.name, (
+SELECT DISTINCT question.name, function.has_flat, format('%s(%s)', question.name, (
         SELECT string_agg(CASE
-                WHEN a.name = 'organization' THEN '%s'
-                ELSE coalesce(replace(quote_literal(q.arguments ->> a.name), '%', '%%'), 'NULL') || '::' || format_type(a.type, NULL)
-            END, ', ' ORDER BY a.nr)
-        FROM unnest(f.proargnames[:f.pronargs], f.proargtypes::oid[]) WITH ORDINALITY AS a(name, type, nr))) AS call
-FROM question q
+                WHEN parameter.name = 'organization' THEN '%s'
+                ELSE coalesce(replace(quote_literal(question.arguments ->> parameter.name), '%', '%%'), 'NULL') || '::'
+                    || format_type(parameter.type, NULL)
+            END, ', ' ORDER BY parameter.nr)
+        FROM unnest(function.proargnames[:function.pronargs], function.proargtypes::oid[])
+            WITH ORDINALITY AS parameter(name, type, nr))) AS call
+FROM question
 JOIN (
-    SELECT DISTINCT ON (f.name) f.* FROM function f ORDER BY f.name, f.has_flat DESC
-) f ON f.name = q.name;
+    SELECT DISTINCT ON (function.name) function.* FROM function ORDER BY function.name, function.has_flat DESC
+) function ON function.name = question.name;

@@ -5,7 +5,7 @@ SET search_path = pg_catalog;
 -- Derived data that is built while a change may leave no pending change is wrong after that change.
 DO $$
 DECLARE
-    faults text := (SELECT string_agg(f.fault, '; ') FROM re.foundation_faults() f);
+    faults text := (SELECT string_agg(foundation.fault, '; ') FROM re.foundation_faults() foundation);
 BEGIN
     IF faults IS NOT NULL THEN
         RAISE 'nothing has been built: run migrate first, since %', faults;
@@ -17,7 +17,8 @@ CREATE TEMPORARY TABLE failure (organization_id text, reason text);
 CREATE FUNCTION pg_temp.advance(organization text, OUT refreshed integer, OUT remaining boolean, OUT busy boolean, OUT failed boolean)
 LANGUAGE plpgsql AS $$
 BEGIN
-    SELECT a.refreshed, a.remaining, a.busy INTO refreshed, remaining, busy FROM re.advance(organization, 1000) a;
+    SELECT advanced.refreshed, advanced.remaining, advanced.busy INTO refreshed, remaining, busy
+    FROM re.advance(organization, 1000) advanced;
     failed := false;
 EXCEPTION WHEN OTHERS THEN
     failed := true;
@@ -38,7 +39,7 @@ END $$;
 -- organization's lock, and rebuilt in small transactions, like a first build.
 CREATE PROCEDURE pg_temp.rebuild(organization text) LANGUAGE plpgsql AS $$
 DECLARE
-    patients bigint := (SELECT count(*) FROM public.patients p WHERE p.organization_id = organization);
+    patients bigint := (SELECT count(*) FROM public.patients patient WHERE patient.organization_id = organization);
     done bigint := 0;
     advance record;
     began timestamptz := clock_timestamp();
@@ -49,16 +50,16 @@ BEGIN
         RETURN;
     END IF;
     INSERT INTO re.organization_state (organization_id) SELECT organization
-    WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = organization)
+    WHERE NOT EXISTS (SELECT FROM re.organization_state state WHERE state.organization_id = organization)
     ON CONFLICT DO NOTHING;
-    PERFORM FROM re.organization_state s WHERE s.organization_id = organization FOR UPDATE;
-    UPDATE re.organization_state s SET building_after = '', built_at = NULL, generation = s.generation + 1
-    WHERE s.organization_id = organization;
-    DELETE FROM re.patient_state s WHERE s.organization_id = organization;
-    DELETE FROM re.patient_search p WHERE p.organization_id = organization;
-    DELETE FROM re.patient_count c WHERE c.organization_id = organization;
-    DELETE FROM re.risk_day d WHERE d.organization_id = organization;
-    DELETE FROM re.outreach_day d WHERE d.organization_id = organization;
+    PERFORM FROM re.organization_state state WHERE state.organization_id = organization FOR UPDATE;
+    UPDATE re.organization_state state SET building_after = '', built_at = NULL, generation = state.generation + 1
+    WHERE state.organization_id = organization;
+    DELETE FROM re.patient_state state WHERE state.organization_id = organization;
+    DELETE FROM re.patient_search search WHERE search.organization_id = organization;
+    DELETE FROM re.patient_count counter WHERE counter.organization_id = organization;
+    DELETE FROM re.risk_day WHERE risk_day.organization_id = organization;
+    DELETE FROM re.outreach_day WHERE outreach_day.organization_id = organization;
     COMMIT;
     LOOP
         advance := pg_temp.advance(organization);
@@ -82,10 +83,10 @@ BEGIN
         round(extract(epoch FROM clock_timestamp() - began), 1);
 END $$;
 
-SELECT format('CALL pg_temp.rebuild(%L)', o.id)
-FROM (SELECT id FROM public.organizations UNION SELECT organization_id FROM re.organization_state) o
-WHERE :'organization' IN ('', o.id)
-ORDER BY o.id
+SELECT format('CALL pg_temp.rebuild(%L)', organization.id)
+FROM (SELECT id FROM public.organizations UNION SELECT organization_id FROM re.organization_state) organization
+WHERE :'organization' IN ('', organization.id)
+ORDER BY organization.id
 \gexec
 \o
 SELECT count(*) FROM failure;

@@ -7,12 +7,13 @@ SET search_path = pg_catalog;
 CREATE TEMPORARY TABLE fault (organization_id text, what text);
 CREATE TEMPORARY TABLE compared (organization_id text);
 \i questions.sql
-CREATE TEMPORARY TABLE walked (nr bigserial, priority integer, score integer, days integer, name text, id text, answer text);
+CREATE TEMPORARY TABLE walked (
+    nr bigserial, priority integer, score integer, days integer, name text, id text, answer text);
 
 CREATE FUNCTION pg_temp.note(organization text, what text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO pg_temp.fault VALUES (organization, what);
-    IF (SELECT count(*) FROM pg_temp.fault f WHERE f.organization_id = organization) <= 20 THEN
+    IF (SELECT count(*) FROM pg_temp.fault WHERE fault.organization_id = organization) <= 20 THEN
         RAISE WARNING '%: %', organization, what;
     END IF;
 END $$;
@@ -22,10 +23,11 @@ DECLARE
     difference text;
 BEGIN
     EXECUTE format($query$
-        SELECT format('flat %%s, plain %%s', coalesce(f.answer, 'nothing'), coalesce(p.answer, 'nothing'))
-        FROM (SELECT row_number() OVER () AS nr, t::text AS answer FROM re.flat_%1$s t) f
-        FULL JOIN (SELECT row_number() OVER () AS nr, t::text AS answer FROM re.plain_%1$s t) p USING (nr)
-        WHERE f.answer IS DISTINCT FROM p.answer
+        SELECT format('flat %%s, plain %%s', coalesce(flat.answer, 'nothing'), coalesce(plain.answer, 'nothing'))
+        FROM (SELECT row_number() OVER () AS nr, response::text AS answer FROM re.flat_%1$s response) flat
+        FULL JOIN (SELECT row_number() OVER () AS nr, response::text AS answer FROM re.plain_%1$s response) plain
+            USING (nr)
+        WHERE flat.answer IS DISTINCT FROM plain.answer
         ORDER BY nr
         LIMIT 1
         $query$, format(call, quote_literal(organization))) INTO difference;
@@ -35,35 +37,43 @@ BEGIN
 END $$;
 
 -- Compares the list, read page by page, with the plain list, notes included. A cursor may contain a truncated name.
-CREATE FUNCTION pg_temp.walk(organization text, sort text DEFAULT 'priority', level text DEFAULT NULL, status text DEFAULT NULL,
-    priority integer DEFAULT NULL, tier text DEFAULT NULL, q text DEFAULT NULL) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.walk(
+    organization text, sort text DEFAULT 'priority', level text DEFAULT NULL, status text DEFAULT NULL,
+    priority integer DEFAULT NULL, tier text DEFAULT NULL, search text DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     last record;
     page integer;
     difference text;
 BEGIN
     TRUNCATE pg_temp.walked RESTART IDENTITY;
-    SELECT NULL::integer AS priority, NULL::integer AS score, NULL::integer AS days, NULL::text AS name, NULL::text AS id INTO last;
+    SELECT NULL::integer AS priority, NULL::integer AS score, NULL::integer AS days, NULL::text AS name,
+        NULL::text AS id
+    INTO last;
     LOOP
         INSERT INTO pg_temp.walked (priority, score, days, name, id, answer)
-        SELECT t.action_priority, t.risk_score, t.days_since_last_contact, left(t.sort_name, 50), t.id, t::text
-        FROM re.flat_prioritized_patients(organization, level, status, priority, tier, q, sort, true, 200,
-            last.priority, last.score, last.days, last.name, last.id) t
-        WHERE t.id IS NOT NULL;
+        SELECT listed.action_priority, listed.risk_score, listed.days_since_last_contact, left(listed.sort_name, 50),
+            listed.id, listed::text
+        FROM re.flat_prioritized_patients(organization, level, status, priority, tier, search, sort, true, 200,
+            last.priority, last.score, last.days, last.name, last.id) listed
+        WHERE listed.id IS NOT NULL;
         GET DIAGNOSTICS page = ROW_COUNT;
         EXIT WHEN page < 200;
-        SELECT * INTO last FROM pg_temp.walked w ORDER BY w.nr DESC LIMIT 1;
+        SELECT * INTO last FROM pg_temp.walked ORDER BY walked.nr DESC LIMIT 1;
     END LOOP;
-    SELECT format('flat %s, plain %s', coalesce(f.answer, 'nothing'), coalesce(p.answer, 'nothing')) INTO difference
-    FROM (SELECT w.nr, w.answer FROM pg_temp.walked w) f
-    FULL JOIN (SELECT row_number() OVER () AS nr, t::text AS answer
-        FROM re.plain_prioritized_patients(organization, level, status, priority, tier, q, sort, true, NULL, NULL, NULL, NULL, NULL, NULL) t
-        WHERE t.id IS NOT NULL) p USING (nr)
-    WHERE f.answer IS DISTINCT FROM p.answer
+    SELECT format('flat %s, plain %s', coalesce(flat.answer, 'nothing'), coalesce(plain.answer, 'nothing'))
+    INTO difference
+    FROM (SELECT walked.nr, walked.answer FROM pg_temp.walked) flat
+    FULL JOIN (SELECT row_number() OVER () AS nr, listed::text AS answer
+        FROM re.plain_prioritized_patients(organization, level, status, priority, tier, search, sort, true,
+            NULL, NULL, NULL, NULL, NULL, NULL) listed
+        WHERE listed.id IS NOT NULL) plain USING (nr)
+    WHERE flat.answer IS DISTINCT FROM plain.answer
     ORDER BY nr
     LIMIT 1;
     IF difference IS NOT NULL THEN
-        PERFORM pg_temp.note(organization, format('walk by %s through %s: %s', sort, coalesce(concat_ws(' ', level, status, priority, tier, quote_literal(q)), 'all'), difference));
+        PERFORM pg_temp.note(organization, format('walk by %s through %s: %s', sort,
+            coalesce(concat_ws(' ', level, status, priority, tier, quote_literal(search)), 'all'), difference));
     END IF;
 END $$;
 
@@ -79,24 +89,30 @@ BEGIN
         EXIT WHEN patients = '{}';
         FOR difference IN
             WITH kept AS (
-                SELECT s.patient_id::text, s.risk_group, s.last_contact_day, s.contact_days, s.missed_days, s.attempts,
-                    s.valid_from, s.valid_until, s.day_from, s.day_until, s.folded_name, s.folded_email, s.phone_digits,
-                    coalesce((SELECT p.pieces FROM re.patient_search p
-                        WHERE p.organization_id = organization AND p.patient_id = s.patient_id), '{}') AS pieces
-                FROM re.patient_state s WHERE s.organization_id = organization AND s.patient_id = ANY (patients)
+                SELECT state.patient_id::text, state.risk_group, state.last_contact_day, state.contact_days,
+                    state.missed_days, state.attempts, state.valid_from, state.valid_until, state.day_from,
+                    state.day_until, state.folded_name, state.folded_email, state.phone_digits,
+                    coalesce((SELECT search.pieces FROM re.patient_search search
+                        WHERE search.organization_id = organization AND search.patient_id = state.patient_id), '{}')
+                        AS pieces
+                FROM re.patient_state state
+                WHERE state.organization_id = organization AND state.patient_id = ANY (patients)
             ), fresh AS (
-                SELECT f.patient_id::text, f.risk_group, f.last_contact_day, f.contact_days, f.missed_days, f.attempts,
-                    f.valid_from, f.valid_until, f.day_from, f.day_until, f.folded_name, f.folded_email, f.phone_digits, f.pieces
-                FROM re.fresh_state(organization, patients) f
+                SELECT state.patient_id::text, state.risk_group, state.last_contact_day, state.contact_days,
+                    state.missed_days, state.attempts, state.valid_from, state.valid_until, state.day_from,
+                    state.day_until, state.folded_name, state.folded_email, state.phone_digits, state.pieces
+                FROM re.fresh_state(organization, patients) state
             )
-            SELECT 'state kept: ' || k::text FROM (TABLE kept EXCEPT TABLE fresh) k
+            SELECT 'state kept: ' || state::text FROM (TABLE kept EXCEPT TABLE fresh) state
             UNION ALL
-            SELECT 'state should be: ' || f::text FROM (TABLE fresh EXCEPT TABLE kept) f
+            SELECT 'state should be: ' || state::text FROM (TABLE fresh EXCEPT TABLE kept) state
             UNION ALL
-            SELECT format('%s is searched, but has no state that counts', p.patient_id)
-            FROM re.patient_search p
-            WHERE p.organization_id = organization AND p.patient_id = ANY (patients) AND NOT EXISTS (
-                SELECT FROM re.patient_state s WHERE s.organization_id = organization AND s.patient_id = p.patient_id AND s.risk_group IS NOT NULL)
+            SELECT format('%s is searched, but has no state that counts', search.patient_id)
+            FROM re.patient_search search
+            WHERE search.organization_id = organization AND search.patient_id = ANY (patients) AND NOT EXISTS (
+                SELECT FROM re.patient_state state
+                WHERE state.organization_id = organization AND state.patient_id = search.patient_id
+                    AND state.risk_group IS NOT NULL)
         LOOP
             PERFORM pg_temp.note(organization, difference);
         END LOOP;
@@ -115,59 +131,84 @@ DECLARE
 BEGIN
     FOR difference IN
         WITH span AS MATERIALIZED (
-            SELECT s.from_day, s.to_day FROM re.contact_span s WHERE s.organization_id = organization AND s.from_day < s.to_day
+            SELECT span.from_day, span.to_day FROM re.contact_span span
+            WHERE span.organization_id = organization AND span.from_day < span.to_day
         ), attempt AS MATERIALIZED (
-            SELECT a.*, EXISTS (SELECT FROM re.patient p WHERE p.organization_id = organization AND p.id = a.patient_id) AS exists
-            FROM re.attempt a WHERE a.organization_id = organization
+            SELECT attempt.*, EXISTS (SELECT FROM re.patient
+                WHERE patient.organization_id = organization AND patient.id = attempt.patient_id) AS exists
+            FROM re.attempt WHERE attempt.organization_id = organization
         ), member AS MATERIALIZED (
-            SELECT v.last_contact_day, re.risk_group(v.next_scheduled_appointment IS NOT NULL, v.engagement_status,
-                v.missed_appointments_last_90d) AS risk_group
-            FROM public.patient_reengagement_master_view v WHERE v.organization_id = organization
+            SELECT master.last_contact_day, re.risk_group(master.next_scheduled_appointment IS NOT NULL,
+                master.engagement_status, master.missed_appointments_last_90d) AS risk_group
+            FROM public.patient_reengagement_master_view master WHERE master.organization_id = organization
+        ), threshold(days, reached, ended, change) AS (
+            -- A span counts in a column from its day on. Its end takes it out again, or counts as a return.
+            VALUES (0, 'd0', 'd0', -1), (re.low_risk_days(), 'd7', 'd7', -1), (re.medium_risk_days(), 'd14', 'd14', -1),
+                (re.high_risk_days(), 'new_at_risk', 'reengaged', 1), (re.critical_risk_days(), 'd45', 'd45', -1)
         ), counter(name, number) AS (
-            SELECT format('patient_count %s %s', m.risk_group, m.last_contact_day), count(*) FROM member m GROUP BY m.risk_group, m.last_contact_day
-            UNION ALL SELECT format('patient_count %s -infinity', m.risk_group), count(*) FROM member m GROUP BY m.risk_group
+            SELECT format('patient_count %s %s', member.risk_group, member.last_contact_day), count(*)
+            FROM member GROUP BY member.risk_group, member.last_contact_day
             UNION ALL
-            SELECT format('risk_day %s %s', c.day, c.kind), c.number
-            FROM span s
+            SELECT format('patient_count %s -infinity', member.risk_group), count(*)
+            FROM member GROUP BY member.risk_group
+            UNION ALL
+            SELECT format('risk_day %s %s', counter.day, counter.kind), counter.number
+            FROM span
+            CROSS JOIN threshold
             CROSS JOIN LATERAL (
-                SELECT s.from_day + t.days AS day, CASE t.days WHEN 30 THEN 'new_at_risk' ELSE 'd' || t.days END AS kind, 1 AS number
-                FROM unnest(ARRAY[0, 7, 14, 30, 45]) AS t(days) WHERE s.from_day + t.days < s.to_day
+                SELECT span.from_day + threshold.days AS day, threshold.reached AS kind, 1 AS number
                 UNION ALL
-                SELECT s.to_day, CASE t.days WHEN 30 THEN 'reengaged' ELSE 'd' || t.days END, CASE t.days WHEN 30 THEN 1 ELSE -1 END
-                FROM unnest(ARRAY[0, 7, 14, 30, 45]) AS t(days) WHERE s.from_day + t.days < s.to_day AND s.to_day < 'infinity'
-            ) c
-            UNION ALL SELECT format('risk_day %s missed', m.day), 1 FROM re.missed_appointment m WHERE m.organization_id = organization
-            UNION ALL SELECT format('risk_day %s failed', a.day), 1 FROM attempt a WHERE a.outcome = 'failed' AND a.exists
+                SELECT span.to_day, threshold.ended, threshold.change WHERE span.to_day < 'infinity'
+            ) counter
+            WHERE span.from_day + threshold.days < span.to_day
             UNION ALL
-            SELECT format('outreach_day %s %s %s', c.day, a.method, c.kind), c.number
-            FROM attempt a
-            CROSS JOIN LATERAL (VALUES (a.day, 'attempts', 1), (a.day, 'successes', (a.outcome = 'success')::integer),
-                (a.day, 'failed', (a.outcome = 'failed')::integer),
-                (a.day, 'opened', (a.outcome = 'success' OR a.opened)::integer),
-                (a.day, 'converted', (a.converted_at IS NOT NULL)::integer),
-                (a.day, 'microseconds', extract(epoch FROM a.converted_at - a.created_at) * 1000000),
-                (a.converted_day, 'booked', (a.converted_at IS NOT NULL)::integer)) AS c(day, kind, number)
+            SELECT format('risk_day %s missed', missed.day), 1
+            FROM re.missed_appointment missed WHERE missed.organization_id = organization
+            UNION ALL
+            SELECT format('risk_day %s failed', attempt.day), 1
+            FROM attempt WHERE attempt.outcome = 'failed' AND attempt.exists
+            UNION ALL
+            SELECT format('outreach_day %s %s %s', counter.day, attempt.method, counter.kind), counter.number
+            FROM attempt
+            CROSS JOIN LATERAL (VALUES (attempt.day, 'attempts', 1),
+                (attempt.day, 'successes', (attempt.outcome = 'success')::integer),
+                (attempt.day, 'failed', (attempt.outcome = 'failed')::integer),
+                (attempt.day, 'opened', (attempt.outcome = 'success' OR attempt.opened)::integer),
+                (attempt.day, 'converted', (attempt.converted_at IS NOT NULL)::integer),
+                (attempt.day, 'microseconds', extract(epoch FROM attempt.converted_at - attempt.created_at) * 1000000),
+                (attempt.converted_day, 'booked', (attempt.converted_at IS NOT NULL)::integer))
+                AS counter(day, kind, number)
         ), kept(name, number) AS (
-            SELECT format('patient_count %s %s', c.risk_group, c.last_contact_day), c.number FROM re.patient_count c WHERE c.organization_id = organization
+            SELECT format('patient_count %s %s', counter.risk_group, counter.last_contact_day), counter.number
+            FROM re.patient_count counter WHERE counter.organization_id = organization
             UNION ALL
-            SELECT format('risk_day %s %s', r.day, c.kind), c.number
-            FROM re.risk_day r
-            CROSS JOIN LATERAL (VALUES ('d0', r.d0), ('d7', r.d7), ('d14', r.d14), ('d45', r.d45), ('new_at_risk', r.new_at_risk),
-                ('reengaged', r.reengaged), ('missed', r.missed), ('failed', r.failed)) AS c(kind, number)
-            WHERE r.organization_id = organization
+            SELECT format('risk_day %s %s', risk_day.day, counter.kind), counter.number
+            FROM re.risk_day
+            CROSS JOIN LATERAL (VALUES ('d0', risk_day.d0), ('d7', risk_day.d7), ('d14', risk_day.d14),
+                ('d45', risk_day.d45), ('new_at_risk', risk_day.new_at_risk), ('reengaged', risk_day.reengaged),
+                ('missed', risk_day.missed), ('failed', risk_day.failed)) AS counter(kind, number)
+            WHERE risk_day.organization_id = organization
             UNION ALL
-            SELECT format('outreach_day %s %s %s', o.day, o.method, c.kind), c.number
-            FROM re.outreach_day o
-            CROSS JOIN LATERAL (VALUES ('attempts', o.attempts), ('successes', o.successes), ('failed', o.failed),
-                ('opened', o.opened), ('converted', o.converted), ('microseconds', o.microseconds_to_booking),
-                ('booked', o.booked)) AS c(kind, number)
-            WHERE o.organization_id = organization
+            SELECT format('outreach_day %s %s %s', outreach_day.day, outreach_day.method, counter.kind), counter.number
+            FROM re.outreach_day
+            CROSS JOIN LATERAL (VALUES ('attempts', outreach_day.attempts), ('successes', outreach_day.successes),
+                ('failed', outreach_day.failed), ('opened', outreach_day.opened), ('converted', outreach_day.converted),
+                ('microseconds', outreach_day.microseconds_to_booking), ('booked', outreach_day.booked))
+                AS counter(kind, number)
+            WHERE outreach_day.organization_id = organization
         )
-        SELECT format('counter %s: %s kept, %s counted', b.name, coalesce(sum(b.number) FILTER (WHERE b.is_kept), 0),
-            coalesce(sum(b.number) FILTER (WHERE NOT b.is_kept), 0))
-        FROM (SELECT k.name, k.number, true AS is_kept FROM kept k UNION ALL SELECT c.name, c.number, false FROM counter c) b
-        GROUP BY b.name
-        HAVING coalesce(sum(b.number) FILTER (WHERE b.is_kept), 0) <> coalesce(sum(b.number) FILTER (WHERE NOT b.is_kept), 0)
+        SELECT format('counter %s: %s kept, %s counted', total.name, total.kept, total.counted)
+        FROM (
+            SELECT side.name, coalesce(sum(side.number) FILTER (WHERE side.is_kept), 0) AS kept,
+                coalesce(sum(side.number) FILTER (WHERE NOT side.is_kept), 0) AS counted
+            FROM (
+                SELECT kept.name, kept.number, true AS is_kept FROM kept
+                UNION ALL
+                SELECT counter.name, counter.number, false FROM counter
+            ) AS side
+            GROUP BY side.name
+        ) total
+        WHERE total.kept <> total.counted
     LOOP
         PERFORM pg_temp.note(organization, difference);
     END LOOP;
@@ -175,18 +216,23 @@ END $$;
 
 -- Parts of the name, the e-mail address and the phone number of one patient.
 CREATE FUNCTION pg_temp.some_searches(organization text) RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT DISTINCT s.piece
-    FROM (SELECT * FROM public.patients p WHERE p.organization_id = organization ORDER BY md5(p.id) LIMIT 1) p
-    CROSS JOIN LATERAL (VALUES (trim(substr(p.name, 2, 4))), (trim(substr(p.email, 3, 6))), (substr(re.digits(p.phone), 3, 5))) AS s(piece)
-    WHERE length(s.piece) >= 3 AND re.folded(s.piece) <> ''
+    SELECT DISTINCT search.piece
+    FROM (
+        SELECT patient.* FROM public.patients patient
+        WHERE patient.organization_id = organization ORDER BY md5(patient.id) LIMIT 1
+    ) patient
+    CROSS JOIN LATERAL (VALUES (trim(substr(patient.name, 2, 4))), (trim(substr(patient.email, 3, 6))),
+        (substr(re.digits(patient.phone), 3, 5))) AS search(piece)
+    WHERE length(search.piece) >= 3 AND re.folded(search.piece) <> ''
 $$;
 
 -- A login that sees no patients would compare two empty results and find them equal.
 CREATE FUNCTION pg_temp.compare_sight(organization text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    there bigint := (SELECT count(*) FROM public.patients p WHERE p.organization_id = organization
-        AND p.created_at <= re.now() AND (p.archived_at IS NULL OR p.archived_at > re.now()));
-    seen bigint := (SELECT count(*) FROM public.patient_reengagement_master_view v WHERE v.organization_id = organization);
+    there bigint := (SELECT count(*) FROM public.patients patient WHERE patient.organization_id = organization
+        AND patient.created_at <= re.now() AND (patient.archived_at IS NULL OR patient.archived_at > re.now()));
+    seen bigint := (SELECT count(*) FROM public.patient_reengagement_master_view master
+        WHERE master.organization_id = organization);
 BEGIN
     IF seen <> there THEN
         PERFORM pg_temp.note(organization, format('the views show %s of %s patients to %s', seen, there, current_user));
@@ -197,24 +243,25 @@ CREATE FUNCTION pg_temp.compare_all(organization text) RETURNS void LANGUAGE plp
 DECLARE
     call text;
     sort text;
-    q text;
+    search text;
 BEGIN
     PERFORM pg_temp.compare_sight(organization);
-    FOR call IN SELECT q.call FROM pg_temp.question q WHERE q.has_flat ORDER BY q.call LOOP
+    FOR call IN SELECT question.call FROM pg_temp.question WHERE question.has_flat ORDER BY question.call LOOP
         PERFORM pg_temp.compare(organization, call);
     END LOOP;
     FOREACH sort IN ARRAY ARRAY['priority', 'name', 'last_contact'] LOOP
         PERFORM pg_temp.walk(organization, sort);
         PERFORM pg_temp.walk(organization, sort, status => 'dormant', tier => 'medium');
-        FOR q IN SELECT * FROM pg_temp.some_searches(organization) LOOP
-            PERFORM pg_temp.walk(organization, sort, q => q);
-            PERFORM pg_temp.walk(organization, sort, priority => 2, q => q);
+        FOR search IN SELECT * FROM pg_temp.some_searches(organization) LOOP
+            PERFORM pg_temp.walk(organization, sort, search => search);
+            PERFORM pg_temp.walk(organization, sort, priority => 2, search => search);
         END LOOP;
     END LOOP;
-    PERFORM pg_temp.walk(organization, level => l) FROM unnest(ARRAY['critical', 'high', 'medium', 'low', 'engaged']) AS l;
-    PERFORM pg_temp.walk(organization, status => s) FROM unnest(ARRAY['active', 'dormant', 'stale']) AS s;
-    PERFORM pg_temp.walk(organization, priority => p) FROM generate_series(1, 4) AS p;
-    PERFORM pg_temp.walk(organization, tier => t) FROM unnest(ARRAY['high', 'medium', 'low']) AS t;
+    PERFORM pg_temp.walk(organization, level => wanted)
+    FROM unnest(ARRAY['critical', 'high', 'medium', 'low', 'engaged']) AS wanted;
+    PERFORM pg_temp.walk(organization, status => wanted) FROM unnest(ARRAY['active', 'dormant', 'stale']) AS wanted;
+    PERFORM pg_temp.walk(organization, priority => wanted) FROM generate_series(1, 4) AS wanted;
+    PERFORM pg_temp.walk(organization, tier => wanted) FROM unnest(ARRAY['high', 'medium', 'low']) AS wanted;
     PERFORM pg_temp.compare_states(organization);
     PERFORM pg_temp.compare_counters(organization);
 END $$;
@@ -222,7 +269,7 @@ END $$;
 -- An error in one organization is recorded, and the others are compared. True: there are further pending changes.
 CREATE FUNCTION pg_temp.advance(organization text) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-    RETURN (SELECT a.remaining AND NOT a.busy FROM re.advance(organization, 1000) a);
+    RETURN (SELECT advanced.remaining AND NOT advanced.busy FROM re.advance(organization, 1000) advanced);
 EXCEPTION WHEN OTHERS THEN
     PERFORM pg_temp.note(organization, 'could not be brought up to date: ' || SQLERRM);
     RETURN NULL;
@@ -277,7 +324,7 @@ BEGIN
     COMMIT;
 END $$;
 
-SELECT pg_temp.note('what answers rest on', f.fault || '; run migrate') FROM re.foundation_faults() f;
+SELECT pg_temp.note('what answers rest on', foundation.fault || '; run migrate') FROM re.foundation_faults() foundation;
 DO $$
 BEGIN
     IF current_setting('reengagement.now', true) <> '' THEN
@@ -296,34 +343,37 @@ BEGIN
     IF has_table_privilege('re.audit', 'SELECT') AND has_table_privilege('re.audit_seal', 'SELECT')
         AND has_function_privilege('re.audit_faults()', 'EXECUTE') AND NOT re.is_bound()
     THEN
-        PERFORM pg_temp.note(coalesce(nullif(f.organization_id, ''), 'the audit'), 'the audit: ' || f.fault)
-        FROM re.audit_faults() f;
+        PERFORM pg_temp.note(coalesce(nullif(audit.organization_id, ''), 'the audit'), 'the audit: ' || audit.fault)
+        FROM re.audit_faults() audit;
         RAISE NOTICE 'the audit: % entries, % seals, % since the last seal', (SELECT count(*) FROM re.audit),
-            (SELECT count(*) FROM re.audit_seal), (SELECT count(*) FROM re.audit a WHERE a.transaction >= (
-                SELECT coalesce(max(s.to_transaction), 0) FROM re.audit_seal s));
+            (SELECT count(*) FROM re.audit_seal), (SELECT count(*) FROM re.audit entry WHERE entry.transaction >= (
+                SELECT coalesce(max(seal.to_transaction), 0) FROM re.audit_seal seal));
     END IF;
 END $$;
 DO $$
 DECLARE
-    owner text := (SELECT min(r.rolname) FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
-        WHERE p.pronamespace = 're'::regnamespace AND p.prosecdef AND r.rolsuper);
+    owner text := (SELECT min(role.rolname) FROM pg_proc function JOIN pg_roles role ON role.oid = function.proowner
+        WHERE function.pronamespace = 're'::regnamespace AND function.prosecdef AND role.rolsuper);
 BEGIN
     IF owner IS NOT NULL THEN
         RAISE WARNING 'functions that run with the rights of their owner belong to the superuser %; docs/operating.md ("Install") says how another comes to own them',
             owner;
     END IF;
 END $$;
-SELECT pg_temp.note('the registry', format('endpoints/%s.sql has no sample question, so %s is not compared', f.name, f.oid))
-FROM (SELECT p.oid::regprocedure AS oid, substr(p.proname, length('flat_') + 1) AS name
-    FROM pg_proc p WHERE p.pronamespace = 're'::regnamespace AND starts_with(p.proname, 'flat_')) f
-JOIN pg_proc p ON p.pronamespace = 're'::regnamespace AND p.proname = 'plain_' || f.name
-WHERE f.name NOT IN (SELECT q.name FROM question q);
-SELECT pg_temp.note(o.id, 'has no organization_state')
-FROM public.organizations o WHERE NOT EXISTS (SELECT FROM re.organization_state s WHERE s.organization_id = o.id);
-SELECT format('CALL pg_temp.verify(%L)', s.organization_id)
-FROM re.organization_state s
-WHERE :'organization' IN ('', s.organization_id)
-ORDER BY s.organization_id
+SELECT pg_temp.note('the registry',
+    format('endpoints/%s.sql has no sample question, so %s is not compared', flat.name, flat.oid))
+FROM (SELECT function.oid::regprocedure AS oid, substr(function.proname, length('flat_') + 1) AS name
+    FROM pg_proc function
+    WHERE function.pronamespace = 're'::regnamespace AND starts_with(function.proname, 'flat_')) flat
+JOIN pg_proc plain ON plain.pronamespace = 're'::regnamespace AND plain.proname = 'plain_' || flat.name
+WHERE flat.name NOT IN (SELECT question.name FROM question);
+SELECT pg_temp.note(organization.id, 'has no organization_state')
+FROM public.organizations organization
+WHERE NOT EXISTS (SELECT FROM re.organization_state state WHERE state.organization_id = organization.id);
+SELECT format('CALL pg_temp.verify(%L)', state.organization_id)
+FROM re.organization_state state
+WHERE :'organization' IN ('', state.organization_id)
+ORDER BY state.organization_id
 \gexec
 \o
 SELECT (SELECT count(*) FROM fault), (SELECT count(*) FROM compared), re.is_bound();

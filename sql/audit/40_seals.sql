@@ -39,12 +39,14 @@ RETURN sha256(coalesce(before, ''::bytea) || convert_to(ROW(seal.number, seal.at
 CREATE OR REPLACE FUNCTION re.audit_digests(bounds bigint[], from_transaction bigint, to_transaction bigint,
     OUT run integer, OUT month date, OUT organization_id text, OUT entries bigint, OUT digest bytea) RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO, YMD' SET bytea_output = 'hex' SET jit = off AS $$
-    SELECT d.run, d.month, d.organization_id, count(*), sha256(string_agg(d.digest, ''::bytea ORDER BY d.digest))
-    FROM (SELECT width_bucket(e.transaction, bounds) AS run, re.audit_month(e.at) AS month, e.organization_id,
-            re.audit_entry_digest(e) AS digest
-        FROM re.audit e
-        WHERE e.transaction >= audit_digests.from_transaction AND e.transaction < audit_digests.to_transaction) d
-    GROUP BY d.run, d.month, d.organization_id
+    SELECT entry_digest.run, entry_digest.month, entry_digest.organization_id, count(*),
+        sha256(string_agg(entry_digest.digest, ''::bytea ORDER BY entry_digest.digest))
+    FROM (SELECT width_bucket(entry.transaction, bounds) AS run, re.audit_month(entry.at) AS month,
+            entry.organization_id, re.audit_entry_digest(entry) AS digest
+        FROM re.audit entry
+        WHERE entry.transaction >= audit_digests.from_transaction
+            AND entry.transaction < audit_digests.to_transaction) entry_digest
+    GROUP BY entry_digest.run, entry_digest.month, entry_digest.organization_id
 $$;
 
 -- Adds a seal with the given entries to the chain.
@@ -62,7 +64,7 @@ END $$;
 -- The first transaction of the next seal. The lock excludes other writers of seals.
 CREATE OR REPLACE FUNCTION re.last_audit_seal() RETURNS re.audit_seal
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT s FROM re.audit_seal s ORDER BY s.number DESC LIMIT 1
+    SELECT seal FROM re.audit_seal seal ORDER BY seal.number DESC LIMIT 1
 $$;
 
 -- For the background work: seals all entries that can be sealed, unless that was done within the pause, and about 5,000
@@ -92,16 +94,19 @@ BEGIN
         RAISE 'the cluster''s transaction numbers have restarted, as after a restore: run migrate';
     END IF;
     IF coalesce(last.at < clock_timestamp() - pause, true) THEN
-        following := coalesce((SELECT greatest(e.transaction,
-                (SELECT l.transaction + 1 FROM re.audit l WHERE l.transaction >= first ORDER BY l.transaction LIMIT 1))
-            FROM re.audit e WHERE e.transaction >= first AND e.transaction < horizon
-            ORDER BY e.transaction OFFSET 5000 LIMIT 1), horizon);
+        following := coalesce((SELECT greatest(entry.transaction,
+                (SELECT later.transaction + 1 FROM re.audit later
+                    WHERE later.transaction >= first ORDER BY later.transaction LIMIT 1))
+            FROM re.audit entry WHERE entry.transaction >= first AND entry.transaction < horizon
+            ORDER BY entry.transaction OFFSET 5000 LIMIT 1), horizon);
         remaining := following < horizon;
         FOR seal.month, seal.entries, seal.organizations, seal.numbers, seal.digests IN
-            SELECT d.month, sum(d.entries), array_agg(d.organization_id ORDER BY d.organization_id COLLATE "C"),
-                array_agg(d.entries ORDER BY d.organization_id COLLATE "C"), array_agg(d.digest ORDER BY d.organization_id COLLATE "C")
-            FROM re.audit_digests('{}', first, following) d
-            GROUP BY d.month ORDER BY d.month
+            SELECT sealed.month, sum(sealed.entries),
+                array_agg(sealed.organization_id ORDER BY sealed.organization_id COLLATE "C"),
+                array_agg(sealed.entries ORDER BY sealed.organization_id COLLATE "C"),
+                array_agg(sealed.digest ORDER BY sealed.organization_id COLLATE "C")
+            FROM re.audit_digests('{}', first, following) sealed
+            GROUP BY sealed.month ORDER BY sealed.month
         LOOP
             seal.from_transaction := first;
             seal.to_transaction := following;
@@ -112,8 +117,8 @@ BEGIN
         END LOOP;
         first := following;
     END IF;
-    unsealed_seconds := coalesce((SELECT extract(epoch FROM clock_timestamp() - e.at) FROM re.audit e
-        WHERE e.transaction >= first ORDER BY e.transaction LIMIT 1), 0);
+    unsealed_seconds := coalesce((SELECT extract(epoch FROM clock_timestamp() - entry.at) FROM re.audit entry
+        WHERE entry.transaction >= first ORDER BY entry.transaction LIMIT 1), 0);
 END $$;
 
 -- A dropped month is a link of the chain and an entry too. ./10_partitions.sql locks the audit meanwhile.
@@ -143,56 +148,70 @@ END $$;
 CREATE OR REPLACE FUNCTION re.audit_faults() RETURNS TABLE (organization_id text, fault text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    bounds bigint[] := ARRAY(SELECT DISTINCT s.from_transaction FROM re.audit_seal s WHERE s.dropped IS NULL ORDER BY 1);
-    sealed_to bigint := coalesce((SELECT max(s.to_transaction) FROM re.audit_seal s), 0);
+    bounds bigint[] := ARRAY(SELECT DISTINCT seal.from_transaction FROM re.audit_seal seal
+        WHERE seal.dropped IS NULL ORDER BY 1);
+    sealed_to bigint := coalesce((SELECT max(seal.to_transaction) FROM re.audit_seal seal), 0);
 BEGIN
     RETURN QUERY
     SELECT '', CASE
-            WHEN c.number <> coalesce(c.number_before, 0) + 1 THEN format('seals %s to %s are missing', coalesce(c.number_before, 0) + 1, c.number - 1)
-            ELSE format('seal %s is not as it was made, or the one before it', c.number)
+            WHEN link.number <> coalesce(link.number_before, 0) + 1
+                THEN format('seals %s to %s are missing', coalesce(link.number_before, 0) + 1, link.number - 1)
+            ELSE format('seal %s is not as it was made, or the one before it', link.number)
         END
-    FROM (SELECT s.number, s.digest, lag(s.number) OVER w AS number_before, lag(s.to_transaction) OVER w AS to_before,
-            lag(s.from_transaction) OVER w AS from_before, s.from_transaction, s.to_transaction,
-            re.audit_seal_digest(s, lag(s.digest) OVER w) AS made
-        FROM re.audit_seal s WINDOW w AS (ORDER BY s.number)) c
-    WHERE c.digest <> c.made OR c.number <> coalesce(c.number_before, 0) + 1
+    FROM (SELECT seal.number, seal.digest, lag(seal.number) OVER chain AS number_before,
+            lag(seal.to_transaction) OVER chain AS to_before,
+            lag(seal.from_transaction) OVER chain AS from_before, seal.from_transaction, seal.to_transaction,
+            re.audit_seal_digest(seal, lag(seal.digest) OVER chain) AS made
+        FROM re.audit_seal seal WINDOW chain AS (ORDER BY seal.number)) link
+    WHERE link.digest <> link.made OR link.number <> coalesce(link.number_before, 0) + 1
         -- Several months of one seal have the same transactions.
-        OR c.from_transaction NOT IN (coalesce(c.to_before, 0), coalesce(c.from_before, 0));
+        OR link.from_transaction NOT IN (coalesce(link.to_before, 0), coalesce(link.from_before, 0));
 
     RETURN QUERY
     WITH sealed AS (
-        SELECT s.number, width_bucket(s.from_transaction, bounds) AS run, s.month, s.at, o.organization_id, o.entries, o.digest
-        FROM re.audit_seal s
-        CROSS JOIN LATERAL unnest(s.organizations, s.numbers, s.digests) AS o(organization_id, entries, digest)
-        WHERE s.dropped IS NULL
-            AND NOT EXISTS (SELECT FROM re.audit_seal d WHERE d.dropped IS NOT NULL AND d.number > s.number AND s.month = ANY (d.dropped))
+        SELECT seal.number, width_bucket(seal.from_transaction, bounds) AS run, seal.month, seal.at,
+            part.organization_id, part.entries, part.digest
+        FROM re.audit_seal seal
+        CROSS JOIN LATERAL unnest(seal.organizations, seal.numbers, seal.digests)
+            AS part(organization_id, entries, digest)
+        WHERE seal.dropped IS NULL
+            AND NOT EXISTS (SELECT FROM re.audit_seal dropped
+                WHERE dropped.dropped IS NOT NULL AND dropped.number > seal.number
+                    AND seal.month = ANY (dropped.dropped))
     ), difference AS (
-        SELECT coalesce(f.organization_id, s.organization_id) AS organization_id, coalesce(f.month, s.month) AS month, s.number, s.at,
-            coalesce(s.entries, 0) AS sealed, coalesce(f.entries, 0) AS there
-        FROM sealed s
-        FULL JOIN re.audit_digests(bounds, -9223372036854775808, sealed_to) f
-            ON (f.run, f.month) = (s.run, s.month) AND f.organization_id COLLATE "C" = s.organization_id COLLATE "C"
-        WHERE f.digest IS DISTINCT FROM s.digest
+        SELECT coalesce(found.organization_id, seal.organization_id) AS organization_id,
+            coalesce(found.month, seal.month) AS month, seal.number, seal.at,
+            coalesce(seal.entries, 0) AS sealed, coalesce(found.entries, 0) AS there
+        FROM sealed seal
+        FULL JOIN re.audit_digests(bounds, -9223372036854775808, sealed_to) found
+            ON (found.run, found.month) = (seal.run, seal.month)
+                AND found.organization_id COLLATE "C" = seal.organization_id COLLATE "C"
+        WHERE found.digest IS DISTINCT FROM seal.digest
     )
-    SELECT d.organization_id, format('%s: %s in %s', to_char(d.month, 'YYYY-MM'), CASE
-            WHEN sum(d.there) < sum(d.sealed) THEN format('of %s sealed entries %s are gone', sum(d.sealed), sum(d.sealed) - sum(d.there))
-            WHEN sum(d.there) > sum(d.sealed) THEN format('%s entries were added later', sum(d.there) - sum(d.sealed))
-            ELSE format('of %s sealed entries some were changed', sum(d.sealed))
-        END, coalesce('seals ' || min(d.number) || ' to ' || max(d.number) || ' of ' || min(d.at) || ' to ' || max(d.at), 'no seal'))
-    FROM difference d
-    GROUP BY d.organization_id, d.month
-    ORDER BY d.month, d.organization_id;
+    SELECT difference.organization_id, format('%s: %s in %s', to_char(difference.month, 'YYYY-MM'), CASE
+            WHEN sum(difference.there) < sum(difference.sealed)
+                THEN format('of %s sealed entries %s are gone', sum(difference.sealed),
+                    sum(difference.sealed) - sum(difference.there))
+            WHEN sum(difference.there) > sum(difference.sealed)
+                THEN format('%s entries were added later', sum(difference.there) - sum(difference.sealed))
+            ELSE format('of %s sealed entries some were changed', sum(difference.sealed))
+        END, coalesce('seals ' || min(difference.number) || ' to ' || max(difference.number) || ' of '
+            || min(difference.at) || ' to ' || max(difference.at), 'no seal'))
+    FROM difference
+    GROUP BY difference.organization_id, difference.month
+    ORDER BY difference.month, difference.organization_id;
 
     -- Such entries would never be sealed.
     RETURN QUERY
-    SELECT e.organization_id, format('%s entries are of transactions in the future', count(*))
-    FROM re.audit e WHERE e.transaction >= greatest(sealed_to, re.audit_transaction(pg_snapshot_xmax(pg_current_snapshot())))
-    GROUP BY e.organization_id;
+    SELECT entry.organization_id, format('%s entries are of transactions in the future', count(*))
+    FROM re.audit entry WHERE entry.transaction >= greatest(sealed_to,
+        re.audit_transaction(pg_snapshot_xmax(pg_current_snapshot())))
+    GROUP BY entry.organization_id;
 
     RETURN QUERY
-    SELECT '', format('%s is not logged: a crash empties it', c.oid::regclass)
-    FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid
-    WHERE i.inhparent = 're.audit'::regclass AND c.relpersistence <> 'p';
+    SELECT '', format('%s is not logged: a crash empties it', month.oid::regclass)
+    FROM pg_class month JOIN pg_inherits inheritance ON inheritance.inhrelid = month.oid
+    WHERE inheritance.inhparent = 're.audit'::regclass AND month.relpersistence <> 'p';
 END $$;
 
 -- Seals the entries from before seals existed.

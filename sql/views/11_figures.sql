@@ -8,11 +8,19 @@ CREATE OR REPLACE FUNCTION re.medium_risk_days() RETURNS integer LANGUAGE sql IM
 CREATE OR REPLACE FUNCTION re.high_risk_days() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 30;
 CREATE OR REPLACE FUNCTION re.critical_risk_days() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 45;
 
+-- The scores from which on the tier is medium and high.
+CREATE OR REPLACE FUNCTION re.medium_tier_score() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 40;
+CREATE OR REPLACE FUNCTION re.high_tier_score() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 70;
+
 -- From this many days since last contact on, neither level nor score changes any more.
 CREATE OR REPLACE FUNCTION re.last_scored_day() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 90;
 
 -- More missed appointments than this no longer change the score.
 CREATE OR REPLACE FUNCTION re.most_scored_misses() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 2;
+
+-- A missed appointment raises the score by this much, and an upcoming appointment lowers it.
+CREATE OR REPLACE FUNCTION re.score_of_miss() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 5;
+CREATE OR REPLACE FUNCTION re.score_of_appointment() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 20;
 
 -- The days, today included, in which attendance and a patient's missed appointments are counted.
 CREATE OR REPLACE FUNCTION re.attendance_days() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 90;
@@ -28,13 +36,17 @@ RETURN interval '336 hours';
 CREATE OR REPLACE FUNCTION re.industry_contact_rate() RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 55.0;
 CREATE OR REPLACE FUNCTION re.industry_conversion_rate() RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 68.0;
 
+-- The contact success rates from which on a clinic is average and above average.
+CREATE OR REPLACE FUNCTION re.average_contact_rate() RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 50.0;
+CREATE OR REPLACE FUNCTION re.good_contact_rate() RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 60.0;
+
 -- A clinic's contact success rate against the benchmark, by the rounded rate.
 CREATE OR REPLACE FUNCTION re.performance_verdict(attempts bigint, contact_success_rate numeric) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
     WHEN attempts = 0 THEN 'insufficient_data'
-    WHEN contact_success_rate >= 60.0 THEN 'above_average'
-    WHEN contact_success_rate >= 50.0 THEN 'average'
+    WHEN contact_success_rate >= re.good_contact_rate() THEN 'above_average'
+    WHEN contact_success_rate >= re.average_contact_rate() THEN 'average'
     ELSE 'below_average'
 END;
 
@@ -60,7 +72,7 @@ RETURN round(100.0 * part / nullif(whole, 0), 1);
 
 CREATE OR REPLACE FUNCTION re.rate(part bigint, whole bigint) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce(round(100.0 * part / nullif(whole, 0), 1), 0.0);
+RETURN coalesce(re.rate_or_null(part, whole), 0.0);
 
 -- Many digits before the rounding, so that a quotient just below a half is never rounded twice.
 CREATE OR REPLACE FUNCTION re.average(total numeric, number bigint) RETURNS numeric
@@ -77,24 +89,35 @@ RETURN CASE
     ELSE 'critical'
 END;
 
+-- The part of the score that rises with the days: from 0 to 30 until the level is low, then by 15 in each level.
 CREATE OR REPLACE FUNCTION re.recency(days integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
-    WHEN days < 7 THEN 30 * days / 7
-    WHEN days < 14 THEN 30 + 15 * (days - 7) / 7
-    WHEN days < 30 THEN 45 + 15 * (days - 14) / 16
-    WHEN days < 45 THEN 60 + (days - 30)
-    WHEN days < 90 THEN 75 + (days - 45) / 3
+    WHEN days < re.low_risk_days() THEN 30 * days / re.low_risk_days()
+    WHEN days < re.medium_risk_days()
+        THEN 30 + 15 * (days - re.low_risk_days()) / (re.medium_risk_days() - re.low_risk_days())
+    WHEN days < re.high_risk_days()
+        THEN 45 + 15 * (days - re.medium_risk_days()) / (re.high_risk_days() - re.medium_risk_days())
+    WHEN days < re.critical_risk_days()
+        THEN 60 + 15 * (days - re.high_risk_days()) / (re.critical_risk_days() - re.high_risk_days())
+    WHEN days < re.last_scored_day()
+        THEN 75 + 15 * (days - re.critical_risk_days()) / (re.last_scored_day() - re.critical_risk_days())
     ELSE 90
 END;
 
 CREATE OR REPLACE FUNCTION re.risk_score(days integer, missed_in_90_days bigint, upcoming boolean) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN greatest(0, re.recency(days) + 5 * least(missed_in_90_days, re.most_scored_misses())::integer - CASE WHEN upcoming THEN 20 ELSE 0 END);
+RETURN greatest(0, re.recency(days)
+    + re.score_of_miss() * least(missed_in_90_days, re.most_scored_misses())::integer
+    - CASE WHEN upcoming THEN re.score_of_appointment() ELSE 0 END);
 
 CREATE OR REPLACE FUNCTION re.risk_tier(score integer) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN score >= 70 THEN 'high' WHEN score >= 40 THEN 'medium' ELSE 'low' END;
+RETURN CASE
+    WHEN score >= re.high_tier_score() THEN 'high'
+    WHEN score >= re.medium_tier_score() THEN 'medium'
+    ELSE 'low'
+END;
 
 CREATE OR REPLACE FUNCTION re.engagement_status(upcoming boolean, has_contact boolean, days integer) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -127,6 +150,9 @@ RETURN CASE
     ELSE 4
 END;
 
+-- A trend is a change by more than this percentage.
+CREATE OR REPLACE FUNCTION re.trend_pct() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 5;
+
 -- The change of the success rate: s0 of n0 in the period before, s1 of n1 in this one. It is exact, from whole numbers.
 CREATE OR REPLACE FUNCTION re.change_pct(s1 bigint, n1 bigint, s0 bigint, n0 bigint) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -139,13 +165,17 @@ END;
 
 CREATE OR REPLACE FUNCTION re.rate_trend(change_pct numeric) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN change_pct > 5.0 THEN 'improving' WHEN change_pct < -5.0 THEN 'declining' ELSE 'stable' END;
+RETURN CASE
+    WHEN change_pct > re.trend_pct() THEN 'improving'
+    WHEN change_pct < -re.trend_pct() THEN 'declining'
+    ELSE 'stable'
+END;
 
--- A trend is a change of more than 5 %, computed in whole numbers. From 0 any number is an increase.
+-- The percentage is computed in whole numbers. From 0 any number is an increase.
 CREATE OR REPLACE FUNCTION re.count_trend(before bigint, after bigint) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
-    WHEN 100 * after > 105 * before THEN 'increasing'
-    WHEN 100 * after < 95 * before THEN 'decreasing'
+    WHEN 100 * after > (100 + re.trend_pct()) * before THEN 'increasing'
+    WHEN 100 * after < (100 - re.trend_pct()) * before THEN 'decreasing'
     ELSE 'stable'
 END;
