@@ -19,6 +19,18 @@ WAITING = 200
 FOR_EVER = {"DB_ACQUIRE_TIMEOUT_MS": "300000", "DB_STATEMENT_TIMEOUT_MS": "300000", "WORKER_THREADS": str(WORKERS)}
 
 
+@pytest.fixture
+def clinic(clinic, database):
+    """Its derived data are refreshed. A refresh would wait for the lock with the connection that the audit needs."""
+    def is_current():
+        with database.cursor() as cursor:
+            cursor.execute("SELECT re.is_current(%s)", (clinic, ))
+            return cursor.fetchone()[0]
+
+    eventually(is_current, 60)
+    return clinic
+
+
 @contextlib.contextmanager
 def locked(connection, tables="patients, outreach_log"):
     """Locks the tables against every read and write."""
