@@ -397,7 +397,8 @@ def test_entries_outside_every_month_are_counted_and_moved_without_a_pause(stack
 
     def ask():
         while not answered or answered[-1] == 200 and not moved.is_set():
-            answered.append(server.get(f"{PREFIX}/{organization}/dashboard", token_headers(stack, organization)).status)
+            headers = {**token_headers(stack, organization), "X-Request-Id": f"asked-{len(answered)}"}
+            answered.append(server.get(f"{PREFIX}/{organization}/dashboard", headers).status)
 
     moved = threading.Event()
     asking = threading.Thread(target=ask)
