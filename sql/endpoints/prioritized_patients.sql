@@ -136,6 +136,7 @@ BEGIN ATOMIC
         ) recent
         OFFSET 0
     ) patient ON true
+    -- Without this OFFSET 0 a list of 200 with notes takes 21 ms instead of 5, at 20,000 patients.
     LEFT JOIN LATERAL (
         SELECT stored.treatment_notes FROM re.patient stored
         WHERE with_notes AND stored.organization_id = organization AND stored.id = page.patient_id

@@ -1,5 +1,5 @@
 -- Each organization's now, time zone and today. Without OFFSET 0 the planner copies the conversions into every row and
--- every condition that uses them.
+-- every condition that uses them: a plain list of 2,000 patients then takes 125 ms instead of 78.
 CREATE OR REPLACE VIEW re.clock AS
 SELECT organization.id AS organization_id, organization.time_zone, organization.appointment_value,
     clock.now, clock.today
