@@ -58,7 +58,7 @@ CREATE OR REPLACE FUNCTION re.announce_clock(organization text, today date) RETU
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    resolved record;
+    change record;
 BEGIN
     WITH resolved AS (
         DELETE FROM re.told_patient told
@@ -66,9 +66,9 @@ BEGIN
         RETURNING told.patient_id
     )
     SELECT count(*) AS number, array_agg(resolved.patient_id ORDER BY resolved.patient_id) AS patients
-    INTO resolved FROM resolved;
+    INTO change FROM resolved;
     UPDATE re.announcement announcement SET announced_day = today WHERE announcement.organization_id = organization;
-    PERFORM re.announce(organization, 'resolved', 'clock', today, resolved.number, resolved.patients);
+    PERFORM re.announce(organization, 'resolved', 'clock', today, change.number, change.patients);
 END $$;
 
 CREATE OR REPLACE FUNCTION re.announce_changes(organization text, announced_day date, patients text[]) RETURNS void
