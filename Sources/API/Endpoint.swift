@@ -26,6 +26,8 @@ public protocol Endpoint: Sendable {
     static var method: Method { get }
     /// The path, with `{org_id}` and `{patient_id}` as its variable parts.
     static var path: StaticString { get }
+    /// True if the response begins a live stream, which only the listener of the streams can send.
+    static var isStream: Bool { get }
     /// True if the query only reads, so that it can run again after the connection broke.
     static var isRepeatable: Bool { get }
 
@@ -63,6 +65,7 @@ public protocol Endpoint: Sendable {
 
 extension Endpoint {
     public static var method: Method { .get }
+    public static var isStream: Bool { false }
     public static var isRepeatable: Bool { true }
     public static func readinessQuery(organization: String) -> Query? {
         isRepeatable ? query(organization: organization, body: "{}") : nil
@@ -100,6 +103,7 @@ public struct Call: Sendable {
     public let parameters: QueryParameters
     public let body: [UInt8]
     public let idempotencyKey: [UInt8]?
+    public let lastEventID: [UInt8]?
     let repeatedHeaders: [SingleHeader]
 
     // Values that an outreach attempt records, as far as they are known.
@@ -119,6 +123,7 @@ public struct Call: Sendable {
         self.patientID = patientID
         parameters = request.parameters
         idempotencyKey = request.idempotencyKey
+        lastEventID = request.lastEventID
         repeatedHeaders = request.repeatedHeaders
         self.body = body
     }
