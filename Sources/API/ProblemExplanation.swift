@@ -100,6 +100,11 @@ extension ProblemKind {
             .init(
                 405, "Method not allowed", "The path exists, but does not support this method.",
                 "Use a method that the header Allow lists.")
+        case .alertOver:
+            .init(
+                409, "The alert is over",
+                "The patient has been critical since another day than the request names, or is not critical any more.",
+                "Request alerts again. An alert is identified by the patient and critical_since.")
         case .bodyTooLarge:
             .init(
                 413, "The body is too large", "The body is larger than 64 KiB.",

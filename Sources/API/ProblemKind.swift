@@ -21,10 +21,11 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case noActiveOrganization = "no-active-organization"
     case notFromOutside = "not-from-outside"
     case httpsRequired = "https-required"
-    // 404, 405
+    // 404, 405, 409
     case noSuchRoute = "no-such-route"
     case noSuchPatient = "no-such-patient"
     case methodNotAllowed = "method-not-allowed"
+    case alertOver = "alert-over"
     // 413, 415
     case bodyTooLarge = "body-too-large"
     case contentTypeNotJSON = "content-type-not-json"
