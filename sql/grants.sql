@@ -67,7 +67,10 @@ BEGIN
                 ('reengagement_definer', 're.audit', 'SELECT'),
                 ('reengagement_scheduler', 're.pending_change', 'SELECT, INSERT'),
                 ('reengagement_scheduler', 're.organization_state', 'SELECT'),
-                ('reengagement_searcher', 're.patient_search', 'SELECT')
+                ('reengagement_searcher', 're.patient_search', 'SELECT'),
+                -- Of the bound organization (../endpoints/settings.sql).
+                (server_role, 're.setting', 'SELECT, INSERT, UPDATE'),
+                (server_role, 're.webhook', 'SELECT, INSERT, UPDATE')
         )
         -- A superuser does not need it. It is revoked below.
         SELECT format('GRANT CREATE ON SCHEMA re, public TO %I', role)
