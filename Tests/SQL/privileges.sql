@@ -140,12 +140,15 @@ SELECT results_eq(
         're.record_access(double precision[],integer[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],boolean[],text[],text[]) definer reengagement_api',
         're.record_advance(text,text,numeric,text)',
         're.record_attempt(text,text,uuid,jsonb,text,text,text,text,text,text,text) definer reengagement_api',
+        're.record_setting(text,integer,text,text,jsonb,text,text,text,text,text,text,text) definer reengagement_api',
         're.refresh(text,text[])',
         're.refresh_in_time(text) definer reengagement_api',
         're.refresh_on_read(text) reengagement_api',
         're.refuse_audit_change()',
+        're.restart_webhook(text,text,text) reengagement_api',
         're.seal_audit(interval) definer reengagement_api',
-        're.search(text,text,text,date[],date[],integer) definer reengagement_api'
+        're.search(text,text,text,date[],date[],integer) definer reengagement_api',
+        're.webhook_refusal(text,boolean) reengagement_api'
         ]) v $$,
     'the other functions');
 
@@ -211,6 +214,7 @@ SELECT results_eq(
         'reengagement_marker mark_replicated_row',
         'reengagement_marker record_access',
         'reengagement_marker record_attempt',
+        'reengagement_marker record_setting',
         'reengagement_scheduler mark_everything',
         'reengagement_scheduler organizations_due',
         'reengagement_searcher search',
