@@ -72,7 +72,6 @@ BEGIN
                 ('reengagement_scheduler', 're.organization_state', 'SELECT'),
                 ('reengagement_searcher', 're.patient_search', 'SELECT'),
                 -- Of the bound organization (endpoints/put_settings.sql).
-                (server_role, 're.announcement', 'SELECT'),
                 (server_role, 're.setting', 'SELECT, INSERT, UPDATE'),
                 (server_role, 're.webhook', 'SELECT, INSERT, UPDATE')
         )
