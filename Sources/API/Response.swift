@@ -44,6 +44,7 @@ public func reasonPhrase(_ status: Int) -> String {
     switch status {
     case 200: "OK"
     case 201: "Created"
+    case 202: "Accepted"
     case 204: "No Content"
     case 400: "Bad Request"
     case 401: "Unauthorized"
