@@ -21,11 +21,12 @@ BEGIN
             FROM pg_proc function
             JOIN (VALUES
                 ('reengagement_definer', ARRAY['advance', 'refresh_in_time', 'refresh', 'count_patients', 'count_risk_days',
-                    'count_outreach_days', 'record_advance']),
+                    'count_outreach_days', 'record_advance', 'announce', 'announce_clock', 'announce_changes',
+                    'announce_days', 'drop_old_notices', 'present_day']),
                 ('reengagement_marker', ARRAY['mark_patients', 'mark_patients_of_rows', 'mark_organizations',
                     'mark_changed_organizations',
                     'mark_changed_patients', 'mark_changed_appointments', 'mark_changed_conversations',
-                    'mark_changed_outreach_log', 'mark_replicated_patient', 'mark_replicated_row',
+                    'mark_changed_outreach_log', 'mark_changed_alert_acknowledgement', 'mark_replicated_patient', 'mark_replicated_row',
                     'mark_replicated_organization', 'record_access', 'record_attempt', 'keep_refused_entry',
                     'check_inserted_time_zones', 'check_updated_time_zones',
                     'check_replicated_time_zone']),
@@ -51,13 +52,15 @@ BEGIN
                 'public.outreach_log']) AS source
             UNION ALL
             SELECT 'reengagement_definer', derived, 'SELECT, INSERT, UPDATE, DELETE'
-            FROM unnest(ARRAY['re.patient_state', 're.patient_search', 're.patient_count', 're.risk_day', 're.outreach_day']) AS derived
+            FROM unnest(ARRAY['re.patient_state', 're.patient_search', 're.patient_count', 're.risk_day', 're.outreach_day', 're.announcement',
+                're.told_patient', 're.notice']) AS derived
             UNION ALL
             SELECT server_role, derived, 'SELECT'
             FROM unnest(ARRAY['re.foundation', 're.pending_change', 're.organization_state', 're.patient_state', 're.patient_count', 're.risk_day',
-                're.outreach_day']) AS derived
+                're.outreach_day', 're.announcement', 're.notice', 're.alert_acknowledgement']) AS derived
             UNION ALL
-            VALUES ('reengagement_definer', 're.pending_change', 'SELECT, DELETE'),
+            VALUES ('reengagement_definer', 're.alert_acknowledgement', 'SELECT'),
+                ('reengagement_definer', 're.pending_change', 'SELECT, DELETE'),
                 ('reengagement_definer', 're.organization_state', 'SELECT, UPDATE'),
                 ('reengagement_marker', 're.pending_change', 'INSERT'),
                 ('reengagement_marker', 're.organization_state', 'INSERT'),
@@ -122,6 +125,8 @@ BEGIN
             -- The columns that a POST writes …
             (server_role, 'public.outreach_log', 'INSERT', ARRAY['organization_id', 'patient_id', 'method', 'outcome', 'opened', 'notes', 'logged_by',
                 'idempotency_key', 'created_at']),
+            (server_role, 're.alert_acknowledgement', 'INSERT', ARRAY['organization_id', 'patient_id', 'critical_since', 'action', 'until',
+                'note', 'logged_by', 'created_at']),
             -- … and those that are compared and returned if its idempotency key is repeated.
             (server_role, 'public.outreach_log', 'SELECT', ARRAY['organization_id', 'id', 'patient_id', 'method', 'outcome',
                 'opened', 'notes', 'idempotency_key', 'created_at']),

@@ -60,7 +60,8 @@ BEGIN ATOMIC
         page.previous_response_rate, page.total_lifetime_appointments,
         page.missed_appointments_last_90d, page.engagement_status, page.risk_tier, page.attendance_rate_percent,
         page.lifetime_value, CASE WHEN with_notes THEN page.treatment_notes END,
-        CASE WHEN wanted_text IS NULL OR total.number <= re.most_counted_matches() THEN total.number END, page.sort_name
+        CASE WHEN wanted_text IS NULL OR total.number <= re.most_counted_matches() THEN total.number END, page.sort_name,
+        re.iso_date(page.critical_since)
     FROM wanted
     CROSS JOIN (SELECT count(*) AS number FROM matching) total
     LEFT JOIN LATERAL (
@@ -98,7 +99,8 @@ BEGIN ATOMIC
         patient.days, patient.last_appointment, patient.next_appointment, patient.action, patient.priority,
         patient.previous_response_rate, patient.completed, patient.missed, patient.status, patient.tier,
         patient.attendance, patient.lifetime_value, CASE WHEN with_notes THEN notes.treatment_notes END, page.total,
-        page.sort_name
+        page.sort_name, CASE WHEN page.days >= re.critical_risk_days()
+            THEN re.iso_date(clock.today - page.days + re.critical_risk_days()) END
     FROM re.flat_clock(organization) clock
     CROSS JOIN page
     CROSS JOIN LATERAL (

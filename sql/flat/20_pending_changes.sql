@@ -75,17 +75,17 @@ DECLARE
     source text;
     marking text;
 BEGIN
-    FOR source, marking IN VALUES ('organizations', 'mark_organizations'), ('patients', 'mark_patients'),
-        ('appointments', 'mark_patients_of_rows'), ('conversations', 'mark_patients_of_rows'),
-        ('outreach_log', 'mark_patients_of_rows')
+    FOR source, marking IN VALUES ('public.organizations', 'mark_organizations'), ('public.patients', 'mark_patients'),
+        ('public.appointments', 'mark_patients_of_rows'), ('public.conversations', 'mark_patients_of_rows'),
+        ('public.outreach_log', 'mark_patients_of_rows'), ('re.alert_acknowledgement', 'mark_patients_of_rows')
     LOOP
-        EXECUTE format('CREATE OR REPLACE TRIGGER mark_inserted AFTER INSERT ON public.%I
+        EXECUTE format('CREATE OR REPLACE TRIGGER mark_inserted AFTER INSERT ON %s
             REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION re.%I()', source, marking);
-        EXECUTE format('CREATE OR REPLACE TRIGGER mark_deleted AFTER DELETE ON public.%I
+        EXECUTE format('CREATE OR REPLACE TRIGGER mark_deleted AFTER DELETE ON %s
             REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION re.%I()', source, marking);
-        EXECUTE format('CREATE OR REPLACE TRIGGER mark_truncated AFTER TRUNCATE ON public.%I
+        EXECUTE format('CREATE OR REPLACE TRIGGER mark_truncated AFTER TRUNCATE ON %s
             FOR EACH STATEMENT EXECUTE FUNCTION re.mark_everything()', source);
-        EXECUTE format('ALTER TABLE public.%I ENABLE ALWAYS TRIGGER mark_truncated', source);
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER mark_truncated', source);
     END LOOP;
 END $$;
 
@@ -98,10 +98,12 @@ DECLARE
     columns text;
 BEGIN
     FOR source, patient, columns IN VALUES
-        ('patients', 'id', 'name, phone, email, treatment_notes, created_at, archived_at'),
-        ('appointments', 'patient_id', 'starts_at, status, value, created_at'),
-        ('conversations', 'patient_id', 'occurred_at'),
-        ('outreach_log', 'patient_id', 'id, method, outcome, opened, notes, logged_by, created_at')
+        ('public.patients', 'id', 'name, phone, email, treatment_notes, created_at, archived_at'),
+        ('public.appointments', 'patient_id', 'starts_at, status, value, created_at'),
+        ('public.conversations', 'patient_id', 'occurred_at'),
+        ('public.outreach_log', 'patient_id', 'id, method, outcome, opened, notes, logged_by, created_at'),
+        ('re.alert_acknowledgement', 'patient_id',
+            'critical_since, number, action, until, note, logged_by, created_at')
     LOOP
         EXECUTE format($format$
             CREATE OR REPLACE FUNCTION re.%1$I() RETURNS trigger
@@ -120,10 +122,10 @@ BEGIN
                 ) changed
                 ORDER BY changed.organization_id, changed.patient_id;
                 RETURN NULL;
-            END $mark$ $format$, 'mark_changed_' || source, patient, columns);
-        EXECUTE format('CREATE OR REPLACE TRIGGER mark_updated AFTER UPDATE ON public.%I
+            END $mark$ $format$, 'mark_changed_' || split_part(source, '.', 2), patient, columns);
+        EXECUTE format('CREATE OR REPLACE TRIGGER mark_updated AFTER UPDATE ON %s
             REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-            FOR EACH STATEMENT EXECUTE FUNCTION re.%I()', source, 'mark_changed_' || source);
+            FOR EACH STATEMENT EXECUTE FUNCTION re.%I()', source, 'mark_changed_' || split_part(source, '.', 2));
     END LOOP;
 END $$;
 

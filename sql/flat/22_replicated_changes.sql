@@ -76,15 +76,15 @@ DECLARE
     source text;
     marking text;
 BEGIN
-    FOR source, marking IN VALUES ('organizations', 'mark_replicated_organization'),
-        ('patients', 'mark_replicated_patient'),
-        ('appointments', 'mark_replicated_row'), ('conversations', 'mark_replicated_row'),
-        ('outreach_log', 'mark_replicated_row')
+    FOR source, marking IN VALUES ('public.organizations', 'mark_replicated_organization'),
+        ('public.patients', 'mark_replicated_patient'),
+        ('public.appointments', 'mark_replicated_row'), ('public.conversations', 'mark_replicated_row'),
+        ('public.outreach_log', 'mark_replicated_row'), ('re.alert_acknowledgement', 'mark_replicated_row')
     LOOP
-        EXECUTE format('CREATE OR REPLACE TRIGGER mark_replicated AFTER INSERT OR UPDATE OR DELETE ON public.%I
+        EXECUTE format('CREATE OR REPLACE TRIGGER mark_replicated AFTER INSERT OR UPDATE OR DELETE ON %s
             FOR EACH ROW WHEN (current_setting(''session_replication_role'') = ''replica'')
             EXECUTE FUNCTION re.%I()', source, marking);
-        EXECUTE format('ALTER TABLE public.%I ENABLE REPLICA TRIGGER mark_replicated', source);
+        EXECUTE format('ALTER TABLE %s ENABLE REPLICA TRIGGER mark_replicated', source);
     END LOOP;
 END $$;
 

@@ -1,4 +1,4 @@
--- Deletes a patient's outreach attempts when a transaction that deleted the patient commits without the patient, and an
+-- Deletes a patient's outreach attempts, and the acknowledgements of its alerts, when a transaction that deleted the patient commits without the patient, and an
 -- organization's attempts when it commits without the organization. The triggers are deferred to the commit, so an
 -- import may delete all patients and insert them again. TRUNCATE deletes no row and so leaves the log as it is.
 --
@@ -29,6 +29,11 @@ BEGIN
     IF EXISTS (SELECT FROM public.outreach_log WHERE organization_id = OLD.organization_id AND patient_id = OLD.id) THEN
         DELETE FROM public.outreach_log WHERE organization_id = OLD.organization_id AND patient_id = OLD.id;
     END IF;
+    IF EXISTS (SELECT FROM re.alert_acknowledgement
+        WHERE organization_id = OLD.organization_id AND patient_id = OLD.id)
+    THEN
+        DELETE FROM re.alert_acknowledgement WHERE organization_id = OLD.organization_id AND patient_id = OLD.id;
+    END IF;
     RETURN NULL;
 END $$;
 
@@ -42,6 +47,9 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('re.attempts_lock'), re.attempts_lock(OLD.id));
     IF EXISTS (SELECT FROM public.outreach_log WHERE organization_id = OLD.id) THEN
         DELETE FROM public.outreach_log WHERE organization_id = OLD.id;
+    END IF;
+    IF EXISTS (SELECT FROM re.alert_acknowledgement WHERE organization_id = OLD.id) THEN
+        DELETE FROM re.alert_acknowledgement WHERE organization_id = OLD.id;
     END IF;
     RETURN NULL;
 END $$;

@@ -10,7 +10,8 @@ RETURNS TABLE (
     attempts re.attempt_summary[], valid_from timestamptz, valid_until timestamptz, day_from date, day_until date,
     name text, phone text, email text, last_appointment_date timestamptz, next_scheduled_appointment timestamptz,
     previous_response_rate numeric, completed_days date[], known_value numeric, without_value integer,
-    folded_name text, folded_email text, phone_digits text, pieces integer[])
+    folded_name text, folded_email text, phone_digits text, pieces integer[],
+    acknowledged_by text, acknowledged_at timestamptz, acknowledged_until date, acknowledgement_note text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT wanted.id, master.risk_group, master.last_contact_day, contact.days, visit.missed_days, made.attempts,
@@ -19,7 +20,8 @@ BEGIN ATOMIC
         master.name, master.phone, master.email, master.last_appointment_date, master.next_scheduled_appointment,
         master.previous_response_rate, visit.completed_days, visit.known_value, visit.without_value,
         folded.name, folded.email, folded.digits,
-        re.search_pieces(organization, folded.name, folded.email, folded.digits)
+        re.search_pieces(organization, folded.name, folded.email, folded.digits),
+        acknowledgement.by, acknowledgement.at, acknowledgement.until, acknowledgement.note
     FROM re.clock clock
     CROSS JOIN (SELECT DISTINCT id FROM unnest(patients) AS id) wanted
     LEFT JOIN public.patients stored ON stored.organization_id = organization AND stored.id = wanted.id
@@ -58,6 +60,8 @@ BEGIN ATOMIC
         FROM re.attempt attempt
         WHERE attempt.organization_id = organization AND attempt.patient_id = wanted.id
     ) made
+    LEFT JOIN LATERAL re.acknowledgement(organization, wanted.id, master.last_contact_day + re.critical_risk_days())
+        acknowledgement ON true
     CROSS JOIN LATERAL (
         -- The views compare now with these timestamps only, and each comparison changes exactly when now reaches the
         -- timestamp. Between two of them only the date changes.
@@ -74,10 +78,13 @@ BEGIN ATOMIC
             WHERE conversation.organization_id = organization AND conversation.patient_id = wanted.id
             UNION ALL SELECT attempt.created_at FROM public.outreach_log attempt
             WHERE attempt.organization_id = organization AND attempt.patient_id = wanted.id
+            UNION ALL SELECT word.created_at FROM re.alert_acknowledgement word
+            WHERE word.organization_id = organization AND word.patient_id = wanted.id
         ) compared
     ) instant
     CROSS JOIN LATERAL (
-        -- The changes that the date alone causes. A missed appointment leaves the 90 days. Where a zone has put its
+        -- The changes that the date alone causes. A missed appointment leaves the 90 days. An alert that was
+        -- acknowledged until a day opens again. Where a zone has put its
         -- clocks back across midnight, a day can be later than today, and today reaches it later. The lower limit
         -- matters if now is set back.
         SELECT greatest(max(change.day) FILTER (WHERE change.day <= clock.today),
@@ -87,6 +94,8 @@ BEGIN ATOMIC
         FROM (
             SELECT day, NULL::date AS left_on FROM unnest(contact.days) AS day
             UNION ALL SELECT day, day + re.attendance_days() FROM unnest(visit.missed_days) AS day
+            UNION ALL SELECT word.until, NULL FROM re.alert_acknowledgement word
+            WHERE word.organization_id = organization AND word.patient_id = wanted.id AND word.until IS NOT NULL
         ) change
     ) date
     WHERE clock.organization_id = organization AND (stored.id IS NOT NULL OR EXISTS (

@@ -31,23 +31,28 @@ BEGIN
         INSERT INTO re.patient_state AS state (organization_id, patient_id, risk_group, last_contact_day, contact_days,
             missed_days, attempts, valid_from, valid_until, day_from, day_until, name, phone, email,
             last_appointment_date, next_scheduled_appointment, previous_response_rate, completed_days, known_value,
-            without_value, folded_name, folded_email, phone_digits)
+            without_value, folded_name, folded_email, phone_digits,
+            acknowledged_by, acknowledged_at, acknowledged_until, acknowledgement_note)
         SELECT organization, patient_id, risk_group, last_contact_day, contact_days,
             missed_days, attempts, valid_from, valid_until, day_from, day_until, name, phone, email,
             last_appointment_date, next_scheduled_appointment, previous_response_rate, completed_days, known_value,
-            without_value, folded_name, folded_email, phone_digits
+            without_value, folded_name, folded_email, phone_digits,
+            acknowledged_by, acknowledged_at, acknowledged_until, acknowledgement_note
         FROM fresh
         ON CONFLICT (organization_id, patient_id) DO UPDATE
         SET (risk_group, last_contact_day, contact_days,
                 missed_days, attempts, valid_from, valid_until, day_from, day_until, name, phone, email,
                 last_appointment_date, next_scheduled_appointment, previous_response_rate, completed_days, known_value,
-                without_value, folded_name, folded_email, phone_digits)
+                without_value, folded_name, folded_email, phone_digits,
+                acknowledged_by, acknowledged_at, acknowledged_until, acknowledgement_note)
             = (excluded.risk_group, excluded.last_contact_day, excluded.contact_days,
                 excluded.missed_days, excluded.attempts, excluded.valid_from, excluded.valid_until, excluded.day_from,
                 excluded.day_until, excluded.name, excluded.phone, excluded.email,
                 excluded.last_appointment_date, excluded.next_scheduled_appointment, excluded.previous_response_rate,
                 excluded.completed_days, excluded.known_value,
-                excluded.without_value, excluded.folded_name, excluded.folded_email, excluded.phone_digits)
+                excluded.without_value, excluded.folded_name, excluded.folded_email, excluded.phone_digits,
+                excluded.acknowledged_by, excluded.acknowledged_at, excluded.acknowledged_until,
+                excluded.acknowledgement_note)
         WHERE state IS DISTINCT FROM excluded
     ), unindexed AS (
         DELETE FROM re.patient_search search
@@ -59,9 +64,12 @@ BEGIN
         ON CONFLICT (organization_id, patient_id) DO UPDATE SET pieces = excluded.pieces
         WHERE search.pieces <> excluded.pieces
     ), signed AS (
-        SELECT 1 AS sign, risk_group, last_contact_day, contact_days, missed_days, attempts FROM fresh
+        SELECT 1 AS sign, risk_group, last_contact_day, contact_days, missed_days, attempts,
+            acknowledged_by IS NOT NULL AS is_acknowledged
+        FROM fresh
         UNION ALL
-        SELECT -1, state.risk_group, state.last_contact_day, state.contact_days, state.missed_days, state.attempts
+        SELECT -1, state.risk_group, state.last_contact_day, state.contact_days, state.missed_days, state.attempts,
+            state.acknowledged_by IS NOT NULL
         FROM re.patient_state state
         WHERE state.organization_id = organization AND state.patient_id = ANY (patients)
     )
@@ -98,17 +106,20 @@ BEGIN
         WHERE state.organization_id = organization AND pending.patient_id <> ALL (patients));
 END $$;
 
--- Patients by risk group and day of the last contact. The total of a risk group has the day -infinity.
+-- Patients by risk group and day of the last contact, and those of them whose alert is acknowledged, whether or not it
+-- has begun. The total of a risk group has the day -infinity.
 CREATE OR REPLACE FUNCTION re.count_patients(organization text, states re.signed_state[]) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    INSERT INTO re.patient_count AS counter (organization_id, last_contact_day, risk_group, number)
-    SELECT organization, coalesce(state.last_contact_day, '-infinity'), state.risk_group, sum(state.sign)
+    INSERT INTO re.patient_count AS counter (organization_id, last_contact_day, risk_group, number, acknowledged)
+    SELECT organization, coalesce(state.last_contact_day, '-infinity'), state.risk_group, sum(state.sign),
+        sum(state.sign * state.is_acknowledged::integer)
     FROM unnest(states) AS state
     WHERE state.risk_group IS NOT NULL
     GROUP BY GROUPING SETS ((state.risk_group, state.last_contact_day), (state.risk_group))
-    HAVING sum(state.sign) <> 0
-    ON CONFLICT (organization_id, last_contact_day, risk_group) DO UPDATE SET number = counter.number + excluded.number;
+    HAVING (sum(state.sign), sum(state.sign * state.is_acknowledged::integer)) <> (0, 0)
+    ON CONFLICT (organization_id, last_contact_day, risk_group) DO UPDATE
+    SET (number, acknowledged) = (counter.number + excluded.number, counter.acknowledged + excluded.acknowledged);
 END $$;
 
 -- The changes of each day. From a contact day on a patient counts in d0. If the next contact is more than 7 days later,

@@ -54,8 +54,8 @@ BEGIN
         LIMIT most);
 END $$;
 
--- The next patients of a build: those of the source, those of the outreach log alone, and those who have a state but
--- are no longer in the source.
+-- The next patients of a build: those of the source, those of the outreach log alone, and those who have a state or have
+-- been told of but are no longer in the source.
 CREATE OR REPLACE FUNCTION re.patients_after(organization text, patient text, most integer) RETURNS text[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
@@ -74,6 +74,10 @@ BEGIN
             (SELECT state.patient_id FROM re.patient_state state
                 WHERE state.organization_id = organization AND state.patient_id > patient
                 ORDER BY state.patient_id LIMIT most)
+            UNION
+            (SELECT told.patient_id FROM re.told_patient told
+                WHERE told.organization_id = organization AND told.patient_id > patient
+                ORDER BY told.patient_id LIMIT most)
         ) next
         ORDER BY next.id LIMIT most);
 END $$;
@@ -91,6 +95,9 @@ SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan S
 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     state re.organization_state;
+    announced_day date;
+    today date;
+    is_past_midnight boolean;
     any_change boolean;
     is_whole boolean;
     due text[];
@@ -110,6 +117,24 @@ BEGIN
         RETURN;
     END IF;
     PERFORM re.require_known_zone(organization);
+
+    SELECT clock.today INTO today FROM re.clock_of(organization) clock;
+    SELECT announcement.announced_day INTO announced_day
+    FROM re.announcement announcement WHERE announcement.organization_id = organization;
+    IF NOT FOUND THEN
+        INSERT INTO re.announcement (organization_id, announced_day) VALUES (organization, today);
+        announced_day := today;
+        state.building_after := '';
+    END IF;
+    IF today < announced_day THEN
+        -- A transaction that began before midnight still has yesterday's date. It is not today that has gone back.
+        busy := re.present_day(organization) >= announced_day;
+        IF busy THEN
+            RETURN;
+        END IF;
+        PERFORM re.announce_clock(organization, today);
+        announced_day := today;
+    END IF;
 
     -- Each statement from here on has a snapshot no older than that of the one before. So the source is read no earlier
     -- than its pending changes are deleted, and a later write inserts a pending change that remains.
@@ -134,18 +159,27 @@ BEGIN
         state.building_after := next[room];
         due := due || next;
     END IF;
-    IF next IS NULL AND due = '{}' AND NOT any_change THEN
+    IF next IS NULL AND due = '{}' AND NOT any_change AND announced_day = today
+        AND state.day_from <= today AND today < state.day_until
+    THEN
         RETURN;
     END IF;
 
     seen := re.refresh(organization, due);
     refreshed := cardinality(due);
+    PERFORM re.announce_changes(organization, announced_day, due);
+    -- Midnight is announced when each patient's state is of today. Until then the states are changed at the same day.
+    IF announced_day < today AND state.building_after IS NULL AND room > 0 AND seen.complete THEN
+        PERFORM re.announce_days(organization, announced_day, today);
+    END IF;
+    PERFORM re.drop_old_notices(organization);
     PERFORM re.record_advance(organization, seen.time_zone, seen.appointment_value, state.building_after);
     remaining := NOT seen.complete OR NOT re.is_valid_now(organization);
 END $$;
 
 -- Writes the result of an advance into the organization's row: the validity interval that all patients share, read from
--- the ends of four indexes, and the floor of the pending changes (15_floor).
+-- the ends of four indexes, and the floor of the pending changes (15_floor). The data are valid on the announced day
+-- alone, so that the first read of a day announces its midnight.
 CREATE OR REPLACE FUNCTION re.record_advance(organization text, zone text, value numeric, built_up_to text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp AS $$
@@ -153,6 +187,10 @@ DECLARE
     written_by xid;
     written bigint;
 BEGIN
+    IF built_up_to IS NULL THEN
+        UPDATE re.announcement announcement SET is_first_build = false
+        WHERE announcement.organization_id = organization AND announcement.is_first_build;
+    END IF;
     UPDATE re.organization_state state
     SET generation = state.generation + 1, time_zone = zone, appointment_value = value, building_after = built_up_to,
         advanced_at = now(),
@@ -163,12 +201,12 @@ BEGIN
         valid_until = coalesce((SELECT patient.valid_until FROM re.patient_state patient
             WHERE patient.organization_id = organization AND patient.valid_until < 'infinity'
             ORDER BY patient.valid_until LIMIT 1), 'infinity'),
-        day_from = coalesce((SELECT patient.day_from FROM re.patient_state patient
+        day_from = greatest((SELECT patient.day_from FROM re.patient_state patient
             WHERE patient.organization_id = organization
-            ORDER BY patient.day_from DESC LIMIT 1), '-infinity'),
-        day_until = coalesce((SELECT patient.day_until FROM re.patient_state patient
+            ORDER BY patient.day_from DESC LIMIT 1), announced.day),
+        day_until = least((SELECT patient.day_until FROM re.patient_state patient
             WHERE patient.organization_id = organization AND patient.day_until < 'infinity'
-            ORDER BY patient.day_until LIMIT 1), 'infinity'),
+            ORDER BY patient.day_until LIMIT 1), announced.day + 1),
         (floor_xid, floor_patient, floor_running, floor_written_by) = (
             SELECT least(transactions.horizon, first.xid),
                 CASE WHEN first.xid < transactions.horizon THEN first.patient_id ELSE '' END,
@@ -178,6 +216,11 @@ BEGIN
             LEFT JOIN (
                 SELECT change.xid, change.patient_id FROM re.pending_changes(organization, 1) change LIMIT 1
             ) first ON true)
+    FROM (
+        SELECT announcement.announced_day AS day FROM re.announcement announcement
+        WHERE announcement.organization_id = organization
+        OFFSET 0
+    ) announced
     WHERE state.organization_id = organization
         AND state.generation = (SELECT newest.generation FROM re.state_of(organization) newest)
     RETURNING state.xmin, state.generation INTO written_by, written;

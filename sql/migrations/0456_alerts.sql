@@ -40,7 +40,6 @@ CREATE TABLE re.notice (
     written_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (organization_id, sequence)
 );
-CREATE INDEX notice_by_writing ON re.notice (organization_id, written_at);
 
 -- What the staff have said about an alert: the words of one alert are kept one after another. There is no foreign key to
 -- patients, as in outreach_log.
@@ -91,4 +90,4 @@ ALTER TYPE re.signed_state ADD ATTRIBUTE is_acknowledged boolean;
 ALTER TYPE re.list_row ADD ATTRIBUTE critical_since text;
 
 -- The counters stay, and each patient's refresh corrects them.
-UPDATE re.organization_state SET building_after = '';
+UPDATE re.organization_state SET building_after = '', built_at = NULL, generation = generation + 1;

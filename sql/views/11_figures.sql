@@ -28,6 +28,16 @@ CREATE OR REPLACE FUNCTION re.attendance_days() RETURNS integer LANGUAGE sql IMM
 -- The days, today included, in which risk-metrics counts missed appointments and failed attempts.
 CREATE OR REPLACE FUNCTION re.alert_days() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 14;
 
+-- More notices than this, of one kind and cause in one step, become one notice without a patient.
+CREATE OR REPLACE FUNCTION re.most_single_notices() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 20;
+
+-- Notices are kept for this long, by the wall clock.
+CREATE OR REPLACE FUNCTION re.notices_kept() RETURNS interval LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN interval '30 days';
+
+-- The days of alerts that a stream, a webhook and a digest count as open.
+CREATE OR REPLACE FUNCTION re.counted_alert_days() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 7;
+
 -- The longest time from an attempt to a booking that is attributed to it.
 CREATE OR REPLACE FUNCTION re.attribution_window() RETURNS interval LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN interval '336 hours';

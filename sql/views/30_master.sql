@@ -22,7 +22,9 @@ SELECT patient.organization_id, patient.id AS patient_id, patient.name, patient.
     re.rate_or_null(past.recently_completed, past.recently_completed + past.recently_missed) AS attendance_rate_percent,
     past.completed::integer AS total_lifetime_appointments,
     past.lifetime_value,
-    re.rate_or_null(outreach.successful, outreach.attempts) AS previous_response_rate
+    re.rate_or_null(outreach.successful, outreach.attempts) AS previous_response_rate,
+    CASE WHEN contact.days_since_last_contact >= re.critical_risk_days()
+        THEN contact.last_contact_day + re.critical_risk_days() END AS critical_since
 FROM re.patient patient
 CROSS JOIN LATERAL (
     SELECT max(visit.day) FILTER (WHERE visit.status = 'completed' AND visit.day <= patient.today) AS last_day,
