@@ -1,5 +1,6 @@
 """nginx passes live streams on, to a stand-in for the server."""
 
+import contextlib
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import pytest
 import http2
 from asking import eventually
 from problems import must_be_problem
-from stack import ORIGINS, ROOT, Stack
+from stack import ORIGINS, ROOT, Stack, is_running
 from streams import StandIn, Stream
 
 WEBSOCKET = (("Connection", "keep-alive, Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
@@ -63,32 +64,43 @@ class Edge:
             path.write_text(shipped.replace(text, other))
         old = self.workers()
         os.kill(int(self.stack.settings["NGINX_PID"]), signal.SIGHUP)
-        eventually(lambda: self.workers() - old)
+        # An old worker accepts connections until it is told to end.
+        eventually(lambda: self.workers() - old and all(map(is_ending, old)))
         return old
 
 
-def edge_of(stack, directory, name):
+def is_ending(worker):
+    try:
+        return b"is shutting down" in Path(f"/proc/{worker}/cmdline").read_bytes() or not is_running(worker)
+    except FileNotFoundError:
+        return True
+
+
+def edge_of(stack, folder, name):
     """Yields a stack of its own, with streams answered by a stand-in."""
-    own = Stack(directory / f"edge-{name}", DATABASE_URL=stack.settings["DATABASE_URL"], STACK_NGINX=name)
-    path = directory / f"edge-{name}.sock"
+    own = Stack(folder / name, DATABASE_URL=stack.settings["DATABASE_URL"], STACK_NGINX=name)
+    path = folder / f"{name}.sock"
     stand_in = StandIn(path)
     try:
-        with own.started("server-start"):
+        with own.started("server-start", "nginx-start"):
             own.call("nginx-start", LIVE_LISTEN=str(path))
             yield Edge(own.attach(), stand_in)
     finally:
-        stand_in.close()
+        with contextlib.suppress(OSError):  # a test has closed it
+            stand_in.close()
         path.unlink()
 
 
 @pytest.fixture(scope="module")
 def local(stack, directory):
-    yield from edge_of(stack, directory, "local")
+    (directory / "edge").mkdir(exist_ok=True)
+    yield from edge_of(stack, directory / "edge", "local")
 
 
 @pytest.fixture(scope="module")
 def production(stack, directory):
-    yield from edge_of(stack, directory, "production")
+    (directory / "edge").mkdir(exist_ok=True)
+    yield from edge_of(stack, directory / "edge", "production")
 
 
 @pytest.fixture(params=["local", "production"])
@@ -97,9 +109,10 @@ def edge(request):
 
 
 @pytest.fixture
-def own_edge(stack, directory):
+def own_edge(stack, folder):
     """For a test that changes nginx's configuration."""
-    yield from edge_of(stack, directory, "production")
+    folder.chmod(0o755)
+    yield from edge_of(stack, folder, "production")
 
 
 def test_each_event_arrives_while_the_stream_goes_on(edge, clinic):
@@ -209,9 +222,9 @@ def test_the_access_log_has_the_end_of_a_stream_without_its_token_and_its_query(
     stream, request = edge.open(clinic, (("X-Request-Id", name + "-2"), ), path=f"alerts/live?after={secret}")
     request.channel.sendall(b"data: bye\n\n")
     request.channel.close()
-    stream.rest()
-    assert edge.logged(name + "-2")["status"] == 200
+    stream.until(b"\r\n0\r\n\r\n")
     stream.close()
+    assert edge.logged(name + "-2")["status"] == 200
     for log in ("NGINX_ACCESS_LOG", "NGINX_ERROR_LOG"):
         assert secret not in Path(edge.stack.settings[log]).read_text()
 
@@ -222,17 +235,14 @@ def test_the_server_hears_of_the_end_of_a_stream(edge, clinic):
         assert request.channel.recv(100) == b""
 
 
-def test_without_a_server_it_is_502_in_the_same_form(stack, directory, clinic):
+def test_without_a_server_it_is_502_in_the_same_form(own_edge, clinic):
     """Also for a WebSocket."""
-    absent = Stack(directory / "absent", DATABASE_URL=stack.settings["DATABASE_URL"], STACK_NGINX="production",
-                   LIVE_LISTEN=str(directory / "no-such.sock"))
-    with absent.started("nginx-start") as made:
-        headers = [("Authorization", f"Bearer {stack.signer.token(clinic)}"), ("Origin", ORIGINS[0]),
-                   ("X-Request-Id", "mine")]
-        for more in ([], list(WEBSOCKET)):
-            response = made.client.request("GET", made.api.target(clinic, "alerts/live"), headers + more, fresh=True)
-            assert must_be_problem(response, 502)["request_id"] == "mine"
-            assert response.header("Access-Control-Allow-Origin") == ORIGINS[0]
+    own_edge.stand_in.close()
+    headers = [*own_edge.api.authorization(clinic).items(), ("Origin", ORIGINS[0]), ("X-Request-Id", "mine")]
+    for more in ([], list(WEBSOCKET)):
+        response = own_edge.client.request("GET", own_edge.target(clinic), headers + more, fresh=True)
+        assert must_be_problem(response, 502)["request_id"] == "mine"
+        assert response.header("Access-Control-Allow-Origin") == ORIGINS[0]
 
 
 def test_a_silent_stream_ends_after_more_than_two_heartbeats(own_edge, clinic):

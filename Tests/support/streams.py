@@ -65,6 +65,8 @@ class StandIn:
             self.requests.put(request)
 
     def close(self):
+        # A listener that a thread waits on stays open until it is shut down.
+        self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         for channel in self.channels:
             channel.close()
