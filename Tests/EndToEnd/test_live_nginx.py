@@ -15,7 +15,7 @@ import http2
 from asking import eventually
 from problems import must_be_problem
 from stack import ORIGINS, ROOT, Stack, is_running
-from streams import StandIn, Stream
+from stand_in import StandIn, Stream
 
 WEBSOCKET = (("Connection", "keep-alive, Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
              ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="))
