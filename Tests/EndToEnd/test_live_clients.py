@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,10 @@ class Client:
     def printed(self):
         """What it has printed: `list`, or the numbers of notices."""
         return [line if line == "list" else json.loads(line)["sequence"] for line in list(self.lines)]
+
+    def notices(self):
+        """The notices that it has printed, each once."""
+        return list({line: json.loads(line) for line in list(self.lines) if line != "list"}.values())
 
     def must_print(self, *expected):
         eventually(lambda: len(self.printed()) >= len(expected), 120)
@@ -174,3 +179,96 @@ def test_it_reopens_a_stream_that_is_silent(language, tmp_path):
             Client(language, tmp_path, script.address, "one", lambda text: text.replace(*shorter)) as client:
         client.must_print("list", 8, 9)
         assert script.requests[1][0] - script.requests[0][0] >= 3
+
+
+class Clinic:
+    """An organization whose patients become critical one by one."""
+
+    def __init__(self, stack, database, organization):
+        self.stack, self.database, self.id = stack, database, organization
+        self.execute("INSERT INTO organizations (id, name) VALUES (%s, 'A clinic')", organization)
+        # Who is critical at the first build is told to nobody.
+        self.add("before")
+        assert stack.api.get(organization, "dashboard").status == 200
+
+    def execute(self, statement, *values):
+        with self.database.cursor() as cursor:
+            cursor.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def add(self, patient):
+        """Adds a patient whose only visit was 50 days ago."""
+        self.execute("INSERT INTO patients (organization_id, id, name, created_at) "
+                     "VALUES (%s, %s, 'Somebody', now() - interval '400 days')", self.id, patient)
+        self.execute("INSERT INTO appointments (organization_id, id, patient_id, starts_at, status, created_at) "
+                     "VALUES (%s, %s, %s, now() - interval '50 days', 'completed', now() - interval '399 days')",
+                     self.id, f"visit_{patient}", patient)
+
+    def notices(self):
+        rows = self.execute("SELECT sequence, kind, cause, day::text, number FROM re.notice WHERE organization_id = %s "
+                            "ORDER BY sequence", self.id)
+        return [dict(zip(("type", "sequence", "kind", "cause", "day", "number"), ("notice", *row))) for row in rows]
+
+    def heard_by(self, client, count):
+        """Waits until the client has printed so many notices, which must be those of the table."""
+        eventually(lambda: len(client.notices()) >= count, 120)
+        assert client.notices() == self.notices()
+
+    def listen(self, language, folder, lifetime=600):
+        authority = self.stack.settings["CA_FILE"]
+        api = f"https://localhost:{self.stack.settings['HTTPS_PORT']}{self.stack.api.target(self.id, '')}".rstrip("/")
+        return Client(language, folder, api, self.token(lifetime), SSL_CERT_FILE=authority, CURL_CA_BUNDLE=authority)
+
+    def token(self, lifetime):
+        return self.stack.signer.token(self.id, exp=int(time.time()) + lifetime)
+
+    def ended_streams(self):
+        lines = Path(self.stack.settings["NGINX_ACCESS_LOG"]).read_text().rpartition("\n")[0].splitlines()
+        return [line for line in map(json.loads, lines) if line["route"].endswith("/alerts/live")]
+
+
+@pytest.fixture
+def alerts(fragile, fresh_id):
+    connection = fragile.connect()
+    yield Clinic(fragile, connection, fresh_id("clinic"))
+    connection.close()
+
+
+def test_it_prints_the_notices_of_the_table_through_restarts_and_reloads(language, tmp_path, fragile, alerts):
+    with alerts.listen(language, tmp_path) as client:
+        client.must_print("list")
+        alerts.add("first")
+        alerts.heard_by(client, 1)
+        fragile.call("server-stop")
+        # Nobody advances the clinic meanwhile.
+        alerts.add("while the server was away")
+        fragile.call("server-start")
+        alerts.heard_by(client, 2)
+        os.kill(int(fragile.settings["NGINX_PID"]), signal.SIGHUP)
+        alerts.add("after a reload of nginx")
+        alerts.heard_by(client, 3)
+        assert client.printed().count("list") == 1
+
+
+def test_it_goes_on_with_another_token_when_one_has_expired(language, tmp_path, alerts):
+    before = len(alerts.ended_streams())
+    with alerts.listen(language, tmp_path, lifetime=2) as client:
+        client.must_print("list")
+        client.token_file.write_text(alerts.token(600))
+        eventually(lambda: len(alerts.ended_streams()) > before)
+        alerts.add("later")
+        alerts.heard_by(client, 1)
+        assert client.printed().count("list") == 1
+
+
+def test_it_asks_for_the_list_again_after_a_restored_backup(language, tmp_path, fragile, alerts):
+    with alerts.listen(language, tmp_path) as client:
+        client.must_print("list")
+        alerts.add("first")
+        alerts.heard_by(client, 1)
+        alerts.execute("SELECT re.skip_notices()")
+        fragile.restart_server()
+        eventually(lambda: client.printed().count("list") == 2)
+        alerts.add("second")
+        eventually(lambda: len(client.notices()) == 2)
+        assert client.notices()[1:] == alerts.notices() and alerts.notices()[0]["sequence"] > 1000000

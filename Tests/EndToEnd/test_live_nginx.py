@@ -76,19 +76,17 @@ def is_ending(worker):
         return True
 
 
-def edge_of(stack, folder, name):
+def edge_of(stack, folder, name, **address):
     """Yields a stack of its own, with streams answered by a stand-in."""
     own = Stack(folder / name, DATABASE_URL=stack.settings["DATABASE_URL"], STACK_NGINX=name)
-    path = folder / f"{name}.sock"
-    stand_in = StandIn(path)
+    stand_in = StandIn(**(address or {"path": folder / f"{name}.sock"}))
     try:
         with own.started("server-start", "nginx-start"):
-            own.call("nginx-start", LIVE_LISTEN=str(path))
+            own.call("nginx-start", LIVE_LISTEN=stand_in.address)
             yield Edge(own.attach(), stand_in)
     finally:
         with contextlib.suppress(OSError):  # a test has closed it
             stand_in.close()
-        path.unlink()
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +122,22 @@ def test_each_event_arrives_while_the_stream_goes_on(edge, clinic):
                 request.channel.sendall(b"data: {\"sequence\":%d}\n\n" % number)
                 stream.until(b"data: {\"sequence\":%d}\n\n" % number)
             assert not stream.head.all("Content-Encoding")
+
+
+def test_the_server_may_listen_on_a_port(stack, folder, clinic):
+    folder.chmod(0o755)
+    for edge in edge_of(stack, folder, "local", path=None):
+        stream, request = edge.open(clinic)
+        with stream:
+            request.channel.sendall(b"data: one\n\n")
+            stream.until(b"data: one\n\n")
+
+
+@pytest.mark.parametrize("address", ["/tmp/a socket", "/tmp/{x}.sock", "somewhere;:9000"])
+def test_an_address_that_nginx_would_interpret_is_refused(stack, folder, address):
+    own = Stack(folder / "own", DATABASE_URL=stack.settings["DATABASE_URL"], LIVE_LISTEN=address)
+    with pytest.raises(AssertionError, match="LIVE_LISTEN: nginx cannot reach"):
+        own.call("nginx-start")
 
 
 def test_over_http2_each_event_arrives_while_the_stream_goes_on(edge, clinic):

@@ -41,11 +41,17 @@ class StandIn:
     It answers a WebSocket or an event stream, and leaves the connection to the test.
     """
 
-    def __init__(self, path):
+    def __init__(self, path=None):
+        """Listens on a free port without a path."""
         self.requests = queue.Queue()
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(path))
-        os.chmod(path, 0o666)
+        if path is None:
+            self.listener = socket.create_server(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        else:
+            self.address = str(path)
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(self.address)
+            os.chmod(path, 0o666)
         self.listener.listen(64)
         self.channels = []
         threading.Thread(target=self.serve, daemon=True).start()
