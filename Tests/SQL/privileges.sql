@@ -29,6 +29,9 @@ SELECT results_eq(
         'public.patient_reengagement_master_view: SELECT',
         'public.patients: ',
         'public.reengagement_performance_view: SELECT',
+        're.alert_acknowledgement: SELECT',
+        're.alert_acknowledgement_number_seq: ',
+        're.announcement: SELECT',
         're.attempt: SELECT',
         're.audit: ',
         're.audit_YYYY_MM: ',
@@ -37,9 +40,11 @@ SELECT results_eq(
         're.audit_seal: ',
         're.clock: SELECT',
         're.contact_span: SELECT',
+        're.digest_sent: ',
         're.foundation: SELECT',
         're.migration: ',
         're.missed_appointment: SELECT',
+        're.notice: SELECT',
         're.organization_state: SELECT',
         're.outreach_day: SELECT',
         're.past_appointment: SELECT',
@@ -49,7 +54,11 @@ SELECT results_eq(
         're.patient_state: SELECT',
         're.pending_change: SELECT',
         're.risk_day: SELECT',
-        're.status: SELECT']) v $$,
+        're.sender_state: ',
+        're.setting: INSERT SELECT UPDATE',
+        're.status: SELECT',
+        're.told_patient: ',
+        're.webhook: INSERT SELECT UPDATE']) v $$,
     'tables and views');
 
 SELECT results_eq(
@@ -95,6 +104,10 @@ SELECT results_eq(
     $$ SELECT v COLLATE "C" FROM unnest(ARRAY[
         're.add_audit_seal(re.audit_seal,re.audit_seal)',
         're.advance(text,integer) definer reengagement_api',
+        're.announce(text,text,text,date,bigint,text[])',
+        're.announce_changes(text,date,text[])',
+        're.announce_clock(text,date)',
+        're.announce_days(text,date,date)',
         're.audit_digests(bigint[],bigint,bigint)',
         're.audit_entry_digest(re.audit)',
         're.audit_faults()',
@@ -108,6 +121,7 @@ SELECT results_eq(
         're.count_patients(text,re.signed_state[])',
         're.count_risk_days(text,re.signed_state[])',
         're.drop_audit_before(date,boolean)',
+        're.drop_old_notices(text)',
         're.forget_attempts_of_organization() definer',
         're.forget_attempts_of_patient() definer',
         're.guard_audit_partition(regclass)',
@@ -117,6 +131,7 @@ SELECT results_eq(
         're.make_audit_partition(text,regclass,timestamp with time zone,timestamp with time zone)',
         're.make_audit_partitions() definer reengagement_api',
         're.make_rest_of_audit()',
+        're.mark_changed_alert_acknowledgement() definer',
         're.mark_changed_appointments() definer',
         're.mark_changed_conversations() definer',
         're.mark_changed_organizations() definer',
@@ -131,17 +146,22 @@ SELECT results_eq(
         're.mark_replicated_row() definer',
         're.move_audit_rest()',
         're.note_dropped_audit(date[],bigint)',
-        're.organizations_due(integer,text[]) definer reengagement_api',
+        're.organizations_due(integer,text[],text[]) definer reengagement_api',
+        're.present_day(text)',
         're.prove_audit() reengagement_api',
         're.record_access(double precision[],integer[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],boolean[],text[],text[]) definer reengagement_api',
         're.record_advance(text,text,numeric,text)',
         're.record_attempt(text,text,uuid,jsonb,text,text,text,text,text,text,text) definer reengagement_api',
+        're.record_setting(text,integer,text,text,jsonb,text,text,text,text,text,text,text) definer reengagement_api',
         're.refresh(text,text[])',
         're.refresh_in_time(text) definer reengagement_api',
         're.refresh_on_read(text) reengagement_api',
         're.refuse_audit_change()',
+        're.restart_webhook(text,text,text) reengagement_api',
         're.seal_audit(interval) definer reengagement_api',
-        're.search(text,text,text,date[],date[],integer) definer reengagement_api'
+        're.search(text,text,text,date[],date[],integer) definer reengagement_api',
+        're.skip_notices()',
+        're.webhook_refusal(text,boolean) reengagement_api'
         ]) v $$,
     'the other functions');
 
@@ -168,7 +188,10 @@ SELECT results_eq(
         'reengagement_definer public.organizations: SELECT',
         'reengagement_definer public.outreach_log: SELECT',
         'reengagement_definer public.patients: SELECT',
+        'reengagement_definer re.alert_acknowledgement: SELECT',
+        'reengagement_definer re.announcement: DELETE INSERT SELECT UPDATE',
         'reengagement_definer re.audit: SELECT',
+        'reengagement_definer re.notice: DELETE INSERT SELECT UPDATE',
         'reengagement_definer re.organization_state: SELECT UPDATE',
         'reengagement_definer re.outreach_day: DELETE INSERT SELECT UPDATE',
         'reengagement_definer re.patient_count: DELETE INSERT SELECT UPDATE',
@@ -176,6 +199,7 @@ SELECT results_eq(
         'reengagement_definer re.patient_state: DELETE INSERT SELECT UPDATE',
         'reengagement_definer re.pending_change: DELETE SELECT',
         'reengagement_definer re.risk_day: DELETE INSERT SELECT UPDATE',
+        'reengagement_definer re.told_patient: DELETE INSERT SELECT UPDATE',
         'reengagement_marker re.audit: INSERT',
         'reengagement_marker re.audit_refused_entry: INSERT',
         'reengagement_marker re.organization_state: INSERT',
@@ -194,6 +218,7 @@ SELECT results_eq(
         'reengagement_marker check_replicated_time_zone',
         'reengagement_marker check_updated_time_zones',
         'reengagement_marker keep_refused_entry',
+        'reengagement_marker mark_changed_alert_acknowledgement',
         'reengagement_marker mark_changed_appointments',
         'reengagement_marker mark_changed_conversations',
         'reengagement_marker mark_changed_organizations',
@@ -207,6 +232,7 @@ SELECT results_eq(
         'reengagement_marker mark_replicated_row',
         'reengagement_marker record_access',
         'reengagement_marker record_attempt',
+        'reengagement_marker record_setting',
         'reengagement_scheduler mark_everything',
         'reengagement_scheduler organizations_due',
         'reengagement_searcher search',
@@ -220,7 +246,7 @@ SELECT is_empty($$ SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace 
     AND NOT 'search_path=pg_catalog, pg_temp' = ANY (proconfig) $$, 'every SECURITY DEFINER function has a fixed search_path');
 SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 're'::regnamespace
         AND c.relkind IN ('r', 'p')
-        AND c.relname NOT IN ('migration', 'foundation', 'audit_refused_entry', 'audit_seal')
+        AND c.relname NOT IN ('migration', 'foundation', 'audit_refused_entry', 'audit_seal', 'sender_state')
     AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'one_organization') $$, 'every derived table has the policy');
 
 -- The views and their owner.
@@ -239,7 +265,7 @@ SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_attribut
     'folded_email folded_name last_contact_day organization_id patient_id phone_digits risk_group', 'the search role reads only the searched columns of a state');
 SELECT is((SELECT string_agg(p.polrelid::regclass || ' ' || p.polname, ', ' ORDER BY p.polname) FROM pg_policy p
     WHERE p.polroles <> '{0}' OR pg_get_expr(p.polqual, p.polrelid) !~ 'reengagement.organization'),
-    're.patient_search every_piece, re.migration everybody, re.foundation everything, re.audit_refused_entry nobody_bound, re.audit_seal nobody_bound',
+    're.patient_search every_piece, re.migration everybody, re.foundation everything, re.audit_refused_entry nobody_bound, re.audit_seal nobody_bound, re.sender_state nobody_bound',
     'all policies are those of the bound organization, except for the search index and the tables without an organization');
 SELECT is((SELECT string_agg(a.privilege_type, ' ') FROM pg_database d CROSS JOIN LATERAL aclexplode(d.datacl) a
     WHERE d.datname = current_database() AND a.grantee = 0), NULL, 'PUBLIC has no privilege on the database');
