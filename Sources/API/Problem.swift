@@ -47,6 +47,12 @@ extension Problem {
     public static let noRoute = Problem(.noSuchRoute, "There is nothing at this path; /openapi.json lists every path.")
     static let noPatient = Problem(.noSuchPatient, "This organization has no such patient, or the patient is archived.")
 
+    /// - Parameter since: the day since which the patient is critical. Nil if the patient is not critical.
+    static func alertOver(since: String?) -> Problem {
+        let state = since.map { "is critical since \($0), and not since the day that was sent" } ?? "is not critical any more"
+        return Problem(.alertOver, "The patient \(state); request alerts again.")
+    }
+
     static func methodNotAllowed(_ allowed: String) -> Problem {
         Problem(.methodNotAllowed, "This path answers \(allowed).", headers: [Header("Allow", allowed)])
     }

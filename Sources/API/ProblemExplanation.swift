@@ -118,6 +118,11 @@ extension ProblemKind {
             .init(
                 409, "The number is taken", "Another organization sends SMS from this number.",
                 "Use a number of this organization's own.")
+        case .alertOver:
+            .init(
+                409, "The alert is over",
+                "The patient has been critical since another day than the request names, or is not critical any more.",
+                "Request alerts again. An alert is identified by the patient and critical_since.")
         case .bodyTooLarge:
             .init(
                 413, "The body is too large", "The body is larger than 64 KiB.",

@@ -22,14 +22,14 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case notAnAdministrator = "not-an-administrator"
     case notFromOutside = "not-from-outside"
     case httpsRequired = "https-required"
-    // 404, 405
+    // 404, 405, 409
     case noSuchRoute = "no-such-route"
     case noSuchPatient = "no-such-patient"
     case methodNotAllowed = "method-not-allowed"
-    // 409
     case noWebhook = "no-webhook"
     case webhookKeysMissing = "webhook-keys-missing"
     case smsNumberTaken = "sms-number-taken"
+    case alertOver = "alert-over"
     // 413, 415
     case bodyTooLarge = "body-too-large"
     case contentTypeNotJSON = "content-type-not-json"
