@@ -105,6 +105,11 @@ extension ProblemKind {
             .init(
                 405, "Method not allowed", "The path exists, but does not support this method.",
                 "Use a method that the header Allow lists.")
+        case .alertOver:
+            .init(
+                409, "The alert is over",
+                "The patient has been critical since another day than the request names, or is not critical any more.",
+                "Request alerts again. An alert is identified by the patient and critical_since.")
         case .noWebhook:
             .init(
                 409, "No webhook", "The settings of the organization name no URL of a webhook.",
@@ -118,11 +123,6 @@ extension ProblemKind {
             .init(
                 409, "The number is taken", "Another organization sends SMS from this number.",
                 "Use a number of this organization's own.")
-        case .alertOver:
-            .init(
-                409, "The alert is over",
-                "The patient has been critical since another day than the request names, or is not critical any more.",
-                "Request alerts again. An alert is identified by the patient and critical_since.")
         case .bodyTooLarge:
             .init(
                 413, "The body is too large", "The body is larger than 64 KiB.",

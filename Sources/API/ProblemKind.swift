@@ -26,10 +26,10 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case noSuchRoute = "no-such-route"
     case noSuchPatient = "no-such-patient"
     case methodNotAllowed = "method-not-allowed"
+    case alertOver = "alert-over"
     case noWebhook = "no-webhook"
     case webhookKeysMissing = "webhook-keys-missing"
     case smsNumberTaken = "sms-number-taken"
-    case alertOver = "alert-over"
     // 413, 415
     case bodyTooLarge = "body-too-large"
     case contentTypeNotJSON = "content-type-not-json"
