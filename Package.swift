@@ -38,7 +38,8 @@ let package = Package(
         .target(
             name: "JWT",
             dependencies: [
-                "Addresses", "Cache", "Digest", "Files", "JSON", "Text", "Threads", "CJWT", "COpenSSL", "CCurl", logging,
+                "Addresses", "Cache", "Digest", "Files", "JSON", "Text", "Threads", "CJWT", "COpenSSL", "CCurl",
+                logging,
             ],
             swiftSettings: floor),
         .target(name: "Webhook", dependencies: ["Addresses", "Digest", "Files", "JSON"], swiftSettings: floor),
@@ -48,7 +49,8 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "API", "Cache", "CSystem", "Digest", "FastCGI", "JSON", "JWT", "PostgreSQL", "Text", "Threads", "Webhook",
+                "API", "Cache", "CSystem", "Digest", "FastCGI", "JSON", "JWT", "PostgreSQL", "Text", "Threads",
+                "Webhook",
                 logging,
             ],
             swiftSettings: floor),

@@ -8,7 +8,8 @@ import Testing
 struct AdministratorPipelineTests {
     private static let base = "/api/v1/reengagement/org_1/settings"
 
-    private func ask(_ method: String, _ path: String = "", role: String?, _ claims: [String: Any?] = [:]) throws -> Ask {
+    private func ask(_ method: String, _ path: String = "", role: String?, _ claims: [String: Any?] = [:]) throws -> Ask
+    {
         let token = try SigningKey.shared.get().token(claims.merging(["org_role": role]) { $1 })
         return Ask(method: method, target: Self.base + path, authorization: "Bearer " + token)
     }
@@ -75,7 +76,9 @@ struct AdministratorPipelineTests {
         }
     }
 
-    @Test("Reading the settings tells the database whether an administrator asks", arguments: ["org:admin", "org:member"])
+    @Test(
+        "Reading the settings tells the database whether an administrator asks",
+        arguments: ["org:admin", "org:member"])
     func reading(role: String) throws {
         let harness = try Harness { query throws(PostgreSQLError) in
             try query.result { column, _ in column == "updated_by" ? query.parameters[1] : nil }
