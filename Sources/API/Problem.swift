@@ -47,6 +47,12 @@ extension Problem {
     public static let noRoute = Problem(.noSuchRoute, "There is nothing at this path; /openapi.json lists every path.")
     static let noPatient = Problem(.noSuchPatient, "This organization has no such patient, or the patient is archived.")
 
+    /// - Parameter since: the day since which the patient is critical. Nil if the patient is not critical.
+    static func alertOver(since: String?) -> Problem {
+        let state = since.map { "is critical since \($0), and not since the day that was sent" } ?? "is not critical any more"
+        return Problem(.alertOver, "The patient \(state); request alerts again.")
+    }
+
     static func methodNotAllowed(_ allowed: String) -> Problem {
         Problem(.methodNotAllowed, "This path answers \(allowed).", headers: [Header("Allow", allowed)])
     }
@@ -67,6 +73,16 @@ extension Problem {
     public static let noActiveOrganization = Problem(
         .noActiveOrganization,
         "The token names no active organization; choose one in Clerk and send the new token.")
+
+    public static let notAnAdministrator = Problem(
+        .notAnAdministrator,
+        "Only an administrator of the organization may do this; the token's role in it is not one of theirs.")
+
+    static let noWebhook = Problem(.noWebhook, "The settings of this organization name no URL of a webhook.")
+    static let webhookKeysMissing = Problem(
+        .webhookKeysMissing, "This server has no keys to sign webhooks with; its operator has to set SECRETS_KEY_FILE.")
+    static let smsNumberTaken = Problem(
+        .smsNumberTaken, "The number in sending.sms_from is that of another organization.")
 
     public static let notJSONType = Problem(.contentTypeNotJSON, "Send the body as Content-Type: application/json.")
 
@@ -94,6 +110,13 @@ extension Problem {
     public static func tooManyRequests(retryAfter seconds: Int) -> Problem {
         Problem(
             .rateLimited, "Too many requests for this user; wait \(seconds) s.",
+            headers: [Header("Retry-After", String(seconds))])
+    }
+
+    public static func tooManyOfOrganization(_ limit: OrganizationLimit, retryAfter seconds: Int) -> Problem {
+        Problem(
+            .organizationRateLimited,
+            "This organization has done this \(limit.most) times in \(limit.period.components.seconds) s; wait \(seconds) s.",
             headers: [Header("Retry-After", String(seconds))])
     }
 
