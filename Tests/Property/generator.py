@@ -142,7 +142,8 @@ class Generator(Writes):
         return wanted.page(r.choice((1, 2, 10, 200)), place)
 
     def alerts(self):
-        return [Alerts(clinic.id) for clinic in self.random.sample(self.clinics, len(self.clinics))]
+        r = self.random
+        return [Alerts(clinic.id, r.choice((1_000_000, 1_000_000, 1_000_000, 1, 2, 7))) for clinic in r.sample(self.clinics, len(self.clinics))]
 
     def refresh_of_all(self, clinic):
         """Yields a transaction that deletes all patients and inserts them again, as a nightly import does."""

@@ -15,7 +15,7 @@ from steps import Question
 CRITICAL = 45
 MOST_SINGLE = 20
 SKIPPED = 1_000_000
-EVERYBODY_AT_ONCE = 1_000_000
+PORTIONS = 10_000
 # The state before and after a refresh. `built` is false during the first build and during a rebuild.
 STATE = """SELECT announcement.announced_day, announcement.sequence, announcement.baseline, state.generation,
         state.building_after IS NULL AS built, (extract(epoch FROM re.now()) * 1000000)::bigint AS now,
@@ -171,7 +171,7 @@ class Notices:
                 self.fail(organization, "notices of a step", f"{number} of {key}", "at most 20, or one of many")
         return new
 
-    def check(self, organization):
+    def check(self, organization, most):
         """Refreshes everything, and compares the notices with the patients who are critical now.
 
         Returns whether the derived rows are current. They are not if the organization has never existed.
@@ -183,17 +183,18 @@ class Notices:
         known = self.known[organization]
         is_known = (known.state is not None and not unobserved
                     and (known.state.generation, known.state.announced) == (before.generation, before.announced))
-        remaining, steps = True, 0
-        while remaining and steps < 100:
-            first, steps = known.sequence, steps + 1
-            remaining = self.advance(organization, EVERYBODY_AT_ONCE)
+        first, steps = known.sequence, 1
+        while self.advance(organization, most) and steps < PORTIONS:
+            steps += 1
         after = self.state(organization)
         if not self.sessions.reader.execute_prepared("is_current", "SELECT re.is_current($1)", "(text)", (organization,))[0][0]:
             return False
         days = self.patients(organization, after)
-        if is_known and steps == 1:
-            new = [notice for notice in self.notices(organization) if notice.sequence > first]
-            self.require(organization, "notices", told_by(new), expected(known.state, known.days, after.today, days))
+        new = [notice for notice in self.notices(organization) if notice.sequence > first]
+        # In several portions, each has its own limit.
+        if is_known and (steps == 1 or all(notice.patient for notice in new)):
+            wanted = expected(known.state, known.days, after.today, days, MOST_SINGLE if steps == 1 else PORTIONS)
+            self.require(organization, "notices", told_by(new), wanted)
         self.sum(organization, known, after, days)
         known.state, known.days = after, days
         return True
@@ -220,8 +221,8 @@ class Notices:
         known.told = critical
 
 
-def expected(before, days_before, today, days):
-    """Returns the notices of one step: from a state that was current, to the one with these last contact days on `today`."""
+def expected(before, days_before, today, days, most_single):
+    """Returns the notices that one refresh of everybody writes: from a state that was current, to the one with these last contact days on `today`."""
     line = before.announced
     told = {patient for patient, day in days_before.items() if day <= line - CRITICAL}
     notices = Counter()
@@ -229,16 +230,17 @@ def expected(before, days_before, today, days):
         line = today
         gone = {patient for patient in told if days_before[patient] > line - CRITICAL}
         told -= gone
-        notices += told_of("resolved", "clock", line, gone)
+        notices += told_of(most_single, "resolved", "clock", line, gone)
     due = {patient for patient, day in days.items() if day <= line - CRITICAL}
-    notices += told_of("critical", "change", line, due - told) + told_of("resolved", "change", line, told - due)
+    notices += told_of(most_single, "critical", "change", line, due - told)
+    notices += told_of(most_single, "resolved", "change", line, told - due)
     for day in range(line + 1, today + 1):
-        notices += told_of("critical", "time", day, {patient for patient, last in days.items() if last == day - CRITICAL})
+        notices += told_of(most_single, "critical", "time", day, {patient for patient, last in days.items() if last == day - CRITICAL})
     return dict(notices)
 
 
-def told_of(kind, cause, day, patients):
-    if len(patients) > MOST_SINGLE:
+def told_of(most_single, kind, cause, day, patients):
+    if len(patients) > most_single:
         return Counter({(kind, cause, day, None, len(patients)): 1})
     return Counter({(kind, cause, day, patient, 1): 1 for patient in patients})
 

@@ -51,7 +51,7 @@ class Player:
         return self.notices.advance(step.organization, step.most)
 
     def alerts(self, step):
-        self.acknowledgements.check(step.organization, self.notices.check(step.organization))
+        self.acknowledgements.check(step.organization, self.notices.check(step.organization, step.most))
 
     def failure(self, step):
         """Returns the step's error, or None."""

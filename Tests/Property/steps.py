@@ -66,9 +66,10 @@ class Check(NamedTuple):
 class Alerts(NamedTuple):
     """A refresh of everything, and a comparison of the notices and the acknowledgements with the contract's rules."""
     organization: str
+    most: int = 1_000_000
 
     def __str__(self):
-        return f"-- refresh {self.organization}, and compare its notices and acknowledgements"
+        return f"-- refresh {self.organization} in portions of {self.most}, and compare its notices and acknowledgements"
 
 
 class Question(NamedTuple):
