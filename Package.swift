@@ -42,7 +42,8 @@ let package = Package(
         .target(
             name: "JWT",
             dependencies: [
-                "Addresses", "Cache", "Digest", "Files", "JSON", "Text", "Threads", "CJWT", "COpenSSL", "CCurl", logging,
+                "Addresses", "Cache", "Digest", "Files", "JSON", "Text", "Threads", "CJWT", "COpenSSL", "CCurl",
+                logging,
             ],
             swiftSettings: floor),
         .target(name: "Webhook", dependencies: ["Addresses", "Digest", "Files", "JSON"], swiftSettings: floor),

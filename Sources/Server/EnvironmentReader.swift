@@ -138,7 +138,7 @@ struct EnvironmentReader {
     mutating func adminRoles() -> [String] {
         let roles = list("ADMIN_ROLES") ?? ["admin"]
         if let index = roles.firstIndex(where: { $0.hasPrefix("org:") }) {
-            reject("ADMIN_ROLES", "has an item, number \(index + 1), that begins with org:; it lists roles without that")
+            reject("ADMIN_ROLES", "has an item, number \(index + 1), that begins with org:; roles are listed without")
         }
         return roles
     }
