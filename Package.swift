@@ -30,20 +30,26 @@ let package = Package(
         .target(name: "Threads", swiftSettings: floor),
         .target(name: "Cache", swiftSettings: floor),
         .target(name: "Digest", dependencies: ["COpenSSL", "Text"], swiftSettings: floor),
+        .target(name: "Addresses", dependencies: ["CCurl"], swiftSettings: floor),
+        .target(name: "Files", swiftSettings: floor),
         .target(name: "JSON", dependencies: ["Text"], swiftSettings: floor),
         .target(name: "FastCGI", dependencies: ["CFastCGI", "CSystem", "Text", "Threads"], swiftSettings: floor),
         .target(name: "PostgreSQL", dependencies: ["CPostgreSQL", "Threads"], swiftSettings: floor),
         .target(
             name: "JWT",
-            dependencies: ["Cache", "Digest", "JSON", "Text", "Threads", "CJWT", "COpenSSL", "CCurl", logging],
+            dependencies: [
+                "Addresses", "Cache", "Digest", "Files", "JSON", "Text", "Threads", "CJWT", "COpenSSL", "CCurl", logging,
+            ],
             swiftSettings: floor),
+        .target(name: "Webhook", dependencies: ["Addresses", "Digest", "Files", "JSON"], swiftSettings: floor),
         .target(
-            name: "API", dependencies: ["Digest", "JSON", "PostgreSQL", "Text"],
+            name: "API", dependencies: ["Digest", "JSON", "PostgreSQL", "Text", "Webhook"],
             resources: [.embedInCode("openapi.json")], swiftSettings: floor),
         .target(
             name: "Server",
             dependencies: [
-                "API", "Cache", "CSystem", "Digest", "FastCGI", "JSON", "JWT", "PostgreSQL", "Text", "Threads", logging,
+                "API", "Cache", "CSystem", "Digest", "FastCGI", "JSON", "JWT", "PostgreSQL", "Text", "Threads", "Webhook",
+                logging,
             ],
             swiftSettings: floor),
         .executableTarget(
@@ -57,9 +63,11 @@ let package = Package(
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
         .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "Threads"]),
         .testTarget(name: "PostgreSQLTests", dependencies: ["PostgreSQL", "Threads"]),
-        .testTarget(name: "JWTTests", dependencies: ["JWT", "JSON", "COpenSSL"]),
-        .testTarget(name: "APITests", dependencies: ["API", "JSON", "PostgreSQL"]),
-        .testTarget(name: "ServerTests", dependencies: ["Server", "API", "JWT", "PostgreSQL", "Threads", logging]),
+        .testTarget(name: "JWTTests", dependencies: ["JWT", "Files", "JSON", "COpenSSL"]),
+        .testTarget(name: "WebhookTests", dependencies: ["Webhook", "Addresses", "JSON"]),
+        .testTarget(name: "APITests", dependencies: ["API", "JSON", "PostgreSQL", "Webhook"]),
+        .testTarget(
+            name: "ServerTests", dependencies: ["Server", "API", "JWT", "PostgreSQL", "Threads", "Webhook", logging]),
     ],
     swiftLanguageModes: [.v6]
 )

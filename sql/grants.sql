@@ -27,7 +27,7 @@ BEGIN
                     'mark_changed_organizations',
                     'mark_changed_patients', 'mark_changed_appointments', 'mark_changed_conversations',
                     'mark_changed_outreach_log', 'mark_changed_alert_acknowledgement', 'mark_replicated_patient', 'mark_replicated_row',
-                    'mark_replicated_organization', 'record_access', 'record_attempt', 'keep_refused_entry',
+                    'mark_replicated_organization', 'record_access', 'record_attempt', 'record_setting', 'keep_refused_entry',
                     'check_inserted_time_zones', 'check_updated_time_zones',
                     'check_replicated_time_zone']),
                 ('reengagement_scheduler', ARRAY['mark_everything', 'organizations_due']),
@@ -40,7 +40,7 @@ BEGIN
                 regexp_replace(function.proname, '^(plain|flat)_', '') = ANY (
                     endpoints || ARRAY['advance', 'refresh_on_read', 'refresh_in_time', 'catch_up', 'organizations_due',
                         'record_access', 'record_attempt', 'keep_refused_entry', 'prove_audit', 'make_audit_partitions', 'audit_rest_entries',
-                        'seal_audit', 'search']) AS for_server
+                        'seal_audit', 'search', 'record_setting', 'restart_webhook', 'webhook_refusal']) AS for_server
             FROM pg_proc function
             WHERE function.pronamespace = 're'::regnamespace AND (function.provolatile = 'v' OR function.prosecdef
                 OR function.proname IN ('audit_entry_digest', 'audit_seal_digest', 'audit_digests', 'last_audit_seal',
@@ -70,7 +70,11 @@ BEGIN
                 ('reengagement_definer', 're.audit', 'SELECT'),
                 ('reengagement_scheduler', 're.pending_change', 'SELECT, INSERT'),
                 ('reengagement_scheduler', 're.organization_state', 'SELECT'),
-                ('reengagement_searcher', 're.patient_search', 'SELECT')
+                ('reengagement_searcher', 're.patient_search', 'SELECT'),
+                -- Of the bound organization (endpoints/put_settings.sql).
+                (server_role, 're.announcement', 'SELECT'),
+                (server_role, 're.setting', 'SELECT, INSERT, UPDATE'),
+                (server_role, 're.webhook', 'SELECT, INSERT, UPDATE')
         )
         -- A superuser does not need it. It is revoked below.
         SELECT format('GRANT CREATE ON SCHEMA re, public TO %I', role)
