@@ -46,9 +46,15 @@ let package = Package(
             name: "API", dependencies: ["Digest", "JSON", "PostgreSQL", "Text", "Webhook"],
             resources: [.embedInCode("openapi.json")], swiftSettings: floor),
         .target(
+            name: "Delivery",
+            dependencies: [
+                "Addresses", "CCurl", "Digest", "JSON", "PostgreSQL", "Text", "Threads", "Webhook", logging,
+            ],
+            swiftSettings: floor),
+        .target(
             name: "Server",
             dependencies: [
-                "API", "Cache", "CSystem", "Digest", "FastCGI", "JSON", "JWT", "PostgreSQL", "Text", "Threads", "Webhook",
+                "API", "Cache", "CSystem", "Delivery", "Digest", "Files", "FastCGI", "JSON", "JWT", "PostgreSQL", "Text", "Threads", "Webhook",
                 logging,
             ],
             swiftSettings: floor),
@@ -66,6 +72,7 @@ let package = Package(
         .testTarget(name: "JWTTests", dependencies: ["JWT", "Files", "JSON", "COpenSSL"]),
         .testTarget(name: "WebhookTests", dependencies: ["Webhook", "Addresses", "JSON"]),
         .testTarget(name: "APITests", dependencies: ["API", "JSON", "PostgreSQL", "Webhook"]),
+        .testTarget(name: "DeliveryTests", dependencies: ["Delivery", "JSON", "Webhook"]),
         .testTarget(
             name: "ServerTests", dependencies: ["Server", "API", "JWT", "PostgreSQL", "Threads", "Webhook", logging]),
     ],

@@ -30,7 +30,9 @@ BEGIN
                     'mark_replicated_organization', 'record_access', 'record_attempt', 'record_setting', 'keep_refused_entry',
                     'check_inserted_time_zones', 'check_updated_time_zones',
                     'check_replicated_time_zone']),
-                ('reengagement_scheduler', ARRAY['mark_everything', 'organizations_due']),
+                ('reengagement_scheduler', ARRAY['mark_everything', 'organizations_due', 'claim_webhooks', 'record_webhook',
+                    'release_webhook', 'claim_pings', 'record_ping', 'webhooks_to_advance', 'claim_digests',
+                    'record_digest', 'end_digests', 'count_sent', 'report_sender', 'sender_figures']),
                 ('reengagement_searcher', ARRAY['search'])
             ) AS owned(owner, names) ON function.proname = ANY (owned.names)
             WHERE function.pronamespace = 're'::regnamespace
@@ -40,7 +42,9 @@ BEGIN
                 regexp_replace(function.proname, '^(plain|flat)_', '') = ANY (
                     endpoints || ARRAY['advance', 'refresh_on_read', 'refresh_in_time', 'catch_up', 'organizations_due',
                         'record_access', 'record_attempt', 'keep_refused_entry', 'prove_audit', 'make_audit_partitions', 'audit_rest_entries',
-                        'seal_audit', 'search', 'record_setting', 'restart_webhook', 'webhook_refusal']) AS for_server
+                        'seal_audit', 'search', 'record_setting', 'restart_webhook', 'webhook_refusal', 'claim_webhooks', 'record_webhook', 'release_webhook', 'claim_pings',
+                        'record_ping', 'webhooks_to_advance', 'claim_digests', 'record_digest', 'digest_numbers',
+                        'report_sender', 'sender_figures']) AS for_server
             FROM pg_proc function
             WHERE function.pronamespace = 're'::regnamespace AND (function.provolatile = 'v' OR function.prosecdef
                 OR function.proname IN ('audit_entry_digest', 'audit_seal_digest', 'audit_digests', 'last_audit_seal',
@@ -71,6 +75,14 @@ BEGIN
                 ('reengagement_scheduler', 're.pending_change', 'SELECT, INSERT'),
                 ('reengagement_scheduler', 're.organization_state', 'SELECT'),
                 ('reengagement_searcher', 're.patient_search', 'SELECT'),
+                -- For the senders (../delivery).
+                ('reengagement_scheduler', 're.announcement', 'SELECT'),
+                ('reengagement_scheduler', 're.notice', 'SELECT'),
+                ('reengagement_scheduler', 're.setting', 'SELECT'),
+                ('reengagement_scheduler', 're.webhook', 'SELECT, UPDATE'),
+                ('reengagement_scheduler', 're.digest_sent', 'SELECT, INSERT, UPDATE'),
+                ('reengagement_scheduler', 're.sender_state', 'SELECT, INSERT, UPDATE, DELETE'),
+                ('reengagement_scheduler', 're.sender_total', 'SELECT, UPDATE'),
                 -- Of the bound organization (endpoints/put_settings.sql).
                 (server_role, 're.announcement', 'SELECT'),
                 (server_role, 're.setting', 'SELECT, INSERT, UPDATE'),

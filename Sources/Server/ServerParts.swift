@@ -71,7 +71,7 @@ struct ServerParts: Sendable {
         }
     }
 
-    private static func startSettingsWatch(_ pool: ConnectionPool, _ logger: Logger) throws -> SettingsWatch {
+    static func startSettingsWatch(_ pool: ConnectionPool, _ logger: Logger) throws -> SettingsWatch {
         let watch = SettingsWatch(
             database: { (query) throws(PostgreSQLError) in try pool.run(query, organization: "") },
             renew: { pool.renew() }, logger: logger)
@@ -79,7 +79,7 @@ struct ServerParts: Sendable {
         return watch
     }
 
-    private static func startLoginWatch(
+    static func startLoginWatch(
         _ pool: ConnectionPool, _ policy: DatabaseLogin, _ logger: Logger
     ) throws -> FoundationWatch {
         let watch = FoundationWatch(
