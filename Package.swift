@@ -43,7 +43,7 @@ let package = Package(
             swiftSettings: floor),
         .target(name: "Webhook", dependencies: ["Addresses", "Digest", "Files", "JSON"], swiftSettings: floor),
         .target(
-            name: "API", dependencies: ["Digest", "JSON", "PostgreSQL", "Text", "Webhook"],
+            name: "API", dependencies: ["Addresses", "Digest", "JSON", "PostgreSQL", "Text", "Webhook"],
             resources: [.embedInCode("openapi.json")], swiftSettings: floor),
         .target(
             name: "Delivery",

@@ -84,7 +84,6 @@ BEGIN
                 ('reengagement_scheduler', 're.sender_state', 'SELECT, INSERT, UPDATE, DELETE'),
                 ('reengagement_scheduler', 're.sender_total', 'SELECT, UPDATE'),
                 -- Of the bound organization (endpoints/put_settings.sql).
-                (server_role, 're.announcement', 'SELECT'),
                 (server_role, 're.setting', 'SELECT, INSERT, UPDATE'),
                 (server_role, 're.webhook', 'SELECT, INSERT, UPDATE')
         )

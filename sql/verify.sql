@@ -91,7 +91,8 @@ BEGIN
             WITH kept AS (
                 SELECT state.patient_id::text, state.risk_group, state.last_contact_day, state.contact_days,
                     state.missed_days, state.attempts, state.valid_from, state.valid_until, state.day_from,
-                    state.day_until, state.folded_name, state.folded_email, state.phone_digits,
+                    state.day_until, state.folded_name, state.folded_email, state.phone_digits, state.acknowledged_by,
+                    state.acknowledged_at, state.acknowledged_until, state.acknowledgement_note,
                     coalesce((SELECT search.pieces FROM re.patient_search search
                         WHERE search.organization_id = organization AND search.patient_id = state.patient_id), '{}')
                         AS pieces
@@ -100,7 +101,8 @@ BEGIN
             ), fresh AS (
                 SELECT state.patient_id::text, state.risk_group, state.last_contact_day, state.contact_days,
                     state.missed_days, state.attempts, state.valid_from, state.valid_until, state.day_from,
-                    state.day_until, state.folded_name, state.folded_email, state.phone_digits, state.pieces
+                    state.day_until, state.folded_name, state.folded_email, state.phone_digits, state.acknowledged_by,
+                    state.acknowledged_at, state.acknowledged_until, state.acknowledgement_note, state.pieces
                 FROM re.fresh_state(organization, patients) state
             )
             SELECT 'state kept: ' || state::text FROM (TABLE kept EXCEPT TABLE fresh) state
@@ -139,7 +141,9 @@ BEGIN
             FROM re.attempt WHERE attempt.organization_id = organization
         ), member AS MATERIALIZED (
             SELECT master.last_contact_day, re.risk_group(master.next_scheduled_appointment IS NOT NULL,
-                master.engagement_status, master.missed_appointments_last_90d) AS risk_group
+                master.engagement_status, master.missed_appointments_last_90d) AS risk_group,
+                EXISTS (SELECT FROM re.acknowledgement(organization, master.patient_id,
+                    master.last_contact_day + re.critical_risk_days())) AS is_acknowledged
             FROM public.patient_reengagement_master_view master WHERE master.organization_id = organization
         ), threshold(days, reached, ended, change) AS (
             -- A span counts in a column from its day on. Its end takes it out again, or counts as a return.
@@ -151,6 +155,11 @@ BEGIN
             UNION ALL
             SELECT format('patient_count %s -infinity', member.risk_group), count(*)
             FROM member GROUP BY member.risk_group
+            UNION ALL
+            SELECT format('patient_count %s %s acknowledged', member.risk_group, day), count(*)
+            FROM member CROSS JOIN LATERAL unnest(ARRAY[member.last_contact_day, '-infinity']) AS day
+            WHERE member.is_acknowledged
+            GROUP BY member.risk_group, day
             UNION ALL
             SELECT format('risk_day %s %s', counter.day, counter.kind), counter.number
             FROM span
@@ -182,6 +191,10 @@ BEGIN
             SELECT format('patient_count %s %s', counter.risk_group, counter.last_contact_day), counter.number
             FROM re.patient_count counter WHERE counter.organization_id = organization
             UNION ALL
+            SELECT format('patient_count %s %s acknowledged', counter.risk_group, counter.last_contact_day),
+                counter.acknowledged
+            FROM re.patient_count counter WHERE counter.organization_id = organization
+            UNION ALL
             SELECT format('risk_day %s %s', risk_day.day, counter.kind), counter.number
             FROM re.risk_day
             CROSS JOIN LATERAL (VALUES ('d0', risk_day.d0), ('d7', risk_day.d7), ('d14', risk_day.d14),
@@ -209,6 +222,37 @@ BEGIN
             GROUP BY side.name
         ) total
         WHERE total.kept <> total.counted
+    LOOP
+        PERFORM pg_temp.note(organization, difference);
+    END LOOP;
+END $$;
+
+-- Compares the told patients with those whom the plain view calls critical, and the notices with their number.
+CREATE FUNCTION pg_temp.compare_told(organization text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    difference text;
+BEGIN
+    FOR difference IN
+        WITH told AS (
+            SELECT told.patient_id::text, told.last_contact_day FROM re.told_patient told
+            WHERE told.organization_id = organization
+        ), critical AS (
+            SELECT master.patient_id::text, master.last_contact_day FROM public.patient_reengagement_master_view master
+            WHERE master.organization_id = organization AND master.risk_level = 'critical'
+        )
+        SELECT 'told of: ' || told::text FROM (TABLE told EXCEPT TABLE critical) told
+        UNION ALL
+        SELECT 'not told of: ' || critical::text FROM (TABLE critical EXCEPT TABLE told) critical
+        UNION ALL
+        SELECT format('the notices say %s critical patients, and %s are told of', said.number, told.number)
+        FROM (
+            SELECT announcement.baseline + coalesce((
+                SELECT sum(CASE notice.kind WHEN 'critical' THEN notice.number ELSE -notice.number END)
+                FROM re.notice notice WHERE notice.organization_id = organization), 0) AS number
+            FROM re.announcement announcement WHERE announcement.organization_id = organization
+        ) said
+        CROSS JOIN (SELECT count(*) AS number FROM told) told
+        WHERE said.number <> told.number
     LOOP
         PERFORM pg_temp.note(organization, difference);
     END LOOP;
@@ -264,6 +308,7 @@ BEGIN
     PERFORM pg_temp.walk(organization, tier => wanted) FROM unnest(ARRAY['high', 'medium', 'low']) AS wanted;
     PERFORM pg_temp.compare_states(organization);
     PERFORM pg_temp.compare_counters(organization);
+    PERFORM pg_temp.compare_told(organization);
 END $$;
 
 -- An error in one organization is recorded, and the others are compared. True: there are further pending changes.

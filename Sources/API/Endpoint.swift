@@ -1,4 +1,5 @@
 public import PostgreSQL
+public import Webhook
 
 /// One endpoint's request: a value of this type *is* a validated request.
 ///
@@ -28,6 +29,12 @@ public protocol Endpoint: Sendable {
     static var path: StaticString { get }
     /// True if the query only reads, so that it can run again after the connection broke.
     static var isRepeatable: Bool { get }
+    /// True if only an administrator may call it (definitions.md section 7).
+    static var isForAdministrators: Bool { get }
+    /// How the body is read.
+    static var body: BodyRule { get }
+    /// The limit of an organization. Nil for none.
+    static var organizationLimit: OrganizationLimit? { get }
 
     /// - Throws: ``Problem`` with status 400, 404 or 422.
     init(_ call: Call) throws(Problem)
@@ -64,6 +71,9 @@ public protocol Endpoint: Sendable {
 extension Endpoint {
     public static var method: Method { .get }
     public static var isRepeatable: Bool { true }
+    public static var isForAdministrators: Bool { false }
+    public static var body: BodyRule { method == .get ? .none : .required }
+    public static var organizationLimit: OrganizationLimit? { nil }
     public static func readinessQuery(organization: String) -> Query? {
         isRepeatable ? query(organization: organization, body: "{}") : nil
     }
@@ -88,6 +98,37 @@ extension Endpoint {
 public enum Method: String, Sendable, CaseIterable {
     case get = "GET"
     case post = "POST"
+    case put = "PUT"
+}
+
+/// How the body of a request is read.
+public enum BodyRule: Sendable {
+    /// It is not read.
+    case none
+    /// It is JSON.
+    case required
+    /// No body is defined: an empty one without Content-Type, or JSON. The endpoint gets `{}` for an empty one.
+    case undefined
+}
+
+/// A limit of one organization, which each process counts for itself.
+public struct OrganizationLimit: Sendable {
+    /// The most responses with ``status`` within ``period``.
+    public let most: Int
+    public let period: Duration
+    public let status: Int
+}
+
+/// The settings of the server that concern webhooks.
+public struct WebhookSettings: Sendable {
+    /// The keys that secrets are computed from. Nil without `SECRETS_KEY_FILE`.
+    public let keys: SecretKeys?
+    /// Whether any address and port may be named, with http too.
+    public let allowsPrivate: Bool
+
+    public init(keys: SecretKeys? = nil, allowsPrivate: Bool = false) {
+        (self.keys, self.allowsPrivate) = (keys, allowsPrivate)
+    }
 }
 
 /// The input of an endpoint: an authenticated client may access the organization, and the body has been read.
@@ -101,6 +142,9 @@ public struct Call: Sendable {
     public let body: [UInt8]
     public let idempotencyKey: [UInt8]?
     let repeatedHeaders: [SingleHeader]
+    /// True if the user is an administrator of the organization.
+    public var isAdministrator = false
+    public var webhooks = WebhookSettings()
 
     // Values that an outreach attempt records, as far as they are known.
     public var sessionID: String?

@@ -77,6 +77,11 @@ extension ProblemKind {
                 403, "No active organization", "The token is valid, but names no active organization.",
                 "Have the user choose an organization with setActive({organization}). A token template needs \"org_id\": \"{{org.id}}\"."
             )
+        case .notAnAdministrator:
+            .init(
+                403, "Not an administrator",
+                "The token is valid, but its role in the organization is none of the roles of administrators.",
+                "Ask an administrator of the organization. The operator names the roles in ADMIN_ROLES.")
         case .notFromOutside:
             .init(
                 403, "Not from outside", "This path answers only to the machine that the service runs on.",
@@ -100,6 +105,19 @@ extension ProblemKind {
             .init(
                 405, "Method not allowed", "The path exists, but does not support this method.",
                 "Use a method that the header Allow lists.")
+        case .noWebhook:
+            .init(
+                409, "No webhook", "The settings of the organization name no URL of a webhook.",
+                "Name one first, by PUT settings.")
+        case .webhookKeysMissing:
+            .init(
+                409, "Webhooks are not set up",
+                "The server has no keys, so no receiver could check that a message comes from it.",
+                "The operator names a file with keys in SECRETS_KEY_FILE.")
+        case .smsNumberTaken:
+            .init(
+                409, "The number is taken", "Another organization sends SMS from this number.",
+                "Use a number of this organization's own.")
         case .bodyTooLarge:
             .init(
                 413, "The body is too large", "The body is larger than 64 KiB.",
@@ -132,6 +150,11 @@ extension ProblemKind {
             .init(
                 429, "Too many requests of this user", "One user sends more requests a second than the limit.",
                 "Wait the number of seconds in Retry-After, and ask less often.")
+        case .organizationRateLimited:
+            .init(
+                429, "Too many requests of this organization",
+                "All users of the organization together have done this as often as the limit allows.",
+                "Wait the number of seconds in Retry-After.")
         case .addressRateLimited:
             .init(
                 429, "Too many requests from this address",

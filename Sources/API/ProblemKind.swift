@@ -19,12 +19,17 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     // 403
     case otherOrganization = "other-organization"
     case noActiveOrganization = "no-active-organization"
+    case notAnAdministrator = "not-an-administrator"
     case notFromOutside = "not-from-outside"
     case httpsRequired = "https-required"
     // 404, 405
     case noSuchRoute = "no-such-route"
     case noSuchPatient = "no-such-patient"
     case methodNotAllowed = "method-not-allowed"
+    // 409
+    case noWebhook = "no-webhook"
+    case webhookKeysMissing = "webhook-keys-missing"
+    case smsNumberTaken = "sms-number-taken"
     // 413, 415
     case bodyTooLarge = "body-too-large"
     case contentTypeNotJSON = "content-type-not-json"
@@ -35,6 +40,7 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case idempotencyKeyUsed = "idempotency-key-used"
     // 429
     case rateLimited = "rate-limited"
+    case organizationRateLimited = "organization-rate-limited"
     case addressRateLimited = "address-rate-limited"
     // 500, 503
     case internalError = "internal-error"

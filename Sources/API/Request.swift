@@ -32,6 +32,9 @@ public struct Request: Sendable {
         self.repeatedHeaders = repeatedHeaders
     }
 
+    /// True if the header Content-Type was not sent, or is empty.
+    public var hasNoContentType: Bool { contentType?.isEmpty ?? true && !repeatedHeaders.contains(.contentType) }
+
     /// True if the content type is `application/json`, with any parameters (RFC 9110 section 8.3).
     public var hasJSONBody: Bool {
         contentType.map { isWord(Array($0.utf8).prefix { $0 != UInt8(ascii: ";") }, "application/json") } ?? false

@@ -1,3 +1,4 @@
+public import API
 public import FastCGI
 public import JWT
 public import Logging
@@ -29,6 +30,12 @@ public struct Configuration: Sendable {
     /// The maximum size of the response cache in bytes. 0 disables it.
     public let answerCacheBytes: Int
     public let allowedOrigins: [String]
+    /// The roles of administrators, without `org:`.
+    public let adminRoles: [String]
+    /// The keys for secrets, and whether webhooks may have any address.
+    public let webhooks: WebhookSettings
+    /// The public origin of the service. Nil if it is not set.
+    public let publicURL: String?
     /// Nil if no contact is set.
     public let securityText: SecurityText?
     /// Whether responses are recorded in the audit. It is turned off only for measurements.
@@ -44,6 +51,12 @@ public struct Configuration: Sendable {
     enum Switch: String, CaseIterable {
         case on
         case off
+    }
+
+    /// A variable that allows something.
+    enum Permission: String, CaseIterable {
+        case no = "0"
+        case yes = "1"
     }
 
     /// The socket that the server accepts connections from.
@@ -94,7 +107,13 @@ public struct Configuration: Sendable {
             "ANSWER_CACHE_BYTES", in: 0...Self.largestAnswerCache, default: Self.largestAnswerCache)
         allowedOrigins = reader.origins("CORS_ALLOWED_ORIGINS") ?? []
         auditDailyMegabytes = reader.number("AUDIT_DAILY_MB", in: 1...1_000_000, default: 500)
-        let site = reader.publicURL()
+        adminRoles = reader.adminRoles()
+        webhooks = WebhookSettings(
+            keys: reader.secretKeys(),
+            allowsPrivate: reader.choice("WEBHOOK_ALLOW_PRIVATE", Permission.allCases, default: .no) == .yes)
+        publicURL = reader.publicURL()
+        // RFC 9116, section 2.5.2, requires https.
+        let site = publicURL.flatMap { $0.hasPrefix("https:") ? $0 : nil }
         securityText = reader.securityContact().map { SecurityText(contact: $0, site: site) }
         isAudited = reader.choice("AUDIT", Switch.allCases, default: .on) == .on
         logLevel = reader.choice("LOG_LEVEL", Logger.Level.allCases, default: .info)

@@ -1,6 +1,7 @@
 import FastCGI
 import JWT
 import PostgreSQL
+import Webhook
 
 /// Reads environment variables one by one and collects their errors.
 ///
@@ -111,17 +112,37 @@ struct EnvironmentReader {
         return nil
     }
 
-    /// The public origin of the service. Nil if it is unset or not https.
+    /// The roles of administrators.
+    mutating func adminRoles() -> [String] {
+        let roles = list("ADMIN_ROLES") ?? ["admin"]
+        if let index = roles.firstIndex(where: { $0.hasPrefix("org:") }) {
+            reject("ADMIN_ROLES", "has an item, number \(index + 1), that begins with org:; it lists roles without that")
+        }
+        return roles
+    }
+
+    /// The keys in `SECRETS_KEY_FILE`. Nil if the variable is not set.
+    mutating func secretKeys() -> SecretKeys? {
+        guard let path = value("SECRETS_KEY_FILE") else { return nil }
+        do throws(SecretKeys.Invalid) {
+            return try SecretKeys(file: path)
+        } catch {
+            reject("SECRETS_KEY_FILE", error.text)
+            return nil
+        }
+    }
+
+    /// The public origin of the service. Nil if it is unset.
     mutating func publicURL() -> String? {
         guard let text = value("PUBLIC_URL") else { return nil }
         let example = "it is written without a slash at the end, such as https://api.example.com"
         do throws(OriginError) {
             let origin = try WebOrigin(text)
-            guard origin.scheme != "https" else { return text }
-            guard origin.scheme == "http" && origin.isLoopback else {
+            guard origin.scheme == "https" || origin.scheme == "http" && origin.isLoopback else {
                 reject("PUBLIC_URL", "must be an https address, or an http one of this machine; \(example)")
                 return nil
             }
+            return text
         } catch {
             reject("PUBLIC_URL", "\(error.text); \(example)")
         }

@@ -12,6 +12,9 @@ struct Pipeline: Sendable {
     let hooks: RequestHooks
     let service: ServiceResponses
     let cors: CORS
+    var administrators = AdminRoles()
+    var organizationLimiter = OrganizationLimiter()
+    var webhooks = WebhookSettings()
     var queueTimeout = QueueTimeout(longest: .seconds(1))
     let logger: Logger
 
@@ -116,14 +119,36 @@ struct Pipeline: Sendable {
             record.patientSought = record.patientSought ?? endpoint.patientSought { try? readBody(incoming) }
             throw claims.organization == nil ? Problem.noActiveOrganization : .otherOrganization
         }
-        let body = endpoint.method == .post ? try readBody(incoming) : []
+        let isAdministrator = administrators.contains(claims)
+        guard isAdministrator || !endpoint.isForAdministrators else { throw Problem.notAnAdministrator }
+        let admission = try endpoint.organizationLimit.map {
+            try organizationLimiter.admit(match.route.template, $0, organization)
+        }
+        let body = try body(incoming, endpoint.body)
         record.received = body.count
-        let value = try endpoint.init(
-            incoming.call(organization: organization, patientID: match.patientID, body: body, claims: claims))
+        var call = incoming.call(organization: organization, patientID: match.patientID, body: body, claims: claims)
+        (call.isAdministrator, call.webhooks) = (isAdministrator, webhooks)
+        let value = try endpoint.init(call)
         try incoming.request.checkHeaders()
         record.filter = value.filter
         record.patientSought = value.patientSought
-        return { record in try query(value, organization, &record) }
+        return { record in
+            let response = try query(value, organization, &record)
+            admission?.end(response)
+            return response
+        }
+    }
+
+    private func body(_ incoming: Incoming, _ rule: BodyRule) throws(Problem) -> [UInt8] {
+        switch rule {
+        case .none: return []
+        case .required: return try readBody(incoming)
+        case .undefined:
+            guard incoming.request.hasNoContentType, incoming.request.isBodyPlain,
+                case .complete(let bytes) = incoming.body(Self.bodyLimit), bytes.isEmpty
+            else { return try readBody(incoming) }
+            return Array("{}".utf8)
+        }
     }
 
     private func readBody(_ incoming: Incoming) throws(Problem) -> [UInt8] {

@@ -24,6 +24,8 @@ struct PipelineAssembly {
                 recentReadiness: parts.recentReadiness
             ) { [metrics] in metrics.render(readings) },
             cors: CORS(allowedOrigins: configuration.allowedOrigins),
+            administrators: AdminRoles(configuration.adminRoles),
+            webhooks: configuration.webhooks,
             queueTimeout: QueueTimeout(longest: sharesClockWithNginx ? configuration.acquireTimeout : nil),
             logger: log.logger)
     }

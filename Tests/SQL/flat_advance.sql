@@ -2,7 +2,7 @@
 BEGIN;
 \ir support/given.sql
 \ir ../../sql/questions.sql
-SELECT plan(58);
+SELECT plan(59);
 -- Deferred triggers (../../sql/flat/23_forgotten_attempts.sql) run at the end of each statement here.
 SET CONSTRAINTS ALL IMMEDIATE;
 SELECT given.now('2025-06-30T12:00:00Z');
@@ -125,7 +125,9 @@ SELECT given.appointment('m', '2025-06-01T03:59:59Z', 'no_show');
 SELECT given.appointment('m', '2025-07-02T15:00Z', 'scheduled', '2025-06-30T12:00Z');
 SELECT pg_temp.work_off(1000);
 SELECT is((valid_from, valid_until, day_from, day_until)::text, (timestamptz '2025-06-30 12:00Z', timestamptz '2025-07-02 15:00Z', date '2025-05-31', date '2025-08-29')::text,
-    'a state is valid between two instants, and until its missed appointment leaves the 90 days') FROM re.organization_state WHERE organization_id = 'clinic';
+    'a state is valid between two instants, and until its missed appointment leaves the 90 days') FROM re.patient_state WHERE organization_id = 'clinic' AND patient_id = 'm';
+SELECT is((valid_from, valid_until, day_from, day_until)::text, (timestamptz '2025-06-30 12:00Z', timestamptz '2025-07-02 15:00Z', date '2025-06-30', date '2025-07-01')::text,
+    'an organization is valid between the same instants, on the announced day') FROM re.organization_state WHERE organization_id = 'clinic';
 SELECT is(re.is_current('clinic'), true, 'at the lower bound, the organization is current');
 SELECT given.now('2025-06-30T11:59:59.999999Z');
 SELECT is(re.is_current('clinic'), false, 'a microsecond before the lower bound, it is not');
@@ -140,6 +142,7 @@ SELECT is('clinic' IN (SELECT re.organizations_due(1000000)), true, 'the organiz
 SELECT pg_temp.work_off(10);
 SELECT is((pg_temp.state('m')).risk_group, 7::smallint, 'after its start, the appointment is not upcoming');
 SELECT given.now('2025-08-29T03:59:59.999999Z');
+SELECT pg_temp.work_off(10);
 SELECT is(re.is_current('clinic'), true, 'a microsecond before midnight, the state is current');
 SELECT is((SELECT missed_appointments_last_90d FROM re.flat_prioritized_patients('clinic', NULL, NULL, NULL, NULL, NULL, 'priority', false, 1, NULL, NULL, NULL, NULL, NULL)), 1, 'the list counts it');
 SELECT given.now('2025-08-29T04:00:00Z');

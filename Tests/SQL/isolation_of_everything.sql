@@ -50,7 +50,7 @@ WHERE p.pronamespace IN ('public'::regnamespace, 're'::regnamespace) AND p.proki
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
     AND has_function_privilege('reengagement_api', p.oid, 'EXECUTE')
     -- The function returns the ids of the organizations that have work, and nothing else.
-    AND p.oid <> 're.organizations_due(integer,text[])'::regprocedure;
+    AND p.oid <> 're.organizations_due(integer,text[],text[])'::regprocedure;
 
 CREATE TEMPORARY TABLE everything AS SELECT * FROM relation UNION ALL SELECT * FROM called;
 CREATE TEMPORARY TABLE answer (name text, bound_to text, stage text, answer text);
@@ -88,6 +88,12 @@ BEGIN
     FROM unnest(ARRAY['p_' || o, 'p2_' || o]) p;
     PERFORM set_config('reengagement.organization', o, true);
     WHILE (SELECT remaining FROM re.advance(o, 1000)) LOOP END LOOP;
+    -- A patient becomes critical, and is acknowledged.
+    PERFORM given.patient('c_' || o, '2025-05-01T10:00Z', organization => o);
+    PERFORM FROM re.advance(o, 1000);
+    INSERT INTO re.alert_acknowledgement (organization_id, patient_id, critical_since, action, logged_by, created_at)
+        VALUES (o, 'c_' || o, '2025-06-15', 'acknowledge', 'u_' || o, '2025-06-30T10:00Z');
+    WHILE (SELECT remaining FROM re.advance(o, 1000)) LOOP END LOOP;
     -- One change is left pending.
     IF o = 'b' THEN PERFORM given.patient('p3_b', organization => o); END IF;
 END $$;
@@ -108,7 +114,7 @@ SELECT is_empty($$ SELECT DISTINCT name, answer FROM answer WHERE answer LIKE 'E
     'every call returns a result or lacks a privilege');
 SELECT is_empty($$ SELECT name, before, after FROM changed WHERE bound_to = 'a' $$, 'bound to a, no result depends on the rows of b');
 SELECT is_empty($$ SELECT name, before, after FROM changed WHERE bound_to = '' $$, 'bound to no organization, no result depends on the rows of b');
-SELECT is_empty($$ SELECT name, answer FROM answer WHERE bound_to <> 'b' AND answer ~ 'p[23]?_b' AND name NOT LIKE '%.record_access(%' $$,
+SELECT is_empty($$ SELECT name, answer FROM answer WHERE bound_to <> 'b' AND answer ~ '(p[23]?|[cu])_b' AND name NOT LIKE '%.record_access(%' $$,
     'no result shows a patient of b');
 -- The calls would notice a difference.
 SELECT is_empty($$ SELECT name FROM everything WHERE name LIKE 'relation %' AND name NOT IN (SELECT name FROM changed WHERE bound_to = 'b')

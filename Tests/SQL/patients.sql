@@ -132,7 +132,7 @@ SELECT results_eq(
         'next_scheduled_appointment timestamp with time zone', 'last_appointment_date timestamp with time zone',
         'missed_appointments_last_90d integer', 'attendance_rate_percent numeric',
         'total_lifetime_appointments integer',
-        'lifetime_value numeric', 'previous_response_rate numeric'],
+        'lifetime_value numeric', 'previous_response_rate numeric', 'critical_since date'],
     'the columns of section 6 in order');
 
 SELECT * FROM finish();

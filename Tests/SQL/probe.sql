@@ -1,7 +1,7 @@
 -- The state of an organization, which decides whether the server may send a cached response again.
 BEGIN;
 \ir support/given.sql
-SELECT plan(33);
+SELECT plan(37);
 SELECT given.now('2025-06-30T12:00:00.7Z');
 SELECT given.clinic(o), given.patient('p_' || o, organization => o) FROM unnest(ARRAY['a', 'b']) o;
 
@@ -29,8 +29,12 @@ SELECT given.now('2025-06-30T23:59:59Z');
 SELECT is(given.is_same(), true, 'the state is the same later on the same day');
 SELECT is((SELECT p.now FROM re.probe('a') p), '2025-06-30T23:59:59Z', 'the time is the current one');
 SELECT given.now('2025-07-01T00:00:00Z');
+SELECT is_empty($$ SELECT FROM re.probe('a') $$, 'there is no state until the next midnight is announced');
+SELECT is(given.advanced(), true, 'a read announces it');
 SELECT is(given.is_same(), false, 'the state is another on the next day');
 SELECT given.now('2025-06-30T12:00:00Z');
+SELECT is_empty($$ SELECT FROM re.probe('a') $$, 'there is no state if the time has moved back');
+SELECT is(given.advanced(), true, 'a read brings the announced day back');
 SELECT is(given.is_same(), false, 'the state is another if the time has moved back');
 SELECT is_empty($$ SELECT FROM re.probe('nobody') $$, 'an unknown organization has no state');
 

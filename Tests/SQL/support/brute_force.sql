@@ -111,7 +111,8 @@ SELECT x.organization_id, x.id AS patient_id, x.name, x.phone, x.email, x.treatm
     (SELECT CASE WHEN count(*) > 0 THEN brute.rate(count(*) FILTER (WHERE o.outcome = 'success'), count(*)) END
         FROM public.outreach_log o
         WHERE o.organization_id = x.organization_id AND o.patient_id = x.id
-        AND o.created_at <= x.now) AS previous_response_rate
+        AND o.created_at <= x.now) AS previous_response_rate,
+    CASE WHEN x.d >= 45 THEN x.today - x.d + 45 END AS critical_since
 FROM (
     SELECT y.*, CASE WHEN y.score >= 70 THEN 'high' WHEN y.score >= 40 THEN 'medium' ELSE 'low' END AS tier,
         CASE WHEN y.next_at IS NOT NULL OR (y.touched AND y.d < 30) THEN 'active' WHEN NOT y.touched
