@@ -54,8 +54,8 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "API", "Cache", "CSystem", "Delivery", "Digest", "Files", "FastCGI", "JSON", "JWT", "PostgreSQL", "Text", "Threads", "Webhook",
-                logging,
+                "API", "Cache", "CSystem", "Delivery", "Digest", "FastCGI", "Files", "JSON", "JWT", "PostgreSQL", "Text",
+                "Threads", "Webhook", logging,
             ],
             swiftSettings: floor),
         .executableTarget(

@@ -11,5 +11,16 @@ public struct MailSettings: Sendable {
     /// A plain address such as `alerts@example.com`.
     let from: String
 
-    public init(relay: Relay, from: String) { (self.relay, self.from) = (relay, from) }
+    /// - Returns: nil if `from` is not a plain address.
+    public init?(relay: Relay, from: String) {
+        guard Mail.isAddress(from) else { return nil }
+        (self.relay, self.from) = (relay, from)
+    }
+
+    func send(_ mail: Mail, isStopped: @escaping StopCheck) -> MailResult {
+        switch relay {
+        case .smtp(let relay): SMTPClient(relay: relay).send(mail, isStopped: isStopped)
+        case .outbox(let directory): Outbox(directory: directory).send(mail)
+        }
+    }
 }

@@ -4,24 +4,35 @@ public import Threads
 
 /// Sends webhooks and digests until it is stopped. Any number of senders may run at once.
 public final class Sender: Sendable {
-    private let stopping = Stopping()
+    private let stopping: Stopping
     private let webhooks: WebhookSender?
     private let advancing: Advancing?
+    private let digests: DigestSender?
+    private let report: SenderReport
 
     public init(settings: SenderSettings, database: SenderDatabase, logger: Logger) {
-        let stopping = stopping
+        let stopping = Stopping()
+        self.stopping = stopping
         webhooks = settings.keys.map { keys in
             WebhookSender(
                 database: database, keys: keys, client: WebhookClient(allowsPrivate: settings.allowsPrivateReceivers),
                 stopping: stopping, logger: logger)
         }
         advancing = settings.keys.map { _ in Advancing(database: database, logger: logger) }
+        digests = settings.mail.map { mail in
+            DigestSender(
+                database: database, mail: mail, publicURL: settings.publicURL, stopping: stopping, logger: logger)
+        }
+        let channels = [(settings.keys != nil, "webhook"), (settings.mail != nil, "mail")].filter(\.0).map(\.1)
+        report = SenderReport(database: database, channels: channels, logger: logger)
     }
 
     /// Starts the threads.
     public func start() throws(Thread.StartError) {
         try webhooks?.start()
         try advancing?.start()
+        try digests?.start()
+        try report.start()
     }
 
     /// Begins nothing more, and waits for what has begun.
@@ -34,8 +45,12 @@ public final class Sender: Sendable {
         stopping.begin(until: end)
         advancing?.stop()
         webhooks?.stop()
-        let isSent = webhooks?.waitUntilEnded(deadline) ?? true
-        let isAdvanced = advancing?.waitUntilEnded(deadline) ?? true
-        return isSent && isAdvanced
+        digests?.stop()
+        report.stop()
+        let areEnded = [
+            webhooks?.waitUntilEnded(deadline), advancing?.waitUntilEnded(deadline), digests?.waitUntilEnded(deadline),
+            report.waitUntilEnded(deadline),
+        ]
+        return areEnded.allSatisfy { $0 ?? true }
     }
 }

@@ -14,6 +14,9 @@ struct UTCTime {
     /// As in the header `Date` of a mail (RFC 5322, section 3.3).
     var mailDate: String { text("%a, %d %b %Y %H:%M:%S +0000") }
 
+    /// For the names of files, such as `20250630T120000Z`.
+    var fileStamp: String { text("%Y%m%dT%H%M%SZ") }
+
     /// `strftime` in the locale C, since the process sets no other.
     private func text(_ format: String) -> String {
         var (instant, parts) = (time_t(seconds), tm())

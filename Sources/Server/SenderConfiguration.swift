@@ -31,8 +31,10 @@ public struct SenderConfiguration: Sendable {
         logLevel = reader.choice("LOG_LEVEL", Logger.Level.allCases, default: .info)
         logFormat = reader.choice("LOG_FORMAT", LogFormat.allCases, default: .json)
         settings = SenderSettings(
-            keys: reader.secretKeys(), allowsPrivateReceivers: reader.allowsPrivateReceivers(),
-            mail: reader.mail(), publicURL: reader.publicAddress())
+            keys: reader.secretKeys(),
+            allowsPrivateReceivers: reader.choice(
+                "WEBHOOK_ALLOW_PRIVATE", Configuration.Permission.allCases, default: .no) == .yes,
+            mail: reader.mail(), publicURL: reader.publicURL())
         guard reader.errors.isEmpty, let connection else { throw ConfigurationErrors(list: reader.errors) }
         self.connection = connection
         warnings = Self.warnings(settings, databaseLogin)

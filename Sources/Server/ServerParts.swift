@@ -12,6 +12,7 @@ struct ServerParts: Sendable {
     let database: Database
     let audit: Audit
     let maintenance: Maintenance
+    let senders: SenderWatch
     let readiness: Readiness
     let recentReadiness: RecentReadiness
 
@@ -35,6 +36,9 @@ struct ServerParts: Sendable {
                 try pool.run(query, organization: organization, repeatable: false)
             }, refreshes: refreshes, logger: logger)
         try maintenance.start()
+        senders = SenderWatch(
+            database: { (query) throws(PostgreSQLError) in try pool.run(query, organization: "") }, logger: logger)
+        try senders.start()
         let readiness = Readiness(pool: pool, causes: [{ [audit] in audit.trouble }] + database.causes)
         self.readiness = readiness
         recentReadiness = RecentReadiness(
@@ -46,6 +50,7 @@ struct ServerParts: Sendable {
     /// Stops the threads that no response needs.
     func stopWatching() {
         maintenance.stop()
+        senders.stop()
         database.watch.stop()
         database.foundation.stop()
         database.login.stop()

@@ -163,3 +163,10 @@ def closed_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
+
+
+def other_name():
+    """A name of this machine that is not `localhost`."""
+    name = socket.gethostname()
+    assert name != "localhost" and socket.gethostbyname(name)
+    return name
