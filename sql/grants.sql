@@ -31,7 +31,7 @@ BEGIN
                     'check_inserted_time_zones', 'check_updated_time_zones',
                     'check_replicated_time_zone']),
                 ('reengagement_scheduler', ARRAY['mark_everything', 'organizations_due', 'claim_webhooks', 'record_webhook',
-                    'release_webhook', 'claim_pings', 'record_ping', 'webhooks_to_advance', 'claim_digests',
+                    'release_webhook', 'claim_pings', 'record_ping', 'organizations_to_send', 'claim_digests',
                     'record_digest', 'end_digests', 'count_sent', 'report_sender', 'sender_figures']),
                 ('reengagement_searcher', ARRAY['search'])
             ) AS owned(owner, names) ON function.proname = ANY (owned.names)
@@ -43,7 +43,7 @@ BEGIN
                     endpoints || ARRAY['advance', 'refresh_on_read', 'refresh_in_time', 'catch_up', 'organizations_due',
                         'record_access', 'record_attempt', 'keep_refused_entry', 'prove_audit', 'make_audit_partitions', 'audit_rest_entries',
                         'seal_audit', 'search', 'record_setting', 'restart_webhook', 'webhook_refusal', 'claim_webhooks', 'record_webhook', 'release_webhook', 'claim_pings',
-                        'record_ping', 'webhooks_to_advance', 'claim_digests', 'record_digest', 'digest_numbers',
+                        'record_ping', 'organizations_to_send', 'claim_digests', 'record_digest', 'digest_numbers',
                         'report_sender', 'sender_figures']) AS for_server
             FROM pg_proc function
             WHERE function.pronamespace = 're'::regnamespace AND (function.provolatile = 'v' OR function.prosecdef

@@ -2,7 +2,8 @@ internal import Logging
 internal import PostgreSQL
 internal import Threads
 
-/// Refreshes the derived data of organizations with a webhook, whose notices are to be written within 10 s.
+/// Refreshes the derived data of organizations with a webhook or a digest. Notices for a webhook are to be written
+/// within 10 s.
 ///
 /// The servers do it for all organizations in turn. After midnight, or while no server runs, that would be late.
 final class Advancing: Sendable {
@@ -30,10 +31,10 @@ final class Advancing: Sendable {
     }
 
     private static let due = Statement(
-        name: "webhooks_to_advance",
-        sql: "SELECT \(DueColumn.selected) FROM re.webhooks_to_advance($1::int) AS organization")
+        name: "organizations_to_send",
+        sql: "SELECT \(DueColumn.selected) FROM re.organizations_to_send($1::int) AS organization")
     private static let advance = Statement(
-        name: "advance_for_webhook", sql: "SELECT \(AdvanceColumn.selected) FROM re.advance($1, $2::int)")
+        name: "advance_to_send", sql: "SELECT \(AdvanceColumn.selected) FROM re.advance($1, $2::int)")
 
     init(database: SenderDatabase, logger: Logger) { (self.database, self.logger) = (database, logger) }
 
@@ -52,7 +53,7 @@ final class Advancing: Sendable {
             due = try database.ask(Query(Self.due, [String(Self.organizationsAtOnce)])).rows
                 .compactMap { $0.text(DueColumn.organization) }
         } catch {
-            logger.warning("the organizations with a webhook could not be read", metadata: error.metadata)
+            logger.warning("the organizations to send to could not be read", metadata: error.metadata)
             return Self.pauseAfterFailure
         }
         failed.withLock { failed in failed = failed.filter { $0.value > .now } }

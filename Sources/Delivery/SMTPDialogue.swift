@@ -11,9 +11,13 @@ struct SMTPDialogue {
     private var lastCode: Int?
     /// The first reply after the end of the message.
     private var finalCode: Int?
+    private var isQuitting = false
 
     /// Notes a command that is sent. A login is not kept.
     mutating func noteCommand(_ bytes: [UInt8]) {
+        // libcurl ends the session in order after a refusal. What counts came before.
+        isQuitting = isQuitting || bytes.starts(with: "QUIT".utf8)
+        guard !isQuitting else { return }
         lastCode = nil
         switch true {
         case bytes.starts(with: "RCPT TO:".utf8): (step, recipients) = (.recipient, recipients + 1)
@@ -27,7 +31,7 @@ struct SMTPDialogue {
     ///
     /// - Parameter isUploaded: whether the whole message has been sent.
     mutating func noteReply(_ bytes: [UInt8], isUploaded: Bool) {
-        guard bytes.count >= 3, let code = Int(String(decoding: bytes[..<3], as: UTF8.self)), (200...599).contains(code)
+        guard !isQuitting, bytes.count >= 3, let code = Int(String(decoding: bytes[..<3], as: UTF8.self)), (200...599).contains(code)
         else { return }
         lastCode = code
         if isUploaded && finalCode == nil { finalCode = code }

@@ -6,7 +6,7 @@ public import Threads
 public final class Sender: Sendable {
     private let stopping: Stopping
     private let webhooks: WebhookSender?
-    private let advancing: Advancing?
+    private let advancing: Advancing
     private let digests: DigestSender?
     private let report: SenderReport
 
@@ -18,7 +18,7 @@ public final class Sender: Sendable {
                 database: database, keys: keys, client: WebhookClient(allowsPrivate: settings.allowsPrivateReceivers),
                 stopping: stopping, logger: logger)
         }
-        advancing = settings.keys.map { _ in Advancing(database: database, logger: logger) }
+        advancing = Advancing(database: database, logger: logger)
         digests = settings.mail.map { mail in
             DigestSender(
                 database: database, mail: mail, publicURL: settings.publicURL, stopping: stopping, logger: logger)
@@ -30,7 +30,7 @@ public final class Sender: Sendable {
     /// Starts the threads.
     public func start() throws(Thread.StartError) {
         try webhooks?.start()
-        try advancing?.start()
+        try advancing.start()
         try digests?.start()
         try report.start()
     }
@@ -43,12 +43,12 @@ public final class Sender: Sendable {
     /// - Returns: whether everything has ended.
     public func stop(transfersUntil end: ContinuousClock.Instant, deadline: ContinuousClock.Instant) -> Bool {
         stopping.begin(until: end)
-        advancing?.stop()
+        advancing.stop()
         webhooks?.stop()
         digests?.stop()
         report.stop()
         let areEnded = [
-            webhooks?.waitUntilEnded(deadline), advancing?.waitUntilEnded(deadline), digests?.waitUntilEnded(deadline),
+            webhooks?.waitUntilEnded(deadline), advancing.waitUntilEnded(deadline), digests?.waitUntilEnded(deadline),
             report.waitUntilEnded(deadline),
         ]
         return areEnded.allSatisfy { $0 ?? true }

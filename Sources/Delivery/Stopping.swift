@@ -2,6 +2,9 @@ internal import Threads
 
 /// Whether the sender is to stop, and when its transfers are broken off.
 final class Stopping: Sendable {
+    /// The time for outcomes after transfers are broken off, which libcurl notices within a second.
+    private static let recording = Duration.milliseconds(1300)
+
     private let end = Monitor<ContinuousClock.Instant?>(nil)
 
     /// Transfers that have not ended by `end` are broken off.
@@ -14,6 +17,6 @@ final class Stopping: Sendable {
 
     /// The last time at which an outcome is recorded.
     func recordingEnd(_ usual: Duration) -> ContinuousClock.Instant {
-        end.withLock { end in min(.now + usual, end.map { $0 + .milliseconds(500) } ?? .now + usual) }
+        end.withLock { end in min(.now + usual, end.map { $0 + Self.recording } ?? .now + usual) }
     }
 }

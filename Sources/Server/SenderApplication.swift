@@ -8,8 +8,9 @@ struct SenderApplication {
     private let configuration: SenderConfiguration
     private let log: ServerLog
 
-    /// After the signal, transfers may take this long. The process ends within 10 s.
-    private static let longestTransfer = Duration.seconds(9)
+    /// After the signal, transfers may take this long, and up to a second more until libcurl asks. The process ends
+    /// within 10 s.
+    private static let longestTransfer = Duration.milliseconds(8200)
     private static let longestStop = Duration.milliseconds(9600)
     /// Time for the last log lines, in case the log's reader has stopped reading.
     private static let longestLogFlush = Duration.milliseconds(250)

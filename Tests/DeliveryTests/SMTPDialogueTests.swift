@@ -26,7 +26,7 @@ struct SMTPDialogueTests {
     func refusals() {
         let first = [("RCPT TO:<c@d>", "250 OK")]
         #expect(
-            result(begin + first + [("RCPT TO:<e@f>", "550 no")])
+            result(begin + first + [("RCPT TO:<e@f>", "550 no"), ("QUIT", "221 bye")])
                 == .recipientRefused(index: 1, code: 550, isFinal: true))
         #expect(result(begin + [("RCPT TO:<c@d>", "451 later")]) == .recipientRefused(index: 0, code: 451, isFinal: false))
         #expect(result([("EHLO host", "250 relay"), ("MAIL FROM:<a@b>", "550 no")]) == .refused(code: 550))

@@ -113,7 +113,8 @@ class Clinics:
         self.run("""INSERT INTO re.setting (organization_id, digest, digest_set_at, updated_by, updated_at)
             VALUES (%s, jsonb_build_object('to', %s, 'at', %s, 'days', %s), %s, 'user_1', now())""",
                  organization, to, at, days, set_at)
-        self.run("SELECT re.advance(%s, 1000)", organization)
+        self.run("SELECT set_config('reengagement.organization', %s, false), re.advance(%s, 1000)", organization,
+                 organization)
         return organization
 
     def at(self, now):

@@ -349,7 +349,7 @@ def test_the_log_contains_no_path_and_no_secret(clinic_with, start, keys):
 def test_the_server_reports_the_senders_in_its_metrics(stack, clinic_with, start):
     def metric(name):
         return {line.partition(" ")[0]: float(line.rpartition(" ")[2])
-                for line in stack.client.get("/metrics").text.splitlines() if line.startswith(name)}
+                for line in stack.client.request("GET", "/metrics").body.decode().splitlines() if line.startswith(name)}
 
     with Receiver([500]) as receiver:
         delivered = metric("reengagement_webhook_requests_total").get(

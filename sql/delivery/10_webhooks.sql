@@ -163,8 +163,8 @@ BEGIN
     WHERE webhook.organization_id = organization;
 END $$;
 
--- The organizations with a webhook whose derived data are not current, so that their notices are not written yet.
-CREATE OR REPLACE FUNCTION re.webhooks_to_advance(most integer) RETURNS SETOF text
+-- The organizations with a webhook or a digest whose derived data are not current, so that notices may not be written yet.
+CREATE OR REPLACE FUNCTION re.organizations_to_send(most integer) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -172,6 +172,6 @@ BEGIN
     SELECT due.organization
     FROM re.organizations_due(1000000) AS due(organization)
     JOIN re.setting setting ON setting.organization_id = due.organization
-    WHERE setting.webhook_url IS NOT NULL
+    WHERE setting.webhook_url IS NOT NULL OR setting.digest IS NOT NULL
     LIMIT most;
 END $$;

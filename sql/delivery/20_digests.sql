@@ -57,10 +57,9 @@ BEGIN ATOMIC
     SELECT setting.organization_id, due.day, due.at
     FROM re.setting setting
     CROSS JOIN (SELECT re.now() AS now OFFSET 0) clock
-    CROSS JOIN LATERAL (
-        SELECT coalesce((SELECT state.time_zone FROM re.state_of(setting.organization_id) state), 'UTC') AS time_zone
-        OFFSET 0
-    ) clinic
+    -- Before the derived data are built, the zone in them is not the clinic's.
+    LEFT JOIN LATERAL re.state_of(setting.organization_id) state ON true
+    CROSS JOIN LATERAL (SELECT coalesce(state.time_zone, 'UTC') AS time_zone OFFSET 0) clinic
     CROSS JOIN LATERAL (
         SELECT candidate.day, re.first_instant_or_null(candidate.day + (setting.digest ->> 'at')::time, clinic.time_zone) AS at
         FROM (
@@ -71,7 +70,8 @@ BEGIN ATOMIC
         WHERE (setting.digest -> 'days') ? to_char(candidate.day, 'dy')
         OFFSET 0
     ) due
-    WHERE setting.digest IS NOT NULL AND due.at <= clock.now AND clock.now < due.at + re.digest_window()
+    WHERE setting.digest IS NOT NULL AND state.building_after IS NULL
+        AND due.at <= clock.now AND clock.now < due.at + re.digest_window()
         -- None for an hour that was past when it was set.
         AND due.at >= coalesce(setting.digest_set_at, '-infinity');
 END;
