@@ -75,7 +75,8 @@ struct BodyFields {
             let exception = breaks ? " but line feeds" : ""
             errors.add(
                 name,
-                "must be a string of 1 to \(length) characters, without control characters\(exception) or lone surrogates")
+                "must be a string of 1 to \(length) characters, without control characters\(exception) or lone surrogates"
+            )
             return nil
         }
         return text
@@ -129,6 +130,25 @@ struct BodyFields {
             return nil
         }
         return choice
+    }
+
+    /// Reads a required date. An invalid one is added to the errors, and `placeholder` is returned but never used.
+    mutating func day(_ name: StaticString, default placeholder: CalendarDay = .first) -> CalendarDay {
+        required(name).flatMap { day(name, $0) } ?? placeholder
+    }
+
+    /// Reads a date that may be absent or null.
+    mutating func optionalDay(_ name: StaticString) -> CalendarDay? {
+        guard let value = single(name), !value.isNull else { return nil }
+        return day(name, value)
+    }
+
+    private mutating func day(_ name: StaticString, _ value: JSONValue) -> CalendarDay? {
+        guard let day = value.text.flatMap(CalendarDay.init) else {
+            errors.add(name, "must be a date that exists, as a string YYYY-MM-DD")
+            return nil
+        }
+        return day
     }
 
     /// Reads a whole number that may be absent or null. `1.0` and `1e0` are whole (JSON Schema 2020-12, `integer`).

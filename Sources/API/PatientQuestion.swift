@@ -1,4 +1,3 @@
-import Digest
 import JSON
 
 /// The parameters of a patient list: its filters, its order and its page (definitions.md section 5).
@@ -53,7 +52,7 @@ struct PatientQuestion: Sendable {
         let given = values.text("cursor")
         cursor = given.flatMap(Cursor.init)
         if given != nil, cursor == nil {
-            values.errors.add("cursor", "is not one of ours; send summary.next_cursor of the page before as it is")
+            values.errors.add("cursor", Cursor.notOurs)
         }
         try values.errors.check()
         guard let cursor, try !isOurs(cursor) else { return }
@@ -77,25 +76,22 @@ struct PatientQuestion: Sendable {
     var order: Order { sort ?? .priority }
 
     private func isOurs(_ cursor: Cursor) throws(Problem) -> Bool {
-        let isByName = if case .name = cursor.place { true } else { false }
+        let isOfOrder =
+            switch cursor.place {
+            case .rank: order != .name
+            case .name: order == .name
+            case .alert: false
+            }
         let digest = try digest()
-        return isByName == (order == .name) && cursor.digest.utf8.elementsEqual(digest.utf8)
+        return isOfOrder && cursor.digest.utf8.elementsEqual(digest.utf8)
     }
 
     /// Identifies the list that a cursor belongs to. `limit` and `include` may differ between pages.
     func digest() throws(Problem) -> String {
-        var writer = JSONWriter(capacity: 256)
-        writer.array { writer in
-            writer.string(organization)
-            writer.string(riskLevel.rawValue)
-            for value in [engagementStatus?.rawValue, actionPriority.map(String.init), riskTier?.rawValue, text] {
-                if let value { writer.string(value) } else { writer.null() }
-            }
-            writer.string(order.rawValue)
-        }
-        guard let digest = SHA256(writer.bytes) else { throw .internalError }
-        // Half of the digest is enough to distinguish lists.
-        return Base64URL.encode(Array(digest.bytes[..<16]))
+        try Cursor.digest(of: [
+            organization, riskLevel.rawValue, engagementStatus?.rawValue, actionPriority.map(String.init),
+            riskTier?.rawValue, text, order.rawValue,
+        ])
     }
 
     /// The parameters of `re.prioritized_patients`. One row beyond `limit` shows that there is another page.
@@ -109,7 +105,7 @@ struct PatientQuestion: Sendable {
 
     private var place: [String?] {
         switch cursor?.place {
-        case nil: [nil, nil, nil, nil, nil]
+        case nil, .alert: [nil, nil, nil, nil, nil]
         case .rank(let priority, let score, let days, let id): [String(priority), String(score), String(days), nil, id]
         case .name(let name, let id): [nil, nil, nil, name, id]
         }

@@ -47,6 +47,12 @@ extension Problem {
     public static let noRoute = Problem(.noSuchRoute, "There is nothing at this path; /openapi.json lists every path.")
     static let noPatient = Problem(.noSuchPatient, "This organization has no such patient, or the patient is archived.")
 
+    /// - Parameter since: the day since which the patient is critical. Nil if the patient is not critical.
+    static func alertOver(since: String?) -> Problem {
+        let state = since.map { "is critical since \($0), and not since the day that was sent" } ?? "is not critical any more"
+        return Problem(.alertOver, "The patient \(state); request alerts again.")
+    }
+
     static func methodNotAllowed(_ allowed: String) -> Problem {
         Problem(.methodNotAllowed, "This path answers \(allowed).", headers: [Header("Allow", allowed)])
     }
@@ -107,10 +113,32 @@ extension Problem {
             headers: [Header("Retry-After", String(seconds))])
     }
 
+    public static let originNotAllowed = Problem(
+        .originNotAllowed, "This origin may not open a WebSocket; CORS_ALLOWED_ORIGINS lists those that may.")
+
+    public static let handshakeMalformed = Problem(
+        .requestMalformed,
+        "The request for a WebSocket lacks Connection: Upgrade, Sec-WebSocket-Key or Sec-WebSocket-Version: 13.",
+        headers: [Header("Sec-WebSocket-Version", "13")])
+
+    public static func tooManyStreams(limit: Int) -> Problem {
+        Problem(
+            .tooManyStreams, "This user has \(limit) live streams open; close one.",
+            headers: [Header("Retry-After", "15")])
+    }
+
+    public static func streamsAtLimit(limit: Int) -> Problem {
+        unavailable(.streamsAtLimit, "The server has \(limit) live streams open; try again later.", retryAfter: 15)
+    }
+
+    public static let streamsNotConnected = unavailable(
+        .streamsNotConnected, "The live streams are not connected: nginx has to pass this path to LIVE_LISTEN.",
+        retryAfter: 60)
+
     public static func tooManyOfOrganization(_ limit: OrganizationLimit, retryAfter seconds: Int) -> Problem {
         Problem(
             .organizationRateLimited,
-            "This organization has done this \(limit.most) times in \(limit.period.components.seconds) s; wait \(seconds) s.",
+            "This organization may do this \(limit.most) times in \(limit.period.components.seconds) s; wait \(seconds) s.",
             headers: [Header("Retry-After", String(seconds))])
     }
 

@@ -6,8 +6,12 @@ server_log=$STACK_DIR/log/server.log
 . "${BASH_SOURCE[0]%/*}/variables.bash"
 
 # Prints the absolute path of a socket, or host:port unchanged.
-listen_address() {
-    local address=${FCGI_LISTEN:-$workspace/run/reengagement.sock}
+listen_address() { # FCGI_LISTEN or LIVE_LISTEN
+    local address=${!1-}
+    case $1 in
+        FCGI_LISTEN) address=${address:-$workspace/run/reengagement.sock} ;;
+        LIVE_LISTEN) address=${address:-$workspace/run/live.sock} ;;
+    esac
     if is_socket_path "$address"; then realpath -ms -- "$address"; else printf '%s' "$address"; fi
 }
 
@@ -17,9 +21,10 @@ is_socket_path() { # address
 
 # Completes the caller's environment. An empty CORS_ALLOWED_ORIGINS allows no origin.
 set_server_environment() {
-    local url address
+    local url address live
     url=$(database_url)
-    address=$(listen_address)
+    address=$(listen_address FCGI_LISTEN)
+    live=$(listen_address LIVE_LISTEN)
     if uses_own_keys; then
         make_key_pair
         CLERK_JWT_KEY=$(<"$keys/public.pem")
@@ -34,7 +39,7 @@ set_server_environment() {
     fi
     # The developer's own receiver is on this machine.
     export SECRETS_KEY_FILE WEBHOOK_ALLOW_PRIVATE=${WEBHOOK_ALLOW_PRIVATE:-1}
-    export DATABASE_URL=$url FCGI_LISTEN=$address CLERK_JWT_KEY=${CLERK_JWT_KEY-}
+    export DATABASE_URL=$url FCGI_LISTEN=$address LIVE_LISTEN=$live CLERK_JWT_KEY=${CLERK_JWT_KEY-}
     export CLERK_ISSUER=${CLERK_ISSUER-} DATABASE_LOGIN=${DATABASE_LOGIN:-any}
     export CORS_ALLOWED_ORIGINS=${CORS_ALLOWED_ORIGINS-$default_origins}
     # Without this, a crashed Swift program waits for input on a terminal.
@@ -60,7 +65,8 @@ server_fingerprint() {
 }
 
 server_start() {
-    local fingerprint address before
+    local fingerprint variable address pid
+    local -A before
     check_sign_in
     [[ -x $binary ]] || fail "there is no $binary: run scripts/build"
     fingerprint=$(server_fingerprint)
@@ -70,13 +76,16 @@ server_start() {
         server_stop
     fi
     say "starting the server"
-    address=$(listen_address)
-    before=$(socket_identity "$address")
+    for variable in FCGI_LISTEN LIVE_LISTEN; do
+        address=$(listen_address "$variable")
+        before[$address]=$(socket_identity "$address")
+    done
     state_set serves "$(is_private_cluster && printf 'the private cluster' || printf 'a database of the caller')"
     launch_server &
     # The shell must not report the end of the process. This script does.
     disown
-    wait_for_server "$!" "$address" "$before"
+    pid=$!
+    for address in "${!before[@]}"; do wait_for_server "$pid" "$address" "${before[$address]}"; done
     state_set server-fingerprint "$fingerprint"
     state_set issuer "${CLERK_ISSUER:-https://clerk.localhost}"
     state_set authorized-parties "${CLERK_AUTHORIZED_PARTIES-}"

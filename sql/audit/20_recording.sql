@@ -77,6 +77,32 @@ EXCEPTION WHEN insufficient_privilege OR check_violation THEN
     PERFORM re.refuse_unrecorded(SQLERRM);
 END $$;
 
+-- The entry of an acknowledged or reopened alert, in the transaction that writes the word
+-- (../endpoints/acknowledge_alert.sql).
+CREATE OR REPLACE FUNCTION re.record_alert_word(organization text, patient text, action text, filter jsonb, subject text,
+    session_id text, role text, actor text, address text, request_id text, server_request_id text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    entries integer;
+BEGIN
+    -- Planned on each call and counted, as above.
+    EXECUTE $insert$
+        INSERT INTO re.audit (at, database_user, status, organization_id, subject, session_id, role, actor, address,
+            request_id, method, route, filter, patient_ids, server_request_id)
+        VALUES (clock_timestamp(), session_user, 200, $1, $2, $3, $4, $5, $6, $7, 'POST',
+            '/api/v1/reengagement/{org_id}/alerts/' || $8, $9, $10, $11)
+        $insert$
+    USING organization, subject, session_id, role, actor, address, request_id, action, filter, ARRAY[patient],
+        server_request_id;
+    GET DIAGNOSTICS entries = ROW_COUNT;
+    IF entries <> 1 THEN
+        PERFORM re.refuse_unrecorded('its row was not kept');
+    END IF;
+EXCEPTION WHEN insufficient_privilege OR check_violation THEN
+    PERFORM re.refuse_unrecorded(SQLERRM);
+END $$;
+
 -- Stores an entry that was refused alone while others were accepted. It is shortened, so that its size cannot be the
 -- cause here.
 CREATE OR REPLACE FUNCTION re.keep_refused_entry(reason text, entry text) RETURNS void

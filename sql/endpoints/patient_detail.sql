@@ -9,7 +9,7 @@ RETURNS TABLE (
     recommended_action text, action_priority integer, previous_response_rate numeric,
     total_lifetime_appointments integer, missed_appointments_last_90d integer, engagement_status text,
     risk_tier text, attendance_rate_percent numeric, lifetime_value numeric,
-    treatment_notes text, created_at text, last_contact_day text, outreach text)
+    treatment_notes text, created_at text, last_contact_day text, outreach text, critical_since text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT master.organization_id, master.patient_id, master.name, master.phone, master.email, master.risk_level,
@@ -18,7 +18,7 @@ BEGIN ATOMIC
         master.previous_response_rate, master.total_lifetime_appointments, master.missed_appointments_last_90d,
         master.engagement_status, master.risk_tier, master.attendance_rate_percent, master.lifetime_value,
         master.treatment_notes, re.rfc3339(master.created_at), re.iso_date(master.last_contact_day),
-        coalesce(log.outreach, '[]')
+        coalesce(log.outreach, '[]'), re.iso_date(master.critical_since)
     FROM public.patient_reengagement_master_view master
     CROSS JOIN LATERAL (
         SELECT json_agg(json_build_object(

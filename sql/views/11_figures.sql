@@ -38,6 +38,9 @@ RETURN interval '30 days';
 -- The days of alerts that a stream, a webhook and a digest count as open.
 CREATE OR REPLACE FUNCTION re.counted_alert_days() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 7;
 
+-- An acknowledgement may end at most this many days after today.
+CREATE OR REPLACE FUNCTION re.longest_snooze() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 365;
+
 -- The longest time from an attempt to a booking that is attributed to it.
 CREATE OR REPLACE FUNCTION re.attribution_window() RETURNS interval LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN interval '336 hours';

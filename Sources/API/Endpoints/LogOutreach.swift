@@ -35,11 +35,7 @@ struct LogOutreach: Endpoint {
 
     init(_ call: Call) throws(Problem) {
         var fields = try BodyFields(call.body)
-        let id = fields.text("patient_id", of: 1...Identifiers.longest)
-        if !id.isEmpty, !Identifiers.isPatient(id) {
-            fields.errors.add("patient_id", "cannot be the id of a patient")
-        }
-        patientID = id
+        patientID = fields.patientID("patient_id")
         channel = fields.choice("method", default: .sms)
         outcome = fields.choice("outcome", default: .failed)
         opened = fields.optionalBool("opened")
@@ -50,7 +46,7 @@ struct LogOutreach: Endpoint {
         try fields.errors.check()
         organization = call.organization
         subject = call.subject
-        recorded = [call.sessionID, call.role, call.actor, call.address, call.requestID, call.serverRequestID]
+        recorded = call.recorded
     }
 
     /// The key in the header or in the body. If both have one, they must be equal.
