@@ -64,10 +64,11 @@ LABEL org.opencontainers.image.title="Reengagement API: server" \
     org.opencontainers.image.description="FastCGI server that tells a clinic which patients are slipping away" \
     org.opencontainers.image.version="${VERSION}"
 
-# The socket gets this group and mode 0660, so only nginx's workers reach it. The group's
+# The sockets get this group and mode 0660, so only nginx's workers reach them. The group's
 # number must equal that in nginx/containers/nginx.Dockerfile.
 USER reengagement-api:reengagement-socket
-ENV FCGI_LISTEN=/run/reengagement-api/reengagement.sock SWIFT_BACKTRACE=enable=no
+ENV FCGI_LISTEN=/run/reengagement-api/reengagement.sock LIVE_LISTEN=/run/reengagement-api/live.sock \
+    SWIFT_BACKTRACE=enable=no
 
 # Checks the server and not the database, which a restart of the server would not repair. The compose files repeat the
 # check, because images in OCI format cannot contain one.

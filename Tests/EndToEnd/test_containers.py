@@ -3,6 +3,7 @@
 import json
 import re
 
+import pytest
 import yaml
 
 from documents import SERVER_VARIABLES, documented_variables
@@ -111,8 +112,8 @@ def test_exactly_the_servers_variables_can_be_set():
         used = set(services["server"]["environment"])
         assert {variable.removesuffix("_FILE")
                 for variable in used - SERVER_VARIABLES} <= {"PGPASSWORD", "CLERK_JWT_KEY"}, used - SERVER_VARIABLES
-        # The image fixes the socket's path. The local set-up has its own database and role.
-        assert SERVER_VARIABLES - used == {"FCGI_LISTEN"} | ({"DATABASE_ROLE"} if name == "local" else set()), name
+        # The image fixes the sockets' paths. The local set-up has its own database and role.
+        assert SERVER_VARIABLES - used == {"FCGI_LISTEN", "LIVE_LISTEN"} | ({"DATABASE_ROLE"} if name == "local" else set()), name
         fixed = {variable for variable, value in services["server"]["environment"].items()
                  if value is not None and "${" not in str(value)}
         assert fixed == {"PGPASSWORD_FILE"} | ({"DATABASE_URL", "CLERK_JWT_KEY_FILE"}
@@ -137,16 +138,31 @@ def test_the_group_of_the_socket_is_the_same_number_for_server_and_nginx():
                      re.MULTILINE)
 
 
-def test_the_socket_is_where_nginx_looks_for_it():
-    path = re.search(r"server unix:(\S+);", (ROOT / "nginx/site/server.conf").read_text())[1]
-    assert f"FCGI_LISTEN={path}" in (ROOT / "deploy/server.Dockerfile").read_text()
+@pytest.mark.parametrize("variable, file", [("FCGI_LISTEN", "server.conf"), ("LIVE_LISTEN", "live.conf")])
+def test_each_socket_is_where_nginx_looks_for_it(variable, file):
+    path = re.search(r"server unix:(\S+);", (ROOT / "nginx/site" / file).read_text())[1]
+    assert f"{variable}={path}" in (ROOT / "deploy/server.Dockerfile").read_text().split()
+    assert f"{variable}) printf %s {path} ;;" in (HERE / "start-nginx").read_text()
     folder = path.rpartition("/")[0]
     assert all(f"socket:{folder}" in services[name]["volumes"] for services in (LOCAL, SITE)
                for name in ("server", "nginx"))
 
 
+@pytest.mark.parametrize("services", [LOCAL, SITE], ids=["local", "site"])
+def test_server_and_nginx_have_descriptors_and_memory_for_5000_streams(services):
+    """The engines' default is 1,024 descriptors in some versions. nginx needs 49 KiB a stream over TLS."""
+    server, nginx = services["server"], services["nginx"]
+    assert server["ulimits"]["nofile"] >= 2 * 5000
+    wanted = [int(re.search(r"worker_rlimit_nofile (\d+);", (ROOT / "nginx" / file).read_text())[1])
+              for file in ("production.conf", "local.conf")]
+    # Without CAP_SYS_RESOURCE nginx cannot raise its limit.
+    assert nginx["ulimits"]["nofile"] >= max(wanted)
+    files = sum(int(re.search(r"size=(\d+)m", mount)[1]) for mount in nginx["tmpfs"])
+    assert int(nginx["mem_limit"].removesuffix("m")) >= files + 5000 * 49 / 1024 + 128
+
+
 def test_no_container_leaves_its_memory_on_a_disk():
-    assert all(service["ulimits"] == {"core": 0} for services in (LOCAL, SITE) for service in services.values())
+    assert all(service["ulimits"]["core"] == 0 for services in (LOCAL, SITE) for service in services.values())
     for configuration in ("production.conf", "local.conf"):
         assert "\nworker_rlimit_core 0;\n" in (ROOT / "nginx" / configuration).read_text()
 

@@ -170,6 +170,7 @@ class Server:
         self.socket = str(Path(directory) / "api.sock")
         defaults = {
             "DATABASE_URL": stack.settings["DATABASE_URL"], "FCGI_LISTEN": self.socket,
+            "LIVE_LISTEN": str(Path(directory) / "live.sock"),
             "CLERK_ISSUER": stack.settings["ISSUER"], "CLERK_JWT_KEY": Path(stack.settings["PUBLIC_KEY"]).read_text(),
             "RATE_LIMIT": "0", "DATABASE_LOGIN": "any", **LONG_TIMEOUTS
         }

@@ -16,11 +16,11 @@ origins_map() { # comma-separated origins
     done | sort -u
 }
 
-upstream_address() {
+upstream_address() { # FCGI_LISTEN or LIVE_LISTEN
     local address
-    address=$(listen_address)
+    address=$(listen_address "$1")
     if is_socket_path "$address"; then address=unix:$address; fi
-    [[ $address =~ ^[][A-Za-z0-9._/:-]+$ ]] || fail "FCGI_LISTEN: nginx cannot reach \"$address\""
+    [[ $address =~ ^[][A-Za-z0-9._/:-]+$ ]] || fail "$1: nginx cannot reach \"$address\""
     printf '%s' "$address"
 }
 
@@ -63,7 +63,8 @@ write_places() { # site directory
             printf '%s_temp_path %s/nginx-temporary/%s;\n' "$name" "$workspace" "$name"
         done
     } >"$1/http.conf"
-    printf 'server %s;\n' "$(upstream_address)" >"$1/server.conf"
+    printf 'server %s;\n' "$(upstream_address FCGI_LISTEN)" >"$1/server.conf"
+    printf 'server %s;\n' "$(upstream_address LIVE_LISTEN)" >"$1/live.conf"
     printf 'root %s/site;\n' "$workspace" >"$1/pages.conf"
 }
 

@@ -46,7 +46,8 @@ check_nginx_variables() {
     https=$(choose_port HTTPS_PORT 8443)
     choose_port HTTP_PORT 8000 "$https" >/dev/null
     origins_map "${CORS_ALLOWED_ORIGINS-$default_origins}" >/dev/null
-    upstream_address >/dev/null
+    upstream_address FCGI_LISTEN >/dev/null
+    upstream_address LIVE_LISTEN >/dev/null
 }
 
 nginx_start() {

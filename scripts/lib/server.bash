@@ -6,8 +6,12 @@ server_log=$STACK_DIR/log/server.log
 . "${BASH_SOURCE[0]%/*}/variables.bash"
 
 # Prints the absolute path of a socket, or host:port unchanged.
-listen_address() {
-    local address=${FCGI_LISTEN:-$workspace/run/reengagement.sock}
+listen_address() { # FCGI_LISTEN or LIVE_LISTEN
+    local address=${!1-}
+    case $1 in
+        FCGI_LISTEN) address=${address:-$workspace/run/reengagement.sock} ;;
+        LIVE_LISTEN) address=${address:-$workspace/run/live.sock} ;;
+    esac
     if is_socket_path "$address"; then realpath -ms -- "$address"; else printf '%s' "$address"; fi
 }
 
@@ -17,9 +21,10 @@ is_socket_path() { # address
 
 # Completes the caller's environment. An empty CORS_ALLOWED_ORIGINS allows no origin.
 set_server_environment() {
-    local url address
+    local url address live
     url=$(database_url)
-    address=$(listen_address)
+    address=$(listen_address FCGI_LISTEN)
+    live=$(listen_address LIVE_LISTEN)
     if uses_own_keys; then
         make_key_pair
         CLERK_JWT_KEY=$(<"$keys/public.pem")
@@ -28,7 +33,7 @@ set_server_environment() {
     else
         rm -f -- "$state/own-keys"
     fi
-    export DATABASE_URL=$url FCGI_LISTEN=$address CLERK_JWT_KEY=${CLERK_JWT_KEY-}
+    export DATABASE_URL=$url FCGI_LISTEN=$address LIVE_LISTEN=$live CLERK_JWT_KEY=${CLERK_JWT_KEY-}
     export CLERK_ISSUER=${CLERK_ISSUER-} DATABASE_LOGIN=${DATABASE_LOGIN:-any}
     export CORS_ALLOWED_ORIGINS=${CORS_ALLOWED_ORIGINS-$default_origins}
     # Without this, a crashed Swift program waits for input on a terminal.
@@ -64,7 +69,7 @@ server_start() {
         server_stop
     fi
     say "starting the server"
-    address=$(listen_address)
+    address=$(listen_address FCGI_LISTEN)
     before=$(socket_identity "$address")
     state_set serves "$(is_private_cluster && printf 'the private cluster' || printf 'a database of the caller')"
     launch_server &
