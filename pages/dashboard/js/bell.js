@@ -69,8 +69,10 @@ function show() {
 }
 
 function forgetOthers() {
-  if (owner === session.person()) return;
-  owner = session.person();
+  // A renewed token of the same person changes nothing.
+  const now = session.person() ?? (session.presumed() === owner ? owner : null);
+  if (owner === now) return;
+  owner = now;
   [counts, seen, newest, untold] = [null, null, null, 0];
   clearTimeout(telling);
   looking?.abort();

@@ -14,10 +14,11 @@ const changes = new EventTarget();
 let own = null;
 /** `opening`, then `live` or `polling`. */
 let state = 'opening';
-/** The number of the last notice, so that no later one is missed. */
+/** The number of the last notice, so that no later one is missed, the last counts, and whose they are. */
 let last = null;
-let heard = mark();
 let latest = null;
+let whose = null;
+let heard = mark();
 let isLeader = false;
 let endPause = null;
 
@@ -46,13 +47,14 @@ export function startLive() {
   setInterval(watch, 5000);
 }
 
-// The stream has the rights of one token. With another one, or another person, a new one begins.
+// The stream has the rights of one token. With another one, or another person, a new one begins. Until the API has
+// accepted a renewed token, the stream of the earlier one goes on.
 function follow() {
   const [owner, token] = [session.person(), session.token()];
-  if (own && own.owner === owner && own.token === token) return;
-  if (own?.owner !== owner) [last, latest] = [null, null];
+  if (own && (owner === null ? session.presumed() === own.owner : owner === own.owner && token === own.token)) return;
   stop();
   if (owner === null) return;
+  if (whose !== owner) [whose, last, latest] = [owner, null, null];
   own = { owner, token, end: new AbortController(), since: mark() };
   heard = mark();
   lead(own).catch((error) => {
