@@ -17,6 +17,8 @@ struct BodyFields {
         self.object = object
     }
 
+    private init(_ object: JSONObject, _ errors: FieldErrors) { (self.object, self.errors) = (object, errors) }
+
     private static func explain(_ error: JSONError, _ body: [UInt8]) -> Problem {
         if let mark = byteOrderMarks.first(where: { body.starts(with: $0.bytes) }) {
             return mark.encoding == "UTF-8"
@@ -58,6 +60,23 @@ struct BodyFields {
         guard let text = value.text, text.unicodeScalars.count <= length else {
             errors.add(name, "must be a string of at most \(length) characters, without U+0000 or lone surrogates")
             return ""
+        }
+        return text
+    }
+
+    /// Reads a text of 1 to `length` characters without control characters. Nil if it is absent or null.
+    ///
+    /// - Parameter breaks: whether line feeds are allowed.
+    mutating func line(_ name: StaticString, atMost length: Int, breaks: Bool = false) -> String? {
+        guard let value = single(name), !value.isNull else { return nil }
+        guard let text = value.text, (1...length).contains(text.unicodeScalars.count),
+            text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control || breaks && $0 == "\n" })
+        else {
+            let exception = breaks ? " but line feeds" : ""
+            errors.add(
+                name,
+                "must be a string of 1 to \(length) characters, without control characters\(exception) or lone surrogates")
+            return nil
         }
         return text
     }
@@ -141,6 +160,54 @@ struct BodyFields {
         return number
     }
 
+    /// Reads the members of an object that may be absent or null.
+    mutating func section<Value>(_ name: StaticString, _ read: (inout BodyFields) -> Value) -> Section<Value> {
+        guard let value = single(name) else { return .absent }
+        guard !value.isNull else { return .empty }
+        guard let object = value.object else {
+            errors.add(name, "must be an object, or null")
+            return .absent
+        }
+        var fields = BodyFields(object, errors.inside(name))
+        let section = read(&fields)
+        errors.add(contentsOf: fields.errors)
+        return .value(section)
+    }
+
+    /// Reads a required list of texts.
+    mutating func texts(_ name: StaticString, _ count: ClosedRange<Int>) -> [String] {
+        guard let value = required(name) else { return [] }
+        return texts(value, name, count)
+    }
+
+    /// Reads a list of texts that may be absent or null. Both mean an empty list.
+    mutating func optionalTexts(_ name: StaticString, atMost count: Int) -> [String] {
+        guard let value = single(name), !value.isNull else { return [] }
+        return texts(value, name, 0...count)
+    }
+
+    private mutating func texts(_ value: JSONValue, _ name: StaticString, _ count: ClosedRange<Int>) -> [String] {
+        let texts = value.array?.compactMap(\.text)
+        guard let texts, texts.count == value.array?.count, count.contains(texts.count) else {
+            errors.add(
+                name,
+                "must be an array of \(count.lowerBound) to \(count.upperBound) strings, without U+0000 or lone surrogates"
+            )
+            return []
+        }
+        return texts
+    }
+
+    /// Reads a number that may be absent or null.
+    mutating func fraction(_ name: StaticString, in range: ClosedRange<Double>) -> Double? {
+        guard let value = single(name), !value.isNull else { return nil }
+        guard let number = value.double, range.contains(number) else {
+            errors.add(name, "must be a number from \(range.lowerBound) to \(range.upperBound), as a JSON number")
+            return nil
+        }
+        return number
+    }
+
     private mutating func required(_ name: StaticString) -> JSONValue? {
         let before = errors.list.count
         if let value = single(name), !value.isNull { return value }
@@ -157,6 +224,22 @@ struct BodyFields {
         return values.first
     }
 }
+
+/// An object in a body that replaces a part of what is stored.
+enum Section<Value> {
+    /// The part stays.
+    case absent
+    /// The part is emptied.
+    case empty
+    case value(Value)
+
+    /// True if the part is replaced.
+    var isGiven: Bool { if case .absent = self { false } else { true } }
+
+    var value: Value? { if case .value(let value) = self { value } else { nil } }
+}
+
+extension Section: Sendable where Value: Sendable {}
 
 /// True for 1 to `length` characters from U+0020 to U+007E.
 func isPrintable(_ bytes: some Collection<UInt8>, atMost length: Int) -> Bool {

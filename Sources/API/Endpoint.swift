@@ -1,4 +1,5 @@
 public import PostgreSQL
+public import Webhook
 
 /// One endpoint's request: a value of this type *is* a validated request.
 ///
@@ -26,8 +27,16 @@ public protocol Endpoint: Sendable {
     static var method: Method { get }
     /// The path, with `{org_id}` and `{patient_id}` as its variable parts.
     static var path: StaticString { get }
+    /// True if the response begins a live stream, which only the listener of the streams can send.
+    static var isStream: Bool { get }
     /// True if the query only reads, so that it can run again after the connection broke.
     static var isRepeatable: Bool { get }
+    /// True if only an administrator may call it (definitions.md section 7).
+    static var isForAdministrators: Bool { get }
+    /// How the body is read.
+    static var body: BodyRule { get }
+    /// The limit of an organization. Nil for none.
+    static var organizationLimit: OrganizationLimit? { get }
 
     /// - Throws: ``Problem`` with status 400, 404 or 422.
     init(_ call: Call) throws(Problem)
@@ -63,7 +72,11 @@ public protocol Endpoint: Sendable {
 
 extension Endpoint {
     public static var method: Method { .get }
+    public static var isStream: Bool { false }
     public static var isRepeatable: Bool { true }
+    public static var isForAdministrators: Bool { false }
+    public static var body: BodyRule { method == .get ? .none : .required }
+    public static var organizationLimit: OrganizationLimit? { nil }
     public static func readinessQuery(organization: String) -> Query? {
         isRepeatable ? query(organization: organization, body: "{}") : nil
     }
@@ -88,6 +101,37 @@ extension Endpoint {
 public enum Method: String, Sendable, CaseIterable {
     case get = "GET"
     case post = "POST"
+    case put = "PUT"
+}
+
+/// How the body of a request is read.
+public enum BodyRule: Sendable {
+    /// It is not read.
+    case none
+    /// It is JSON.
+    case required
+    /// No body is defined: an empty one without Content-Type, or JSON. The endpoint gets `{}` for an empty one.
+    case undefined
+}
+
+/// A limit of one organization, which each process counts for itself.
+public struct OrganizationLimit: Sendable {
+    /// The most responses with ``status`` within ``period``.
+    public let most: Int
+    public let period: Duration
+    public let status: Int
+}
+
+/// The settings of the server that concern webhooks.
+public struct WebhookSettings: Sendable {
+    /// The keys that secrets are computed from. Nil without `SECRETS_KEY_FILE`.
+    public let keys: SecretKeys?
+    /// Whether any address and port may be named, with http too.
+    public let allowsPrivate: Bool
+
+    public init(keys: SecretKeys? = nil, allowsPrivate: Bool = false) {
+        (self.keys, self.allowsPrivate) = (keys, allowsPrivate)
+    }
 }
 
 /// The input of an endpoint: an authenticated client may access the organization, and the body has been read.
@@ -100,7 +144,11 @@ public struct Call: Sendable {
     public let parameters: QueryParameters
     public let body: [UInt8]
     public let idempotencyKey: [UInt8]?
+    public let lastEventID: [UInt8]?
     let repeatedHeaders: [SingleHeader]
+    /// True if the user is an administrator of the organization.
+    public var isAdministrator = false
+    public var webhooks = WebhookSettings()
 
     // Values that an outreach attempt records, as far as they are known.
     public var sessionID: String?
@@ -119,6 +167,7 @@ public struct Call: Sendable {
         self.patientID = patientID
         parameters = request.parameters
         idempotencyKey = request.idempotencyKey
+        lastEventID = request.lastEventID
         repeatedHeaders = request.repeatedHeaders
         self.body = body
     }

@@ -11,14 +11,23 @@ public struct FieldError: Sendable, Equatable {
 ///     try errors.check()
 struct FieldErrors {
     private let kind: ProblemKind
+    /// The path of the object whose fields are read, with a dot at its end.
+    private let prefix: String
     private(set) var list: [FieldError] = []
 
     /// - Parameter kind: the kind of the problem that lists the errors.
-    init(_ kind: ProblemKind = .badParameter) { self.kind = kind }
+    init(_ kind: ProblemKind = .badParameter) { self.init(kind, prefix: "") }
+
+    private init(_ kind: ProblemKind, prefix: String) { (self.kind, self.prefix) = (kind, prefix) }
+
+    /// An empty list for the object in a field.
+    func inside(_ field: StaticString) -> FieldErrors { FieldErrors(kind, prefix: "\(prefix)\(field).") }
 
     mutating func add(_ field: StaticString, _ message: String) {
-        list.append(FieldError(field: "\(field)", message: message))
+        list.append(FieldError(field: "\(prefix)\(field)", message: message))
     }
+
+    mutating func add(contentsOf other: FieldErrors) { list += other.list }
 
     /// - Throws: a 422 that lists every error, unless there is none.
     func check() throws(Problem) {

@@ -74,6 +74,16 @@ extension Problem {
         .noActiveOrganization,
         "The token names no active organization; choose one in Clerk and send the new token.")
 
+    public static let notAnAdministrator = Problem(
+        .notAnAdministrator,
+        "Only an administrator of the organization may do this; the token's role in it is not one of theirs.")
+
+    static let noWebhook = Problem(.noWebhook, "The settings of this organization name no URL of a webhook.")
+    static let webhookKeysMissing = Problem(
+        .webhookKeysMissing, "This server has no keys to sign webhooks with; its operator has to set SECRETS_KEY_FILE.")
+    static let smsNumberTaken = Problem(
+        .smsNumberTaken, "The number in sending.sms_from is that of another organization.")
+
     public static let notJSONType = Problem(.contentTypeNotJSON, "Send the body as Content-Type: application/json.")
 
     public static let encodedBody = Problem(
@@ -100,6 +110,35 @@ extension Problem {
     public static func tooManyRequests(retryAfter seconds: Int) -> Problem {
         Problem(
             .rateLimited, "Too many requests for this user; wait \(seconds) s.",
+            headers: [Header("Retry-After", String(seconds))])
+    }
+
+    public static let originNotAllowed = Problem(
+        .originNotAllowed, "This origin may not open a WebSocket; CORS_ALLOWED_ORIGINS lists those that may.")
+
+    public static let handshakeMalformed = Problem(
+        .requestMalformed,
+        "The request for a WebSocket lacks Connection: Upgrade, Sec-WebSocket-Key or Sec-WebSocket-Version: 13.",
+        headers: [Header("Sec-WebSocket-Version", "13")])
+
+    public static func tooManyStreams(limit: Int) -> Problem {
+        Problem(
+            .tooManyStreams, "This user has \(limit) live streams open; close one.",
+            headers: [Header("Retry-After", "15")])
+    }
+
+    public static func streamsAtLimit(limit: Int) -> Problem {
+        unavailable(.streamsAtLimit, "The server has \(limit) live streams open; try again later.", retryAfter: 15)
+    }
+
+    public static let streamsNotConnected = unavailable(
+        .streamsNotConnected, "The live streams are not connected: nginx has to pass this path to LIVE_LISTEN.",
+        retryAfter: 60)
+
+    public static func tooManyOfOrganization(_ limit: OrganizationLimit, retryAfter seconds: Int) -> Problem {
+        Problem(
+            .organizationRateLimited,
+            "This organization has done this \(limit.most) times in \(limit.period.components.seconds) s; wait \(seconds) s.",
             headers: [Header("Retry-After", String(seconds))])
     }
 

@@ -77,6 +77,16 @@ extension ProblemKind {
                 403, "No active organization", "The token is valid, but names no active organization.",
                 "Have the user choose an organization with setActive({organization}). A token template needs \"org_id\": \"{{org.id}}\"."
             )
+        case .originNotAllowed:
+            .init(
+                403, "The origin is not allowed",
+                "A page of another site asks for a WebSocket. Its origin is neither this host nor an allowed one.",
+                "The operator allows an origin with CORS_ALLOWED_ORIGINS. A program need not send the header Origin.")
+        case .notAnAdministrator:
+            .init(
+                403, "Not an administrator",
+                "The token is valid, but its role in the organization is none of the roles of administrators.",
+                "Ask an administrator of the organization. The operator names the roles in ADMIN_ROLES.")
         case .notFromOutside:
             .init(
                 403, "Not from outside", "This path answers only to the machine that the service runs on.",
@@ -105,6 +115,19 @@ extension ProblemKind {
                 409, "The alert is over",
                 "The patient has been critical since another day than the request names, or is not critical any more.",
                 "Request alerts again. An alert is identified by the patient and critical_since.")
+        case .noWebhook:
+            .init(
+                409, "No webhook", "The settings of the organization name no URL of a webhook.",
+                "Name one first, by PUT settings.")
+        case .webhookKeysMissing:
+            .init(
+                409, "Webhooks are not set up",
+                "The server has no keys, so no receiver could check that a message comes from it.",
+                "The operator names a file with keys in SECRETS_KEY_FILE.")
+        case .smsNumberTaken:
+            .init(
+                409, "The number is taken", "Another organization sends SMS from this number.",
+                "Use a number of this organization's own.")
         case .bodyTooLarge:
             .init(
                 413, "The body is too large", "The body is larger than 64 KiB.",
@@ -137,6 +160,15 @@ extension ProblemKind {
             .init(
                 429, "Too many requests of this user", "One user sends more requests a second than the limit.",
                 "Wait the number of seconds in Retry-After, and ask less often.")
+        case .tooManyStreams:
+            .init(
+                429, "Too many streams of one user", "The user has as many live streams open as one user may have.",
+                "Close one, or share one among the pages of a browser. Wait the number of seconds in Retry-After.")
+        case .organizationRateLimited:
+            .init(
+                429, "Too many requests of this organization",
+                "All users of the organization together have done this as often as the limit allows.",
+                "Wait the number of seconds in Retry-After.")
         case .addressRateLimited:
             .init(
                 429, "Too many requests from this address",
@@ -150,6 +182,15 @@ extension ProblemKind {
             .init(
                 503, "The server is busy", "Too many requests are waiting.",
                 "Wait the number of seconds in Retry-After. A POST was not carried out.")
+        case .streamsAtLimit:
+            .init(
+                503, "Too many streams", "The server has as many live streams open as it may have.",
+                "Wait the number of seconds in Retry-After. Until then ask alerts/events.")
+        case .streamsNotConnected:
+            .init(
+                503, "No streams here", "The request did not come by the socket of the live streams (LIVE_LISTEN).",
+                "The operator has to pass alerts/live to that socket, as nginx/snippets/api/live.conf does. Until then ask alerts/events."
+            )
         case .databaseAway:
             .init(
                 503, "The database is away", "The database cannot be reached, or the connection to it broke.",

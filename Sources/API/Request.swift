@@ -14,13 +14,15 @@ public struct Request: Sendable {
     /// The values of all Content-Encoding headers, joined. Nil if there is none.
     public let contentEncoding: [UInt8]?
     public let idempotencyKey: [UInt8]?
+    /// The number after which a stream begins (WHATWG HTML, section 9.2.4).
+    public let lastEventID: [UInt8]?
     /// Headers that were sent more than once although one is allowed, so that their value is ambiguous.
     public let repeatedHeaders: [SingleHeader]
 
     /// - Parameter target: the request target in origin form, as raw bytes: nginx's `$request_uri`.
     public init(
         method: String, target: [UInt8], contentType: String? = nil, contentEncoding: [UInt8]? = nil,
-        idempotencyKey: [UInt8]? = nil, repeatedHeaders: [SingleHeader] = []
+        idempotencyKey: [UInt8]? = nil, lastEventID: [UInt8]? = nil, repeatedHeaders: [SingleHeader] = []
     ) {
         self.method = method
         let end = target.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
@@ -29,8 +31,12 @@ public struct Request: Sendable {
         self.contentType = contentType
         self.contentEncoding = contentEncoding
         self.idempotencyKey = idempotencyKey
+        self.lastEventID = lastEventID
         self.repeatedHeaders = repeatedHeaders
     }
+
+    /// True if the header Content-Type was not sent, or is empty.
+    public var hasNoContentType: Bool { contentType?.isEmpty ?? true && !repeatedHeaders.contains(.contentType) }
 
     /// True if the content type is `application/json`, with any parameters (RFC 9110 section 8.3).
     public var hasJSONBody: Bool {

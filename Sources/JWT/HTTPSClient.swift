@@ -1,3 +1,4 @@
+internal import Addresses
 import CCurl
 
 /// A check that is repeated during a transfer. True ends the transfer.

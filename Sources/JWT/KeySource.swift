@@ -1,3 +1,5 @@
+internal import Addresses
+
 /// The source of the signing keys.
 public enum KeySource: Sendable, Equatable {
     /// One key as PEM, the value of `CLERK_JWT_KEY`.

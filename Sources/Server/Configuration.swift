@@ -1,3 +1,4 @@
+public import API
 public import FastCGI
 public import JWT
 public import Logging
@@ -11,6 +12,8 @@ public struct Configuration: Sendable {
     public let poolSize: Int
     public let acquireTimeout: Duration
     public let listen: Listen
+    /// The socket of the live streams.
+    public let liveListen: Listen
     public let workers: Int
     public let keys: KeySource
     /// How long signing keys stay valid if they cannot be read again.
@@ -29,6 +32,12 @@ public struct Configuration: Sendable {
     /// The maximum size of the response cache in bytes. 0 disables it.
     public let answerCacheBytes: Int
     public let allowedOrigins: [String]
+    /// The roles of administrators, without `org:`.
+    public let adminRoles: [String]
+    /// The keys for secrets, and whether webhooks may have any address.
+    public let webhooks: WebhookSettings
+    /// The public origin of the service. Nil if it is not set.
+    public let publicURL: String?
     /// Nil if no contact is set.
     public let securityText: SecurityText?
     /// Whether responses are recorded in the audit. It is turned off only for measurements.
@@ -44,6 +53,12 @@ public struct Configuration: Sendable {
     enum Switch: String, CaseIterable {
         case on
         case off
+    }
+
+    /// A variable that allows something.
+    enum Permission: String, CaseIterable {
+        case no = "0"
+        case yes = "1"
     }
 
     /// The socket that the server accepts connections from.
@@ -79,7 +94,7 @@ public struct Configuration: Sendable {
         let statementTimeout = reader.number("DB_STATEMENT_TIMEOUT_MS", in: 1...600_000, default: 5000)
         let connection = reader.connection(statementTimeout: .milliseconds(statementTimeout))
         databaseLogin = reader.choice("DATABASE_LOGIN", DatabaseLogin.allCases, default: .bound)
-        let listen = reader.listen(processID: processID)
+        let sockets = reader.listen(processID: processID)
         let keys = reader.keySource()
         keysMaxAge = .seconds(
             reader.number("KEYS_MAX_AGE", in: 1...31_536_000, default: Int(KeySet.usualMaxAge.components.seconds)))
@@ -94,18 +109,24 @@ public struct Configuration: Sendable {
             "ANSWER_CACHE_BYTES", in: 0...Self.largestAnswerCache, default: Self.largestAnswerCache)
         allowedOrigins = reader.origins("CORS_ALLOWED_ORIGINS") ?? []
         auditDailyMegabytes = reader.number("AUDIT_DAILY_MB", in: 1...1_000_000, default: 500)
-        let site = reader.publicURL()
+        adminRoles = reader.adminRoles()
+        webhooks = WebhookSettings(
+            keys: reader.secretKeys(),
+            allowsPrivate: reader.choice("WEBHOOK_ALLOW_PRIVATE", Permission.allCases, default: .no) == .yes)
+        publicURL = reader.publicURL()
+        // RFC 9116, section 2.5.2, requires https.
+        let site = publicURL.flatMap { $0.hasPrefix("https:") ? $0 : nil }
         securityText = reader.securityContact().map { SecurityText(contact: $0, site: site) }
         isAudited = reader.choice("AUDIT", Switch.allCases, default: .on) == .on
         logLevel = reader.choice("LOG_LEVEL", Logger.Level.allCases, default: .info)
         logFormat = reader.choice("LOG_FORMAT", LogFormat.allCases, default: .json)
         let slow = reader.number("LOG_SLOW_MS", in: 0...600_000, default: 500)
         slowRequest = slow > 0 ? .milliseconds(slow) : nil
-        guard reader.errors.isEmpty, let connection, let listen, let keys, let issuer else {
+        guard reader.errors.isEmpty, let connection, let sockets, let keys, let issuer else {
             throw ConfigurationErrors(list: reader.errors)
         }
         self.connection = connection
-        self.listen = listen
+        (listen, liveListen) = sockets
         self.keys = keys
         self.issuer = issuer
         tokenMaxLifetime = lifetime

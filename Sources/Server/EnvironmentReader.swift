@@ -1,6 +1,7 @@
 import FastCGI
 import JWT
 import PostgreSQL
+import Webhook
 
 /// Reads environment variables one by one and collects their errors.
 ///
@@ -57,19 +58,41 @@ struct EnvironmentReader {
         }
     }
 
-    /// systemd passes sockets from descriptor 3 on (`sd_listen_fds(3)`). The server accepts exactly one.
-    mutating func listen(processID: Int32) -> Configuration.Listen? {
-        if let count = value("LISTEN_FDS"), value("LISTEN_PID").map({ $0 == String(processID) }) ?? true {
-            guard count == "1" else {
-                reject("LISTEN_FDS", "must be 1: one listening socket is taken over")
+    /// The sockets of FastCGI and of the live streams.
+    ///
+    /// systemd passes sockets from descriptor 3 on (`sd_listen_fds(3)`). One is that of FastCGI. Of two,
+    /// `LISTEN_FDNAMES` names each.
+    mutating func listen(processID: Int32) -> (fastCGI: Configuration.Listen, live: Configuration.Listen)? {
+        guard let count = value("LISTEN_FDS"), value("LISTEN_PID").map({ $0 == String(processID) }) ?? true else {
+            guard let fastCGI = address("FCGI_LISTEN", default: ".local/run/reengagement.sock"),
+                let live = liveAddress()
+            else { return nil }
+            return (fastCGI, live)
+        }
+        switch count {
+        case "1": return liveAddress().map { (.inherited(descriptor: 3), $0) }
+        case "2":
+            switch value("LISTEN_FDNAMES") {
+            case "fcgi:live": return (.inherited(descriptor: 3), .inherited(descriptor: 4))
+            case "live:fcgi": return (.inherited(descriptor: 4), .inherited(descriptor: 3))
+            default:
+                reject("LISTEN_FDNAMES", "must name the two listening sockets fcgi and live")
                 return nil
             }
-            return .inherited(descriptor: 3)
+        default:
+            reject("LISTEN_FDS", "must be 1 or 2: FastCGI's listening socket, and that of the live streams")
+            return nil
         }
-        let text = value("FCGI_LISTEN") ?? ".local/run/reengagement.sock"
-        guard let address = ListenAddress(text) else {
+    }
+
+    private mutating func liveAddress() -> Configuration.Listen? {
+        address("LIVE_LISTEN", default: ".local/run/live.sock")
+    }
+
+    private mutating func address(_ variable: String, default standard: String) -> Configuration.Listen? {
+        guard let address = ListenAddress(value(variable) ?? standard) else {
             reject(
-                "FCGI_LISTEN",
+                variable,
                 "must be a socket's path of at most \(ListenAddress.longestPath) bytes, or host:port with both named")
             return nil
         }
@@ -111,17 +134,37 @@ struct EnvironmentReader {
         return nil
     }
 
-    /// The public origin of the service. Nil if it is unset or not https.
+    /// The roles of administrators.
+    mutating func adminRoles() -> [String] {
+        let roles = list("ADMIN_ROLES") ?? ["admin"]
+        if let index = roles.firstIndex(where: { $0.hasPrefix("org:") }) {
+            reject("ADMIN_ROLES", "has an item, number \(index + 1), that begins with org:; it lists roles without that")
+        }
+        return roles
+    }
+
+    /// The keys in `SECRETS_KEY_FILE`. Nil if the variable is not set.
+    mutating func secretKeys() -> SecretKeys? {
+        guard let path = value("SECRETS_KEY_FILE") else { return nil }
+        do throws(SecretKeys.Invalid) {
+            return try SecretKeys(file: path)
+        } catch {
+            reject("SECRETS_KEY_FILE", error.text)
+            return nil
+        }
+    }
+
+    /// The public origin of the service. Nil if it is unset.
     mutating func publicURL() -> String? {
         guard let text = value("PUBLIC_URL") else { return nil }
         let example = "it is written without a slash at the end, such as https://api.example.com"
         do throws(OriginError) {
             let origin = try WebOrigin(text)
-            guard origin.scheme != "https" else { return text }
-            guard origin.scheme == "http" && origin.isLoopback else {
+            guard origin.scheme == "https" || origin.scheme == "http" && origin.isLoopback else {
                 reject("PUBLIC_URL", "must be an https address, or an http one of this machine; \(example)")
                 return nil
             }
+            return text
         } catch {
             reject("PUBLIC_URL", "\(error.text); \(example)")
         }

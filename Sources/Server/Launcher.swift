@@ -1,4 +1,4 @@
-import CSystem
+import CLinux
 import Glibc
 
 /// Starts the server from the process's environment and reports its errors to the operator.

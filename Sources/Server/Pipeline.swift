@@ -12,6 +12,9 @@ struct Pipeline: Sendable {
     let hooks: RequestHooks
     let service: ServiceResponses
     let cors: CORS
+    var administrators = AdminRoles()
+    var organizationLimiter = OrganizationLimiter()
+    var webhooks = WebhookSettings()
     var queueTimeout = QueueTimeout(longest: .seconds(1))
     let logger: Logger
 
@@ -42,10 +45,12 @@ struct Pipeline: Sendable {
             return .answer(Response(status: 204, contentType: nil, headers: headers, body: []))
         }
         let match = try Router.match(request)
+        guard incoming.opening == nil || match.route.isStream else { throw Problem.noRoute }
         record.route = match.route.template
         (record.organizationSought, record.patientSought) = (match.organization, match.patientID)
         try Router.check(request, match)
         if request.method == "OPTIONS" { return .answer(options(match)) }
+        try incoming.opening?.checkOrigin(of: incoming, cors)
         return switch match.route.target {
         case .endpoint(let endpoint): try call(endpoint, incoming, match, &record)
         case .health: .answer(ServiceResponses.health(toThisMachine: incoming.isFromThisMachine))
@@ -110,20 +115,48 @@ struct Pipeline: Sendable {
     ) throws -> Rest {
         record.claims = claims
         try hooks.admit(claims)
+        try incoming.opening?.admit(claims)
         guard let organization = match.organization, claims.isActive(in: organization) else {
             record.filter = [("org_id", match.organization ?? "")]
             // The audit stores the patient of a refused body too. A body that cannot be read has none.
             record.patientSought = record.patientSought ?? endpoint.patientSought { try? readBody(incoming) }
             throw claims.organization == nil ? Problem.noActiveOrganization : .otherOrganization
         }
-        let body = endpoint.method == .post ? try readBody(incoming) : []
+        let isAdministrator = administrators.contains(claims)
+        guard isAdministrator || !endpoint.isForAdministrators else { throw Problem.notAnAdministrator }
+        let admission = try endpoint.organizationLimit.map {
+            try organizationLimiter.admit(match.route.template, $0, organization)
+        }
+        let body = try body(incoming, endpoint.body)
         record.received = body.count
-        let value = try endpoint.init(
-            incoming.call(organization: organization, patientID: match.patientID, body: body, claims: claims))
+        try incoming.opening?.checkHandshake()
+        var call = incoming.call(organization: organization, patientID: match.patientID, body: body, claims: claims)
+        (call.isAdministrator, call.webhooks) = (isAdministrator, webhooks)
+        let value = try endpoint.init(call)
         try incoming.request.checkHeaders()
         record.filter = value.filter
         record.patientSought = value.patientSought
-        return { record in try query(value, organization, &record) }
+        if endpoint.isStream {
+            guard let opening = incoming.opening else { throw Problem.streamsNotConnected }
+            try opening.checkLimit()
+        }
+        return { record in
+            let response = try query(value, organization, &record)
+            admission?.end(response)
+            return response
+        }
+    }
+
+    private func body(_ incoming: Incoming, _ rule: BodyRule) throws(Problem) -> [UInt8] {
+        switch rule {
+        case .none: return []
+        case .required: return try readBody(incoming)
+        case .undefined:
+            guard incoming.request.hasNoContentType, incoming.request.isBodyPlain,
+                case .complete(let bytes) = incoming.body(Self.bodyLimit), bytes.isEmpty
+            else { return try readBody(incoming) }
+            return Array("{}".utf8)
+        }
     }
 
     private func readBody(_ incoming: Incoming) throws(Problem) -> [UInt8] {

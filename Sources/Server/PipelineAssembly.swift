@@ -24,6 +24,8 @@ struct PipelineAssembly {
                 recentReadiness: parts.recentReadiness
             ) { [metrics] in metrics.render(readings) },
             cors: CORS(allowedOrigins: configuration.allowedOrigins),
+            administrators: AdminRoles(configuration.adminRoles),
+            webhooks: configuration.webhooks,
             queueTimeout: QueueTimeout(longest: sharesClockWithNginx ? configuration.acquireTimeout : nil),
             logger: log.logger)
     }
@@ -54,6 +56,7 @@ struct PipelineAssembly {
     private func hooks() -> RequestHooks {
         let limiter = configuration.rateLimit > 0 ? RateLimiter(rate: configuration.rateLimit) : nil
         let (metrics, audit, level) = (metrics, parts.audit, log.level)
+        let openings = FirstOpenings()
         let access = AccessLog(sink: log.sink, format: log.format)
         let slow = configuration.slowRequest.map {
             SlowRequestLog(sink: log.sink, format: log.format, level: level, threshold: $0)
@@ -61,6 +64,8 @@ struct PipelineAssembly {
         return RequestHooks(
             admit: { try limiter?.admit($0) },
             record: { audit.record($0) },
+            isFirstOpening: { openings.note($0, at: wallClock()) },
+            forgetOpening: { openings.forget($0) },
             report: { event in
                 switch event {
                 case .refused(let attempt): audit.refuse(attempt)
@@ -80,6 +85,8 @@ struct PipelineAssembly {
         return [
             { $0.add(waiting.statistics) },
             { $0.add(connections: parts.acceptor.openConnections) },
+            { $0.add(streams: parts.streams.statistics, refused: parts.streamPlaces.refused) },
+            { $0.add(liveFailures: parts.news.failures) },
             { $0.add(database.pool.statistics) },
             { $0.add(database.refreshes.statistics) },
             { $0.add(isClockFrozen: database.watch.isClockFrozen) },

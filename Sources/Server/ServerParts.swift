@@ -1,5 +1,6 @@
 import FastCGI
 import JWT
+import Live
 import Logging
 import PostgreSQL
 
@@ -9,6 +10,10 @@ struct ServerParts: Sendable {
     /// Nil without `TOKEN_DENY_FILE`.
     let denied: DenyList?
     let acceptor: Acceptor
+    let liveListener: Listener
+    let streams = StreamCounters()
+    let streamPlaces = StreamPlaces()
+    let news: LiveNews
     let database: Database
     let audit: Audit
     let maintenance: Maintenance
@@ -25,7 +30,12 @@ struct ServerParts: Sendable {
         let refreshes = Refreshes(logger: logger)
         let pool = ConnectionPool(configuration, refreshes, logger)
         let login = try Self.startLoginWatch(pool, configuration.databaseLogin, logger)
+        liveListener = try Self.listener(configuration.liveListen, "LIVE_LISTEN")
         acceptor = try Self.acceptor(configuration.listen, logger)
+        news = LiveNews(
+            database: { (query, organization) throws(PostgreSQLError) in
+                try pool.run(query, organization: organization, repeatable: false)
+            }, refreshes: refreshes, logger: logger)
         database = Database(
             pool: pool, refreshes: refreshes, watch: try Self.startSettingsWatch(pool, logger),
             foundation: try Self.startFoundationWatch(pool, logger), login: login)
@@ -53,12 +63,8 @@ struct ServerParts: Sendable {
     }
 
     private static func acceptor(_ listen: Configuration.Listen, _ logger: Logger) throws -> Acceptor {
+        let listener = try listener(listen, "FCGI_LISTEN")
         do throws(ListenError) {
-            let listener =
-                switch listen {
-                case .address(let address): try Listener.open(address)
-                case .inherited(let descriptor): try Listener.inherited(descriptor: descriptor)
-                }
             return try Acceptor(listener: listener) { event in
                 switch event {
                 case .acceptFailed(let code):
@@ -66,7 +72,18 @@ struct ServerParts: Sendable {
                 }
             }
         } catch {
-            let variable = if case .inherited = listen { "LISTEN_FDS" } else { "FCGI_LISTEN" }
+            throw StartError(description: "FCGI_LISTEN: \(error)")
+        }
+    }
+
+    private static func listener(_ listen: Configuration.Listen, _ variable: String) throws(StartError) -> Listener {
+        do throws(ListenError) {
+            return switch listen {
+            case .address(let address): try Listener.open(address)
+            case .inherited(let descriptor): try Listener.inherited(descriptor: descriptor)
+            }
+        } catch {
+            let variable = if case .inherited = listen { "LISTEN_FDS" } else { variable }
             throw StartError(description: "\(variable): \(error)")
         }
     }

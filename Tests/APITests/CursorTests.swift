@@ -18,7 +18,11 @@ struct CursorTests {
             let places = [(1, 0, 0), (4, 100, Int(Int32.max)), (2, 61, 31)].map { priority, score, days in
                 Cursor.Place.rank(priority: priority, score: score, days: days, id: text)
             }
-            for place in places + [.name(text, id: text), .name("", id: text)] {
+            let day = try #require(CalendarDay("2024-02-29"))
+            let others: [Cursor.Place] = [
+                .name(text, id: text), .name("", id: text), .alert(since: day, priority: 1, score: 85, id: text),
+            ]
+            for place in places + others {
                 let cursor = Cursor(digest: text, place: place)
                 #expect(Cursor(cursor.encoded) == cursor)
                 #expect(cursor.encoded.utf8.allSatisfy { $0 == 0x2D || $0 == 0x5F || (0x30...0x7A).contains($0) })
@@ -57,6 +61,8 @@ struct CursorTests {
             #"["2","d",1,85.0,47,"p"]"#,
             #"["2","d",1,85,2147483648,"p"]"#, #"["2","d",1,85,99999999999999999999,"p"]"#,
             #"["2","d",1,85,4.7e1,"p"]"#,
+            #"["2","d","2025-02-29",1,85,"p"]"#, #"["2","d","",1,85,"p"]"#, #"["2","d","2025-06-28",0,85,"p"]"#,
+            #"["2","d","2025-06-28",1,101,"p"]"#, #"["2","d","2025-06-28",1,"85","p"]"#,
             #"["2","d",1,85,47,7]"#, #"["2","d",1,85,47,""]"#, #"["2","d",1,85,47,"\u0000"]"#,
             #"["2","d",1,85,47,"\ud800"]"#,
             #"["2","d","n",7]"#, #"["2","d",null,"p"]"#, #"["2","d","n",""]"#, #"["2","d","\u0000","p"]"#,

@@ -16,14 +16,25 @@ def must_equal(expected, got, what):
     assert found is None, f"{what}: {found}"
 
 
-# Every endpoint without a check of its own below.
-SUMMARIES = [endpoint for endpoint in READS if endpoint.path != "trends" and not endpoint.path.startswith("patients/")]
+# Every endpoint without a check of its own below. The notices depend on earlier requests too (test_alerts.py).
+SUMMARIES = [endpoint for endpoint in READS
+             if endpoint.path not in ("trends", "alerts/events") and not endpoint.path.startswith("patients/")]
+
+
+def comparable(answer):
+    """Returns a response without what depends on more than the rows: the cursor's text, and the number of notices."""
+    summary = answer.get("summary", {})
+    if "next_cursor" in summary:
+        summary["next_cursor"] = summary["next_cursor"] and "more"
+    answer.pop("sequence", None)
+    return answer
 
 
 def check_summaries(api, oracle):
     paths = [endpoint.path for endpoint in SUMMARIES] + [question.path() for question in questions(SUMMARIES)]
     for path in dict.fromkeys(paths):
-        must_equal(oracle.answer_to(path), api.answer(oracle.organization, path), f"{oracle.organization} {path}")
+        must_equal(comparable(oracle.answer_to(path)), comparable(api.answer(oracle.organization, path)),
+                   f"{oracle.organization} {path}")
 
 
 def check_trends(api, oracle, periods=PERIODS, metrics=(METRICS, )):

@@ -40,7 +40,7 @@ def rfc3339(instant):
 
 
 def iso_date(day):
-    return date.fromordinal(day).isoformat()
+    return day and date.fromordinal(day).isoformat()
 
 
 # Numbers (the end of section 3)

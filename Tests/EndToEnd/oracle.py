@@ -79,6 +79,7 @@ class Oracle:
             attempts = [Attempt(row, self.clock) for row in logged]
             attribute(appointments[patient_id], attempts, now)
             self.attempts += attempts
+        self.words = ours.words
         self.days_cache = {}
 
     def answer_to(self, path):
@@ -86,13 +87,13 @@ class Oracle:
         cursor."""
         endpoint, _, query = path.partition("?")
         asked = dict(parse_qsl(query))
-        asked |= {name: int(asked[name]) for name in ("limit", "action_priority") if name in asked}
+        asked |= {name: int(asked[name]) for name in ("limit", "action_priority", "days", "after") if name in asked}
         asked |= {name: asked[name].split(",") for name in ("metrics",) if name in asked}
         if endpoint == "patients/prioritized":
             return self.prioritized(**asked)
         if endpoint.startswith("patients/"):
             return self.patient(unquote(endpoint.removeprefix("patients/")))
-        return getattr(self, endpoint.replace("-", "_"))(**asked)
+        return getattr(self, endpoint.replace("-", "_").replace("/", "_"))(**asked)
 
     # patients, today
 
@@ -177,6 +178,35 @@ class Oracle:
                 "logged_by": o.logged_by, "logged_at": rfc3339(o.created_at)
             } for o in newest[:20]],
         }
+
+    def alerts(self, days=7, state="open", limit=50, skip=0):
+        """Returns one page. What has been told depends on earlier requests too, so `sequence` is that of a baseline."""
+        alerts = sorted((p for p in self.patients
+                         if p.critical_since and self.clock.in_last(days, p.critical_since)),
+                        key=lambda p: (-p.critical_since, p.place()))
+        bodies = [p.alert(self.words) for p in alerts]
+        taken = sum(body["acknowledged"] is not None for body in bodies)
+        chosen = [body for body in bodies if state == "all" or (body["acknowledged"] is None) == (state == "open")]
+        page = chosen[skip:skip + limit]
+        return {
+            "organization_id": self.organization,
+            "critical": len(self.at_level("critical")),
+            "new_today": sum(p.critical_since == self.clock.today for p in self.patients),
+            "open": len(bodies) - taken,
+            "acknowledged": taken,
+            "sequence": 0,
+            "alerts": page,
+            "summary": {
+                "total_returned": len(page),
+                "filters_applied": {"days": days, "state": state, "limit": limit},
+                "next_cursor": "more" if skip + limit < len(chosen) else None
+            },
+            "timestamp": rfc3339(self.clock.now),
+        }
+
+    def alerts_events(self, after=0, limit=200):
+        """Returns the response while nothing has been told of but the baseline."""
+        return {"events": [], "sequence": 0, "oldest": 1, "reset": after > 0}
 
     # outreach
 

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from decimal import Decimal
 
-from measures import HOUR, level_after, percent_or_null, priority_and_action, recency, rfc3339
+from measures import HOUR, iso_date, level_after, percent_or_null, priority_and_action, recency, rfc3339
 
 
 class Patient:
@@ -62,6 +62,26 @@ class Patient:
             self.status = "dormant" if self.contact_days else "stale"
         self.priority, self.action = priority_and_action(self.status, self.tier, upcoming)
 
+    @property
+    def critical_since(self):
+        return self.last_contact_day + 45 if self.days >= 45 else None
+
+    def acknowledged(self, words):
+        """Returns who has acknowledged the alert of a critical patient (section 10), or None if it is open."""
+        said = [w for w in words if w.patient_id == self.row.id and w.critical_since == self.critical_since
+                and w.created_at <= self.clock.now]
+        word = max(said, key=lambda w: (w.created_at, w.number), default=None)
+        is_word = word is not None and word.action == "acknowledge"
+        if is_word and (word.until is None or self.clock.today < word.until):
+            return {"by": word.logged_by, "at": rfc3339(word.created_at), "until": iso_date(word.until), "note": word.note}
+        attempts = [o for o in self.outreach if self.clock.day(o.created_at) >= self.critical_since]
+        if is_word:
+            attempts = [o for o in attempts if self.clock.day(o.created_at) >= word.until]
+        elif word is not None:
+            attempts = [o for o in attempts if o.created_at > word.created_at]
+        first = min(attempts, key=lambda o: (o.created_at, o.id), default=None)
+        return first and {"by": first.logged_by, "at": rfc3339(first.created_at), "until": None, "note": ""}
+
     def place(self):
         return (self.priority, -self.score, -self.days, self.row.id.encode())
 
@@ -86,7 +106,14 @@ class Patient:
             "risk_tier": self.tier,
             "attendance_rate_percent": self.attendance,
             "lifetime_value": self.lifetime_value,
+            "critical_since": iso_date(self.critical_since),
         }
+
+    def alert(self, words):
+        listed = self.listed()
+        names = ("id", "name", "phone", "email", "risk_level", "risk_score", "critical_since",
+                 "days_since_last_contact", "recommended_action", "action_priority")
+        return {**{name: listed[name] for name in names}, "acknowledged": self.acknowledged(words)}
 
 
 class Attempt:

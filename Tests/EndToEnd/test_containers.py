@@ -161,6 +161,12 @@ def test_server_and_nginx_have_descriptors_and_memory_for_5000_streams(services)
     assert int(nginx["mem_limit"].removesuffix("m")) >= files + 5000 * 49 / 1024 + 128
 
 
+def test_the_server_has_time_to_stop_and_nginx_does_not_wait_for_streams():
+    """The server ends within 10 s. nginx would wait for its streams until it is killed."""
+    for services in (LOCAL, SITE):
+        assert services["server"]["stop_grace_period"] == "15s" and services["nginx"]["stop_grace_period"] == "5s"
+
+
 def test_no_container_leaves_its_memory_on_a_disk():
     assert all(service["ulimits"]["core"] == 0 for services in (LOCAL, SITE) for service in services.values())
     for configuration in ("production.conf", "local.conf"):

@@ -8,14 +8,13 @@ import signal
 import time
 from pathlib import Path
 
-import h2.events
 import pytest
 
 import http2
 from asking import eventually
 from problems import must_be_problem
 from stack import ORIGINS, ROOT, Stack, is_running
-from streams import StandIn, Stream
+from stand_in import StandIn, Stream
 
 WEBSOCKET = (("Connection", "keep-alive, Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
              ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="))
@@ -76,19 +75,17 @@ def is_ending(worker):
         return True
 
 
-def edge_of(stack, folder, name):
+def edge_of(stack, folder, name, **address):
     """Yields a stack of its own, with streams answered by a stand-in."""
     own = Stack(folder / name, DATABASE_URL=stack.settings["DATABASE_URL"], STACK_NGINX=name)
-    path = folder / f"{name}.sock"
-    stand_in = StandIn(path)
+    stand_in = StandIn(**(address or {"path": folder / f"{name}.sock"}))
     try:
         with own.started("server-start", "nginx-start"):
-            own.call("nginx-start", LIVE_LISTEN=str(path))
+            own.call("nginx-start", LIVE_LISTEN=stand_in.address)
             yield Edge(own.attach(), stand_in)
     finally:
         with contextlib.suppress(OSError):  # a test has closed it
             stand_in.close()
-        path.unlink()
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +123,31 @@ def test_each_event_arrives_while_the_stream_goes_on(edge, clinic):
             assert not stream.head.all("Content-Encoding")
 
 
+def test_the_server_may_listen_on_a_port(stack, folder, clinic):
+    folder.chmod(0o755)
+    for edge in edge_of(stack, folder, "local", path=None):
+        stream, request = edge.open(clinic)
+        with stream:
+            request.channel.sendall(b"data: one\n\n")
+            stream.until(b"data: one\n\n")
+
+
+@pytest.mark.parametrize("address", ["/tmp/a socket", "/tmp/{x}.sock", "somewhere;:9000"])
+def test_an_address_that_nginx_would_interpret_is_refused(stack, folder, address):
+    own = Stack(folder / "own", DATABASE_URL=stack.settings["DATABASE_URL"], LIVE_LISTEN=address)
+    with pytest.raises(AssertionError, match="LIVE_LISTEN: nginx cannot reach"):
+        own.call("nginx-start")
+
+
+def read_until(connection, text):
+    """Reads an HTTP/2 connection until a frame with the text has arrived. h2 ignores frames after a GOAWAY."""
+    received = b""
+    while text not in received:
+        chunk = connection.channel.recv(65536)
+        assert chunk, f"closed after {received!r}"
+        received += chunk
+
+
 def test_over_http2_each_event_arrives_while_the_stream_goes_on(edge, clinic):
     with http2.Connection(edge.client) as connection:
         connection.send("GET", edge.target(clinic), [("authorization", f"Bearer {edge.token(clinic)}"),
@@ -133,12 +155,9 @@ def test_over_http2_each_event_arrives_while_the_stream_goes_on(edge, clinic):
         request = edge.stand_in.requests.get(timeout=60)
         # HTTP/2 has no upgrade.
         assert not request.all("Upgrade")
-        request.channel.sendall(b"data: one\n\n")
-        received = b""
-        while b"data: one\n\n" not in received:
-            for event in connection.protocol.receive_data(connection.channel.recv(65536)):
-                received += event.data if isinstance(event, h2.events.DataReceived) else b""
-            connection.flush()
+        for text in (b"data: one\n\n", b"data: two\n\n"):
+            request.channel.sendall(text)
+            read_until(connection, text)
 
 
 def test_the_server_gets_the_request_as_it_was_sent_and_the_client_s_own_address(edge, clinic):
@@ -287,6 +306,17 @@ def test_streams_do_not_count_as_connections_of_their_address_and_their_opening_
     finally:
         for stream in streams:
             stream.close()
+
+
+def test_a_reload_keeps_a_stream_over_http2(own_edge, clinic):
+    """nginx tells the client to send further requests on another connection (GOAWAY)."""
+    with http2.Connection(own_edge.client) as connection:
+        connection.send("GET", own_edge.target(clinic), [("authorization", f"Bearer {own_edge.token(clinic)}")])
+        request = own_edge.stand_in.requests.get(timeout=60)
+        own_edge.reconfigure()
+        for text in (b"data: one\n\n", b"data: two\n\n"):
+            request.channel.sendall(text)
+            read_until(connection, text)
 
 
 def test_a_reload_keeps_streams_until_the_old_worker_s_limit(own_edge, clinic):

@@ -25,7 +25,11 @@ FILES = {
 def from_file(name):
     answer = strict_json((EXAMPLE / f"{name}.json").read_text())
     if name == "patients.prioritized":
-        answer["summary"]["total"] = 6  # an addition that the contract's example lacks
+        # Additions that the contract's example lacks.
+        answer["summary"]["total"] = 6
+        since = {"patient_123": "2025-06-28", "patient_456": "2025-06-23", "patient_502": "2025-06-24"}
+        for patient in answer["patients"]:
+            patient["critical_since"] = since.get(patient["id"])
     return answer
 
 

@@ -125,8 +125,11 @@ def direct(stack, values, body=b"", keep=False):
         return connection.answer()
 
 
-def test_the_socket_is_for_its_owner_and_group_alone(stack):
-    assert stat.S_IMODE(os.stat(stack.socket).st_mode) == 0o660
+@pytest.mark.parametrize("variable", ["FCGI_LISTEN", "LIVE_LISTEN"])
+def test_each_socket_is_for_its_owner_and_group_alone(stack, variable):
+    found = os.stat(stack.settings[variable])
+    assert stat.S_ISSOCK(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o660
+    assert found.st_gid == os.stat(stack.socket).st_gid
 
 
 # Sends a request as another user and prints the result.
@@ -170,6 +173,28 @@ def test_the_socket_accepts_nginx_and_no_other_process_of_its_user(stack):
     assert asked_as(stack, f"--reuid={users[0]}", f"--regid={groups[0]}", f"--groups={','.join(others)}") == "200"
     assert asked_as(stack, "--reuid=www-data", "--regid=www-data", "--init-groups") == "PermissionError"
     assert asked_as(stack, "--reuid=nobody", "--regid=nogroup", "--clear-groups") == "PermissionError"
+
+
+CONNECT = """
+import socket, sys
+try:
+    socket.socket(socket.AF_UNIX).connect(sys.argv[1])
+    print("connected")
+except OSError as error:
+    print(type(error).__name__)
+"""
+
+
+@as_root
+def test_the_socket_of_live_streams_accepts_nginx_and_no_other_process_of_its_user(stack):
+    _, users, groups, others = nginx_worker(stack)
+    expected = {(f"--reuid={users[0]}", f"--regid={groups[0]}", f"--groups={','.join(others)}"): "connected",
+                ("--reuid=www-data", "--regid=www-data", "--init-groups"): "PermissionError",
+                ("--reuid=nobody", "--regid=nogroup", "--clear-groups"): "PermissionError"}
+    for credentials, outcome in expected.items():
+        done = subprocess.run(["setpriv", *credentials, "--", sys.executable, "-c", CONNECT,
+                               stack.settings["LIVE_LISTEN"]], capture_output=True, text=True)
+        assert done.stdout.strip() == outcome, (credentials, done.stderr)
 
 
 @as_root

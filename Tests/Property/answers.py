@@ -85,11 +85,19 @@ def expected(question, rows):
         aside = {"total", "sort_name"} if wanted.notes else {"total", "sort_name", "treatment_notes"}
         shown = [{name: value for name, value in row.items() if name not in aside} for row in rows[:limit] if row["id"] is not None]
         return shown, (rows[0]["timestamp"], rows[0]["total"], len(rows) > limit)
+    if question.function == "alerts":
+        return expected_alerts(rows, question.arguments[2] - 1)
     if question.function == "trends":
         return rows, [rows[-1][level] for level in LEVELS]
     if question.function == "patient_detail":
         return [{**row, "outreach": json.loads(row["outreach"])} for row in rows], None
     return rows, None
+
+
+def expected_alerts(rows, limit):
+    """Returns the plain function's rows as rows_of_alerts does. A notice may be written before the next request."""
+    shown = [{name: value for name, value in row.items() if name != "sequence"} for row in rows[:limit]]
+    return shown, len(rows) > limit
 
 
 def by_channel(figures):
@@ -143,6 +151,20 @@ def rows_of_prioritized_patients(answer, *arguments):
     assert summary["total_returned"] == len(answer["patients"])
     rows = [{"timestamp": answer["timestamp"], **patient} for patient in answer["patients"]]
     return rows, (answer["timestamp"], summary["total"], summary["next_cursor"] is not None)
+
+
+def rows_of_alerts(answer, days, state, row_limit, *place):
+    summary, acknowledgement = answer["summary"], ("by", "at", "until", "note")
+    assert summary["filters_applied"] == {"days": days, "state": state, "limit": row_limit - 1}
+    assert summary["total_returned"] == len(answer["alerts"])
+    head = {name: answer[name] for name in ("critical", "new_today", "open", "acknowledged", "timestamp")}
+    nobody = dict.fromkeys(("id", "name", "phone", "email", "risk_level", "risk_score", "critical_since", "days_since_last_contact",
+                            "recommended_action", "action_priority", "acknowledged"))
+    rows = []
+    for alert in answer["alerts"] or [nobody]:
+        said = alert.pop("acknowledged") or dict.fromkeys(acknowledgement)
+        rows.append({**head, **alert, **{f"acknowledged_{name}": said[name] for name in acknowledgement}})
+    return rows, summary["next_cursor"] is not None
 
 
 def rows_of_patient_detail(answer, id):

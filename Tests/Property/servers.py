@@ -30,7 +30,8 @@ class Servers:
 
     def start(self, binary, url, place):
         environment = {
-            "DATABASE_URL": url, "DATABASE_LOGIN": "any", "FCGI_LISTEN": f"{place}.sock", "CLERK_ISSUER": ISSUER, "RATE_LIMIT": "0",
+            "DATABASE_URL": url, "DATABASE_LOGIN": "any", "FCGI_LISTEN": f"{place}.sock",
+            "LIVE_LISTEN": f"{place}-live.sock", "CLERK_ISSUER": ISSUER, "RATE_LIMIT": "0",
             "CLERK_JWT_KEY": public_pem(self.signer.key), "WORKER_THREADS": "1", "LOG_LEVEL": "warning",
             "SWIFT_BACKTRACE": "interactive=no", "PATH": os.environ["PATH"],
         }

@@ -40,6 +40,7 @@ SELECT results_eq(
         're.audit_seal: ',
         're.clock: SELECT',
         're.contact_span: SELECT',
+        're.digest_sent: ',
         're.foundation: SELECT',
         're.migration: ',
         're.missed_appointment: SELECT',
@@ -53,8 +54,11 @@ SELECT results_eq(
         're.patient_state: SELECT',
         're.pending_change: SELECT',
         're.risk_day: SELECT',
+        're.sender_state: ',
+        're.setting: INSERT SELECT UPDATE',
         're.status: SELECT',
-        're.told_patient: ']) v $$,
+        're.told_patient: ',
+        're.webhook: INSERT SELECT UPDATE']) v $$,
     'tables and views');
 
 SELECT results_eq(
@@ -148,13 +152,16 @@ SELECT results_eq(
         're.record_access(double precision[],integer[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],boolean[],text[],text[]) definer reengagement_api',
         're.record_advance(text,text,numeric,text)',
         're.record_attempt(text,text,uuid,jsonb,text,text,text,text,text,text,text) definer reengagement_api',
+        're.record_setting(text,integer,text,text,jsonb,text,text,text,text,text,text,text) definer reengagement_api',
         're.refresh(text,text[])',
         're.refresh_in_time(text) definer reengagement_api',
         're.refresh_on_read(text) reengagement_api',
         're.refuse_audit_change()',
+        're.restart_webhook(text,text,text) reengagement_api',
         're.seal_audit(interval) definer reengagement_api',
         're.search(text,text,text,date[],date[],integer) definer reengagement_api',
-        're.skip_notices()'
+        're.skip_notices()',
+        're.webhook_refusal(text,boolean) reengagement_api'
         ]) v $$,
     'the other functions');
 
@@ -225,6 +232,7 @@ SELECT results_eq(
         'reengagement_marker mark_replicated_row',
         'reengagement_marker record_access',
         'reengagement_marker record_attempt',
+        'reengagement_marker record_setting',
         'reengagement_scheduler mark_everything',
         'reengagement_scheduler organizations_due',
         'reengagement_searcher search',
@@ -238,7 +246,7 @@ SELECT is_empty($$ SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace 
     AND NOT 'search_path=pg_catalog, pg_temp' = ANY (proconfig) $$, 'every SECURITY DEFINER function has a fixed search_path');
 SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 're'::regnamespace
         AND c.relkind IN ('r', 'p')
-        AND c.relname NOT IN ('migration', 'foundation', 'audit_refused_entry', 'audit_seal')
+        AND c.relname NOT IN ('migration', 'foundation', 'audit_refused_entry', 'audit_seal', 'sender_state')
     AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'one_organization') $$, 'every derived table has the policy');
 
 -- The views and their owner.
@@ -257,7 +265,7 @@ SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_attribut
     'folded_email folded_name last_contact_day organization_id patient_id phone_digits risk_group', 'the search role reads only the searched columns of a state');
 SELECT is((SELECT string_agg(p.polrelid::regclass || ' ' || p.polname, ', ' ORDER BY p.polname) FROM pg_policy p
     WHERE p.polroles <> '{0}' OR pg_get_expr(p.polqual, p.polrelid) !~ 'reengagement.organization'),
-    're.patient_search every_piece, re.migration everybody, re.foundation everything, re.audit_refused_entry nobody_bound, re.audit_seal nobody_bound',
+    're.patient_search every_piece, re.migration everybody, re.foundation everything, re.audit_refused_entry nobody_bound, re.audit_seal nobody_bound, re.sender_state nobody_bound',
     'all policies are those of the bound organization, except for the search index and the tables without an organization');
 SELECT is((SELECT string_agg(a.privilege_type, ' ') FROM pg_database d CROSS JOIN LATERAL aclexplode(d.datacl) a
     WHERE d.datname = current_database() AND a.grantee = 0), NULL, 'PUBLIC has no privilege on the database');

@@ -29,3 +29,9 @@ def documented_variables():
 
 def documented_commands():
     return {name.strip("`").removeprefix("make ") for name, *_ in _rows(("command", "effect", "variables"))}
+
+
+def code_blocks(document, language):
+    """The code blocks of a document in this language."""
+    text = (ROOT / "docs" / document).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)

@@ -14,6 +14,9 @@ Appointment = namedtuple("Appointment", "organization_id id patient_id starts_at
 Conversation = namedtuple("Conversation", "organization_id id patient_id occurred_at sentiment")
 Outreach = namedtuple("Outreach", "organization_id id patient_id method outcome opened notes logged_by created_at")
 
+# What the staff have said about an alert. Only the API writes it.
+Word = namedtuple("Word", "organization_id patient_id critical_since number action until note logged_by created_at")
+
 TABLES = {
     "organizations": Organization, "patients": PatientRow, "appointments": Appointment, "conversations": Conversation,
     "outreach_log": Outreach
@@ -26,7 +29,7 @@ class Rows:
 
     def __init__(self):
         self.organizations, self.patients, self.appointments = [], [], []
-        self.conversations, self.outreach_log = [], []
+        self.conversations, self.outreach_log, self.words = [], [], []
 
     def organization(self, organization_id):
         return next((o for o in self.organizations if o.id == organization_id), None)
@@ -36,6 +39,7 @@ class Rows:
         ours.organizations = [o for o in self.organizations if o.id == organization_id]
         for table in list(TABLES)[1:]:
             setattr(ours, table, [r for r in getattr(self, table) if r.organization_id == organization_id])
+        ours.words = [w for w in self.words if w.organization_id == organization_id]
         return ours
 
     def extend(self, other):
@@ -56,6 +60,14 @@ def read(connection, organization_id):
             key = "id" if table == "organizations" else "organization_id"
             cursor.execute(f"SELECT {', '.join(columns)} FROM public.{table} WHERE {key} = %s", (organization_id, ))
             getattr(rows, table).extend(kind(*row) for row in cursor)
+        # Days are ordinals, as in `measures`.
+        columns = [
+            f"(extract(epoch FROM {c}) * 1000000)::bigint" if c in INSTANTS else
+            f"{c} - date '0001-01-01' + 1" if c in ("critical_since", "until") else c for c in Word._fields
+        ]
+        cursor.execute(f"SELECT {', '.join(columns)} FROM re.alert_acknowledgement WHERE organization_id = %s",
+                       (organization_id, ))
+        rows.words.extend(Word(*row) for row in cursor)
         cursor.execute("COMMIT")
     return rows
 

@@ -1,115 +1,134 @@
-"""Clients of the live stream, and a stand-in for the server that nginx passes streams to."""
+"""Clients of the live streams, which reopen a stream as docs/live.md asks of a client."""
 
-import contextlib
+import http.client
 import json
-import os
-import queue
-import socket
+import ssl
 import threading
+import time
+from pathlib import Path
 
-SWITCHING = (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-             b"X-Server-Request-Id: the-servers-own\r\n\r\n")
-EVENTS = (b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
-          b"X-Server-Request-Id: the-servers-own\r\n\r\n")
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.sync.client import connect
 
-
-class Head:
-    """The first line and the headers of a request or of a response, and what was received after them."""
-
-    def __init__(self, channel):
-        received = b""
-        while b"\r\n\r\n" not in received:
-            chunk = channel.recv(65536)
-            if not chunk:
-                raise ConnectionResetError(f"closed after {received!r}")
-            received += chunk
-        head, _, self.rest = received.partition(b"\r\n\r\n")
-        self.first, *lines = head.decode("latin-1").split("\r\n")
-        self.headers = [tuple(line.split(": ", 1)) for line in lines]
-
-    def all(self, name):
-        return [value for key, value in self.headers if key.lower() == name.lower()]
-
-    @property
-    def status(self):
-        return int(self.first.split()[1])
+SILENCE = 40
+# All that a client outlives. The server, nginx and PostgreSQL may be away.
+OUTAGES = (OSError, ssl.SSLError, http.client.HTTPException, ConnectionClosed, InvalidHandshake, EOFError)
 
 
-class StandIn:
-    """Listens like the server's LIVE_LISTEN. `requests` has each request, with the connection that it came on.
+class Refused(Exception):
 
-    It answers a WebSocket or an event stream, and leaves the connection to the test.
-    """
-
-    def __init__(self, path):
-        self.requests = queue.Queue()
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(path))
-        os.chmod(path, 0o666)
-        self.listener.listen(64)
-        self.channels = []
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        with contextlib.suppress(OSError):
-            while True:
-                channel, _ = self.listener.accept()
-                self.channels.append(channel)
-                threading.Thread(target=self.answer, args=(channel, ), daemon=True).start()
-
-    def answer(self, channel):
-        with contextlib.suppress(OSError):
-            request = Head(channel)
-            request.channel = channel
-            channel.sendall(SWITCHING if request.all("Upgrade") else EVENTS)
-            self.requests.put(request)
-
-    def close(self):
-        # A listener that a thread waits on stays open until it is shut down.
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for channel in self.channels:
-            channel.close()
+    def __init__(self, status):
+        super().__init__(f"the stream was refused with {status}")
+        self.status = status
 
 
-class Stream:
-    """A stream over HTTP/1.1 with the client's own headers."""
+def path_of(organization, after=None):
+    return f"/api/v1/reengagement/{organization}/alerts/live" + ("" if after is None else f"?after={after}")
 
-    def __init__(self, client, target, headers=(), method="GET", body=b"", host="localhost", address="127.0.0.1"):
-        plain = socket.create_connection(("127.0.0.1", client.port), timeout=60, source_address=(address, 0))
-        self.channel = client.context.wrap_socket(plain, server_hostname="localhost") if client.context else plain
-        lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in headers)]
-        self.channel.sendall("\r\n".join([*lines, "", ""]).encode() + body)
-        self.head = Head(self.channel)
-        self.received = self.head.rest
 
-    @property
-    def status(self):
-        return self.head.status
+def event_stream(port, context, organization, token, after=None):
+    """Yields the messages of a text/event-stream."""
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=SILENCE)
+    try:
+        headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
+        if after is not None:
+            headers["Last-Event-ID"] = str(after)
+        connection.request("GET", path_of(organization), headers=headers)
+        response = connection.getresponse()
+        if response.status != 200:
+            raise Refused(response.status)
+        for line in response:
+            if line.startswith(b"data:"):
+                yield json.loads(line[5:])
+    finally:
+        connection.close()
 
-    def until(self, text):
-        """Reads until the text has arrived, and returns everything that was received."""
-        while text not in self.received:
-            chunk = self.channel.recv(65536)
-            assert chunk, f"closed after {self.received!r}"
-            self.received += chunk
-        return self.received
 
-    def rest(self):
-        """Reads until nginx closes the connection."""
-        with contextlib.suppress(ConnectionResetError, OSError):
-            while chunk := self.channel.recv(65536):
-                self.received += chunk
-        return self.received
+def web_socket(port, context, organization, token, after=None):
+    """Yields the messages of a WebSocket."""
+    try:
+        socket = connect(f"wss://127.0.0.1:{port}{path_of(organization, after)}", ssl=context,
+                         subprotocols=["reengagement.v1", f"bearer.{token}"], open_timeout=SILENCE, close_timeout=1)
+    except InvalidStatus as error:
+        raise Refused(error.response.status_code) from error
+    with socket:
+        while True:
+            yield json.loads(socket.recv(timeout=SILENCE))
 
-    def problem(self):
-        return json.loads(self.rest().partition(b"\r\n\r\n")[2] or self.received)
 
-    def close(self):
-        self.channel.close()
+TRANSPORTS = {"event stream": event_stream, "web socket": web_socket}
 
-    def __enter__(self):
-        return self
 
-    def __exit__(self, *_):
-        self.close()
+class Listener(threading.Thread):
+    """Follows an organization's notices until it is stopped, and writes each one to a file."""
+
+    def __init__(self, stack, organization, transport, file, token_lifetime=60, longest_wait=1.0):
+        super().__init__(name=f"{transport} of {organization}", daemon=True)
+        self.port, self.signer = int(stack.settings["HTTPS_PORT"]), stack.signer
+        self.context = ssl.create_default_context(cafile=stack.settings["CA_FILE"])
+        self.context.check_hostname = False
+        self.organization, self.open_stream, self.file = organization, TRANSPORTS[transport], Path(file)
+        self.token_lifetime, self.longest_wait = token_lifetime, longest_wait
+        self.subject = f"user_{threading.get_ident()}_{transport.replace(' ', '_')}"
+        self.last, self.opened, self.endings, self.fault = None, 0, [], None
+        self.is_stopped, self.is_listening = threading.Event(), threading.Event()
+
+    def run(self):
+        try:
+            with self.file.open("a", buffering=1) as file:
+                while not self.is_stopped.is_set():
+                    self.follow(file)
+        except Exception as error:  # a test reads it: the thread has nobody to raise it to
+            self.fault = error
+
+    def follow(self, file):
+        token = self.signer.token(self.organization, sub=self.subject, exp=int(time.time()) + self.token_lifetime)
+        wait = 0.05
+        try:
+            for message in self.open_stream(self.port, self.context, self.organization, token, self.last):
+                if self.is_stopped.is_set():
+                    return
+                wait = self.hear(message, file)
+                if message["type"] == "bye":
+                    break
+        except Refused as error:
+            self.endings.append(f"refused {error.status}")
+            assert error.status in (429, 502, 503, 504), error
+        except (TimeoutError, *OUTAGES) as error:
+            self.endings.append(type(error).__name__)
+        finally:
+            self.is_listening.clear()
+        self.is_stopped.wait(min(wait, self.longest_wait))
+
+    def hear(self, message, file):
+        """Returns how long to wait before the stream is opened again, should it end now."""
+        kind = message["type"]
+        if kind == "hello":
+            self.opened += 1
+            self.last = message["sequence"] if self.last is None else self.last
+            self.is_listening.set()
+        elif kind == "notice":
+            self.last = message["sequence"]
+            file.write(json.dumps([message[name] for name in ("sequence", "kind", "cause", "day", "number")]) + "\n")
+        elif kind == "reset":
+            raise AssertionError(f"{self.name} was reset after {self.last}")
+        elif kind == "bye":
+            self.endings.append(f"bye {message['reason']}")
+            return message["retry_ms"] / 1000
+        return 0.05
+
+    def stop(self):
+        """The thread ends with its next message, which a heartbeat brings."""
+        self.is_stopped.set()
+        self.join(2 * SILENCE)
+        assert not self.is_alive(), f"{self.name} does not end"
+
+    def heard(self):
+        """The notices in the order in which they were first heard."""
+        seen, notices = set(), []
+        for line in self.file.read_text().splitlines():
+            notice = json.loads(line)
+            if notice[0] not in seen:
+                seen.add(notice[0])
+                notices.append(notice)
+        return notices

@@ -25,7 +25,7 @@ def once(where):
     with tempfile.TemporaryDirectory() as directory:
         address = str(Path(directory) / "api.sock")
         environment = {**os.environ, "DATABASE_URL": where["DATABASE_URL"], "DATABASE_LOGIN": "any",
-                       "FCGI_LISTEN": address,
+                       "FCGI_LISTEN": address, "LIVE_LISTEN": str(Path(directory) / "live.sock"),
                        "CLERK_ISSUER": where["ISSUER"], "CLERK_JWT_KEY": Path(where["PUBLIC_KEY"]).read_text(),
                        "LOG_LEVEL": "error", "SWIFT_BACKTRACE": "interactive=no"}
         began = time.perf_counter()

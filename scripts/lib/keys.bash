@@ -2,6 +2,7 @@
 
 keys=$STACK_DIR/keys
 certificate=$STACK_DIR/tls/localhost.pem
+secrets_key=$STACK_DIR/secrets/keys
 
 # The caller's own key source replaces the development key.
 uses_own_keys() {
@@ -36,6 +37,18 @@ make_key_pair() {
         # This file is written last, so its existence shows that all files are complete.
         openssl pkey -pubin -in "$keys/public.pem" -outform DER | sha256sum | cut -c 1-16 >"$keys/key-id"
     ) || fail "openssl could not make a key pair in $keys"
+}
+
+# The key that the secrets of webhooks are computed from. It stays, so that they stay valid.
+make_secrets_key() {
+    [[ ! -s $secrets_key ]] || return 0
+    say "making a key for secrets in $secrets_key"
+    (
+        umask 077
+        mkdir -p -- "${secrets_key%/*}"
+        openssl rand -base64 32 >"$secrets_key.new"
+        mv -- "$secrets_key.new" "$secrets_key"
+    ) || fail "openssl could not make a key in $secrets_key"
 }
 
 # The certificate is valid for a year, and is renewed in its last two weeks.

@@ -33,6 +33,12 @@ set_server_environment() {
     else
         rm -f -- "$state/own-keys"
     fi
+    if [[ ! ${SECRETS_KEY_FILE-} ]]; then
+        make_secrets_key
+        SECRETS_KEY_FILE=$secrets_key
+    fi
+    # The developer's own receiver is on this machine.
+    export SECRETS_KEY_FILE WEBHOOK_ALLOW_PRIVATE=${WEBHOOK_ALLOW_PRIVATE:-1}
     export DATABASE_URL=$url FCGI_LISTEN=$address LIVE_LISTEN=$live CLERK_JWT_KEY=${CLERK_JWT_KEY-}
     export CLERK_ISSUER=${CLERK_ISSUER-} DATABASE_LOGIN=${DATABASE_LOGIN:-any}
     export CORS_ALLOWED_ORIGINS=${CORS_ALLOWED_ORIGINS-$default_origins}

@@ -13,7 +13,7 @@ enum ExamplePatients {
             "recommended_action": "DORMANT: Re-engagement campaign needed", "action_priority": "1",
             "previous_response_rate": "0.0", "total_lifetime_appointments": "1", "missed_appointments_last_90d": "2",
             "engagement_status": "dormant", "risk_tier": "high", "attendance_rate_percent": "33.3",
-            "lifetime_value": "140.0",
+            "lifetime_value": "140.0", "critical_since": "2025-06-28",
         ],
         [
             "id": "patient_456", "name": "Jane Doe", "phone": "+61400000456", "email": "jane.doe@example.com",
@@ -22,7 +22,7 @@ enum ExamplePatients {
             "recommended_action": "DORMANT: Re-engagement campaign needed", "action_priority": "1",
             "previous_response_rate": "0.0", "total_lifetime_appointments": "1", "missed_appointments_last_90d": "0",
             "engagement_status": "dormant", "risk_tier": "high", "attendance_rate_percent": "100.0",
-            "lifetime_value": "95.5",
+            "lifetime_value": "95.5", "critical_since": "2025-06-23",
         ],
         [
             "id": "patient_501", "name": "Liam O'Brien", "phone": "+61400000501", "risk_level": "high",
@@ -36,7 +36,7 @@ enum ExamplePatients {
             "risk_level": "critical", "risk_score": "77", "days_since_last_contact": "51",
             "recommended_action": "NEW: Invite to a first appointment", "action_priority": "4",
             "total_lifetime_appointments": "0", "missed_appointments_last_90d": "0", "engagement_status": "stale",
-            "risk_tier": "high", "lifetime_value": "0.0",
+            "risk_tier": "high", "lifetime_value": "0.0", "critical_since": "2025-06-24",
         ],
         [
             "id": "patient_500", "name": "Ana Ōtaki", "email": "ana@example.com", "risk_level": "low",

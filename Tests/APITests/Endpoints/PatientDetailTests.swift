@@ -42,7 +42,7 @@ struct PatientDetailTests {
         #expect(answer?["treatment_notes"]?.text == "\u{7F}\t")
         #expect(answer?["outreach"]?.array?.isEmpty == true)
         #expect(answer?["email"]?.isNull == true)
-        #expect(answer?.members.count == 23)
+        #expect(answer?.members.count == 24)
     }
 
     @Test("An unknown patient is reported with 404")
@@ -71,6 +71,7 @@ struct PatientDetailTests {
           "risk_tier": "high",
           "attendance_rate_percent": 33.3,
           "lifetime_value": 140.0,
+          "critical_since": "2025-06-28",
           "organization_id": "org_2abc123",
           "treatment_notes": "Lower back; improving.",
           "created_at": "2024-11-04T02:00:00Z",

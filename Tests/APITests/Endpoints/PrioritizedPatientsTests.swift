@@ -304,7 +304,8 @@ struct PrioritizedPatientsTests {
               "engagement_status": "dormant",
               "risk_tier": "high",
               "attendance_rate_percent": 33.3,
-              "lifetime_value": 140.0
+              "lifetime_value": 140.0,
+              "critical_since": "2025-06-28"
             },
             {
               "id": "patient_456",
@@ -324,7 +325,8 @@ struct PrioritizedPatientsTests {
               "engagement_status": "dormant",
               "risk_tier": "high",
               "attendance_rate_percent": 100.0,
-              "lifetime_value": 95.5
+              "lifetime_value": 95.5,
+              "critical_since": "2025-06-23"
             },
             {
               "id": "patient_501",
@@ -344,7 +346,8 @@ struct PrioritizedPatientsTests {
               "engagement_status": "dormant",
               "risk_tier": "medium",
               "attendance_rate_percent": 100.0,
-              "lifetime_value": 140.0
+              "lifetime_value": 140.0,
+              "critical_since": null
             },
             {
               "id": "patient_502",
@@ -364,7 +367,8 @@ struct PrioritizedPatientsTests {
               "engagement_status": "stale",
               "risk_tier": "high",
               "attendance_rate_percent": null,
-              "lifetime_value": 0.0
+              "lifetime_value": 0.0,
+              "critical_since": "2025-06-24"
             },
             {
               "id": "patient_500",
@@ -384,7 +388,8 @@ struct PrioritizedPatientsTests {
               "engagement_status": "active",
               "risk_tier": "low",
               "attendance_rate_percent": 100.0,
-              "lifetime_value": 120.0
+              "lifetime_value": 120.0,
+              "critical_since": null
             },
             {
               "id": "patient_503",
@@ -404,7 +409,8 @@ struct PrioritizedPatientsTests {
               "engagement_status": "active",
               "risk_tier": "low",
               "attendance_rate_percent": 100.0,
-              "lifetime_value": 140.0
+              "lifetime_value": 140.0,
+              "critical_since": null
             }
           ],
           "summary": {

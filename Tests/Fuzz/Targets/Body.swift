@@ -15,6 +15,20 @@ private func fuzzSearch(_ call: Call) {
     }
 }
 
+/// The body of an acknowledgement.
+private func fuzzAcknowledgement(_ call: Call) {
+    do throws(Problem) {
+        let acknowledgement = try AcknowledgeAlert(call)
+        precondition((1...200).contains(acknowledgement.patientID.unicodeScalars.count))
+        precondition(acknowledgement.note.unicodeScalars.count <= 1000)
+        precondition(acknowledgement.until.map { $0.text.utf8.count == 10 } ?? true)
+        check(acknowledgement.query)
+    } catch {
+        precondition([400, 422].contains(error.status))
+        check(error)
+    }
+}
+
 /// The body of log-outreach, with an idempotency key before its first line break.
 @Sendable func fuzzBody(_ input: [UInt8]) {
     let parts = input.split(separator: UInt8(ascii: "\n"), maxSplits: 1, omittingEmptySubsequences: false)
@@ -22,6 +36,7 @@ private func fuzzSearch(_ call: Call) {
     let request = Request(method: "POST", target: Array("/".utf8), idempotencyKey: key)
     let call = Call(organization: "org", subject: "user", request: request, body: Array(parts[parts.count - 1]))
     fuzzSearch(call)
+    fuzzAcknowledgement(call)
     do throws(Problem) {
         let attempt = try LogOutreach(call)
         precondition((1...200).contains(attempt.patientID.unicodeScalars.count))

@@ -14,6 +14,9 @@ import JSON
         case .name(let name, let id):
             precondition(name.utf8.count <= 200 && !name.utf8.contains(0))
             precondition(!id.isEmpty && !id.utf8.contains(0))
+        case .alert(let since, let priority, let score, let id):
+            precondition((1...4).contains(priority) && (0...100).contains(score) && since.text.utf8.count == 10)
+            precondition(!id.isEmpty && !id.utf8.contains(0))
         }
     }
     precondition(Base64URL.decode(Base64URL.encode(input).utf8) == input)

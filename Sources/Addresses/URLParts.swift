@@ -1,15 +1,16 @@
 import CCurl
 
-/// An address parsed by the library that will fetch it, so that both see the same host.
-struct URLParts {
-    let scheme: String
-    /// The host in lower case.
-    let host: String
+/// A URL parsed by the library that will fetch it, so that both see the same host.
+public struct URLParts {
+    public let scheme: String
+    /// The host in lower case, an IPv6 address in brackets, an IPv4 address in its usual notation.
+    public let host: String
     /// The port, by default that of the scheme.
-    let port: String
-    let hasCredentials: Bool
+    public let port: String
+    public let hasCredentials: Bool
 
-    init?(_ url: String) {
+    /// Nil if the text is not an absolute URL.
+    public init?(_ url: String) {
         guard let handle = curl_url() else { return nil }
         defer { curl_url_cleanup(handle) }
         guard curl_url_set(handle, CURLUPART_URL, url, UInt32(CURLU_NON_SUPPORT_SCHEME)) == CURLUE_OK,
