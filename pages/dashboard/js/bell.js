@@ -31,8 +31,8 @@ export function startBell(whenRung) {
   live.onMessage(hear);
   live.onState(() => live.isPolling() && look());
   session.onPerson(forgetOthers);
-  // Another tab has shown this news.
-  session.onTabs({ told: (data) => data.owner === owner && (seen = Math.max(seen ?? 0, data.sequence)) });
+  // A visible tab has shown this news, so a hidden one need not show it later.
+  session.onTabs({ told: (data) => data.owner === owner && document.hidden && (seen = Math.max(seen ?? 0, data.sequence)) });
   document.addEventListener('visibilitychange', () => isBehind() && look());
 }
 
