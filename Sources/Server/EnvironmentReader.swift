@@ -12,11 +12,11 @@ struct EnvironmentReader {
 
     init(_ environment: [String: String]) { self.environment = environment }
 
-    private mutating func reject(_ variable: String, _ problem: String) {
+    mutating func reject(_ variable: String, _ problem: String) {
         errors.append(ConfigurationError(variable: variable, problem: problem))
     }
 
-    private func value(_ variable: String) -> String? {
+    func value(_ variable: String) -> String? {
         environment[variable].flatMap { $0.isEmpty ? nil : $0 }
     }
 
@@ -138,7 +138,7 @@ struct EnvironmentReader {
     mutating func adminRoles() -> [String] {
         let roles = list("ADMIN_ROLES") ?? ["admin"]
         if let index = roles.firstIndex(where: { $0.hasPrefix("org:") }) {
-            reject("ADMIN_ROLES", "has an item, number \(index + 1), that begins with org:; it lists roles without that")
+            reject("ADMIN_ROLES", "has an item, number \(index + 1), that begins with org:; roles are listed without")
         }
         return roles
     }
