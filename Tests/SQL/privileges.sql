@@ -2,7 +2,7 @@
 -- it is added here.
 BEGIN;
 \ir ../../sql/questions.sql
-SELECT plan(29);
+SELECT plan(30);
 
 CREATE TEMPORARY VIEW ours AS
 -- All monthly partitions of the audit count as one.
@@ -128,6 +128,7 @@ SELECT results_eq(
         're.hold_audit()',
         're.keep_refused_entry(text,text) definer reengagement_api',
         're.last_audit_seal()',
+        're.live(text[],bigint[],text[]) definer reengagement_api',
         're.make_audit_partition(text,regclass,timestamp with time zone,timestamp with time zone)',
         're.make_audit_partitions() definer reengagement_api',
         're.make_rest_of_audit()',
@@ -204,7 +205,9 @@ SELECT results_eq(
         'reengagement_marker re.audit_refused_entry: INSERT',
         'reengagement_marker re.organization_state: INSERT',
         'reengagement_marker re.pending_change: INSERT',
+        'reengagement_scheduler re.announcement: SELECT',
         'reengagement_scheduler re.organization_state: SELECT',
+        'reengagement_scheduler re.patient_count: SELECT',
         'reengagement_scheduler re.pending_change: INSERT SELECT',
         'reengagement_searcher re.patient_search: SELECT']) v $$,
     'the privileges of the internal roles on tables');
@@ -233,6 +236,7 @@ SELECT results_eq(
         'reengagement_marker record_access',
         'reengagement_marker record_attempt',
         'reengagement_marker record_setting',
+        'reengagement_scheduler live',
         'reengagement_scheduler mark_everything',
         'reengagement_scheduler organizations_due',
         'reengagement_searcher search',
@@ -263,6 +267,11 @@ SELECT is_member_of('reengagement_bound', ARRAY['reengagement_api', 'reengagemen
 SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = 're.patient_state'::regclass AND a.attnum > 0
         AND NOT a.attisdropped AND has_column_privilege('reengagement_searcher', a.attrelid, a.attnum, 'SELECT')),
     'folded_email folded_name last_contact_day organization_id patient_id phone_digits risk_group', 'the search role reads only the searched columns of a state');
+SELECT is((SELECT string_agg(a.attrelid::regclass || '.' || a.attname, ' ' ORDER BY a.attrelid::regclass::text, a.attname) FROM pg_attribute a
+    WHERE a.attrelid IN ('re.notice'::regclass, 're.alert_acknowledgement'::regclass) AND a.attnum > 0 AND NOT a.attisdropped
+        AND has_column_privilege('reengagement_scheduler', a.attrelid, a.attnum, 'SELECT')),
+    're.alert_acknowledgement.number re.alert_acknowledgement.organization_id re.notice.cause re.notice.day re.notice.kind re.notice.number '
+    || 're.notice.organization_id re.notice.sequence re.notice.written_at', 'the streams read no patient of a notice or an acknowledgement');
 SELECT is((SELECT string_agg(p.polrelid::regclass || ' ' || p.polname, ', ' ORDER BY p.polname) FROM pg_policy p
     WHERE p.polroles <> '{0}' OR pg_get_expr(p.polqual, p.polrelid) !~ 'reengagement.organization'),
     're.patient_search every_piece, re.migration everybody, re.foundation everything, re.audit_refused_entry nobody_bound, re.audit_seal nobody_bound, re.sender_state nobody_bound',
