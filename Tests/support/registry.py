@@ -30,7 +30,8 @@ class Endpoint(NamedTuple):
     @property
     def parameters(self):
         """Returns names and types of the function's parameters, the organization's first."""
-        inner = re.search(r"CREATE OR REPLACE FUNCTION re\.\w+\((.*?)\)\s*RETURNS", source(self.function), re.DOTALL)
+        inner = re.search(rf"CREATE OR REPLACE FUNCTION re\.(?:plain_)?{self.function}\((.*?)\)\s*RETURNS",
+                          source(self.function), re.DOTALL)
         named = re.findall(r"(\w+) (\w+)(?: DEFAULT \w+)?(?:,|$)", re.sub(r"--.*", "", inner[1]).strip(), re.MULTILINE)
         return dict(named)
 
@@ -46,6 +47,10 @@ class Question(NamedTuple):
         """Returns the path below the organization's."""
         path = self.endpoint.path.replace(PATIENT, quote(patient, safe="") if patient != PATIENT else PATIENT)
         return path + (f"?{self.query}" if self.query else "")
+
+    def text(self, patient):
+        """Returns the body as JSON, or None for a GET."""
+        return None if self.body is None else json.dumps(self.body).replace(PATIENT, patient)
 
     def values(self, patient=PATIENT):
         """Returns the function's arguments in order, without the organization."""
