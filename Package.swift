@@ -9,6 +9,9 @@ let floor: [SwiftSetting] = [
 ]
 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nio = ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSocket"].map {
+    Target.Dependency.product(name: $0, package: "swift-nio")
+}
 
 let package = Package(
     name: "reengagement-api",
@@ -17,6 +20,7 @@ let package = Package(
         // Exact versions, so that a new release is reviewed before it is used.
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
     ],
     targets: [
         .systemLibrary(name: "CFastCGI", pkgConfig: "fcgi", providers: [.apt(["libfcgi-dev"])]),
@@ -24,7 +28,7 @@ let package = Package(
         .systemLibrary(name: "CJWT", pkgConfig: "libjwt", providers: [.apt(["libjwt-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
-        .systemLibrary(name: "CSystem"),
+        .systemLibrary(name: "CLinux"),
 
         .target(name: "Text", swiftSettings: floor),
         .target(name: "Threads", swiftSettings: floor),
@@ -33,23 +37,31 @@ let package = Package(
         .target(name: "Addresses", dependencies: ["CCurl"], swiftSettings: floor),
         .target(name: "Files", swiftSettings: floor),
         .target(name: "JSON", dependencies: ["Text"], swiftSettings: floor),
-        .target(name: "FastCGI", dependencies: ["CFastCGI", "CSystem", "Text", "Threads"], swiftSettings: floor),
+        .target(name: "FastCGI", dependencies: ["CFastCGI", "CLinux", "Text", "Threads"], swiftSettings: floor),
         .target(name: "PostgreSQL", dependencies: ["CPostgreSQL", "Threads"], swiftSettings: floor),
         .target(
             name: "JWT",
             dependencies: [
-                "Addresses", "Cache", "Digest", "Files", "JSON", "Text", "Threads", "CJWT", "COpenSSL", "CCurl", logging,
+                "Addresses", "Cache", "Digest", "Files", "JSON", "Text", "Threads", "CJWT", "COpenSSL", "CCurl",
+                logging,
             ],
             swiftSettings: floor),
         .target(name: "Webhook", dependencies: ["Addresses", "Digest", "Files", "JSON"], swiftSettings: floor),
         .target(
             name: "API", dependencies: ["Addresses", "Digest", "JSON", "PostgreSQL", "Text", "Webhook"],
             resources: [.embedInCode("openapi.json")], swiftSettings: floor),
+        .target(name: "Live", dependencies: ["FastCGI", "JSON", "Threads"] + nio, swiftSettings: floor),
+        .target(
+            name: "Delivery",
+            dependencies: [
+                "Addresses", "CCurl", "Digest", "JSON", "PostgreSQL", "Text", "Threads", "Webhook", logging,
+            ],
+            swiftSettings: floor),
         .target(
             name: "Server",
             dependencies: [
-                "API", "Cache", "CSystem", "Digest", "FastCGI", "JSON", "JWT", "PostgreSQL", "Text", "Threads", "Webhook",
-                logging,
+                "API", "Cache", "CLinux", "Delivery", "Digest", "FastCGI", "Files", "JSON", "JWT", "Live", "PostgreSQL",
+                "Text", "Threads", "Webhook", logging,
             ],
             swiftSettings: floor),
         .executableTarget(
@@ -62,10 +74,12 @@ let package = Package(
         .testTarget(name: "TextTests", dependencies: ["Digest", "Text"]),
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
         .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "Threads"]),
+        .testTarget(name: "LiveTests", dependencies: ["Live", "Threads"] + nio),
         .testTarget(name: "PostgreSQLTests", dependencies: ["PostgreSQL", "Threads"]),
         .testTarget(name: "JWTTests", dependencies: ["JWT", "Files", "JSON", "COpenSSL"]),
         .testTarget(name: "WebhookTests", dependencies: ["Webhook", "Addresses", "JSON"]),
         .testTarget(name: "APITests", dependencies: ["API", "JSON", "PostgreSQL", "Webhook"]),
+        .testTarget(name: "DeliveryTests", dependencies: ["Delivery", "JSON", "Webhook"]),
         .testTarget(
             name: "ServerTests", dependencies: ["Server", "API", "JWT", "PostgreSQL", "Threads", "Webhook", logging]),
     ],

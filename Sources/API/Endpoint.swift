@@ -27,6 +27,8 @@ public protocol Endpoint: Sendable {
     static var method: Method { get }
     /// The path, with `{org_id}` and `{patient_id}` as its variable parts.
     static var path: StaticString { get }
+    /// True if the response begins a live stream, which only the listener of the streams can send.
+    static var isStream: Bool { get }
     /// True if the query only reads, so that it can run again after the connection broke.
     static var isRepeatable: Bool { get }
     /// True if only an administrator may call it (definitions.md section 7).
@@ -70,6 +72,7 @@ public protocol Endpoint: Sendable {
 
 extension Endpoint {
     public static var method: Method { .get }
+    public static var isStream: Bool { false }
     public static var isRepeatable: Bool { true }
     public static var isForAdministrators: Bool { false }
     public static var body: BodyRule { method == .get ? .none : .required }
@@ -117,6 +120,10 @@ public struct OrganizationLimit: Sendable {
     public let most: Int
     public let period: Duration
     public let status: Int
+
+    public init(most: Int, period: Duration, status: Int) {
+        (self.most, self.period, self.status) = (most, period, status)
+    }
 }
 
 /// The settings of the server that concern webhooks.
@@ -141,6 +148,7 @@ public struct Call: Sendable {
     public let parameters: QueryParameters
     public let body: [UInt8]
     public let idempotencyKey: [UInt8]?
+    public let lastEventID: [UInt8]?
     let repeatedHeaders: [SingleHeader]
     /// True if the user is an administrator of the organization.
     public var isAdministrator = false
@@ -163,6 +171,7 @@ public struct Call: Sendable {
         self.patientID = patientID
         parameters = request.parameters
         idempotencyKey = request.idempotencyKey
+        lastEventID = request.lastEventID
         repeatedHeaders = request.repeatedHeaders
         self.body = body
     }

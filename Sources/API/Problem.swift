@@ -113,10 +113,32 @@ extension Problem {
             headers: [Header("Retry-After", String(seconds))])
     }
 
+    public static let originNotAllowed = Problem(
+        .originNotAllowed, "This origin may not open a WebSocket; CORS_ALLOWED_ORIGINS lists those that may.")
+
+    public static let handshakeMalformed = Problem(
+        .requestMalformed,
+        "The request for a WebSocket lacks Connection: Upgrade, Sec-WebSocket-Key or Sec-WebSocket-Version: 13.",
+        headers: [Header("Sec-WebSocket-Version", "13")])
+
+    public static func tooManyStreams(limit: Int) -> Problem {
+        Problem(
+            .tooManyStreams, "This user has \(limit) live streams open; close one.",
+            headers: [Header("Retry-After", "15")])
+    }
+
+    public static func streamsAtLimit(limit: Int) -> Problem {
+        unavailable(.streamsAtLimit, "The server has \(limit) live streams open; try again later.", retryAfter: 15)
+    }
+
+    public static let streamsNotConnected = unavailable(
+        .streamsNotConnected, "The live streams are not connected: nginx has to pass this path to LIVE_LISTEN.",
+        retryAfter: 60)
+
     public static func tooManyOfOrganization(_ limit: OrganizationLimit, retryAfter seconds: Int) -> Problem {
         Problem(
             .organizationRateLimited,
-            "This organization has done this \(limit.most) times in \(limit.period.components.seconds) s; wait \(seconds) s.",
+            "This organization may do this \(limit.most) times in \(limit.period.components.seconds) s; wait \(seconds) s.",
             headers: [Header("Retry-After", String(seconds))])
     }
 

@@ -77,6 +77,11 @@ extension ProblemKind {
                 403, "No active organization", "The token is valid, but names no active organization.",
                 "Have the user choose an organization with setActive({organization}). A token template needs \"org_id\": \"{{org.id}}\"."
             )
+        case .originNotAllowed:
+            .init(
+                403, "The origin is not allowed",
+                "A page of another site asks for a WebSocket. Its origin is neither this host nor an allowed one.",
+                "The operator allows an origin with CORS_ALLOWED_ORIGINS. A program need not send the header Origin.")
         case .notAnAdministrator:
             .init(
                 403, "Not an administrator",
@@ -155,6 +160,10 @@ extension ProblemKind {
             .init(
                 429, "Too many requests of this user", "One user sends more requests a second than the limit.",
                 "Wait the number of seconds in Retry-After, and ask less often.")
+        case .tooManyStreams:
+            .init(
+                429, "Too many streams of one user", "The user has as many live streams open as one user may have.",
+                "Close one, or share one among the pages of a browser. Wait the number of seconds in Retry-After.")
         case .organizationRateLimited:
             .init(
                 429, "Too many requests of this organization",
@@ -173,6 +182,15 @@ extension ProblemKind {
             .init(
                 503, "The server is busy", "Too many requests are waiting.",
                 "Wait the number of seconds in Retry-After. A POST was not carried out.")
+        case .streamsAtLimit:
+            .init(
+                503, "Too many streams", "The server has as many live streams open as it may have.",
+                "Wait the number of seconds in Retry-After. Until then ask alerts/events.")
+        case .streamsNotConnected:
+            .init(
+                503, "No streams here", "The request did not come by the socket of the live streams (LIVE_LISTEN).",
+                "The operator has to pass alerts/live to that socket, as nginx/snippets/api/live.conf does. Until then ask alerts/events."
+            )
         case .databaseAway:
             .init(
                 503, "The database is away", "The database cannot be reached, or the connection to it broke.",

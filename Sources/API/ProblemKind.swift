@@ -19,6 +19,7 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     // 403
     case otherOrganization = "other-organization"
     case noActiveOrganization = "no-active-organization"
+    case originNotAllowed = "origin-not-allowed"
     case notAnAdministrator = "not-an-administrator"
     case notFromOutside = "not-from-outside"
     case httpsRequired = "https-required"
@@ -40,11 +41,14 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case idempotencyKeyUsed = "idempotency-key-used"
     // 429
     case rateLimited = "rate-limited"
+    case tooManyStreams = "too-many-streams"
     case organizationRateLimited = "organization-rate-limited"
     case addressRateLimited = "address-rate-limited"
     // 500, 503
     case internalError = "internal-error"
     case serverBusy = "server-busy"
+    case streamsAtLimit = "streams-at-limit"
+    case streamsNotConnected = "streams-not-connected"
     case databaseAway = "database-away"
     case databaseBusy = "database-busy"
     case databaseAtLimit = "database-at-limit"

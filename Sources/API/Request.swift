@@ -14,13 +14,15 @@ public struct Request: Sendable {
     /// The values of all Content-Encoding headers, joined. Nil if there is none.
     public let contentEncoding: [UInt8]?
     public let idempotencyKey: [UInt8]?
+    /// The number after which a stream begins (WHATWG HTML, section 9.2.4).
+    public let lastEventID: [UInt8]?
     /// Headers that were sent more than once although one is allowed, so that their value is ambiguous.
     public let repeatedHeaders: [SingleHeader]
 
     /// - Parameter target: the request target in origin form, as raw bytes: nginx's `$request_uri`.
     public init(
         method: String, target: [UInt8], contentType: String? = nil, contentEncoding: [UInt8]? = nil,
-        idempotencyKey: [UInt8]? = nil, repeatedHeaders: [SingleHeader] = []
+        idempotencyKey: [UInt8]? = nil, lastEventID: [UInt8]? = nil, repeatedHeaders: [SingleHeader] = []
     ) {
         self.method = method
         let end = target.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
@@ -29,6 +31,7 @@ public struct Request: Sendable {
         self.contentType = contentType
         self.contentEncoding = contentEncoding
         self.idempotencyKey = idempotencyKey
+        self.lastEventID = lastEventID
         self.repeatedHeaders = repeatedHeaders
     }
 

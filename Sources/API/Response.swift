@@ -19,6 +19,8 @@ public struct Response: Sendable {
     public var answeredAt: Range<Int>?
     /// The patients that the body contains, for the audit.
     public var disclosure = Disclosure.nobody
+    /// The live stream that begins with the response. Nil for any other response.
+    public var stream: StreamNumbers?
 
     public init(
         status: Int, contentType: String?, headers: [Header] = [], body: [UInt8], answeredAt: Range<Int>? = nil
@@ -39,9 +41,21 @@ public struct Response: Sendable {
     }
 }
 
+/// Where a live stream begins, and the numbers of its first message.
+public struct StreamNumbers: Sendable {
+    /// The number of the last notice that the client has seen. Nil if it wants those from now on.
+    public let after: Int?
+    /// The number of the newest notice.
+    public let sequence: Int
+    public let critical: Int
+    public let newToday: Int
+    public let open: Int
+}
+
 /// The reason phrase of a status (RFC 9110 section 15).
 public func reasonPhrase(_ status: Int) -> String {
     switch status {
+    case 101: "Switching Protocols"
     case 200: "OK"
     case 201: "Created"
     case 202: "Accepted"

@@ -26,6 +26,9 @@ public struct Route: Sendable {
         if case .endpoint(let endpoint) = target { endpoint.method } else { .get }
     }
 
+    /// True if the route begins a live stream.
+    public var isStream: Bool { if case .endpoint(let endpoint) = target { endpoint.isStream } else { false } }
+
     func answers(_ method: String) -> Bool {
         method == self.method.rawValue || (method == "HEAD" && self.method == .get)
     }
@@ -53,6 +56,7 @@ public struct Route: Sendable {
         Route(Trends.self),
         Route(Dashboard.self),
         Route(LogOutreach.self),
+        Route(LiveAlerts.self),
         Route(Alerts.self),
         Route(AlertEvents.self),
         Route(AcknowledgeAlert.self),

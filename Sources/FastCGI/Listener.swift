@@ -1,4 +1,4 @@
-import CSystem
+import CLinux
 import Glibc
 
 /// A listening socket that the application opened itself or inherited.
@@ -46,13 +46,20 @@ public final class Listener: Sendable {
         return Listener(descriptor: descriptor, isInherited: true)
     }
 
+    /// A second descriptor of the socket, which its receiver has to close.
+    public func duplicate() throws(ListenError) -> CInt {
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw Self.failure("fcntl") }
+        return copy
+    }
+
     /// Removes the path if it is still this socket's, so that no new connection arrives.
     ///
     /// An inherited socket stays, since the process that opened it still listens.
-    func withdraw() { ownPath?.remove() }
+    public func withdraw() { ownPath?.remove() }
 
     /// Refuses new connections. Call it after the waiting ones have been accepted.
-    func refuse() {
+    public func refuse() {
         if !isInherited { shutdown(descriptor, CInt(SHUT_RDWR)) }
     }
 

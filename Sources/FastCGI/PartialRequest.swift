@@ -1,5 +1,5 @@
 import CFastCGI
-import CSystem
+import CLinux
 import Glibc
 
 /// A request that did not arrive in one piece: its content so far, and the deadline for the rest.

@@ -1,5 +1,5 @@
 import CFastCGI
-import CSystem
+import CLinux
 import Glibc
 
 /// One response as records, sent in one piece.

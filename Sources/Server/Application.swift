@@ -1,3 +1,4 @@
+import Live
 import Logging
 
 /// The server. It starts its parts, runs until a signal stops it, and then finishes the open requests.
@@ -8,6 +9,8 @@ public struct Application: Sendable {
     /// After the signal, idle connections of nginx are served for this long. The process ends within 10 s.
     private static let grace = Duration.seconds(7)
     private static let longestStop = Duration.milliseconds(9250)
+    /// Time for the last messages of the live streams.
+    private static let longestStreamStop = Duration.seconds(7)
     /// Time for the last audit entries after ``longestStop``. Earlier entries are written every 100 ms.
     private static let longestAuditFlush = Duration.milliseconds(400)
     /// Time for the last log lines, in case the log's reader has stopped reading.
@@ -15,7 +18,7 @@ public struct Application: Sendable {
 
     public init(configuration: Configuration, sink: LogSink = LogSink()) {
         self.configuration = configuration
-        log = ServerLog(sink: sink, configuration: configuration)
+        log = ServerLog(sink: sink, format: configuration.logFormat, level: configuration.logLevel)
     }
 
     /// Serves until a signal stops it, then finishes the current requests.
@@ -26,24 +29,41 @@ public struct Application: Sendable {
         defer { log.sink.stop(within: Self.longestLogFlush) }
         for protection in configuration.protectionsOff { log.logger.warning("\(protection.text)") }
         let parts = try ServerParts(configuration: configuration, logger: log.logger)
-        let workers = try startWorkers(parts)
+        let (live, workers) = try startServing(parts)
         log.logger.info("listening", metadata: ["version": "\(serverVersion)", "workers": "\(configuration.workers)"])
         // This call must not be an argument of the log statement, which evaluates its arguments only if the level is
         // enabled.
         let signal = waitForStop(signals, parts)
         log.logger.info("stopping", metadata: ["signal": "\(signal)"])
-        stop(parts, workers)
+        stop(parts, live, workers)
     }
 
-    private func startWorkers(_ parts: ServerParts) throws -> WorkerThreads {
+    private func startServing(_ parts: ServerParts) throws -> (LiveServer, WorkerThreads) {
         let metrics = Metrics()
         let waiting = WaitingRequests(permits: configuration.workers, longestWait: configuration.acquireTimeout)
         let assembly = PipelineAssembly(
             configuration: configuration, log: log, parts: parts, metrics: metrics, waiting: waiting)
-        let worker = Worker(
-            acceptor: parts.acceptor, pipeline: assembly.pipeline(), waiting: waiting, metrics: metrics)
+        let pipeline = assembly.pipeline()
+        let live = LiveServer(
+            listener: parts.liveListener, source: streamSource(parts, pipeline, metrics), counters: parts.streams)
+        try live.start()
+        let worker = Worker(acceptor: parts.acceptor, pipeline: pipeline, waiting: waiting, metrics: metrics)
         // There is one thread more than permits. It can read requests while the others wait for the database.
-        return try WorkerThreads(count: configuration.workers + 1) { worker.run() }
+        return (live, try WorkerThreads(count: configuration.workers + 1) { worker.run() })
+    }
+
+    private func streamSource(_ parts: ServerParts, _ pipeline: Pipeline, _ metrics: Metrics) -> StreamSource {
+        let door = LiveDoor(pipeline: pipeline, metrics: metrics, places: parts.streamPlaces)
+        let (news, logger) = (parts.news, log.logger)
+        return StreamSource(
+            open: { door.open($0) }, verify: { door.verify($0) }, ask: { news.ask($0) },
+            refresh: { news.refresh($0) }, now: { door.now },
+            report: { event in
+                switch event {
+                case .acceptFailed(let reason):
+                    logger.error("no live stream can be accepted", metadata: ["reason": "\(reason)"])
+                }
+            })
     }
 
     /// Handles the operator's signals. Returns the name of the one that stops the server.
@@ -60,10 +80,12 @@ public struct Application: Sendable {
         }
     }
 
-    private func stop(_ parts: ServerParts, _ workers: WorkerThreads) {
-        let end = ContinuousClock.now + Self.longestStop
+    private func stop(_ parts: ServerParts, _ live: LiveServer, _ workers: WorkerThreads) {
+        let now = ContinuousClock.now
+        let end = now + Self.longestStop
         parts.stopWatching()
         parts.acceptor.stop(grace: Self.grace)
+        live.stop(by: now + Self.longestStreamStop)
         let drained = workers.waitUntilDone(end)
         let lost = parts.audit.stop(by: end + Self.longestAuditFlush)
         if lost > 0 {

@@ -6,6 +6,9 @@ struct CORS: Sendable {
 
     init(allowedOrigins: [String]) { self.allowedOrigins = Set(allowedOrigins.map { Array($0.utf8) }) }
 
+    /// True if pages of the origin may read responses.
+    func allows(_ origin: [UInt8]) -> Bool { allowedOrigins.contains(origin) }
+
     /// The CORS headers of a response to a request from `origin`.
     func headers(origin: [UInt8]?) -> [Header] {
         guard !allowedOrigins.isEmpty else { return [] }

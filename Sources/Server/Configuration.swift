@@ -12,6 +12,8 @@ public struct Configuration: Sendable {
     public let poolSize: Int
     public let acquireTimeout: Duration
     public let listen: Listen
+    /// The socket of the live streams.
+    public let liveListen: Listen
     public let workers: Int
     public let keys: KeySource
     /// How long signing keys stay valid if they cannot be read again.
@@ -92,7 +94,7 @@ public struct Configuration: Sendable {
         let statementTimeout = reader.number("DB_STATEMENT_TIMEOUT_MS", in: 1...600_000, default: 5000)
         let connection = reader.connection(statementTimeout: .milliseconds(statementTimeout))
         databaseLogin = reader.choice("DATABASE_LOGIN", DatabaseLogin.allCases, default: .bound)
-        let listen = reader.listen(processID: processID)
+        let sockets = reader.listen(processID: processID)
         let keys = reader.keySource()
         keysMaxAge = .seconds(
             reader.number("KEYS_MAX_AGE", in: 1...31_536_000, default: Int(KeySet.usualMaxAge.components.seconds)))
@@ -120,11 +122,11 @@ public struct Configuration: Sendable {
         logFormat = reader.choice("LOG_FORMAT", LogFormat.allCases, default: .json)
         let slow = reader.number("LOG_SLOW_MS", in: 0...600_000, default: 500)
         slowRequest = slow > 0 ? .milliseconds(slow) : nil
-        guard reader.errors.isEmpty, let connection, let listen, let keys, let issuer else {
+        guard reader.errors.isEmpty, let connection, let sockets, let keys, let issuer else {
             throw ConfigurationErrors(list: reader.errors)
         }
         self.connection = connection
-        self.listen = listen
+        (listen, liveListen) = sockets
         self.keys = keys
         self.issuer = issuer
         tokenMaxLifetime = lifetime

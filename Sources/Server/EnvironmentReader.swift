@@ -12,11 +12,11 @@ struct EnvironmentReader {
 
     init(_ environment: [String: String]) { self.environment = environment }
 
-    private mutating func reject(_ variable: String, _ problem: String) {
+    mutating func reject(_ variable: String, _ problem: String) {
         errors.append(ConfigurationError(variable: variable, problem: problem))
     }
 
-    private func value(_ variable: String) -> String? {
+    func value(_ variable: String) -> String? {
         environment[variable].flatMap { $0.isEmpty ? nil : $0 }
     }
 
@@ -58,19 +58,41 @@ struct EnvironmentReader {
         }
     }
 
-    /// systemd passes sockets from descriptor 3 on (`sd_listen_fds(3)`). The server accepts exactly one.
-    mutating func listen(processID: Int32) -> Configuration.Listen? {
-        if let count = value("LISTEN_FDS"), value("LISTEN_PID").map({ $0 == String(processID) }) ?? true {
-            guard count == "1" else {
-                reject("LISTEN_FDS", "must be 1: one listening socket is taken over")
+    /// The sockets of FastCGI and of the live streams.
+    ///
+    /// systemd passes sockets from descriptor 3 on (`sd_listen_fds(3)`). One is that of FastCGI. Of two,
+    /// `LISTEN_FDNAMES` names each.
+    mutating func listen(processID: Int32) -> (fastCGI: Configuration.Listen, live: Configuration.Listen)? {
+        guard let count = value("LISTEN_FDS"), value("LISTEN_PID").map({ $0 == String(processID) }) ?? true else {
+            guard let fastCGI = address("FCGI_LISTEN", default: ".local/run/reengagement.sock"),
+                let live = liveAddress()
+            else { return nil }
+            return (fastCGI, live)
+        }
+        switch count {
+        case "1": return liveAddress().map { (.inherited(descriptor: 3), $0) }
+        case "2":
+            switch value("LISTEN_FDNAMES") {
+            case "fcgi:live": return (.inherited(descriptor: 3), .inherited(descriptor: 4))
+            case "live:fcgi": return (.inherited(descriptor: 4), .inherited(descriptor: 3))
+            default:
+                reject("LISTEN_FDNAMES", "must name the two listening sockets fcgi and live")
                 return nil
             }
-            return .inherited(descriptor: 3)
+        default:
+            reject("LISTEN_FDS", "must be 1 or 2: FastCGI's listening socket, and that of the live streams")
+            return nil
         }
-        let text = value("FCGI_LISTEN") ?? ".local/run/reengagement.sock"
-        guard let address = ListenAddress(text) else {
+    }
+
+    private mutating func liveAddress() -> Configuration.Listen? {
+        address("LIVE_LISTEN", default: ".local/run/live.sock")
+    }
+
+    private mutating func address(_ variable: String, default standard: String) -> Configuration.Listen? {
+        guard let address = ListenAddress(value(variable) ?? standard) else {
             reject(
-                "FCGI_LISTEN",
+                variable,
                 "must be a socket's path of at most \(ListenAddress.longestPath) bytes, or host:port with both named")
             return nil
         }
@@ -116,7 +138,7 @@ struct EnvironmentReader {
     mutating func adminRoles() -> [String] {
         let roles = list("ADMIN_ROLES") ?? ["admin"]
         if let index = roles.firstIndex(where: { $0.hasPrefix("org:") }) {
-            reject("ADMIN_ROLES", "has an item, number \(index + 1), that begins with org:; it lists roles without that")
+            reject("ADMIN_ROLES", "has an item, number \(index + 1), that begins with org:; roles are listed without")
         }
         return roles
     }

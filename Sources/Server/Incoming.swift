@@ -30,6 +30,8 @@ struct Incoming {
     var host: String?
     /// An estimate of its maximum memory in bytes.
     var size = 0
+    /// The live stream that it asks for. Nil if it did not come by the listener of the streams.
+    var opening: StreamOpening?
     /// Reads the body, up to `limit` bytes.
     let body: (_ limit: Int) -> Body
     /// The time when nginx forwarded it, in seconds since 1970. Nil if nginx sends no timestamp.

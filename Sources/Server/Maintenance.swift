@@ -40,7 +40,7 @@ final class Maintenance: Sendable {
     }
 
     private enum AdvanceColumn: Int, SelectedColumn {
-        case refreshed, remaining
+        case refreshed, remaining, busy
     }
 
     private static let due = Statement(
@@ -135,6 +135,17 @@ final class Maintenance: Sendable {
         return isLeft ? .zero : pause
     }
 
+    /// Refreshes one chunk of an organization's patients. It is busy if another session does so.
+    static func advance(
+        _ organization: String, by database: Database
+    ) throws(PostgreSQLError) -> (refreshed: Int, isLeft: Bool, isBusy: Bool) {
+        let row = try database(Query(advance, [organization, String(chunk)]), organization)[0]
+        return (
+            row.int(AdvanceColumn.refreshed) ?? 0, row.bool(AdvanceColumn.remaining) ?? false,
+            row.bool(AdvanceColumn.busy) ?? false
+        )
+    }
+
     private func reportFailure(_ error: PostgreSQLError) -> Duration {
         logger.warning(
             "the background work failed", metadata: ["class": "\(error.kind)", "reason": "\(error)"])
@@ -147,9 +158,9 @@ final class Maintenance: Sendable {
         var refreshed = 0
         var isLeft = false
         while !loop.isStopped {
-            let row = try database(Query(Self.advance, [organization, String(Self.chunk)]), organization)[0]
-            refreshed += row.int(AdvanceColumn.refreshed) ?? 0
-            isLeft = row.bool(AdvanceColumn.remaining) ?? false
+            let advance = try Self.advance(organization, by: database)
+            refreshed += advance.refreshed
+            isLeft = advance.isLeft
             // Each organization has a time limit, so that none waits for another's backlog. The next query for pending
             // changes begins with the organizations that have waited longest.
             guard isLeft, started.duration(to: .now) < turn else { break }
@@ -168,7 +179,7 @@ final class Maintenance: Sendable {
 
 extension PostgreSQLError {
     /// True if the next organization would probably fail in the same way.
-    fileprivate var isOfTheDatabase: Bool {
+    var isOfTheDatabase: Bool {
         switch cause {
         case .connectionLost, .unavailable, .acquireTimeout, .connectionLimit, .loginRefused, .outOfResources,
             .readOnly:

@@ -1,4 +1,5 @@
 import JWT
+import Live
 import PostgreSQL
 
 /// The metrics of the server's parts, as readings of ``Metrics``.
@@ -103,6 +104,35 @@ extension PrometheusText {
 
     mutating func add(connections: Int) {
         gauge("reengagement_fastcgi_connections", "Open connections from nginx.", connections)
+    }
+
+    mutating func add(streams: StreamStatistics, refused: StreamPlaces.Refused) {
+        family(
+            "reengagement_live_streams", .gauge, "Open live streams, by transport.",
+            [([("transport", "events")], streams.events), ([("transport", "websocket")], streams.webSockets)])
+        family(
+            "reengagement_live_refused_total", .counter, "Openings of live streams that a limit refused.",
+            [([("limit", "subject")], refused.ofSubject), ([("limit", "process")], refused.ofProcess)])
+        counter("reengagement_live_notices_total", "Notices sent to live streams.", streams.noticesSent)
+        counter(
+            "reengagement_live_dropped_total", "Live streams that ended because their client did not read.",
+            streams.dropped)
+        let name = "reengagement_live_lag_seconds"
+        head(name, .histogram, "From the writing of a notice to its sending to the streams of its organization.")
+        var cumulative = 0
+        for (bound, count) in zip(StreamStatistics.Lag.bounds, streams.lag.counts) {
+            cumulative += count
+            sample(name + "_bucket", [("le", "\(bound)")], cumulative)
+        }
+        sample(name + "_bucket", [("le", "+Inf")], streams.lag.count)
+        sample(name + "_sum", [], streams.lag.sum)
+        sample(name + "_count", [], streams.lag.count)
+    }
+
+    mutating func add(liveFailures: Int) {
+        counter(
+            "reengagement_live_failures_total", "Attempts to read the news of the live streams that failed.",
+            liveFailures)
     }
 
     mutating func add(audit: AuditTrail.Statistics) {

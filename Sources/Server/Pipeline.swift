@@ -45,10 +45,12 @@ struct Pipeline: Sendable {
             return .answer(Response(status: 204, contentType: nil, headers: headers, body: []))
         }
         let match = try Router.match(request)
+        guard incoming.opening == nil || match.route.isStream else { throw Problem.noRoute }
         record.route = match.route.template
         (record.organizationSought, record.patientSought) = (match.organization, match.patientID)
         try Router.check(request, match)
         if request.method == "OPTIONS" { return .answer(options(match)) }
+        try incoming.opening?.checkOrigin(of: incoming, cors)
         return switch match.route.target {
         case .endpoint(let endpoint): try call(endpoint, incoming, match, &record)
         case .health: .answer(ServiceResponses.health(toThisMachine: incoming.isFromThisMachine))
@@ -113,6 +115,7 @@ struct Pipeline: Sendable {
     ) throws -> Rest {
         record.claims = claims
         try hooks.admit(claims)
+        try incoming.opening?.admit(claims)
         guard let organization = match.organization, claims.isActive(in: organization) else {
             record.filter = [("org_id", match.organization ?? "")]
             // The audit stores the patient of a refused body too. A body that cannot be read has none.
@@ -126,12 +129,17 @@ struct Pipeline: Sendable {
         }
         let body = try body(incoming, endpoint.body)
         record.received = body.count
+        try incoming.opening?.checkHandshake()
         var call = incoming.call(organization: organization, patientID: match.patientID, body: body, claims: claims)
         (call.isAdministrator, call.webhooks) = (isAdministrator, webhooks)
         let value = try endpoint.init(call)
         try incoming.request.checkHeaders()
         record.filter = value.filter
         record.patientSought = value.patientSought
+        if endpoint.isStream {
+            guard let opening = incoming.opening else { throw Problem.streamsNotConnected }
+            try opening.checkLimit()
+        }
         return { record in
             let response = try query(value, organization, &record)
             admission?.end(response)

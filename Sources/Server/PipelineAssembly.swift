@@ -56,6 +56,7 @@ struct PipelineAssembly {
     private func hooks() -> RequestHooks {
         let limiter = configuration.rateLimit > 0 ? RateLimiter(rate: configuration.rateLimit) : nil
         let (metrics, audit, level) = (metrics, parts.audit, log.level)
+        let openings = FirstOpenings()
         let access = AccessLog(sink: log.sink, format: log.format)
         let slow = configuration.slowRequest.map {
             SlowRequestLog(sink: log.sink, format: log.format, level: level, threshold: $0)
@@ -63,6 +64,8 @@ struct PipelineAssembly {
         return RequestHooks(
             admit: { try limiter?.admit($0) },
             record: { audit.record($0) },
+            isFirstOpening: { openings.note($0, at: wallClock()) },
+            forgetOpening: { openings.forget($0) },
             report: { event in
                 switch event {
                 case .refused(let attempt): audit.refuse(attempt)
@@ -82,6 +85,8 @@ struct PipelineAssembly {
         return [
             { $0.add(waiting.statistics) },
             { $0.add(connections: parts.acceptor.openConnections) },
+            { $0.add(streams: parts.streams.statistics, refused: parts.streamPlaces.refused) },
+            { $0.add(liveFailures: parts.news.failures) },
             { $0.add(database.pool.statistics) },
             { $0.add(database.refreshes.statistics) },
             { $0.add(isClockFrozen: database.watch.isClockFrozen) },
@@ -98,6 +103,7 @@ struct PipelineAssembly {
             { $0.add(parts.audit.volume.statistics) },
             { if let rest = parts.maintenance.auditRest { $0.add(auditRest: rest) } },
             { $0.add(auditUnsealed: parts.maintenance.auditUnsealed) },
+            { if let figures = parts.senders.figures { $0.add(figures) } },
             { if let process = ProcessFigures.current() { $0.add(process) } },
         ]
     }

@@ -86,9 +86,11 @@ extension Pipeline {
 
     /// The response, or a 503 if the audit could not record it. No patient's data are sent without a record.
     private func recorded(_ response: Response, _ incoming: Incoming, _ record: RequestRecord) -> Response {
+        if response.stream != nil, let claims = record.claims, !hooks.isFirstOpening(claims) { return response }
         guard let entry = AuditEntry(response, incoming, record), !hooks.record(entry), response.status < 300 else {
             return response
         }
+        if response.stream != nil, let claims = record.claims { hooks.forgetOpening(claims) }
         return Problem.unrecorded.response(requestID: incoming.requestID)
     }
 }

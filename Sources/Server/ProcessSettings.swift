@@ -1,4 +1,4 @@
-import CSystem
+import CLinux
 import Glibc
 
 /// Settings of the whole process, which the server's parts rely on.

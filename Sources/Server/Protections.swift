@@ -45,7 +45,14 @@ extension Configuration {
         if databaseLogin == .any {
             off.append(.init(.login, "DATABASE_LOGIN is any: a login that could leave DATABASE_ROLE is accepted"))
         }
-        if listensOnAllAddresses {
+        if Self.isOnAllAddresses(liveListen) {
+            off.append(
+                .init(
+                    .listenAll,
+                    "LIVE_LISTEN is every address of this machine: a client that reaches it can send any caller's address"
+                ))
+        }
+        if Self.isOnAllAddresses(listen) {
             off.append(
                 .init(
                     .listenAll,
@@ -61,7 +68,7 @@ extension Configuration {
         return "The configuration is valid for development and not for production: CLERK_ISSUER \(reason)"
     }
 
-    private var listensOnAllAddresses: Bool {
+    private static func isOnAllAddresses(_ listen: Listen) -> Bool {
         switch listen {
         case .address(.tcp(let host, _)): ListenAddress.isEverywhere(host)
         case .address(.unix): false

@@ -43,6 +43,11 @@ final class Refreshes: Sendable {
         return failed.withLock { $0.isWaiting(organization, now: .now) } ? Self.bindPlainly : nil
     }
 
+    /// True if the organization is in its pause.
+    func isWaiting(_ organization: String) -> Bool {
+        count.load(ordering: .relaxed) > 0 && failed.withLock { $0.isWaiting(organization, now: .now) }
+    }
+
     /// The organizations that are in their pause.
     func waiting() -> [String] { failed.withLock { $0.waiting(now: .now) } }
 

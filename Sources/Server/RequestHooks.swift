@@ -6,6 +6,10 @@ struct RequestHooks: Sendable {
     let admit: @Sendable (Claims) throws -> Void
     /// Records a response before it is sent. False if that failed, so that the response must not be sent.
     let record: @Sendable (AuditEntry) -> Bool
+    /// Whether it is the first stream of its subject in an hour. Only that one is recorded.
+    var isFirstOpening: @Sendable (Claims) -> Bool = { _ in true }
+    /// Called if the first stream could not be recorded.
+    var forgetOpening: @Sendable (Claims) -> Void = { _ in }
     /// Called for each event, after the response was sent.
     let report: @Sendable (RequestEvent) -> Void
 }

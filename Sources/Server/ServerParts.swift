@@ -1,5 +1,6 @@
 import FastCGI
 import JWT
+import Live
 import Logging
 import PostgreSQL
 
@@ -9,9 +10,14 @@ struct ServerParts: Sendable {
     /// Nil without `TOKEN_DENY_FILE`.
     let denied: DenyList?
     let acceptor: Acceptor
+    let liveListener: Listener
+    let streams = StreamCounters()
+    let streamPlaces = StreamPlaces()
+    let news: LiveNews
     let database: Database
     let audit: Audit
     let maintenance: Maintenance
+    let senders: SenderWatch
     let readiness: Readiness
     let recentReadiness: RecentReadiness
 
@@ -25,7 +31,12 @@ struct ServerParts: Sendable {
         let refreshes = Refreshes(logger: logger)
         let pool = ConnectionPool(configuration, refreshes, logger)
         let login = try Self.startLoginWatch(pool, configuration.databaseLogin, logger)
+        liveListener = try Self.listener(configuration.liveListen, "LIVE_LISTEN")
         acceptor = try Self.acceptor(configuration.listen, logger)
+        news = LiveNews(
+            database: { (query, organization) throws(PostgreSQLError) in
+                try pool.run(query, organization: organization, repeatable: false)
+            }, refreshes: refreshes, logger: logger)
         database = Database(
             pool: pool, refreshes: refreshes, watch: try Self.startSettingsWatch(pool, logger),
             foundation: try Self.startFoundationWatch(pool, logger), login: login)
@@ -35,6 +46,9 @@ struct ServerParts: Sendable {
                 try pool.run(query, organization: organization, repeatable: false)
             }, refreshes: refreshes, logger: logger)
         try maintenance.start()
+        senders = SenderWatch(
+            database: { (query) throws(PostgreSQLError) in try pool.run(query, organization: "") }, logger: logger)
+        try senders.start()
         let readiness = Readiness(pool: pool, causes: [{ [audit] in audit.trouble }] + database.causes)
         self.readiness = readiness
         recentReadiness = RecentReadiness(
@@ -46,6 +60,7 @@ struct ServerParts: Sendable {
     /// Stops the threads that no response needs.
     func stopWatching() {
         maintenance.stop()
+        senders.stop()
         database.watch.stop()
         database.foundation.stop()
         database.login.stop()
@@ -53,12 +68,8 @@ struct ServerParts: Sendable {
     }
 
     private static func acceptor(_ listen: Configuration.Listen, _ logger: Logger) throws -> Acceptor {
+        let listener = try listener(listen, "FCGI_LISTEN")
         do throws(ListenError) {
-            let listener =
-                switch listen {
-                case .address(let address): try Listener.open(address)
-                case .inherited(let descriptor): try Listener.inherited(descriptor: descriptor)
-                }
             return try Acceptor(listener: listener) { event in
                 switch event {
                 case .acceptFailed(let code):
@@ -66,12 +77,23 @@ struct ServerParts: Sendable {
                 }
             }
         } catch {
-            let variable = if case .inherited = listen { "LISTEN_FDS" } else { "FCGI_LISTEN" }
+            throw StartError(description: "FCGI_LISTEN: \(error)")
+        }
+    }
+
+    private static func listener(_ listen: Configuration.Listen, _ variable: String) throws(StartError) -> Listener {
+        do throws(ListenError) {
+            return switch listen {
+            case .address(let address): try Listener.open(address)
+            case .inherited(let descriptor): try Listener.inherited(descriptor: descriptor)
+            }
+        } catch {
+            let variable = if case .inherited = listen { "LISTEN_FDS" } else { variable }
             throw StartError(description: "\(variable): \(error)")
         }
     }
 
-    private static func startSettingsWatch(_ pool: ConnectionPool, _ logger: Logger) throws -> SettingsWatch {
+    static func startSettingsWatch(_ pool: ConnectionPool, _ logger: Logger) throws -> SettingsWatch {
         let watch = SettingsWatch(
             database: { (query) throws(PostgreSQLError) in try pool.run(query, organization: "") },
             renew: { pool.renew() }, logger: logger)
@@ -79,7 +101,7 @@ struct ServerParts: Sendable {
         return watch
     }
 
-    private static func startLoginWatch(
+    static func startLoginWatch(
         _ pool: ConnectionPool, _ policy: DatabaseLogin, _ logger: Logger
     ) throws -> FoundationWatch {
         let watch = FoundationWatch(

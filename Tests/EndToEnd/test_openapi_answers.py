@@ -33,8 +33,13 @@ READS = {
     endpoint.path: ["", *(f"?{question.query}" for question in endpoint.questions), *MORE.get(endpoint.path, ())]
     for endpoint in registry.READS if registry.PATIENT not in endpoint.path
 }
-# Null appears only for more than a thousand matches, which test_list.py checks.
-UNSEEN = {"patients/prioritized": {".summary.total?"}}
+# Null appears only for more than a thousand matches, which test_list.py checks. test_settings.py checks settings that
+# were set.
+UNSEEN = {
+    "patients/prioritized": {".summary.total?"},
+    "settings": {name for name in description.properties(schema_of(f"{PREFIX}/{{org_id}}/settings", "get", "200"))
+                 if name.count(".") > 1 or name.endswith("[]")},
+}
 
 
 def make_alerts(api, database, organization):
@@ -126,7 +131,8 @@ def alone(stack, database, directory):
     folder = Path(tempfile.mkdtemp(prefix="o.", dir=directory))
     with database.cursor() as cursor:
         cursor.execute("CREATE DATABASE without_schema")
-    environments = {"429": {"RATE_LIMIT": "1"}, "500": {"DATABASE_URL": stack.database_url("without_schema")},
+    # The last one has no keys to sign webhooks with.
+    environments = {"409": {}, "429": {"RATE_LIMIT": "1"}, "500": {"DATABASE_URL": stack.database_url("without_schema")},
                     "503": {"DATABASE_URL": f"postgresql:///x?host={folder}&port=5999&user=postgres"}}
     servers = {}
     try:
@@ -147,11 +153,10 @@ def well_formed(api, organization, path, method):
     target = filled(path, organization, "patient_123")
     if method == "get":
         return "GET", target, headers, None
-    body = GOOD
+    body = {"webhook": {"url": "https://n8n.example.com/"}} if path.endswith("/settings") else GOOD
     if "/alerts/" in path:
-        since = api.answer(organization, "patients/patient_123")["critical_since"]
-        body = {"patient_id": "patient_123", "critical_since": since}
-    return "POST", target, {**headers, "Content-Type": "application/json"}, json.dumps(body).encode()
+        body = {"patient_id": "patient_123", "critical_since": "2000-01-01"}
+    return method.upper(), target, {**headers, "Content-Type": "application/json"}, json.dumps(body).encode()
 
 
 def nowhere(method, target, headers, body):
@@ -174,11 +179,13 @@ def spoilt(api, status, path, request):
                         body),
         "403": lambda: (method, target, {**headers, **api.authorization("org_other")}, body),
         "404": lambda: nowhere(method, target, headers, body),
-        "409": lambda: (method, target, headers, body.replace(b"critical_since\": \"2", b"critical_since\": \"1")),
         "405": lambda: ("DELETE", target, headers, None),
         "413": lambda: (method, target, headers, b"x" * 65537),
         "415": lambda: (method, target, {**headers, "Content-Type": "text/plain"}, body),
-        "422": lambda: (method, f"{target}?{query}=" if query else target, headers, b'{"limit": 0}'),
+        "409": lambda: request,
+        "422": lambda: (method, f"{target}?{query}=" if query else target,
+                        {**headers, **({"content-type": "a/b"} if "/webhook/" in path else {})},
+                        b'{"limit": 0, "webhook": {}}'),
         "default": lambda: (method, target, {**headers, "X-Long": "x" * 40000}, body),
     }[status]()
 

@@ -63,6 +63,15 @@ class Check(NamedTuple):
         return "\n".join(["BEGIN;", *(f"{statement};" for statement in statements), compare, f"{end};"])
 
 
+class Alerts(NamedTuple):
+    """A refresh of everything, and a comparison of the notices and the acknowledgements with the contract's rules."""
+    organization: str
+    most: int = 1_000_000
+
+    def __str__(self):
+        return f"-- refresh {self.organization} in portions of {self.most}, and compare its notices and acknowledgements"
+
+
 class Question(NamedTuple):
     function: str
     arguments: tuple = ()

@@ -69,6 +69,26 @@ struct ConfigurationTests {
         }
     }
 
+    @Test("Administrators, webhooks and the public address are configured")
+    func settings() throws {
+        let standard = try read()
+        #expect(standard.adminRoles == ["admin"] && standard.publicURL == nil)
+        #expect(standard.webhooks.keys == nil && !standard.webhooks.allowsPrivate)
+        #expect(try read(["ADMIN_ROLES": "owner, practice_manager"]).adminRoles == ["owner", "practice_manager"])
+        for roles in ["org:admin", "admin,org:owner", "admin,", ","] {
+            #expect(variables(["ADMIN_ROLES": roles]) == ["ADMIN_ROLES"], "\(roles)")
+        }
+        #expect(try read(["WEBHOOK_ALLOW_PRIVATE": "1"]).webhooks.allowsPrivate)
+        #expect(try !read(["WEBHOOK_ALLOW_PRIVATE": "0"]).webhooks.allowsPrivate)
+        for value in ["2", "yes", "true", "01"] {
+            #expect(variables(["WEBHOOK_ALLOW_PRIVATE": value]) == ["WEBHOOK_ALLOW_PRIVATE"])
+        }
+        for path in ["/nonexistent", "/tmp", "/dev/null", "/etc/passwd"] {
+            #expect(variables(["SECRETS_KEY_FILE": path]) == ["SECRETS_KEY_FILE"])
+        }
+        #expect(try read(["PUBLIC_URL": "http://localhost:8000"]).publicURL == "http://localhost:8000")
+    }
+
     @Test("LOG_SLOW_MS=0 turns off the log of slow requests")
     func slow() throws {
         #expect(try read(["LOG_SLOW_MS": "0"]).slowRequest == nil)
@@ -124,7 +144,8 @@ struct ConfigurationTests {
             "WORKER_THREADS", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "DATABASE_ROLE",
             "DATABASE_LOGIN", "FCGI_LISTEN", "RATE_LIMIT", "ANSWER_CACHE_BYTES", "AUDIT_DAILY_MB", "IDLE_LOGOFF_MIN",
             "CORS_ALLOWED_ORIGINS", "LOG_LEVEL", "LOG_FORMAT", "LOG_SLOW_MS", "CLERK_JWKS_FILE", "CLERK_JWKS_URL",
-            "AUDIT", "CLERK_JWKS_CA_FILE", "CLERK_AUTHORIZED_PARTIES", "LISTEN_FDS", "LISTEN_PID",
+            "AUDIT", "CLERK_JWKS_CA_FILE", "CLERK_AUTHORIZED_PARTIES", "LISTEN_FDS", "LISTEN_PID", "ADMIN_ROLES",
+            "SECRETS_KEY_FILE", "WEBHOOK_ALLOW_PRIVATE", "PUBLIC_URL",
         ]
         let configuration = try read(Dictionary(uniqueKeysWithValues: optional.map { ($0, "") }))
         #expect(

@@ -48,10 +48,6 @@ class Question(NamedTuple):
         path = self.endpoint.path.replace(PATIENT, quote(patient, safe="") if patient != PATIENT else PATIENT)
         return path + (f"?{self.query}" if self.query else "")
 
-    def text(self, patient):
-        """Returns the body as JSON, or None for a GET."""
-        return None if self.body is None else json.dumps(self.body).replace(PATIENT, patient)
-
     def values(self, patient=PATIENT):
         """Returns the function's arguments in order, without the organization."""
         names = list(self.endpoint.parameters)[1:]

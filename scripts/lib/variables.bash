@@ -9,10 +9,10 @@ server_variables=(
     TOKEN_DENY_FILE KEYS_MAX_AGE IDLE_LOGOFF_MIN ADMIN_ROLES SECRETS_KEY_FILE WEBHOOK_ALLOW_PRIVATE
 )
 
-# Read by scripts/stack and scripts/token in addition. A supervisor sets the last two for the server.
+# Read by scripts/stack and scripts/token in addition. A supervisor sets the last three for the server.
 stack_variables=(
     STACK_DIR STACK_DEMO STACK_NGINX STACK_PAGES DEV_SIGN_IN HTTPS_PORT HTTP_PORT ORG TOKEN_TTL SUBJECTS
-    LISTEN_FDS LISTEN_PID
+    LISTEN_FDS LISTEN_FDNAMES LISTEN_PID
 )
 
 forget_callers_variables() { unset "${!PG@}" "${server_variables[@]}" "${stack_variables[@]}"; }
