@@ -31,7 +31,8 @@ class Endpoint(NamedTuple):
     @property
     def parameters(self):
         """Returns names and types of the function's parameters, the organization's first."""
-        inner = re.search(r"CREATE OR REPLACE FUNCTION re\.\w+\((.*?)\)\s*RETURNS", source(self.function), re.DOTALL)
+        inner = re.search(rf"CREATE OR REPLACE FUNCTION re\.(?:plain_)?{self.function}\((.*?)\)\s*RETURNS",
+                          source(self.function), re.DOTALL)
         named = re.findall(r"(\w+) (\w+)(?: DEFAULT \w+)?(?:,|$)", re.sub(r"--.*", "", inner[1]).strip(), re.MULTILINE)
         return dict(named)
 
