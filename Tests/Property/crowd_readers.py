@@ -37,7 +37,8 @@ class Reading:
     @classmethod
     def loop(cls, shared, clock, random):
         reading = cls(shared, clock, random)
-        ways = [reading.in_one_statement, reading.in_one_snapshot, reading.one_piece, reading.alerts, reading.alerts] + [reading.acknowledged] * 3 * (clock == NOW)
+        ways = [reading.in_one_statement, reading.in_one_snapshot, reading.one_piece, reading.alerts, reading.alerts]
+        ways += [reading.acknowledged] * 3 * (clock == NOW)
         while not shared.over.is_set():
             random.choice(ways)()
             time.sleep(random.choice((0, 0, 0.002)))

@@ -155,6 +155,8 @@ class Generator(Writes):
         """Yields writes to the derived rows and to the notices, as an operator, a migration or time makes them."""
         r, here = self.random, f"WHERE organization_id = {quoted(clinic.id)}"
         kind = r.choice(("rebuild", "rebuild", "empty", "old", "skip"))
+        # The end of the first build must have been seen, and every notice that is dropped.
+        yield from self.alerts()
         if kind == "rebuild":
             yield Write("writer", (f"INSERT INTO re.pending_change (organization_id) VALUES ({quoted(clinic.id)})",))
         elif kind == "empty":
@@ -162,8 +164,6 @@ class Generator(Writes):
                                    f"UPDATE re.organization_state SET building_after = '', built_at = NULL, generation = generation + 1 {here}",
                                    "COMMIT"))
         else:
-            # What has not been seen yet may not be dropped.
-            yield from self.alerts()
             yield Write("writer", ("SELECT re.skip_notices()" if kind == "skip" else
                                    f"UPDATE re.notice SET written_at = written_at - interval '31 days' {here} AND sequence <= "
                                    f"(SELECT sequence - {r.choice((0, 1, 3, 20))} FROM re.announcement {here})",))

@@ -1,4 +1,4 @@
--- Who has acknowledged an alert: by a word or by an attempt (definitions.md, section 10). And who may see the rows of alerts.
+-- Who has acknowledged an alert, by a word or by an attempt (definitions.md, section 10), and who may see these rows.
 BEGIN;
 \ir support/given.sql
 SELECT plan(70);
@@ -207,7 +207,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON re.announcement, re.told_patient, re.not
 CREATE FUNCTION given.seen() RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', (SELECT string_agg(organization_id, ',' ORDER BY organization_id) FROM re.announcement WHERE organization_id <> 'clinic'),
         (SELECT string_agg(patient_id, ',' ORDER BY organization_id, patient_id) FROM re.told_patient),
-        (SELECT string_agg(organization_id, ',' ORDER BY organization_id) FROM re.notice WHERE organization_id <> 'clinic'), (SELECT string_agg(patient_id, ',' ORDER BY patient_id) FROM re.alert_acknowledgement))
+        (SELECT string_agg(organization_id, ',' ORDER BY organization_id) FROM re.notice WHERE organization_id <> 'clinic'),
+        (SELECT string_agg(patient_id, ',' ORDER BY patient_id) FROM re.alert_acknowledgement))
 $$;
 SELECT is(given.seen(), 'a,b p_a,second,p_b,second a,b p_a,p_b', 'a superuser sees the rows of all organizations');
 SET LOCAL reengagement.organization = 'a';

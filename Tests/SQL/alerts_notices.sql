@@ -15,8 +15,8 @@ CREATE FUNCTION pg_temp.sums(organization text DEFAULT 'clinic') RETURNS text LA
             WHERE master.organization_id = $1 AND master.last_contact_day <= announcement.announced_day - 45))
     FROM re.announcement WHERE announcement.organization_id = $1
 $$;
--- Processes all pending changes in portions, and returns the new notices. Afterwards the organization must be current, the
--- announced day today, and the sums equal. The numbers may have no gap.
+-- Processes all pending changes in portions, and returns the new notices. Afterwards the organization must be current,
+-- the announced day today, and the sums equal. The numbers may have no gap.
 CREATE FUNCTION pg_temp.told(organization text DEFAULT 'clinic', most integer DEFAULT 1000) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     last bigint := coalesce((SELECT announcement.sequence FROM re.announcement WHERE announcement.organization_id = organization), 0);
