@@ -12,11 +12,11 @@ struct EnvironmentReader {
 
     init(_ environment: [String: String]) { self.environment = environment }
 
-    private mutating func reject(_ variable: String, _ problem: String) {
+    mutating func reject(_ variable: String, _ problem: String) {
         errors.append(ConfigurationError(variable: variable, problem: problem))
     }
 
-    private func value(_ variable: String) -> String? {
+    func value(_ variable: String) -> String? {
         environment[variable].flatMap { $0.isEmpty ? nil : $0 }
     }
 

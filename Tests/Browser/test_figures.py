@@ -13,7 +13,7 @@ def test_the_figures_in_the_texts_are_those_of_the_database(page, database):
         for name, figure in shown.items():
             cursor.execute(f"SELECT re.{name}()")
             assert cursor.fetchone()[0] == figure, name
-    assert len(shown) == 7
+    assert len(shown) == 8
 
 
 @pytest.mark.nightly(after=1)

@@ -35,8 +35,11 @@ export const markAutomatic = (signal) => automatic.add(signal);
 export const get = (path, parameters = {}, signal = undefined) => ask(path, parameters, { signal });
 
 /** A list of patients. The search text is in the body, because addresses are recorded. */
-export const search = (body, signal) =>
-  ask('patients/search', {}, { signal, method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+export const search = (body, signal) => submit('patients/search', body, signal);
+
+/** A request that may be repeated without a key. */
+export const submit = (path, body, signal = undefined) =>
+  ask(path, {}, { signal, method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
 
 /** Browsers limit the bodies of all keepalive requests in progress together (Fetch, section 4.5). */
 const mostLasting = 64 * 1024;
@@ -66,11 +69,26 @@ export async function post(path, body, key, isLasting = false) {
 /** Public: no token is sent. */
 export const getSettings = () => send('/dashboard/settings', {});
 
+/** The stream of alerts, from the message after a number. It lasts until the signal aborts or the server ends it. */
+export async function openStream(after, signal) {
+  const last = after === null ? {} : { 'Last-Event-ID': String(after) };
+  const response = await fetch(addressOf('alerts/live'), {
+    cache: 'no-store', credentials: 'omit', signal,
+    headers: { Accept: 'text/event-stream', ...last, ...authorization() },
+  });
+  learnTime(response);
+  if (!response.ok) throw await Problem.from(response);
+  if (!response.headers.get('Content-Type')?.startsWith('text/event-stream')) throw new Problem(0, 'The server sent no stream.');
+  return response;
+}
+
+const addressOf = (path) => `/api/v1/reengagement/${encodeURIComponent(organization())}/${path}`;
+const authorization = () => ({ Authorization: `Bearer ${token()}` });
+
 function ask(path, parameters, { headers = {}, ...options }) {
   const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== null)).toString();
-  const address = `/api/v1/reengagement/${encodeURIComponent(organization())}/${path}${query ? `?${query}` : ''}`;
   const mark = automatic.has(options.signal) && { 'X-Asked-By': 'timer' };
-  return send(address, { ...options, headers: { ...headers, ...mark, Authorization: `Bearer ${token()}` } });
+  return send(`${addressOf(path)}${query ? `?${query}` : ''}`, { ...options, headers: { ...headers, ...mark, ...authorization() } });
 }
 
 async function send(address, { signal, ...options }) {

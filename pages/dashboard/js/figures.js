@@ -5,6 +5,7 @@ export const figures = {
   high_risk_days: 30,
   critical_risk_days: 45,
   alert_days: 14,
+  counted_alert_days: 7,
   attendance_days: 90,
   shown_attempts: 20,
 };

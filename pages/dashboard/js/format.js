@@ -1,5 +1,7 @@
 // Numbers and dates as text, in English like the page.
 
+import { figures } from './figures.js';
+
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const money = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
@@ -48,6 +50,21 @@ export const timeOfDay = (date) => named(inZone.clock.format(date));
 /** A calendar date of the clinic, independent of time zones. */
 export const date = (text) => longDay.format(new Date(`${text}T00:00:00Z`));
 export const shortDate = (text) => shortDay.format(new Date(`${text}T00:00:00Z`));
+
+/** The clinic's today, which follows from the days of an alert, and the days after it. */
+export function today({ critical_since: since, days_since_last_contact: days }) {
+  const text = daysAfter(since, days - figures.critical_risk_days);
+  return { text, plus: (number) => daysAfter(text, number) };
+}
+
+function daysAfter(text, number) {
+  const moved = new Date(`${text}T00:00:00Z`);
+  moved.setUTCDate(moved.getUTCDate() + number);
+  return moved.toISOString().slice(0, 10);
+}
+
+/** From 1 (Monday) to 7. */
+export const weekday = (text) => new Date(`${text}T00:00:00Z`).getUTCDay() || 7;
 
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 export const signed = (value) => `${value > 0 ? '+' : value < 0 ? '−' : ''}${tenths.format(Math.abs(value))}%`;

@@ -1,7 +1,9 @@
 // The page's main loop. The address selects a view, the view requests and renders its data, and the request is repeated
 // periodically.
 
+import { onAlertAction } from './alert-actions.js';
 import { markAutomatic, Problem } from './api.js';
+import { afterLoad, startBell } from './bell.js';
 import { onChartFailure } from './charts.js';
 import { closeContact, reopenContact } from './contact-dialog.js';
 import { afterSignOut, startContacts } from './contacts.js';
@@ -9,6 +11,7 @@ import { announce, replaceContent } from './dom.js';
 import { clearOld } from './stored-contacts.js';
 import * as outbox from './outbox.js';
 import { isOver, startLeaving } from './leaving.js';
+import * as live from './live.js';
 import { heading, refreshMarks } from './parts.js';
 import { countDown, problemBanner, skeleton } from './problems.js';
 import { Schedule } from './refresh.js';
@@ -16,7 +19,9 @@ import { currentRoute } from './router.js';
 import * as session from './session.js';
 import { askSettings } from './settings.js';
 import { showShell, showUpdated } from './shell.js';
+import { setTitle } from './tab.js';
 import { showSignIn } from './views/signin.js';
+import * as alerts from './views/alerts.js';
 import * as overview from './views/overview.js';
 import * as patient from './views/patient.js';
 import * as patients from './views/patients.js';
@@ -24,9 +29,9 @@ import * as performance from './views/performance.js';
 import * as trends from './views/trends.js';
 import { askZone } from './zone.js';
 
-const views = { overview, patients, patient, performance, trends };
+const views = { overview, alerts, patients, patient, performance, trends };
 const content = document.getElementById('content');
-const schedule = new Schedule((isByTimer) => load(isByTimer));
+const schedule = new Schedule((isByTimer) => load(isByTimer), live.isLive);
 /** The current page: its address, the response and its time. */
 let shown = null;
 let running = null;
@@ -43,7 +48,7 @@ function open() {
   const isMove = shown !== null && shown.address !== address;
   const isOtherPage = shown?.view !== view || view === patient;
   shown = { address, view, route, data: null, text: null, since: null, problem: null };
-  document.title = `${view.title} – Reengagement`;
+  setTitle(`${view.title} – Reengagement`);
   showShell(route, changeOrganization, () => leave(false));
   if (isOtherPage) replaceContent(content, skeleton());
   else content.setAttribute('aria-busy', 'true');
@@ -93,6 +98,7 @@ function succeed(data) {
   if (isNew) render();
   showUpdated(shown.since);
   schedule.succeeded();
+  afterLoad();
   if (!isBack) return;
   clearOld();
   outbox.resume();
@@ -155,6 +161,7 @@ function forget(reason) {
 // An address may contain a patient's id.
 function clearPlace() {
   patients.forget();
+  alerts.forget();
   history.replaceState(null, '', '#/');
 }
 
@@ -199,6 +206,10 @@ async function start() {
   askSettings().then(clearOld, () => {});
   startLeaving(end);
   startContacts(reopenContact);
+  startBell(() => schedule.ring());
+  live.startLive();
+  live.onState(() => schedule.retime());
+  onAlertAction(() => shown && load());
   outbox.onContact(onContact);
   onChartFailure((error) => shown?.problem === null && stop(error));
   // "Back" must not lead one person to another person's page.
@@ -208,6 +219,7 @@ async function start() {
   session.onSignOutElsewhere(() => leave(true));
   session.onSignIn((isSamePerson) => {
     patients.forget();
+    alerts.forget();
     announce('');
     shown = null;
     // An address of one person's patient may mean another patient, or none, for the next person.

@@ -1,6 +1,6 @@
-// Addresses: #/ · #/patients?level=high · #/patients/{id} · #/performance?… · #/trends?…
+// Addresses: #/ · #/alerts?state=all · #/patients?level=high · #/patients/{id} · #/performance?… · #/trends?…
 
-const names = ['overview', 'patients', 'performance', 'trends'];
+const names = ['overview', 'alerts', 'patients', 'performance', 'trends'];
 
 /** Every other address is the overview's. */
 export function currentRoute() {

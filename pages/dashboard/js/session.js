@@ -4,8 +4,8 @@
 
 const changes = new EventTarget();
 /**
- * Tells the other tabs that a person signed out, gave input, or left; never a token. Without it each tab is
- * independent.
+ * Tells the other tabs that a person signed out, gave input, or left, and shares the stream of alerts (live.js); never a
+ * token. Without it each tab is independent.
  */
 const tabs = globalThis.BroadcastChannel ? new BroadcastChannel('reengagement') : null;
 let local = [];
@@ -23,13 +23,16 @@ export const onPerson = (listener) => changes.addEventListener('person', listene
 /** The person of this tab has signed out in another one. */
 export const onSignOutElsewhere = (listener) => onTabs({ signedOut: listener });
 
-/** Input of the same person in another tab, in any organization. */
+/** False if other tabs cannot be told anything. */
+export const hasTabs = tabs !== null;
+
+/** News of the same person from another tab, in any organization. */
 export const onTabs = (listeners) => tabs?.addEventListener('message', ({ data }) => {
-  if (data.subject === subject()) listeners[data.what]?.();
+  if (data.subject === subject()) listeners[data.what]?.(data);
 });
 
-export function tellTabs(what) {
-  if (subject() !== null) tabs?.postMessage({ what, subject: subject() });
+export function tellTabs(what, more = {}) {
+  if (subject() !== null) tabs?.postMessage({ ...more, what, subject: subject() });
 }
 
 /** The owner of an entry: a person within an organization, as comparable text. */
@@ -39,7 +42,8 @@ export const person = () => (standing === 'taken' ? owner() : null);
 /** The person of the token, before the API has decided about it. */
 export const presumed = () => (standing === 'refused' ? null : owner());
 
-const subject = () => claimsOf(current)?.subject ?? null;
+/** The person of the token, in any organization. */
+export const subject = () => claimsOf(current)?.subject ?? null;
 
 /** The person of an owner, in any organization; null for any other text, since the storage may contain anything. */
 export function subjectOf(owner) {

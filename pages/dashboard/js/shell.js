@@ -1,5 +1,6 @@
 // The frame around every view: navigation, organization, time of the last update.
 
+import { bell } from './bell.js';
 import { h, replaceContent, written } from './dom.js';
 import { moment, timeOfDay } from './format.js';
 import * as session from './session.js';
@@ -23,6 +24,7 @@ export function showShell(route, changeOrganization, leave) {
   }
   replaceContent(who,
     h('span', { class: 'updated', id: 'updated' }, who.querySelector('#updated')?.textContent ?? ''),
+    bell(route.name === 'alerts'),
     organization(changeOrganization),
     h('button', { type: 'button', class: 'button quiet small', 'data-key': 'sign out', onclick: leave }, 'Sign out'));
 }

@@ -23,6 +23,7 @@ export function render(patient) {
         h('p', { class: 'action' }, patient.recommended_action),
         h('p', {}, `Priority ${patient.action_priority} · risk score ${patient.risk_score} of 100 · `,
           `${plural(patient.days_since_last_contact, 'day')} since the last contact`),
+        patient.critical_since && h('p', { id: 'critical-since' }, `Critical since ${date(patient.critical_since)}`),
         contactMark(patient.id)),
       h('div', { class: 'reach' }, contactButtons(patient), addresses(patient))),
     h('div', { class: 'columns even' }, attendance(patient), value(patient)),

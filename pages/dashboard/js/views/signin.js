@@ -2,6 +2,7 @@
 
 import { h, replaceContent, written } from '../dom.js';
 import { faultOf, localOrganizations, signIn } from '../session.js';
+import { setTitle } from '../tab.js';
 
 export function showSignIn(content, reason) {
   const fault = h('p', { class: 'field-fault', id: 'token-fault', role: 'alert' });
@@ -9,7 +10,7 @@ export function showSignIn(content, reason) {
     id: 'token', rows: '4', required: true, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false',
     'aria-describedby': 'token-help token-fault',
   });
-  document.title = 'Sign in – Reengagement';
+  setTitle('Sign in – Reengagement');
   // Browsers store typed text on disk to restore it after a crash, unless it is forbidden. Some read the field's
   // attribute, others the form's.
   replaceContent(content, h('form', { class: 'panel sign-in', autocomplete: 'off', novalidate: true, onsubmit: (event) => submit(event, field, fault) },
