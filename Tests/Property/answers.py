@@ -28,7 +28,7 @@ def path_of(organization, question):
             return None
         filters = "".join(f"&{name}={quote(str(value), safe='')}" for name, value in filters_of(wanted).items())
         return f"patients/prioritized?limit={limit}{filters}{cursor}"
-    return PATHS[name, arguments]
+    return None if name == "digest_numbers" else PATHS[name, arguments]
 
 
 def list_of(question):
