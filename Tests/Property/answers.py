@@ -29,7 +29,7 @@ def path_of(organization, question):
             return None
         filters = "".join(f"&{name}={quote(str(value), safe='')}" for name, value in filters_of(wanted).items())
         return f"patients/prioritized?limit={limit}{filters}{cursor}"
-    return None if name in STREAMS else PATHS[name, arguments]
+    return None if name in STREAMS or name == "digest_numbers" else PATHS[name, arguments]
 
 
 def list_of(question):

@@ -14,6 +14,7 @@ PAGE = ("SELECT string_agg(f::text, E'\\n'), (array_agg(CASE WHEN f.sort_name IS
         "THEN json_build_array(f.action_priority, f.risk_score, f.days_since_last_contact, NULL, f.id) "
         "ELSE json_build_array(NULL, NULL, NULL, left(f.sort_name, 50), f.id) END))[count(*)::int]::text FROM re.{name}({parameters}) f")
 TYPES = {endpoint.function: tuple(endpoint.parameters.values()) for endpoint in registry.QUERIES}
+TYPES["digest_numbers"] = ("text", "date", "date")
 
 
 class Mismatch(Exception):
