@@ -14,6 +14,7 @@ import pytest
 from asking import eventually, token_headers
 from live import CLOSE, PING, Listener, WebSocket, connect, path, token_of
 from problems import must_be_problem
+from tokens import Signer, generate_key, jwks
 
 ORIGIN = "https://app.example.com"
 
@@ -503,6 +504,21 @@ def test_a_denied_subject_s_streams_end(live_with, clinic, stack, subject, folde
     ended(stream, "token_expired")
     assert time.monotonic() - began < 60
     assert other.next("heartbeat")
+
+
+def test_the_streams_of_a_withdrawn_key_end(live_with, clinic, stack, folder):
+    keys = {"kept": generate_key(), "withdrawn": generate_key()}
+    file = folder / "jwks.json"
+    file.write_text(jwks(keys))
+    live = live_with(CLERK_JWKS_FILE=str(file), CLERK_JWT_KEY=None)
+    streams = {name: live.stream(clinic, token=Signer(key, stack.signer.issuer, name).token(clinic))[0]
+               for name, key in keys.items()}
+    file.with_suffix(".new").write_text(jwks({"kept": keys["kept"]}))
+    os.replace(file.with_suffix(".new"), file)
+    began = time.monotonic()
+    ended(streams["withdrawn"], "token_expired")
+    assert time.monotonic() - began < 60
+    assert streams["kept"].next("heartbeat")
 
 
 def test_a_reader_that_does_not_read_is_dropped_and_replays(live, live_server, clinic, cursor, subject, stack):

@@ -11,7 +11,10 @@ private final class Recorder: Outlet {
 
     func write(_ buffer: ByteBuffer) { written.append(String(buffer: buffer)) }
     func flush() {}
-    func end(_ last: Frame, _ reason: Message.EndReason) { (ended, written) = (reason, written + [String(buffer: last.event)]) }
+    func end(_ last: Frame, _ reason: Message.EndReason) {
+        ended = reason
+        write(last.event)
+    }
 
     /// The messages so far, such as `notice 3`.
     var messages: [String] {
