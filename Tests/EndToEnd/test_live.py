@@ -561,6 +561,20 @@ def test_a_reader_that_does_not_read_is_dropped_and_replays(live, live_server, c
     thread.join()
 
 
+@KINDS
+def test_a_stream_through_nginx(stack, clinic, cursor, kind):
+    plain = socket.create_connection(("127.0.0.1", stack.client.port), timeout=60)
+    channel = stack.client.context.wrap_socket(plain, server_hostname="localhost")
+    token = token_of(stack, clinic)
+    # In HTTP/1.0 nginx sends no chunks.
+    how = {"token": token} if kind is WebSocket else {"headers": {"Authorization": f"Bearer {token}"}, "version": "HTTP/1.0"}
+    with kind(channel, path(clinic), **how) as stream:
+        hello = stream.next("hello", but=())
+        add_critical(cursor, clinic, "one")
+        assert stream.next("notice")["sequence"] == hello["sequence"] + 1
+        assert stream.header("X-Accel-Buffering") is None and stream.header("X-Server-Request-Id") is None
+
+
 # What it leaves behind.
 
 

@@ -95,7 +95,9 @@ struct HubTests {
         #expect(fixture.hub.takeEvents().lags == [.seconds(1), .seconds(1), .seconds(1)])
     }
 
-    @Test("A stream after a number is sent all notices between it and the others, page by page", arguments: [1, 3, 200])
+    @Test(
+        "A stream after a number is sent all notices between it and the others, page by page",
+        arguments: [1, 3, 200])
     func replay(pageSize: Int) throws {
         let fixture = Fixture()
         let level = try fixture.join(sequence: 5)
