@@ -9,7 +9,7 @@ import pytest
 
 from asking import GOOD
 from client import PREFIX, strict_json
-from openapi import FILE, OPERATIONS, QUERY, description, filled, nodes, schema_of
+from openapi import ENDING_QUERY, FILE, OPERATIONS, QUERY, description, filled, nodes, schema_of
 from outreach import accepted
 from registry import ENDPOINTS
 from stack import ROOT
@@ -224,7 +224,7 @@ def sendable(schema):
     return [*schema["enum"], schema["enum"][0].upper(), "x", ""] if "enum" in schema else []
 
 
-@pytest.mark.parametrize("path, parameter", QUERY, ids=lambda value: value["name"] if isinstance(value, dict) else "")
+@pytest.mark.parametrize("path, parameter", ENDING_QUERY, ids=lambda value: value["name"] if isinstance(value, dict) else "")
 def test_a_parameter_accepts_exactly_the_values_of_its_schema(api, path, parameter):
     name, schema, endpoint = parameter["name"], parameter["schema"], path.removeprefix(f"{PREFIX}/{{org_id}}/")
     for value in [parameter["example"], *sendable(schema)]:
@@ -233,7 +233,7 @@ def test_a_parameter_accepts_exactly_the_values_of_its_schema(api, path, paramet
         assert response.status == (422 if description.faults(schema, value) else 200), (value, response)
 
 
-@pytest.mark.parametrize("path, parameter", QUERY, ids=lambda value: value["name"] if isinstance(value, dict) else "")
+@pytest.mark.parametrize("path, parameter", ENDING_QUERY, ids=lambda value: value["name"] if isinstance(value, dict) else "")
 def test_an_omitted_parameter_has_its_documented_default(api, clinic, path, parameter):
     endpoint = path.removeprefix(f"{PREFIX}/{{org_id}}/")
     if "default" in parameter["schema"]:

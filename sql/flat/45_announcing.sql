@@ -182,7 +182,7 @@ DECLARE
     skipped bigint;
 BEGIN
     PERFORM FROM re.organization_state state ORDER BY state.organization_id FOR NO KEY UPDATE;
-    -- A cached response has the former numbers.
+    -- Cached responses contain the former numbers. A client would be told to reset by them again and again.
     UPDATE re.organization_state state SET generation = state.generation + 1;
     WITH dropped AS (
         DELETE FROM re.notice notice RETURNING notice.organization_id, notice.kind, notice.number
