@@ -25,8 +25,8 @@ final class SenderWatch: Sendable {
     }
 
     private enum Column: Int, SelectedColumn {
-        case senders, organizations, seen_seconds, webhook_lag_seconds, webhooks_failing, webhooks_delivered
-        case webhooks_failed, digests_sent, digests_failed
+        case senders, organizations, seenSeconds, webhookLagSeconds, webhooksFailing, webhooksDelivered
+        case webhooksFailed, digestsSent, digestsFailed
     }
 
     private static let statement = Statement(
@@ -57,12 +57,12 @@ final class SenderWatch: Sendable {
             let row = rows[0]
             let figures = Figures(
                 senders: row.int(Column.senders) ?? 0, organizations: row.int(Column.organizations) ?? 0,
-                seenSeconds: row.int(Column.seen_seconds),
-                webhookLagSeconds: row.int(Column.webhook_lag_seconds),
-                webhooksFailing: row.int(Column.webhooks_failing),
-                webhooksDelivered: row.int(Column.webhooks_delivered) ?? 0,
-                webhooksFailed: row.int(Column.webhooks_failed) ?? 0,
-                digestsSent: row.int(Column.digests_sent) ?? 0, digestsFailed: row.int(Column.digests_failed) ?? 0)
+                seenSeconds: row.int(Column.seenSeconds),
+                webhookLagSeconds: row.int(Column.webhookLagSeconds),
+                webhooksFailing: row.int(Column.webhooksFailing),
+                webhooksDelivered: row.int(Column.webhooksDelivered) ?? 0,
+                webhooksFailed: row.int(Column.webhooksFailed) ?? 0,
+                digestsSent: row.int(Column.digestsSent) ?? 0, digestsFailed: row.int(Column.digestsFailed) ?? 0)
             state.withLock { $0 = figures }
             return true
         } catch {

@@ -164,7 +164,7 @@ BEGIN
     WHERE webhook.organization_id = organization;
 END $$;
 
--- The organizations with a webhook or a digest whose derived data are not current, so that notices may not be written yet.
+-- The organizations with a webhook or a digest whose derived data are not current, so that notices may be missing.
 CREATE OR REPLACE FUNCTION re.organizations_to_send(most integer) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
