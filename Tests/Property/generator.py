@@ -160,7 +160,7 @@ class Generator(Writes):
         if kind == "rebuild":
             yield Write("writer", (f"INSERT INTO re.pending_change (organization_id) VALUES ({quoted(clinic.id)})",))
         elif kind == "empty":
-            yield Write("writer", ("BEGIN", *(f"DELETE FROM re.{table} {here}" for table in DERIVED),
+            yield Write("writer", ("BEGIN", f"SELECT FROM re.organization_state {here} FOR UPDATE", *(f"DELETE FROM re.{table} {here}" for table in DERIVED),
                                    f"UPDATE re.organization_state SET building_after = '', built_at = NULL, generation = generation + 1 {here}",
                                    "COMMIT"))
         else:

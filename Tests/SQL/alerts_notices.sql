@@ -1,7 +1,7 @@
 -- Notices: who is told of, for which cause and day, and how often (definitions.md, section 10).
 BEGIN;
 \ir support/given.sql
-SELECT plan(93);
+SELECT plan(94);
 -- Deferred triggers (../../sql/flat/23_forgotten_attempts.sql) run at the end of each statement here.
 SET CONSTRAINTS ALL IMMEDIATE;
 SELECT given.now('2025-06-30T12:00:00Z');
@@ -257,10 +257,11 @@ SELECT is((SELECT count(*) FROM re.notice)::text || ' ' || baseline, '0 4', 'the
 -- re.skip_notices.
 DELETE FROM public.patients WHERE id = 'p5';
 SELECT is(pg_temp.told(), 'resolved change 2025-07-11 p5', 'numbers go on after all notices were dropped');
-CREATE TEMPORARY TABLE before AS SELECT sequence FROM re.announcement;
+CREATE TEMPORARY TABLE before AS SELECT announcement.sequence, probe.state FROM re.announcement, re.probe('clinic') probe;
 SELECT lives_ok('SELECT re.skip_notices()', 'an operator skips the notices');
 SELECT is((announcement.sequence - before.sequence, (SELECT count(*) FROM re.notice))::text, '(1000000,0)', 'the numbers rise by a million, and no notice is kept') FROM before, re.announcement;
 SELECT is(pg_temp.sums(), '3 3', 'the baseline contains the dropped ones');
+SELECT ok(before.state <> probe.state, 'no cached response with the former numbers is used') FROM before, re.probe('clinic') probe;
 DELETE FROM public.patients WHERE id = 'p4';
 SELECT is(pg_temp.told(), 'resolved change 2025-07-11 p4', 'the next notice');
 SELECT is((SELECT sequence FROM re.notice), before.sequence + 1000001, 'has the next number') FROM before;

@@ -2,7 +2,7 @@
 -- it is added here.
 BEGIN;
 \ir ../../sql/questions.sql
-SELECT plan(29);
+SELECT plan(30);
 
 CREATE TEMPORARY VIEW ours AS
 -- All monthly partitions of the audit count as one.
@@ -300,6 +300,11 @@ SELECT is_member_of('reengagement_bound', ARRAY['reengagement_api', 'reengagemen
 SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = 're.patient_state'::regclass AND a.attnum > 0
         AND NOT a.attisdropped AND has_column_privilege('reengagement_searcher', a.attrelid, a.attnum, 'SELECT')),
     'folded_email folded_name last_contact_day organization_id patient_id phone_digits risk_group', 'the search role reads only the searched columns of a state');
+SELECT is((SELECT string_agg(a.attrelid::regclass || '.' || a.attname, ' ' ORDER BY a.attrelid::regclass::text, a.attname) FROM pg_attribute a
+    WHERE a.attrelid IN ('re.notice'::regclass, 're.alert_acknowledgement'::regclass) AND a.attnum > 0 AND NOT a.attisdropped
+        AND has_column_privilege('reengagement_scheduler', a.attrelid, a.attnum, 'SELECT')),
+    're.alert_acknowledgement.number re.alert_acknowledgement.organization_id re.notice.cause re.notice.day re.notice.kind re.notice.number '
+    || 're.notice.organization_id re.notice.sequence re.notice.written_at', 'the streams read no patient of a notice or an acknowledgement');
 SELECT is((SELECT string_agg(p.polrelid::regclass || ' ' || p.polname, ', ' ORDER BY p.polname, p.polrelid::regclass::text) FROM pg_policy p
     WHERE p.polroles <> '{0}' OR pg_get_expr(p.polqual, p.polrelid) !~ 'reengagement.organization'),
     're.patient_search every_piece, re.migration everybody, re.foundation everything, ' ||
