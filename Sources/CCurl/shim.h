@@ -47,10 +47,12 @@ static inline CURLcode reengagement_curl_set_post(CURL *handle, const void *body
     return code != CURLE_OK ? code : curl_easy_setopt(handle, CURLOPT_COPYPOSTFIELDS, body);
 }
 
-static inline CURLcode reengagement_curl_set_open_socket(
-    CURL *handle, curl_opensocket_callback callback, void *context) {
-    CURLcode code = curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, callback);
-    return code != CURLE_OK ? code : curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, context);
+static inline CURLcode reengagement_curl_set_sockets(
+    CURL *handle, curl_opensocket_callback open, curl_closesocket_callback close, void *context) {
+    CURLcode code = curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open);
+    if (code == CURLE_OK) code = curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, context);
+    if (code == CURLE_OK) code = curl_easy_setopt(handle, CURLOPT_CLOSESOCKETFUNCTION, close);
+    return code != CURLE_OK ? code : curl_easy_setopt(handle, CURLOPT_CLOSESOCKETDATA, context);
 }
 
 static inline CURLcode reengagement_curl_set_read(CURL *handle, curl_read_callback callback, void *context) {

@@ -21,6 +21,7 @@ final class CurlTransfer {
     private var received = 0
     private var upload: [UInt8] = []
     private var uploaded = 0
+    private var sockets: Set<CInt> = []
     /// Receives the lines of the dialogue with a mail relay.
     private var dialogue: ((DialogueLine) -> Void)?
 
@@ -48,6 +49,8 @@ final class CurlTransfer {
         (self.mostReceived, stopCheck, self.mayConnect) = (mostReceived, isStopped, mayConnect)
         // Signals belong to the process, not to a library in one of its threads.
         set(CURLOPT_NOSIGNAL, 1)
+        // All sockets are closed within the transfer, since their callbacks use this object.
+        set(CURLOPT_FORBID_REUSE, 1)
         // A name server that does not respond must not prolong the transfer beyond its deadline.
         set(CURLOPT_QUICK_EXIT, 1)
         // No proxy, whatever the environment says: it would hide the address that is connected to.
@@ -107,7 +110,7 @@ final class CurlTransfer {
             let context = Unmanaged.passUnretained(self).toOpaque()
             note(reengagement_curl_set_write(handle, receive, context))
             note(reengagement_curl_set_progress(handle, checkStop, context))
-            note(reengagement_curl_set_open_socket(handle, openSocket, context))
+            note(reengagement_curl_set_sockets(handle, openSocket, closeSocket, context))
             if dialogue != nil {
                 note(reengagement_curl_set_read(handle, provideUpload, context))
                 note(reengagement_curl_set_debug(handle, listen, context))
@@ -125,7 +128,27 @@ final class CurlTransfer {
 
     // MARK: For the callbacks
 
-    fileprivate var isStopped: Bool { stopCheck() }
+    /// True if the transfer is to end. Its sockets are shut down then: libcurl would take leave of a mail relay, and wait
+    /// for the relay's answer.
+    fileprivate var isStopped: Bool {
+        guard stopCheck() else { return false }
+        for descriptor in sockets { shutdown(descriptor, CInt(SHUT_RDWR)) }
+        return true
+    }
+
+    /// Opens a socket. -1 (CURL_SOCKET_BAD) if the address is refused, or the system has none.
+    fileprivate func open(_ address: UnsafeMutablePointer<curl_sockaddr>) -> curl_socket_t {
+        guard admits(ConnectedAddress(address)) else { return -1 }
+        let wanted = address.pointee
+        let descriptor = socket(wanted.family, wanted.socktype | CInt(SOCK_CLOEXEC.rawValue), wanted.`protocol`)
+        if descriptor >= 0 { sockets.insert(descriptor) }
+        return descriptor
+    }
+
+    fileprivate func close(_ descriptor: curl_socket_t) -> CInt {
+        sockets.remove(descriptor)
+        return Glibc.close(descriptor)
+    }
 
     /// Counts received bytes. Returns false if there are too many.
     fileprivate func take(_ count: Int) -> Bool {
@@ -133,7 +156,7 @@ final class CurlTransfer {
         return !wasCutOff
     }
 
-    fileprivate func admits(_ address: ConnectedAddress?) -> Bool {
+    private func admits(_ address: ConnectedAddress?) -> Bool {
         // After one refused address, no other address of the same name is tried.
         guard !wasAddressRefused, let address, mayConnect(address) else {
             wasAddressRefused = true
@@ -174,14 +197,18 @@ private func checkStop(
     return transfer(context).isStopped ? 1 : 0
 }
 
-/// libcurl's CURLOPT_OPENSOCKETFUNCTION. -1 is CURL_SOCKET_BAD.
+/// libcurl's CURLOPT_OPENSOCKETFUNCTION.
 private func openSocket(
     _ context: UnsafeMutableRawPointer?, _: curlsocktype, _ address: UnsafeMutablePointer<curl_sockaddr>?
 ) -> curl_socket_t {
     guard let context, let address else { return -1 }
-    guard transfer(context).admits(ConnectedAddress(address)) else { return -1 }
-    let wanted = address.pointee
-    return socket(wanted.family, wanted.socktype | CInt(SOCK_CLOEXEC.rawValue), wanted.`protocol`)
+    return transfer(context).open(address)
+}
+
+/// libcurl's CURLOPT_CLOSESOCKETFUNCTION.
+private func closeSocket(_ context: UnsafeMutableRawPointer?, _ descriptor: curl_socket_t) -> CInt {
+    guard let context else { return Glibc.close(descriptor) }
+    return transfer(context).close(descriptor)
 }
 
 /// libcurl's CURLOPT_READFUNCTION.

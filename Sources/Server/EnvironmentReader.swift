@@ -67,10 +67,20 @@ struct EnvironmentReader {
             guard let fastCGI = address("FCGI_LISTEN", default: ".local/run/reengagement.sock"),
                 let live = liveAddress()
             else { return nil }
+            guard fastCGI != live else {
+                reject("LIVE_LISTEN", "must be another address than FCGI_LISTEN")
+                return nil
+            }
             return (fastCGI, live)
         }
         switch count {
-        case "1": return liveAddress().map { (.inherited(descriptor: 3), $0) }
+        case "1":
+            // The unit of the live streams' socket was started without the other.
+            guard value("LISTEN_FDNAMES") != "live" else {
+                reject("LISTEN_FDNAMES", "must not be live alone: one inherited socket is that of FastCGI")
+                return nil
+            }
+            return liveAddress().map { (.inherited(descriptor: 3), $0) }
         case "2":
             switch value("LISTEN_FDNAMES") {
             case "fcgi:live": return (.inherited(descriptor: 3), .inherited(descriptor: 4))

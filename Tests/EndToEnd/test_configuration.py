@@ -35,6 +35,8 @@ BAD = {
     "IDLE_LOGOFF_MIN": ("0", "1441", *NUMBERS),
     "FCGI_LISTEN": ("/tmp/" + "x" * 120, "/no/such/folder/api.sock", "127.0.0.1:99999", "127.0.0.1:0x50",
                     "127.0.0.1:-1"),
+    "LIVE_LISTEN": ("/tmp/" + "x" * 120, "/no/such/folder/live.sock", "127.0.0.1:99999", "127.0.0.1:0x50",
+                    "127.0.0.1:-1"),
     "CLERK_JWT_KEY": ("junk", "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n",
                       private_pem(generate_key()), public_pem(generate_key(1024)), ELLIPTIC,
                       "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"),

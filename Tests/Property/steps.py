@@ -104,7 +104,7 @@ SORTS = ("priority", "name", "last_contact")
 # Priority, score, days, name and id of the last patient before the page. The order by name uses the name, the others
 # use the numbers.
 FIRST = (None, None, None, None, None)
-PAIRS = [endpoint for endpoint in registry.READS if endpoint.has_flat]
+PAIRS = [endpoint for endpoint in registry.QUERIES if endpoint.has_flat]
 
 
 def sampled(endpoints):

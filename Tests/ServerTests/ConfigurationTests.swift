@@ -179,6 +179,12 @@ struct ConfigurationTests {
         #expect(try read(["FCGI_LISTEN": "127.0.0.1:9000"]).listen == .address(.tcp(host: "127.0.0.1", port: 9000)))
         for text in [":9000", "host:0", "host:65536", "/" + String(repeating: "x", count: 107)] {
             #expect(variables(["FCGI_LISTEN": text]) == ["FCGI_LISTEN"])
+            #expect(variables(["LIVE_LISTEN": text]) == ["LIVE_LISTEN"])
+        }
+        #expect(try read().liveListen == .address(.unix(path: ".local/run/live.sock")))
+        #expect(try read(["LIVE_LISTEN": "127.0.0.1:9001"]).liveListen == .address(.tcp(host: "127.0.0.1", port: 9001)))
+        for text in ["/run/x.sock", "127.0.0.1:9000"] {
+            #expect(variables(["FCGI_LISTEN": text, "LIVE_LISTEN": text]) == ["LIVE_LISTEN"])
         }
     }
 
@@ -192,7 +198,25 @@ struct ConfigurationTests {
             #expect(try read(changes).listen == .address(.unix(path: "/x")))
         }
         #expect(try read(["LISTEN_PID": "4711"]).listen == .address(.unix(path: ".local/run/reengagement.sock")))
-        for count in ["0", "2", "-1", "one", "01"] { #expect(variables(["LISTEN_FDS": count]) == ["LISTEN_FDS"]) }
+        for count in ["0", "3", "-1", "one", "01"] { #expect(variables(["LISTEN_FDS": count]) == ["LISTEN_FDS"]) }
+        #expect(try read(["LISTEN_FDS": "1", "LIVE_LISTEN": "/l"]).liveListen == .address(.unix(path: "/l")))
+    }
+
+    @Test("Of two inherited sockets each is used for what its name says, and one is that of FastCGI")
+    func inheritedNames() throws {
+        for (names, fastCGI, live) in [("fcgi:live", CInt(3), CInt(4)), ("live:fcgi", 4, 3)] {
+            let configuration = try read(["LISTEN_FDS": "2", "LISTEN_FDNAMES": names, "LIVE_LISTEN": "/l"])
+            #expect(configuration.listen == .inherited(descriptor: fastCGI))
+            #expect(configuration.liveListen == .inherited(descriptor: live))
+        }
+        for names in ["", "fcgi", "live", "fcgi:fcgi", "live:live", "fcgi:live:x", "FCGI:live", "a:b"] {
+            #expect(variables(["LISTEN_FDS": "2", "LISTEN_FDNAMES": names]) == ["LISTEN_FDNAMES"])
+        }
+        for names in ["fcgi", "reengagement-api.socket", "unknown"] {
+            let configuration = try read(["LISTEN_FDS": "1", "LISTEN_FDNAMES": names])
+            #expect(configuration.listen == .inherited(descriptor: 3))
+        }
+        #expect(variables(["LISTEN_FDS": "1", "LISTEN_FDNAMES": "live"]) == ["LISTEN_FDNAMES"])
     }
 
     @Test("Exactly one source of keys must be configured")
