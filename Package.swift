@@ -42,7 +42,8 @@ let package = Package(
         .target(
             name: "JWT",
             dependencies: [
-                "Addresses", "Cache", "Digest", "Files", "JSON", "Text", "Threads", "CJWT", "COpenSSL", "CCurl", logging,
+                "Addresses", "Cache", "Digest", "Files", "JSON", "Text", "Threads", "CJWT", "COpenSSL", "CCurl",
+                logging,
             ],
             swiftSettings: floor),
         .target(name: "Webhook", dependencies: ["Addresses", "Digest", "Files", "JSON"], swiftSettings: floor),
@@ -51,11 +52,16 @@ let package = Package(
             resources: [.embedInCode("openapi.json")], swiftSettings: floor),
         .target(name: "Live", dependencies: ["FastCGI", "JSON", "Threads"] + nio, swiftSettings: floor),
         .target(
+            name: "Delivery",
+            dependencies: [
+                "Addresses", "CCurl", "Digest", "JSON", "PostgreSQL", "Text", "Threads", "Webhook", logging,
+            ],
+            swiftSettings: floor),
+        .target(
             name: "Server",
             dependencies: [
-                "API", "Cache", "CLinux", "Digest", "FastCGI", "JSON", "JWT", "Live", "PostgreSQL", "Text", "Threads",
-                "Webhook",
-                logging,
+                "API", "Cache", "CLinux", "Delivery", "Digest", "FastCGI", "Files", "JSON", "JWT", "Live", "PostgreSQL",
+                "Text", "Threads", "Webhook", logging,
             ],
             swiftSettings: floor),
         .executableTarget(
@@ -73,6 +79,7 @@ let package = Package(
         .testTarget(name: "JWTTests", dependencies: ["JWT", "Files", "JSON", "COpenSSL"]),
         .testTarget(name: "WebhookTests", dependencies: ["Webhook", "Addresses", "JSON"]),
         .testTarget(name: "APITests", dependencies: ["API", "JSON", "PostgreSQL", "Webhook"]),
+        .testTarget(name: "DeliveryTests", dependencies: ["Delivery", "JSON", "Webhook"]),
         .testTarget(
             name: "ServerTests", dependencies: ["Server", "API", "JWT", "PostgreSQL", "Threads", "Webhook", logging]),
     ],

@@ -1,4 +1,4 @@
--- Functions that apply one file of views/, endpoints/, flat/ or audit/, and record the functions and views that it
+-- Functions that apply one file of views/, endpoints/, delivery/, flat/ or audit/, and record the functions and views that it
 -- created (re.migration.made). After a migration the database contains exactly the objects of these folders:
 --
 --   1. is_applied runs a file. CREATE OR REPLACE cannot change a function's result type or a view's columns.

@@ -30,7 +30,9 @@ BEGIN
                     'mark_replicated_organization', 'record_access', 'record_attempt', 'record_alert_word', 'record_setting', 'keep_refused_entry',
                     'check_inserted_time_zones', 'check_updated_time_zones',
                     'check_replicated_time_zone']),
-                ('reengagement_scheduler', ARRAY['mark_everything', 'organizations_due', 'live']),
+                ('reengagement_scheduler', ARRAY['mark_everything', 'organizations_due', 'live', 'claim_webhooks',
+                    'record_webhook', 'release_webhook', 'claim_pings', 'record_ping', 'organizations_to_send',
+                    'claim_digests', 'record_digest', 'end_digests', 'count_sent', 'report_sender', 'sender_figures']),
                 ('reengagement_searcher', ARRAY['search'])
             ) AS owned(owner, names) ON function.proname = ANY (owned.names)
             WHERE function.pronamespace = 're'::regnamespace
@@ -41,7 +43,10 @@ BEGIN
                     endpoints || ARRAY['advance', 'refresh_on_read', 'refresh_in_time', 'catch_up', 'organizations_due',
                         'record_access', 'record_attempt', 'log_alert_word', 'record_alert_word', 'keep_refused_entry',
                         'prove_audit', 'make_audit_partitions', 'audit_rest_entries',
-                        'seal_audit', 'search', 'live', 'record_setting', 'restart_webhook', 'webhook_refusal']) AS for_server
+                        'seal_audit', 'search', 'live', 'record_setting', 'restart_webhook', 'webhook_refusal',
+                        'claim_webhooks', 'record_webhook', 'release_webhook', 'claim_pings', 'record_ping',
+                        'organizations_to_send', 'claim_digests', 'record_digest', 'digest_numbers', 'report_sender',
+                        'sender_figures']) AS for_server
             FROM pg_proc function
             WHERE function.pronamespace = 're'::regnamespace AND (function.provolatile = 'v' OR function.prosecdef
                 OR function.proname IN ('audit_entry_digest', 'audit_seal_digest', 'audit_digests', 'last_audit_seal',
@@ -74,6 +79,12 @@ BEGIN
                 ('reengagement_scheduler', 're.announcement', 'SELECT'),
                 ('reengagement_scheduler', 're.patient_count', 'SELECT'),
                 ('reengagement_searcher', 're.patient_search', 'SELECT'),
+                -- For the senders (../delivery).
+                ('reengagement_scheduler', 're.setting', 'SELECT'),
+                ('reengagement_scheduler', 're.webhook', 'SELECT, UPDATE'),
+                ('reengagement_scheduler', 're.digest_sent', 'SELECT, INSERT, UPDATE'),
+                ('reengagement_scheduler', 're.sender_state', 'SELECT, INSERT, UPDATE, DELETE'),
+                ('reengagement_scheduler', 're.sender_total', 'SELECT, UPDATE'),
                 -- Of the bound organization (endpoints/put_settings.sql).
                 (server_role, 're.setting', 'SELECT, INSERT, UPDATE'),
                 (server_role, 're.webhook', 'SELECT, INSERT, UPDATE')

@@ -75,7 +75,8 @@ struct BodyFields {
             let exception = breaks ? " but line feeds" : ""
             errors.add(
                 name,
-                "must be a string of 1 to \(length) characters, without control characters\(exception) or lone surrogates")
+                "must be a string of 1 to \(length) characters, without control characters\(exception) or lone surrogates"
+            )
             return nil
         }
         return text

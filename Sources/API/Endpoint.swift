@@ -120,6 +120,10 @@ public struct OrganizationLimit: Sendable {
     public let most: Int
     public let period: Duration
     public let status: Int
+
+    public init(most: Int, period: Duration, status: Int) {
+        (self.most, self.period, self.status) = (most, period, status)
+    }
 }
 
 /// The settings of the server that concern webhooks.

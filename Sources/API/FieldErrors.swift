@@ -69,7 +69,8 @@ extension QueryParameters {
     func number(_ name: StaticString, in range: ClosedRange<Int>, _ errors: inout FieldErrors) -> Int? {
         guard let text = value(of: name, &errors) else { return nil }
         let isDecimal = text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-        guard isDecimal, !text.hasPrefix("0") || text.utf8.count == 1, let number = Int(text), range.contains(number) else {
+        guard isDecimal, !text.hasPrefix("0") || text.utf8.count == 1, let number = Int(text), range.contains(number)
+        else {
             errors.add(name, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
             return nil
         }

@@ -138,7 +138,7 @@ extension Problem {
     public static func tooManyOfOrganization(_ limit: OrganizationLimit, retryAfter seconds: Int) -> Problem {
         Problem(
             .organizationRateLimited,
-            "This organization has done this \(limit.most) times in \(limit.period.components.seconds) s; wait \(seconds) s.",
+            "This organization may do this \(limit.most) times in \(limit.period.components.seconds) s; wait \(seconds) s.",
             headers: [Header("Retry-After", String(seconds))])
     }
 

@@ -79,7 +79,7 @@ final class OpeningHandler: ChannelInboundHandler, RemovableChannelHandler {
         ).assumeIsolated().whenComplete { [self] result in
             // A handshake without the header Connection is none (RFC 6455 section 4.2.1).
             let isUpgrade = head.headers[canonicalForm: "connection"].contains { $0.lowercased() == "upgrade" }
-            if isUpgrade, case .success(let headers) = result { handshake = headers }
+            if isUpgrade, Self.hasKey(head), case .success(let headers) = result { handshake = headers }
             ask(StreamRequest(head, .webSocket, isHandshakeValid: handshake != nil))
         }
     }
@@ -134,6 +134,14 @@ final class OpeningHandler: ChannelInboundHandler, RemovableChannelHandler {
         head.method == .GET && head.version == .http1_1
             && head.headers[canonicalForm: "upgrade"].contains { $0.lowercased() == "websocket" }
     }
+
+    /// True if the key is 16 bytes in base64 (RFC 6455 section 4.1).
+    private static func hasKey(_ head: HTTPRequestHead) -> Bool {
+        guard let key = head.headers.first(name: "Sec-WebSocket-Key")?.utf8, key.count == 24 else { return false }
+        return key.suffix(2).elementsEqual("==".utf8) && key.dropLast(2).allSatisfy(Self.base64.contains)
+    }
+
+    private static let base64 = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
     /// Only checks the handshake's headers and computes the answer to its key.
     private static let handshake = NIOWebSocketServerUpgrader(

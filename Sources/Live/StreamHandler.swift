@@ -24,12 +24,22 @@ final class StreamHandler: ChannelInboundHandler, Outlet {
     private var waitingToken: [UInt8]?
     /// The tick at which the connection is closed although bytes are unsent.
     private(set) var closesAt: Int?
+    /// The ticks at which the client of a WebSocket was last heard, and asked for a sign of life.
+    private var heardAt: Int
+    private var pingedAt = 0
 
     /// The most bytes of a message from a client.
     static let longestMessage = 16 * 1024
-    private static let ticksToClose = 5
+    private static let ticksToClose = 3
+    /// nginx keeps a connection whose client has gone without a word for many minutes, and its place with it. The client
+    /// of a WebSocket answers a ping (RFC 6455 section 5.5.2).
+    private static let ticksBetweenPings = 60
+    private static let mostTicksOfSilence = 300
 
-    init(_ loop: StreamLoop, _ transport: StreamRequest.Transport) { (self.loop, self.transport) = (loop, transport) }
+    init(_ loop: StreamLoop, _ transport: StreamRequest.Transport) {
+        (self.loop, self.transport) = (loop, transport)
+        heardAt = loop.hub.ticks
+    }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
@@ -55,6 +65,7 @@ final class StreamHandler: ChannelInboundHandler, Outlet {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard transport == .webSocket else { return }
+        heardAt = loop.hub.ticks
         let frame = unwrapInboundIn(data)
         switch frame.opcode {
         case .connectionClose: answerClose(frame)
@@ -72,9 +83,18 @@ final class StreamHandler: ChannelInboundHandler, Outlet {
         refuse()
     }
 
-    /// Closes the connection if its last bytes could not be sent in time.
-    func closeIfLate(_ tick: Int) {
-        if let closesAt, closesAt <= tick { context?.close(promise: nil) }
+    /// Closes the connection if its last bytes could not be sent in time, or if its client is silent.
+    func check(_ tick: Int) {
+        if let closesAt {
+            if closesAt <= tick { close() }
+            return
+        }
+        guard transport == .webSocket, tick - heardAt >= Self.ticksBetweenPings else { return }
+        guard tick - heardAt < Self.mostTicksOfSilence else { return close() }
+        guard tick - pingedAt >= Self.ticksBetweenPings else { return }
+        pingedAt = tick
+        write(WebSocketBytes.frame(.ping, []))
+        flush()
     }
 
     /// Closes the connection at once.

@@ -107,7 +107,7 @@ final class StreamLoop: @unchecked Sendable {
     func tick() {
         hub.tick(now: source.now())
         for handler in Array(openings.values) { handler.closeIfLate(hub.ticks) }
-        for handler in Array(streams.values) { handler.closeIfLate(hub.ticks) }
+        for handler in Array(streams.values) { handler.check(hub.ticks) }
         if hub.ticks % Self.ticksBetweenVerifications == 0 { verifyAll() }
         count()
     }

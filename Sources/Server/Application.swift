@@ -18,7 +18,7 @@ public struct Application: Sendable {
 
     public init(configuration: Configuration, sink: LogSink = LogSink()) {
         self.configuration = configuration
-        log = ServerLog(sink: sink, configuration: configuration)
+        log = ServerLog(sink: sink, format: configuration.logFormat, level: configuration.logLevel)
     }
 
     /// Serves until a signal stops it, then finishes the current requests.

@@ -12,11 +12,11 @@ struct EnvironmentReader {
 
     init(_ environment: [String: String]) { self.environment = environment }
 
-    private mutating func reject(_ variable: String, _ problem: String) {
+    mutating func reject(_ variable: String, _ problem: String) {
         errors.append(ConfigurationError(variable: variable, problem: problem))
     }
 
-    private func value(_ variable: String) -> String? {
+    func value(_ variable: String) -> String? {
         environment[variable].flatMap { $0.isEmpty ? nil : $0 }
     }
 
@@ -67,10 +67,20 @@ struct EnvironmentReader {
             guard let fastCGI = address("FCGI_LISTEN", default: ".local/run/reengagement.sock"),
                 let live = liveAddress()
             else { return nil }
+            guard fastCGI != live else {
+                reject("LIVE_LISTEN", "must be another address than FCGI_LISTEN")
+                return nil
+            }
             return (fastCGI, live)
         }
         switch count {
-        case "1": return liveAddress().map { (.inherited(descriptor: 3), $0) }
+        case "1":
+            // The unit of the live streams' socket was started without the other.
+            guard value("LISTEN_FDNAMES") != "live" else {
+                reject("LISTEN_FDNAMES", "must not be live alone: one inherited socket is that of FastCGI")
+                return nil
+            }
+            return liveAddress().map { (.inherited(descriptor: 3), $0) }
         case "2":
             switch value("LISTEN_FDNAMES") {
             case "fcgi:live": return (.inherited(descriptor: 3), .inherited(descriptor: 4))
@@ -138,7 +148,7 @@ struct EnvironmentReader {
     mutating func adminRoles() -> [String] {
         let roles = list("ADMIN_ROLES") ?? ["admin"]
         if let index = roles.firstIndex(where: { $0.hasPrefix("org:") }) {
-            reject("ADMIN_ROLES", "has an item, number \(index + 1), that begins with org:; it lists roles without that")
+            reject("ADMIN_ROLES", "has an item, number \(index + 1), that begins with org:; roles are listed without")
         }
         return roles
     }

@@ -8,6 +8,17 @@ public enum Launcher {
 
     /// Serves until stopped. Returns the exit status.
     public static func serve() -> Int32 {
+        run(configuration) { try Application(configuration: $0).run($1) }
+    }
+
+    /// Sends webhooks and digests until stopped. Returns the exit status.
+    public static func deliver() -> Int32 {
+        run(senderConfiguration) { try SenderApplication(configuration: $0).run($1) }
+    }
+
+    private static func run<Settings>(
+        _ configuration: () -> Settings?, _ body: (Settings, OperatorSignals) throws -> Void
+    ) -> Int32 {
         // This is first, so that no secret has been read yet.
         guard forbidDumps() else { return 1 }
         ProcessSettings.apply()
@@ -15,7 +26,7 @@ public enum Launcher {
         keepStandardDescriptors()
         guard let configuration = configuration() else { return invalidConfiguration }
         do {
-            try Application(configuration: configuration).run(signals)
+            try body(configuration, signals)
             return 0
         } catch {
             complain("\(error)")
@@ -23,11 +34,21 @@ public enum Launcher {
         }
     }
 
-    /// Only checks the environment. Returns the exit status.
+    /// Only checks the server's environment. Returns the exit status.
     public static func checkConfiguration() -> Int32 {
         guard let configuration = configuration() else { return invalidConfiguration }
-        print(configuration.verdict)
-        for protection in configuration.protectionsOff { print("warning: \(protection.text)") }
+        return report(configuration.verdict, configuration.protectionsOff.map(\.text))
+    }
+
+    /// Only checks the sender's environment. Returns the exit status.
+    public static func checkSenderConfiguration() -> Int32 {
+        guard let configuration = senderConfiguration() else { return invalidConfiguration }
+        return report("The configuration is valid.", configuration.warnings)
+    }
+
+    private static func report(_ verdict: String, _ warnings: [String]) -> Int32 {
+        print(verdict)
+        for warning in warnings { print("warning: \(warning)") }
         return 0
     }
 
@@ -56,6 +77,15 @@ public enum Launcher {
         do throws(ConfigurationErrors) {
             let cores = Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))
             return try Configuration(environment: environment(), cores: cores, processID: getpid())
+        } catch {
+            for error in error.list { complain(error.description) }
+            return nil
+        }
+    }
+
+    private static func senderConfiguration() -> SenderConfiguration? {
+        do throws(ConfigurationErrors) {
+            return try SenderConfiguration(environment: environment())
         } catch {
             for error in error.list { complain(error.description) }
             return nil

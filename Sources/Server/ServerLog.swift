@@ -7,8 +7,8 @@ struct ServerLog: Sendable {
     let level: LogLevel
     let logger: Logger
 
-    init(sink: LogSink, configuration: Configuration) {
-        let (format, level) = (configuration.logFormat, LogLevel(configuration.logLevel))
+    init(sink: LogSink, format: LogFormat, level: Logger.Level) {
+        let level = LogLevel(level)
         (self.sink, self.format, self.level) = (sink, format, level)
         logger = Logger(label: "reengagement-api") { _ in
             StructuredLogHandler(sink: sink, format: format, level: level)

@@ -17,6 +17,7 @@ struct ServerParts: Sendable {
     let database: Database
     let audit: Audit
     let maintenance: Maintenance
+    let senders: SenderWatch
     let readiness: Readiness
     let recentReadiness: RecentReadiness
 
@@ -45,6 +46,9 @@ struct ServerParts: Sendable {
                 try pool.run(query, organization: organization, repeatable: false)
             }, refreshes: refreshes, logger: logger)
         try maintenance.start()
+        senders = SenderWatch(
+            database: { (query) throws(PostgreSQLError) in try pool.run(query, organization: "") }, logger: logger)
+        try senders.start()
         let readiness = Readiness(pool: pool, causes: [{ [audit] in audit.trouble }] + database.causes)
         self.readiness = readiness
         recentReadiness = RecentReadiness(
@@ -56,6 +60,7 @@ struct ServerParts: Sendable {
     /// Stops the threads that no response needs.
     func stopWatching() {
         maintenance.stop()
+        senders.stop()
         database.watch.stop()
         database.foundation.stop()
         database.login.stop()
@@ -88,7 +93,7 @@ struct ServerParts: Sendable {
         }
     }
 
-    private static func startSettingsWatch(_ pool: ConnectionPool, _ logger: Logger) throws -> SettingsWatch {
+    static func startSettingsWatch(_ pool: ConnectionPool, _ logger: Logger) throws -> SettingsWatch {
         let watch = SettingsWatch(
             database: { (query) throws(PostgreSQLError) in try pool.run(query, organization: "") },
             renew: { pool.renew() }, logger: logger)
@@ -96,7 +101,7 @@ struct ServerParts: Sendable {
         return watch
     }
 
-    private static func startLoginWatch(
+    static func startLoginWatch(
         _ pool: ConnectionPool, _ policy: DatabaseLogin, _ logger: Logger
     ) throws -> FoundationWatch {
         let watch = FoundationWatch(

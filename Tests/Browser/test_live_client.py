@@ -77,7 +77,6 @@ def heard(stack, clinic, told, count):
 
 
 def test_the_page_hears_the_notices_of_the_table_through_a_restart_and_tokens_that_expire(told, stack, clinic, api):
-    clinic.add("ann", "Ann Archer", days=60)
     client = told(LISTEN, EVENTS, exp=int(time.time()) + 4)
     eventually(lambda: client.messages("list"))
     client.run("window.token = arguments[0]", api.signer.token(clinic.id))

@@ -208,6 +208,10 @@ class Oracle:
         """Returns the response while nothing has been told of but the baseline."""
         return {"events": [], "sequence": 0, "oldest": 1, "reset": after > 0}
 
+    def settings(self):
+        """Returns the settings of an organization that has none."""
+        return dict.fromkeys(("webhook", "digest", "sending", "updated_by", "updated_at"))
+
     # outreach
 
     def performance(self, timeframe="last_30_days"):

@@ -43,7 +43,9 @@ def test_every_read_is_recorded_with_its_patients(api, database, clinic):
         "trends?period=7d&metrics=success_rates,risk_levels": {"period": "7d", "metrics": "risk_levels,success_rates"},
         "patients/prioritized?limit=3": {"risk_level": "all", "limit": "3", "continued": "no"},
         "patients/prioritized?risk_level=critical": {"risk_level": "critical", "limit": "50", "continued": "no"},
-        "patients/patient_123": {"patient_id": "patient_123"}
+        "patients/patient_123": {"patient_id": "patient_123"},
+        "alerts?days=30": {"days": "30", "state": "open", "limit": "50", "continued": "no"},
+        "alerts/events": {"after": "0", "limit": "200"}
     }
     taken = {path.partition("?")[0] for path in paths}
     # The other endpoints have no parameters.
@@ -53,11 +55,12 @@ def test_every_read_is_recorded_with_its_patients(api, database, clinic):
     for path, filters in paths.items():
         request_id, response = answers[path]
         body, row = response.json(), rows[request_id]
-        shown = ([patient["id"] for patient in body.get("patients", body.get("top_priority_patients", []))]
+        lists = ("alerts", ) if path.startswith("alerts?") else ("patients", "top_priority_patients")
+        shown = ([patient["id"] for name in lists for patient in body.get(name, [])]
                  or ([body["id"]] if "id" in body else None))
         assert row["patient_ids"] == shown and row["filter"] == filters and row["status"] == 200
         assert path.split("?")[0].replace("patient_123", "{patient_id}") == row["route"].partition("{org_id}/")[2]
-    assert sum(row["patient_ids"] is not None for row in rows.values()) == 4
+    assert sum(row["patient_ids"] is not None for row in rows.values()) == 5
 
 
 def test_a_search_is_recorded_as_a_read_without_its_search_term(api, database, clinic):

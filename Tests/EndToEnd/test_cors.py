@@ -69,7 +69,7 @@ def must_allow(response, origin, names):
     must_be_answer(response, 204)
     assert response.body == b"" and response.header("Content-Type") is None, response
     assert response.header("Access-Control-Allow-Origin") == origin
-    assert names_in(response, "Access-Control-Allow-Methods") == ["get", "head", "post", "options"]
+    assert names_in(response, "Access-Control-Allow-Methods") == ["get", "head", "post", "put", "options"]
     assert set(names_in(response, "Access-Control-Allow-Headers")) - {""} == {*OWN_HEADERS, *names}, response
     assert int(response.header("Access-Control-Max-Age")) == 600
     assert response.all("Access-Control-Allow-Credentials") == []

@@ -19,7 +19,8 @@ BUILT = [name for name in DOCUMENTS if name != "docs/planned.md"]
 
 # Words in code that look like a Swift type.
 OTHER_WORDS = {
-    "HTTP headers": {"Allow", "Authorization", "Date", "Forwarded", "Host", "Origin", "Via"},
+    "HTTP headers": {"Allow", "Authorization", "Date", "Forwarded", "Host", "Origin", "Upgrade", "Via"},
+    "of browsers": {"EventSource"},
     "labels of the guide": {"Active", "Dormant", "High", "Low", "Medium", "Stale"},
     "settings of systemd": {"LimitNOFILE", "MemoryMax"},
     "a name that is searched for": {"Ann"},

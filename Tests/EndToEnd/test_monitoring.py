@@ -77,6 +77,8 @@ def test_the_metrics_have_the_expected_names(scraped):
     assert names >= {
         "reengagement_build_info", "reengagement_http_requests_total", "reengagement_http_request_duration_seconds",
         "reengagement_http_requests_in_flight", "reengagement_workers", "reengagement_workers_busy",
+        "reengagement_live_streams", "reengagement_live_refused_total", "reengagement_live_notices_total",
+        "reengagement_live_dropped_total", "reengagement_live_lag_seconds", "reengagement_live_failures_total",
         "reengagement_db_pool_size", "reengagement_db_pool_in_use", "reengagement_db_pool_waiting",
         "reengagement_db_pool_timeouts_total", "reengagement_db_errors_total", "reengagement_db_open_failures_total",
         "reengagement_refresh_failing", "reengagement_refresh_failures_total", "reengagement_clock_frozen",

@@ -6,7 +6,7 @@ from documents import SERVER_VARIABLES, STACK_VARIABLES, documented_commands, do
 from stack import ROOT
 
 # systemd sets these, so scripts/lib/variables.bash lists them with those of the stack.
-SUPERVISOR = {"LISTEN_FDS", "LISTEN_PID"}
+SUPERVISOR = {"LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"}
 
 
 def test_each_target_of_the_makefile_is_documented_and_no_other_command():

@@ -12,14 +12,17 @@ import pytest
 import fastcgi
 from asking import dashboard, eventually, post, token_headers
 from stack import Server, clean_environment
+from stand_in import Head
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_it_soon_with_status_zero_and_removes_the_socket(server_with, sign):
+def test_a_signal_stops_it_soon_with_status_zero_and_removes_its_sockets(server_with, sign):
     server = server_with()
+    paths = server.socket, server.environment["LIVE_LISTEN"]
+    assert all(map(os.path.exists, paths))
     began = time.monotonic()
     assert server.stop(sign) == 0
-    assert time.monotonic() - began < 10 and not os.path.exists(server.socket)
+    assert time.monotonic() - began < 10 and not any(map(os.path.exists, paths))
 
 
 def test_it_stops_despite_open_idle_and_unfinished_connections(server_with):
@@ -162,6 +165,39 @@ def test_an_inherited_socket_is_served_and_left_to_its_owner(stack, folder):
         server.stop()
         log.close()
         listening.close()
+
+
+@pytest.mark.parametrize("names", ["fcgi:live", "live:fcgi"])
+def test_of_two_inherited_sockets_each_is_served_by_its_name_and_left_to_its_owner(stack, folder, clinic, names):
+    server = Server(stack, folder)
+    paths = {"fcgi": server.socket, "live": server.environment["LIVE_LISTEN"]}
+    listening = {name: socket.socket(socket.AF_UNIX) for name in paths}
+    for name, path in paths.items():
+        listening[name].bind(path)
+        listening[name].listen(64)
+    first, second = (listening[name].fileno() for name in names.split(":"))
+    # Copies with higher numbers, since 3 and 4 may be in use.
+    script = f'exec 20<&{first} 21<&{second} 3<&20 4<&21; LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES={names} exec "$0"'
+    log = open(server.log, "wb")
+    server.process = subprocess.Popen(["bash", "-c", script, server.binary],
+                                      env=clean_environment(**server.environment), stdin=subprocess.DEVNULL,
+                                      stdout=log, stderr=log, pass_fds=[first, second])
+    try:
+        server.wait()
+        request = f"GET /api/v1/reengagement/{clinic}/alerts/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.connect(paths["live"])
+            caller.sendall(request.encode())
+            assert Head(caller).status == 401
+        assert server.stop() == 0
+        for path in paths.values():
+            with socket.socket(socket.AF_UNIX) as caller:  # waits in the backlog for the next server
+                caller.connect(path)
+    finally:
+        server.stop()
+        log.close()
+        for each in listening.values():
+            each.close()
 
 
 def test_listen_fds_for_another_process_is_ignored(server_with):

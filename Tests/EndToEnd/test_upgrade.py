@@ -22,6 +22,8 @@ ALTER TABLE re.risk_day ADD COLUMN test integer;
 SELECT pg_sleep(0.1);
 ALTER TABLE re.patient_count ADD COLUMN test integer;
 SELECT pg_sleep(0.1);
+ALTER TABLE re.patient_state ADD COLUMN test integer;
+SELECT pg_sleep(0.1);
 ALTER TABLE re.organization_state ADD COLUMN test integer;
 """
 READS = tuple(endpoint.path for endpoint in registry.READS if registry.PATIENT not in endpoint.path)

@@ -11,7 +11,7 @@ import pytest
 
 from processes import AS_ROOT, gone, kill, kill_nginx_worker, kill_postgres, kill_server, ports
 from stack import Server, Stack
-from streams import TRANSPORTS, Listener
+from streams import TRANSPORTS, Follower
 from test_restarts import wait_until_taken_over
 
 PATIENTS = 400
@@ -133,17 +133,17 @@ def test_every_client_hears_every_notice_through_faults(stack, second, folder, l
     organization = f"streams_{uuid.uuid4().hex[:8]}"
     make_clinic(stack, organization)
     # The first build makes the baseline.
-    assert stack.api.get("risk-metrics", organization).status == 200
+    assert stack.api.get(organization, "risk-metrics").status == 200
     stacks, chance = (stack, second), random.Random(organization)
     rounds, wanted = (9, 10_000) if long else (1, 500)
-    listeners = [Listener(one, organization, transport, folder / f"{number}-{transport.replace(' ', '-')}")
+    followers = [Follower(one, organization, transport, folder / f"{number}-{transport.replace(' ', '-')}")
                  for number, one in enumerate(stacks) for transport in TRANSPORTS]
     writer, caused = Writer(stack, organization, 0.05), []
-    for listener in listeners:
-        listener.start()
+    for follower in followers:
+        follower.start()
     try:
-        for listener in listeners:
-            assert listener.is_listening.wait(60), (listener.name, listener.endings, listener.fault)
+        for follower in followers:
+            assert follower.is_listening.wait(60), (follower.name, follower.endings, follower.fault)
         writer.start()
         for _ in range(rounds):
             for name in chance.sample(sorted(FAULTS), len(FAULTS)):
@@ -158,23 +158,23 @@ def test_every_client_hears_every_notice_through_faults(stack, second, folder, l
             time.sleep(0.5)
         writer.stop()
         last = notices(stack, organization)[-1][0]
-        for listener in listeners:
-            while listener.last is None or listener.last < last:
-                assert listener.fault is None, listener.fault
-                assert time.monotonic() < deadline, (listener.name, listener.last, last, listener.endings[-5:])
+        for follower in followers:
+            while follower.last is None or follower.last < last:
+                assert follower.fault is None, follower.fault
+                assert time.monotonic() < deadline, (follower.name, follower.last, last, follower.endings[-5:])
                 time.sleep(0.2)
     finally:
         writer.is_stopped.set()
-        for listener in listeners:
-            listener.is_stopped.set()
+        for follower in followers:
+            follower.is_stopped.set()
     table = notices(stack, organization)
     assert [row[0] for row in table] == list(range(1, len(table) + 1))
     assert len(table) >= wanted and len(caused) >= (50 if long else 10)
-    for listener in listeners:
-        listener.stop()
-        assert listener.fault is None, listener.fault
-        assert listener.heard() == table, listener.name
-        assert listener.opened > 1, f"no fault has ended a stream of {listener.name}"
+    for follower in followers:
+        follower.stop()
+        assert follower.fault is None, follower.fault
+        assert follower.heard() == table, follower.name
+        assert follower.opened > 1, f"no fault has ended a stream of {follower.name}"
 
 
 @pytest.mark.nightly
@@ -183,30 +183,30 @@ def test_clients_reopen_within_40_seconds_when_the_server_stands_still(stack, se
     """The stopped server's clients hear nothing. They reopen, and hear what they missed when it runs again."""
     organization = f"still_{uuid.uuid4().hex[:8]}"
     make_clinic(stack, organization)
-    assert stack.api.get("risk-metrics", organization).status == 200
-    listener = Listener(second, organization, transport, folder / "heard", token_lifetime=3600)
+    assert stack.api.get(organization, "risk-metrics").status == 200
+    follower = Follower(second, organization, transport, folder / "heard", token_lifetime=3600)
     writer = Writer(stack, organization, 0.2)
-    listener.start()
+    follower.start()
     try:
-        assert listener.is_listening.wait(60), listener.fault
+        assert follower.is_listening.wait(60), follower.fault
         second.look()
         os.kill(second.server_pid, signal.SIGSTOP)
         writer.start()
         # The last heartbeat was at most 15 s ago.
         deadline = time.monotonic() + 40 + 30
-        while listener.is_listening.is_set():
+        while follower.is_listening.is_set():
             assert time.monotonic() < deadline, "the client still waits for the server"
             time.sleep(0.1)
         os.kill(second.server_pid, signal.SIGCONT)
         writer.stop()
         last = notices(stack, organization)[-1][0]
         deadline = time.monotonic() + 120
-        while listener.last < last:
-            assert listener.fault is None and time.monotonic() < deadline, (listener.last, last, listener.endings)
+        while follower.last < last:
+            assert follower.fault is None and time.monotonic() < deadline, (follower.last, last, follower.endings)
             time.sleep(0.2)
     finally:
         kill(second.server_pid, signal.SIGCONT)
         writer.is_stopped.set()
-        listener.is_stopped.set()
-    listener.stop()
-    assert listener.heard() == notices(stack, organization)
+        follower.is_stopped.set()
+    follower.stop()
+    assert follower.heard() == notices(stack, organization)

@@ -11,6 +11,7 @@ DAYS = {7: "7d", 30: "30d", 90: "90d", 182: "6m", 365: "1y"}
 LEVELS = ("critical", "high", "medium", "low", "engaged")
 CHANNELS = ("sms", "email", "phone")
 METRICS = "risk_levels,success_rates,channel_performance"
+STREAMS = {endpoint.function for endpoint in registry.QUERIES if endpoint.streams}
 PATHS = {(question.endpoint.function, question.values()): question.path() for question in registry.questions()}
 
 
@@ -28,7 +29,7 @@ def path_of(organization, question):
             return None
         filters = "".join(f"&{name}={quote(str(value), safe='')}" for name, value in filters_of(wanted).items())
         return f"patients/prioritized?limit={limit}{filters}{cursor}"
-    return PATHS[name, arguments]
+    return None if name in STREAMS or name == "digest_numbers" else PATHS[name, arguments]
 
 
 def list_of(question):

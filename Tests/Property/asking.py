@@ -13,7 +13,8 @@ TEXT = "SELECT string_agg((to_jsonb(f) - 'sequence')::text, E'\\n'), NULL FROM r
 PAGE = ("SELECT string_agg(f::text, E'\\n'), (array_agg(CASE WHEN f.sort_name IS NULL "
         "THEN json_build_array(f.action_priority, f.risk_score, f.days_since_last_contact, NULL, f.id) "
         "ELSE json_build_array(NULL, NULL, NULL, left(f.sort_name, 50), f.id) END))[count(*)::int]::text FROM re.{name}({parameters}) f")
-TYPES = {endpoint.function: tuple(endpoint.parameters.values()) for endpoint in registry.READS}
+TYPES = {endpoint.function: tuple(endpoint.parameters.values()) for endpoint in registry.QUERIES}
+TYPES["digest_numbers"] = ("text", "date", "date")
 
 
 class Mismatch(Exception):

@@ -9,11 +9,11 @@ import psycopg2
 
 import rows
 from asking import Mismatch, difference
-from crowd_readers import Reading, advancing
+from crowd_readers import Reading, advancing, following
 from crowd_writers import BUSY, NOW, PATIENTS, QUIET, writing
 from instants import DAY, literal
 from sessions import Reader, Session
-from steps import ALL, USUAL, Check, Everywhere, Write
+from steps import ALL, USUAL, Alerts, Check, Everywhere, Write
 from tally import Gate, Tally
 
 WRITERS, ADVANCERS, READERS = 4, 2, 3
@@ -26,7 +26,8 @@ class Round:
         self.url, self.role, self.seed = url, role, seed
         self.gate, self.over = Gate(), threading.Event()
         self.tallies = {"attempts": Tally(0), "patients": Tally(len(PATIENTS)), "missed": Tally(0)}
-        self.lock, self.sessions, self.failures, self.comparisons, self.writes, self.current = threading.Lock(), [], [], 0, 0, 0
+        self.lock, self.sessions, self.failures, self.comparisons, self.writes = threading.Lock(), [], [], 0, 0
+        self.current, self.notices = 0, 0
 
     def fail(self, text):
         with self.lock:
@@ -36,6 +37,10 @@ class Round:
     def count(self, what):
         with self.lock:
             setattr(self, what, getattr(self, what) + 1)
+
+    def count_notices(self, number):
+        with self.lock:
+            self.notices += number
 
     def session(self, now=NOW, **settings):
         return self.at(Session(self.url, **settings), now)
@@ -63,7 +68,7 @@ class Crowd:
         # Sometimes one reader has another now.
         clocks = [NOW] * (READERS - 1) + [random.choice((NOW, NOW, NOW + DAY, NOW - 1))]
         jobs = [(writing, number) for number in range(WRITERS)] + [(advancing, number) for number in range(ADVANCERS)] + \
-            [(Reading.loop, clock) for clock in clocks]
+            [(following, organization) for organization in (BUSY, QUIET)] + [(Reading.loop, clock) for clock in clocks]
         threads = [threading.Thread(target=guarded, args=(shared, *job, Random(random.getrandbits(64))), daemon=True) for job in jobs]
         for thread in threads:
             thread.start()
@@ -91,8 +96,11 @@ class Crowd:
 
     def final(self, shared):
         for organization in (BUSY, QUIET):
+            self.check(shared, Alerts(organization))
             self.check(shared, Check(organization, "both", ALL))
             self.check(shared, Check(organization, "deep", ()))
+        if shared.notices == 0:
+            shared.fail("the round has told of nobody")
         if shared.current == 0:
             shared.fail("the derived rows were current in no snapshot of the round")
 

@@ -1,5 +1,6 @@
 """Readers and background refreshes that run at the same time as the writers."""
 
+import json
 import time
 
 from asking import ask, ask_both, difference
@@ -17,6 +18,18 @@ FIGURES = (("attempts", "SELECT outreach_attempts FROM re.performance($1, 'last_
            ("missed", "SELECT missed_appointments_14d FROM re.risk_metrics($1)"))
 
 
+SUM = """SELECT re.is_current($1), announcement.baseline + coalesce((
+        SELECT sum(CASE notice.kind WHEN 'critical' THEN notice.number ELSE -notice.number END)
+        FROM re.notice WHERE notice.organization_id = $1), 0),
+    (SELECT count(*) FROM public.patient_reengagement_master_view WHERE organization_id = $1 AND critical_since IS NOT NULL)
+    FROM re.announcement WHERE announcement.organization_id = $1"""
+# The notices after a number, and the number of the last, in one snapshot.
+AFTER = """SELECT announcement.sequence, ARRAY(
+        SELECT json_build_array(notice.sequence, notice.kind, notice.patient_id)::text FROM re.notice
+        WHERE notice.organization_id = $1 AND notice.sequence > $2 ORDER BY notice.sequence)
+    FROM re.announcement WHERE announcement.organization_id = $1"""
+
+
 class Reading:
     def __init__(self, shared, clock, random):
         self.shared, self.random, self.reader = shared, random, shared.reader(clock)
@@ -24,7 +37,8 @@ class Reading:
     @classmethod
     def loop(cls, shared, clock, random):
         reading = cls(shared, clock, random)
-        ways = [reading.in_one_statement, reading.in_one_snapshot, reading.one_piece] + [reading.acknowledged] * 3 * (clock == NOW)
+        ways = [reading.in_one_statement, reading.in_one_snapshot, reading.one_piece, reading.alerts, reading.alerts]
+        ways += [reading.acknowledged] * 3 * (clock == NOW)
         while not shared.over.is_set():
             random.choice(ways)()
             time.sleep(random.choice((0, 0, 0.002)))
@@ -60,6 +74,15 @@ class Reading:
             self.same("one statement", organization, question, flat, plain)
             self.shared.count("current")
 
+    def alerts(self):
+        """In each snapshot in which the derived rows are current, the notices add up to the critical patients."""
+        organization = self.random.choice((BUSY, QUIET))
+        self.reader.advance(organization, 1000)
+        current, total, critical = self.reader.execute_prepared("alerts_sum", SUM, "(text)", (organization,))[0]
+        self.shared.count("comparisons")
+        if current and total != critical:
+            self.shared.fail(f"the notices of {organization} add up to {total}, but {critical} patients are critical")
+
     def in_one_snapshot(self):
         """Compares in a transaction with one snapshot, from which the dispatcher must read too."""
         organization = self.random.choice((BUSY, QUIET))
@@ -78,6 +101,28 @@ class Reading:
         self.shared.count("comparisons")
         if flat != plain:
             self.shared.fail(f"{question} of {organization} in {way}\n{difference(flat, plain)}")
+
+
+def following(shared, organization, random):
+    """Asks for the notices after the last one seen, as a client does, and misses none. Nobody is told of twice in a row."""
+    reader, last, told = shared.reader(), 0, {}
+    reader.bind(organization)
+    while not shared.over.is_set():
+        for sequence, notices in reader.execute_prepared("after", AFTER, "(text, bigint)", (organization, last)):
+            notices = [json.loads(notice) for notice in notices]
+            shared.count("comparisons")
+            if [notice[0] for notice in notices] != list(range(last + 1, sequence + 1)):
+                shared.fail(f"after notice {last} of {organization}, {notices} are new, but the last number is {sequence}")
+            last = sequence
+            for number, kind, patient in notices:
+                if patient is None:
+                    told.clear()
+                elif told.get(patient) == kind:
+                    shared.fail(f"notice {number} of {organization} tells again that {patient} is {kind}")
+                else:
+                    told[patient] = kind
+        time.sleep(random.choice((0, 0.002, 0.02)))
+    shared.count_notices(last)
 
 
 def advancing(shared, number, random):

@@ -157,6 +157,15 @@ class Writer:
             f"DELETE FROM public.conversations {here} AND patient_id = '{self.some()}'",
             rows.conversation(QUIET, f"c{self.id()}", self.some(), self.past()),
             rows.conversation(QUIET, f"c{self.id()}", self.some(), self.past()),
+            f"UPDATE public.conversations SET occurred_at = occurred_at {r.choice('+-')} interval '40 days' {here} AND patient_id = '{self.some()}'",
+            f"UPDATE public.patients SET archived_at = {r.choice(('NULL', literal(NOW)))} {here} AND id = '{self.some()}'",
+            "INSERT INTO public.patients (organization_id, id, name, created_at) "
+            f"SELECT '{QUIET}', 'due' || i, 'Due', {literal(NOW - r.choice((44, 45, 60)) * DAY)} "
+            f"FROM generate_series(1, {r.choice((20, 21))}) i ON CONFLICT DO NOTHING",
+            f"DELETE FROM public.patients {here} AND id LIKE 'due%'",
+            "INSERT INTO re.alert_acknowledgement (organization_id, patient_id, critical_since, action, logged_by, created_at) "
+            f"SELECT organization_id, patient_id, critical_since, 'acknowledge', 'user_1', {literal(NOW)} "
+            f"FROM public.patient_reengagement_master_view {here} AND critical_since IS NOT NULL LIMIT 1",
             rows.appointment(QUIET, f"a{self.id()}", self.some(), self.past(), "no_show", self.past()),
             rows.outreach(QUIET, uuid(self.id()), self.some(), "phone", "success", self.past()),
             f"DELETE FROM public.patients {here} AND id = 'p11'",

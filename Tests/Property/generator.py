@@ -13,6 +13,7 @@ from steps import (
     TIERS,
     USUAL,
     Advance,
+    Alerts,
     Check,
     Everywhere,
     Wanted,
@@ -23,6 +24,7 @@ from steps import (
 )
 from writes import NAMES, PATIENTS, SEARCHES, TABLES, Clinic, Writes
 
+DERIVED = ("patient_state", "patient_search", "patient_count", "risk_day", "outreach_day")
 SESSION_ZONES = ("UTC", "UTC", "America/New_York", "Europe/London", "Australia/Lord_Howe")
 
 
@@ -47,14 +49,17 @@ class Generator(Writes):
         """Yields this number of random steps that write or move now, with comparisons in between."""
         yield from self.beginning()
         kinds = (self.write, self.write, self.write, self.write, self.write, self.jump, self.jump, self.transaction, self.second_session,
-                 self.background, self.post, self.rare)
+                 self.background, self.post, self.rare, self.refresh_of_all, self.derived)
         for _ in range(number):
             yield from self.random.choice(kinds)(self.random.choice(self.clinics))
+            if self.random.random() < 0.3:
+                yield from self.alerts()
             if self.random.random() < 0.6:
                 yield self.look(self.random.choice(self.clinics))
         if self.is_other_busy:
             yield Write("other", ("COMMIT",))
         for clinic in self.clinics:
+            yield Alerts(clinic.id)
             yield Check(clinic.id, "both", ALL)
             yield Check(clinic.id, "deep", ())
 
@@ -135,6 +140,33 @@ class Generator(Writes):
             r.choice((0, 1, 2, 3, 4, 5)), r.choice((r.randint(0, 100), 75, 60, 40, -1, 101)),
             r.choice((r.randint(0, 100), 0, 30, 45, 90, 300, 800_000, 2**31 - 1)), None, id)
         return wanted.page(r.choice((1, 2, 10, 200)), place)
+
+    def alerts(self):
+        r = self.random
+        return [Alerts(clinic.id, r.choice((1_000_000, 1_000_000, 1_000_000, 1, 2, 7))) for clinic in r.sample(self.clinics, len(self.clinics))]
+
+    def refresh_of_all(self, clinic):
+        """Yields a transaction that deletes all patients and inserts them again, as a nightly import does."""
+        here = f"WHERE organization_id = {quoted(clinic.id)}"
+        yield Write("writer", ("BEGIN", f"CREATE TEMPORARY TABLE stored ON COMMIT DROP AS SELECT * FROM public.patients {here}",
+                               f"DELETE FROM public.patients {here}", "INSERT INTO public.patients SELECT * FROM stored", self.end()))
+
+    def derived(self, clinic):
+        """Yields writes to the derived rows and to the notices, as an operator, a migration or time makes them."""
+        r, here = self.random, f"WHERE organization_id = {quoted(clinic.id)}"
+        kind = r.choice(("rebuild", "rebuild", "empty", "old", "skip"))
+        # The end of the first build must have been seen, and every notice that is dropped.
+        yield from self.alerts()
+        if kind == "rebuild":
+            yield Write("writer", (f"INSERT INTO re.pending_change (organization_id) VALUES ({quoted(clinic.id)})",))
+        elif kind == "empty":
+            yield Write("writer", ("BEGIN", f"SELECT FROM re.organization_state {here} FOR UPDATE", *(f"DELETE FROM re.{table} {here}" for table in DERIVED),
+                                   f"UPDATE re.organization_state SET building_after = '', built_at = NULL, generation = generation + 1 {here}",
+                                   "COMMIT"))
+        else:
+            yield Write("writer", ("SELECT re.skip_notices()" if kind == "skip" else
+                                   f"UPDATE re.notice SET written_at = written_at - interval '31 days' {here} AND sequence <= "
+                                   f"(SELECT sequence - {r.choice((0, 1, 3, 20))} FROM re.announcement {here})",))
 
     def rare(self, clinic):
         """Yields writes to a whole table or organization."""

@@ -10,6 +10,7 @@ from random import Random, SystemRandom
 import directed
 from crowd import Crowd
 from generator import Generator
+from generator_of_alerts import GeneratorOfAlerts
 from replay import Player, report, shorten
 from sessions import Sessions
 
@@ -45,7 +46,8 @@ class Run:
             self.concurrent_round(random.getrandbits(64), min(5, self.seconds / 5))
             until = min(end, time.monotonic() + 20)
             while time.monotonic() < until:
-                self.sequence(random.getrandbits(64))
+                self.sequence(Generator, random.getrandbits(64))
+                self.sequence(GeneratorOfAlerts, random.getrandbits(64))
             self.verify()
             if time.monotonic() >= end:
                 return
@@ -55,8 +57,8 @@ class Run:
             self.play(steps, f"directed case: {name}")
         self.say("the directed cases are done")
 
-    def sequence(self, seed):
-        self.play(list(Generator(seed).steps(STEPS)), f"random sequence {seed}")
+    def sequence(self, generator, seed):
+        self.play(list(generator(seed).steps(STEPS)), f"random sequence {seed} of {generator.__name__}")
         self.say("random sequences", always=False)
 
     def play(self, steps, name):

@@ -4,10 +4,12 @@ import time
 
 import psycopg2
 
+from acknowledgements import Acknowledgements
 from asking import Mismatch, difference
 from comparison import Comparer
+from notices import Notices
 from sessions import Unexpected
-from steps import Advance, Check, Everywhere, Question, Write
+from steps import Advance, Alerts, Check, Everywhere, Question, Write
 
 
 class Player:
@@ -15,14 +17,16 @@ class Player:
 
     def __init__(self, sessions):
         self.sessions, self.comparer, self.steps = sessions, Comparer(sessions), 0
+        self.notices, self.acknowledgements = Notices(sessions), Acknowledgements(sessions)
 
     @property
     def comparisons(self):
-        return self.comparer.comparisons
+        return self.comparer.comparisons + self.notices.comparisons + self.acknowledgements.comparisons
 
     def begin(self):
         self.sessions.reset()
         self.comparer.reset()
+        self.notices.reset()
 
     def run(self, step):
         self.steps += 1
@@ -35,10 +39,19 @@ class Player:
                 session.run(step.statement)
         elif isinstance(step, Advance):
             for _ in range(step.times):
-                if not self.sessions.reader.advance(step.organization, step.most)[1]:
+                if not self.advance(step):
                     break
+        elif isinstance(step, Alerts):
+            self.alerts(step)
         elif isinstance(step, Check):
             self.comparer.check(step)
+
+    def advance(self, step):
+        """Refreshes once, and returns whether more remains."""
+        return self.notices.advance(step.organization, step.most)
+
+    def alerts(self, step):
+        self.acknowledgements.check(step.organization, self.notices.check(step.organization, step.most))
 
     def failure(self, step):
         """Returns the step's error, or None."""

@@ -63,6 +63,15 @@ class Check(NamedTuple):
         return "\n".join(["BEGIN;", *(f"{statement};" for statement in statements), compare, f"{end};"])
 
 
+class Alerts(NamedTuple):
+    """A refresh of everything, and a comparison of the notices and the acknowledgements with the contract's rules."""
+    organization: str
+    most: int = 1_000_000
+
+    def __str__(self):
+        return f"-- refresh {self.organization} in portions of {self.most}, and compare its notices and acknowledgements"
+
+
 class Question(NamedTuple):
     function: str
     arguments: tuple = ()
@@ -95,7 +104,7 @@ SORTS = ("priority", "name", "last_contact")
 # Priority, score, days, name and id of the last patient before the page. The order by name uses the name, the others
 # use the numbers.
 FIRST = (None, None, None, None, None)
-PAIRS = [endpoint for endpoint in registry.READS if endpoint.has_flat]
+PAIRS = [endpoint for endpoint in registry.QUERIES if endpoint.has_flat]
 
 
 def sampled(endpoints):
@@ -125,6 +134,8 @@ def from_recorded(wanted, limit, which):
     return Question("from_recorded", (wanted, limit, which))
 
 
-USUAL = SUMMARIES + PERFORMANCE + (TRENDS[0], TRENDS[1], TRENDS[4], LISTS[0], walk(EVERYBODY, 1, 20))
-ALL = (SUMMARIES + PERFORMANCE + TRENDS + LISTS + OTHER_LISTS + (walk(EVERYBODY, 1, 50),)
+# No endpoint: the numbers of a clinic's digest, after one day and until another.
+DIGESTS = tuple(Question("digest_numbers", days) for days in (("2025-06-23", "2025-06-30"), ("2000-01-01", "2030-01-01"), ("2025-06-30", "2025-06-30")))
+USUAL = SUMMARIES + DIGESTS[:2] + PERFORMANCE + (TRENDS[0], TRENDS[1], TRENDS[4], LISTS[0], walk(EVERYBODY, 1, 20))
+ALL = (SUMMARIES + DIGESTS + PERFORMANCE + TRENDS + LISTS + OTHER_LISTS + (walk(EVERYBODY, 1, 50),)
        + tuple(walk(Wanted(level), 2, 50) for level in LEVELS) + tuple(walk(Wanted(sort=sort), 2, 50) for sort in SORTS[1:]))

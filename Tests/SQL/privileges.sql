@@ -2,7 +2,7 @@
 -- it is added here.
 BEGIN;
 \ir ../../sql/questions.sql
-SELECT plan(29);
+SELECT plan(30);
 
 CREATE TEMPORARY VIEW ours AS
 -- All monthly partitions of the audit count as one.
@@ -55,6 +55,7 @@ SELECT results_eq(
         're.pending_change: SELECT',
         're.risk_day: SELECT',
         're.sender_state: ',
+        're.sender_total: ',
         're.setting: INSERT SELECT UPDATE',
         're.status: SELECT',
         're.told_patient: ',
@@ -117,17 +118,25 @@ SELECT results_eq(
         're.check_inserted_time_zones() definer',
         're.check_replicated_time_zone() definer',
         're.check_updated_time_zones() definer',
+        're.claim_digests(integer) definer reengagement_api',
+        're.claim_pings(integer,interval) definer reengagement_api',
+        're.claim_webhooks(integer,interval) definer reengagement_api',
         're.count_outreach_days(text,re.signed_state[])',
         're.count_patients(text,re.signed_state[])',
         're.count_risk_days(text,re.signed_state[])',
+        're.count_sent(text,bigint)',
+        're.digest_numbers(text,date,date) reengagement_api',
         're.drop_audit_before(date,boolean)',
         're.drop_old_notices(text)',
+        're.end_digests()',
         're.forget_attempts_of_organization() definer',
         're.forget_attempts_of_patient() definer',
         're.guard_audit_partition(regclass)',
         're.hold_audit()',
         're.keep_refused_entry(text,text) definer reengagement_api',
         're.last_audit_seal()',
+        're.live(text[],bigint[],text[]) definer reengagement_api',
+        're.log_alert_word(text,text,date,text,date,text,text,text,text,text,text,text,text) reengagement_api',
         're.make_audit_partition(text,regclass,timestamp with time zone,timestamp with time zone)',
         're.make_audit_partitions() definer reengagement_api',
         're.make_rest_of_audit()',
@@ -147,19 +156,27 @@ SELECT results_eq(
         're.move_audit_rest()',
         're.note_dropped_audit(date[],bigint)',
         're.organizations_due(integer,text[],text[]) definer reengagement_api',
+        're.organizations_to_send(integer) definer reengagement_api',
         're.present_day(text)',
         're.prove_audit() reengagement_api',
         're.record_access(double precision[],integer[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],boolean[],text[],text[]) definer reengagement_api',
         're.record_advance(text,text,numeric,text)',
+        're.record_alert_word(text,text,text,jsonb,text,text,text,text,text,text,text) definer reengagement_api',
         're.record_attempt(text,text,uuid,jsonb,text,text,text,text,text,text,text) definer reengagement_api',
+        're.record_digest(text,date,integer,text,text[],interval) definer reengagement_api',
+        're.record_ping(text,bigint,text,timestamp with time zone,integer,integer,text) definer reengagement_api',
         're.record_setting(text,integer,text,text,jsonb,text,text,text,text,text,text,text) definer reengagement_api',
+        're.record_webhook(text,bigint,bigint,bigint,integer) definer reengagement_api',
         're.refresh(text,text[])',
         're.refresh_in_time(text) definer reengagement_api',
         're.refresh_on_read(text) reengagement_api',
         're.refuse_audit_change()',
+        're.release_webhook(text,bigint,interval) definer reengagement_api',
+        're.report_sender(text,jsonb) definer reengagement_api',
         're.restart_webhook(text,text,text) reengagement_api',
         're.seal_audit(interval) definer reengagement_api',
         're.search(text,text,text,date[],date[],integer) definer reengagement_api',
+        're.sender_figures() definer reengagement_api',
         're.skip_notices()',
         're.webhook_refusal(text,boolean) reengagement_api'
         ]) v $$,
@@ -204,8 +221,15 @@ SELECT results_eq(
         'reengagement_marker re.audit_refused_entry: INSERT',
         'reengagement_marker re.organization_state: INSERT',
         'reengagement_marker re.pending_change: INSERT',
+        'reengagement_scheduler re.announcement: SELECT',
+        'reengagement_scheduler re.digest_sent: INSERT SELECT UPDATE',
         'reengagement_scheduler re.organization_state: SELECT',
+        'reengagement_scheduler re.patient_count: SELECT',
         'reengagement_scheduler re.pending_change: INSERT SELECT',
+        'reengagement_scheduler re.sender_state: DELETE INSERT SELECT UPDATE',
+        'reengagement_scheduler re.sender_total: SELECT UPDATE',
+        'reengagement_scheduler re.setting: SELECT',
+        'reengagement_scheduler re.webhook: SELECT UPDATE',
         'reengagement_searcher re.patient_search: SELECT']) v $$,
     'the privileges of the internal roles on tables');
 SELECT results_eq(
@@ -231,10 +255,22 @@ SELECT results_eq(
         'reengagement_marker mark_replicated_patient',
         'reengagement_marker mark_replicated_row',
         'reengagement_marker record_access',
+        'reengagement_marker record_alert_word',
         'reengagement_marker record_attempt',
         'reengagement_marker record_setting',
+        'reengagement_scheduler claim_digests',
+        'reengagement_scheduler claim_pings',
+        'reengagement_scheduler claim_webhooks',
+        'reengagement_scheduler live',
         'reengagement_scheduler mark_everything',
         'reengagement_scheduler organizations_due',
+        'reengagement_scheduler organizations_to_send',
+        'reengagement_scheduler record_digest',
+        'reengagement_scheduler record_ping',
+        'reengagement_scheduler record_webhook',
+        'reengagement_scheduler release_webhook',
+        'reengagement_scheduler report_sender',
+        'reengagement_scheduler sender_figures',
         'reengagement_searcher search',
         'the owner audit_rest_entries',
         'the owner forget_attempts_of_organization',
@@ -246,7 +282,8 @@ SELECT is_empty($$ SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace 
     AND NOT 'search_path=pg_catalog, pg_temp' = ANY (proconfig) $$, 'every SECURITY DEFINER function has a fixed search_path');
 SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 're'::regnamespace
         AND c.relkind IN ('r', 'p')
-        AND c.relname NOT IN ('migration', 'foundation', 'audit_refused_entry', 'audit_seal', 'sender_state')
+        AND c.relname NOT IN ('migration', 'foundation', 'audit_refused_entry', 'audit_seal', 'sender_state',
+            'sender_total')
     AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'one_organization') $$, 'every derived table has the policy');
 
 -- The views and their owner.
@@ -263,9 +300,14 @@ SELECT is_member_of('reengagement_bound', ARRAY['reengagement_api', 'reengagemen
 SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = 're.patient_state'::regclass AND a.attnum > 0
         AND NOT a.attisdropped AND has_column_privilege('reengagement_searcher', a.attrelid, a.attnum, 'SELECT')),
     'folded_email folded_name last_contact_day organization_id patient_id phone_digits risk_group', 'the search role reads only the searched columns of a state');
-SELECT is((SELECT string_agg(p.polrelid::regclass || ' ' || p.polname, ', ' ORDER BY p.polname) FROM pg_policy p
+SELECT is((SELECT string_agg(a.attrelid::regclass || '.' || a.attname, ' ' ORDER BY a.attrelid::regclass::text, a.attname) FROM pg_attribute a
+    WHERE a.attrelid IN ('re.notice'::regclass, 're.alert_acknowledgement'::regclass) AND a.attnum > 0 AND NOT a.attisdropped
+        AND has_column_privilege('reengagement_scheduler', a.attrelid, a.attnum, 'SELECT')),
+    're.alert_acknowledgement.number re.alert_acknowledgement.organization_id re.notice.cause re.notice.day re.notice.kind re.notice.number '
+    || 're.notice.organization_id re.notice.sequence re.notice.written_at', 'the streams read no patient of a notice or an acknowledgement');
+SELECT is((SELECT string_agg(p.polrelid::regclass || ' ' || p.polname, ', ' ORDER BY p.polname, p.polrelid::regclass::text) FROM pg_policy p
     WHERE p.polroles <> '{0}' OR pg_get_expr(p.polqual, p.polrelid) !~ 'reengagement.organization'),
-    're.patient_search every_piece, re.migration everybody, re.foundation everything, re.audit_refused_entry nobody_bound, re.audit_seal nobody_bound, re.sender_state nobody_bound',
+    're.patient_search every_piece, re.migration everybody, re.foundation everything, re.audit_refused_entry nobody_bound, re.audit_seal nobody_bound, re.sender_state nobody_bound, re.sender_total nobody_bound',
     'all policies are those of the bound organization, except for the search index and the tables without an organization');
 SELECT is((SELECT string_agg(a.privilege_type, ' ') FROM pg_database d CROSS JOIN LATERAL aclexplode(d.datacl) a
     WHERE d.datname = current_database() AND a.grantee = 0), NULL, 'PUBLIC has no privilege on the database');

@@ -69,6 +69,26 @@ struct ConfigurationTests {
         }
     }
 
+    @Test("Administrators, webhooks and the public address are configured")
+    func settings() throws {
+        let standard = try read()
+        #expect(standard.adminRoles == ["admin"] && standard.publicURL == nil)
+        #expect(standard.webhooks.keys == nil && !standard.webhooks.allowsPrivate)
+        #expect(try read(["ADMIN_ROLES": "owner, practice_manager"]).adminRoles == ["owner", "practice_manager"])
+        for roles in ["org:admin", "admin,org:owner", "admin,", ","] {
+            #expect(variables(["ADMIN_ROLES": roles]) == ["ADMIN_ROLES"], "\(roles)")
+        }
+        #expect(try read(["WEBHOOK_ALLOW_PRIVATE": "1"]).webhooks.allowsPrivate)
+        #expect(try !read(["WEBHOOK_ALLOW_PRIVATE": "0"]).webhooks.allowsPrivate)
+        for value in ["2", "yes", "true", "01"] {
+            #expect(variables(["WEBHOOK_ALLOW_PRIVATE": value]) == ["WEBHOOK_ALLOW_PRIVATE"])
+        }
+        for path in ["/nonexistent", "/tmp", "/dev/null", "/etc/passwd"] {
+            #expect(variables(["SECRETS_KEY_FILE": path]) == ["SECRETS_KEY_FILE"])
+        }
+        #expect(try read(["PUBLIC_URL": "http://localhost:8000"]).publicURL == "http://localhost:8000")
+    }
+
     @Test("LOG_SLOW_MS=0 turns off the log of slow requests")
     func slow() throws {
         #expect(try read(["LOG_SLOW_MS": "0"]).slowRequest == nil)
@@ -124,7 +144,8 @@ struct ConfigurationTests {
             "WORKER_THREADS", "DB_POOL_SIZE", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "DATABASE_ROLE",
             "DATABASE_LOGIN", "FCGI_LISTEN", "RATE_LIMIT", "ANSWER_CACHE_BYTES", "AUDIT_DAILY_MB", "IDLE_LOGOFF_MIN",
             "CORS_ALLOWED_ORIGINS", "LOG_LEVEL", "LOG_FORMAT", "LOG_SLOW_MS", "CLERK_JWKS_FILE", "CLERK_JWKS_URL",
-            "AUDIT", "CLERK_JWKS_CA_FILE", "CLERK_AUTHORIZED_PARTIES", "LISTEN_FDS", "LISTEN_PID",
+            "AUDIT", "CLERK_JWKS_CA_FILE", "CLERK_AUTHORIZED_PARTIES", "LISTEN_FDS", "LISTEN_PID", "ADMIN_ROLES",
+            "SECRETS_KEY_FILE", "WEBHOOK_ALLOW_PRIVATE", "PUBLIC_URL",
         ]
         let configuration = try read(Dictionary(uniqueKeysWithValues: optional.map { ($0, "") }))
         #expect(
@@ -158,6 +179,12 @@ struct ConfigurationTests {
         #expect(try read(["FCGI_LISTEN": "127.0.0.1:9000"]).listen == .address(.tcp(host: "127.0.0.1", port: 9000)))
         for text in [":9000", "host:0", "host:65536", "/" + String(repeating: "x", count: 107)] {
             #expect(variables(["FCGI_LISTEN": text]) == ["FCGI_LISTEN"])
+            #expect(variables(["LIVE_LISTEN": text]) == ["LIVE_LISTEN"])
+        }
+        #expect(try read().liveListen == .address(.unix(path: ".local/run/live.sock")))
+        #expect(try read(["LIVE_LISTEN": "127.0.0.1:9001"]).liveListen == .address(.tcp(host: "127.0.0.1", port: 9001)))
+        for text in ["/run/x.sock", "127.0.0.1:9000"] {
+            #expect(variables(["FCGI_LISTEN": text, "LIVE_LISTEN": text]) == ["LIVE_LISTEN"])
         }
     }
 
@@ -171,7 +198,25 @@ struct ConfigurationTests {
             #expect(try read(changes).listen == .address(.unix(path: "/x")))
         }
         #expect(try read(["LISTEN_PID": "4711"]).listen == .address(.unix(path: ".local/run/reengagement.sock")))
-        for count in ["0", "2", "-1", "one", "01"] { #expect(variables(["LISTEN_FDS": count]) == ["LISTEN_FDS"]) }
+        for count in ["0", "3", "-1", "one", "01"] { #expect(variables(["LISTEN_FDS": count]) == ["LISTEN_FDS"]) }
+        #expect(try read(["LISTEN_FDS": "1", "LIVE_LISTEN": "/l"]).liveListen == .address(.unix(path: "/l")))
+    }
+
+    @Test("Of two inherited sockets each is used for what its name says, and one is that of FastCGI")
+    func inheritedNames() throws {
+        for (names, fastCGI, live) in [("fcgi:live", CInt(3), CInt(4)), ("live:fcgi", 4, 3)] {
+            let configuration = try read(["LISTEN_FDS": "2", "LISTEN_FDNAMES": names, "LIVE_LISTEN": "/l"])
+            #expect(configuration.listen == .inherited(descriptor: fastCGI))
+            #expect(configuration.liveListen == .inherited(descriptor: live))
+        }
+        for names in ["", "fcgi", "live", "fcgi:fcgi", "live:live", "fcgi:live:x", "FCGI:live", "a:b"] {
+            #expect(variables(["LISTEN_FDS": "2", "LISTEN_FDNAMES": names]) == ["LISTEN_FDNAMES"])
+        }
+        for names in ["fcgi", "reengagement-api.socket", "unknown"] {
+            let configuration = try read(["LISTEN_FDS": "1", "LISTEN_FDNAMES": names])
+            #expect(configuration.listen == .inherited(descriptor: 3))
+        }
+        #expect(variables(["LISTEN_FDS": "1", "LISTEN_FDNAMES": "live"]) == ["LISTEN_FDNAMES"])
     }
 
     @Test("Exactly one source of keys must be configured")

@@ -50,7 +50,7 @@ struct CORSTests {
     func preflight() {
         #expect(
             answer(Preflight()) == [
-                "Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
+                "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, OPTIONS",
                 "Access-Control-Allow-Headers": Self.own, "Access-Control-Max-Age": "600",
             ])
     }

@@ -146,7 +146,7 @@ struct PipelineTests {
             #expect(response.status == 204)
             #expect(response.contentType == nil)
             #expect(response.body == [])
-            #expect(response.header("Access-Control-Allow-Methods") == "GET, HEAD, POST, OPTIONS")
+            #expect(response.header("Access-Control-Allow-Methods") == "GET, HEAD, POST, PUT, OPTIONS")
             #expect(response.header("Access-Control-Allow-Headers")?.contains("Authorization") == true)
             #expect(response.header("Access-Control-Allow-Origin") == Ask.origin)
         }

@@ -26,7 +26,8 @@ struct WebhookAddressTests {
         arguments: [
             "http://n8n.example.com/", "https://n8n.example.com:5678/", "https://n8n.example.com:80/",
             "https://localhost/", "https://LOCALHOST:8443/", "https://a.localhost/", "https://localhost./",
-            "https://127.0.0.1/", "https://127.1/", "https://2130706433/", "https://0x7f.0.0.1/", "https://017700000001/",
+            "https://127.0.0.1/", "https://127.1/", "https://2130706433/", "https://0x7f.0.0.1/",
+            "https://017700000001/",
             "https://10.0.0.1/", "https://172.31.255.255/", "https://192.168.1.1/", "https://100.64.0.1/",
             "https://169.254.169.254/", "https://0.0.0.0/", "https://224.0.0.1/", "https://255.255.255.255/",
             "https://[::1]/", "https://[::]/", "https://[fd00::1]/", "https://[fe80::1]/", "https://[fe80::1%25eth0]/",

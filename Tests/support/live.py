@@ -24,7 +24,7 @@ class Listener:
     """The response to one request. `messages` of a stream are read one by one."""
 
     def __init__(self, channel, target, headers=(), method="GET", body=b"", version="HTTP/1.1"):
-        self.channel, self.received, self.closed_with = channel, b"", None
+        self.channel, self.received, self.closed_with, self.method = channel, b"", None, method
         lines = [f"{method} {target} {version}", "Host: localhost"] + [f"{n}: {v}" for n, v in dict(headers).items()]
         self.channel.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         head = self.until(b"\r\n\r\n").decode().split("\r\n")
@@ -35,7 +35,8 @@ class Listener:
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
     def response(self):
-        """The whole response, if it is no stream."""
+        """The whole response. It must not begin a stream."""
+        assert self.status != 101 and (self.method == "HEAD" or self.header("Content-Type") != "text/event-stream")
         while self.more():
             pass
         return Response(self.status, self.headers, self.received)

@@ -48,7 +48,9 @@ class Stack:
         self.environment = {
             "STACK_DIR": str(directory), "RATE_LIMIT": "0", "CORS_ALLOWED_ORIGINS": ",".join(ORIGINS),
             # The tests sign with the development key, on any database and nginx configuration.
-            "DEV_SIGN_IN": "1", **LONG_TIMEOUTS, **environment
+            "DEV_SIGN_IN": "1",
+            # A test that needs a sender starts its own, with its own keys and relay.
+            "STACK_SENDER": "off", **LONG_TIMEOUTS, **environment
         }
         self.settings = {}
 

@@ -1,18 +1,16 @@
-"""Clients of the live streams, which reopen a stream as docs/live.md asks of a client."""
+"""Followers of the live streams, which reopen a stream as docs/live.md asks of a client."""
 
-import http.client
 import json
+import socket
 import ssl
 import threading
 import time
 from pathlib import Path
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
-from websockets.sync.client import connect
+import live
 
 SILENCE = 40
-# All that a client outlives. The server, nginx and PostgreSQL may be away.
-OUTAGES = (OSError, ssl.SSLError, http.client.HTTPException, ConnectionClosed, InvalidHandshake, EOFError)
+TRANSPORTS = {"event stream": live.Listener, "web socket": live.WebSocket}
 
 
 class Refused(Exception):
@@ -22,44 +20,22 @@ class Refused(Exception):
         self.status = status
 
 
-def path_of(organization, after=None):
-    return f"/api/v1/reengagement/{organization}/alerts/live" + ("" if after is None else f"?after={after}")
-
-
-def event_stream(port, context, organization, token, after=None):
-    """Yields the messages of a text/event-stream."""
-    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=SILENCE)
-    try:
-        headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
-        if after is not None:
-            headers["Last-Event-ID"] = str(after)
-        connection.request("GET", path_of(organization), headers=headers)
-        response = connection.getresponse()
-        if response.status != 200:
-            raise Refused(response.status)
-        for line in response:
-            if line.startswith(b"data:"):
-                yield json.loads(line[5:])
-    finally:
-        connection.close()
-
-
-def web_socket(port, context, organization, token, after=None):
-    """Yields the messages of a WebSocket."""
-    try:
-        socket = connect(f"wss://127.0.0.1:{port}{path_of(organization, after)}", ssl=context,
-                         subprotocols=["reengagement.v1", f"bearer.{token}"], open_timeout=SILENCE, close_timeout=1)
-    except InvalidStatus as error:
-        raise Refused(error.response.status_code) from error
-    with socket:
+def messages(port, context, kind, organization, token, after):
+    """Yields the messages of a stream through nginx."""
+    channel = context.wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=SILENCE))
+    with channel:
+        target = live.path(organization, "" if after is None else f"?after={after}")
+        if kind is live.WebSocket:
+            stream = kind(channel, target, token=token)
+        else:
+            stream = kind(channel, target, {"Authorization": f"Bearer {token}"}, version="HTTP/1.0")
+        if stream.status not in (101, 200):
+            raise Refused(stream.status)
         while True:
-            yield json.loads(socket.recv(timeout=SILENCE))
+            yield stream.message()
 
 
-TRANSPORTS = {"event stream": event_stream, "web socket": web_socket}
-
-
-class Listener(threading.Thread):
+class Follower(threading.Thread):
     """Follows an organization's notices until it is stopped, and writes each one to a file."""
 
     def __init__(self, stack, organization, transport, file, token_lifetime=60, longest_wait=1.0):
@@ -67,7 +43,7 @@ class Listener(threading.Thread):
         self.port, self.signer = int(stack.settings["HTTPS_PORT"]), stack.signer
         self.context = ssl.create_default_context(cafile=stack.settings["CA_FILE"])
         self.context.check_hostname = False
-        self.organization, self.open_stream, self.file = organization, TRANSPORTS[transport], Path(file)
+        self.organization, self.kind, self.file = organization, TRANSPORTS[transport], Path(file)
         self.token_lifetime, self.longest_wait = token_lifetime, longest_wait
         self.subject = f"user_{threading.get_ident()}_{transport.replace(' ', '_')}"
         self.last, self.opened, self.endings, self.fault = None, 0, [], None
@@ -85,7 +61,7 @@ class Listener(threading.Thread):
         token = self.signer.token(self.organization, sub=self.subject, exp=int(time.time()) + self.token_lifetime)
         wait = 0.05
         try:
-            for message in self.open_stream(self.port, self.context, self.organization, token, self.last):
+            for message in messages(self.port, self.context, self.kind, self.organization, token, self.last):
                 if self.is_stopped.is_set():
                     return
                 wait = self.hear(message, file)
@@ -94,7 +70,7 @@ class Listener(threading.Thread):
         except Refused as error:
             self.endings.append(f"refused {error.status}")
             assert error.status in (429, 502, 503, 504), error
-        except (TimeoutError, *OUTAGES) as error:
+        except (OSError, EOFError) as error:  # nginx, the server or the network: a client outlives all of them
             self.endings.append(type(error).__name__)
         finally:
             self.is_listening.clear()

@@ -65,7 +65,8 @@ server_fingerprint() {
 }
 
 server_start() {
-    local fingerprint address before
+    local fingerprint variable address pid
+    local -A before
     check_sign_in
     [[ -x $binary ]] || fail "there is no $binary: run scripts/build"
     fingerprint=$(server_fingerprint)
@@ -75,13 +76,16 @@ server_start() {
         server_stop
     fi
     say "starting the server"
-    address=$(listen_address FCGI_LISTEN)
-    before=$(socket_identity "$address")
+    for variable in FCGI_LISTEN LIVE_LISTEN; do
+        address=$(listen_address "$variable")
+        before[$address]=$(socket_identity "$address")
+    done
     state_set serves "$(is_private_cluster && printf 'the private cluster' || printf 'a database of the caller')"
     launch_server &
     # The shell must not report the end of the process. This script does.
     disown
-    wait_for_server "$!" "$address" "$before"
+    pid=$!
+    for address in "${!before[@]}"; do wait_for_server "$pid" "$address" "${before[$address]}"; done
     state_set server-fingerprint "$fingerprint"
     state_set issuer "${CLERK_ISSUER:-https://clerk.localhost}"
     state_set authorized-parties "${CLERK_AUTHORIZED_PARTIES-}"

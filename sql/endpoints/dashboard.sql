@@ -108,5 +108,6 @@ BEGIN ATOMIC
         CROSS JOIN LATERAL re.listed_state(
             organization, page.risk_group, clock.today - page.days, page.patient_id) state
     ) top ON true
-    ORDER BY top.priority, top.score DESC, top.days DESC, top.id;
+    -- A column of a function's result has the database's collation.
+    ORDER BY top.priority, top.score DESC, top.days DESC, top.id COLLATE "C";
 END;

@@ -1,5 +1,5 @@
 /* endpoint
-[{"method": "GET", "path": "alerts/live", "streams": true, "questions": [{"query": ""}]}]
+[{"method": "GET", "path": "alerts/live", "streams": true, "cached": false, "questions": [{"query": ""}]}]
 */
 
 -- The first message of a stream. The later ones come from re.live (../flat/80_live.sql).

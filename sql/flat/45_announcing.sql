@@ -182,6 +182,8 @@ DECLARE
     skipped bigint;
 BEGIN
     PERFORM FROM re.organization_state state ORDER BY state.organization_id FOR NO KEY UPDATE;
+    -- Cached responses contain the former numbers. A client would be told to reset by them again and again.
+    UPDATE re.organization_state state SET generation = state.generation + 1;
     WITH dropped AS (
         DELETE FROM re.notice notice RETURNING notice.organization_id, notice.kind, notice.number
     ), change AS (

@@ -185,11 +185,19 @@ END;
 -- The state of a patient that is on a page. It is looked up in the index of the priorities, from which the page has
 -- just been read. The primary key's pages for these patients are as far apart as their ids. The two bounds of the id
 -- are an equality that the planner does not take for one; given as one, it chooses the primary key.
+--
+-- The columns are named. PostgreSQL stores those of a `*` when it creates the function, and a migration that adds one to
+-- the table would make every call fail.
 CREATE OR REPLACE FUNCTION re.listed_state(organization text, wanted_group integer, contact_day date, patient text)
-RETURNS SETOF re.patient_state
+RETURNS TABLE (
+    patient_id text, name text, phone text, email text, last_appointment_date timestamptz,
+    next_scheduled_appointment timestamptz, previous_response_rate numeric, completed_days date[], missed_days date[],
+    known_value numeric, without_value integer, folded_name text, folded_email text, phone_digits text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT state.*
+    SELECT state.patient_id, state.name, state.phone, state.email, state.last_appointment_date,
+        state.next_scheduled_appointment, state.previous_response_rate, state.completed_days, state.missed_days,
+        state.known_value, state.without_value, state.folded_name, state.folded_email, state.phone_digits
     FROM re.patient_state state
     WHERE state.organization_id = organization AND state.risk_group = wanted_group
         AND state.last_contact_day = contact_day

@@ -41,9 +41,13 @@ struct DigestSetting: Sendable {
     var json: String {
         var writer = JSONWriter(capacity: 256)
         writer.object { writer in
-            writer.array("to") { writer in to.forEach { writer.string($0) } }
+            writer.array("to") { writer in
+                for address in to { writer.string(address) }
+            }
             writer.member("at", string: at)
-            writer.array("days") { writer in days.forEach { writer.string($0) } }
+            writer.array("days") { writer in
+                for day in days { writer.string(day) }
+            }
         }
         return String(decoding: writer.bytes, as: UTF8.self)
     }

@@ -12,28 +12,22 @@ struct LiveAlerts: Endpoint {
 
     /// - Throws: a 422 for a number that is none. `Last-Event-ID` precedes `after`.
     init(_ call: Call) throws(Problem) {
+        var values = AddressValues(call.parameters)
         organization = call.organization
-        var errors = FieldErrors()
         if let given = call.lastEventID {
-            after = Self.number(given, "Last-Event-ID", &errors)
-        } else if let given = call.parameters.value(of: "after", &errors) {
-            after = Self.number(Array(given.utf8), "after", &errors)
+            after = Self.number(given)
+            if after == nil { values.errors.add("Last-Event-ID", "must be the number of a notice, or 0") }
         } else {
-            after = nil
+            after = values.number("after", in: 0...Int.max)
         }
-        try errors.check()
+        try values.errors.check()
     }
 
     /// The whole number in decimal digits, without leading zeros.
-    private static func number(_ text: [UInt8], _ field: StaticString, _ errors: inout FieldErrors) -> Int? {
+    private static func number(_ text: [UInt8]) -> Int? {
         let isDecimal = text.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-        guard isDecimal, text.count == 1 || text.first != UInt8(ascii: "0"),
-            let number = Int(String(decoding: text, as: UTF8.self))
-        else {
-            errors.add(field, "must be the number of a notice, or 0")
-            return nil
-        }
-        return number
+        guard isDecimal, text.count == 1 || text.first != UInt8(ascii: "0") else { return nil }
+        return Int(String(decoding: text, as: UTF8.self))
     }
 
     private static let numbers = Columns([

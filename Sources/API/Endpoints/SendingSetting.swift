@@ -92,7 +92,9 @@ struct SendingSetting: Sendable {
             writer.member("country", string: country)
             writer.member("sms_from", string: smsFrom)
             writer.member("reply_to", string: replyTo)
-            writer.array("staff_addresses") { writer in staffAddresses.forEach { writer.string($0) } }
+            writer.array("staff_addresses") { writer in
+                for address in staffAddresses { writer.string(address) }
+            }
             writer.name("hours")
             if let hours {
                 writer.object { writer in
