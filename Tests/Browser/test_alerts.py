@@ -259,6 +259,18 @@ def test_a_stream_that_ends_is_opened_again_and_the_page_polls_meanwhile(scripte
     page.until(lambda: page.run("return streams.length") == 3)
 
 
+def test_messages_may_arrive_in_any_parts(page):
+    page.open()
+    for size in (1, 7, 1000):
+        read = page.run("""return import('/dashboard/js/event-stream.js').then(({ Messages }) => {
+            const text = ': comment\\n\\nid: 3\\r\\ndata: {"a": 1}\\r\\n\\r\\nevent: x\\n\\ndata:{"b":\\ndata: 2}\\n\\ndata: {"c"';
+            const messages = new Messages();
+            return Array.from({ length: Math.ceil(text.length / arguments[0]) }, (_, index) =>
+              messages.feed(text.slice(index * arguments[0], (index + 1) * arguments[0]))).flat();
+        })""", size)
+        assert read == [{"a": 1}, {"b": 2}], size
+
+
 def test_after_a_reset_the_page_is_requested_again(scripted, clinic):
     page = scripted
     clinic.turn_critical()
@@ -350,6 +362,13 @@ def test_a_notification_of_the_browser_is_asked_for_by_a_click_and_names_nobody(
     assert not [part for part in ("Cleo", "Carter", "cleo", clinic.id) if part in text]
     page.click("[data-key=notify]")
     assert page.run("return localStorage.length") == 0
+
+
+def test_blocked_notifications_are_explained(page, open_page):
+    page.before(NOTIFICATIONS + "granted = 'denied';")
+    open_page("#/alerts", ".alert-row")
+    assert page.all("[data-key=notify]:disabled:not(:checked)")
+    assert "This browser blocks notifications of this page" in page.text("#notify-hint")
 
 
 def test_a_browser_that_allows_it_shows_the_notification(page, open_page, clinic):

@@ -9,7 +9,7 @@ import { toast } from './toasts.js';
 const inProgress = new Set();
 let whenDone = null;
 
-/** Called after each attempt, because the alerts may have changed. */
+/** Called after each attempt, because the alerts may have changed. Returns a promise. */
 export const onAlertAction = (listener) => { whenDone = listener; };
 
 /** Without `until` the alert stays acknowledged until the patient is critical anew. */
@@ -32,7 +32,7 @@ async function act(alert, path, more, result, buttons) {
   } finally {
     inProgress.delete(key);
   }
-  whenDone();
+  await whenDone();
 }
 
 function explain(alert, problem, again) {

@@ -1,6 +1,5 @@
 // The dialog that acknowledges an alert with a note, or snoozes it until a day.
 
-import { acknowledge } from './alert-actions.js';
 import { h, written } from './dom.js';
 import { date, today, weekday } from './format.js';
 import { nameOf } from './names.js';
@@ -9,10 +8,11 @@ const longestNote = 1000;
 /** The API's limits for the last day, counted from the clinic's today. */
 const longestSnooze = 365;
 
-export function openAlert(alert) {
+/** Calls `save` with the day until which the alert is settled, or null, and the note. */
+export function openAlert(alert, save) {
   const now = today(alert);
   const fault = h('p', { class: 'field-fault', id: 'alert-fault', role: 'alert' });
-  const form = h('form', { autocomplete: 'off', novalidate: true, onsubmit: (event) => submit(event, alert, dialog, fault) },
+  const form = h('form', { autocomplete: 'off', novalidate: true, onsubmit: (event) => submit(event, dialog, fault, save) },
     h('h2', { id: 'alert-title' }, 'Alert of ', written(nameOf(alert))),
     h('fieldset', { class: 'outcomes' }, h('legend', {}, 'How long is it settled?'), choices(now)),
     h('label', { class: 'field' }, h('span', {}, 'Note ', h('span', { class: 'muted' }, '(optional)')),
@@ -62,7 +62,7 @@ function question(discard) {
 
 const noteOf = (dialog) => dialog.querySelector('[name=note]');
 
-function submit(event, alert, dialog, fault) {
+function submit(event, dialog, fault, save) {
   event.preventDefault();
   const form = event.target;
   const chosen = form.elements.until.value;
@@ -78,7 +78,7 @@ function submit(event, alert, dialog, fault) {
   } else {
     const until = chosen === 'day' ? form.elements.day.value : chosen;
     put(dialog);
-    acknowledge(alert, { until: until || null, note });
+    save({ until: until || null, note });
   }
 }
 

@@ -126,12 +126,13 @@ async function look() {
   const own = new AbortController();
   markAutomatic(own.signal);
   looking = own;
-  const from = seen;
+  const [from, known] = [seen, newest];
   try {
     const answer = await get('alerts', { limit: 1 }, own.signal);
     if (own.signal.aborted) return;
-    if (learn(answer) && live.isPolling()) ring();
-    seen = newest = Math.max(answer.sequence, newest ?? 0);
+    learn(answer);
+    seen = answer.sequence;
+    newest = Math.max(newest ?? 0, seen);
     if (from !== null && answer.sequence > from) await tellNews(from, own.signal);
   } catch (error) {
     // The page shows its own failures. The news is requested again with its next load.
@@ -139,6 +140,8 @@ async function look() {
     if (!own.signal.aborted && !(error instanceof Problem)) console.error(error);
   } finally {
     if (looking === own) looking = null;
+    // A notice that came meanwhile is not in the response.
+    if (known !== null && newest > known) lookSoon();
   }
 }
 

@@ -52,5 +52,7 @@ export async function readStream(after, signal, hear) {
     if (error instanceof Problem || error instanceof SyntaxError) throw error;
   } finally {
     clearTimeout(watch);
+    // After an unreadable message the connection is still open.
+    silence.abort();
   }
 }

@@ -61,10 +61,13 @@ export function attach() {
   if (next === null || document.activeElement !== document.body) return;
   const buttons = document.querySelectorAll('.alert-row .alert-main');
   (buttons[Math.min(next, buttons.length - 1)] ?? document.getElementById('bell'))?.focus({ preventScroll: true });
-  next = null;
 }
 
-const settled = (index, action) => () => { next = index; action(); };
+const settled = (index, action) => async (...rest) => {
+  next = index;
+  await action(...rest);
+  next = null;
+};
 
 function nothing(state) {
   return state === 'acknowledged' ? empty('Nothing acknowledged', 'Alerts that you acknowledge or snooze are listed here.')
@@ -86,7 +89,7 @@ function row(alert, index) {
     h('div', { class: 'alert-buttons', role: 'group', 'aria-label': `Alert of ${nameOf(alert)}` },
       alert.acknowledged ? button('Undo', `undo ${key}`, settled(index, () => reopen(alert)), 'alert-main') : [
         button('Acknowledge', `acknowledge ${key}`, settled(index, () => acknowledge(alert)), 'alert-main'),
-        button('Snooze or note…', `snooze ${key}`, settled(index, () => openAlert(alert)), '', { 'aria-haspopup': 'dialog' })]),
+        button('Snooze or note…', `snooze ${key}`, () => openAlert(alert, settled(index, (choices) => acknowledge(alert, choices))), '', { 'aria-haspopup': 'dialog' })]),
     h('div', { class: 'patient-contact' }, contactButtons(alert), contactMark(alert.id)));
 }
 
