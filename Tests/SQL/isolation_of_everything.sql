@@ -50,7 +50,7 @@ WHERE p.pronamespace IN ('public'::regnamespace, 're'::regnamespace) AND p.proki
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
     AND has_function_privilege('reengagement_api', p.oid, 'EXECUTE')
     -- The function returns the ids of the organizations that have work, and nothing else.
-    AND p.oid <> 're.organizations_due(integer,text[],text[])'::regprocedure
+    AND p.oid <> 're.organizations_due(integer,text[])'::regprocedure
     -- The function returns numbers of the organizations that it is given, and no patient (live.sql).
     AND p.oid <> 're.live(text[],bigint[],text[])'::regprocedure
     -- The sender serves all organizations. It gets their addresses and the sum of its figures, and no patient.
