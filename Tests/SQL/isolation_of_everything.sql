@@ -33,7 +33,8 @@ SELECT 'function ' || p.oid::regprocedure AS name,
         CROSS JOIN LATERAL (SELECT p.proargnames[t.position] AS argument, format_type(t.type, NULL) AS type) n
         LEFT JOIN (VALUES ('integer', '5'), ('bigint', '5'), ('double precision', '5'), ('numeric', '5'), ('boolean', 'true'), ('name', '''reengagement_api'''), ('xid', '''5'''), ('xid8', '''5'''),
             ('re.signed_state', 'NULL'), ('re.trend_day', 'NULL'),
-            ('date', '''2025-06-30'''), ('interval', '''1 s'''), ('uuid', '''00000000-0000-0000-0000-000000000000'''), ('timestamp with time zone', '''2025-06-30Z'''), ('timestamp without time zone', '''2025-06-30'''), ('jsonb', '''{}''')) AS by_type(type, scalar)
+            ('date', '''2025-06-30'''), ('interval', '''1 s'''), ('uuid', '''00000000-0000-0000-0000-000000000000'''), ('timestamp with time zone', '''2025-06-30Z'''),
+            ('timestamp without time zone', '''2025-06-30'''), ('jsonb', '''{}''')) AS by_type(type, scalar)
             ON by_type.type = rtrim(n.type, '[]')
         LEFT JOIN (VALUES ('organization', '''b'''), ('organization_id', '''b'''), ('patient', '''p_b'''), ('patient_ids', '''{p_b}'''),
             ('method', '''sms'''), ('outcome', '''success'''), ('key', '''key_b'''), ('wanted_timeframe', '''last_30_days'''), ('filter', '''{}'''),
