@@ -26,7 +26,7 @@ struct LiveAlertsTests {
         arguments: ["", "x", "-1", "+1", "01", "1.0", "1, 2", " 1", "9223372036854775808", "\u{661}"])
     func invalid(text: String) {
         #expect(errors(of: LiveAlerts.self, call(lastEventID: text)) == ["Last-Event-ID"])
-        let encoded = text.utf8.map { "%" + String($0 + 0x100, radix: 16).suffix(2) }.joined()
+        let encoded = text.utf8.map { "%" + String(Int($0) + 0x100, radix: 16).suffix(2) }.joined()
         #expect(errors(of: LiveAlerts.self, call("after=\(encoded)")) == ["after"])
     }
 
