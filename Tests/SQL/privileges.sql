@@ -155,7 +155,7 @@ SELECT results_eq(
         're.mark_replicated_row() definer',
         're.move_audit_rest()',
         're.note_dropped_audit(date[],bigint)',
-        're.organizations_due(integer,text[],text[]) definer reengagement_api',
+        're.organizations_due(integer,text[]) definer reengagement_api',
         're.organizations_to_send(integer) definer reengagement_api',
         're.present_day(text)',
         're.prove_audit() reengagement_api',
