@@ -105,8 +105,8 @@ OPERATIONS = [(path, method) for path, method, _ in description.operations()]
 QUERY = [(path, parameter) for path, method in OPERATIONS for parameter in description.parameters(path, method)
          if parameter["in"] == "query"]
 # A stream does not end by itself (test_live.py).
-STREAMS = {path for path, method in OPERATIONS
-           if "text/event-stream" in description.response(path, method, "200").get("content", {})}
+STREAMS = {path for path, _, operation in description.operations()
+           if "text/event-stream" in operation["responses"].get("200", {}).get("content", {})}
 ENDING_QUERY = [(path, parameter) for path, parameter in QUERY if path not in STREAMS]
 
 

@@ -19,7 +19,8 @@ def test_each_question_is_valid_and_each_title_is_unique():
 
 def test_the_database_has_exactly_the_functions_of_the_registry(database):
     names = {endpoint.function for endpoint in ENDPOINTS}
-    flat = {endpoint.function for endpoint in ENDPOINTS if endpoint.has_flat}
+    # The sender asks for the numbers of a digest. No endpoint does.
+    flat = {endpoint.function for endpoint in ENDPOINTS if endpoint.has_flat} | {"digest_numbers"}
     with database.cursor() as cursor:
         cursor.execute("SELECT proname, pronargs FROM pg_proc WHERE pronamespace = 're'::regnamespace")
         found = cursor.fetchall()

@@ -84,12 +84,12 @@ BEGIN ATOMIC
         WHERE counter.days >= re.critical_risk_days()
     ) patients
     CROSS JOIN LATERAL (
-        SELECT coalesce(sum(counter.number - counter.acknowledged), 0)::bigint AS open,
-            coalesce(sum(counter.acknowledged), 0)::bigint AS acknowledged
-        FROM re.patient_count counter
-        WHERE counter.organization_id = organization
-            AND counter.last_contact_day > clock.today - days - re.critical_risk_days()
-            AND counter.last_contact_day <= clock.today - re.critical_risk_days()
+        SELECT coalesce(sum(stored.number - stored.acknowledged), 0)::bigint AS open,
+            coalesce(sum(stored.acknowledged), 0)::bigint AS acknowledged
+        FROM re.patient_count stored
+        WHERE stored.organization_id = organization
+            AND stored.last_contact_day > clock.today - days - re.critical_risk_days()
+            AND stored.last_contact_day <= clock.today - re.critical_risk_days()
     ) alerts
     LEFT JOIN LATERAL (
         SELECT page.number, page.patient_id AS id, page.name, page.phone, page.email,
