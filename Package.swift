@@ -81,7 +81,8 @@ let package = Package(
         .testTarget(name: "APITests", dependencies: ["API", "JSON", "PostgreSQL", "Webhook"]),
         .testTarget(name: "DeliveryTests", dependencies: ["Delivery", "JSON", "Webhook"]),
         .testTarget(
-            name: "ServerTests", dependencies: ["Server", "API", "JWT", "PostgreSQL", "Threads", "Webhook", logging]),
+            name: "ServerTests",
+            dependencies: ["Server", "API", "JWT", "Live", "PostgreSQL", "Threads", "Webhook", logging]),
     ],
     swiftLanguageModes: [.v6]
 )

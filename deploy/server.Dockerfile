@@ -50,7 +50,8 @@ RUN apt-get update \
         /usr/share/doc/* /usr/share/man/* \
     && groupadd --system --gid 10001 reengagement-socket \
     && useradd --system --uid 10001 --gid reengagement-socket --no-create-home --shell /usr/sbin/nologin reengagement-api \
-    && install -d -m 750 -o reengagement-api -g reengagement-socket /run/reengagement-api
+    && install -d -m 750 -o reengagement-api -g reengagement-socket /run/reengagement-api \
+    && install -d -m 700 -o reengagement-api -g reengagement-socket /var/lib/reengagement-outbox
 
 COPY --from=built /reengagement-api /usr/local/bin/
 # The versions of the linked packages, for scripts/sbom-image.

@@ -1,5 +1,5 @@
--- Functions that apply one file of views/, endpoints/, delivery/, flat/ or audit/, and record the functions and views that it
--- created (re.migration.made). After a migration the database contains exactly the objects of these folders:
+-- Functions that apply one file of views/, endpoints/, delivery/, flat/ or audit/, and record the functions and views
+-- that it created (re.migration.made). After a migration the database contains exactly the objects of these folders:
 --
 --   1. is_applied runs a file. CREATE OR REPLACE cannot change a function's result type or a view's columns.
 --      drop_to_replace then drops the object with its dependents, and their files run again. Their text is not read

@@ -49,8 +49,8 @@ extension Problem {
 
     /// - Parameter since: the day since which the patient is critical. Nil if the patient is not critical.
     static func alertOver(since: String?) -> Problem {
-        let state = since.map { "is critical since \($0), and not since the day that was sent" } ?? "is not critical any more"
-        return Problem(.alertOver, "The patient \(state); request alerts again.")
+        let state = since.map { "is critical since \($0), and not since the day that was sent" }
+        return Problem(.alertOver, "The patient \(state ?? "is not critical any more"); request alerts again.")
     }
 
     static func methodNotAllowed(_ allowed: String) -> Problem {

@@ -22,7 +22,7 @@ final class DigestSender: Sendable {
     private static let recording = Duration.seconds(60)
 
     private enum Column: Int, SelectedColumn {
-        case organization_id, day, attempt, recipients, refused, told_day, clinic_name, seconds_left
+        case organizationId, day, attempt, recipients, refused, toldDay, clinicName, secondsLeft
     }
 
     private enum NumbersColumn: Int, SelectedColumn {
@@ -49,16 +49,16 @@ final class DigestSender: Sendable {
         let secondsLeft: Int
 
         init?(_ row: Row) {
-            guard let organization = row.text(Column.organization_id), let day = row.text(Column.day),
-                let attempt = row.int(Column.attempt), let toldDay = row.text(Column.told_day)
+            guard let organization = row.text(Column.organizationId), let day = row.text(Column.day),
+                let attempt = row.int(Column.attempt), let toldDay = row.text(Column.toldDay)
             else { return nil }
             (self.organization, self.day, self.attempt, self.toldDay) = (organization, day, attempt, toldDay)
             let refused = Self.texts(row.text(Column.refused))
             recipients = Self.texts(row.text(Column.recipients)).filter { recipient in
                 !refused.contains { $0.utf8.elementsEqual(recipient.utf8) }
             }
-            clinicName = row.text(Column.clinic_name).flatMap { $0.isEmpty ? nil : $0 }
-            secondsLeft = row.int(Column.seconds_left) ?? 0
+            clinicName = row.text(Column.clinicName).flatMap { $0.isEmpty ? nil : $0 }
+            secondsLeft = row.int(Column.secondsLeft) ?? 0
         }
 
         private static func texts(_ json: String?) -> [String] {

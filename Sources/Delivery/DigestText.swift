@@ -49,7 +49,8 @@ struct DigestText: Equatable, Sendable {
 
     /// Without control characters, which could begin another line.
     private static func oneLine(_ text: String) -> String {
-        String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
+        String(
+            String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
     }
 
     private static func escaped(_ text: String) -> String {

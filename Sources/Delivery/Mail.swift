@@ -59,7 +59,8 @@ enum QuotedPrintable {
         let bytes = Array(line.utf8)
         for (index, byte) in bytes.enumerated() {
             let isBlank = byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
-            let isPlain = (0x21...0x7E).contains(byte) && byte != UInt8(ascii: "=") || isBlank && index + 1 < bytes.count
+            let isPlain =
+                (0x21...0x7E).contains(byte) && byte != UInt8(ascii: "=") || isBlank && index + 1 < bytes.count
             let piece = isPlain ? String(UnicodeScalar(byte)) : "=" + Hexadecimal.text([byte]).uppercased()
             // One place is left for the sign of a soft line break.
             if length + piece.utf8.count > longestLine - 1 {

@@ -31,7 +31,8 @@ struct SMTPDialogue {
     ///
     /// - Parameter isUploaded: whether the whole message has been sent.
     mutating func noteReply(_ bytes: [UInt8], isUploaded: Bool) {
-        guard !isQuitting, bytes.count >= 3, let code = Int(String(decoding: bytes[..<3], as: UTF8.self)), (200...599).contains(code)
+        guard !isQuitting, bytes.count >= 3, let code = Int(String(decoding: bytes[..<3], as: UTF8.self)),
+            (200...599).contains(code)
         else { return }
         lastCode = code
         if isUploaded && finalCode == nil { finalCode = code }

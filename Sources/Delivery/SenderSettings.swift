@@ -14,6 +14,8 @@ public struct SenderSettings: Sendable {
     public init(
         keys: SecretKeys?, allowsPrivateReceivers: Bool, mail: MailSettings?, publicURL: String?
     ) {
-        (self.keys, self.allowsPrivateReceivers, self.mail, self.publicURL) = (keys, allowsPrivateReceivers, mail, publicURL)
+        (self.keys, self.allowsPrivateReceivers, self.mail, self.publicURL) = (
+            keys, allowsPrivateReceivers, mail, publicURL
+        )
     }
 }

@@ -28,15 +28,15 @@ final class WebhookSender: Sendable {
     private static let recording = Duration.seconds(20)
 
     private enum ClaimColumn: Int, SelectedColumn {
-        case organization_id, generation, lease, url, version, old_version_signs
+        case organizationId, generation, lease, url, version, oldVersionSigns
     }
 
     private enum PingColumn: Int, SelectedColumn {
-        case organization_id, generation, requested_at, url, version, old_version_signs
+        case organizationId, generation, requestedAt, url, version, oldVersionSigns
     }
 
     private enum NumbersColumn: Int, SelectedColumn {
-        case sequence, critical, new_today, open
+        case sequence, critical, newToday, open
     }
 
     private static let claim = Statement(
@@ -114,13 +114,17 @@ final class WebhookSender: Sendable {
         let start = ContinuousClock.now
         let rows = try database.ask(Query(Self.claim, [String(webhooks.idle), Self.lease.wholeSeconds]))
         for row in rows.rows {
-            guard let organization = row.text(ClaimColumn.organization_id), let lease = row.text(ClaimColumn.lease)
+            guard let organization = row.text(ClaimColumn.organizationId), let lease = row.text(ClaimColumn.lease)
             else { continue }
             let receiver = receiver(
                 organization, generation: row.text(ClaimColumn.generation), url: row.text(ClaimColumn.url),
-                version: row.int(ClaimColumn.version), oldSigns: row.bool(ClaimColumn.old_version_signs))
+                version: row.int(ClaimColumn.version), oldSigns: row.bool(ClaimColumn.oldVersionSigns))
             webhooks.run { [self] in
-                if let receiver { tell(receiver, lease: lease, claimedAt: start) } else { giveBack(organization, lease) }
+                if let receiver {
+                    tell(receiver, lease: lease, claimedAt: start)
+                } else {
+                    giveBack(organization, lease)
+                }
             }
         }
     }
@@ -129,11 +133,11 @@ final class WebhookSender: Sendable {
         guard pings.idle > 0 else { return }
         let rows = try database.ask(Query(Self.claimPings, [String(pings.idle), Self.lease.wholeSeconds]))
         for row in rows.rows {
-            guard let organization = row.text(PingColumn.organization_id),
-                let requestedAt = row.text(PingColumn.requested_at),
+            guard let organization = row.text(PingColumn.organizationId),
+                let requestedAt = row.text(PingColumn.requestedAt),
                 let receiver = receiver(
                     organization, generation: row.text(PingColumn.generation), url: row.text(PingColumn.url),
-                    version: row.int(PingColumn.version), oldSigns: row.bool(PingColumn.old_version_signs))
+                    version: row.int(PingColumn.version), oldSigns: row.bool(PingColumn.oldVersionSigns))
             else { continue }
             pings.run { [self] in ping(receiver, requestedAt: requestedAt) }
         }
@@ -196,7 +200,7 @@ final class WebhookSender: Sendable {
     private func numbers(_ organization: String) throws(PostgreSQLError) -> WebhookMessage.Numbers {
         let rows = try database.ask(Query(Self.numbers, [organization]), organization: organization)
         guard let row = rows.rows.first(where: { _ in true }), let sequence = row.int(NumbersColumn.sequence),
-            let critical = row.int(NumbersColumn.critical), let newToday = row.int(NumbersColumn.new_today),
+            let critical = row.int(NumbersColumn.critical), let newToday = row.int(NumbersColumn.newToday),
             let open = row.int(NumbersColumn.open)
         else { throw .unexpectedResult("no numbers") }
         return WebhookMessage.Numbers(sequence: sequence, critical: critical, newToday: newToday, open: open)

@@ -138,8 +138,7 @@ final class Hub {
         for stream in organization.members where stream.cursor >= answer.after && stream.cursor < last {
             let next = frames.drop { $0.sequence <= stream.cursor }
             stream.cursor = last
-            events.noticesSent += next.count
-            send(next.map(\.frame), to: stream)
+            if send(next.map(\.frame), to: stream) { events.noticesSent += next.count }
         }
         guard answer.after <= organization.position, organization.position < last else { return }
         events.lags += answer.notices.filter { $0.sequence > organization.position }.map { $0.age + waited }
@@ -196,10 +195,15 @@ final class Hub {
         }
     }
 
-    /// Sends messages, or ends the stream if its client does not read.
-    private func send(_ frames: [Frame], to stream: Stream) {
-        guard !stream.isTooSlow else { return end(stream, .tooSlow) }
+    /// Sends messages, or ends the stream if its client does not read. False if it has ended.
+    @discardableResult
+    private func send(_ frames: [Frame], to stream: Stream) -> Bool {
+        guard !stream.isTooSlow else {
+            end(stream, .tooSlow)
+            return false
+        }
         for frame in frames { stream.write(frame) }
         stream.flush()
+        return true
     }
 }

@@ -20,6 +20,8 @@ public final class LiveServer: Sendable {
 
     /// Each waits for one connection to the database at a time.
     private static let threads = 2
+    /// How long connections are accepted after the socket has been withdrawn.
+    private static let acceptance = Duration.milliseconds(100)
     /// A stream with more unsent bytes is not writable.
     private static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(
         low: Stream.mostUnsentInReplay, high: Stream.mostUnsent)
@@ -52,6 +54,8 @@ public final class LiveServer: Sendable {
     public func stop(by deadline: ContinuousClock.Instant) {
         listener.withdraw()
         poller.stop()
+        // Clients that have already connected are accepted, and get their last message.
+        Thread.sleep(Self.acceptance)
         let channel = channel.withLock { $0 }
         loop.execute { loop in
             channel?.close(promise: nil)

@@ -31,6 +31,8 @@ final class StreamHandler: ChannelInboundHandler, Outlet {
     /// The most bytes of a message from a client.
     static let longestMessage = 16 * 1024
     private static let ticksToClose = 3
+    /// A slow client has this time to read what is unsent, and the last message after it.
+    private static let ticksToCloseIfSlow = 15
     /// nginx keeps a connection whose client has gone without a word for many minutes, and its place with it. The client
     /// of a WebSocket answers a ping (RFC 6455 section 5.5.2).
     private static let ticksBetweenPings = 60
@@ -122,16 +124,18 @@ extension StreamHandler {
     func flush() { context?.flush() }
 
     func end(_ last: Frame, _ reason: Message.EndReason) {
-        guard transport == .webSocket else { return finish(last.event, thenClose: true) }
+        let ticks = reason == .tooSlow ? Self.ticksToCloseIfSlow : Self.ticksToClose
+        guard transport == .webSocket else { return finish(last.event, thenClose: true, within: ticks) }
         write(last.text)
-        finish(WebSocketBytes.close(reason == .shuttingDown ? .goingAway : .policyViolation), thenClose: false)
+        let code = reason == .shuttingDown ? WebSocketBytes.CloseCode.goingAway : .policyViolation
+        finish(WebSocketBytes.close(code), thenClose: false, within: ticks)
     }
 
     /// Writes the last bytes. The client of a WebSocket closes after it, or is closed after a while.
-    private func finish(_ bytes: ByteBuffer, thenClose: Bool) {
+    private func finish(_ bytes: ByteBuffer, thenClose: Bool, within ticks: Int = ticksToClose) {
         guard let context, state == .open else { return }
         state = .ending
-        closesAt = loop.hub.ticks + Self.ticksToClose
+        closesAt = loop.hub.ticks + ticks
         if let stream { loop.hub.leave(stream) }
         let sent = context.eventLoop.makePromise(of: Void.self)
         if thenClose { sent.futureResult.assumeIsolated().whenComplete { [self] _ in close() } }

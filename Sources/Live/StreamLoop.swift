@@ -40,7 +40,7 @@ final class StreamLoop: @unchecked Sendable {
     // MARK: Connections
 
     func accepted(_ handler: OpeningHandler) {
-        guard !isStopping, openings.count < Self.mostOpenings else { return handler.close() }
+        guard openings.count < Self.mostOpenings else { return handler.close() }
         openings[ObjectIdentifier(handler)] = handler
     }
 

@@ -6,8 +6,12 @@
 public protocol SelectedColumn: CaseIterable, RawRepresentable where RawValue == Int {}
 
 extension SelectedColumn {
-    /// The names, in order.
-    public static var names: [String] { allCases.map { "\($0)" } }
+    /// The names, in order. A capital letter of a case stands for an underscore and the small letter.
+    public static var names: [String] {
+        allCases.map { column in
+            "\(column)".map { $0.isUppercase ? "_\($0.lowercased())" : String($0) }.joined()
+        }
+    }
 
     /// The columns as SQL.
     public static var selected: String { names.joined(separator: ", ") }

@@ -10,7 +10,7 @@ final class LiveNews: Sendable {
     typealias Database = @Sendable (_ query: Query, _ organization: String) throws(PostgreSQLError) -> QueryResult
 
     private enum Column: Int, SelectedColumn {
-        case organization_id, asked_after, sequence, oldest, state, is_due, critical, new_today, open
+        case organizationId, askedAfter, sequence, oldest, state, isDue, critical, newToday, open
         case acknowledgement, notices
     }
 
@@ -79,18 +79,18 @@ final class LiveNews: Sendable {
     }
 
     private static func answer(_ row: Row) throws(PostgreSQLError) -> Answer {
-        guard let organization = row.text(Column.organization_id), let after = row.int(Column.asked_after),
+        guard let organization = row.text(Column.organizationId), let after = row.int(Column.askedAfter),
             let sequence = row.int(Column.sequence), let oldest = row.int(Column.oldest)
         else { throw .unexpectedResult("re.live returned no number") }
         var counts: AlertCounts?
-        if let critical = row.int(Column.critical), let newToday = row.int(Column.new_today),
+        if let critical = row.int(Column.critical), let newToday = row.int(Column.newToday),
             let open = row.int(Column.open)
         {
             counts = AlertCounts(critical: critical, newToday: newToday, open: open)
         }
         return Answer(
             organization: organization, after: after, sequence: sequence, oldest: oldest,
-            state: row.text(Column.state), isDue: row.bool(Column.is_due) ?? false, counts: counts,
+            state: row.text(Column.state), isDue: row.bool(Column.isDue) ?? false, counts: counts,
             acknowledgement: row.text(Column.acknowledgement) ?? "", notices: try notices(row.bytes(Column.notices)))
     }
 

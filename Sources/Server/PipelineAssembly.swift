@@ -103,7 +103,7 @@ struct PipelineAssembly {
             { $0.add(parts.audit.volume.statistics) },
             { if let rest = parts.maintenance.auditRest { $0.add(auditRest: rest) } },
             { $0.add(auditUnsealed: parts.maintenance.auditUnsealed) },
-            { if let figures = parts.senders.figures { $0.add(figures) } },
+            { $0.add(parts.senders.figures) },
             { if let process = ProcessFigures.current() { $0.add(process) } },
         ]
     }

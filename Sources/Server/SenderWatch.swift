@@ -11,6 +11,8 @@ final class SenderWatch: Sendable {
     struct Figures: Equatable, Sendable {
         /// The senders that have reported within a minute.
         var senders = 0
+        /// The organizations with a webhook or a digest.
+        var organizations = 0
         /// The seconds since a sender last reported. Nil if none has in the last day.
         var seenSeconds: Int?
         /// How long the oldest notice waits that a webhook has not been told of. Nil if no sender has reported.
@@ -23,8 +25,8 @@ final class SenderWatch: Sendable {
     }
 
     private enum Column: Int, SelectedColumn {
-        case senders, seen_seconds, webhook_lag_seconds, webhooks_failing, webhooks_delivered, webhooks_failed
-        case digests_sent, digests_failed
+        case senders, organizations, seenSeconds, webhookLagSeconds, webhooksFailing, webhooksDelivered
+        case webhooksFailed, digestsSent, digestsFailed
     }
 
     private static let statement = Statement(
@@ -34,13 +36,13 @@ final class SenderWatch: Sendable {
 
     private let database: Database
     private let logger: Logger
-    private let state = Monitor<Figures?>(nil)
+    private let state = Monitor(Figures())
     private let loop = ThreadLoop()
 
     init(database: @escaping Database, logger: Logger) { (self.database, self.logger) = (database, logger) }
 
-    /// Nil before the database has answered.
-    var figures: Figures? { state.withLock { $0 } }
+    /// Zero before the database has answered.
+    var figures: Figures { state.withLock { $0 } }
 
     func start() throws(Thread.StartError) {
         try loop.start(for: "the senders' figures") { [self] in .after(read() ? Self.pause : Self.pauseAfterFailure) }
@@ -54,12 +56,13 @@ final class SenderWatch: Sendable {
             guard rows.rowCount == 1 else { throw .unexpectedResult("no figures of the senders") }
             let row = rows[0]
             let figures = Figures(
-                senders: row.int(Column.senders) ?? 0, seenSeconds: row.int(Column.seen_seconds),
-                webhookLagSeconds: row.int(Column.webhook_lag_seconds),
-                webhooksFailing: row.int(Column.webhooks_failing),
-                webhooksDelivered: row.int(Column.webhooks_delivered) ?? 0,
-                webhooksFailed: row.int(Column.webhooks_failed) ?? 0,
-                digestsSent: row.int(Column.digests_sent) ?? 0, digestsFailed: row.int(Column.digests_failed) ?? 0)
+                senders: row.int(Column.senders) ?? 0, organizations: row.int(Column.organizations) ?? 0,
+                seenSeconds: row.int(Column.seenSeconds),
+                webhookLagSeconds: row.int(Column.webhookLagSeconds),
+                webhooksFailing: row.int(Column.webhooksFailing),
+                webhooksDelivered: row.int(Column.webhooksDelivered) ?? 0,
+                webhooksFailed: row.int(Column.webhooksFailed) ?? 0,
+                digestsSent: row.int(Column.digestsSent) ?? 0, digestsFailed: row.int(Column.digestsFailed) ?? 0)
             state.withLock { $0 = figures }
             return true
         } catch {
@@ -72,6 +75,8 @@ final class SenderWatch: Sendable {
 extension PrometheusText {
     mutating func add(_ senders: SenderWatch.Figures) {
         gauge("reengagement_senders", "Senders that have reported within a minute.", senders.senders)
+        gauge(
+            "reengagement_organizations_to_send", "Organizations with a webhook or a digest.", senders.organizations)
         if let seconds = senders.seenSeconds {
             gauge("reengagement_sender_seen_seconds", "Seconds since a sender last reported.", seconds)
         }

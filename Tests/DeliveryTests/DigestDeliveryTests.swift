@@ -37,7 +37,9 @@ struct DigestDeliveryTests {
     func last() {
         let (result, refused, attempts) = run(all, isLast: true, [greylisted, .sent])
         #expect(result == .sent && refused == [] && attempts == [all, ["a@x", "c@x"]])
-        #expect(run(["a@x", "b@x"], isLast: true, [greylisted, .recipientRefused(index: 0, code: 451, isFinal: false)]).result == .retry)
+        #expect(
+            run(["a@x", "b@x"], isLast: true, [greylisted, .recipientRefused(index: 0, code: 451, isFinal: false)])
+                .result == .retry)
     }
 
     @Test("A refusal of all ends it")

@@ -24,7 +24,8 @@ struct MailTests {
             from: "alerts@example.com", recipients: ["a@x", "b@y"], subject: "1 new", id: "digest.1", date: UTCTime(0),
             text: "one\n", html: "<p>one</p>\n", boundary: "b")
         let text = String(decoding: mail.content, as: UTF8.self)
-        #expect(text.hasPrefix("Date: Thu, 01 Jan 1970 00:00:00 +0000\r\nFrom: alerts@example.com\r\nTo: a@x,\r\n b@y\r\n"))
+        #expect(
+            text.hasPrefix("Date: Thu, 01 Jan 1970 00:00:00 +0000\r\nFrom: alerts@example.com\r\nTo: a@x,\r\n b@y\r\n"))
         #expect(text.contains("Message-ID: <digest.1@example.com>\r\n"))
         #expect(text.hasSuffix("--b--\r\n") && !text.replacing("\r\n", with: "").contains("\n"))
         #expect(mail.fileName == "19700101T000000Z-digest.1.eml")
@@ -35,22 +36,26 @@ struct MailTests {
         let digest = DigestText(
             day: "2025-06-30", new: 1, open: 2, critical: 3, clinicName: "A <b>\r\nB", link: "https://x.example")
         #expect(digest.subject == "1 new critical patient, 2 open alerts")
-        #expect(digest.text.hasPrefix("A <b>  B\nAlerts on 2025-06-30\n\nNew critical patients since the last digest: 1\n"))
+        #expect(
+            digest.text.hasPrefix("A <b>  B\nAlerts on 2025-06-30\n\nNew critical patients since the last digest: 1\n"))
         #expect(digest.html.contains("<p>A &lt;b&gt;  B</p>") && digest.html.contains("href=\"https://x.example\""))
     }
 
     @Test(
         "A relay is smtp or smtps with a host, without a login or a path",
         arguments: [
-            "http://a", "smtp://", "smtp://user@a", "smtp://a/b", "smtp://a?b", "smtp://a b", "outbox:x", "a", "smtp://a:0",
+            "http://a", "smtp://", "smtp://user@a", "smtp://a/b", "smtp://a?b", "smtp://a b", "outbox:x", "a",
+            "smtp://a:0",
         ])
     func noRelay(text: String) { #expect(SMTPRelay(text) == nil) }
 
     @Test(
         "Only this machine may lack TLS",
         arguments: [
-            ("smtp://127.0.0.1:2525", true), ("smtp://localhost", true), ("smtp://[::1]:25", true), ("smtp://10.0.0.1", false),
-            ("smtp://mail.example.com:587", false), ("smtps://mail.example.com", false), ("smtp://127.0.0.1.example", false),
+            ("smtp://127.0.0.1:2525", true), ("smtp://localhost", true), ("smtp://[::1]:25", true),
+            ("smtp://10.0.0.1", false),
+            ("smtp://mail.example.com:587", false), ("smtps://mail.example.com", false),
+            ("smtp://127.0.0.1.example", false),
         ])
     func loopback(text: String, isLoopback: Bool) throws {
         #expect(try #require(SMTPRelay(text)).isLoopback == isLoopback)

@@ -28,7 +28,8 @@ struct SMTPDialogueTests {
         #expect(
             result(begin + first + [("RCPT TO:<e@f>", "550 no"), ("QUIT", "221 bye")])
                 == .recipientRefused(index: 1, code: 550, isFinal: true))
-        #expect(result(begin + [("RCPT TO:<c@d>", "451 later")]) == .recipientRefused(index: 0, code: 451, isFinal: false))
+        #expect(
+            result(begin + [("RCPT TO:<c@d>", "451 later")]) == .recipientRefused(index: 0, code: 451, isFinal: false))
         #expect(result([("EHLO host", "250 relay"), ("MAIL FROM:<a@b>", "550 no")]) == .refused(code: 550))
         #expect(result(begin + first + [("DATA", "554 no")]) == .refused(code: 554))
         #expect(result([("EHLO host", "250 relay"), ("MAIL FROM:<a@b>", "451 later")]) == .later(code: 451))

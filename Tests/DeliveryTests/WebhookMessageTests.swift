@@ -26,7 +26,8 @@ struct WebhookMessageTests {
     @Test(
         "A receiver is public if the address is, and the port is 443 or 8443",
         arguments: [
-            ([8, 8, 8, 8], 443, true), ([8, 8, 8, 8], 8443, true), ([8, 8, 8, 8], 80, false), ([10, 0, 0, 1], 443, false),
+            ([8, 8, 8, 8], 443, true), ([8, 8, 8, 8], 8443, true), ([8, 8, 8, 8], 80, false),
+            ([10, 0, 0, 1], 443, false),
             ([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 127, 0, 0, 1], 443, false),
         ] as [([UInt8], Int, Bool)])
     func receivers(bytes: [UInt8], port: Int, isPublic: Bool) {

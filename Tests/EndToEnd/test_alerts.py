@@ -428,6 +428,20 @@ def test_numbers_that_are_no_longer_kept_are_a_reset(frozen, clinic_at_noon):
     assert events(frozen.api, clinic_at_noon, "after=4") == {"events": [], "sequence": 4, "oldest": 5, "reset": False}
 
 
+def test_skipped_notices_are_a_reset_at_once(frozen, clinic_at_noon):
+    events(frozen.api, clinic_at_noon)
+    talk(frozen.database, clinic_at_noon, "a", NOON)
+    assert events(frozen.api, clinic_at_noon)["sequence"] == 1
+    with frozen.database.cursor() as cursor:
+        cursor.execute("SELECT re.skip_notices()")
+    sequence = frozen.api.answer(clinic_at_noon, "alerts")["sequence"]
+    assert sequence == 1_000_001
+    assert events(frozen.api, clinic_at_noon, "after=1") == {
+        "events": [], "sequence": sequence, "oldest": sequence + 1, "reset": True}
+    talk(frozen.database, clinic_at_noon, "b", NOON)
+    assert [e["sequence"] for e in events(frozen.api, clinic_at_noon, f"after={sequence}")["events"]] == [sequence + 1]
+
+
 @pytest.mark.parametrize("query, refused", [("after=-1", ["after"]), ("after=9223372036854775808", ["after"]),
                                             ("after=01", ["after"]), ("after=", ["after"]), ("limit=0", ["limit"]),
                                             ("limit=201&after=x", ["after", "limit"])])

@@ -6,7 +6,7 @@ import re
 import pytest
 import yaml
 
-from documents import SERVER_VARIABLES, documented_variables
+from documents import SENDER_VARIABLES, SERVER_VARIABLES, documented_variables
 from stack import ROOT
 
 HERE = ROOT / "nginx/containers"
@@ -118,6 +118,17 @@ def test_exactly_the_servers_variables_can_be_set():
                  if value is not None and "${" not in str(value)}
         assert fixed == {"PGPASSWORD_FILE"} | ({"DATABASE_URL", "CLERK_JWT_KEY_FILE"}
                                                if name == "local" else set()), name
+
+
+def test_the_sender_has_the_variables_that_it_reads():
+    """The default of its pool is right for all, and local database and role are fixed."""
+    own = SENDER_VARIABLES | {"DATABASE_URL", "DATABASE_LOGIN", "DB_ACQUIRE_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS",
+                              "SECRETS_KEY_FILE", "WEBHOOK_ALLOW_PRIVATE", "PUBLIC_URL", "LOG_LEVEL", "LOG_FORMAT"}
+    for services in (LOCAL, SITE):
+        sender, server = services["deliver"], services["server"]
+        assert set(sender["environment"]) - {"DATABASE_ROLE", "PGPASSWORD_FILE"} == own
+        assert sender["image"] == server["image"] and sender["command"] == ["deliver"]
+        assert sender["stop_grace_period"] == "15s" and "ports" not in sender
 
 
 def test_the_runtime_has_the_libraries_of_the_build():

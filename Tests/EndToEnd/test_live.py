@@ -14,6 +14,7 @@ import pytest
 from asking import eventually, token_headers
 from live import CLOSE, PING, Listener, WebSocket, connect, path, token_of
 from problems import must_be_problem
+from tokens import Signer, generate_key, jwks
 
 ORIGIN = "https://app.example.com"
 
@@ -505,6 +506,21 @@ def test_a_denied_subject_s_streams_end(live_with, clinic, stack, subject, folde
     assert other.next("heartbeat")
 
 
+def test_the_streams_of_a_withdrawn_key_end(live_with, clinic, stack, folder):
+    keys = {"kept": generate_key(), "withdrawn": generate_key()}
+    file = folder / "jwks.json"
+    file.write_text(jwks(keys))
+    live = live_with(CLERK_JWKS_FILE=str(file), CLERK_JWT_KEY=None)
+    streams = {name: live.stream(clinic, token=Signer(key, stack.signer.issuer, name).token(clinic))[0]
+               for name, key in keys.items()}
+    file.with_suffix(".new").write_text(jwks({"kept": keys["kept"]}))
+    os.replace(file.with_suffix(".new"), file)
+    began = time.monotonic()
+    ended(streams["withdrawn"], "token_expired")
+    assert time.monotonic() - began < 60
+    assert streams["kept"].next("heartbeat")
+
+
 def test_a_reader_that_does_not_read_is_dropped_and_replays(live, live_server, clinic, cursor, subject, stack):
     token = token_of(stack, clinic, sub=subject())
     channel = connect(live.address, 60)
@@ -543,6 +559,20 @@ def test_a_reader_that_does_not_read_is_dropped_and_replays(live, live_server, c
     assert told == list(range(first + 1, told[-1] + 1))
     live.close()
     thread.join()
+
+
+@KINDS
+def test_a_stream_through_nginx(stack, clinic, cursor, kind):
+    plain = socket.create_connection(("127.0.0.1", stack.client.port), timeout=60)
+    channel = stack.client.context.wrap_socket(plain, server_hostname="localhost")
+    token = token_of(stack, clinic)
+    # In HTTP/1.0 nginx sends no chunks.
+    how = {"token": token} if kind is WebSocket else {"headers": {"Authorization": f"Bearer {token}"}, "version": "HTTP/1.0"}
+    with kind(channel, path(clinic), **how) as stream:
+        hello = stream.next("hello", but=())
+        add_critical(cursor, clinic, "one")
+        assert stream.next("notice")["sequence"] == hello["sequence"] + 1
+        assert stream.header("X-Accel-Buffering") is None and stream.header("X-Server-Request-Id") is None
 
 
 # What it leaves behind.

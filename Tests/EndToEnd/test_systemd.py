@@ -9,6 +9,7 @@ import pytest
 from stack import ROOT
 
 UNIT = ROOT / "deploy/systemd/reengagement-api.service"
+SENDER = ROOT / "deploy/systemd/reengagement-api-deliver.service"
 # Each with its variable, and its name in LISTEN_FDNAMES.
 SOCKETS = {ROOT / "deploy/systemd/reengagement-api.socket": ("FCGI_LISTEN", "fcgi"),
            ROOT / "deploy/systemd/reengagement-api-live.socket": ("LIVE_LISTEN", "live")}
@@ -29,8 +30,18 @@ def exposure(unit):
     return float(found[1])
 
 
-def test_the_unit_restricts_the_servers_access_to_the_machine():
-    assert exposure(UNIT) <= MOST_EXPOSURE
+@pytest.mark.parametrize("unit", [UNIT, SENDER], ids=lambda unit: unit.name)
+def test_the_unit_restricts_the_access_to_the_machine(unit):
+    assert exposure(unit) <= MOST_EXPOSURE
+
+
+def test_the_sender_runs_as_the_server_does():
+    """With the same environment and restrictions, but without the group of the sockets."""
+    sender, server = (set(unit.read_text().splitlines()) for unit in (SENDER, UNIT))
+    assert {"ExecStart=/usr/local/bin/reengagement-api deliver", "User=reengagement-api", "Group=reengagement-api",
+            "EnvironmentFile=/etc/reengagement-api/environment", "LimitCORE=0"} <= sender
+    restriction = re.compile(r"(Protect|Private|Restrict|SystemCall|Capability|NoNew|Lock|MemoryDeny|RemoveIPC|UMask)")
+    assert {line for line in server if restriction.match(line)} <= sender
 
 
 @pytest.mark.nightly
@@ -43,10 +54,10 @@ def test_the_unit_without_hardening_is_far_above_the_limit(tmp_path):
 
 
 def test_systemd_accepts_all_units(tmp_path):
-    for unit in (UNIT, *SOCKETS):
+    for unit in (UNIT, SENDER, *SOCKETS):
         text = unit.read_text().replace("/usr/local/bin/reengagement-api", "/bin/true")
         (tmp_path / unit.name).write_text(text)
-    status, text = analyze("verify", "--man=no", *(str(tmp_path / unit.name) for unit in (UNIT, *SOCKETS)))
+    status, text = analyze("verify", "--man=no", *(str(tmp_path / unit.name) for unit in (UNIT, SENDER, *SOCKETS)))
     ours = [line for line in text.splitlines() if "reengagement-api" in line]
     assert status == 0 and not ours, text
 

@@ -1,12 +1,15 @@
 """The webhook: what a receiver gets, and when."""
 
+import json
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
 import sender as senders
 from asking import eventually
+from problems import must_be_answer
 from sender import Keys, Receiver, Sender, closed_port
 
 
@@ -108,6 +111,31 @@ def test_a_new_notice_reaches_the_receiver_signed(webhooks, clinic_with, keys, s
             webhooks.Webhook(keys.secret(clinic.organization, 2)).verify(received.body, dict(received.headers.items()))
         eventually(lambda: clinic.state("told_sequence") == sequence)
         assert clinic.state("last_status") == 204 and clinic.state("failures") == 0
+
+
+def test_the_secret_from_the_api_verifies_a_notice_and_a_ping(webhooks, stack, api, database, clinic, start):
+    """By the API alone: an administrator names the URL, and asks for a ping."""
+    admin = api.authorization(clinic, o={"id": clinic, "rol": "admin"})
+    with Receiver() as receiver:
+        body = json.dumps({"webhook": {"url": receiver.url}})
+        response = api.client.request("PUT", api.target(clinic, "settings"),
+                                      {**admin, "Content-Type": "application/json"}, body)
+        verifier = webhooks.Webhook(must_be_answer(response, 200)["webhook"]["secret"])
+        start(SECRETS_KEY_FILE=str(Path(stack.directory) / "secrets/keys"))
+        must_be_answer(api.client.request("POST", api.target(clinic, "settings/webhook/test"), admin), 202)
+        ping = receiver.wait_for(1)[0]
+        verifier.verify(ping.body, dict(ping.headers.items()))
+        settings = lambda: must_be_answer(api.client.request("GET", api.target(clinic, "settings"), admin), 200)["webhook"]
+        assert eventually(lambda: settings()["last_test"])["status"] == 204
+        Clinic(database, clinic).notice()
+        notice = receiver.wait_for(2)[1]
+        verifier.verify(notice.body, dict(notice.headers.items()))
+        events = must_be_answer(api.get(clinic, f"alerts/events?after={notice.json['data']['sequence'] - 1}"), 200)
+        assert [event["patient_id"] for event in events["events"]] == ["due_1"]
+        alerts = must_be_answer(api.get(clinic, "alerts"), 200)
+        assert notice.json["data"] == {"organization_id": clinic, **{
+            name: alerts[name] for name in ("sequence", "critical", "new_today", "open")}}
+        eventually(lambda: settings()["last_status"] == 204)
 
 
 def told(clinic, sequence):

@@ -11,7 +11,10 @@ private final class Recorder: Outlet {
 
     func write(_ buffer: ByteBuffer) { written.append(String(buffer: buffer)) }
     func flush() {}
-    func end(_ last: Frame, _ reason: Message.EndReason) { (ended, written) = (reason, written + [String(buffer: last.event)]) }
+    func end(_ last: Frame, _ reason: Message.EndReason) {
+        ended = reason
+        write(last.event)
+    }
 
     /// The messages so far, such as `notice 3`.
     var messages: [String] {
@@ -92,7 +95,9 @@ struct HubTests {
         #expect(fixture.hub.takeEvents().lags == [.seconds(1), .seconds(1), .seconds(1)])
     }
 
-    @Test("A stream after a number is sent all notices between it and the others, page by page", arguments: [1, 3, 200])
+    @Test(
+        "A stream after a number is sent all notices between it and the others, page by page",
+        arguments: [1, 3, 200])
     func replay(pageSize: Int) throws {
         let fixture = Fixture()
         let level = try fixture.join(sequence: 5)

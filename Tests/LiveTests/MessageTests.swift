@@ -11,7 +11,10 @@ struct MessageTests {
         let counts = AlertCounts(critical: 117, newToday: 3, open: 18)
         let cases: [(Message, String)] = [
             (.hello(sequence: 1, counts), #"{"type":"hello","sequence":1,"critical":117,"new_today":3,"open":18}"#),
-            (.heartbeat(sequence: 2, counts), #"{"type":"heartbeat","sequence":2,"critical":117,"new_today":3,"open":18}"#),
+            (
+                .heartbeat(sequence: 2, counts),
+                #"{"type":"heartbeat","sequence":2,"critical":117,"new_today":3,"open":18}"#
+            ),
             (
                 .notice(Self.notice),
                 #"{"type":"notice","sequence":4711,"kind":"critical","cause":"time","day":"2025-06-30","number":1}"#
@@ -40,15 +43,21 @@ struct MessageTests {
         #expect(frame.readableBytes == head.count + length)
     }
 
-    @Test("A close frame has its code", arguments: [(WebSocketBytes.CloseCode.goingAway, 1001), (.policyViolation, 1008)])
+    @Test(
+        "A close frame has its code",
+        arguments: [(WebSocketBytes.CloseCode.goingAway, 1001), (.policyViolation, 1008)])
     func close(code: WebSocketBytes.CloseCode, number: Int) {
-        #expect(Array(WebSocketBytes.close(code).readableBytesView) == [0x88, 2, UInt8(number >> 8), UInt8(number & 255)])
+        let bytes = Array(WebSocketBytes.close(code).readableBytesView)
+        #expect(bytes == [0x88, 2, UInt8(number >> 8), UInt8(number & 255)])
     }
 
     @Test("Only an object with a token is a message of a client")
     func tokens() {
         #expect(TokenMessage.token(in: Array(#"{"token": "a.b.c", "more": 1}"#.utf8)) == Array("a.b.c".utf8))
-        for text in ["", "{}", "[]", #"{"token": 1}"#, #"{"token": null}"#, #"{"token": "a", "token": "b"}"#, "\u{FEFF}{}"] {
+        let others = [
+            "", "{}", "[]", #"{"token": 1}"#, #"{"token": null}"#, #"{"token": "a", "token": "b"}"#, "\u{FEFF}{}",
+        ]
+        for text in others {
             #expect(TokenMessage.token(in: Array(text.utf8)) == nil)
         }
     }

@@ -33,14 +33,15 @@ SELECT 'function ' || p.oid::regprocedure AS name,
         CROSS JOIN LATERAL (SELECT p.proargnames[t.position] AS argument, format_type(t.type, NULL) AS type) n
         LEFT JOIN (VALUES ('integer', '5'), ('bigint', '5'), ('double precision', '5'), ('numeric', '5'), ('boolean', 'true'), ('name', '''reengagement_api'''), ('xid', '''5'''), ('xid8', '''5'''),
             ('re.signed_state', 'NULL'), ('re.trend_day', 'NULL'),
-            ('date', '''2025-06-30'''), ('interval', '''1 s'''), ('uuid', '''00000000-0000-0000-0000-000000000000'''), ('timestamp with time zone', '''2025-06-30Z''')) AS by_type(type, scalar)
+            ('date', '''2025-06-30'''), ('interval', '''1 s'''), ('uuid', '''00000000-0000-0000-0000-000000000000'''), ('timestamp with time zone', '''2025-06-30Z'''),
+            ('timestamp without time zone', '''2025-06-30'''), ('jsonb', '''{}''')) AS by_type(type, scalar)
             ON by_type.type = rtrim(n.type, '[]')
         LEFT JOIN (VALUES ('organization', '''b'''), ('organization_id', '''b'''), ('patient', '''p_b'''), ('patient_ids', '''{p_b}'''),
             ('method', '''sms'''), ('outcome', '''success'''), ('key', '''key_b'''), ('wanted_timeframe', '''last_30_days'''), ('filter', '''{}'''),
             ('time_zone', '''UTC'''), ('zones', '''UTC'''), ('wanted_level', 'NULL'), ('after_id', 'NULL'), ('after_priority', 'NULL'),
             ('after_score', 'NULL'), ('after_days', 'NULL'), ('after_name', 'NULL'), ('wanted_status', 'NULL'), ('wanted_priority', 'NULL'),
             ('wanted_tier', 'NULL'), ('wanted_text', '''Patient'''), ('sort_by', '''name'''), ('value', '''Some text'''),
-            ('wanted', '''Patient''')) AS by_name(argument, scalar) ON by_name.argument = n.argument
+            ('wanted', '''Patient'''), ('requested_at', '''2025-06-30Z''')) AS by_name(argument, scalar) ON by_name.argument = n.argument
         CROSS JOIN LATERAL (SELECT coalesce(by_name.scalar, by_type.scalar, CASE WHEN n.type LIKE 'text%' THEN '''p_b''' END) AS scalar) w
         CROSS JOIN LATERAL (SELECT w.scalar) v)) AS question
 FROM pg_proc p
@@ -50,9 +51,12 @@ WHERE p.pronamespace IN ('public'::regnamespace, 're'::regnamespace) AND p.proki
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
     AND has_function_privilege('reengagement_api', p.oid, 'EXECUTE')
     -- The function returns the ids of the organizations that have work, and nothing else.
-    AND p.oid <> 're.organizations_due(integer,text[],text[])'::regprocedure
+    AND p.oid <> 're.organizations_due(integer,text[])'::regprocedure
     -- The function returns numbers of the organizations that it is given, and no patient (live.sql).
-    AND p.oid <> 're.live(text[],bigint[],text[])'::regprocedure;
+    AND p.oid <> 're.live(text[],bigint[],text[])'::regprocedure
+    -- The sender serves all organizations. It gets their addresses and the sum of its figures, and no patient.
+    AND p.oid <> ALL (ARRAY['re.claim_webhooks(integer,interval)', 're.claim_pings(integer,interval)',
+        're.claim_digests(integer)', 're.organizations_to_send(integer)', 're.sender_figures()']::regprocedure[]);
 
 CREATE TEMPORARY TABLE everything AS SELECT * FROM relation UNION ALL SELECT * FROM called;
 CREATE TEMPORARY TABLE answer (name text, bound_to text, stage text, answer text);

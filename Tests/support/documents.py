@@ -12,7 +12,8 @@ def _variables(array):
     return frozenset(found.stdout.split())
 
 
-SERVER_VARIABLES, STACK_VARIABLES = _variables("server_variables"), _variables("stack_variables")
+SERVER_VARIABLES, SENDER_VARIABLES, STACK_VARIABLES = (
+    _variables(f"{who}_variables") for who in ("server", "sender", "stack"))
 
 
 def _rows(heads):

@@ -19,7 +19,7 @@ from tokens import Signer
 ROOT = Path(__file__).resolve().parents[2]
 ORIGINS = ("http://localhost:3000", "http://localhost:5173", "https://app.example.com")
 VARIABLES = frozenset(subprocess.run(
-    ["bash", "-c", '. "$1" && printf "%s\n" "${server_variables[@]}" "${stack_variables[@]}"', "variables",
+    ["bash", "-c", '. "$1" && printf "%s\n" "${server_variables[@]}" "${sender_variables[@]}" "${stack_variables[@]}"', "variables",
      ROOT / "scripts/lib/variables.bash"],
     stdout=subprocess.PIPE, text=True, check=True).stdout.split())
 

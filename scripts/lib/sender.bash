@@ -17,7 +17,7 @@ sender_start() {
     fingerprint=$(
         set_sender_environment
         stat -Lc '%i %Y %s' -- "$binary"
-        for name in "${server_variables[@]}"; do printf '%s=%s\0' "$name" "${!name-}"; done
+        for name in "${server_variables[@]}" "${sender_variables[@]}"; do printf '%s=%s\0' "$name" "${!name-}"; done
     )
     fingerprint=$(sha256sum <<<"$fingerprint")
     if is_running sender; then

@@ -80,14 +80,15 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     is_good boolean := coalesce(status BETWEEN 200 AND 299, false);
+    ended timestamptz := clock_timestamp();
 BEGIN
     UPDATE re.webhook webhook
     SET leased_until = NULL,
-        sent_at = clock_timestamp(), sent_generation = of_generation,
+        sent_at = ended, sent_generation = of_generation,
         told_sequence = CASE WHEN is_good THEN greatest(webhook.told_sequence, told) ELSE webhook.told_sequence END,
         failures = CASE WHEN is_good THEN 0 ELSE webhook.failures + 1 END,
-        failing_since = CASE WHEN NOT is_good THEN coalesce(webhook.failing_since, clock_timestamp()) END,
-        retry_at = CASE WHEN NOT is_good THEN clock_timestamp() + re.webhook_pause(webhook.failures + 1) END,
+        failing_since = CASE WHEN NOT is_good THEN coalesce(webhook.failing_since, ended) END,
+        retry_at = CASE WHEN NOT is_good THEN ended + re.webhook_pause(webhook.failures + 1) END,
         last_status = status,
         is_gone = coalesce(status = 410, false)
     WHERE webhook.organization_id = organization AND webhook.lease = of_lease AND webhook.generation = of_generation;
@@ -163,7 +164,7 @@ BEGIN
     WHERE webhook.organization_id = organization;
 END $$;
 
--- The organizations with a webhook or a digest whose derived data are not current, so that notices may not be written yet.
+-- The organizations with a webhook or a digest whose derived data are not current, so that notices may be missing.
 CREATE OR REPLACE FUNCTION re.organizations_to_send(most integer) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$

@@ -40,16 +40,6 @@ BEGIN
     RETURN high;
 END $$;
 
--- The same, or null if PostgreSQL no longer knows the zone. For queries over several organizations.
-CREATE OR REPLACE FUNCTION re.first_instant_or_null(shown timestamp, time_zone text) RETURNS timestamptz
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN re.first_instant(shown, time_zone);
-EXCEPTION WHEN invalid_parameter_value THEN
-    RETURN NULL;
-END $$;
-
 -- The digests whose time has come less than 4 hours ago: those of today and, after midnight, of yesterday.
 CREATE OR REPLACE FUNCTION re.due_digests() RETURNS TABLE (organization_id text, day date, due_at timestamptz)
 LANGUAGE sql STABLE
@@ -61,8 +51,9 @@ BEGIN ATOMIC
     LEFT JOIN LATERAL re.state_of(setting.organization_id) state ON true
     CROSS JOIN LATERAL (SELECT coalesce(state.time_zone, 'UTC') AS time_zone OFFSET 0) clinic
     CROSS JOIN LATERAL (
-        SELECT candidate.day, re.first_instant_or_null(candidate.day + (setting.digest ->> 'at')::time, clinic.time_zone) AS at
+        SELECT candidate.day, re.first_instant(candidate.day + (setting.digest ->> 'at')::time, clinic.time_zone) AS at
         FROM (
+            -- Null in a zone that PostgreSQL no longer knows, and then no day of the week is right.
             SELECT re.day_or_null(clock.now, clinic.time_zone) - past.days AS day
             FROM (VALUES (0), (1)) AS past(days)
             OFFSET 0
@@ -77,7 +68,7 @@ BEGIN ATOMIC
 END;
 
 -- Claims at most `most` digests, each for one organization and day. What a caller claims and does not record is not
--- sent again. `is_last` says that an attempt after this one would be too late.
+-- sent again. `seconds_left` is the time until it is too late.
 CREATE OR REPLACE FUNCTION re.claim_digests(most integer)
 RETURNS TABLE (organization_id text, day date, attempt integer, recipients json, refused json, told_day date,
     clinic_name text, seconds_left integer)

@@ -36,7 +36,7 @@ END $$;
 -- For the metrics. `seen_seconds` is null if no sender has run in the last day. The figures are those of the sender that
 -- reported last.
 CREATE OR REPLACE FUNCTION re.sender_figures()
-RETURNS TABLE (senders bigint, seen_seconds integer, webhook_lag_seconds bigint, webhooks_failing bigint,
+RETURNS TABLE (senders bigint, organizations bigint, seen_seconds integer, webhook_lag_seconds bigint, webhooks_failing bigint,
     webhooks_delivered bigint, webhooks_failed bigint, digests_sent bigint, digests_failed bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
@@ -44,6 +44,7 @@ BEGIN
     RETURN QUERY
     SELECT
         (SELECT count(*) FROM re.sender_state running WHERE running.seen_at > clock_timestamp() - interval '1 minute'),
+        (SELECT count(*) FROM re.setting setting WHERE setting.webhook_url IS NOT NULL OR setting.digest IS NOT NULL),
         extract(epoch FROM clock_timestamp() - last.seen_at)::integer,
         (last.figures ->> 'webhook_lag_seconds')::bigint, (last.figures ->> 'webhooks_failing')::bigint,
         total.webhooks_delivered, total.webhooks_failed, total.digests_sent, total.digests_failed

@@ -3,8 +3,8 @@
     {"body": {"patient_id": "{patient_id}", "critical_since": "2025-06-28"},
      "arguments": {"patient": "{patient_id}", "since": "2025-06-28", "note": "", "logged_by": "user_1"}}]}]
 */
--- Writes a word about an alert: `acknowledge` or `reopen`. Always returns one row, so that a refusal is a result and not
--- an error. The result is one of
+-- Writes a word about an alert: `acknowledge` or `reopen`. Always returns one row, so that a refusal is a result and
+-- not an error. The result is one of
 --
 --   written     the word has been written and recorded in the audit
 --   unchanged   the alert is like that already

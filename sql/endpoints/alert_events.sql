@@ -1,6 +1,8 @@
 /* endpoint
 [{"method": "GET", "path": "alerts/events", "arguments": {"after": 0, "row_limit": 200},
-  "questions": [{"title": "events", "query": ""}, {"query": "after=3&limit=1", "arguments": {"after": 3, "row_limit": 1}}]}]
+  "questions": [
+    {"title": "events", "query": ""},
+    {"query": "after=3&limit=1", "arguments": {"after": 3, "row_limit": 1}}]}]
 */
 -- The notices are stored in their order, so one query serves a clinic of any size. It first brings the derived data up
 -- to date, which writes the notices of the midnights and changes since then.

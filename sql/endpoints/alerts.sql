@@ -6,7 +6,8 @@
      "arguments": {"days": 90, "wanted_state": "all", "row_limit": 201}},
     {"query": "days=30&state=acknowledged", "arguments": {"days": 30, "wanted_state": "acknowledged"}}]}]
 */
--- The page after a cursor: after the given day, numbers and id in the order of the alerts. Without a cursor all are null.
+-- The page after a cursor: after the given day, numbers and id in the order of the alerts. Without a cursor all are
+-- null.
 CREATE OR REPLACE FUNCTION re.plain_alerts(
     organization text, days integer, wanted_state text, row_limit integer,
     after_since date, after_priority integer, after_score integer, after_id text)

@@ -1,6 +1,7 @@
--- Deletes a patient's outreach attempts, and the acknowledgements of its alerts, when a transaction that deleted the patient commits without the patient, and an
--- organization's attempts when it commits without the organization. The triggers are deferred to the commit, so an
--- import may delete all patients and insert them again. TRUNCATE deletes no row and so leaves the log as it is.
+-- Deletes a patient's outreach attempts, and the acknowledgements of its alerts, when a transaction that deleted the
+-- patient commits without the patient, and an organization's when it commits without the organization. The triggers are
+-- deferred to the commit, so an import may delete all patients and insert them again. TRUNCATE deletes no row and so
+-- leaves the log as it is.
 --
 -- The functions run as the tables' owner, as those of a foreign key do. A writer of patients then needs no right on the
 -- log, and no setting of the writer can hide an attempt from the deletion. The lookup for each patient also avoids the

@@ -102,11 +102,9 @@ BEGIN
         AND cardinality(re.due_patients(organization, most + 1)) <= most;
 END $$;
 
--- The organizations for which the background work has something to do, except those given in `but`: first those of
--- `listening`, whose clients wait for notices, then the least recently advanced. It reads the pending changes and
--- validity intervals of all organizations and nothing else.
-CREATE OR REPLACE FUNCTION re.organizations_due(most integer, but text[] DEFAULT '{}', listening text[] DEFAULT '{}')
-RETURNS SETOF text
+-- The organizations for which the background work has something to do, the least recently advanced first, except those
+-- given. It reads the pending changes and validity intervals of all organizations and nothing else.
+CREATE OR REPLACE FUNCTION re.organizations_due(most integer, but text[] DEFAULT '{}') RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
 SET enable_seqscan = off AS $$
@@ -126,7 +124,7 @@ BEGIN
             OR (SELECT true FROM re.pending_changes_from(state.organization_id,
                 re.floor_of(state.xmin, state.floor_written_by, state.floor_xid), state.floor_patient, 1))
             OR state.floor_running <> '{}' AND (SELECT true FROM re.pending_changes(state.organization_id, 1) LIMIT 1))
-    ORDER BY state.organization_id <> ALL (listening), state.advanced_at NULLS FIRST
+    ORDER BY state.advanced_at NULLS FIRST
     LIMIT most;
 END $$;
 

@@ -1,4 +1,4 @@
--- Who has acknowledged the alert that began on the day `since` (docs/definitions.md, section 10), or no row if it is open.
+-- Who has acknowledged the alert that began on the day `since` (docs/definitions.md, section 10). No row: it is open.
 --
 -- The latest word decides: it has the greatest instant, and of equal instants the greatest number. A word stamped after
 -- now does not exist yet. Without a word that holds, the earliest attempt since then counts as an acknowledgement.

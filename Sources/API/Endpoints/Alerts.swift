@@ -58,7 +58,9 @@ struct Alerts: Endpoint {
     }
 
     private var place: [String?] {
-        guard case .alert(let since, let priority, let score, let id) = cursor?.place else { return [nil, nil, nil, nil] }
+        guard case .alert(let since, let priority, let score, let id) = cursor?.place else {
+            return [nil, nil, nil, nil]
+        }
         return [since.text, String(priority), String(score), id]
     }
 

@@ -44,7 +44,8 @@ struct LiveAlerts: Endpoint {
 
     func respond(to rows: QueryResult) throws -> Response {
         let row = try rows.firstRow()
-        guard let sequence = row.int("sequence", of: Self.numbers), let critical = row.int("critical", of: Self.numbers),
+        guard let sequence = row.int("sequence", of: Self.numbers),
+            let critical = row.int("critical", of: Self.numbers),
             let newToday = row.int("new_today", of: Self.numbers), let open = row.int("open", of: Self.numbers)
         else { throw EndpointError(description: "the query returned no numbers") }
         var response = Response(status: 200, contentType: "text/event-stream", body: [])
