@@ -5,7 +5,7 @@ import pytest
 from browser import ENTER, TAB, must_have_no_violation
 
 VIEWS = {
-    "overview": "#/", "patients": "#/patients?level=high", "performance": "#/performance",
+    "overview": "#/", "alerts": "#/alerts?state=all", "patients": "#/patients?level=high", "performance": "#/performance",
     "trends": "#/trends?period=90d",
     "patient": "#/patients/patient_40"
 }

@@ -49,7 +49,10 @@ def counts(kind, sequence, critical, open):
 
 
 def notice(sequence, number=1):
-    return {"type": "notice", "sequence": sequence, "kind": "critical", "cause": "change", "day": "2026-01-01", "number": number}
+    return {
+        "type": "notice", "sequence": sequence, "kind": "critical", "cause": "change", "day": "2026-01-01",
+        "number": number
+    }
 
 
 @pytest.fixture

@@ -107,8 +107,8 @@ def test_signing_out_forgets_the_token(page):
 
 SHAPELESS = """
 window.interfere = async (path, answer) => (window.mended || path.endsWith('/dashboard') ? answer() : new Response('{}'));"""
-VIEWS = {"#/": ".risk-cards", "#/patients": ".patients", "#/patients/ann": ".what-to-do", "#/performance": ".metrics",
-         "#/trends": ".charts"}
+VIEWS = {"#/": ".risk-cards", "#/alerts": ".choice", "#/patients": ".patients", "#/patients/ann": ".what-to-do",
+         "#/performance": ".metrics", "#/trends": ".charts"}
 
 
 @pytest.mark.nightly(after=1)
