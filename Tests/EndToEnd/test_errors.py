@@ -10,10 +10,11 @@ from asking import GOOD
 from client import PREFIX
 from openapi import QUERY
 from problems import must_be_answer, must_be_problem
-from registry import paths
+from registry import ENDPOINTS, paths
 from stack import ORIGINS
 
 READS = paths("patient_123")
+WRITES = {(endpoint.path, endpoint.method) for endpoint in ENDPOINTS}
 JSON_TYPE = {"Content-Type": "application/json"}
 
 
@@ -64,7 +65,7 @@ def test_a_403_is_the_same_whether_or_not_the_other_organization_exists(api, cli
     assert answers[0] == answers[1]
 
 
-@pytest.mark.parametrize("path", READS)
+@pytest.mark.parametrize("path", [path for path in READS if (path, "PUT") not in WRITES])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "PROPFIND", "FOO"])
 def test_another_method_is_405_before_the_token_is_checked(api, clinic, path, method):
     response = api.get(clinic, path + bad_query(path), method=method, headers={})

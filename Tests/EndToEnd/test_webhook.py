@@ -130,9 +130,9 @@ def test_the_secret_from_the_api_verifies_a_notice_and_a_ping(webhooks, stack, a
         Clinic(database, clinic).notice()
         notice = receiver.wait_for(2)[1]
         verifier.verify(notice.body, dict(notice.headers.items()))
-        events = must_be_answer(api.get(clinic, f"alerts/events?after={notice.json['data']['sequence'] - 1}"), 200)
+        events = must_be_answer(api.get(clinic, f"alerts/events?after={notice.json['data']['sequence'] - 1}"), 200).json()
         assert [event["patient_id"] for event in events["events"]] == ["due_1"]
-        alerts = must_be_answer(api.get(clinic, "alerts"), 200)
+        alerts = must_be_answer(api.get(clinic, "alerts"), 200).json()
         assert notice.json["data"] == {"organization_id": clinic, **{
             name: alerts[name] for name in ("sequence", "critical", "new_today", "open")}}
         eventually(lambda: settings()["last_status"] == 204)
