@@ -1,7 +1,7 @@
 # Each command runs a script. Variables given to make (`make token ORG=org_2`) are in the script's environment.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test lint test-sanitizers nightly build check-config compose-up compose-down images migrate demo verify rebuild token sbom load property mutants fuzz soak bench bench-scale bench-rls
+.PHONY: help run up down test lint test-sanitizers nightly build check-config compose-up compose-down images migrate demo verify rebuild token sbom load property mutants fuzz soak bench bench-scale bench-rls bench-live
 .NOTPARALLEL:
 
 help: ## Lists the commands
@@ -95,3 +95,6 @@ bench-scale: ## Measures the cost of a request as a clinic grows to PATIENTS
 
 bench-rls: ## Measures the cost of row-level security (fails above a tenth)
 	@exec bench/rls/run
+
+bench-live: ## Measures live streams: the time from commit to client, and what idle ones cost
+	@exec bench/live/run

@@ -135,7 +135,7 @@ def test_every_client_hears_every_notice_through_faults(stack, second, folder, l
     # The first build makes the baseline.
     assert stack.api.get(organization, "risk-metrics").status == 200
     stacks, chance = (stack, second), random.Random(organization)
-    rounds, wanted = (9, 10_000) if long else (1, 500)
+    rounds, wanted = (5, 10_000) if long else (1, 500)
     followers = [Follower(one, organization, transport, folder / f"{number}-{transport.replace(' ', '-')}")
                  for number, one in enumerate(stacks) for transport in TRANSPORTS]
     writer, caused = Writer(stack, organization, 0.05), []
