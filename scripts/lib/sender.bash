@@ -14,12 +14,11 @@ sender_start() {
     [[ ${STACK_SENDER-} != off ]] || return 0
     local fingerprint
     [[ -x $binary ]] || fail "there is no $binary: run scripts/build"
-    fingerprint=$(
+    fingerprint=$({
         set_sender_environment
         stat -Lc '%i %Y %s' -- "$binary"
         for name in "${server_variables[@]}" "${sender_variables[@]}"; do printf '%s=%s\0' "$name" "${!name-}"; done
-    )
-    fingerprint=$(sha256sum <<<"$fingerprint")
+    } | sha256sum)
     if is_running sender; then
         [[ $(state_get sender-fingerprint) != "$fingerprint" ]] || return 0
         sender_stop
