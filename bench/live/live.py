@@ -29,17 +29,23 @@ READS = ("risk-metrics", "patients/prioritized?limit=50", "alerts")
 class Streams:
     """Open event streams, and when each has received each notice."""
 
-    def __init__(self, port, context, signer):
-        self.port, self.context, self.signer = port, context, signer
+    def __init__(self, port, context, signer, name):
+        self.port, self.context, self.signer, self.name = port, context, signer, name
         self.tasks, self.opened, self.received = [], 0, {}
 
     def token(self, place):
-        return self.signer.token(ORGANIZATION, sub=f"user_{place // STREAMS_OF_SUBJECT}",
+        return self.signer.token(ORGANIZATION, sub=f"{self.name}_{place // STREAMS_OF_SUBJECT}",
                                  exp=int(time.time()) + 7200)
 
     async def follow(self, token):
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=self.context,
                                                        server_hostname="localhost")
+        try:
+            await self.read(reader, writer, token)
+        finally:
+            writer.close()
+
+    async def read(self, reader, writer, token):
         writer.write(f"GET /api/v1/reengagement/{ORGANIZATION}/alerts/live HTTP/1.1\r\nHost: localhost\r\n"
                      f"Authorization: Bearer {token}\r\n\r\n".encode())
         status = await reader.readline()
@@ -131,7 +137,8 @@ async def measure_api(port, token):
 
 
 async def main():
-    resource.setrlimit(resource.RLIMIT_NOFILE, (65536, 65536))
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     stack = Stack(Path(sys.argv[1]) / "main")
     stack.start_database()
     stack.call("demo", ORGANIZATIONS="1", PATIENTS="2000")
@@ -146,13 +153,13 @@ async def main():
     database.bind(ORGANIZATION)
 
     say(f"{NOTICES} notices to {LISTENING} streams")
-    lags = await measure_lag(Streams(port, context, signer), database)
+    lags = await measure_lag(Streams(port, context, signer, "listening"), database)
     say("the API without streams")
     before = await measure_api(port, token)
     server, nginx = int(where["SERVER_PID"]), int(where["NGINX_PID"])
     memory = resident_kib(server), nginx_kib(nginx)
     say(f"{IDLE} idle streams")
-    idle = Streams(port, context, signer)
+    idle = Streams(port, context, signer, "idle")
     await idle.open(IDLE)
     await asyncio.sleep(20)
     used = resident_kib(server) - memory[0], nginx_kib(nginx) - memory[1]
