@@ -163,6 +163,9 @@ public struct Call: Sendable {
     public var requestID: String?
     public var serverRequestID: String?
 
+    /// Values about the request that the database stores in the audit, in the order of the recording functions.
+    var recorded: [String?] { [sessionID, role, actor, address, requestID, serverRequestID] }
+
     public init(
         organization: String, subject: String, patientID: String? = nil, request: Request, body: [UInt8] = []
     ) {

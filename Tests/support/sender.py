@@ -6,7 +6,6 @@ import hmac
 import http.server
 import json
 import os
-import signal
 import socket
 import ssl
 import subprocess
@@ -15,8 +14,8 @@ import threading
 import time
 from pathlib import Path
 
-from asking import eventually, lines_of
-from stack import LONG_TIMEOUTS, ROOT, clean_environment
+from asking import eventually
+from stack import LONG_TIMEOUTS, ROOT, Program, clean_environment
 
 
 def packages():
@@ -44,7 +43,7 @@ class Keys:
         return "whsec_" + base64.b64encode(hmac.new(self.keys[number], message, hashlib.sha256).digest()).decode()
 
 
-class Sender:
+class Sender(Program):
     """`reengagement-api deliver` with its own environment."""
 
     def __init__(self, stack, directory, keys=None, **environment):
@@ -63,26 +62,6 @@ class Sender:
         eventually(lambda: self.process.poll() is not None or "sending" in self.log.read_text()[started:])
         assert self.process.poll() is None, self.log.read_text()
         return self
-
-    def log_lines(self, text=""):
-        return [line for line in lines_of(self.log) if text in line]
-
-    def stop(self, sign=signal.SIGTERM, within=60):
-        """Stops the process in every case, and returns its exit code."""
-        try:
-            if self.process.poll() is None:
-                self.process.send_signal(sign)
-            return self.process.wait(within)
-        finally:
-            if self.process.poll() is None:
-                self.process.kill()
-                self.process.wait()
-
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, *_):
-        self.stop()
 
 
 class Received:

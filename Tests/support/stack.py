@@ -165,7 +165,38 @@ class Frozen:
             self.now = now
 
 
-class Server:
+class Program:
+    """A process of the binary that writes to a log of its own."""
+
+    log = process = None
+
+    def log_lines(self, text=""):
+        """The lines of the log so far that contain the text."""
+        return [line for line in lines_of(self.log) if text in line]
+
+    def logged(self, text):
+        """The same, after a wait for the first one: the log is written a little after the event."""
+        return eventually(lambda: self.log_lines(text))
+
+    def stop(self, sign=signal.SIGTERM, within=60):
+        """Stops the process in every case, and returns its exit code."""
+        try:
+            if self.process.poll() is None:
+                self.process.send_signal(sign)
+            return self.process.wait(within)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+
+    def __enter__(self):
+        return self if self.process else self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Server(Program):
     """The server alone, with its own environment, called through its own socket."""
 
     def __init__(self, stack, directory, **environment):
@@ -215,31 +246,6 @@ class Server:
 
     def get(self, uri, headers=None, **how):
         return self.request("GET", uri, headers, **how)
-
-    def log_lines(self, text=""):
-        """The lines of the log so far that contain the text."""
-        return [line for line in lines_of(self.log) if text in line]
-
-    def logged(self, text):
-        """The same, after a wait for the first one: the log is written a little after the event."""
-        return eventually(lambda: self.log_lines(text))
-
-    def stop(self, sign=signal.SIGTERM, within=60):
-        """Stops the process in every case, and returns its exit code."""
-        try:
-            if self.process.poll() is None:
-                self.process.send_signal(sign)
-            return self.process.wait(within)
-        finally:
-            if self.process.poll() is None:
-                self.process.kill()
-                self.process.wait()
-
-    def __enter__(self):
-        return self if self.process else self.start()
-
-    def __exit__(self, *_):
-        self.stop()
 
 
 def response_of(output):

@@ -67,8 +67,3 @@ extension BodyFields {
         return id
     }
 }
-
-extension Call {
-    /// Values about the request that the database stores in the audit.
-    var recorded: [String?] { [sessionID, role, actor, address, requestID, serverRequestID] }
-}

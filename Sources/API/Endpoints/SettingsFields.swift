@@ -51,7 +51,7 @@ struct SettingsChange {
 
     init(_ call: Call) {
         (organization, subject, keys) = (call.organization, call.subject, call.webhooks.keys)
-        recorded = [call.sessionID, call.role, call.actor, call.address, call.requestID, call.serverRequestID]
+        recorded = call.recorded
     }
 
     /// The parameter that says whether this server can sign webhooks.
