@@ -35,15 +35,17 @@ def talk(database, organization, patient, at):
 
 
 def fill(database, organization, contacts=None, zone="UTC", now=NOON):
+    """One transaction. Otherwise the background refresh may see a part of it and write notices of the rest."""
     contacts = CONTACTS if contacts is None else contacts
     with database.cursor() as cursor:
+        cursor.execute("BEGIN")
         cursor.execute("INSERT INTO organizations (id, name, time_zone) VALUES (%s, 'Clinic', %s)", (organization, zone))
-        for patient in contacts:
+        for patient, days in contacts.items():
             cursor.execute(
                 "INSERT INTO patients (organization_id, id, name, created_at) VALUES (%s, %s, %s, '2020-01-01Z')",
                 (organization, patient, f"Name of {patient}"))
-    for patient, days in contacts.items():
-        talk(database, organization, patient, now - days * DAY)
+            talk(database, organization, patient, now - days * DAY)
+        cursor.execute("COMMIT")
     return organization
 
 
