@@ -186,3 +186,25 @@ def test_a_whole_start_prints_one_line_per_step(stack, directory):
             assert lines.count(step) == 1, lines
     finally:
         other.down()
+
+
+def test_many_stacks_copy_the_page_of_the_docs_at_the_same_time(tmp_path):
+    page = tmp_path / "docs"
+    page.mkdir()
+    for name in ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "LICENSE"):
+        (page / name).write_text(name)
+    requirements = (ROOT / "pages/docs/requirements.txt").read_bytes()
+    (tmp_path / "docs.requirements.txt").write_bytes(requirements)
+
+    def copy(number):
+        copied = tmp_path / f"copy{number}"
+        done = subprocess.run([ROOT / "scripts/docs", "--copy", copied], env=clean_environment(BUILD_DIR=os.path.relpath(tmp_path, ROOT)),
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert (done.returncode, done.stdout) == (0, "")
+        return {path.name: path.read_bytes() for path in copied.iterdir()}
+
+    with ThreadPoolExecutor(8) as pool:
+        copies = list(pool.map(copy, range(24)))
+    assert {"index.html", "openapi.json", "swagger-ui.css"} <= set(copies[0])
+    assert b"@swagger-ui.css@" not in copies[0]["ui.html"] and b"sha384-" in copies[0]["ui.html"]
+    assert all(one == copies[0] for one in copies)

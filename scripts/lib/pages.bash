@@ -8,18 +8,12 @@ copy_pages() {
     rm -rf -- "$site.new" "$site.old"
     mkdir -p -- "$site.new"
     cp -r -- "$root/pages/dashboard" "$site.new/dashboard"
-    copy_docs "$site.new/docs"
+    # `make build` downloads them. Without them /docs returns 404.
+    "$root/scripts/docs" --copy "$site.new/docs"
     [[ ${STACK_NGINX:-local} != local ]] || write_page_tokens "$site.new/dev-tokens.json"
     [[ ! -e $site ]] || mv -T -- "$site" "$site.old"
     mv -T -- "$site.new" "$site"
     rm -rf -- "$site.old"
-}
-
-# `make build` downloads them. Without them /docs returns 404.
-copy_docs() { # to
-    local assets
-    assets=$("$root/scripts/docs" --present) || return 0
-    cp -rT -- "$assets" "$1"
 }
 
 # Tokens for the first demo organizations and for ORG. With the caller's own key source there are none, and the page
