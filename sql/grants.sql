@@ -27,7 +27,7 @@ BEGIN
                     'mark_changed_organizations',
                     'mark_changed_patients', 'mark_changed_appointments', 'mark_changed_conversations',
                     'mark_changed_outreach_log', 'mark_changed_alert_acknowledgement', 'mark_replicated_patient', 'mark_replicated_row',
-                    'mark_replicated_organization', 'record_access', 'record_attempt', 'record_alert_word', 'record_setting', 'keep_refused_entry',
+                    'mark_replicated_organization', 'record_access', 'record_write', 'record_attempt', 'keep_refused_entry',
                     'check_inserted_time_zones', 'check_updated_time_zones',
                     'check_replicated_time_zone']),
                 ('reengagement_scheduler', ARRAY['mark_everything', 'organizations_due', 'live', 'claim_webhooks',
@@ -41,9 +41,9 @@ BEGIN
             SELECT function.oid, function.oid::regprocedure AS name, function.proacl, function.proowner,
                 regexp_replace(function.proname, '^(plain|flat)_', '') = ANY (
                     endpoints || ARRAY['advance', 'refresh_on_read', 'refresh_in_time', 'catch_up', 'organizations_due',
-                        'record_access', 'record_attempt', 'log_alert_word', 'record_alert_word', 'keep_refused_entry',
+                        'record_access', 'record_write', 'record_attempt', 'log_alert_word', 'keep_refused_entry',
                         'prove_audit', 'make_audit_partitions', 'audit_rest_entries',
-                        'seal_audit', 'search', 'live', 'record_setting', 'restart_webhook', 'webhook_refusal',
+                        'seal_audit', 'search', 'live', 'restart_webhook', 'webhook_refusal',
                         'claim_webhooks', 'record_webhook', 'release_webhook', 'claim_pings', 'record_ping',
                         'organizations_to_send', 'claim_digests', 'record_digest', 'digest_numbers', 'report_sender',
                         'sender_figures']) AS for_server

@@ -198,7 +198,8 @@ def test_many_stacks_copy_the_page_of_the_docs_at_the_same_time(tmp_path):
 
     def copy(number):
         copied = tmp_path / f"copy{number}"
-        done = subprocess.run([ROOT / "scripts/docs", "--copy", copied], env=clean_environment(BUILD_DIR=os.path.relpath(tmp_path, ROOT)),
+        done = subprocess.run([ROOT / "scripts/docs", "--copy", copied],
+                              env=clean_environment(BUILD_DIR=os.path.relpath(tmp_path, ROOT)),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert (done.returncode, done.stdout) == (0, "")
         return {path.name: path.read_bytes() for path in copied.iterdir()}

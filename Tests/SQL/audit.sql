@@ -1,7 +1,7 @@
 -- The audit: the server's role can write it, only readers with a grant can read it, and it is append-only for all roles.
 BEGIN;
 \ir support/given.sql
-SELECT plan(101);
+SELECT plan(102);
 SELECT given.now('2025-06-30T12:00:00Z');
 SELECT given.clinic(o), given.patient('p', organization => o) FROM unnest(ARRAY['a', 'b']) o;
 GRANT USAGE ON SCHEMA given TO PUBLIC;
@@ -67,6 +67,9 @@ SELECT is(re.make_audit_partitions(), 0, 'it may call the creation of the coming
 SET LOCAL synchronous_commit = off;
 SELECT is(given.access('c', NULL, '1970-01-01Z'), 1, 'a server whose clock is wrong records an entry');
 SELECT is(current_setting('synchronous_commit'), 'on', 'entries survive a crash, with any setting of synchronous_commit');
+SET LOCAL synchronous_commit = off;
+SELECT re.record_write('c', 200, 'PUT', 'settings', NULL, NULL, NULL, 'u', NULL, NULL, NULL, NULL, NULL, NULL);
+SELECT is(current_setting('synchronous_commit'), 'on', 'so does a write with its entry');
 SELECT lives_ok($$ SELECT re.keep_refused_entry('54000', '{"a": "\u0000"}');
     SELECT re.keep_refused_entry(repeat('r', 200), repeat('é', 1000001)) $$, 'an entry that is refused is stored');
 RESET ROLE;

@@ -6,7 +6,7 @@ SOURCE = ("organizations", "patients", "appointments", "conversations", "outreac
 # Functions that are not bound to one organization on purpose. They add pending changes after a TRUNCATE, find due
 # organizations, write and seal audit entries, create the audit's months and count the entries outside of them. Others
 # run as the tables' owner, like a foreign key, with one organization's keys: they delete a patient's attempts.
-ACROSS = {"mark_everything", "organizations_due", "record_access", "record_attempt", "keep_refused_entry", "seal_audit",
+ACROSS = {"mark_everything", "organizations_due", "record_access", "record_write", "keep_refused_entry", "seal_audit",
           "make_audit_partitions", "audit_rest_entries", "forget_attempts_of_patient", "forget_attempts_of_organization"}
 # Tables of the whole database: its record of migrations, and the proof of its audit.
 WHOLE = {"migration", "foundation", "audit_seal", "audit_refused_entry"}

@@ -9,6 +9,16 @@ BEGIN
         HINT = 'Look at the months and the rights of re.audit, and for a rule or a trigger on it that keeps rows out.';
 END $$;
 
+-- A written entry must survive a crash, and so must what the same transaction writes. The setting is only raised: a
+-- stronger one stays.
+CREATE OR REPLACE FUNCTION re.commit_durably() RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF current_setting('synchronous_commit') IN ('off', 'local') THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+END $$;
+
 -- Records the entries of many responses: one array per column. The entries belong to several organizations, so this
 -- runs as a role that is bound to none, may insert, and may not read. The database determines when they were written
 -- and by which login. server_at is the server's clock at each response. Returns the number of entries. Either all are
@@ -24,10 +34,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
     written integer;
 BEGIN
-    -- A written entry must survive a crash. The setting is only raised: a stronger one stays.
-    IF current_setting('synchronous_commit') IN ('off', 'local') THEN
-        PERFORM set_config('synchronous_commit', 'on', true);
-    END IF;
+    PERFORM re.commit_durably();
     -- EXECUTE plans the statement on each call. A cached plan made under a rule DO INSTEAD NOTHING would stay empty.
     EXECUTE $insert$
         INSERT INTO re.audit (at, database_user, server_at, status, organization_id, subject, session_id, role, actor,
@@ -53,47 +60,25 @@ EXCEPTION
         PERFORM re.refuse_unrecorded(SQLERRM);
 END $$;
 
--- The entry of an outreach attempt, in the transaction that logs it (../endpoints/log_outreach.sql).
-CREATE OR REPLACE FUNCTION re.record_attempt(organization text, patient text, outreach uuid, filter jsonb, subject text,
+-- The entry of a request that writes, in the transaction that does so. `route` is below the organization's path. patient
+-- and outreach are null if the request is about none.
+CREATE OR REPLACE FUNCTION re.record_write(
+    organization text, status integer, method text, route text, patient text, outreach uuid, filter jsonb, subject text,
     session_id text, role text, actor text, address text, request_id text, server_request_id text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     entries integer;
 BEGIN
+    PERFORM re.commit_durably();
     -- Planned on each call and counted, as above.
     EXECUTE $insert$
         INSERT INTO re.audit (at, database_user, status, organization_id, subject, session_id, role, actor, address,
             request_id, method, route, filter, patient_ids, outreach_id, server_request_id)
-        VALUES (clock_timestamp(), session_user, 201, $1, $2, $3, $4, $5, $6, $7, 'POST',
-            '/api/v1/reengagement/{org_id}/log-outreach', $8, $9, $10, $11)
+        VALUES (clock_timestamp(), session_user, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         $insert$
-    USING organization, subject, session_id, role, actor, address, request_id, filter, ARRAY[patient], outreach, server_request_id;
-    GET DIAGNOSTICS entries = ROW_COUNT;
-    IF entries <> 1 THEN
-        PERFORM re.refuse_unrecorded('its row was not kept');
-    END IF;
-EXCEPTION WHEN insufficient_privilege OR check_violation THEN
-    PERFORM re.refuse_unrecorded(SQLERRM);
-END $$;
-
--- The entry of an acknowledged or reopened alert, in the transaction that writes the word
--- (../endpoints/acknowledge_alert.sql).
-CREATE OR REPLACE FUNCTION re.record_alert_word(organization text, patient text, action text, filter jsonb, subject text,
-    session_id text, role text, actor text, address text, request_id text, server_request_id text)
-RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    entries integer;
-BEGIN
-    -- Planned on each call and counted, as above.
-    EXECUTE $insert$
-        INSERT INTO re.audit (at, database_user, status, organization_id, subject, session_id, role, actor, address,
-            request_id, method, route, filter, patient_ids, server_request_id)
-        VALUES (clock_timestamp(), session_user, 200, $1, $2, $3, $4, $5, $6, $7, 'POST',
-            '/api/v1/reengagement/{org_id}/alerts/' || $8, $9, $10, $11)
-        $insert$
-    USING organization, subject, session_id, role, actor, address, request_id, action, filter, ARRAY[patient],
+    USING status, organization, subject, session_id, role, actor, address, request_id, method,
+        '/api/v1/reengagement/{org_id}/' || route, filter, CASE WHEN patient IS NOT NULL THEN ARRAY[patient] END, outreach,
         server_request_id;
     GET DIAGNOSTICS entries = ROW_COUNT;
     IF entries <> 1 THEN

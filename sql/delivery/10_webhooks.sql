@@ -19,6 +19,11 @@ RETURN interval '60 seconds';
 CREATE OR REPLACE FUNCTION re.webhook_overlap() RETURNS interval LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN interval '24 hours';
 
+-- Whether the version before signs too, for a webhook whose present version signs since a rotation.
+CREATE OR REPLACE FUNCTION re.old_version_signs(version integer, rotated_at timestamptz, now timestamptz) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN version > 1 AND coalesce(rotated_at > now - re.webhook_overlap(), false);
+
 -- The receivers that have not been told of the newest notice, and the time from which on they may be told.
 CREATE OR REPLACE FUNCTION re.untold_webhooks()
 RETURNS TABLE (organization_id text, told_sequence bigint, due_at timestamptz)
@@ -66,7 +71,7 @@ BEGIN
     LOOP
         RETURN QUERY
         SELECT claimed.organization_id, claimed.generation, claimed.lease, setting.webhook_url, claimed.version,
-            claimed.version > 1 AND coalesce(claimed.rotated_at > clock_timestamp() - re.webhook_overlap(), false)
+            re.old_version_signs(claimed.version, claimed.rotated_at, clock_timestamp())
         FROM re.setting setting
         WHERE setting.organization_id = claimed.organization_id AND setting.webhook_url IS NOT NULL;
     END LOOP;
@@ -138,7 +143,7 @@ BEGIN
         RETURN QUERY
         SELECT claimed.organization_id, claimed.generation, claimed.test_claimed::text, setting.webhook_url,
             claimed.version,
-            claimed.version > 1 AND coalesce(claimed.rotated_at > clock_timestamp() - re.webhook_overlap(), false)
+            re.old_version_signs(claimed.version, claimed.rotated_at, clock_timestamp())
         FROM re.setting setting
         WHERE setting.organization_id = claimed.organization_id AND setting.webhook_url IS NOT NULL;
     END LOOP;

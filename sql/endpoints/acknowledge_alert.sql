@@ -25,11 +25,6 @@ DECLARE
     given_now text := coalesce(current_setting('reengagement.now', true), '');
     outcome text;
 BEGIN
-    -- The response promises durability. A stronger setting is left as it is.
-    IF current_setting('synchronous_commit') IN ('off', 'local') THEN
-        PERFORM set_config('synchronous_commit', 'on', true);
-    END IF;
-
     PERFORM re.require_known_zone(organization);
     -- Excludes a concurrent deletion of a patient's words. The lookups below must follow it
     -- (../flat/23_forgotten_attempts.sql).
@@ -70,7 +65,7 @@ BEGIN
             log_alert_word.logged_by, re.now());
         -- In the same transaction, so that no word is without its audit entry. Another result changes nothing and is
         -- recorded with the reads. The note is not recorded.
-        PERFORM re.record_alert_word(organization, patient, log_alert_word.action,
+        PERFORM re.record_write(organization, 200, 'POST', 'alerts/' || log_alert_word.action, patient, NULL,
             jsonb_strip_nulls(jsonb_build_object(
                 'critical_since', re.iso_date(since), 'until', re.iso_date(log_alert_word.until))),
             log_alert_word.logged_by, log_alert_word.session_id, log_alert_word.role, log_alert_word.actor,

@@ -17,11 +17,6 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     logged record;
 BEGIN
-    -- The response promises durability. A stronger setting is left as it is.
-    IF current_setting('synchronous_commit') IN ('off', 'local') THEN
-        PERFORM set_config('synchronous_commit', 'on', true);
-    END IF;
-
     PERFORM re.require_known_zone(organization);
     -- Excludes a concurrent deletion of a patient's attempts. The lookups below must follow it
     -- (../flat/23_forgotten_attempts.sql).
@@ -57,7 +52,7 @@ BEGIN
         IF FOUND THEN
             -- In the same transaction, so that no attempt is without its audit entry. Another result changes nothing
             -- and is recorded with the reads.
-            PERFORM re.record_attempt(organization, patient, logged.id,
+            PERFORM re.record_write(organization, 201, 'POST', 'log-outreach', patient, logged.id,
                 jsonb_build_object('method', log_outreach.method, 'outcome', log_outreach.outcome),
                 log_outreach.logged_by,
                 log_outreach.session_id, log_outreach.role, log_outreach.actor, log_outreach.address,

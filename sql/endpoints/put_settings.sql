@@ -27,11 +27,6 @@ DECLARE
     shown integer;
     violated text;
 BEGIN
-    -- The response promises durability. A stronger setting is left as it is.
-    IF current_setting('synchronous_commit') IN ('off', 'local') THEN
-        PERFORM set_config('synchronous_commit', 'on', true);
-    END IF;
-
     IF cardinality(given) > 0 THEN
         PERFORM re.require_known_zone(organization);
         IF new_url IS NOT NULL AND may_sign IS NOT TRUE THEN
@@ -68,7 +63,7 @@ BEGIN
         IF 'webhook' = ANY (given) THEN
             shown := re.restart_webhook(organization, old.webhook_url, new_url);
         END IF;
-        PERFORM re.record_setting(organization, 200, 'PUT', 'settings',
+        PERFORM re.record_write(organization, 200, 'PUT', 'settings', NULL, NULL,
             jsonb_build_object('sections', sections),
             changed_by, session_id, role, actor, address, request_id, server_request_id);
     END IF;

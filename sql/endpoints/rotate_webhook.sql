@@ -18,15 +18,11 @@ DECLARE
     rotated integer;
 BEGIN
     IF refusal IS NULL THEN
-        -- The response promises durability. A stronger setting is left as it is.
-        IF current_setting('synchronous_commit') IN ('off', 'local') THEN
-            PERFORM set_config('synchronous_commit', 'on', true);
-        END IF;
         UPDATE re.webhook webhook
         SET version = webhook.version + 1, rotated_at = clock_timestamp()
         WHERE webhook.organization_id = organization
         RETURNING webhook.version INTO STRICT rotated;
-        PERFORM re.record_setting(organization, 200, 'POST', 'settings/webhook/rotate', NULL,
+        PERFORM re.record_write(organization, 200, 'POST', 'settings/webhook/rotate', NULL, NULL, NULL,
             changed_by, session_id, role, actor, address, request_id, server_request_id);
     END IF;
     RETURN QUERY SELECT coalesce(refusal, 'rotated'), rotated, stored.* FROM re.settings(organization, true) stored;

@@ -19,7 +19,7 @@ BEGIN
     IF refusal IS NULL THEN
         UPDATE re.webhook webhook SET test_requested_at = clock_timestamp()
         WHERE webhook.organization_id = organization;
-        PERFORM re.record_setting(organization, 202, 'POST', 'settings/webhook/test', NULL,
+        PERFORM re.record_write(organization, 202, 'POST', 'settings/webhook/test', NULL, NULL, NULL,
             changed_by, session_id, role, actor, address, request_id, server_request_id);
     END IF;
     RETURN QUERY SELECT coalesce(refusal, 'requested'), stored.* FROM re.settings(organization, true) stored;

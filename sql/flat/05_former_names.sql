@@ -38,3 +38,13 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN CASE re.refresh_on_read(organization) WHEN 'refreshed' THEN true WHEN 'changed' THEN false END;
 END $$;
+
+-- A call of re.log_outreach that began before the migration still calls this.
+CREATE OR REPLACE FUNCTION re.record_attempt(organization text, patient text, outreach uuid, filter jsonb, subject text,
+    session_id text, role text, actor text, address text, request_id text, server_request_id text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM re.record_write(organization, 201, 'POST', 'log-outreach', patient, outreach, filter, subject, session_id, role,
+        actor, address, request_id, server_request_id);
+END $$;

@@ -17,13 +17,9 @@ struct RotateWebhook: Endpoint {
 
     private static let result = Columns([.text("result"), .number("secret_version")])
     private static let settings = SettingsFields(after: result)
-    private static let statement = Statement(
-        name: "rotate_webhook",
-        sql: "SELECT \(settings.selected) FROM re.rotate_webhook($1, $2, $3::boolean, $4, $5, $6, $7, $8, $9)")
+    private static let statement = SettingsChange.statement("rotate_webhook", selecting: settings)
 
-    var query: Query {
-        Query(Self.statement, [change.organization, change.subject, change.maySign] + change.recorded)
-    }
+    var query: Query { change.query(Self.statement) }
 
     /// It writes nothing, because the organization has no webhook.
     static func readinessQuery(organization: String) -> Query? { query(organization: organization, body: "{}") }

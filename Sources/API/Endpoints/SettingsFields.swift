@@ -57,6 +57,15 @@ struct SettingsChange {
     /// The parameter that says whether this server can sign webhooks.
     var maySign: String { keys == nil ? "false" : "true" }
 
+    /// The statement of an endpoint that changes the webhook and has no field.
+    static func statement(_ name: String, selecting settings: SettingsFields) -> Statement {
+        Statement(
+            name: name, sql: "SELECT \(settings.selected) FROM re.\(name)($1, $2, $3::boolean, $4, $5, $6, $7, $8, $9)")
+    }
+
+    /// Runs such a statement.
+    func query(_ statement: Statement) -> Query { Query(statement, [organization, subject, maySign] + recorded) }
+
     /// The secret of a version, by the newest key.
     func secret(version: Int) throws -> WebhookSecret {
         guard let secret = keys?.webhookSecrets(organization: organization, version: version)?.first else {
