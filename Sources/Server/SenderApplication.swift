@@ -66,19 +66,12 @@ struct SenderApplication {
     private func pool() -> ConnectionPool {
         let logger = log.logger
         return ConnectionPool(
-            parameters: configuration.connection, capacity: configuration.poolSize,
-            acquireTimeout: configuration.acquireTimeout
-        ) { event in
-            switch event {
-            case .notOpened(let error):
-                logger.warning(
-                    "a connection to the database could not be opened",
-                    metadata: ["class": "\(error.kind)", "reason": "\(error)"])
-            case .refreshFailed(let refresh):
-                logger.warning(
-                    "derived data could not be brought up to date",
-                    metadata: ["organization": "\(refresh.organization)", "class": "\(refresh.error.kind)"])
-            }
+            configuration.connection, capacity: configuration.poolSize, acquireTimeout: configuration.acquireTimeout,
+            logger: logger
+        ) { refresh in
+            logger.warning(
+                "derived data could not be brought up to date",
+                metadata: ["organization": "\(refresh.organization)", "class": "\(refresh.error.kind)"])
         }
     }
 }

@@ -29,7 +29,10 @@ struct ServerParts: Sendable {
         denied = try configuration.denyFile.map { try DenyList(path: $0, logger: logger) }
         try denied?.start()
         let refreshes = Refreshes(logger: logger)
-        let pool = ConnectionPool(configuration, refreshes, logger)
+        let pool = ConnectionPool(
+            configuration.connection, capacity: configuration.poolSize, acquireTimeout: configuration.acquireTimeout,
+            logger: logger
+        ) { refreshes.failed($0.organization, $0.error) }
         let login = try Self.startLoginWatch(pool, configuration.databaseLogin, logger)
         liveListener = try Self.listener(configuration.liveListen, "LIVE_LISTEN")
         acceptor = try Self.acceptor(configuration.listen, logger)
@@ -143,17 +146,21 @@ struct ServerParts: Sendable {
 }
 
 extension ConnectionPool {
-    fileprivate convenience init(_ configuration: Configuration, _ refreshes: Refreshes, _ logger: Logger) {
-        self.init(
-            parameters: configuration.connection, capacity: configuration.poolSize,
-            acquireTimeout: configuration.acquireTimeout
-        ) { event in
+    /// A pool that logs each connection that could not be opened.
+    ///
+    /// - Parameter refreshFailed: called when a statement answered from the plain views, because it could not bring
+    ///   the derived data up to date.
+    convenience init(
+        _ parameters: ConnectionParameters, capacity: Int, acquireTimeout: Duration, logger: Logger,
+        refreshFailed: @escaping @Sendable (FailedRefresh) -> Void
+    ) {
+        self.init(parameters: parameters, capacity: capacity, acquireTimeout: acquireTimeout) { event in
             switch event {
             case .notOpened(let error):
                 logger.warning(
                     "a connection to the database could not be opened",
                     metadata: ["class": "\(error.kind)", "reason": "\(error)"])
-            case .refreshFailed(let refresh): refreshes.failed(refresh.organization, refresh.error)
+            case .refreshFailed(let refresh): refreshFailed(refresh)
             }
         }
     }

@@ -42,8 +42,12 @@ class Generator(Writes):
         yield Everywhere(f"SET TimeZone = '{r.choice(SESSION_ZONES)}'")
         for clinic in self.clinics:
             yield Write("writer", (rows.organization(clinic.id, clinic.zone),))
-            for write in [self.insert_patient] * 6 + [self.insert_appointment] * 12 + [self.insert_conversation] * 5 + [self.insert_outreach] * 8:
-                yield Write("writer", (write(clinic),))
+            yield from self.contents(clinic)
+
+    def contents(self, clinic):
+        """The rows that a clinic begins with."""
+        for write in [self.insert_patient] * 6 + [self.insert_appointment] * 12 + [self.insert_conversation] * 5 + [self.insert_outreach] * 8:
+            yield Write("writer", (write(clinic),))
 
     def steps(self, number):
         """Yields this number of random steps that write or move now, with comparisons in between."""

@@ -4,10 +4,10 @@ They compare no response, so many more are played than of generator.py.
 """
 
 import rows
-from generator import SESSION_ZONES, Generator
+from generator import Generator
 from instants import literal
 from rows import METHODS, uuid
-from steps import Advance, Check, Everywhere, Write, quoted
+from steps import Advance, Check, Write, quoted
 from writes import NAMES, PATIENTS
 
 # Ages in days of a last contact that falls due today, near today, or long ago.
@@ -17,15 +17,10 @@ CROWDS = (3, 19, 20, 20, 21, 21, 22)
 
 
 class GeneratorOfAlerts(Generator):
-    def beginning(self):
-        r = self.random
-        yield self.to(self.clinics[0].edges.now)
-        yield Everywhere(f"SET TimeZone = '{r.choice(SESSION_ZONES)}'")
-        for clinic in self.clinics:
-            yield Write("writer", (rows.organization(clinic.id, clinic.zone),))
-            yield Write("writer", tuple(rows.patient(clinic.id, id, self.due(clinic)) for id in PATIENTS[:8]))
-            clinic.patients = list(PATIENTS[:8])
-            yield Write("writer", tuple(self.contact(clinic) for _ in range(4)))
+    def contents(self, clinic):
+        yield Write("writer", tuple(rows.patient(clinic.id, id, self.due(clinic)) for id in PATIENTS[:8]))
+        clinic.patients = list(PATIENTS[:8])
+        yield Write("writer", tuple(self.contact(clinic) for _ in range(4)))
 
     def steps(self, number):
         yield from self.beginning()
