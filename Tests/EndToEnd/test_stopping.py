@@ -1,5 +1,7 @@
 """A stop loses no response and removes the server's own socket. A start copes with existing sockets."""
 
+import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -142,62 +144,54 @@ def test_a_start_replaces_the_socket_of_a_killed_server(server_with, stack):
         assert again.get("/health").status == 200
 
 
-def test_an_inherited_socket_is_served_and_left_to_its_owner(stack, folder):
-    """The environment is systemd's: descriptor 3, LISTEN_FDS=1, LISTEN_PID."""
-    server = Server(stack, folder)
-    listening = socket.socket(socket.AF_UNIX)
-    listening.bind(server.socket)
-    listening.listen(64)
-    command = ["bash", "-c", 'exec 3<&%d; LISTEN_PID=$$ LISTEN_FDS=1 exec "$0"' % listening.fileno(), server.binary]
+@contextlib.contextmanager
+def inherited(server, paths, **variables):
+    """Starts the server as systemd does: the listening sockets are descriptors 3, 4 …, and LISTEN_PID is its own."""
+    listening = [socket.socket(socket.AF_UNIX) for _ in paths]
+    for each, path in zip(listening, paths):
+        each.bind(path)
+        each.listen(64)
+    # Copies with numbers that nothing else has: the originals may have those of each other's targets.
+    copies = [fcntl.fcntl(each, fcntl.F_DUPFD, 100) for each in listening]
+    moves = " ".join(f"{number}<&{copy}" for number, copy in enumerate(copies, 3))
+    script = f'exec {moves}; LISTEN_PID=$$ LISTEN_FDS={len(copies)} exec "$0"'
     log = open(server.log, "wb")
-    server.process = subprocess.Popen(command,
-                                      env=clean_environment(**server.environment),
-                                      stdin=subprocess.DEVNULL,
-                                      stdout=log,
-                                      stderr=log,
-                                      pass_fds=[listening.fileno()])
+    server.process = subprocess.Popen(["bash", "-c", script, server.binary],
+                                      env=clean_environment(**server.environment, **variables),
+                                      stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=copies)
     try:
         server.wait()
+        yield
         assert server.stop() == 0
-        with socket.socket(socket.AF_UNIX) as caller:  # waits in the backlog for the next server
-            caller.connect(server.socket)
+        for path in paths:
+            with socket.socket(socket.AF_UNIX) as caller:  # waits in the backlog for the next server
+                caller.connect(path)
     finally:
         server.stop()
         log.close()
-        listening.close()
+        for copy in copies:
+            os.close(copy)
+        for each in listening:
+            each.close()
+
+
+def test_an_inherited_socket_is_served_and_left_to_its_owner(stack, folder):
+    server = Server(stack, folder)
+    with inherited(server, [server.socket]):
+        pass
 
 
 @pytest.mark.parametrize("names", ["fcgi:live", "live:fcgi"])
 def test_of_two_inherited_sockets_each_is_served_by_its_name_and_left_to_its_owner(stack, folder, clinic, names):
     server = Server(stack, folder)
     paths = {"fcgi": server.socket, "live": server.environment["LIVE_LISTEN"]}
-    listening = {name: socket.socket(socket.AF_UNIX) for name in paths}
-    for name, path in paths.items():
-        listening[name].bind(path)
-        listening[name].listen(64)
-    first, second = (listening[name].fileno() for name in names.split(":"))
-    # Copies with higher numbers, since 3 and 4 may be in use.
-    script = f'exec 20<&{first} 21<&{second} 3<&20 4<&21; LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES={names} exec "$0"'
-    log = open(server.log, "wb")
-    server.process = subprocess.Popen(["bash", "-c", script, server.binary],
-                                      env=clean_environment(**server.environment), stdin=subprocess.DEVNULL,
-                                      stdout=log, stderr=log, pass_fds=[first, second])
-    try:
-        server.wait()
+    with inherited(server, [paths[name] for name in names.split(":")], LISTEN_FDNAMES=names):
         request = f"GET /api/v1/reengagement/{clinic}/alerts/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
         with socket.socket(socket.AF_UNIX) as caller:
+            caller.settimeout(60)
             caller.connect(paths["live"])
             caller.sendall(request.encode())
             assert Head(caller).status == 401
-        assert server.stop() == 0
-        for path in paths.values():
-            with socket.socket(socket.AF_UNIX) as caller:  # waits in the backlog for the next server
-                caller.connect(path)
-    finally:
-        server.stop()
-        log.close()
-        for each in listening.values():
-            each.close()
 
 
 def test_listen_fds_for_another_process_is_ignored(server_with):
